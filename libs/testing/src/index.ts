@@ -1,1 +1,13 @@
-export {};
+export { eventually, type EventuallyOptions } from './eventually.js';
+export { scenario, type Decider } from './scenario.js';
+export { testDatabase, type TestDatabase, type TestDatabaseOptions } from './test-database.js';
+export { startNats, type NatsServer } from './nats-server.js';
+export {
+  mosquittoPub,
+  mosquittoRr,
+  mosquittoSub,
+  type MosquittoResult,
+  type MosquittoSubscription,
+} from './mosquitto.js';
+export { amqpUrl, mqttAuthPort, mqttUrl } from './test-environment.js';
+export { freePort } from '@muster/launcher';

@@ -1,1 +1,1 @@
-export {};
+export { freePort, freePortBase, isFree } from './free-port.js';
