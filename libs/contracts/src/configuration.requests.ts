@@ -1,0 +1,410 @@
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayNotEmpty,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsISO8601,
+  IsNumber,
+  IsObject,
+  IsOptional,
+  IsString,
+  Length,
+  MaxLength,
+  ValidateIf,
+  ValidateNested,
+} from 'class-validator';
+import { defineRequest } from './contract.js';
+import { INTERFACES, type DeviceInterface } from './device-registry.requests.js';
+import {
+  Actor,
+  BulkOutcome,
+  ChangeRequest,
+  PageRequest,
+  TenantRequest,
+  type JsonObject,
+  type JsonValue,
+} from './fields.js';
+
+/**
+ * Derived, never stored: `in_sync` last applied = current; `pending` changed, not sent to anybody; `dispatched` sent,
+ * no answer yet; `rejected` refused by the device; `unconfirmed` dispatched and silent past the deadline;
+ * `none` no configuration.
+ */
+export const SYNC_STATES = ['in_sync', 'pending', 'dispatched', 'rejected', 'unconfirmed', 'none'] as const;
+export type SyncState = (typeof SYNC_STATES)[number];
+
+// ---- for operators --------------------------------------------------------------------------------------------------
+
+export class ConfigurationKeyView {
+  /** Any JSON value; absent: no desired value. */
+  @IsOptional()
+  desired?: JsonValue;
+
+  @IsOptional()
+  @IsISO8601()
+  desiredAt?: string;
+
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => Actor)
+  desiredBy?: Actor;
+
+  @IsOptional()
+  reported?: JsonValue;
+
+  @IsOptional()
+  @IsISO8601()
+  reportedAt?: string;
+
+  /** Desired and reported are both there and equal as JSON. */
+  @IsBoolean()
+  inSync!: boolean;
+}
+
+export class ConfigurationView {
+  @IsString()
+  deviceId!: string;
+
+  /** Version of the device's stream at the last change of the desired values; the `ETag`. 0: never changed. */
+  @IsInt()
+  version!: number;
+
+  /** First 32 hex digits of the SHA-256 of the document's canonical JSON; "" without desired values. */
+  @IsString()
+  configId!: string;
+
+  @IsIn(SYNC_STATES)
+  syncState!: SyncState;
+
+  /** Why the device refused the current document; only with `rejected`. */
+  @IsOptional()
+  @IsObject()
+  rejection?: { statusCode: number; reasonPhrase?: string; at: string };
+
+  /** Key → its desired and reported value. */
+  @IsObject()
+  keys!: Record<string, ConfigurationKeyView>;
+}
+
+export class GetConfiguration extends TenantRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+}
+
+export class ChangeDesired extends ChangeRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+
+  /** `merge`: RFC 7396 per key, null removes. `replace`: what is not named is removed. */
+  @IsIn(['merge', 'replace'])
+  mode!: 'merge' | 'replace';
+
+  /** Key → text, number, boolean, object or array. */
+  @IsObject()
+  desired!: Record<string, JsonValue>;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(500)
+  reason?: string;
+}
+
+export class DesiredChanged {
+  @IsInt()
+  version!: number;
+
+  @IsString()
+  configId!: string;
+
+  @IsIn(SYNC_STATES)
+  syncState!: SyncState;
+}
+
+export const HISTORY_KINDS = ['desired', 'reported', 'applied', 'rejected', 'dispatched'] as const;
+export type HistoryKind = (typeof HISTORY_KINDS)[number];
+
+export class HistoryItem {
+  @IsISO8601()
+  at!: string;
+
+  @IsIn(HISTORY_KINDS)
+  kind!: HistoryKind;
+
+  /** With `desired` and `reported`: one item per key. */
+  @IsOptional()
+  @IsString()
+  key?: string;
+
+  /** Value before; absent: there was none. */
+  @IsOptional()
+  from?: JsonValue;
+
+  /** Value after; absent: removed. */
+  @IsOptional()
+  to?: JsonValue;
+
+  @ValidateNested()
+  @Type(() => Actor)
+  source!: Actor;
+
+  @IsString()
+  configId!: string;
+
+  @IsInt()
+  version!: number;
+
+  /** The change's reason, or why the device refused. */
+  @IsOptional()
+  @IsString()
+  reason?: string;
+
+  /** With `rejected`. */
+  @IsOptional()
+  @IsNumber()
+  statusCode?: number;
+
+  /** With `dispatched`: somebody was subscribed. */
+  @IsOptional()
+  @IsBoolean()
+  subscriber?: boolean;
+
+  /** With `applied`: confirmed only by asking with that configId. */
+  @IsOptional()
+  @IsBoolean()
+  implicit?: boolean;
+}
+
+/** Newest first. */
+export class ListHistory extends PageRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+
+  @IsOptional()
+  @IsString()
+  @Length(1, 255)
+  key?: string;
+
+  /** Inclusive. */
+  @IsOptional()
+  @IsISO8601({ strict: true })
+  from?: string;
+
+  /** Exclusive. */
+  @IsOptional()
+  @IsISO8601({ strict: true })
+  to?: string;
+}
+
+export class HistoryPage {
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => HistoryItem)
+  items!: HistoryItem[];
+
+  @ValidateIf((page: HistoryPage) => page.nextCursor !== null)
+  @IsString()
+  nextCursor!: string | null;
+}
+
+export const getConfiguration = defineRequest({
+  subject: 'muster.v1.service.configuration.device.get',
+  request: GetConfiguration,
+  reply: ConfigurationView,
+  errors: ['device-not-found'],
+  idempotent: true,
+});
+
+/** Same values again: nothing happens, the answer is the same. */
+export const changeDesired = defineRequest({
+  subject: 'muster.v1.service.configuration.desired.change',
+  request: ChangeDesired,
+  reply: DesiredChanged,
+  errors: [
+    'device-not-found',
+    'invalid-configuration',
+    'configuration-too-large',
+    'version-mismatch',
+    'concurrent-change',
+  ],
+  idempotent: true,
+});
+
+export const listConfigurationHistory = defineRequest({
+  subject: 'muster.v1.service.configuration.history.list',
+  request: ListHistory,
+  reply: HistoryPage,
+  errors: ['device-not-found', 'invalid-request'],
+  idempotent: true,
+});
+
+// ---- for adapters ---------------------------------------------------------------------------------------------------
+
+/** A device asks for its configuration (7/CMP). */
+export class FetchDocument extends TenantRequest {
+  @IsString()
+  deviceId!: string;
+
+  @IsIn(INTERFACES)
+  interface!: DeviceInterface;
+
+  /** The document the device says it has applied. Naming the current one confirms it (implicitly applied). */
+  @IsOptional()
+  @IsString()
+  @MaxLength(128)
+  configId?: string;
+
+  /** Remembered until the next request that names it: false = push nothing until asked otherwise. */
+  @IsOptional()
+  @IsBoolean()
+  observe?: boolean;
+}
+
+export class DocumentView {
+  /** True: the device named the current configId; `config` is null then. */
+  @IsBoolean()
+  unchanged!: boolean;
+
+  /** "" when nothing is configured. */
+  @IsString()
+  configId!: string;
+
+  /** The whole document; null when unchanged or when nothing is configured. */
+  @ValidateIf((document: DocumentView) => document.config !== null)
+  @IsObject()
+  config!: JsonObject | null;
+}
+
+export class AppliedReport {
+  @IsString()
+  tenantId!: string;
+
+  @IsString()
+  deviceId!: string;
+
+  @IsIn(INTERFACES)
+  interface!: DeviceInterface;
+
+  @IsString()
+  @MaxLength(128)
+  configId!: string;
+
+  /** 2xx: applied. Anything else: rejected. */
+  @IsInt()
+  statusCode!: number;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(1000)
+  reasonPhrase?: string;
+}
+
+export class ReportApplied {
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(500)
+  @ValidateNested({ each: true })
+  @Type(() => AppliedReport)
+  reports!: AppliedReport[];
+}
+
+export class DeviceKey {
+  @IsString()
+  tenantId!: string;
+
+  @IsString()
+  deviceId!: string;
+}
+
+export class DueDocuments {
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(500)
+  @ValidateNested({ each: true })
+  @Type(() => DeviceKey)
+  devices!: DeviceKey[];
+}
+
+/** A document that its device should be sent now. */
+export class DueDocument extends DeviceKey {
+  @IsString()
+  configId!: string;
+
+  @IsObject()
+  config!: JsonObject;
+}
+
+export class DueDocumentList {
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => DueDocument)
+  items!: DueDocument[];
+}
+
+export class DispatchReport extends DeviceKey {
+  @IsString()
+  configId!: string;
+
+  @IsIn(INTERFACES)
+  interface!: DeviceInterface;
+
+  /** False: the broker had nobody to give it to. */
+  @IsBoolean()
+  subscriber!: boolean;
+
+  /** When it was put on the wire. */
+  @IsISO8601()
+  at!: string;
+}
+
+export class RecordDispatched {
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(500)
+  @ValidateNested({ each: true })
+  @Type(() => DispatchReport)
+  dispatches!: DispatchReport[];
+}
+
+export const fetchDocument = defineRequest({
+  subject: 'muster.v1.service.configuration.document.fetch',
+  request: FetchDocument,
+  reply: DocumentView,
+  errors: ['device-not-found', 'concurrent-change'],
+  idempotent: true,
+});
+
+/** Outcomes: `device-not-found`. A configId that is not the current one is recorded and changes nothing else. */
+export const reportApplied = defineRequest({
+  subject: 'muster.v1.service.configuration.document.report-applied',
+  request: ReportApplied,
+  reply: BulkOutcome,
+  errors: ['concurrent-change'],
+  idempotent: true,
+});
+
+/**
+ * Of these devices, those that should be sent their document now, with it: there is one, the device has not applied it,
+ * has not refused it, and has not asked to be left alone (`observe: false`).
+ */
+export const dueDocuments = defineRequest({
+  subject: 'muster.v1.service.configuration.document.due',
+  request: DueDocuments,
+  reply: DueDocumentList,
+  errors: [],
+  idempotent: true,
+});
+
+/** Outcomes: `device-not-found`. */
+export const recordDispatched = defineRequest({
+  subject: 'muster.v1.service.configuration.document.record-dispatched',
+  request: RecordDispatched,
+  reply: BulkOutcome,
+  errors: ['concurrent-change'],
+  idempotent: true,
+});

@@ -1,0 +1,173 @@
+import { Type } from 'class-transformer';
+import {
+  IsArray,
+  IsIn,
+  IsInt,
+  IsISO8601,
+  IsObject,
+  IsOptional,
+  IsString,
+  ValidateNested,
+} from 'class-validator';
+import { definePublished } from './contract.js';
+import { Actor, type JsonObject, type JsonValue } from './fields.js';
+import {
+  INTERFACES,
+  TOKEN_STATUSES,
+  type DeviceInterface,
+  type TokenStatus,
+} from './device-registry.requests.js';
+
+/** What every event of a device carries. `version` rises by one with every event of that device. */
+export class DeviceFact {
+  @IsString()
+  deviceId!: string;
+
+  @IsInt()
+  version!: number;
+
+  @IsISO8601()
+  at!: string;
+
+  @ValidateNested()
+  @Type(() => Actor)
+  actor!: Actor;
+}
+
+export class DeviceProvisioned extends DeviceFact {
+  @IsString()
+  name!: string;
+
+  @IsString()
+  deviceTypeId!: string;
+
+  @IsString()
+  deviceType!: string;
+
+  @IsString()
+  appVersion!: string;
+
+  @IsIn(INTERFACES)
+  interface!: DeviceInterface;
+
+  @IsString()
+  folder!: string;
+
+  @IsArray()
+  @IsString({ each: true })
+  tags!: string[];
+
+  @IsObject()
+  metadata!: JsonObject;
+}
+
+export class DeviceChanged extends DeviceFact {
+  /** Field → value before and after; null is "not set". Metadata keys appear as `metadata.<key>`. */
+  @IsObject()
+  changes!: Record<string, { from: JsonValue; to: JsonValue }>;
+}
+
+export class DeviceDeleted extends DeviceFact {}
+
+export class DeviceTokenChanged extends DeviceFact {
+  @IsString()
+  tokenId!: string;
+
+  @IsIn(TOKEN_STATUSES)
+  status!: TokenStatus;
+}
+
+export class DeviceTypeChanged {
+  @IsString()
+  deviceTypeId!: string;
+
+  @IsInt()
+  version!: number;
+
+  @IsISO8601()
+  at!: string;
+
+  @ValidateNested()
+  @Type(() => Actor)
+  actor!: Actor;
+
+  @IsString()
+  name!: string;
+
+  @IsArray()
+  @IsString({ each: true })
+  appVersions!: string[];
+
+  @IsOptional()
+  @IsObject()
+  settings?: JsonObject;
+}
+
+export class DeviceTypeDeleted {
+  @IsString()
+  deviceTypeId!: string;
+
+  @IsInt()
+  version!: number;
+
+  @IsISO8601()
+  at!: string;
+
+  @ValidateNested()
+  @Type(() => Actor)
+  actor!: Actor;
+}
+
+const service = 'device-registry';
+const schemaVersion = 1;
+
+export const deviceProvisioned = definePublished({
+  service,
+  entity: 'device',
+  verb: 'provisioned',
+  schemaVersion,
+  data: DeviceProvisioned,
+});
+
+/** Name, application version, folder, tags, metadata, serial number or position changed. */
+export const deviceChanged = definePublished({
+  service,
+  entity: 'device',
+  verb: 'changed',
+  schemaVersion,
+  data: DeviceChanged,
+});
+
+export const deviceDeleted = definePublished({
+  service,
+  entity: 'device',
+  verb: 'deleted',
+  schemaVersion,
+  data: DeviceDeleted,
+});
+
+/** A token was issued, became active, was suspended or revoked. The token's text is not in it. */
+export const deviceTokenChanged = definePublished({
+  service,
+  entity: 'device',
+  verb: 'token-changed',
+  schemaVersion,
+  data: DeviceTokenChanged,
+});
+
+/** Created, renamed, settings changed, application version added. */
+export const deviceTypeChanged = definePublished({
+  service,
+  entity: 'device-type',
+  verb: 'changed',
+  schemaVersion,
+  data: DeviceTypeChanged,
+});
+
+export const deviceTypeDeleted = definePublished({
+  service,
+  entity: 'device-type',
+  verb: 'deleted',
+  schemaVersion,
+  data: DeviceTypeDeleted,
+});

@@ -1,0 +1,109 @@
+/**
+ * Every fault a caller can be told about: `code → { status, title }`. Codes are permanent and about the subject.
+ * `status` is the HTTP status; on MQTT it is the `statusCode` of the `/error` body.
+ */
+export const errorCatalogue = {
+  // the caller's fault
+  'invalid-request': { status: 400, title: 'The request is malformed' },
+  'invalid-configuration': { status: 400, title: 'The configuration is not acceptable' },
+  'invalid-payload': { status: 400, title: 'The payload is not acceptable' },
+  'sample-time-out-of-range': { status: 400, title: 'The time of a sample is out of range' },
+  unauthenticated: { status: 401, title: 'Authentication is required' },
+  'token-unknown': { status: 401, title: 'Unknown endpoint token' },
+  'not-allowed': { status: 403, title: 'Not allowed' },
+  'token-suspended': { status: 403, title: 'The endpoint token is suspended' },
+  'token-revoked': { status: 403, title: 'The endpoint token is revoked' },
+  'not-found': { status: 404, title: 'Nothing is here' },
+  'device-not-found': { status: 404, title: 'No such device' },
+  'device-type-not-found': { status: 404, title: 'No such device type' },
+  'app-version-not-found': { status: 404, title: 'No such application version' },
+  'token-not-found': { status: 404, title: 'No such endpoint token' },
+  'metadata-key-not-found': { status: 404, title: 'No such metadata key' },
+  'resource-unknown': { status: 404, title: 'Unknown resource' },
+  // refused by a rule
+  'device-name-taken': { status: 409, title: 'The device name is taken' },
+  'device-type-name-taken': { status: 409, title: 'The device type name is taken' },
+  'device-type-in-use': { status: 409, title: 'Devices of this type exist' },
+  'app-version-name-taken': { status: 409, title: 'The application version name is taken' },
+  'token-taken': { status: 409, title: 'The endpoint token is taken' },
+  'token-status-final': { status: 409, title: 'A revoked endpoint token stays revoked' },
+  // somebody else was faster
+  'concurrent-change': { status: 409, title: 'Changed by somebody else at the same time' },
+  'version-mismatch': { status: 412, title: 'Changed since it was read' },
+  'idempotency-key-reused': { status: 422, title: 'The idempotency key was used for another request' },
+  // too much
+  'payload-too-large': { status: 413, title: 'The payload is too large' },
+  'configuration-too-large': { status: 413, title: 'The configuration is too large' },
+  'too-many-requests': { status: 429, title: 'Too many requests' },
+  // ours
+  internal: { status: 500, title: 'Internal error' },
+  unavailable: { status: 503, title: 'Temporarily unavailable' },
+  'deadline-exceeded': { status: 504, title: 'No answer in time' },
+} as const satisfies Record<string, { readonly status: number; readonly title: string }>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(errorCatalogue, text);
+
+/** One fault inside a request: `path` is dotted from the root of the body (`desired.interval`), `message` names the rule. */
+export interface FieldError {
+  readonly path: string;
+  readonly message: string;
+}
+
+export interface AppErrorOptions {
+  readonly cause?: unknown;
+  readonly errors?: readonly FieldError[];
+  /** Seconds after which a caller may try again; leaves as `Retry-After`. */
+  readonly retryAfterSeconds?: number;
+}
+
+/**
+ * The only error the domain throws. `detail` is shown to the caller: it names the field, the rule and the kind of value,
+ * never a secret and never the value of one. Any other throw is a bug and leaves as `internal` with a fixed text.
+ */
+export class AppError extends Error {
+  override readonly name = 'AppError';
+  readonly errors: readonly FieldError[] | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    readonly code: ErrorCode,
+    readonly detail: string,
+    options: AppErrorOptions = {},
+  ) {
+    super(`${code}: ${detail}`, { cause: options.cause });
+    this.errors = options.errors;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+
+  get status(): number {
+    return errorCatalogue[this.code].status;
+  }
+}
+
+/** RFC 9457 problem details, the body of every error over HTTP and NATS. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ErrorCode;
+  readonly traceId?: string;
+  readonly errors?: readonly FieldError[];
+}
+
+/** What is told of `error` outside: an `AppError` as it is, anything else as `internal`, without its text. */
+export const toProblem = (error: unknown, traceId?: string): Problem => {
+  const known = error instanceof AppError ? error : new AppError('internal', 'Something failed on our side.');
+  const { status, title } = errorCatalogue[known.code];
+  return {
+    type: `/problems/${known.code}`,
+    title,
+    status,
+    detail: known.detail,
+    code: known.code,
+    ...(traceId === undefined ? {} : { traceId }),
+    ...(known.errors === undefined ? {} : { errors: known.errors }),
+  };
+};

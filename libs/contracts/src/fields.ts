@@ -1,0 +1,115 @@
+import 'reflect-metadata';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsIn,
+  IsInt,
+  IsObject,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+import { Type } from 'class-transformer';
+
+/** Names that appear in topics and URLs: device types and application versions. */
+export const NAME_RULE = /^[A-Za-z0-9_-]{1,64}$/;
+
+/**
+ * Endpoint tokens, one level of a topic. `+ # /` are MQTT's own, `.` is what RabbitMQ turns `/` into, white space and
+ * control characters cannot be typed. At most 64 characters, so that a whole topic stays under RabbitMQ's 255 bytes.
+ */
+export const TOKEN_RULE = /^[A-Za-z0-9_~-]{4,64}$/;
+
+export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
+export type JsonObject = { [key: string]: JsonValue };
+
+export const ACTOR_KINDS = ['user', 'api-key', 'service-account', 'campaign', 'device', 'system'] as const;
+export type ActorKind = (typeof ACTOR_KINDS)[number];
+
+/** Who wants a change. It is stored with every event and published with it. */
+export class Actor {
+  @IsIn(ACTOR_KINDS)
+  kind!: ActorKind;
+
+  @IsString()
+  @Length(1, 128)
+  id!: string;
+}
+
+/** What every request carries: whose data it is about. */
+export class TenantRequest {
+  @Matches(/^[A-Za-z0-9_-]{1,64}$/)
+  tenantId!: string;
+}
+
+/** A request that changes something. */
+export class ChangeRequest extends TenantRequest {
+  @ValidateNested()
+  @Type(() => Actor)
+  actor!: Actor;
+
+  /** The version the caller has seen (`If-Match`); another one stored answers `version-mismatch`. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  expectedVersion?: number;
+}
+
+/** The caller's `Idempotency-Key`: the same key with the same body gets the first answer again, kept for 24 hours. */
+export class CreateRequest extends TenantRequest {
+  @ValidateNested()
+  @Type(() => Actor)
+  actor!: Actor;
+
+  @IsOptional()
+  @IsString()
+  @Length(1, 255)
+  idempotencyKey?: string;
+}
+
+export const DEFAULT_PAGE = 50;
+export const MAX_PAGE = 500;
+
+/** A page of a list. */
+export class PageRequest extends TenantRequest {
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_PAGE)
+  limit?: number;
+
+  /** Opaque: `nextCursor` of the page before. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(1024)
+  cursor?: string;
+}
+
+/** The answer of a request that has nothing to say. */
+export class Done {}
+
+/** What became of one item of a bulk request. */
+export class ItemOutcome {
+  /** Absent: done. Otherwise a code of the error catalogue. */
+  @IsOptional()
+  @IsString()
+  code?: string;
+
+  @IsOptional()
+  @IsString()
+  detail?: string;
+}
+
+/** One outcome per item, in the order of the request. */
+export class BulkOutcome {
+  @IsArray()
+  @ArrayMaxSize(5000)
+  @ValidateNested({ each: true })
+  @Type(() => ItemOutcome)
+  outcomes!: ItemOutcome[];
+}
