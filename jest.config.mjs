@@ -1,0 +1,24 @@
+/**
+ * Tests run on what ships: the compiled JavaScript in dist, as ES modules, with no transform. Failures point at the
+ * TypeScript line through tsc's source maps. Three projects by suffix: see CONTRIBUTING.md.
+ */
+const project = (displayName, testRegex, extra = {}) => ({
+  displayName,
+  rootDir: import.meta.dirname,
+  roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/tools'],
+  modulePathIgnorePatterns: ['<rootDir>/.muster/', '<rootDir>/.nx/'],
+  testRegex,
+  transform: {},
+  setupFiles: ['<rootDir>/node_modules/source-map-support/register.js'],
+  ...extra,
+});
+
+export default {
+  projects: [
+    project('unit', ['/dist/(?:(?!\\.(?:int|e2e)\\.spec).)*\\.spec\\.js$']),
+    project('int', ['/dist/.*\\.int\\.spec\\.js$']),
+    project('e2e', ['/dist/.*\\.e2e\\.spec\\.js$']),
+  ],
+  maxWorkers: 2,
+  testTimeout: 30_000,
+};
