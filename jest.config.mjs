@@ -6,7 +6,7 @@ const project = (displayName, testRegex, extra = {}) => ({
   displayName,
   rootDir: import.meta.dirname,
   roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/tools'],
-  modulePathIgnorePatterns: ['<rootDir>/.muster/', '<rootDir>/.nx/'],
+  modulePathIgnorePatterns: ['<rootDir>/.muster/', '<rootDir>/.nx/', '/fixtures/'],
   testRegex,
   transform: {},
   setupFiles: ['<rootDir>/node_modules/source-map-support/register.js'],

@@ -1,0 +1,1 @@
+export { checkBoundaries, type Violation } from './check-boundaries.js';
