@@ -1,1 +1,21 @@
-export {};
+export { createLogger, LOG_LEVELS, type Logger, type LoggerOptions, type LogLevel } from './logger.js';
+export { continueTrace, currentTrace, newTrace, withTrace, type Trace } from './trace.js';
+export { createMetrics, Metrics } from './metrics.js';
+export { Health, type Readiness } from './health.js';
+export { opsHandler, startOpsServer, type OpsHandler, type OpsParts } from './ops.js';
+export {
+  boolean,
+  choice,
+  ConfigError,
+  configTable,
+  int,
+  readConfig,
+  secretFile,
+  string,
+  url,
+  type ConfigKey,
+  type ConfigOf,
+  type ConfigSchema,
+} from './config.js';
+export { runApp, type Host, type RunningApp } from './run-app.js';
+export { NestLogger } from './nest-logger.js';

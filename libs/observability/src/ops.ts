@@ -1,0 +1,80 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import type { Health } from './health.js';
+import type { Metrics } from './metrics.js';
+
+export interface OpsParts {
+  readonly health: Health;
+  readonly metrics: Metrics;
+}
+
+/** False: the path is not one of these, nothing was written. */
+export type OpsHandler = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+/** `GET /health/live`, `GET /health/ready` (503 with what is not ready) and `GET /metrics`. No authentication. */
+export const opsHandler = ({ health, metrics }: OpsParts): OpsHandler => {
+  const routes = new Map<string, () => Promise<Answer>>([
+    ['/health/live', async () => json(200, health.live())],
+    [
+      '/health/ready',
+      async () => {
+        const readiness = await health.ready();
+        return json(readiness.ready ? 200 : 503, readiness);
+      },
+    ],
+    ['/metrics', async () => ({ status: 200, type: metrics.contentType, body: await metrics.text() })],
+  ]);
+  return (request, response) => {
+    const route = routes.get(request.url?.split('?', 1)[0] ?? '');
+    if (route === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) return false;
+    route().then(
+      (answer) => send(response, answer),
+      (error: unknown) => send(response, json(500, { error: String(error) })),
+    );
+    return true;
+  };
+};
+
+/** `port` 0 takes a free one. Binds to `host`, default 127.0.0.1: these pages are not for the world. */
+export const startOpsServer = async ({
+  port,
+  host = '127.0.0.1',
+  health,
+  metrics,
+}: OpsParts & { readonly port: number; readonly host?: string }): Promise<{
+  readonly port: number;
+  close(): Promise<void>;
+}> => {
+  const handle = opsHandler({ health, metrics });
+  const server = createServer((request, response) => {
+    if (!handle(request, response)) send(response, json(404, { error: 'not found' }));
+  });
+  server.listen(port, host);
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port, // a TCP server's address is never a pipe's name
+    close: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+};
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+const json = (status: number, body: unknown): Answer => ({
+  status,
+  type: 'application/json',
+  body: JSON.stringify(body),
+});
+
+const send = (response: ServerResponse, { status, type, body }: Answer): void => {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
+};
