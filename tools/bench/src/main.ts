@@ -1,0 +1,18 @@
+import { killDrill } from './kill-drill.js';
+import { pushLatency } from './push-latency.js';
+
+const benches: Readonly<Record<string, () => Promise<string>>> = {
+  'push-latency': pushLatency,
+  'kill-drill': killDrill,
+};
+
+const name = process.argv[2] ?? '';
+const bench = benches[name];
+if (bench === undefined) {
+  process.stderr.write(
+    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs)\n`,
+  );
+  process.exitCode = 64;
+} else {
+  process.stdout.write(`${await bench()}\n`);
+}

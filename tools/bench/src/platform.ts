@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { connectAsync, type MqttClient } from 'mqtt';
+
+/** The running platform, as `npm start` leaves it; `MUSTER_URL`, `MUSTER_MQTT_URL` and `MUSTER_DIRECTORY` point elsewhere. */
+export const platform = {
+  url: process.env['MUSTER_URL'] ?? 'http://127.0.0.1:3000',
+  mqttUrl: process.env['MUSTER_MQTT_URL'] ?? 'mqtt://127.0.0.1:1883',
+  directory: resolve(process.env['MUSTER_DIRECTORY'] ?? '.muster'),
+};
+
+const apiKey = (): string => readFileSync(resolve(platform.directory, 'admin-api-key'), 'utf8').trim();
+
+/** One REST call; throws with the problem's text unless the status is one of `accept`. */
+export const call = async <T>(
+  method: string,
+  path: string,
+  body?: object,
+  accept: readonly number[] = [200, 201, 204],
+): Promise<T> => {
+  const response = await fetch(`${platform.url}/api/v1${path}`, {
+    method,
+    headers: { 'x-api-key': apiKey(), 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  if (!accept.includes(response.status)) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  return (text === '' ? undefined : JSON.parse(text)) as T;
+};
+
+export interface BenchDevice {
+  readonly id: string;
+  readonly token: string;
+  readonly appVersion: string;
+}
+
+/** Devices of a type of their own for this run, so that runs do not meet. */
+export const provision = async (run: string, count: number): Promise<BenchDevice[]> => {
+  await call('POST', '/device-types', { name: run });
+  const devices: BenchDevice[] = [];
+  for (let n = 0; n < count; n += 1) {
+    devices.push(await call<BenchDevice>('POST', '/devices', { name: `${run}-${n}`, deviceType: run }));
+  }
+  return devices;
+};
+
+export const connectDevice = async (clientId: string): Promise<MqttClient> =>
+  connectAsync(platform.mqttUrl, { clientId, clean: true, reconnectPeriod: 500, connectTimeout: 5_000 });
+
+export const runName = (bench: string): string => `${bench}-${Date.now().toString(36)}`;
