@@ -13,9 +13,9 @@ describe('eventually', () => {
       tries += 1;
       throw new Error(`try ${tries > 1 ? 'again' : 'first'}`);
     };
-    await expect(eventually(attempt, { deadlineMs: 30, everyMs: 5, what: 'the device is online' })).rejects.toThrow(
-      'the device is online: not within 30 ms; last: try again',
-    );
+    await expect(
+      eventually(attempt, { deadlineMs: 30, everyMs: 5, what: 'the device is online' }),
+    ).rejects.toThrow('the device is online: not within 30 ms; last: try again');
   });
 
   it('ends an attempt that never answers', async () => {

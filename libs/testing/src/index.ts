@@ -11,3 +11,4 @@ export {
 } from './mosquitto.js';
 export { amqpUrl, mqttAuthPort, mqttUrl } from './test-environment.js';
 export { freePort } from '@muster/launcher';
+export { startPlatform, type ApiAnswer, type Platform } from './platform.js';

@@ -1,0 +1,137 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { freePort } from '@muster/launcher';
+import { eventually } from './eventually.js';
+import { startNats, type NatsServer } from './nats-server.js';
+import { testDatabase } from './test-database.js';
+import { amqpUrl, mqttAuthPort } from './test-environment.js';
+
+const API_KEY = 'mk_only-for-this-test-run';
+const KEPT_LOG_CHARACTERS = 1_000_000;
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Parsed JSON; undefined for an empty body. */
+  readonly body: unknown;
+}
+
+export interface Platform {
+  readonly url: string;
+  readonly nats: NatsServer;
+  /** One REST call with the admin's key, path below `/api/v1`. */
+  readonly api: (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ) => Promise<ApiAnswer>;
+  /** What the services logged so far, as they wrote it. */
+  readonly log: () => string;
+  /** SIGKILL to all services, which share a process. */
+  readonly kill9: () => Promise<void>;
+  /** Starts the services again after `kill9` and waits until they are ready. */
+  readonly restart: () => Promise<void>;
+  /** Stops everything this started. */
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * The whole platform as a user runs it: `all-in-one` as a process of its own, over the run's PostgreSQL (a database of
+ * its own) and RabbitMQ and a NATS server of its own. For e2e specs, which run one after another.
+ */
+export const startPlatform = async (
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Platform> => {
+  const database = await testDatabase({ name: 'platform', migrate });
+  const nats = await startNats();
+  const directory = await mkdtemp(join(tmpdir(), 'muster-platform-'));
+  const keyFile = join(directory, 'admin-api-key');
+  await writeFile(keyFile, `${API_KEY}\n`, { mode: 0o600 });
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const env = {
+    PATH: process.env['PATH'],
+    MUSTER_DATABASE_URL: database.url,
+    MUSTER_NATS_URL: nats.url,
+    MUSTER_AMQP_URL: amqpUrl(),
+    MUSTER_MQTT_AUTH_PORT: String(mqttAuthPort()),
+    MUSTER_GATEWAY_PORT: String(port),
+    MUSTER_ADMIN_API_KEY_FILE: keyFile,
+    ...environment,
+  };
+  let log = '';
+  let services: ChildProcess;
+  const start = async (): Promise<void> => {
+    services = spawn(process.execPath, [program('main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [services.stdout, services.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        log = (log + text).slice(-KEPT_LOG_CHARACTERS);
+      });
+    }
+    await eventually(() => ready(url, services), { what: 'the platform is ready', deadlineMs: 30_000 }).catch(
+      (error: unknown) => {
+        services.kill('SIGKILL');
+        throw new Error(`${String(error)}\n${log.slice(-4_000)}`, { cause: error });
+      },
+    );
+  };
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (services.exitCode !== null || services.signalCode !== null) return;
+    const gone = once(services, 'exit');
+    services.kill(signal);
+    await gone;
+  };
+  await start();
+  return {
+    url,
+    nats,
+    log: () => log,
+    api: async (method, path, body, headers = {}) => {
+      const response = await fetch(`${url}/api/v1${path}`, {
+        method,
+        headers: { 'x-api-key': API_KEY, 'content-type': 'application/json', ...headers },
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: text === '' ? undefined : (JSON.parse(text) as unknown),
+      };
+    },
+    kill9: () => end('SIGKILL'),
+    restart: start,
+    stop: async () => {
+      await end('SIGTERM');
+      await nats.stop();
+      await rm(directory, { recursive: true, force: true });
+      await database.drop();
+    },
+  };
+};
+
+const program = (name: string): string =>
+  resolve(import.meta.dirname, '../../../../apps/all-in-one/dist/src', name);
+
+const migrate = async (url: string): Promise<void> => {
+  const child = spawn(process.execPath, [program('migrate.js')], {
+    env: { PATH: process.env['PATH'], MUSTER_DATABASE_URL: url },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code !== 0) throw new Error(`migrate ended with ${code}: ${output}`);
+};
+
+const ready = async (url: string, services: ChildProcess): Promise<boolean> => {
+  if (services.exitCode !== null) throw new Error(`the services ended with ${services.exitCode}`);
+  const response = await fetch(`${url}/health/ready`);
+  if (response.status !== 200) throw new Error(await response.text());
+  return true;
+};
