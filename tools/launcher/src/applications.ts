@@ -1,0 +1,109 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure } from './failure.js';
+import { DATABASE_NAME, DATABASE_USER } from './postgres.js';
+import { healthOf } from './probe.js';
+import { AMQP_USER } from './rabbitmq.js';
+import type { Secrets } from './secrets.js';
+import type { Server } from './server.js';
+import type { Settings } from './settings.js';
+
+/** The order gives the ports of their health: MUSTER_PORT_BASE + 900 and the next ones. */
+const SEPARATE = ['device-registry', 'configuration', 'telemetry', 'mqtt-adapter', 'gateway'] as const;
+
+export type Application = Server & { readonly healthUrl: string };
+
+export type Urls = {
+  readonly database: string;
+  readonly nats: string;
+  readonly amqp: string;
+  readonly mqtt: string;
+  readonly gateway: string;
+};
+
+export const urlsOf = ({ given, ports }: Settings, secrets: Secrets): Urls => ({
+  database:
+    given.database ??
+    `postgres://${DATABASE_USER}:${secrets.databasePassword}@127.0.0.1:${ports.postgres}/${DATABASE_NAME}`,
+  nats: given.nats ?? `nats://127.0.0.1:${ports.nats}`,
+  amqp: given.amqp ?? `amqp://${AMQP_USER}:${secrets.amqpPassword}@127.0.0.1:${ports.amqp}`,
+  mqtt:
+    given.mqtt ??
+    `mqtt://${given.amqp === undefined ? '127.0.0.1' : new URL(given.amqp).hostname}:${ports.mqtt}`,
+  gateway: `http://127.0.0.1:${ports.gateway}`,
+});
+
+export const applications = (
+  settings: Settings,
+  secrets: Secrets,
+  separate: boolean,
+): readonly Application[] => {
+  const { gateway, mqttAuth, ops } = settings.ports;
+  const gatewayPort = { port: gateway, variable: 'MUSTER_GATEWAY_PORT' };
+  const authPort = { port: mqttAuth, variable: 'MUSTER_PORT_BASE' };
+  if (!separate) {
+    const healthUrl = `http://127.0.0.1:${gateway}/health/ready`;
+    return [application(settings, secrets, 'all-in-one', { healthUrl, ports: [gatewayPort, authPort] })];
+  }
+  return SEPARATE.map((name, index) => {
+    const opsPort = { port: ops + index, variable: 'MUSTER_PORT_BASE' };
+    const own = name === 'gateway' ? [gatewayPort] : name === 'mqtt-adapter' ? [authPort] : [];
+    return application(settings, secrets, name, {
+      healthUrl: `http://127.0.0.1:${opsPort.port}/health/ready`,
+      ports: [opsPort, ...own],
+      opsPort: opsPort.port,
+    });
+  });
+};
+
+/** What every application process, and the migrations, find in their environment. */
+export const applicationEnvironment = (
+  settings: Settings,
+  secrets: Secrets,
+  opsPort?: number,
+): NodeJS.ProcessEnv => {
+  const urls = urlsOf(settings, secrets);
+  const inherited = { ...process.env };
+  delete inherited['MUSTER_OPS_PORT'];
+  return {
+    ...inherited,
+    MUSTER_DATABASE_URL: urls.database,
+    MUSTER_NATS_URL: urls.nats,
+    MUSTER_AMQP_URL: urls.amqp,
+    MUSTER_MQTT_URL: urls.mqtt,
+    MUSTER_MQTT_AUTH_PORT: String(settings.ports.mqttAuth),
+    MUSTER_GATEWAY_PORT: String(settings.ports.gateway),
+    MUSTER_ADMIN_API_KEY_FILE: secrets.adminApiKeyFile,
+    MUSTER_ANONYMOUS_MQTT: settings.anonymousMqtt,
+    ...(opsPort === undefined ? {} : { MUSTER_OPS_PORT: String(opsPort) }),
+  };
+};
+
+export const migrationProgram = (settings: Settings): string =>
+  compiled(settings, 'all-in-one', 'migrate.js');
+
+type Own = { readonly healthUrl: string; readonly ports: Server['ports']; readonly opsPort?: number };
+
+const application = (settings: Settings, secrets: Secrets, name: string, own: Own): Application => ({
+  name,
+  title: name,
+  command: process.execPath,
+  args: ['--enable-source-maps', compiled(settings, name, 'main.js')],
+  env: applicationEnvironment(settings, secrets, own.opsPort),
+  cwd: settings.root,
+  logFile: join(settings.home, 'log', `${name}.log`),
+  ports: own.ports,
+  files: [],
+  healthUrl: own.healthUrl,
+  ready: async () => (await healthOf(own.healthUrl)).ready,
+  readyWithinMs: 120_000,
+  stopSignal: 'SIGTERM',
+  stopWithinMs: 20_000,
+  adoptable: false,
+});
+
+const compiled = (settings: Settings, name: string, file: string): string => {
+  const path = join(settings.root, 'apps', name, 'dist/src', file);
+  if (!existsSync(path)) throw new Failure(`${path} is missing.`, ['Build first: npm run build']);
+  return path;
+};

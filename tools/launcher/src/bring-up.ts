@@ -1,0 +1,132 @@
+import { openSync, closeSync, fstatSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { applicationEnvironment, migrationProgram } from './applications.js';
+import { asFailure, Failure } from './failure.js';
+import type { Instance } from './instance.js';
+import { natsServer } from './nats.js';
+import { Missing, type MissingServer } from './missing.js';
+import { MARK_INSTANCE, MARK_SERVER } from './process-identity.js';
+import { postgresServer, resolvePostgres } from './postgres.js';
+import { amqpAnswers, natsAnswers, postgresAnswers } from './probe.js';
+import { epmdServer, rabbitmqServer } from './rabbitmq.js';
+import { resolveNats, resolveRabbitmq } from './resolve.js';
+import { logTail, type Server } from './server.js';
+
+/** Each of the three servers: taken from its URL, taken over, or started. Resolves when it answers. */
+export const bringUpPostgres = async (instance: Instance): Promise<void> => {
+  const { settings, secrets, signal } = instance;
+  if (settings.given.database !== undefined) {
+    return requireGiven('PostgreSQL', 'MUSTER_DATABASE_URL', settings.given.database, 5432, postgresAnswers);
+  }
+  const program = await found('PostgreSQL', resolvePostgres());
+  await bringUp(instance, await postgresServer(settings, program, secrets, signal));
+};
+
+export const bringUpNats = async (instance: Instance): Promise<void> => {
+  const { settings } = instance;
+  if (settings.given.nats !== undefined) {
+    return requireGiven('NATS', 'MUSTER_NATS_URL', settings.given.nats, 4222, natsAnswers);
+  }
+  const program = await found('NATS', resolveNats(whereOf(instance)));
+  await bringUp(instance, natsServer(settings, program));
+};
+
+export const bringUpRabbitmq = async (instance: Instance): Promise<void> => {
+  const { settings, secrets } = instance;
+  if (settings.given.amqp !== undefined) {
+    return requireGiven('RabbitMQ', 'MUSTER_AMQP_URL', settings.given.amqp, 5672, amqpAnswers);
+  }
+  const program = await found('RabbitMQ', resolveRabbitmq(whereOf(instance)));
+  await bringUp(instance, epmdServer(settings, program));
+  await bringUp(instance, rabbitmqServer(settings, program, secrets));
+};
+
+/** Creates and changes the tables. Safe to run twice; its output is in .muster/log/migrate.log. */
+export const migrate = async ({ settings, secrets, signal, say }: Instance): Promise<void> => {
+  const began = Date.now();
+  const logFile = join(settings.home, 'log', 'migrate.log');
+  const program = migrationProgram(settings);
+  const log = openSync(logFile, 'a', 0o600);
+  const from = fstatSync(log).size;
+  const child = spawn(process.execPath, ['--enable-source-maps', program], {
+    cwd: settings.root,
+    env: {
+      ...applicationEnvironment(settings, secrets),
+      [MARK_INSTANCE]: settings.home,
+      [MARK_SERVER]: 'migrate',
+    },
+    stdio: ['ignore', log, log],
+    detached: true, // the terminal's Ctrl-C must not break it between two statements' outcome and its report
+  });
+  closeSync(log);
+  const end = () => child.kill('SIGTERM');
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    const [code] = (await once(child, 'exit')) as [number | null];
+    if (code !== 0) {
+      throw new Failure('The migrations of the database failed.', [
+        'The end of their log:',
+        ...logTail(logFile, from)
+          .trim()
+          .slice(-1_000)
+          .split('\n')
+          .map((line) => `  ${line}`),
+        `The whole log: ${logFile}`,
+      ]);
+    }
+    say(`Database migrated (${seconds(began)})`);
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
+};
+
+export const bringUp = async (instance: Instance, server: Server): Promise<void> => {
+  const began = Date.now();
+  const outcome = await instance.add(server).start();
+  const where = server.ports.map(({ port }) => port).join(', ');
+  instance.say(
+    outcome === 'adopted'
+      ? `${server.title} was still running; taken over (port ${where})`
+      : `${server.title} answers on port ${where} (${seconds(began)})`,
+  );
+};
+
+export const seconds = (since: number): string => `${((Date.now() - since) / 1_000).toFixed(1)} s`;
+
+const whereOf = ({ settings, signal }: Instance) => ({
+  servers: settings.servers,
+  path: process.env['PATH'] ?? '',
+  signal,
+});
+
+const found = async <T>(server: MissingServer, search: Promise<T>): Promise<T> => {
+  try {
+    return await search;
+  } catch (error) {
+    const failure = asFailure(error);
+    // A full disk or a missing right is that, and not a missing server.
+    if (failure !== undefined && failure !== error) throw failure;
+    if (failure === undefined) throw error;
+    throw new Missing(server, [failure.message, ...failure.advice].join(' '));
+  }
+};
+
+const requireGiven = async (
+  title: string,
+  variable: string,
+  url: string,
+  usualPort: number,
+  answers: (at: { host: string; port: number }) => Promise<boolean>,
+): Promise<void> => {
+  const { protocol, hostname, port } = new URL(url);
+  // Behind TLS only the client library can tell; the applications' health will.
+  if (protocol === 'amqps:' || protocol === 'tls:') return;
+  const at = { host: hostname, port: Number(port) || usualPort };
+  if (await answers(at)) return;
+  throw new Failure(`${title}: nothing answers at ${at.host}:${at.port}, which ${variable} names.`, [
+    title === 'NATS' ? 'Is it running, with JetStream on?' : 'Is it running?',
+    `Without ${variable} muster starts a private one.`,
+  ]);
+};

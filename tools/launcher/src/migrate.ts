@@ -1,0 +1,34 @@
+import { setInterval } from 'node:timers';
+import { bringUpPostgres, migrate as migrateDatabase } from './bring-up.js';
+import { Failure } from './failure.js';
+import { openInstance, type Instance } from './instance.js';
+import { explainMissing } from './missing.js';
+import { readSettings } from './settings.js';
+import { complain, onStopSignals, say } from './terminal.js';
+
+/**
+ * `npm run migrate`: brings the database to the newest shape and leaves. With
+ * MUSTER_DATABASE_URL that one; else the private one, started for the purpose.
+ */
+export const migrate = async (root: string, flags: readonly string[]): Promise<number> => {
+  let instance: Instance | undefined;
+  const alive = setInterval(() => undefined, 60_000);
+  try {
+    if (flags.length > 0) throw new Failure('npm run migrate knows no flags.');
+    const opened = await openInstance(readSettings(root, process.env), say);
+    instance = opened;
+    onStopSignals(
+      () => void opened.stop(),
+      () => opened.killAll(),
+    );
+    await bringUpPostgres(opened);
+    await migrateDatabase(opened);
+    return 0;
+  } catch (error) {
+    complain(explainMissing(error));
+    return 1;
+  } finally {
+    await instance?.stop();
+    clearInterval(alive);
+  }
+};

@@ -1,0 +1,200 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { accepts, amqpAnswers, epmdAnswers } from './probe.js';
+import { erlangEnvironment, ertsOf, type RabbitmqProgram } from './resolve.js';
+import type { Secrets } from './secrets.js';
+import { plainEnvironment, type Server } from './server.js';
+import type { Settings } from './settings.js';
+import { privateDirectory } from './state.js';
+
+export const AMQP_USER = 'muster-adapter';
+
+/**
+ * Erlang's name server. Started by us and in the foreground: RabbitMQ would
+ * start one as a daemon that nobody stops.
+ */
+export const epmdServer = (settings: Settings, program: RabbitmqProgram): Server => {
+  const port = settings.ports.epmd;
+  return {
+    name: 'epmd',
+    title: 'Erlang port mapper',
+    command: join(ertsOf(program.erlang), 'epmd'),
+    args: ['-port', String(port), '-address', '127.0.0.1'],
+    env: { ...plainEnvironment(), ...libraryPath(program) },
+    cwd: settings.home,
+    logFile: join(settings.home, 'log', 'epmd.log'),
+    ports: [{ port, variable: 'MUSTER_PORT_BASE' }],
+    files: [],
+    ready: () => epmdAnswers({ host: '127.0.0.1', port }),
+    readyWithinMs: 10_000,
+    stopSignal: 'SIGTERM',
+    stopWithinMs: 5_000,
+    adoptable: true,
+  };
+};
+
+/**
+ * Started through erlexec, without RabbitMQ's shell scripts: those run the
+ * Erlang whose path is compiled into `erl`, and break on a path with a space.
+ */
+export const rabbitmqServer = (settings: Settings, program: RabbitmqProgram, secrets: Secrets): Server => {
+  const { amqp, mqtt, epmd, distribution } = settings.ports;
+  const [major = '0', minor = '0'] = program.version.split('.');
+  // Data of one version is opened by that version only.
+  const data = join(settings.home, 'data', `rabbitmq-${major}.${minor}`);
+  const config = join(settings.home, 'rabbitmq');
+  const definitions = join(config, 'definitions.json');
+  const deploy = (file: string) => readFileSync(join(settings.root, 'deploy/rabbitmq', file), 'utf8');
+  return {
+    name: 'rabbitmq',
+    title: `RabbitMQ ${program.version}`,
+    command: join(ertsOf(program.erlang), 'erlexec'),
+    args: ERLANG_ARGUMENTS,
+    env: {
+      ...plainEnvironment(),
+      ...erlangEnvironment(program.erlang, program.libraries),
+      HOME: data, // the Erlang cookie is made there
+      ERL_LIBS: join(program.home, 'plugins'),
+      ERL_EPMD_PORT: String(epmd),
+      ERL_EPMD_ADDRESS: '127.0.0.1',
+      ERL_MAX_ETS_TABLES: '50000',
+      ERL_MAX_PORTS: '65536',
+      ERL_CRASH_DUMP: '/dev/null', // hundreds of megabytes that nobody reads
+      RABBITMQ_HOME: program.home,
+      RABBITMQ_NODENAME: 'muster@localhost',
+      RABBITMQ_DIST_PORT: String(distribution),
+      RABBITMQ_MNESIA_BASE: data,
+      RABBITMQ_LOG_BASE: join(settings.home, 'log'),
+      RABBITMQ_LOGS: '-',
+      RABBITMQ_PID_FILE: join(data, 'pid'),
+      RABBITMQ_CONF_ENV_FILE: join(config, 'rabbitmq-env.conf'),
+      RABBITMQ_CONFIG_FILE: join(config, 'rabbitmq.conf'),
+      RABBITMQ_ADVANCED_CONFIG_FILE: join(config, 'advanced.config'),
+      RABBITMQ_ENABLED_PLUGINS_FILE: join(config, 'enabled_plugins'),
+    },
+    cwd: settings.home,
+    logFile: join(settings.home, 'log', 'rabbitmq.log'),
+    ports: [
+      { port: amqp, variable: 'MUSTER_PORT_BASE' },
+      { port: distribution, variable: 'MUSTER_PORT_BASE' },
+      { port: mqtt, variable: 'MUSTER_MQTT_PORT' },
+    ],
+    files: [
+      { path: join(config, 'rabbitmq-env.conf'), content: '' }, // else the system's /etc/rabbitmq is read
+      {
+        path: join(config, 'rabbitmq.conf'),
+        content: [
+          deploy('10-muster.conf'),
+          isVersion4(program) ? deploy('20-rabbitmq-4.conf') : '',
+          localConfig(settings, program, definitions),
+        ].join('\n'),
+      },
+      { path: join(config, 'advanced.config'), content: deploy('advanced.config') },
+      { path: join(config, 'enabled_plugins'), content: deploy('enabled_plugins') },
+      { path: definitions, content: withAdapterUser(deploy('definitions.json'), secrets.amqpPassword) },
+    ],
+    prepare: async () => {
+      privateDirectory(data);
+      privateDirectory(config);
+    },
+    // AMQP opens last, after all plugins; asking by MQTT would need our own adapter to be up.
+    ready: async () =>
+      (await amqpAnswers({ host: '127.0.0.1', port: amqp })) && accepts({ host: '127.0.0.1', port: mqtt }),
+    readyWithinMs: 120_000,
+    stopSignal: 'SIGTERM',
+    stopWithinMs: 20_000,
+    adoptable: true,
+    explain: explainRabbitmq,
+  };
+};
+
+/** As RabbitMQ's own script gives them, but for the allocator's settings, which differ between Erlang versions. */
+const ERLANG_ARGUMENTS = [
+  ...['-noinput', '-s', 'rabbit', 'boot', '-boot', 'start_sasl'],
+  ...['+W', 'w', '+P', '1048576', '+t', '5000000', '+stbt', 'db', '+zdbbl', '128000'],
+  ...['+sbwt', 'none', '+sbwtdcpu', 'none', '+sbwtdio', 'none'],
+  ...['-syslog', 'logger', '[]', '-syslog', 'syslog_error_logger', 'false'],
+  ...[
+    '-kernel',
+    'prevent_overlapping_partitions',
+    'false',
+    '-kernel',
+    'inet_dist_use_interface',
+    '{127,0,0,1}',
+  ],
+];
+
+const isVersion4 = ({ version }: RabbitmqProgram): boolean => Number(version.split('.')[0]) >= 4;
+
+const localConfig = (
+  { ports, anonymousMqtt }: Settings,
+  program: RabbitmqProgram,
+  definitions: string,
+): string => {
+  const anonymous = anonymousMqtt === 'on';
+  const login = isVersion4(program)
+    ? (['anonymous_login_user', 'anonymous_login_pass'] as const)
+    : (['mqtt.default_user', 'mqtt.default_pass'] as const);
+  return [
+    '# From here on: this machine.',
+    `listeners.tcp.1 = 127.0.0.1:${ports.amqp}`,
+    `mqtt.listeners.tcp.1 = 127.0.0.1:${ports.mqtt}`,
+    `mqtt.allow_anonymous = ${anonymous}`,
+    // Version 4 otherwise logs anonymous clients in as its built-in guest.
+    ...(anonymous ? login.map((key) => `${key} = anonymous`) : []),
+    ...(!anonymous && isVersion4(program) ? ['anonymous_login_user = none'] : []),
+    ...['user', 'vhost', 'resource', 'topic'].map(
+      (what) => `auth_http.${what}_path = http://127.0.0.1:${ports.mqttAuth}/auth/${what}`,
+    ),
+    `load_definitions = ${definitions}`,
+    '',
+  ].join('\n');
+};
+
+/** The adapter's own user, beside what deploy/rabbitmq/definitions.json declares for every installation. */
+export const withAdapterUser = (definitions: string, password: string): string => {
+  const declared = JSON.parse(definitions) as Record<string, unknown>;
+  return JSON.stringify(
+    {
+      ...declared,
+      users: [
+        {
+          name: AMQP_USER,
+          password_hash: passwordHash(password),
+          hashing_algorithm: 'rabbit_password_hashing_sha256',
+          tags: [],
+        },
+      ],
+      permissions: [{ user: AMQP_USER, vhost: '/', configure: '.*', write: '.*', read: '.*' }],
+    },
+    null,
+    2,
+  );
+};
+
+/**
+ * RabbitMQ's format: base64(salt + SHA-256(salt + password)). The salt comes
+ * from the password (256 random bits), so that the file, and with it the
+ * fingerprint, is the same at every start.
+ */
+export const passwordHash = (password: string): string => {
+  const salt = createHash('sha256').update(`salt:${password}`).digest().subarray(0, 4);
+  const hash = createHash('sha256').update(salt).update(password).digest();
+  return Buffer.concat([salt, hash]).toString('base64');
+};
+
+/** The reason is one line among some twenty kilobytes of Erlang terms. */
+export const explainRabbitmq = (log: string) => {
+  const line = log
+    .split('\n')
+    .map((text) => text.replace(/^.*\[error\] <[^>]*>\s*/, '').trim())
+    .find((text) =>
+      /^(ERROR:|Error during startup|Failed to (load|start)|.*(eaddrinuse|enospc|corrupt))/i.test(text),
+    );
+  if (line === undefined) return undefined;
+  return { message: line.slice(0, 300), advice: ['The whole story is in .muster/log/rabbitmq.log.'] };
+};
+
+const libraryPath = ({ libraries }: RabbitmqProgram): NodeJS.ProcessEnv =>
+  libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries };

@@ -1,0 +1,135 @@
+import { join } from 'node:path';
+import { Failure } from './failure.js';
+
+/** Everything that can be chosen from outside, read once. `docs/running.md` lists the variables. */
+export type Settings = {
+  /** The checkout. */
+  readonly root: string;
+  /** `.muster`, or a directory below it for a test run: state, secrets, logs, data. */
+  readonly home: string;
+  /** Unpacked server packages; shared by all instances of the checkout. */
+  readonly servers: string;
+  readonly ports: Ports;
+  /** Servers that already run elsewhere; these are used and never started or stopped. */
+  readonly given: Given;
+  readonly anonymousMqtt: 'on' | 'off';
+  /** Test instances may lose their data in a power cut, which makes them faster. */
+  readonly durable: boolean;
+};
+
+export type Ports = {
+  readonly gateway: number;
+  readonly mqtt: number;
+  readonly nats: number;
+  readonly postgres: number;
+  readonly amqp: number;
+  readonly epmd: number;
+  readonly distribution: number;
+  readonly mqttAuth: number;
+  /** Health of separate application processes: this one and the next ones. */
+  readonly ops: number;
+};
+
+export type Given = {
+  readonly database?: string;
+  readonly nats?: string;
+  readonly amqp?: string;
+  readonly mqtt?: string;
+};
+
+/** Offsets of what only our own processes talk to. */
+const INTERNAL = { epmd: 369, mqttAuth: 380, postgres: 432, distribution: 567, amqp: 672, ops: 900 } as const;
+/** In a test run what users connect to moves along. */
+const PUBLIC = { gateway: 300, mqtt: 883, nats: 422 } as const;
+
+export const TEST_OFFSETS: readonly number[] = [...Object.values(INTERNAL), ...Object.values(PUBLIC)];
+
+export const variableOf = (port: keyof Ports): string => {
+  if (port === 'gateway') return 'MUSTER_GATEWAY_PORT';
+  if (port === 'mqtt') return 'MUSTER_MQTT_PORT';
+  if (port === 'nats') return 'MUSTER_NATS_PORT';
+  return 'MUSTER_PORT_BASE';
+};
+
+export const readSettings = (root: string, environment: NodeJS.ProcessEnv): Settings => {
+  const base = port(environment, 'MUSTER_PORT_BASE', 17_000);
+  const home = join(root, '.muster');
+  return {
+    root,
+    home,
+    servers: join(home, 'servers'),
+    ports: {
+      ...internalPorts(base),
+      gateway: port(environment, 'MUSTER_GATEWAY_PORT', 3_000),
+      mqtt: port(environment, 'MUSTER_MQTT_PORT', 1_883),
+      nats: port(environment, 'MUSTER_NATS_PORT', 4_222),
+    },
+    given: {
+      database: url(environment, 'MUSTER_DATABASE_URL', ['postgres:', 'postgresql:']),
+      nats: url(environment, 'MUSTER_NATS_URL', ['nats:', 'tls:']),
+      amqp: url(environment, 'MUSTER_AMQP_URL', ['amqp:', 'amqps:']),
+      mqtt: url(environment, 'MUSTER_MQTT_URL', ['mqtt:', 'mqtts:']),
+    },
+    anonymousMqtt: onOff(environment, 'MUSTER_ANONYMOUS_MQTT', 'on'),
+    durable: true,
+  };
+};
+
+/** A test run uses nothing of the environment: it shall give the same result beside anything that runs. */
+export const testSettings = (root: string, run: string, base: number): Settings => ({
+  root,
+  home: join(root, '.muster', 'test', run),
+  servers: join(root, '.muster', 'servers'),
+  ports: {
+    ...internalPorts(base),
+    gateway: base + PUBLIC.gateway,
+    mqtt: base + PUBLIC.mqtt,
+    nats: base + PUBLIC.nats,
+  },
+  given: {},
+  anonymousMqtt: 'on',
+  durable: false,
+});
+
+const internalPorts = (base: number) => ({
+  epmd: base + INTERNAL.epmd,
+  mqttAuth: base + INTERNAL.mqttAuth,
+  postgres: base + INTERNAL.postgres,
+  distribution: base + INTERNAL.distribution,
+  amqp: base + INTERNAL.amqp,
+  ops: base + INTERNAL.ops,
+});
+
+const port = (environment: NodeJS.ProcessEnv, name: string, fallback: number): number => {
+  const text = environment[name];
+  if (text === undefined || text === '') return fallback;
+  const value = Number(text);
+  const highest = name === 'MUSTER_PORT_BASE' ? 31_700 : 65_535;
+  if (!Number.isInteger(value) || value < 1 || value > highest) {
+    throw new Failure(`${name} must be a whole number from 1 to ${highest}.`);
+  }
+  return value;
+};
+
+/** The value may hold a password, so it is never shown. */
+const url = (
+  environment: NodeJS.ProcessEnv,
+  name: string,
+  schemes: readonly string[],
+): string | undefined => {
+  const text = environment[name];
+  if (text === undefined || text === '') return undefined;
+  if (!URL.canParse(text) || !schemes.includes(new URL(text).protocol)) {
+    throw new Failure(
+      `${name} must be a URL that begins with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}.`,
+    );
+  }
+  return text;
+};
+
+const onOff = (environment: NodeJS.ProcessEnv, name: string, fallback: 'on' | 'off'): 'on' | 'off' => {
+  const text = environment[name];
+  if (text === undefined || text === '') return fallback;
+  if (text !== 'on' && text !== 'off') throw new Failure(`${name} must be "on" or "off".`);
+  return text;
+};

@@ -1,0 +1,145 @@
+import { setInterval } from 'node:timers';
+import { type Application, applications, urlsOf } from './applications.js';
+import { bringUp, bringUpNats, bringUpPostgres, bringUpRabbitmq, migrate } from './bring-up.js';
+import { Failure, joined } from './failure.js';
+import { explainMissing } from './missing.js';
+import { followLog } from './follow-log.js';
+import { type Instance, openInstance, type WantedPort } from './instance.js';
+import { healthOf } from './probe.js';
+import { onPath } from './resolve.js';
+import { type Ports, readSettings, type Settings, variableOf } from './settings.js';
+import { complain, onStopSignals, say } from './terminal.js';
+import { welcome } from './welcome.js';
+
+/** `npm start`: resolves with the exit code, when everything has been stopped again. */
+export const start = async (root: string, flags: readonly string[]): Promise<number> => {
+  let instance: Instance | undefined;
+  try {
+    const separate = readFlags(flags);
+    const settings = readSettings(root, process.env);
+    instance = await openInstance(settings, say);
+    const stopAsked = untilAskedToStop(instance);
+    const failed = run(instance, separate).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    const first = await Promise.race([stopAsked.then(() => 'stop' as const), failed]);
+    if (first !== 'stop' && first !== undefined) throw first;
+    await stopAsked;
+    say('stopping: applications first, then the servers …');
+    await instance.stop();
+    await failed;
+    say('everything is stopped; the data stays in .muster/');
+    return 0;
+  } catch (error) {
+    await instance?.stop();
+    complain(explainMissing(error));
+    return 1;
+  }
+};
+
+const readFlags = (flags: readonly string[]): boolean => {
+  const unknown = flags.find((flag) => flag !== '--processes');
+  if (unknown !== undefined) {
+    throw new Failure(`npm start does not know ${unknown}.`, [
+      'It knows: --processes (one process for each service)',
+    ]);
+  }
+  return flags.includes('--processes');
+};
+
+const run = async (instance: Instance, separate: boolean): Promise<void> => {
+  const { settings, secrets } = instance;
+  const apps = applications(settings, secrets, separate);
+  await instance.requirePorts(wantedPorts(settings, apps));
+  say('starting PostgreSQL, NATS and RabbitMQ (RabbitMQ takes about ten seconds the first time) …');
+  await together([
+    () => bringUpRabbitmq(instance),
+    async () => {
+      await together([
+        () => bringUpPostgres(instance).then(() => migrate(instance)),
+        () => bringUpNats(instance),
+      ]);
+      // Not after RabbitMQ: the applications connect to it when it is there, and its boot takes longest.
+      await bringUpApplications(instance, apps);
+    },
+  ]);
+  await instance.stopUnused();
+  for (const { logFile } of apps) followLog(logFile, say);
+  const publisher =
+    onPath('mosquitto_pub', process.env['PATH'] ?? '') === undefined ? 'npx mqtt' : 'mosquitto_pub';
+  process.stdout.write(`${welcome(settings, urlsOf(settings, secrets), apps, publisher)}\n`);
+};
+
+/**
+ * Waits for all even when one fails, but not for long: several missing servers
+ * are told together, yet nobody waits ten seconds for a broker that is going to
+ * be stopped again.
+ */
+const together = async (tasks: readonly (() => Promise<void>)[]): Promise<void> => {
+  const running = tasks.map((task) => task());
+  const all = Promise.allSettled(running);
+  try {
+    await Promise.all(running);
+  } catch (first) {
+    const settled = await Promise.race([all, patience(1_500)]);
+    throw joined(
+      settled.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : [])),
+      first,
+    );
+  }
+};
+
+const patience = (milliseconds: number): Promise<readonly PromiseSettledResult<void>[]> =>
+  new Promise((resolve) => setTimeout(() => resolve([]), milliseconds).unref());
+
+const bringUpApplications = async (instance: Instance, apps: readonly Application[]): Promise<void> => {
+  const waiting = setInterval(() => void sayWhatIsNotReady(apps), 5_000);
+  try {
+    await Promise.all(apps.map((app) => bringUp(instance, app)));
+  } finally {
+    clearInterval(waiting);
+  }
+};
+
+const sayWhatIsNotReady = async (apps: readonly Application[]): Promise<void> => {
+  for (const { name, healthUrl } of apps) {
+    const { ready, body } = await healthOf(healthUrl);
+    if (!ready) say(`still waiting for ${name}: ${body.replaceAll(/\s+/g, ' ').slice(0, 300)}`);
+  }
+};
+
+const wantedPorts = ({ given, ports }: Settings, apps: readonly Application[]): WantedPort[] => {
+  const of = (title: string, name: keyof Ports): WantedPort => ({
+    title,
+    port: ports[name],
+    variable: variableOf(name),
+  });
+  return [
+    ...(given.database === undefined ? [of('PostgreSQL', 'postgres')] : []),
+    ...(given.nats === undefined ? [of('NATS', 'nats')] : []),
+    ...(given.amqp === undefined
+      ? [
+          of('MQTT', 'mqtt'),
+          of('AMQP', 'amqp'),
+          of('epmd', 'epmd'),
+          of('Erlang distribution', 'distribution'),
+        ]
+      : []),
+    ...apps.flatMap((app) => app.ports.map((port) => ({ title: app.title, ...port }))),
+  ];
+};
+
+/** The timer keeps the process alive: its children alone do not, they must be able to outlive it. */
+const untilAskedToStop = (instance: Instance): Promise<void> =>
+  new Promise((resolve) => {
+    const alive = setInterval(() => undefined, 60_000);
+    const force = () => {
+      say('killing what is left');
+      instance.killAll();
+    };
+    onStopSignals(() => {
+      clearInterval(alive);
+      resolve();
+    }, force);
+  });

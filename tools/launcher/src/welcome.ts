@@ -1,0 +1,50 @@
+import { relative } from 'node:path';
+import type { Application, Urls } from './applications.js';
+import type { Settings } from './settings.js';
+
+/** Lines to paste: they need nothing but curl and a client, and nothing in them is to be edited. */
+export const welcome = (
+  settings: Settings,
+  urls: Urls,
+  applications: readonly Application[],
+  publisher: 'mosquitto_pub' | 'npx mqtt',
+): string => {
+  const broker = new URL(urls.mqtt);
+  const key = `$(cat ${shellQuote(relative(process.cwd(), `${settings.home}/admin-api-key`) || 'admin-api-key')})`;
+  const api = `curl -sS -H "x-api-key: ${key}" -H 'content-type: application/json'`;
+  const topic = 'kp1/radiator-v1/dcx/my-first-token/json/1';
+  const publish =
+    publisher === 'mosquitto_pub'
+      ? `mosquitto_pub -h ${broker.hostname} -p ${broker.port || '1883'} -q 1 -t ${topic} -m '{"temperature": 21.5}'`
+      : `npx mqtt pub -h ${broker.hostname} -p ${broker.port || '1883'} -q 1 -t ${topic} -m '{"temperature": 21.5}'`;
+  return `
+muster is ready.
+
+  REST API     ${urls.gateway}/api/v1      its documentation: ${urls.gateway}/api/v1/docs
+  MQTT         ${urls.mqtt}${settings.anonymousMqtt === 'on' ? '      (no password needed: MUSTER_ANONYMOUS_MQTT=off asks for one)' : ''}
+  NATS         ${urls.nats}
+  admin key    ${settings.home}/admin-api-key
+  PostgreSQL   ${withoutPassword(urls.database)}      password: ${settings.home}/postgres-password
+  logs         ${settings.home}/log/{${[...applications.map(({ name }) => name), 'postgres', 'nats', 'rabbitmq'].join(',')}}.log
+
+A first device, its first sample, and what was stored. Paste into another terminal:
+
+  cd ${shellQuote(process.cwd())}
+  ${api} ${urls.gateway}/api/v1/device-types -d '{"name": "radiator"}'
+  DEVICE=$(${api} ${urls.gateway}/api/v1/devices \\
+    -d '{"name": "radiator-1", "deviceType": "radiator", "token": "my-first-token"}' | sed 's/.*"id":"\\([^"]*\\)".*/\\1/')
+  ${publish}
+  ${api} ${urls.gateway}/api/v1/devices/$DEVICE/telemetry/latest
+
+Ctrl-C stops everything that was started here.
+`;
+};
+
+const withoutPassword = (url: string): string => {
+  const shown = new URL(url);
+  shown.password = '';
+  return shown.href;
+};
+
+const shellQuote = (text: string): string =>
+  /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

@@ -1,0 +1,81 @@
+/**
+ * `npm start`, `npm test`, `npm run migrate`: makes a fresh checkout runnable
+ * and hands over to tools/launcher, in this same process, so that signals need
+ * no forwarding. Plain JavaScript without dependencies: it runs before there are any.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const OLDEST_NODE = [20, 19];
+const COMMANDS = ['start', 'test', 'migrate'];
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const [command, ...flags] = process.argv.slice(2);
+
+const main = async () => {
+  if (!COMMANDS.includes(command)) giveUp(`Usage: node tools/run.mjs ${COMMANDS.join('|')} [flags]`);
+  requireNode();
+  installPackages();
+  build();
+  const module = await import(`./launcher/dist/src/${command}.js`);
+  process.exitCode = await module[command](root, flags);
+  // A server adopted or a probe under way may still hold the event loop; all that matters is done.
+  process.exit();
+};
+
+const requireNode = () => {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const [oldestMajor, oldestMinor] = OLDEST_NODE;
+  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
+  giveUp(`muster needs Node.js ${OLDEST_NODE.join('.')} or newer; this is ${process.versions.node}.`);
+};
+
+/**
+ * npm ci when node_modules is missing or belongs to another package-lock.json.
+ * npm itself keeps no hash; its own list of what is installed is trusted when
+ * it is newer than the lock (somebody ran npm install by hand).
+ */
+const installPackages = () => {
+  const lock = join(root, 'package-lock.json');
+  const mark = join(root, 'node_modules', '.muster-lock-hash');
+  const hash = createHash('sha256').update(readFileSync(lock)).digest('hex');
+  if (existsSync(mark) && readFileSync(mark, 'utf8') === hash) return;
+  const installed = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lock).mtimeMs) {
+    console.log('installing npm packages …');
+    run(
+      'npm',
+      ['ci', '--no-audit', '--no-fund'],
+      'npm ci failed, see above. The first start needs the network.',
+    );
+  }
+  writeFileSync(mark, hash);
+};
+
+const build = () => {
+  const began = Date.now();
+  run(process.execPath, [join(root, 'node_modules/ts7/bin/tsc'), '-b'], 'The build failed, see above.');
+  if (Date.now() - began > 2_000) console.log(`built (${((Date.now() - began) / 1_000).toFixed(1)} s)`);
+};
+
+const run = (program, args, complaint) => {
+  const { status, signal, error } = spawnSync(program, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (error !== undefined) giveUp(`${program} cannot be run: ${error.message}`);
+  if (signal !== null) process.kill(process.pid, signal);
+  if (status !== 0) giveUp(complaint);
+};
+
+/** Whoever counts the tests looks at the last line only. */
+const giveUp = (sentence) => {
+  console.error(`\n${sentence}`);
+  if (command === 'test') console.log('0 passed, 1 failed');
+  process.exit(1);
+};
+
+await main();
