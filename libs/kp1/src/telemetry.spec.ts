@@ -1,0 +1,131 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { PayloadError } from './payload.js';
+import { decodeTelemetry } from './telemetry.js';
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const decode = (text: string, path?: string) => decodeTelemetry(bytes(text), path);
+const refusal = (run: () => unknown): string => {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof PayloadError) return error.reasonPhrase;
+    throw error;
+  }
+  return 'accepted';
+};
+
+describe('telemetry', () => {
+  it('is one object or an array of anything', () => {
+    expect(decode('{"t":1}')).toEqual([{ at: null, data: { t: 1 } }]);
+    expect(decode('[{"t":1},2,"x",null,[3]]')).toEqual([
+      { at: null, data: { t: 1 } },
+      { at: null, data: 2 },
+      { at: null, data: 'x' },
+      { at: null, data: null },
+      { at: null, data: [3] },
+    ]);
+    expect(decode('[]')).toEqual([]);
+  });
+
+  it('gives back any JSON array unchanged', () => {
+    fc.assert(
+      fc.property(fc.array(fc.jsonValue({ maxDepth: 4 })), (samples) => {
+        const text = JSON.stringify(samples);
+        const decoded = decodeTelemetry(bytes(text), 'no_such_field');
+        expect(decoded.map(({ data }) => data)).toEqual(JSON.parse(text));
+      }),
+    );
+  });
+
+  it.each([
+    ['', 'payload must be JSON, is empty'],
+    ['  \n', 'payload must be JSON, is empty'],
+    ['21', 'payload must be an object or an array, is a number'],
+    ['"x"', 'payload must be an object or an array, is text'],
+    ['true', 'payload must be an object or an array, is a boolean'],
+    ['null', 'payload must be an object or an array, is null'],
+  ])('is not %j', (text, reason) => expect(refusal(() => decode(text))).toBe(reason));
+
+  it('says that it is no JSON without repeating the payload', () => {
+    const reason = refusal(() => decode('{"password":"hunter2",}'));
+    expect(reason).toMatch(/^payload must be JSON/);
+    expect(reason).not.toContain('hunter2');
+    expect(refusal(() => decodeTelemetry(new Uint8Array([0x7b, 0xff, 0x7d])))).toBe(
+      'payload must be UTF-8 text',
+    );
+  });
+
+  it.each([
+    ['"2019-04-26T15:41:07+0000"', 1_556_293_267_000_000],
+    ['"2019-04-26T15:41:07Z"', 1_556_293_267_000_000],
+    ['"2019-04-26T17:41:07+02:00"', 1_556_293_267_000_000],
+    ['"2019-04-26T17:41:07+02"', 1_556_293_267_000_000],
+    ['"2019-04-26T10:11:07-0530"', 1_556_293_267_000_000],
+    ['"2019-04-26 15:41:07.123456Z"', 1_556_293_267_123_456],
+    ['"2019-04-26T15:41:07,5Z"', 1_556_293_267_500_000],
+    ['"2019-04-26T15:41:07.123456999Z"', 1_556_293_267_123_456],
+    ['"2019-04-26T15:41Z"', 1_556_293_260_000_000],
+    ['"1969-12-31T23:59:59.5Z"', -500_000],
+    ['1556293267000', 1_556_293_267_000_000],
+    ['1556293267000.25', 1_556_293_267_000_250],
+    ['0', 0],
+    ['null', null],
+  ])('reads the time %s', (time, micros) => {
+    expect(decode(`{"ts":${time},"t":1}`)[0]?.at).toBe(micros);
+  });
+
+  it.each([
+    '"2019-04-26T15:41:07"',
+    '"2019-04-26"',
+    '"0050-01-01T00:00:00Z"',
+    '"2019-02-30T00:00:00Z"',
+    '"2019-13-01T00:00:00Z"',
+    '"2019-04-26T24:00:00Z"',
+    '"2019-04-26T15:60:00Z"',
+    '"2019-04-26T15:41:07+25:00"',
+    '"1556293267000"',
+    '"yesterday"',
+    '""',
+  ])('refuses the time %s and names the field', (time) => {
+    expect(refusal(() => decode(`{"ts":${time}}`))).toMatch(/^ts must be an ISO 8601 time/);
+  });
+
+  it('refuses a time of another kind, and one that is certainly not milliseconds', () => {
+    expect(refusal(() => decode('{"ts":true}'))).toBe(
+      'ts must be ISO 8601 text or Unix milliseconds, is a boolean',
+    );
+    expect(refusal(() => decode('{"ts":{"a":1}}'))).toMatch(/is an object$/);
+    expect(refusal(() => decode('{"ts":1556293267000000000}'))).toMatch(
+      /^ts must be Unix time in milliseconds/,
+    );
+  });
+
+  it('finds the time at a dotted path and names the element that is wrong', () => {
+    expect(decode('{"meta":{"time":1}}', 'meta.time')[0]?.at).toBe(1000);
+    expect(decode('{"meta":[1]}', 'meta.time')[0]?.at).toBeNull();
+    expect(decode('{"ts":1}', '__proto__.x')[0]?.at).toBeNull();
+    expect(refusal(() => decode('[{"meta":{"time":1}},{"meta":{"time":"x"}}]', 'meta.time'))).toMatch(
+      /^\[1\]\.meta\.time must be/,
+    );
+  });
+
+  it.each([
+    ['{"a":"x\\u0000y"}', 'a must not contain the character U+0000'],
+    ['{"a":{"b":["\\ud800"]}}', 'a.b[0] must not contain half a surrogate pair'],
+    ['{"\\u0000":1}', 'a field name of payload must not contain the character U+0000'],
+    ['{"a":1e999}', 'a must be a number that a double can hold'],
+    ['['.repeat(65) + ']'.repeat(65), 'payload must not be nested deeper than 64 levels'],
+  ])('refuses what the database cannot keep: %j', (text, reason) => {
+    expect(refusal(() => decode(text))).toBe(reason);
+  });
+
+  it('keeps what only looks like it', () => {
+    expect(decode('{"a":"\\\\u0000","b":"\\ud83d\\ude00","c":1e100,"d":"[[[["}')[0]?.data).toEqual({
+      a: '\\u0000',
+      b: '😀',
+      c: 1e100,
+      d: '[[[[',
+    });
+  });
+});
