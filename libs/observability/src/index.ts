@@ -1,8 +1,8 @@
 export { createLogger, LOG_LEVELS, type Logger, type LoggerOptions, type LogLevel } from './logger.js';
 export { continueTrace, currentTrace, newTrace, withTrace, type Trace } from './trace.js';
-export { createMetrics, Metrics } from './metrics.js';
+export { aggregateMetrics, createMetrics, Metrics } from './metrics.js';
 export { Health, type Readiness } from './health.js';
-export { opsHandler, startOpsServer, type OpsHandler, type OpsParts } from './ops.js';
+export { combineOps, opsHandler, startOpsServer, type OpsHandler, type OpsParts } from './ops.js';
 export {
   boolean,
   choice,

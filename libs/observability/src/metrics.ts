@@ -1,4 +1,13 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  AggregatorRegistry,
+  collectDefaultMetrics,
+  Counter,
+  Gauge,
+  Histogram,
+  Registry,
+  type MetricObjectWithValues,
+  type MetricValue,
+} from 'prom-client';
 
 /**
  * The metrics of one app, with the label `service`. Asking for a name again returns the same metric, so that two parts of
@@ -54,6 +63,11 @@ export class Metrics {
     return this.registry.metrics();
   }
 
+  /** The same as `text`, before it is written out. */
+  values(): Promise<MetricObjectWithValues<MetricValue<string>>[]> {
+    return this.registry.getMetricsAsJSON();
+  }
+
   private declared(name: string, help: string): { name: string; help: string; registers: Registry[] } {
     return { name, help, registers: [this.registry] };
   }
@@ -64,6 +78,19 @@ export class Metrics {
     throw new Error(`metric ${name} exists as another kind`);
   }
 }
+
+/** Metrics of several apps on one page; they stay apart by their label `service`. */
+export const aggregateMetrics = (
+  many: readonly Pick<Metrics, 'values'>[],
+): Pick<Metrics, 'contentType' | 'text' | 'values'> => {
+  const aggregate = async (): Promise<Registry> =>
+    AggregatorRegistry.aggregate(await Promise.all(many.map((one) => one.values())));
+  return {
+    contentType: Registry.PROMETHEUS_CONTENT_TYPE,
+    text: async () => (await aggregate()).metrics(),
+    values: async () => (await aggregate()).getMetricsAsJSON(),
+  };
+};
 
 export const createMetrics = (service: string): Metrics => new Metrics(service);
 

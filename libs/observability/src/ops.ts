@@ -1,13 +1,29 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import type { Health } from './health.js';
-import type { Metrics } from './metrics.js';
+import type { Health, Readiness } from './health.js';
+import { aggregateMetrics, type Metrics } from './metrics.js';
 
 export interface OpsParts {
-  readonly health: Health;
-  readonly metrics: Metrics;
+  readonly health: Pick<Health, 'live' | 'ready'>;
+  readonly metrics: Pick<Metrics, 'contentType' | 'text' | 'values'>;
 }
+
+/** Several apps in one process as one: ready when all are, failing checks named `<app>: <check>`. */
+export const combineOps = (apps: readonly { readonly name: string; readonly ops: OpsParts }[]): OpsParts => {
+  const metrics = aggregateMetrics(apps.map(({ ops }) => ops.metrics));
+  const ready = async (): Promise<Readiness> => {
+    const all = await Promise.all(
+      apps.map(async ({ name, ops }) => {
+        const { failing } = await ops.health.ready();
+        return failing.map((check) => ({ ...check, name: `${name}: ${check.name}` }));
+      }),
+    );
+    const failing = all.flat();
+    return { ready: failing.length === 0, failing };
+  };
+  return { health: { live: () => ({ live: true }), ready }, metrics };
+};
 
 /** False: the path is not one of these, nothing was written. */
 export type OpsHandler = (request: IncomingMessage, response: ServerResponse) => boolean;

@@ -1,8 +1,11 @@
 import { ConfigError } from './config.js';
 import { createLogger, type Logger } from './logger.js';
+import type { OpsParts } from './ops.js';
 
 export interface RunningApp {
   readonly name: string;
+  /** What this app says of itself; a host of several apps shows it for all of them in one place. */
+  readonly ops: OpsParts;
   /** Stops taking new work, finishes what it began, closes connections; in this order. Called once. */
   stop(): Promise<void>;
 }
