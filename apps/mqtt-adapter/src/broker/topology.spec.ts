@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import { matchesBinding, uplinkBindings } from '@muster/kp1';
+import { TOPOLOGY, type Binding } from './topology.js';
+
+interface Definitions {
+  readonly exchanges: readonly Record<string, unknown>[];
+  readonly queues: readonly Record<string, unknown>[];
+  readonly bindings: readonly Record<string, unknown>[];
+}
+
+const definitions = JSON.parse(
+  readFileSync(new URL('../../../../../deploy/rabbitmq/definitions.json', import.meta.url), 'utf8'),
+) as Definitions; // compared field by field below
+
+const byText = (items: readonly unknown[]): string[] => items.map((item) => JSON.stringify(item)).sort();
+
+describe('the broker definitions that are deployed', () => {
+  it('hold the same exchanges and queues as the adapter asserts', () => {
+    const exchanges = TOPOLOGY.exchanges.map((exchange) => ({
+      name: exchange.name,
+      vhost: '/',
+      type: exchange.type,
+      durable: true,
+      auto_delete: false,
+      internal: false,
+      arguments: exchange.arguments,
+    }));
+    expect(definitions.exchanges).toEqual(exchanges);
+    const queues = TOPOLOGY.queues.map((queue) => ({
+      name: queue.name,
+      vhost: '/',
+      durable: true,
+      auto_delete: false,
+      arguments: queue.arguments,
+    }));
+    expect(definitions.queues).toEqual(queues);
+  });
+
+  it('hold the same bindings', () => {
+    const bindings = TOPOLOGY.bindings.map((one) => ({
+      source: one.source,
+      vhost: '/',
+      destination: one.destination,
+      destination_type: one.destinationType,
+      routing_key: one.routingKey,
+      arguments: {},
+    }));
+    expect(byText(definitions.bindings)).toEqual(byText(bindings));
+  });
+});
+
+/** Where a message published to the MQTT exchange ends up: what RabbitMQ does, with its alternate exchanges. */
+const queuesReached = (routingKey: string): Set<string> => {
+  const queues = new Set<string>();
+  const visit = (exchange: string): void => {
+    const declared = TOPOLOGY.exchanges.find(({ name }) => name === exchange);
+    const matches = (one: Binding) =>
+      one.source === exchange && (declared?.type === 'fanout' || matchesBinding(one.routingKey, routingKey));
+    const routes = TOPOLOGY.bindings.filter(matches);
+    const alternate = declared?.arguments['alternate-exchange'];
+    if (routes.length === 0 && alternate !== undefined) visit(alternate);
+    for (const { destination, destinationType } of routes) {
+      if (destinationType === 'queue') queues.add(destination);
+      else visit(destination);
+    }
+  };
+  visit('amq.topic');
+  return queues;
+};
+
+describe('the topology', () => {
+  it.each([
+    'kp1.a.dcx.t.json',
+    'kp1.a.dcx.t.json.5',
+    'kp1.a.cmx.t.config.json.07',
+    'kp1.a.cmx.t.applied.json',
+  ])('brings %s to the uplink queue', (key) => expect([...queuesReached(key)]).toEqual(['muster.uplink']));
+
+  it.each(uplinkBindings().map(({ pattern }) => pattern.replaceAll('*', '1')))(
+    'brings no reply or push of ours to it (%s)',
+    (key) => {
+      expect([...queuesReached(`${key}.status`)]).toEqual([]);
+      expect([...queuesReached(`${key}.error`)]).toEqual([]);
+    },
+  );
+});
