@@ -1,1 +1,14 @@
-export {};
+export { connectBus, type Bus, type BusOptions, type PublishedBatch, type PublishedEvent } from './bus.js';
+export type { RequestOptions } from './request.js';
+export { PARKED_STREAM, type StreamDeclaration } from './streams.js';
+export {
+  Consumes,
+  Handles,
+  isEvent,
+  type ConsumesOptions,
+  type Delivered,
+  type ItemResult,
+} from './handles.js';
+export { NatsStrategy, type NatsStrategyOptions } from './nats-strategy.js';
+export { invalidFields } from './invalid-fields.js';
+export { HEADER } from './headers.js';

@@ -1,0 +1,44 @@
+import { headers, type MsgHdrs } from '@nats-io/transport-node';
+
+/** The header names on the bus. `Nats-` is the server's own prefix. */
+export const HEADER = {
+  traceparent: 'traceparent',
+  /** Unix milliseconds after which nobody waits for the answer. Clocks of the hosts must agree within a fraction of it. */
+  deadline: 'x-deadline',
+  tenant: 'x-tenant',
+  /** NATS micro convention (ADR-32): the HTTP status here, `<code>: <detail>` in the next; the body is problem+json. */
+  errorCode: 'Nats-Service-Error-Code',
+  error: 'Nats-Service-Error',
+  /** Seconds, on an error. */
+  retryAfter: 'Retry-After',
+  messageId: 'Nats-Msg-Id',
+  contentType: 'Content-Type',
+  eventId: 'ce-id',
+  eventType: 'ce-type',
+  eventSource: 'ce-source',
+  eventSubject: 'ce-subject',
+  eventTime: 'ce-time',
+  eventSpec: 'ce-specversion',
+  eventDataType: 'ce-datacontenttype',
+  parkedReason: 'x-parked-reason',
+  parkedSubject: 'x-parked-subject',
+  parkedStream: 'x-parked-stream',
+  parkedSequence: 'x-parked-sequence',
+  parkedConsumer: 'x-parked-consumer',
+  parkedDeliveries: 'x-parked-deliveries',
+} as const;
+
+/** Line breaks would end a header early, and let its text write the next one. */
+export const headersOf = (values: Readonly<Record<string, string | undefined>>): MsgHdrs => {
+  const result = headers();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined) result.set(name, value.replaceAll(/[\r\n]+/g, ' ').slice(0, 1_000));
+  }
+  return result;
+};
+
+/** Undefined when absent or empty. */
+export const headerOf = (from: MsgHdrs | undefined, name: string): string | undefined => {
+  const value = from?.get(name);
+  return value === undefined || value === '' ? undefined : value;
+};

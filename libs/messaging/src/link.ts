@@ -1,0 +1,116 @@
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from '@muster/observability';
+import { backoffMs, pause } from './backoff.js';
+
+/** The server went away while something waited for it. Whether the other end did the work is not known. */
+export class LinkLost extends Error {
+  override readonly name = 'LinkLost';
+}
+
+/**
+ * One connection to NATS, for ever: it waits for the server at the start and after every loss. What the client library
+ * leaves to us: whoever waits for an answer at the moment of a loss hears of it at once, not at its timeout.
+ */
+export class Link {
+  private connected = true;
+  private readonly waiting = new Set<(error: Error) => void>();
+  private readonly returned = new Set<() => void>();
+  private readonly lost = new Set<() => void>();
+
+  private constructor(
+    readonly connection: NatsConnection,
+    private readonly logger: Logger,
+  ) {
+    void this.watch();
+  }
+
+  static async open(url: string, name: string, logger: Logger): Promise<Link> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        const connection = await connect({
+          servers: url.split(','),
+          name,
+          timeout: 5_000,
+          // The defaults give up after ten tries, and after two refused logins.
+          maxReconnectAttempts: -1,
+          ignoreAuthErrorAbort: true,
+          reconnectTimeWait: 250,
+          reconnectJitter: 250,
+          // A server that hangs is noticed in 15 s; the default takes six minutes.
+          pingInterval: 5_000,
+          maxPingOut: 2,
+          // A stack trace per request costs more than the request.
+          noAsyncTraces: true,
+        });
+        return new Link(connection, logger);
+      } catch (error) {
+        // The URL may hold a password: neither it nor an error text that repeats it is logged.
+        logger.warn({ attempt, reason: error instanceof Error ? error.name : 'unknown' }, 'waiting for NATS');
+        await pause(backoffMs(attempt, 100, 5_000));
+      }
+    }
+  }
+
+  isConnected(): boolean {
+    return this.connected && !this.connection.isClosed();
+  }
+
+  /** Rejects with `LinkLost` when the server goes away before `work` settles. */
+  during<T>(work: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const done = (): boolean => this.waiting.delete(reject);
+      this.waiting.add(reject);
+      work.then(
+        (value) => (done(), resolve(value)),
+        (error: unknown) => (done(), reject(error)),
+      );
+    });
+  }
+
+  /** `listener` runs after every reconnection. */
+  onReturn(listener: () => void): void {
+    this.returned.add(listener);
+  }
+
+  /** `listener` runs after every loss. */
+  onLoss(listener: () => void): void {
+    this.lost.add(listener);
+  }
+
+  /** Lets subscriptions finish and flushes; a server that is away gets five seconds. */
+  async close(): Promise<void> {
+    if (this.connection.isClosed()) return;
+    const enough = new AbortController();
+    await Promise.race([
+      this.connection.drain().catch(() => undefined),
+      pause(this.connected ? 5_000 : 0, enough.signal),
+    ]);
+    enough.abort();
+    await this.connection.close();
+  }
+
+  private async watch(): Promise<void> {
+    for await (const status of this.connection.status()) {
+      if (status.type === 'disconnect') {
+        this.connected = false;
+        this.logger.warn('NATS is away');
+        this.lose();
+        for (const listener of this.lost) listener();
+      } else if (status.type === 'reconnect') {
+        this.connected = true;
+        this.logger.info('NATS is back');
+        for (const listener of this.returned) listener();
+      } else if (status.type === 'error') {
+        this.logger.error({ err: status.error }, 'NATS reports an error');
+      }
+    }
+    this.connected = false;
+    this.lose();
+  }
+
+  private lose(): void {
+    const waiting = [...this.waiting];
+    this.waiting.clear();
+    for (const reject of waiting) reject(new LinkLost('the connection to NATS was lost'));
+  }
+}

@@ -1,0 +1,201 @@
+import type { Msg, Subscription } from '@nats-io/transport-node';
+import { AppError, toProblem, type ErrorCode, type RequestContract } from '@muster/contracts';
+import { continueTrace, currentTrace, withTrace, type Logger, type Metrics } from '@muster/observability';
+import { withDeadline } from './deadline.js';
+import { HEADER, headerOf, headersOf } from './headers.js';
+import { invalidFields } from './invalid-fields.js';
+import type { Link } from './link.js';
+
+export interface ServeOptions {
+  readonly link: Link;
+  /** Also the queue group: one replica answers each request. */
+  readonly service: string;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Requests worked on at the same time; as many again times four wait, more are answered `unavailable`. */
+  readonly concurrency: number;
+}
+
+/** What every contract may answer besides its own errors. */
+const UNIVERSAL: readonly ErrorCode[] = ['invalid-request', 'unavailable', 'deadline-exceeded', 'internal'];
+
+type Handler = (request: unknown) => Promise<unknown>;
+
+/** Answers requests: plain JSON in and out, errors as headers and problem+json. */
+export class RequestListener {
+  private readonly subscriptions: Subscription[] = [];
+  private readonly waiting: (() => void)[] = [];
+  private active = 0;
+  private readonly idle = new Set<() => void>();
+  private readonly outcomes;
+  private readonly seconds;
+
+  constructor(private readonly options: ServeOptions) {
+    const { metrics } = options;
+    this.outcomes = metrics.counter('muster_answers_total', 'Requests answered', ['subject', 'code']);
+    this.seconds = metrics.histogram('muster_answer_seconds', 'From the arrival of a request to its answer', [
+      'subject',
+    ]);
+  }
+
+  serve(contract: RequestContract<object, object>, handler: Handler): void {
+    const { link, service } = this.options;
+    this.subscriptions.push(
+      link.connection.subscribe(contract.subject, {
+        queue: service,
+        callback: (error, message) => {
+          if (error !== null) {
+            this.options.logger.error(
+              { err: error, subject: contract.subject },
+              'not allowed to serve a subject',
+            );
+            return;
+          }
+          this.take(contract, handler, message);
+        },
+      }),
+    );
+  }
+
+  /** Takes nothing new; resolves when everything begun is answered. */
+  async stop(): Promise<void> {
+    await Promise.all(
+      this.subscriptions.map((subscription) =>
+        subscription.isClosed() ? undefined : subscription.drain().catch(() => undefined),
+      ),
+    );
+    if (this.active > 0) await new Promise<void>((resolve) => this.idle.add(resolve));
+  }
+
+  private take(contract: RequestContract<object, object>, handler: Handler, message: Msg): void {
+    const { concurrency } = this.options;
+    const work = (): void => {
+      this.active += 1;
+      void this.answer(contract, handler, message).finally(() => {
+        this.active -= 1;
+        this.waiting.shift()?.();
+        if (this.active === 0) for (const resolve of this.idle) resolve();
+      });
+    };
+    if (this.active < concurrency) return work();
+    if (this.waiting.length < concurrency * 4) {
+      this.waiting.push(work);
+      return;
+    }
+    this.refuse(
+      contract,
+      message,
+      new AppError('unavailable', 'Too much to do at once.', { retryAfterSeconds: 1 }),
+    );
+  }
+
+  private answer(contract: RequestContract<object, object>, handler: Handler, message: Msg): Promise<void> {
+    const deadline = deadlineOf(message);
+    if (deadline !== undefined && Date.now() >= deadline) {
+      // Nobody reads the answer any more; to work on it would only make the next requests late as well.
+      this.outcomes.inc({ subject: contract.subject, code: 'dropped' });
+      return Promise.resolve();
+    }
+    const trace = continueTrace(headerOf(message.headers, HEADER.traceparent));
+    return withTrace(trace, () =>
+      withDeadline(deadline, async () => {
+        const measured = this.seconds.startTimer({ subject: contract.subject });
+        try {
+          const reply = await handler(requestOf(contract, message));
+          this.respond(contract, message, reply);
+          this.outcomes.inc({ subject: contract.subject, code: 'ok' });
+        } catch (error) {
+          this.refuse(contract, message, error);
+        } finally {
+          measured();
+        }
+      }),
+    );
+  }
+
+  private respond(contract: RequestContract<object, object>, message: Msg, reply: unknown): void {
+    const payload = JSON.stringify(reply ?? {});
+    const most = this.options.link.connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
+    if (Buffer.byteLength(payload) > most) {
+      throw new Error(
+        `the reply of ${contract.subject} has ${Buffer.byteLength(payload)} bytes, the bus takes ${most}`,
+      );
+    }
+    message.respond(payload);
+  }
+
+  /** Answers with an error. Never throws: it runs where nobody listens. */
+  private refuse(contract: RequestContract<object, object>, message: Msg, error: unknown): void {
+    const told = declared(contract, error);
+    const problem = toProblem(told, currentTrace()?.traceId);
+    this.outcomes.inc({ subject: contract.subject, code: problem.code });
+    log(this.options.logger, contract, told, error);
+    try {
+      message.respond(JSON.stringify(problem), {
+        headers: headersOf({
+          [HEADER.errorCode]: String(problem.status),
+          [HEADER.error]: `${problem.code}: ${problem.detail}`,
+          [HEADER.contentType]: 'application/problem+json',
+          [HEADER.retryAfter]:
+            told instanceof AppError && told.retryAfterSeconds !== undefined
+              ? String(told.retryAfterSeconds)
+              : undefined,
+        }),
+      });
+    } catch (failure) {
+      this.options.logger.warn({ err: failure, subject: contract.subject }, 'an error could not be answered');
+    }
+  }
+}
+
+/** A code the contract does not name is our bug, and leaves as one. */
+const declared = (contract: RequestContract<object, object>, error: unknown): unknown =>
+  error instanceof AppError && !contract.errors.includes(error.code) && !UNIVERSAL.includes(error.code)
+    ? new Error(`${contract.subject} answers ${error.code}, which its contract does not name`, {
+        cause: error,
+      })
+    : error;
+
+/** The table of faults in the house style: whose fault it is decides how loud it is. */
+const log = (
+  logger: Logger,
+  contract: RequestContract<object, object>,
+  told: unknown,
+  error: unknown,
+): void => {
+  const { subject } = contract;
+  if (!(told instanceof AppError) || told.code === 'internal') {
+    logger.error(
+      { err: told, subject, cause: told === error ? undefined : String(error) },
+      'a request failed by a bug',
+    );
+  } else if (told.status >= 500) logger.warn({ err: told, subject }, 'a request could not be answered');
+  else if (told.code === 'concurrent-change' || told.code === 'version-mismatch') {
+    logger.debug({ subject, code: told.code }, told.detail);
+  } else logger.info({ subject, code: told.code }, told.detail);
+};
+
+const deadlineOf = (message: Msg): number | undefined => {
+  const text = headerOf(message.headers, HEADER.deadline);
+  const value = text === undefined ? Number.NaN : Number(text);
+  return Number.isFinite(value) ? value : undefined;
+};
+
+const requestOf = (contract: RequestContract<object, object>, message: Msg): unknown => {
+  let body: unknown;
+  try {
+    body = JSON.parse(message.string());
+  } catch (error) {
+    throw new AppError('invalid-request', 'The body is not JSON.', { cause: error });
+  }
+  const faults = invalidFields(contract.request, body, 'refuse');
+  if (faults.length === 0) return body;
+  const [first] = faults;
+  throw new AppError(
+    'invalid-request',
+    `${first?.path === '' ? 'The body' : first?.path} ${first?.message}`,
+    {
+      errors: faults,
+    },
+  );
+};
