@@ -1,0 +1,509 @@
+import { describe, expect, it } from '@jest/globals';
+import { AppError, type Actor, type JsonObject } from '@muster/contracts';
+import { scenario } from '@muster/testing';
+import { configIdOf } from './config-id.js';
+import {
+  decide,
+  documentOf,
+  evolve,
+  initial,
+  type ChangeDesired,
+  type FetchDocument,
+  type RecordDispatched,
+  type ReportApplied,
+} from './device-configuration.decider.js';
+import type { ConfigurationEvent } from './device-configuration.events.js';
+
+const configuration = scenario({ initial, evolve, decide });
+const operator: Actor = { kind: 'user', id: 'anna' };
+const limits = { documentBytes: 32_768, valueBytes: 8_192, keys: 500 };
+const at = (second: number): string => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
+const now = at(30);
+
+const stateAfter = (history: readonly ConfigurationEvent[]) => history.reduce(evolve, initial);
+
+const change = (desired: JsonObject, more: Partial<ChangeDesired> = {}): ChangeDesired => ({
+  type: 'ChangeDesired',
+  mode: 'merge',
+  desired,
+  source: operator,
+  limits,
+  at: now,
+  ...more,
+});
+const fetch = (more: Partial<FetchDocument> = {}): FetchDocument => ({
+  type: 'FetchDocument',
+  interface: 'http',
+  at: now,
+  ...more,
+});
+const report = (configId: string, statusCode: number, more: Partial<ReportApplied> = {}): ReportApplied => ({
+  type: 'ReportApplied',
+  interface: 'mqtt',
+  configId,
+  statusCode,
+  at: now,
+  ...more,
+});
+const dispatchOf = (configId: string, more: Partial<RecordDispatched> = {}): RecordDispatched => ({
+  type: 'RecordDispatched',
+  interface: 'mqtt',
+  configId,
+  subscriber: true,
+  at: now,
+  ...more,
+});
+
+/** What a change of the whole document leaves in the stream. */
+const desired = (before: JsonObject, after: JsonObject, second = 1): ConfigurationEvent => {
+  const [event] = decide(
+    change(after, { mode: 'replace', at: at(second) }),
+    stateAfter(Object.keys(before).length === 0 ? [] : decide(change(before, { mode: 'replace' }), initial)),
+  );
+  if (event === undefined) throw new Error('these documents do not differ');
+  return event;
+};
+const dispatched = (configId: string, second = 2, subscriber = true): ConfigurationEvent => ({
+  type: 'ConfigurationDispatched',
+  data: { configId, interface: 'mqtt', subscriber, dispatchedAt: at(second) },
+});
+const applied = (configId: string, second = 3): ConfigurationEvent => ({
+  type: 'ConfigurationApplied',
+  data: { configId, interface: 'mqtt', implicit: false, appliedAt: at(second) },
+});
+const rejected = (configId: string, second = 3): ConfigurationEvent => ({
+  type: 'ConfigurationRejected',
+  data: { configId, interface: 'mqtt', statusCode: 400, reasonPhrase: 'no', rejectedAt: at(second) },
+});
+
+const A = { interval: 10 };
+const B = { interval: 20 };
+const a = configIdOf(A);
+const b = configIdOf(B);
+
+describe('ChangeDesired', () => {
+  it('records every changed key with both sides, the new configId, the source and the reason', () => {
+    configuration
+      .given([desired({}, { interval: 10, mode: 'eco' })])
+      .when(change({ interval: 20, mode: null, led: true }, { reason: 'winter' }))
+      .then([
+        {
+          type: 'DesiredConfigurationChanged',
+          data: {
+            changes: { interval: { from: 10, to: 20 }, mode: { from: 'eco' }, led: { to: true } },
+            configId: configIdOf({ interval: 20, led: true }),
+            source: operator,
+            reason: 'winter',
+            changedAt: now,
+          },
+        },
+      ]);
+  });
+
+  it('merges objects member by member and removes what is null', () => {
+    const [event] = decide(
+      change({ wifi: { ssid: null, channel: 6 } }),
+      stateAfter([desired({}, { wifi: { ssid: 'x', key: { id: 1 } } })]),
+    );
+    expect(event?.data).toMatchObject({
+      changes: { wifi: { from: { ssid: 'x', key: { id: 1 } }, to: { key: { id: 1 }, channel: 6 } } },
+    });
+  });
+
+  it('removes on replace what is not named', () => {
+    const history = [desired({}, { interval: 10, mode: 'eco' })];
+    const events = decide(change({ mode: 'eco', led: [1, 'x'] }, { mode: 'replace' }), stateAfter(history));
+    expect(events[0]?.data).toMatchObject({ changes: { interval: { from: 10 }, led: { to: [1, 'x'] } } });
+    expect(documentOf(stateAfter([...history, ...events]))).toEqual({ mode: 'eco', led: [1, 'x'] });
+  });
+
+  it('does nothing when the same values are wanted again', () => {
+    configuration
+      .given([desired({}, { wifi: { a: 1, b: 2 } })])
+      .when(change({ wifi: { b: 2, a: 1 } }))
+      .then([]);
+  });
+
+  it('does nothing when an absent key is removed', () => {
+    configuration
+      .given([])
+      .when(change({ interval: null }))
+      .then([]);
+  });
+
+  it('has the empty configId again after the last key is removed', () => {
+    const state = stateAfter([desired({}, A), desired(A, {})]);
+    expect([state.configId, state.version]).toEqual(['', 2]);
+  });
+
+  it('has the old configId again after a revert', () => {
+    expect(stateAfter([desired({}, A), desired(A, B), desired(B, A)]).configId).toBe(a);
+  });
+
+  it('counts as version the event that changed desired values, not those after it', () => {
+    const state = stateAfter([desired({}, A), dispatched(a), applied(a)]);
+    expect([state.version, state.streamVersion]).toEqual([1, 3]);
+  });
+
+  it('accepts the expected version', () => {
+    const events = decide(change(B, { expectedVersion: 1 }), stateAfter([desired({}, A), dispatched(a)]));
+    expect(events).toHaveLength(1);
+  });
+
+  it('refuses another version than the expected one', () => {
+    configuration
+      .given([desired({}, A), desired(A, B)])
+      .when(change(A, { expectedVersion: 1 }))
+      .thenThrows('version-mismatch');
+    configuration
+      .given([desired({}, A)])
+      .when(change(B, { expectedVersion: 0 }))
+      .thenThrows('version-mismatch');
+  });
+
+  it('answers a repeated change whose answer got lost, although its version has passed', () => {
+    configuration
+      .given([desired({}, A), desired(A, B)])
+      .when(change(B, { expectedVersion: 1 }))
+      .then([]);
+  });
+
+  it.each(['', 'a b', 'a\tb', 'a#b', '$a', 'a.b', 'status', 'error', 'x'.repeat(256), 'a\0', '\ud800'])(
+    'refuses the key %j',
+    (key) =>
+      configuration
+        .given([])
+        .when(change({ [key]: 1 }))
+        .thenThrows('invalid-configuration'),
+  );
+
+  it.each(['a', 'x'.repeat(255), 'constructor', 'toString', 'größe', 'a/b', '0'])(
+    'accepts the key %j',
+    (key) => {
+      const events = decide(change({ [key]: 1 }), initial);
+      expect(documentOf(stateAfter(events))).toEqual({ [key]: 1 });
+    },
+  );
+
+  it('keeps a key named __proto__ as data', () => {
+    const events = decide(change(JSON.parse('{"__proto__":1}') as JsonObject), initial);
+    expect(JSON.stringify(documentOf(stateAfter(events)))).toBe('{"__proto__":1}');
+    expect(decide(change(JSON.parse('{"__proto__":1}') as JsonObject), stateAfter(events))).toEqual([]);
+  });
+
+  it.each([
+    ['U+0000', 'a\0b'],
+    ['half of a surrogate pair', { deep: ['\udc00'] }],
+    ['half of a pair in an inner key', { '\ud800': 1 }],
+    ['a number that JSON cannot say', Number.POSITIVE_INFINITY],
+    ['nesting without end', JSON.parse('['.repeat(40) + ']'.repeat(40)) as never],
+  ])('refuses a value with %s', (_what, value) => {
+    configuration
+      .given([])
+      .when(change({ key: value }))
+      .thenThrows('invalid-configuration');
+  });
+
+  it('names every fault with its path', () => {
+    expect.assertions(1);
+    try {
+      decide(change({ 'a b': 1, status: 2, fine: 3 }), initial);
+    } catch (error) {
+      expect(error instanceof AppError && error.errors?.map(({ path }) => path)).toEqual([
+        'desired.a b',
+        'desired.status',
+      ]);
+    }
+  });
+
+  it('refuses a value, a document or a number of keys over the limit, and takes what is just below', () => {
+    const text = (bytes: number) => 'é'.repeat((bytes - 2) / 2); // two bytes each, two quotes
+    expect(decide(change({ k: text(8_192) }), initial)).toHaveLength(1);
+    configuration
+      .given([])
+      .when(change({ k: text(8_194) }))
+      .thenThrows('configuration-too-large');
+
+    const five = Object.fromEntries([1, 2, 3, 4, 5].map((n) => [`k${n}`, text(8_000)]));
+    configuration.given([]).when(change(five)).thenThrows('configuration-too-large');
+
+    const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, n]));
+    expect(decide(change(many(500)), initial)).toHaveLength(1);
+    configuration
+      .given([])
+      .when(change(many(501)))
+      .thenThrows('configuration-too-large');
+    configuration
+      .given([desired({}, many(500))])
+      .when(change({ one: 1 }))
+      .thenThrows('configuration-too-large');
+  });
+
+  it('forgets a refusal, so that the document is offered again when somebody comes back to it', () => {
+    const state = stateAfter([desired({}, A), dispatched(a), rejected(a), desired(A, B), desired(B, A)]);
+    expect(state.confirmation).toBeNull();
+  });
+
+  it('keeps a confirmation over a change that is taken back before it was sent', () => {
+    const state = stateAfter([desired({}, A), dispatched(a), applied(a), desired(A, B), desired(B, A)]);
+    expect(state.confirmation).toMatchObject({ configId: a, rejection: null });
+  });
+});
+
+describe('FetchDocument', () => {
+  it('records that the document was given away', () => {
+    configuration
+      .given([desired({}, A)])
+      .when(fetch())
+      .then([
+        {
+          type: 'ConfigurationDispatched',
+          data: { configId: a, interface: 'http', subscriber: true, dispatchedAt: now },
+        },
+      ]);
+  });
+
+  it('records nothing when the same document is fetched again', () => {
+    configuration
+      .given([desired({}, A), dispatched(a)])
+      .when(fetch())
+      .then([]);
+  });
+
+  it('takes naming the current document as its confirmation, and as a report of its values', () => {
+    configuration
+      .given([desired({}, A), dispatched(a)])
+      .when(fetch({ configId: a }))
+      .then([
+        {
+          type: 'ConfigurationApplied',
+          data: { configId: a, interface: 'http', implicit: true, appliedAt: now },
+        },
+        {
+          type: 'StateReported',
+          data: { changes: { interval: { to: 10 } }, configId: a, interface: 'http', reportedAt: now },
+        },
+      ]);
+  });
+
+  it('records nothing for a device that was never configured', () => {
+    configuration.given([]).when(fetch()).then([]);
+    configuration
+      .given([])
+      .when(fetch({ configId: '' }))
+      .then([]);
+    configuration
+      .given([])
+      .when(fetch({ configId: 'made-up' }))
+      .then([]);
+  });
+
+  it('does not take another document for a confirmation', () => {
+    const events = decide(fetch({ configId: b }), stateAfter([desired({}, A)]));
+    expect(events.map(({ type }) => type)).toEqual(['ConfigurationDispatched']);
+  });
+
+  it('remembers the wish to be sent changes, once', () => {
+    configuration
+      .given([])
+      .when(fetch({ observe: false }))
+      .then([{ type: 'ObservationChanged', data: { observe: false, interface: 'http', changedAt: now } }]);
+  });
+
+  it('keeps the wish when a later request does not name it', () => {
+    const state = stateAfter([...decide(fetch({ observe: false }), initial), ...decide(fetch(), initial)]);
+    expect(state.observe).toBe(false);
+    expect(initial.observe).toBeNull();
+  });
+});
+
+describe('ReportApplied', () => {
+  it('records the confirmation and the values that the device now has', () => {
+    const history = [
+      desired({}, A),
+      dispatched(a),
+      applied(a),
+      desired(A, { led: true }),
+      dispatched(configIdOf({ led: true }), 4),
+    ];
+    const reportedBefore: ConfigurationEvent = {
+      type: 'StateReported',
+      data: { changes: { interval: { to: 10 } }, configId: a, interface: 'mqtt', reportedAt: at(3) },
+    };
+    configuration
+      .given([...history, reportedBefore])
+      .when(report(configIdOf({ led: true }), 204))
+      .then([
+        {
+          type: 'ConfigurationApplied',
+          data: { configId: configIdOf({ led: true }), interface: 'mqtt', implicit: false, appliedAt: now },
+        },
+        {
+          type: 'StateReported',
+          data: {
+            changes: { interval: { from: 10 }, led: { to: true } },
+            configId: configIdOf({ led: true }),
+            interface: 'mqtt',
+            reportedAt: now,
+          },
+        },
+      ]);
+  });
+
+  it.each([199, 300, 400, 500])('records %i as a refusal with its reason', (statusCode) => {
+    configuration
+      .given([desired({}, A), dispatched(a)])
+      .when(report(a, statusCode, { reasonPhrase: 'too fast' }))
+      .then([
+        {
+          type: 'ConfigurationRejected',
+          data: { configId: a, interface: 'mqtt', statusCode, reasonPhrase: 'too fast', rejectedAt: now },
+        },
+      ]);
+  });
+
+  it('lets the last word count', () => {
+    const history = [desired({}, A), dispatched(a), rejected(a)];
+    const events = decide(report(a, 200), stateAfter(history));
+    expect(stateAfter([...history, ...events]).confirmation?.rejection).toBeNull();
+    expect(decide(report(a, 400), stateAfter([...history, ...events]))).toHaveLength(1);
+  });
+
+  it('records a report on an older document, and leaves the current one alone', () => {
+    const history = [desired({}, A), dispatched(a), desired(A, B), dispatched(b, 4)];
+    configuration
+      .given(history)
+      .when(report(a, 200))
+      .then([
+        {
+          type: 'ConfigurationApplied',
+          data: { configId: a, interface: 'mqtt', implicit: false, appliedAt: now },
+        },
+      ]);
+    const after = stateAfter([...history, ...decide(report(a, 200), stateAfter(history))]);
+    expect([after.confirmation, after.reported]).toEqual([null, {}]);
+  });
+
+  it('records a report on a document that never was, likewise', () => {
+    const history = [desired({}, A), dispatched(a), applied(a)];
+    const events = decide(report('never', 500), stateAfter(history));
+    expect(events.map(({ type }) => type)).toEqual(['ConfigurationRejected']);
+    expect(stateAfter([...history, ...events]).confirmation).toMatchObject({ configId: a, rejection: null });
+  });
+
+  it('knows a repeated report on a document that was replaced since', () => {
+    configuration
+      .given([desired({}, A), dispatched(a), applied(a), desired(A, B)])
+      .when(report(a, 200))
+      .then([]);
+    configuration
+      .given([desired({}, A), dispatched(a), rejected(a), desired(A, B)])
+      .when(report(a, 400, { reasonPhrase: 'no' }))
+      .then([]);
+  });
+
+  it('counts the same confirmation again when the device was sent another document in between', () => {
+    const history = [
+      ...[desired({}, A), dispatched(a, 2), applied(a, 3)],
+      ...[desired(A, B, 4), dispatched(b, 5), desired(B, A, 6), dispatched(a, 7)],
+    ];
+    expect(stateAfter(history).confirmation).toBeNull();
+    const events = decide(report(a, 200), stateAfter(history));
+    expect(events.map(({ type }) => type)).toEqual(['ConfigurationApplied', 'StateReported']);
+  });
+
+  it('replaces what cannot be stored in the text of a device instead of refusing the report', () => {
+    const events = decide(report(a, 400, { reasonPhrase: 'a\0b\ud800' }), stateAfter([desired({}, A)]));
+    expect(events[0]?.data).toMatchObject({ reasonPhrase: 'a\ufffdb\ufffd' });
+    expect(decide(report('x\0', 200), initial)[0]?.data).toMatchObject({ configId: 'x\ufffd' });
+    configuration
+      .given(decide(report('x\0', 200), initial))
+      .when(report('x\0', 200))
+      .then([]);
+  });
+});
+
+describe('RecordDispatched', () => {
+  it('records a dispatch with whether somebody took it', () => {
+    configuration
+      .given([desired({}, A)])
+      .when(dispatchOf(a, { subscriber: false, at: at(5) }))
+      .then([dispatched(a, 5, false)]);
+  });
+
+  it('records the next try when somebody is there at last, once', () => {
+    configuration
+      .given([desired({}, A), dispatched(a, 2, false)])
+      .when(dispatchOf(a, { at: at(5) }))
+      .then([dispatched(a, 5)]);
+    configuration
+      .given([desired({}, A), dispatched(a, 2)])
+      .when(dispatchOf(a, { at: at(5) }))
+      .then([]);
+  });
+
+  it('remembers that the document reached the device although a later try did not', () => {
+    const state = stateAfter([desired({}, A), dispatched(a, 2), dispatched(a, 5, false)]);
+    expect(state.dispatched).toMatchObject({ subscriber: false, reachedAt: at(2) });
+  });
+
+  it('ignores a report that is older than what is known', () => {
+    configuration
+      .given([desired({}, A), desired(A, B), dispatched(b, 5), applied(b, 6)])
+      .when(dispatchOf(a, { at: at(4) }))
+      .then([]);
+  });
+
+  it('takes back a confirmation when the device was sent another document', () => {
+    const history = [
+      desired({}, A),
+      dispatched(a, 2),
+      applied(a, 3),
+      desired(A, B),
+      dispatched(b, 5),
+      desired(B, A),
+    ];
+    expect(stateAfter(history).confirmation).toBeNull();
+  });
+
+  it('keeps the confirmation when nobody took the other document', () => {
+    const history = [
+      desired({}, A),
+      dispatched(a, 2),
+      applied(a, 3),
+      desired(A, B),
+      dispatched(b, 5, false),
+      desired(B, A),
+    ];
+    expect(stateAfter(history).confirmation).toMatchObject({ configId: a });
+  });
+});
+
+describe('EndConfiguration', () => {
+  it('ends the stream, even one that has not begun', () => {
+    configuration
+      .given([])
+      .when({ type: 'EndConfiguration', at: now })
+      .then([{ type: 'ConfigurationEnded', data: { endedAt: now } }]);
+  });
+
+  it.each([change(A), fetch(), report(a, 200), dispatchOf(a)])('refuses $type after the end', (command) => {
+    configuration
+      .given([desired({}, A), { type: 'ConfigurationEnded', data: { endedAt: now } }])
+      .when(command)
+      .thenThrows('device-not-found');
+  });
+});
+
+describe('evolve', () => {
+  it('makes states that survive JSON', () => {
+    const state = stateAfter([
+      desired({}, A),
+      dispatched(a),
+      rejected(a),
+      desired(A, B),
+      ...decide(fetch({ observe: true }), initial),
+    ]);
+    expect(JSON.parse(JSON.stringify(state))).toEqual(state);
+  });
+});

@@ -1,0 +1,350 @@
+import {
+  AppError,
+  type Actor,
+  type DeviceInterface,
+  type JsonObject,
+  type JsonValue,
+} from '@muster/contracts';
+import { assertAcceptable, assertWithinLimits, storable, type Limits } from './acceptable-values.js';
+import { configIdOf, sameJson } from './config-id.js';
+import type { ConfigurationEvent, StateReported, StoredChanges } from './device-configuration.events.js';
+import { mergePatch } from './merge-patch.js';
+
+/** Survives JSON: it is stored beside the stream. */
+export interface DeviceConfiguration {
+  /** True: the device was deleted, the stream takes no more events. */
+  readonly ended: boolean;
+  /** Events folded so far, which is the version of the stream. */
+  readonly streamVersion: number;
+  /** Stream version at the last change of the desired values; 0: never changed. */
+  readonly version: number;
+  readonly configId: string;
+  readonly desired: Readonly<
+    Record<string, { readonly value: JsonValue; readonly at: string; readonly by: Actor }>
+  >;
+  readonly reported: Readonly<Record<string, { readonly value: JsonValue; readonly at: string }>>;
+  /** null: the device never said. */
+  readonly observe: boolean | null;
+  /** The last dispatch, of whatever document. `reachedAt`: when this document first had somebody to take it. */
+  readonly dispatched: {
+    readonly configId: string;
+    readonly subscriber: boolean;
+    readonly at: string;
+    readonly reachedAt: string | null;
+  } | null;
+  /** The device's last word on a document that was current when it spoke, unless it was sent another one since. */
+  readonly confirmation: Report | null;
+  /** The device's last word on a document that was not current. Kept only to know its repetition. */
+  readonly strayReport: Report | null;
+}
+
+export interface Report {
+  readonly configId: string;
+  readonly at: string;
+  /** null: applied. */
+  readonly rejection: { readonly statusCode: number; readonly reasonPhrase?: string } | null;
+}
+
+export const initial: DeviceConfiguration = {
+  ended: false,
+  streamVersion: 0,
+  version: 0,
+  configId: '',
+  desired: {},
+  reported: {},
+  observe: null,
+  dispatched: null,
+  confirmation: null,
+  strayReport: null,
+};
+
+export interface ChangeDesired {
+  readonly type: 'ChangeDesired';
+  /** `merge`: RFC 7396, null removes. `replace`: what is not named is removed, and so is what is null. */
+  readonly mode: 'merge' | 'replace';
+  readonly desired: JsonObject;
+  readonly expectedVersion?: number;
+  readonly source: Actor;
+  readonly reason?: string;
+  readonly limits: Limits;
+  readonly at: string;
+}
+
+/** The device asks for its document, and gets it unless `configId` names it. */
+export interface FetchDocument {
+  readonly type: 'FetchDocument';
+  readonly interface: DeviceInterface;
+  readonly configId?: string;
+  readonly observe?: boolean;
+  readonly at: string;
+}
+
+export interface ReportApplied {
+  readonly type: 'ReportApplied';
+  readonly interface: DeviceInterface;
+  readonly configId: string;
+  readonly statusCode: number;
+  readonly reasonPhrase?: string;
+  readonly at: string;
+}
+
+export interface RecordDispatched {
+  readonly type: 'RecordDispatched';
+  readonly interface: DeviceInterface;
+  readonly configId: string;
+  readonly subscriber: boolean;
+  /** When it was put on the wire. */
+  readonly at: string;
+}
+
+export interface EndConfiguration {
+  readonly type: 'EndConfiguration';
+  readonly at: string;
+}
+
+export type ConfigurationCommand =
+  ChangeDesired | FetchDocument | ReportApplied | RecordDispatched | EndConfiguration;
+
+/**
+ * Pure: the time comes in with the command. No events when the command is already satisfied, whatever version it
+ * expected: the repetition of a change whose answer got lost must not answer `version-mismatch`. Throws
+ * `device-not-found` (deleted), `invalid-configuration`, `configuration-too-large`, `version-mismatch`.
+ */
+export const decide = (
+  command: ConfigurationCommand,
+  state: DeviceConfiguration,
+): readonly ConfigurationEvent[] => {
+  if (state.ended) {
+    if (command.type === 'EndConfiguration') return [];
+    throw new AppError('device-not-found', 'No such device.');
+  }
+  switch (command.type) {
+    case 'ChangeDesired':
+      return changeDesired(command, state);
+    case 'FetchDocument':
+      return [...observation(command, state), ...fetched(command, state)];
+    case 'ReportApplied': {
+      const rejected = command.statusCode < 200 || command.statusCode > 299;
+      return rejected ? rejectedBy(command, state) : appliedBy({ ...command, implicit: false }, state);
+    }
+    case 'RecordDispatched':
+      return recordDispatched(command, state);
+    case 'EndConfiguration':
+      return [{ type: 'ConfigurationEnded', data: { endedAt: command.at } }];
+  }
+};
+
+/** All desired values as the one JSON object that the device gets. */
+export const documentOf = (state: DeviceConfiguration): JsonObject =>
+  Object.fromEntries(Object.entries(state.desired).map(([key, { value }]) => [key, value]));
+
+const changeDesired = (command: ChangeDesired, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
+  assertAcceptable(command.desired);
+  const before = documentOf(state);
+  const after = mergePatch(command.mode === 'merge' ? before : {}, command.desired) as JsonObject; // a patch that is an object yields one
+  const changes = differences(before, after);
+  if (Object.keys(changes).length === 0) return [];
+  if (command.expectedVersion !== undefined && command.expectedVersion !== state.version) {
+    throw new AppError(
+      'version-mismatch',
+      `The configuration is at version ${state.version}, not ${command.expectedVersion}.`,
+    );
+  }
+  assertWithinLimits(after, command.limits);
+  return [
+    {
+      type: 'DesiredConfigurationChanged',
+      data: {
+        changes,
+        configId: configIdOf(after),
+        source: command.source,
+        ...(command.reason === undefined ? {} : { reason: storable(command.reason) }),
+        changedAt: command.at,
+      },
+    },
+  ];
+};
+
+const observation = (command: FetchDocument, state: DeviceConfiguration): readonly ConfigurationEvent[] =>
+  command.observe === undefined || command.observe === state.observe
+    ? []
+    : [
+        {
+          type: 'ObservationChanged',
+          data: { observe: command.observe, interface: command.interface, changedAt: command.at },
+        },
+      ];
+
+const fetched = (command: FetchDocument, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
+  // A device that was never configured has nothing to be dispatched to it or applied by it, however often it asks.
+  if (state.version === 0) return [];
+  if (command.configId === state.configId) {
+    return appliedBy({ ...command, configId: command.configId, implicit: true }, state);
+  }
+  return dispatch({ ...command, configId: state.configId, subscriber: true }, state);
+};
+
+const recordDispatched = (
+  command: RecordDispatched,
+  state: DeviceConfiguration,
+): readonly ConfigurationEvent[] => {
+  const last = state.dispatched;
+  // Reports of several adapters may come out of order, and again. One that is older than what is known already says
+  // nothing about what the device has now; taken for news it would undo a confirmation.
+  if (last !== null && command.at <= last.at) return [];
+  return dispatch(command, state);
+};
+
+const dispatch = (
+  command: Pick<RecordDispatched, 'interface' | 'configId' | 'subscriber' | 'at'>,
+  state: DeviceConfiguration,
+): readonly ConfigurationEvent[] => {
+  const last = state.dispatched;
+  if (last !== null && last.configId === command.configId && last.subscriber === command.subscriber)
+    return [];
+  return [
+    {
+      type: 'ConfigurationDispatched',
+      data: {
+        configId: storable(command.configId),
+        interface: command.interface,
+        subscriber: command.subscriber,
+        dispatchedAt: command.at,
+      },
+    },
+  ];
+};
+
+interface Applied {
+  readonly interface: DeviceInterface;
+  readonly configId: string;
+  readonly implicit: boolean;
+  readonly at: string;
+}
+
+const appliedBy = (report: Applied, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
+  const configId = storable(report.configId);
+  const reported = configId === state.configId ? reportedBy(report, state) : [];
+  const known = knownReport(configId, state);
+  if (known !== null && known.rejection === null) return reported;
+  return [
+    {
+      type: 'ConfigurationApplied',
+      data: { configId, interface: report.interface, implicit: report.implicit, appliedAt: report.at },
+    },
+    ...reported,
+  ];
+};
+
+/** Who applied the current document reports exactly its values. What an older document held is not known here. */
+const reportedBy = (report: Applied, state: DeviceConfiguration): readonly StateReported[] => {
+  const before = Object.fromEntries(Object.entries(state.reported).map(([key, { value }]) => [key, value]));
+  const changes = differences(before, documentOf(state));
+  if (Object.keys(changes).length === 0) return [];
+  return [
+    {
+      type: 'StateReported',
+      data: { changes, configId: state.configId, interface: report.interface, reportedAt: report.at },
+    },
+  ];
+};
+
+const rejectedBy = (command: ReportApplied, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
+  const configId = storable(command.configId);
+  const reasonPhrase = command.reasonPhrase === undefined ? undefined : storable(command.reasonPhrase);
+  const known = knownReport(configId, state)?.rejection;
+  if (known?.statusCode === command.statusCode && known.reasonPhrase === reasonPhrase) return [];
+  return [
+    {
+      type: 'ConfigurationRejected',
+      data: {
+        configId,
+        interface: command.interface,
+        statusCode: command.statusCode,
+        ...(reasonPhrase === undefined ? {} : { reasonPhrase }),
+        rejectedAt: command.at,
+      },
+    },
+  ];
+};
+
+/** What the device said last of this document, as far as that still holds. */
+const knownReport = (configId: string, state: DeviceConfiguration): Report | null => {
+  const known = configId === state.configId ? state.confirmation : state.strayReport;
+  return known?.configId === configId ? known : null;
+};
+
+const differences = (before: JsonObject, after: JsonObject): StoredChanges => {
+  const from = new Map(Object.entries(before));
+  const to = new Map(Object.entries(after));
+  const changed = [...new Set([...from.keys(), ...to.keys()])].filter(
+    (key) => !sameJson(from.get(key), to.get(key)),
+  );
+  return Object.fromEntries(
+    changed.map((key) => [key, { ...side('from', from.get(key)), ...side('to', to.get(key)) }]),
+  );
+};
+
+const side = (name: 'from' | 'to', value: JsonValue | undefined): { from?: JsonValue; to?: JsonValue } =>
+  value === undefined ? {} : { [name]: value };
+
+export const evolve = (before: DeviceConfiguration, event: ConfigurationEvent): DeviceConfiguration => {
+  const state = { ...before, streamVersion: before.streamVersion + 1 };
+  switch (event.type) {
+    case 'DesiredConfigurationChanged': {
+      const { changes, configId, source: by, changedAt: at } = event.data;
+      return {
+        ...state,
+        version: state.streamVersion,
+        configId,
+        desired: withChanges(state.desired, changes, (value) => ({ value, at, by })),
+        // A change is somebody's word to try again, even one that comes back to the document that was refused.
+        confirmation: state.confirmation?.rejection == null ? state.confirmation : null,
+        strayReport: state.confirmation ?? state.strayReport,
+      };
+    }
+    case 'ConfigurationDispatched': {
+      const { configId, subscriber, dispatchedAt: at } = event.data;
+      const reachedAt = state.dispatched?.configId === configId ? state.dispatched.reachedAt : null;
+      return {
+        ...state,
+        dispatched: { configId, subscriber, at, reachedAt: reachedAt ?? (subscriber ? at : null) },
+        // A device that was sent another document may have applied it: that it once confirmed this one proves nothing now.
+        confirmation: subscriber && state.confirmation?.configId !== configId ? null : state.confirmation,
+      };
+    }
+    case 'ConfigurationApplied': {
+      const { configId, appliedAt: at } = event.data;
+      return withReport(state, { configId, at, rejection: null });
+    }
+    case 'ConfigurationRejected': {
+      const { configId, rejectedAt: at, statusCode, reasonPhrase } = event.data;
+      const rejection = { statusCode, ...(reasonPhrase === undefined ? {} : { reasonPhrase }) };
+      return withReport(state, { configId, at, rejection });
+    }
+    case 'StateReported': {
+      const { changes, reportedAt: at } = event.data;
+      return { ...state, reported: withChanges(state.reported, changes, (value) => ({ value, at })) };
+    }
+    case 'ObservationChanged':
+      return { ...state, observe: event.data.observe };
+    case 'ConfigurationEnded':
+      return { ...state, ended: true };
+  }
+};
+
+const withReport = (state: DeviceConfiguration, report: Report): DeviceConfiguration =>
+  report.configId === state.configId ? { ...state, confirmation: report } : { ...state, strayReport: report };
+
+const withChanges = <Entry>(
+  entries: Readonly<Record<string, Entry>>,
+  changes: StoredChanges,
+  entryOf: (value: JsonValue) => Entry,
+): Readonly<Record<string, Entry>> => {
+  const result = new Map(Object.entries(entries));
+  for (const [key, { to }] of Object.entries(changes)) {
+    if (to === undefined) result.delete(key);
+    else result.set(key, entryOf(to));
+  }
+  return Object.fromEntries(result);
+};

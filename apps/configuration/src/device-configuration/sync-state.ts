@@ -1,0 +1,16 @@
+import type { SyncState } from '@muster/contracts';
+import type { DeviceConfiguration } from './device-configuration.decider.js';
+
+/** Derived from the state and the time, never stored. `unconfirmedAfterMs`: how long a device may stay silent. */
+export const syncStateOf = (state: DeviceConfiguration, now: Date, unconfirmedAfterMs: number): SyncState => {
+  const { configId, confirmation, dispatched } = state;
+  if (configId === '') return 'none';
+  if (confirmation?.configId === configId) return confirmation.rejection === null ? 'in_sync' : 'rejected';
+  if (dispatched?.configId !== configId || dispatched.reachedAt === null) return 'pending';
+  const silentMs = now.getTime() - Date.parse(dispatched.reachedAt);
+  return silentMs > unconfirmedAfterMs ? 'unconfirmed' : 'dispatched';
+};
+
+/** Whether the device should be sent its document, as soon as it can be reached. */
+export const isDue = ({ ended, configId, confirmation, observe }: DeviceConfiguration): boolean =>
+  !ended && configId !== '' && observe !== false && confirmation?.configId !== configId;
