@@ -1,1 +1,29 @@
-export {};
+import { Events1763600000001 } from '../migrations/0001-events.js';
+import { Idempotency1763600000002 } from '../migrations/0002-idempotency.js';
+import type { MigrationClass } from './migrate-schema.js';
+
+/** Give these to `migrateSchema` in front of the service's own. */
+export const eventStoreMigrations: readonly MigrationClass[] = [
+  Events1763600000001,
+  Idempotency1763600000002,
+];
+
+export {
+  streamName,
+  type Aggregate,
+  type DomainEvent,
+  type EventMetadata,
+  type Recorded,
+  type RecordedEvent,
+  type StoredEvent,
+} from './aggregate.js';
+export { openDatabase, type Database, type DatabaseOptions } from './database.js';
+export { asAppError, uniqueViolation } from './database-fault.js';
+export { createEventStore, type EventStore, type Executed, type ExecuteRequest } from './event-store.js';
+export { type BulkItem, type BulkOutcome } from './execute-many.js';
+export { idempotently } from './idempotently.js';
+export { type LoadedState, type StreamKey } from './load.js';
+export { migrateSchema, type MigrationClass } from './migrate-schema.js';
+export { rebuildProjections, type Projection } from './projection.js';
+export { type ReadOptions } from './read-stream.js';
+export { startRelay, type EventPublisher, type Published, type Relay, type RelayOptions } from './relay.js';

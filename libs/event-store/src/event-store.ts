@@ -1,0 +1,179 @@
+import { AppError } from '@muster/contracts';
+import { currentTrace } from '@muster/observability';
+import type pg from 'pg';
+import {
+  streamName,
+  type Aggregate,
+  type DomainEvent,
+  type EventMetadata,
+  type RecordedEvent,
+} from './aggregate.js';
+import { append, type Append } from './append.js';
+import { concurrentChange, TRIES } from './concurrent-change.js';
+import type { Database } from './database.js';
+import { asAppError, isConflict } from './database-fault.js';
+import { createDoorbell } from './doorbell.js';
+import { executeMany, type BulkItem, type BulkOutcome } from './execute-many.js';
+import { loadStates, type LoadedState, type StreamKey } from './load.js';
+import { isProjected, projectInto, type Projection } from './projection.js';
+import { readStream, type ReadOptions } from './read-stream.js';
+
+export interface ExecuteRequest<Command> {
+  readonly tenantId: string;
+  readonly id: string;
+  readonly command: Command;
+  /** `traceparent` is filled in from the current trace. */
+  readonly metadata: EventMetadata;
+  /** What the caller has seen (`If-Match`); another stored version: AppError('version-mismatch'). */
+  readonly expectedVersion?: number | undefined;
+  /** A transaction of `database.transaction` or `idempotently` to take part in. */
+  readonly within?: pg.PoolClient | undefined;
+}
+
+export interface Executed<State, Event extends DomainEvent> {
+  readonly state: State;
+  readonly version: number;
+  /** Empty: the command was already satisfied. */
+  readonly events: readonly RecordedEvent<Event>[];
+}
+
+export interface EventStore {
+  /**
+   * Load, decide, append and project; all or nothing. Run again up to three times when somebody else was faster, then
+   * AppError('concurrent-change'). AppErrors of `decide` and of projections come through.
+   */
+  execute<State, Command, Event extends DomainEvent>(
+    aggregate: Aggregate<State, Command, Event>,
+    request: ExecuteRequest<Command>,
+  ): Promise<Executed<State, Event>>;
+  /**
+   * Many commands, set-based: one load, one append, one call of each projection. One outcome per item in the order of the
+   * items; an item's AppError is its own. Items of one stream are decided one after the other. Not one transaction in the
+   * eyes of the caller: when it rejects (database away), some items may have been done.
+   */
+  executeMany<State, Command, Event extends DomainEvent>(
+    aggregate: Aggregate<State, Command, Event>,
+    items: readonly BulkItem<Command>[],
+  ): Promise<BulkOutcome<State, Event>[]>;
+  /** A stream without events: the initial state, version 0. */
+  load<State, Event extends DomainEvent>(
+    aggregate: Aggregate<State, never, Event>,
+    tenantId: string,
+    id: string,
+  ): Promise<LoadedState<State>>;
+  loadMany<State, Event extends DomainEvent>(
+    aggregate: Aggregate<State, never, Event>,
+    keys: readonly StreamKey[],
+  ): Promise<LoadedState<State>[]>;
+  readStream<State, Event extends DomainEvent>(
+    tenantId: string,
+    aggregate: Aggregate<State, never, Event>,
+    id: string,
+    options?: ReadOptions,
+  ): Promise<RecordedEvent<Event>[]>;
+}
+
+export const createEventStore = (
+  database: Database,
+  options: { readonly projections?: readonly Projection[] } = {},
+): EventStore => {
+  const { projections = [] } = options;
+  const doorbell = createDoorbell(database);
+
+  /** Undefined: the stream has moved since it was loaded, or the database gave up one of two transactions. */
+  const attempt = async <State, Command, Event extends DomainEvent>(
+    aggregate: Aggregate<State, Command, Event>,
+    request: ExecuteRequest<Command>,
+    tx: pg.PoolClient | undefined,
+  ): Promise<Executed<State, Event> | undefined> => {
+    const { tenantId, id, command } = request;
+    const [loaded] = await loadStates(tx ?? database, aggregate, [{ tenantId, id }], {
+      lock: tx !== undefined,
+    });
+    if (loaded === undefined) throw new Error('nothing was loaded');
+    const events = aggregate.decide(command, loaded.state);
+    // After decide: "no such device" is the better answer to a caller who has an outdated version of nothing.
+    if (request.expectedVersion !== undefined && request.expectedVersion !== loaded.version) {
+      throw versionMismatch(request.expectedVersion, loaded.version);
+    }
+    if (events.length === 0) return { ...loaded, events: [] };
+
+    const metadata = withTraceparent(request.metadata);
+    const state = events.reduce((before, event) => aggregate.evolve(before, event), loaded.state);
+    const change: Append<Event> = {
+      tenantId,
+      aggregate: aggregate.name,
+      streamId: id,
+      stream: streamName(aggregate.name, id),
+      expectedVersion: loaded.version,
+      events: events.map((event) => ({ event, metadata })),
+      state,
+      stateVersion: aggregate.stateVersion ?? 1,
+    };
+    const written = await write(change, tx);
+    if (written === undefined) return undefined;
+    return { state, version: loaded.version + written.length, events: written };
+  };
+
+  const write = async <Event extends DomainEvent>(
+    change: Append<Event>,
+    tx: pg.PoolClient | undefined,
+  ): Promise<RecordedEvent<Event>[] | undefined> => {
+    const events = change.events.map(({ event }) => event);
+    if (tx === undefined && !isProjected(projections, events)) {
+      const written = await append(database, change);
+      if (written !== undefined) doorbell.ring();
+      return written;
+    }
+    const appendAndProject = async (own: pg.PoolClient) => {
+      const written = await append(own, change);
+      if (written === undefined) return undefined;
+      await projectInto(own, projections, written);
+      database.afterCommit(own, () => doorbell.ring());
+      return written;
+    };
+    return tx === undefined ? database.transaction(appendAndProject) : appendAndProject(tx);
+  };
+
+  return {
+    execute: async (aggregate, request) => {
+      for (let tries = 1; tries <= TRIES; tries += 1) {
+        try {
+          const { within } = request;
+          // The first try takes no lock, which is one round trip less and right nearly always. The others lock the
+          // stream before they load it, so that a busy stream cannot starve a caller.
+          const done =
+            within !== undefined || tries === 1
+              ? await attempt(aggregate, request, within)
+              : await database.transaction((tx) => attempt(aggregate, request, tx));
+          if (done !== undefined) return done;
+        } catch (error) {
+          // Inside somebody's transaction there is nothing left to try in: PostgreSQL has aborted it.
+          if (!isConflict(error)) throw asAppError(error);
+          if (request.within !== undefined) throw concurrentChange(error);
+        }
+      }
+      throw concurrentChange();
+    },
+    executeMany: async (aggregate, items) => {
+      const traced = items.map((item) => ({ ...item, metadata: withTraceparent(item.metadata) }));
+      return executeMany(database, projections, () => doorbell.ring(), aggregate, traced);
+    },
+    load: async (aggregate, tenantId, id) => {
+      const [loaded] = await loadStates(database, aggregate, [{ tenantId, id }], { lock: false });
+      if (loaded === undefined) throw new Error('nothing was loaded');
+      return loaded;
+    },
+    loadMany: (aggregate, keys) => loadStates(database, aggregate, keys, { lock: false }),
+    readStream: (tenantId, aggregate, id, readOptions) =>
+      readStream(database, tenantId, aggregate, id, readOptions),
+  };
+};
+
+const versionMismatch = (expected: number, stored: number): AppError =>
+  new AppError('version-mismatch', `The version is ${stored}, not ${expected}.`);
+
+const withTraceparent = (metadata: EventMetadata): EventMetadata => {
+  const traceparent = metadata.traceparent ?? currentTrace()?.traceparent;
+  return traceparent === undefined ? metadata : { ...metadata, traceparent };
+};

@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { testDatabase, type TestDatabase } from '@muster/testing';
+import { eventStoreMigrations, migrateSchema, openDatabase } from './index.js';
+
+let test: TestDatabase;
+
+beforeAll(async () => {
+  test = await testDatabase();
+});
+
+afterAll(() => test.drop());
+
+const migrate = (schema: string) =>
+  migrateSchema({ url: test.url, schema, migrations: eventStoreMigrations });
+
+describe('migrateSchema', () => {
+  it('runs every migration once, also when it is started many times at once', async () => {
+    const runs = await Promise.all([migrate('one'), migrate('one'), migrate('one'), migrate('two')]);
+    const names = ['Events1763600000001', 'Idempotency1763600000002'];
+    expect(runs.slice(0, 3).flat()).toEqual(names);
+    expect(runs[3]).toEqual(names);
+    expect(await migrate('one')).toEqual([]);
+  });
+
+  it('keeps a service out of the tables of another', async () => {
+    await migrate('one');
+    await migrate('two');
+    const one = openDatabase({ url: test.url, schema: 'one', poolSize: 1, name: 'one' });
+    try {
+      expect((await one.query('SELECT * FROM events')).rows).toEqual([]);
+      await expect(one.query('SELECT * FROM two.events')).rejects.toThrow(/permission denied/);
+      await expect(one.query('CREATE TABLE two.mine (id text)')).rejects.toThrow(/permission denied/);
+      const { rows } = await one.query<{ tableowner: string }>(
+        `SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'one'`,
+      );
+      expect(rows).toEqual([{ tableowner: 'muster_one' }]);
+    } finally {
+      await one.close();
+    }
+  });
+
+  it('refuses a schema name that would need quoting', async () => {
+    await expect(migrate('one; DROP TABLE x')).rejects.toThrow(/cannot be the name/);
+  });
+});

@@ -1,0 +1,316 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { AppError, type PublishedContract } from '@muster/contracts';
+import type { Logger, Metrics } from '@muster/observability';
+import type pg from 'pg';
+import type { RecordedEvent, Upcasting } from './aggregate.js';
+import type { Database } from './database.js';
+import { asAppError } from './database-fault.js';
+import { decoderFor, EVENT_COLUMNS, type EventRow } from './decode-event.js';
+import { doorbellChannel } from './doorbell.js';
+import { forgetOldReplies } from './idempotently.js';
+
+/** What is told outside about one stored event. */
+export interface Published<Data extends object = object> {
+  readonly contract: PublishedContract<Data>;
+  readonly entityId: string;
+  readonly data: Data;
+}
+
+/** The part of the bus a relay needs: resolves when the stream's server has acknowledged, orders by call. */
+export interface EventPublisher {
+  publish(
+    contract: PublishedContract<object>,
+    event: {
+      tenantId: string;
+      entityId: string;
+      id: string;
+      time: string;
+      data: object;
+      traceparent?: string;
+    },
+  ): Promise<void>;
+}
+
+export interface RelayOptions {
+  readonly database: Database;
+  readonly service: string;
+  readonly bus: EventPublisher;
+  /** Pure. One event may be told as none, one or several; a throw parks the event in `relay_parked`. */
+  readonly translate: (event: RecordedEvent) => readonly Published[];
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** For upcasts. */
+  readonly aggregates?: readonly Upcasting[];
+  /** Events read, and in flight, at once. Default 500. */
+  readonly batchSize?: number;
+}
+
+export interface Relay {
+  /** This process holds the lock and publishes; of all replicas one does. */
+  readonly active: boolean;
+  /** Throws when publishing has been failing for 10 s; a replica that stands by is well. */
+  check(): void;
+  /** Finishes what is in flight and gives the lock to another replica. */
+  stop(): Promise<void>;
+}
+
+const POLL_MS = 1_000;
+const MAX_BACKOFF_MS = 5_000;
+const UNWELL_AFTER_MS = 10_000;
+const FORGET_EVERY_MS = 3_600_000;
+
+interface PendingRow extends EventRow {
+  tx: string;
+  settled: boolean;
+}
+
+interface Cursor {
+  readonly txid: string;
+  readonly position: string;
+}
+
+/**
+ * Publishes the events of a service's table to JetStream: every committed event, at least once, each stream's in order.
+ *
+ * Positions and transaction ids are given before the commit, so a transaction may commit rows that lie *behind* rows a
+ * reader has already seen. Therefore only rows of transactions below the oldest one still running (`xmin`) are read, in
+ * the order (txid, position): nothing can appear behind the cursor any more. Without the horizon late commits are lost.
+ * `ORDER BY e.txid` with the `e.`: the output column of that name would be text, in which 10 sorts before 9.
+ *
+ * One relay per schema, by a session lock; the cursor moves on the connection that holds the lock, so a relay that lost
+ * it cannot move it. Killed between publishing and moving the cursor it publishes again with the same message ids, which
+ * JetStream drops inside its window; later duplicates are for the consumers to ignore.
+ */
+export const startRelay = (options: RelayOptions): Relay => {
+  const { database, service, bus, translate, logger, metrics, batchSize = 500 } = options;
+  const decode = decoderFor(options.aggregates ?? []);
+  const published = metrics.counter('muster_relay_published_total', 'Events acknowledged by JetStream');
+  const failures = metrics.counter('muster_relay_failures_total', 'Failed attempts to publish a batch');
+  const parked = metrics.counter('muster_relay_parked_total', 'Events in relay_parked, which are not published');
+  const lag = metrics.gauge('muster_relay_lag_seconds', 'Age of the oldest event that is not published');
+  const activeGauge = metrics.gauge('muster_relay_active', '1 where the relay publishes');
+
+  const stopped = new AbortController();
+  let active = false;
+  let failingSince: number | undefined;
+  let failure: unknown;
+  let rung = false;
+  let wake: () => void = () => undefined;
+  let forgotten = 0;
+
+  const ring = (): void => {
+    rung = true;
+    wake();
+  };
+  /** Until the doorbell, the stop, or `ms`. */
+  const idle = async (ms: number): Promise<void> => {
+    if (rung || stopped.signal.aborted) return void (rung = false);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    rung = false;
+  };
+
+  const publishEvent = async (row: PendingRow, client: pg.Client): Promise<void> => {
+    let messages: readonly Published[];
+    const event = decode(row);
+    const id = `${service}:${row.tenant_id}:${row.stream}:${row.version}`;
+    try {
+      messages = translate(event);
+      // Throws here, where it parks the event, and not in `publish`, where it would be tried for ever.
+      for (const { contract, entityId } of messages) contract.subject(row.tenant_id, entityId);
+    } catch (error) {
+      await parkEvent(client, row, error);
+      return;
+    }
+    const { traceparent } = event.metadata;
+    const outcomes = await Promise.allSettled(
+      messages.map(({ contract, entityId, data }, index) =>
+        bus.publish(contract, {
+          tenantId: row.tenant_id,
+          entityId,
+          id: index === 0 ? id : `${id}:${index}`,
+          time: event.recordedAt,
+          data,
+          ...(traceparent === undefined ? {} : { traceparent }),
+        }),
+      ),
+    );
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) {
+      if (!isHopeless(failed.reason)) throw failed.reason;
+      await parkEvent(client, row, failed.reason);
+      return;
+    }
+    published.inc(messages.length);
+  };
+
+  const parkEvent = async (client: pg.Client, row: PendingRow, reason: unknown): Promise<void> => {
+    logger.error({ err: reason, stream: row.stream, version: row.version }, 'an event cannot be published');
+    await park(client, row, reason);
+    parked.inc();
+  };
+
+  /** Publishes all at once and moves the cursor over those that were acknowledged without a gap before them. */
+  const publishBatch = async (client: pg.Client, rows: readonly PendingRow[]): Promise<void> => {
+    const outcomes = await Promise.allSettled(rows.map((row) => publishEvent(row, client)));
+    const firstFailed = outcomes.findIndex((outcome) => outcome.status === 'rejected');
+    const last = rows.at(firstFailed === -1 ? -1 : firstFailed - 1);
+    if (firstFailed !== 0 && last !== undefined) await moveCursor(client, service, cursorAt(last));
+    const failed = outcomes[firstFailed];
+    if (failed?.status === 'rejected') throw failed.reason;
+  };
+
+  /** Publishes as long as the connection with the lock lives. */
+  const publishAll = async (client: pg.Client): Promise<void> => {
+    let cursor = await loadCursor(client, service);
+    let ahead = readPending(client, cursor, batchSize);
+    let recheckMs = 2;
+    while (!stopped.signal.aborted) {
+      const rows = await ahead;
+      const settled = rows.filter((row) => row.settled);
+      const [oldest] = rows;
+      lag.set(oldest === undefined ? 0 : (Date.now() - oldest.recorded_at.getTime()) / 1000);
+      const last = settled.at(-1);
+      if (last !== undefined) {
+        cursor = cursorAt(last);
+        // The next batch is read while this one is published; a short one means that there is none yet.
+        const full = settled.length === batchSize;
+        if (full) ahead = readPending(client, cursor, batchSize);
+        await publishBatch(client, settled);
+        recheckMs = 2;
+        failingSince = undefined;
+        if (!full) ahead = readPending(client, cursor, batchSize);
+        continue;
+      }
+      failingSince = undefined;
+      if (Date.now() - forgotten > FORGET_EVERY_MS) {
+        forgotten = Date.now();
+        await forgetOldReplies(database);
+      }
+      // Rows above the horizon wait for a transaction that may belong to another service and will not ring our bell.
+      recheckMs = rows.length > 0 ? Math.min(recheckMs * 2, POLL_MS) : POLL_MS;
+      await idle(recheckMs);
+      ahead = readPending(client, cursor, batchSize);
+    }
+  };
+
+  const session = async (): Promise<void> => {
+    const client = await database.dedicated();
+    client.on('notification', ring);
+    client.on('end', ring);
+    try {
+      // A cursor that falls back some milliseconds after a power cut only costs duplicates.
+      await client.query('SET synchronous_commit = off');
+      await client.query(`LISTEN ${doorbellChannel(database.schema)}`);
+      while (!stopped.signal.aborted && !(await tryLock(client, database.schema))) {
+        failingSince = undefined;
+        await pause(POLL_MS, undefined, { signal: stopped.signal }).catch(() => undefined);
+      }
+      if (stopped.signal.aborted) return;
+      logger.info('the relay is active');
+      active = true;
+      activeGauge.set(1);
+      await publishAll(client);
+    } finally {
+      active = false;
+      activeGauge.set(0);
+      await client.end().catch(() => undefined);
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    for (let backoff = 100; !stopped.signal.aborted;) {
+      try {
+        await session();
+      } catch (error) {
+        if (failingSince === undefined) {
+          failingSince = Date.now();
+          backoff = 100;
+        }
+        failure = asAppError(error);
+        failures.inc();
+        logger.warn({ err: failure, backoffMs: backoff }, 'the relay will try again');
+        await pause(backoff, undefined, { signal: stopped.signal }).catch(() => undefined);
+        backoff = Math.min(backoff * 2, MAX_BACKOFF_MS);
+      }
+    }
+  };
+
+  const running = run();
+  return {
+    get active() {
+      return active;
+    },
+    check: () => {
+      if (failingSince !== undefined && Date.now() - failingSince > UNWELL_AFTER_MS) {
+        throw new Error(`publishing fails: ${failure instanceof Error ? failure.message : String(failure)}`);
+      }
+    },
+    stop: async () => {
+      stopped.abort();
+      ring();
+      await running;
+    },
+  };
+};
+
+const tryLock = async (client: pg.Client, schema: string): Promise<boolean> => {
+  const { rows } = await client.query<{ locked: boolean }>(
+    'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked',
+    [`muster relay ${schema}`],
+  );
+  return rows[0]?.locked === true;
+};
+
+const loadCursor = async (client: pg.Client, service: string): Promise<Cursor> => {
+  const { rows } = await client.query<Cursor>(
+    'SELECT c.txid::text AS txid, c.position FROM relay_cursor c WHERE c.relay = $1',
+    [service],
+  );
+  return rows[0] ?? { txid: '0', position: '0' };
+};
+
+const moveCursor = async (client: pg.Client, service: string, { txid, position }: Cursor): Promise<void> => {
+  await client.query({
+    name: 'move-cursor',
+    text: `INSERT INTO relay_cursor (relay, txid, position) VALUES ($1, $2::text::xid8, $3)
+           ON CONFLICT (relay) DO UPDATE SET txid = excluded.txid, position = excluded.position, moved_at = now()`,
+    values: [service, txid, position],
+  });
+};
+
+/**
+ * The horizon and the rows come from one snapshot, as they must: `settled` rows are a prefix in this order. Awaited later
+ * than it is asked for, hence the second `catch`: a rejection nobody has come to yet must not count as unhandled.
+ */
+const readPending = (client: pg.Client, after: Cursor, limit: number): Promise<PendingRow[]> => {
+  const reading = client
+    .query<PendingRow>({
+      name: 'read-pending',
+      text: `SELECT ${EVENT_COLUMNS}, e.txid::text AS tx, e.txid < pg_snapshot_xmin(pg_current_snapshot()) AS settled
+             FROM events e WHERE (e.txid, e.position) > ($1::text::xid8, $2::bigint)
+             ORDER BY e.txid, e.position LIMIT $3`,
+      values: [after.txid, after.position, limit],
+    })
+    .then(({ rows }) => rows);
+  reading.catch(() => undefined);
+  return reading;
+};
+
+const park = async (client: pg.Client, row: PendingRow, reason: unknown): Promise<void> => {
+  await client.query(
+    `INSERT INTO relay_parked (tenant_id, stream, version, reason) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+    [row.tenant_id, row.stream, row.version, reason instanceof Error ? reason.message : String(reason)],
+  );
+};
+
+/** Refused by the bus for what the event is, not for how the bus is: it would block all others for ever. */
+const isHopeless = (error: unknown): boolean =>
+  error instanceof AppError && (error.code === 'payload-too-large' || error.code === 'internal');
+
+const cursorAt = (row: PendingRow): Cursor => ({ txid: row.tx, position: row.position });
