@@ -1,0 +1,136 @@
+import type { AccessEntry, AccessPage, AccessType, DeviceTypeSettings, ErrorCode } from '@muster/contracts';
+
+/** Whether a token may be used with an application version, and why not. */
+export type Admission =
+  | { readonly admitted: true; readonly entry: AccessEntry; readonly settings: DeviceTypeSettings }
+  | {
+      readonly admitted: false;
+      readonly code: ErrorCode;
+      /** For the device's developer; holds no token. */
+      readonly reason: string;
+      /** Memory may be a moment behind: what device-registry should be asked before this is final. */
+      readonly ask?: { readonly token: string } | { readonly deviceTypeId: string };
+    };
+
+interface KnownType extends AccessType {
+  readonly versions: ReadonlySet<string>;
+}
+
+/**
+ * Every endpoint token of the MQTT world and what it opens, in memory: the broker asks for each new topic of each
+ * connection, and each message is checked again. A cache of device-registry; the follower keeps it true.
+ */
+export class DeviceDirectory {
+  private readonly byToken = new Map<string, AccessEntry>();
+  private readonly tokensOfDevice = new Map<string, Set<string>>();
+  private readonly types = new Map<string, KnownType>();
+  /** One copy of each text that thousands of entries share. */
+  private readonly texts = new Map<string, string>();
+  private generation = 0;
+  private readonly generationOf = new Map<string, number>();
+
+  get size(): number {
+    return this.byToken.size;
+  }
+
+  admit(token: string, appVersion: string): Admission {
+    const entry = this.byToken.get(token);
+    if (entry === undefined) {
+      return { admitted: false, code: 'token-unknown', reason: 'unknown endpoint token', ask: { token } };
+    }
+    if (entry.tokenStatus === 'suspended') {
+      return { admitted: false, code: 'token-suspended', reason: 'endpoint token is suspended' };
+    }
+    if (entry.tokenStatus === 'revoked') {
+      return { admitted: false, code: 'token-revoked', reason: 'endpoint token is revoked' };
+    }
+    if (entry.interface !== 'mqtt') {
+      return {
+        admitted: false,
+        code: 'not-allowed',
+        reason: `device does not use mqtt but ${entry.interface}`,
+      };
+    }
+    if (entry.credentialKind !== 'token') {
+      return { admitted: false, code: 'not-allowed', reason: 'device needs a credential besides its token' };
+    }
+    const type = this.types.get(entry.deviceTypeId);
+    // The same answer for a version that does not exist and one of another type: names of others are not probed here.
+    if (type === undefined || !type.versions.has(appVersion)) {
+      return {
+        admitted: false,
+        code: 'app-version-not-found',
+        reason: 'unknown application version',
+        ask: { deviceTypeId: entry.deviceTypeId },
+      };
+    }
+    return { admitted: true, entry, settings: type.settings };
+  }
+
+  /** Entries of a device whatever their status; empty when it has no access. */
+  entriesOf(deviceId: string): AccessEntry[] {
+    const tokens = this.tokensOfDevice.get(deviceId) ?? [];
+    return [...tokens].flatMap((token) => this.byToken.get(token) ?? []);
+  }
+
+  /** Adds what a page of `listAccess` or an answer of `findAccess` holds. */
+  put(page: AccessPage): void {
+    for (const type of page.types) this.putType(type);
+    for (const entry of page.entries) this.putEntry(entry);
+  }
+
+  /** Only what is not known yet: the answer to a question may be older than an event that came meanwhile. */
+  putUnknown(page: AccessPage): void {
+    this.put({ ...page, entries: page.entries.filter(({ token }) => !this.byToken.has(token)) });
+  }
+
+  /** `page` is all that is true of these devices and types now: what is not in it has no access any more. */
+  replace(deviceIds: readonly string[], deviceTypeIds: readonly string[], page: AccessPage): void {
+    for (const id of deviceIds) {
+      for (const token of this.tokensOfDevice.get(id) ?? []) this.byToken.delete(token);
+      this.tokensOfDevice.delete(id);
+      this.generationOf.delete(id);
+    }
+    for (const id of deviceTypeIds) this.types.delete(id);
+    this.put(page);
+  }
+
+  /** Before all entries are read again; what was put since then survives `endReload`. */
+  beginReload(): void {
+    this.generation += 1;
+  }
+
+  /** Removes devices that were neither in the pages nor re-read since `beginReload`. */
+  endReload(): void {
+    for (const [id, generation] of this.generationOf) {
+      if (generation !== this.generation)
+        this.replace([id], [], { entries: [], types: [], nextCursor: null });
+    }
+  }
+
+  private putType(type: AccessType): void {
+    this.types.set(type.deviceTypeId, { ...type, versions: new Set(type.appVersions) });
+  }
+
+  private putEntry(entry: AccessEntry): void {
+    this.byToken.set(entry.token, {
+      ...entry,
+      tenantId: this.shared(entry.tenantId),
+      deviceTypeId: this.shared(entry.deviceTypeId),
+      appVersion: this.shared(entry.appVersion),
+      tokenStatus: this.shared(entry.tokenStatus),
+      interface: this.shared(entry.interface),
+      credentialKind: this.shared(entry.credentialKind),
+    });
+    const tokens = this.tokensOfDevice.get(entry.deviceId) ?? new Set();
+    this.tokensOfDevice.set(entry.deviceId, tokens.add(entry.token));
+    this.generationOf.set(entry.deviceId, this.generation);
+  }
+
+  private shared<T extends string>(text: T): T {
+    const known = this.texts.get(text);
+    if (known !== undefined) return known as T; // the key was the same text
+    this.texts.set(text, text);
+    return text;
+  }
+}
