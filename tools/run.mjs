@@ -5,7 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -34,17 +34,16 @@ const requireNode = () => {
 };
 
 /**
- * npm ci when node_modules is missing or belongs to another package-lock.json.
- * npm itself keeps no hash; its own list of what is installed is trusted when
- * it is newer than the lock (somebody ran npm install by hand).
+ * npm ci when node_modules is missing or holds other versions than
+ * package-lock.json. The hash of the lock last compared is kept, so that every
+ * other start compares nothing.
  */
 const installPackages = () => {
-  const lock = join(root, 'package-lock.json');
+  const lock = readFileSync(join(root, 'package-lock.json'), 'utf8');
   const mark = join(root, 'node_modules', '.muster-lock-hash');
-  const hash = createHash('sha256').update(readFileSync(lock)).digest('hex');
+  const hash = createHash('sha256').update(lock).digest('hex');
   if (existsSync(mark) && readFileSync(mark, 'utf8') === hash) return;
-  const installed = join(root, 'node_modules', '.package-lock.json');
-  if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lock).mtimeMs) {
+  if (!isInstalled(JSON.parse(lock).packages)) {
     console.log('installing npm packages …');
     run(
       'npm',
@@ -53,6 +52,18 @@ const installPackages = () => {
     );
   }
   writeFileSync(mark, hash);
+};
+
+/** npm writes down what it installed; packages for other systems are in the lock and not there. */
+const isInstalled = (wanted) => {
+  const list = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(list)) return false;
+  const installed = JSON.parse(readFileSync(list, 'utf8')).packages;
+  return Object.entries(wanted).every(([path, { version, optional, link }]) => {
+    if (!path.includes('node_modules/') || link) return true;
+    const found = installed[path];
+    return found === undefined ? optional === true : found.version === version;
+  });
 };
 
 const build = () => {

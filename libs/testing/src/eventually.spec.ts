@@ -18,9 +18,18 @@ describe('eventually', () => {
     ).rejects.toThrow('the device is online: not within 30 ms; last: try again');
   });
 
+  it('tells the last real failure when the deadline cuts an attempt off', async () => {
+    let tries = 0;
+    const attempt = () => {
+      tries += 1;
+      return tries === 1 ? Promise.reject(new Error('refused')) : new Promise(() => undefined);
+    };
+    await expect(eventually(attempt, { deadlineMs: 30, everyMs: 1 })).rejects.toThrow('refused');
+  });
+
   it('ends an attempt that never answers', async () => {
     await expect(eventually(() => new Promise(() => undefined), { deadlineMs: 20 })).rejects.toThrow(
-      'the last attempt did not answer',
+      'the attempt did not answer',
     );
   });
 });

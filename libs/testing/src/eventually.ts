@@ -18,7 +18,7 @@ export const eventually = async <T>(
   { deadlineMs = 5_000, what = 'the condition', everyMs = 20 }: EventuallyOptions = {},
 ): Promise<Exclude<T, false | null | undefined>> => {
   const deadline = Date.now() + deadlineMs;
-  let last: unknown = 'it never ran';
+  let last: unknown;
   for (;;) {
     try {
       const value = await within(attempt, deadline);
@@ -27,7 +27,8 @@ export const eventually = async <T>(
       }
       last = `it returned ${String(value)}`;
     } catch (error) {
-      last = error;
+      // An attempt cut off by the deadline says less than the one before it.
+      if (error !== CUT_OFF || last === undefined) last = error;
     }
     if (Date.now() >= deadline) {
       throw new Error(`${what}: not within ${deadlineMs} ms; last: ${describe(last)}`, { cause: last });
@@ -36,14 +37,13 @@ export const eventually = async <T>(
   }
 };
 
+const CUT_OFF = new Error('the attempt did not answer');
+
 /** An attempt that hangs must not outlive the deadline, or the test would time out without saying why. */
 const within = async <T>(attempt: () => T | Promise<T>, deadline: number): Promise<T> => {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new Error('the last attempt did not answer')),
-      Math.max(1, deadline - Date.now()),
-    );
+    timer = setTimeout(() => reject(CUT_OFF), Math.max(1, deadline - Date.now()));
   });
   try {
     return await Promise.race([Promise.resolve(attempt()), late]);

@@ -3,8 +3,10 @@ import { chownSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { chmod, cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from './failure.js';
 import { postgresAnswers } from './probe.js';
+import { identityOf, markedProcesses } from './process-identity.js';
 import { runCommand } from './run-command.js';
 import type { Secrets } from './secrets.js';
 import { plainEnvironment, type Server } from './server.js';
@@ -34,7 +36,7 @@ export const resolvePostgres = async (): Promise<PostgresProgram> => {
   const { version } = JSON.parse(await readFile(manifest, 'utf8')) as { version: string };
   const native = join(dirname(manifest), 'native');
   await hydrateLinks(dirname(manifest));
-  return { native, version: version.split('-')[0] ?? version };
+  return { native, version: version.split('.').slice(0, 2).join('.') };
 };
 
 /** The user for PostgreSQL when we are root, else undefined. */
@@ -93,6 +95,7 @@ export const postgresServer = async (
         writeWhole(join(settings.home, 'postgres-is-in'), `${data}\n`);
       }
       await createCluster({ data, bin, user, password: secrets.databasePassword, signal });
+      await clearStaleLock(data, settings.home);
     },
     ready: () => postgresAnswers({ host: '127.0.0.1', port }),
     readyWithinMs: 60_000, // recovery after a crash reads up to max_wal_size
@@ -158,6 +161,32 @@ const createCluster = async ({ data, bin, user, password, signal }: Cluster): Pr
   } finally {
     await rm(passwordFile, { force: true });
     await rm(temporary, { recursive: true, force: true });
+  }
+};
+
+/**
+ * After a kill PostgreSQL refuses to start while the pid in postmaster.pid is
+ * somebody's, even a stranger's who got it after a reboot, or a zombie's that
+ * nobody reaps. Removing that file while a worker of the old server still runs
+ * would destroy data: so only when none of ours is left, and the pid does not
+ * belong to any PostgreSQL (one started by hand on this data, say).
+ */
+const clearStaleLock = async (data: string, instance: string): Promise<void> => {
+  const lock = join(data, 'postmaster.pid');
+  const pid = existsSync(lock) ? Number(readFileSync(lock, 'utf8').split('\n')[0]) : NaN;
+  if (process.platform !== 'linux' || !(pid > 0)) return;
+  const deadline = Date.now() + 10_000;
+  const ours = () => markedProcesses(instance).some(({ server }) => server === 'postgres');
+  while (ours() && Date.now() < deadline) await delay(50);
+  if (ours()) return;
+  if (identityOf(pid) === null || !/^postgres\b/.test(processName(pid))) await rm(lock, { force: true });
+};
+
+const processName = (pid: number): string => {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8');
+  } catch {
+    return '';
   }
 };
 

@@ -14,6 +14,8 @@ import { welcome } from './welcome.js';
 /** `npm start`: resolves with the exit code, when everything has been stopped again. */
 export const start = async (root: string, flags: readonly string[]): Promise<number> => {
   let instance: Instance | undefined;
+  // Keeps this process alive: its children alone do not, because they must be able to outlive it.
+  const alive = setInterval(() => undefined, 60_000);
   try {
     const separate = readFlags(flags);
     const settings = readSettings(root, process.env);
@@ -35,6 +37,8 @@ export const start = async (root: string, flags: readonly string[]): Promise<num
     await instance?.stop();
     complain(explainMissing(error));
     return 1;
+  } finally {
+    clearInterval(alive);
   }
 };
 
@@ -130,16 +134,13 @@ const wantedPorts = ({ given, ports }: Settings, apps: readonly Application[]): 
   ];
 };
 
-/** The timer keeps the process alive: its children alone do not, they must be able to outlive it. */
 const untilAskedToStop = (instance: Instance): Promise<void> =>
   new Promise((resolve) => {
-    const alive = setInterval(() => undefined, 60_000);
-    const force = () => {
-      say('killing what is left');
-      instance.killAll();
-    };
-    onStopSignals(() => {
-      clearInterval(alive);
-      resolve();
-    }, force);
+    onStopSignals(
+      () => resolve(),
+      () => {
+        say('killing what is left');
+        instance.killAll();
+      },
+    );
   });

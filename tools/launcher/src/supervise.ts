@@ -55,44 +55,44 @@ export const supervise = (server: Server, { instance, state, say }: Surroundings
   const giveUpPauses = new AbortController();
 
   const start = async (): Promise<'adopted' | 'started'> => {
-    current = await adopt(server, fingerprint, state);
-    const adopted = current !== undefined;
-    if (!adopted) await startAnew();
-    keeping = keepUp();
-    return adopted ? 'adopted' : 'started';
+    const adopted = await adopt(server, fingerprint, state);
+    current = adopted;
+    keeping = keepUp(adopted ?? (await startAnew()));
+    return adopted === undefined ? 'started' : 'adopted';
   };
 
-  const startAnew = async (): Promise<void> => {
+  const startAnew = async (): Promise<Process> => {
     for (const { port, variable } of server.ports) await requireFree(server, port, variable);
     await server.prepare?.();
     for (const { path, content } of server.files) writeWhole(path, content);
     if (stopping) throw stopped(server);
-    current = launch(server, instance);
+    const launched = launch(server, instance);
+    current = launched;
     // At once: a launcher killed before this line leaves a process that only its mark tells of.
-    state.record(server.name, { identity: current.identity, fingerprint });
-    await untilReady(server, current, () => stopping);
+    state.record(server.name, { identity: launched.identity, fingerprint });
+    await untilReady(server, launched, () => stopping);
+    return launched;
   };
 
   /** Ends only when it is to be stopped: a server that dies is started again, however often. */
-  const keepUp = async (): Promise<void> => {
+  const keepUp = async (running: Process): Promise<void> => {
     let pause = FIRST_PAUSE_MS;
-    while (current !== undefined) {
-      const since = Date.now();
-      const how = await current.ended;
-      if (stopping) return;
+    let since = Date.now();
+    let what = `ended (${await running.ended})`;
+    while (!stopping) {
       if (Date.now() - since > STABLE_AFTER_MS) pause = FIRST_PAUSE_MS;
-      say(`${server.title} ended (${how}); starting it again in ${pause / 1_000} s`);
+      say(`${server.title} ${what}; starting it again in ${pause / 1_000} s`);
       await delay(pause, undefined, { signal: giveUpPauses.signal }).catch(() => undefined);
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
       if (stopping) return;
-      const began = Date.now();
+      since = Date.now();
       try {
-        await startAnew();
-        say(`${server.title} is back after ${((Date.now() - began) / 1_000).toFixed(1)} s`);
+        const again = await startAnew();
+        say(`${server.title} is back after ${((Date.now() - since) / 1_000).toFixed(1)} s`);
+        since = Date.now();
+        what = `ended (${await again.ended})`;
       } catch (error) {
-        if (stopping) return;
-        say(`${server.title} did not come back: ${error instanceof Error ? error.message : String(error)}`);
-        current = { ...current, ended: Promise.resolve('see above') };
+        what = `did not come back: ${error instanceof Error ? error.message : String(error)}`;
       }
     }
   };

@@ -1,0 +1,257 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { urlsOf } from './applications.js';
+import { bringUpNats, bringUpPostgres, bringUpRabbitmq, seconds } from './bring-up.js';
+import { freePortBase } from './free-port.js';
+import { type Instance, openInstance, stopLeftovers } from './instance.js';
+import { explainMissing } from './missing.js';
+import { MARK_INSTANCE, MARK_SERVER } from './process-identity.js';
+import { postgresPlace, serverUser } from './postgres.js';
+import { resolveMosquitto, resolveNats } from './resolve.js';
+import { TEST_OFFSETS, testSettings } from './settings.js';
+import { lockHolder } from './state.js';
+import { complain, onStopSignals } from './terminal.js';
+import { addUp, type Count, countOfJest, distPattern } from './test-count.js';
+
+const JEST = [
+  '--experimental-vm-modules',
+  '--no-warnings=ExperimentalWarning',
+  'node_modules/jest/bin/jest.js',
+];
+
+/**
+ * `npm test`: format, lint, then Jest, against servers of its own on free
+ * ports, so that nothing need be there and nothing that runs is disturbed.
+ * `npm test -- <part of a path>` runs the specs of that name only. The last
+ * line is `N passed, N failed`; the exit code is 0 only when none failed.
+ */
+export const test = async (root: string, patterns: readonly string[]): Promise<number> => {
+  const counts: Count[] = [];
+  let instance: Instance | undefined;
+  try {
+    await removeEarlierRuns(root);
+    removeStaleSpecs(root);
+    const base = await freePortBase(TEST_OFFSETS);
+    instance = await openInstance(testSettings(root, String(process.pid), base), () => undefined);
+    await runSteps(instance, patterns.map(distPattern), counts);
+  } catch (error) {
+    complain(explainMissing(error));
+    counts.push({ passed: 0, failed: 1 });
+  } finally {
+    await instance?.stop();
+    if (instance !== undefined) removeData(instance);
+  }
+  const { passed, failed } = addUp(counts);
+  process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
+  return failed === 0 && passed > 0 ? 0 : 1;
+};
+
+const runSteps = async (instance: Instance, patterns: readonly string[], counts: Count[]): Promise<void> => {
+  const children = new Set<ChildProcess>();
+  const interrupted = untilInterrupted(instance, children);
+  const steps = async (): Promise<void> => {
+    const run = { instance, children, patterns };
+    const withBroker = await listsSpecs(run, ['e2e']);
+    // Started now, awaited when needed: RabbitMQ boots while format, lint and the first phase run.
+    const database = started(bringUpPostgres(instance));
+    const broker = started(withBroker ? bringUpBroker(instance) : Promise.resolve());
+    if (patterns.length === 0) {
+      counts.push(await check(run, 'format', ['node_modules/prettier/bin/prettier.cjs', '--check', '.']));
+      counts.push(await check(run, 'lint', ['node_modules/nx/bin/nx.js', 'run-many', '-t', 'lint']));
+    }
+    await database;
+    const servers = await testEnvironment(instance, withBroker);
+    counts.push(await jest(run, 'unit and integration', ['unit', 'int'], servers));
+    if (!withBroker) return;
+    await broker;
+    counts.push(await jest(run, 'end to end', ['e2e'], servers));
+  };
+  await Promise.race([steps(), interrupted]);
+};
+
+const bringUpBroker = async (instance: Instance): Promise<void> => {
+  await Promise.all([bringUpRabbitmq(instance), bringUpNats(instance)]);
+};
+
+/** A failure is told by whoever awaits it; until then it must not end the process as unhandled. */
+const started = <T>(work: Promise<T>): Promise<T> => {
+  work.catch(() => undefined);
+  return work;
+};
+
+type Run = {
+  readonly instance: Instance;
+  readonly children: Set<ChildProcess>;
+  readonly patterns: readonly string[];
+};
+
+const untilInterrupted = (instance: Instance, children: ReadonlySet<ChildProcess>): Promise<never> =>
+  new Promise((_resolve, reject) => {
+    onStopSignals(
+      (by) => {
+        for (const child of children) child.kill('SIGTERM');
+        reject(new Interrupted(by));
+      },
+      () => instance.killAll(),
+    );
+  });
+
+class Interrupted extends Error {
+  constructor(by: NodeJS.Signals) {
+    super(`interrupted by ${by}`);
+    this.name = 'Interrupted';
+  }
+}
+
+/** A check that is one test: its output is shown only when it fails. */
+const check = async (run: Run, name: string, args: readonly string[]): Promise<Count> => {
+  const began = Date.now();
+  const { code, output } = await node(run, args, { NX_DAEMON: 'false', FORCE_COLOR: '0' }, 'quiet');
+  process.stdout.write(`${code === 0 ? 'ok  ' : 'FAIL'}  ${name} (${seconds(began)})\n`);
+  if (code === 0) return { passed: 1, failed: 0 };
+  process.stdout.write(`${output}\n`);
+  return { passed: 0, failed: 1 };
+};
+
+const jest = async (
+  run: Run,
+  name: string,
+  projects: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): Promise<Count> => {
+  const began = Date.now();
+  const result = join(run.instance.settings.home, `jest-${projects.join('-')}.json`);
+  const { code } = await node(
+    run,
+    [
+      ...[...JEST, '--selectProjects', ...projects, '--passWithNoTests', '--json', '--outputFile', result],
+      ...(projects.includes('e2e') ? ['--runInBand'] : []),
+      ...(run.patterns.length > 0 ? ['--testPathPatterns', ...run.patterns] : []),
+    ],
+    environment,
+    'shown',
+  );
+  const count = countOfJest(existsSync(result) ? readFileSync(result, 'utf8') : '', code);
+  const ok = count.failed === 0;
+  process.stdout.write(
+    `${ok ? 'ok  ' : 'FAIL'}  ${name}: ${count.passed} passed, ${count.failed} failed (${seconds(began)})\n`,
+  );
+  return count;
+};
+
+const listsSpecs = async (run: Run, projects: readonly string[]): Promise<boolean> => {
+  const { output } = await node(
+    run,
+    [
+      ...JEST,
+      '--listTests',
+      '--selectProjects',
+      ...projects,
+      ...(run.patterns.length > 0 ? ['--testPathPatterns', ...run.patterns] : []),
+    ],
+    {},
+    'quiet',
+  );
+  return /\.spec\.js$/m.test(output);
+};
+
+/** What libs/testing reads. */
+const testEnvironment = async (
+  { settings, secrets, signal }: Instance,
+  withBroker: boolean,
+): Promise<NodeJS.ProcessEnv> => {
+  const where = { servers: settings.servers, path: process.env['PATH'] ?? '', signal };
+  const urls = urlsOf(settings, secrets);
+  const nats = await resolveNats(where);
+  const common = {
+    MUSTER_TEST_DATABASE_URL: urls.database,
+    MUSTER_TEST_NATS_BINARY: nats.path,
+  };
+  if (!withBroker) return common;
+  const mosquitto = await resolveMosquitto(where);
+  return {
+    ...common,
+    MUSTER_TEST_NATS_URL: urls.nats,
+    MUSTER_TEST_AMQP_URL: urls.amqp,
+    MUSTER_TEST_MQTT_URL: urls.mqtt,
+    MUSTER_TEST_MQTT_AUTH_PORT: String(settings.ports.mqttAuth),
+    MUSTER_TEST_MOSQUITTO: mosquitto.directory,
+    ...(mosquitto.libraries === undefined ? {} : { MUSTER_TEST_MOSQUITTO_LIBRARIES: mosquitto.libraries }),
+  };
+};
+
+/** A developer's MUSTER_DATABASE_URL may name a real database; no test shall ever see it. */
+const withoutMuster = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('MUSTER_')));
+
+/** The mark makes the sweep at the end find even what a killed Jest worker left behind. */
+const node = async (
+  { instance, children }: Run,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  output: 'shown' | 'quiet',
+): Promise<{ code: number | null; output: string }> => {
+  // --json makes Jest print its result on stdout as well; its report for people goes to stderr.
+  const child = spawn(process.execPath, args, {
+    cwd: instance.settings.root,
+    env: {
+      ...withoutMuster(process.env),
+      ...environment,
+      [MARK_INSTANCE]: instance.settings.home,
+      [MARK_SERVER]: 'tests',
+    },
+    stdio: output === 'shown' ? ['ignore', 'ignore', 'inherit'] : ['ignore', 'pipe', 'pipe'],
+  });
+  children.add(child);
+  let text = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (more: string) => (text += more));
+  const [code] = (await once(child, 'close')) as [number | null];
+  children.delete(child);
+  return { code, output: text };
+};
+
+/** Runs that were killed: their servers are found by their mark and stopped, their data removed. Runs that live are left alone. */
+const removeEarlierRuns = async (root: string): Promise<void> => {
+  const runs = join(root, '.muster', 'test');
+  for (const name of existsSync(runs) ? readdirSync(runs) : []) {
+    const home = join(runs, name);
+    if (lockHolder(home) !== null) continue;
+    await stopLeftovers(
+      home,
+      new Map(),
+      () => undefined,
+      () => undefined,
+    );
+    removeOutside(root, name);
+    rmSync(home, { recursive: true, force: true });
+  }
+};
+
+/** The logs stay until the next run, for whoever looks for the cause of a failure. */
+const removeData = ({ settings }: Instance): void => {
+  rmSync(join(settings.home, 'data'), { recursive: true, force: true });
+  removeOutside(settings.root, settings.home.split('/').at(-1) ?? '');
+};
+
+const removeOutside = (root: string, run: string): void => {
+  const { base, outside } = postgresPlace(testSettings(root, run, 0), serverUser());
+  if (outside) rmSync(base, { recursive: true, force: true });
+};
+
+/** tsc leaves the output of a removed source in place, and Jest would run it. */
+const removeStaleSpecs = (root: string): void => {
+  for (const group of ['apps', 'libs', 'tools']) {
+    for (const project of readdirSync(join(root, group))) {
+      const dist = join(root, group, project, 'dist', 'src');
+      if (!existsSync(dist)) continue;
+      for (const file of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
+        if (!file.endsWith('.spec.js')) continue;
+        const source = join(root, group, project, 'src', file.replace(/\.js$/, '.ts'));
+        if (!existsSync(source) && !existsSync(`${source}x`)) rmSync(join(dist, file));
+      }
+    }
+  }
+};
