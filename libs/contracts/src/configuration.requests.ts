@@ -344,6 +344,13 @@ export class DueDocumentList {
   @ValidateNested({ each: true })
   @Type(() => DueDocument)
   items!: DueDocument[];
+
+  /** Devices that were not looked at, because the answer would have become too large for a message: ask again with these. */
+  @IsOptional()
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => DeviceKey)
+  askAgain?: DeviceKey[];
 }
 
 export class DispatchReport extends DeviceKey {
@@ -379,7 +386,10 @@ export const fetchDocument = defineRequest({
   idempotent: true,
 });
 
-/** Outcomes: `device-not-found`. A configId that is not the current one is recorded and changes nothing else. */
+/**
+ * Outcomes: `device-not-found`; `concurrent-change` and `unavailable` are worth another try. A configId that is not the
+ * current one is recorded and changes nothing else.
+ */
 export const reportApplied = defineRequest({
   subject: 'muster.v1.service.configuration.document.report-applied',
   request: ReportApplied,
@@ -400,7 +410,7 @@ export const dueDocuments = defineRequest({
   idempotent: true,
 });
 
-/** Outcomes: `device-not-found`. */
+/** Outcomes: `device-not-found`; `concurrent-change` and `unavailable` are worth another try. */
 export const recordDispatched = defineRequest({
   subject: 'muster.v1.service.configuration.document.record-dispatched',
   request: RecordDispatched,
