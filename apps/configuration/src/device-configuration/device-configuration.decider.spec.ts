@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError, type Actor, type JsonObject } from '@muster/contracts';
+import { AppError, type JsonObject } from '@muster/contracts';
 import { scenario } from '@muster/testing';
 import { configIdOf } from './config-id.js';
 import {
@@ -15,7 +15,7 @@ import {
 import type { ConfigurationEvent } from './device-configuration.events.js';
 
 const configuration = scenario({ initial, evolve, decide });
-const operator: Actor = { kind: 'user', id: 'anna' };
+const operator = { kind: 'user', id: 'anna' } as const;
 const limits = { documentBytes: 32_768, valueBytes: 8_192, keys: 500 };
 const at = (second: number): string => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
 const now = at(30);

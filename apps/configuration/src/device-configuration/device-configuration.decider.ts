@@ -348,3 +348,6 @@ const withChanges = <Entry>(
   }
   return Object.fromEntries(result);
 };
+
+/** The stream `configuration-<deviceId>`. */
+export const deviceConfiguration = { name: 'configuration', initial, evolve, decide } as const;

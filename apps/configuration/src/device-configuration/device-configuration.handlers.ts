@@ -1,0 +1,247 @@
+import { Controller, Inject } from '@nestjs/common';
+import {
+  AppError,
+  changeDesired,
+  dueDocuments,
+  fetchDocument,
+  getConfiguration,
+  listConfigurationHistory,
+  recordDispatched,
+  reportApplied,
+  type Actor,
+  type BulkOutcome,
+  type ChangeDesired,
+  type ConfigurationKeyView,
+  type ConfigurationView,
+  type DesiredChanged,
+  type DocumentView,
+  type DueDocument,
+  type DueDocumentList,
+  type DueDocuments,
+  type FetchDocument,
+  type GetConfiguration,
+  type HistoryPage,
+  type ListHistory,
+  type RecordDispatched,
+  type ReportApplied,
+} from '@muster/contracts';
+import type { EventStore } from '@muster/event-store';
+import { Handles } from '@muster/messaging';
+import type { Limits } from './acceptable-values.js';
+import { sameJson } from './config-id.js';
+import {
+  deviceConfiguration,
+  documentOf,
+  type ConfigurationCommand,
+  type DeviceConfiguration,
+} from './device-configuration.decider.js';
+import { readHistory } from './history.js';
+import { KnownDevices, type DeviceId } from './known-devices.projection.js';
+import { isDue, syncStateOf } from './sync-state.js';
+
+export const EVENT_STORE = Symbol('EventStore');
+export const RULES = Symbol('Rules');
+
+export interface Rules {
+  readonly limits: Limits;
+  readonly unconfirmedAfterMs: number;
+}
+
+interface BulkItem extends DeviceId {
+  readonly command: ConfigurationCommand;
+  readonly actor: Actor;
+}
+
+/** An answer must fit in a message of the bus, which takes 1 MB by default. */
+const ANSWER_BYTES = 700_000;
+
+/** Load → decide → append → reply. Existence is asked first; a deletion that comes in between is met by `decide`. */
+@Controller()
+export class DeviceConfigurationHandlers {
+  constructor(
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(KnownDevices) private readonly devices: KnownDevices,
+    @Inject(RULES) private readonly rules: Rules,
+  ) {}
+
+  @Handles(getConfiguration)
+  async get(request: GetConfiguration): Promise<ConfigurationView> {
+    await this.devices.assertKnown(request);
+    const { state } = await this.store.load(deviceConfiguration, request.tenantId, request.deviceId);
+    if (state.ended) throw new AppError('device-not-found', 'No such device.');
+    return this.viewOf(request.deviceId, state);
+  }
+
+  @Handles(changeDesired)
+  async change(request: ChangeDesired): Promise<DesiredChanged> {
+    await this.devices.assertKnown(request);
+    const { tenantId, deviceId, mode, desired, expectedVersion, reason, actor } = request;
+    const { state } = await this.store.execute(deviceConfiguration, {
+      tenantId,
+      id: deviceId,
+      command: {
+        type: 'ChangeDesired',
+        mode,
+        desired,
+        source: actor,
+        limits: this.rules.limits,
+        at: now(),
+        ...(expectedVersion === undefined ? {} : { expectedVersion }),
+        ...(reason === undefined ? {} : { reason }),
+      },
+      metadata: { actor },
+    });
+    return { version: state.version, configId: state.configId, syncState: this.syncState(state) };
+  }
+
+  @Handles(listConfigurationHistory)
+  async history(request: ListHistory): Promise<HistoryPage> {
+    const page = await readHistory(this.store, request);
+    // The history of a deleted device stays readable, so only a device without any needs to exist.
+    if (page.items.length > 0 || page.nextCursor !== null) return page;
+    const { version } = await this.store.load(deviceConfiguration, request.tenantId, request.deviceId);
+    if (version === 0) await this.devices.assertKnown(request);
+    return page;
+  }
+
+  @Handles(fetchDocument)
+  async fetch(request: FetchDocument): Promise<DocumentView> {
+    await this.devices.assertKnown(request);
+    const { tenantId, deviceId, configId, observe } = request;
+    const { state } = await this.store.execute(deviceConfiguration, {
+      tenantId,
+      id: deviceId,
+      command: {
+        type: 'FetchDocument',
+        interface: request.interface,
+        at: now(),
+        ...(configId === undefined ? {} : { configId }),
+        ...(observe === undefined ? {} : { observe }),
+      },
+      metadata: { actor: { kind: 'device', id: deviceId } },
+    });
+    const unchanged = configId === state.configId;
+    const config = unchanged || state.configId === '' ? null : documentOf(state);
+    return { unchanged, configId: state.configId, config };
+  }
+
+  @Handles(reportApplied)
+  reportApplied({ reports }: ReportApplied): Promise<BulkOutcome> {
+    const at = now();
+    return this.executeMany(
+      reports.map(({ tenantId, deviceId, reasonPhrase, ...report }) => ({
+        tenantId,
+        deviceId,
+        command: {
+          type: 'ReportApplied',
+          interface: report.interface,
+          configId: report.configId,
+          statusCode: report.statusCode,
+          at,
+          ...(reasonPhrase === undefined ? {} : { reasonPhrase }),
+        },
+        actor: { kind: 'device', id: deviceId },
+      })),
+    );
+  }
+
+  @Handles(recordDispatched)
+  recordDispatched({ dispatches }: RecordDispatched): Promise<BulkOutcome> {
+    const latest = Date.now();
+    return this.executeMany(
+      dispatches.map(({ tenantId, deviceId, configId, subscriber, ...dispatch }) => ({
+        tenantId,
+        deviceId,
+        command: {
+          type: 'RecordDispatched',
+          interface: dispatch.interface,
+          configId,
+          subscriber,
+          // An adapter's clock that runs ahead would make what comes after it look old.
+          at: new Date(Math.min(latest, Date.parse(dispatch.at) || latest)).toISOString(),
+        },
+        actor: { kind: 'system', id: `${dispatch.interface}-adapter` },
+      })),
+    );
+  }
+
+  @Handles(dueDocuments)
+  async dueDocuments({ devices }: DueDocuments): Promise<DueDocumentList> {
+    const loaded = await this.store.loadMany(
+      deviceConfiguration,
+      devices.map(({ tenantId, deviceId }) => ({ tenantId, id: deviceId })),
+    );
+    const items: DueDocument[] = [];
+    let bytes = 0;
+    for (const [index, { tenantId, deviceId }] of devices.entries()) {
+      const state = loaded[index]?.state;
+      if (state === undefined || !isDue(state)) continue;
+      const item = { tenantId, deviceId, configId: state.configId, config: documentOf(state) };
+      bytes += Buffer.byteLength(JSON.stringify(item));
+      if (items.length > 0 && bytes > ANSWER_BYTES) return { items, askAgain: devices.slice(index) };
+      items.push(item);
+    }
+    return { items };
+  }
+
+  private async executeMany(items: readonly BulkItem[]): Promise<BulkOutcome> {
+    const faults = await this.devices.faultsOf(items);
+    const known = items.filter((_item, index) => faults[index] === undefined);
+    const executed = await this.store.executeMany(
+      deviceConfiguration,
+      known.map(({ tenantId, deviceId, command, actor }) => ({
+        tenantId,
+        id: deviceId,
+        command,
+        metadata: { actor },
+      })),
+    );
+    const outcomes = executed.values();
+    return {
+      outcomes: faults.map((fault) => {
+        const error = fault ?? outcomes.next().value?.error;
+        return error === undefined ? {} : { code: error.code, detail: error.detail };
+      }),
+    };
+  }
+
+  private syncState(state: DeviceConfiguration) {
+    return syncStateOf(state, new Date(), this.rules.unconfirmedAfterMs);
+  }
+
+  private viewOf(deviceId: string, state: DeviceConfiguration): ConfigurationView {
+    const syncState = this.syncState(state);
+    const { confirmation } = state;
+    const rejection = syncState === 'rejected' ? confirmation?.rejection : null;
+    return {
+      deviceId,
+      version: state.version,
+      configId: state.configId,
+      syncState,
+      ...(rejection == null || confirmation === null
+        ? {}
+        : { rejection: { ...rejection, at: confirmation.at } }),
+      keys: keysOf(state),
+    };
+  }
+}
+
+const keysOf = (state: DeviceConfiguration): Record<string, ConfigurationKeyView> => {
+  const desired = new Map(Object.entries(state.desired));
+  const reported = new Map(Object.entries(state.reported));
+  const names = [...new Set([...desired.keys(), ...reported.keys()])].sort();
+  return Object.fromEntries(
+    names.map((name) => {
+      const want = desired.get(name);
+      const have = reported.get(name);
+      const view: ConfigurationKeyView = {
+        ...(want === undefined ? {} : { desired: want.value, desiredAt: want.at, desiredBy: want.by }),
+        ...(have === undefined ? {} : { reported: have.value, reportedAt: have.at }),
+        inSync: want !== undefined && have !== undefined && sameJson(want.value, have.value),
+      };
+      return [name, view];
+    }),
+  );
+};
+
+const now = (): string => new Date().toISOString();
