@@ -46,11 +46,14 @@ export interface Bus {
    */
   request<Request extends object, Reply extends object>(
     contract: RequestContract<Request, Reply>,
-    body: Request,
+    body: NoInfer<Request>,
     options?: RequestOptions,
   ): Promise<Reply>;
   /** Resolves when JetStream has stored the event; safe to repeat with the same id. `unavailable` after ten seconds. */
-  publish<Data extends object>(contract: PublishedContract<Data>, event: PublishedEvent<Data>): Promise<void>;
+  publish<Data extends object>(
+    contract: PublishedContract<Data>,
+    event: PublishedEvent<NoInfer<Data>>,
+  ): Promise<void>;
   /** The same promise, for a subject that is not an event of one entity. */
   publishBatch(subject: string, message: PublishedBatch): Promise<void>;
   /** Creates the stream or brings it to this declaration; made again should the server lose it. */

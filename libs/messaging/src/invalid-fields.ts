@@ -17,13 +17,14 @@ export const invalidFields = (
 ): readonly FieldError[] => {
   if (!isObject(value)) return [{ path: '', message: 'must be an object' }];
   const refuse = unknown === 'refuse';
-  const faults = validateSync(dressed(shape, value), {
+  const inherited: FieldError[] = [];
+  const faults = validateSync(dressed(shape, value, '', inherited), {
     whitelist: refuse,
     forbidNonWhitelisted: refuse,
     // A class without rules (`Done`) is not a fault.
     forbidUnknownValues: false,
   });
-  return faults.flatMap((fault) => flat(fault, '')).slice(0, MAX_REPORTED);
+  return [...(refuse ? inherited : []), ...faults.flatMap((fault) => flat(fault, ''))].slice(0, MAX_REPORTED);
 };
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -33,31 +34,52 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
  * `value` as an instance of `shape`, and so on where @Type says so; everything else is shared, not copied. Instead of
  * `plainToInstance`, which walks all of it: 500 telemetry messages of free JSON would cost milliseconds a request.
  */
-const dressed = (shape: Shape<object>, value: Record<string, unknown>): object => {
-  const instance = new shape();
+const dressed = (
+  shape: Shape<object>,
+  value: Record<string, unknown>,
+  path: string,
+  inherited: FieldError[],
+): object => {
+  const instance: Record<string, unknown> = Object.assign(new shape());
   for (const [key, field] of Object.entries(value)) {
+    const at = pathOf(path, key);
+    if (key in Object.prototype) {
+      // `__proto__` would replace the class, and class-validator takes `constructor` or `toString` for known fields.
+      inherited.push({ path: at, message: NOT_KNOWN });
+      continue;
+    }
     const nested = defaultMetadataStorage.findTypeMetadata(shape, key);
-    // By definition, not assignment: a key `__proto__` in the JSON must become a field, to be refused as one.
-    Object.defineProperty(instance, key, {
-      value: nested === undefined ? field : dressedField(nested.typeFunction() as Shape<object>, field), // our @Type names classes only
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
+    instance[key] =
+      nested === undefined
+        ? field
+        : dressedField(nested.typeFunction() as Shape<object>, field, at, inherited); // our @Type names classes only
   }
   return instance;
 };
 
-const dressedField = (shape: Shape<object>, field: unknown): unknown => {
-  if (Array.isArray(field)) return field.map((item: unknown) => dressedField(shape, item));
-  return isObject(field) ? dressed(shape, field) : field;
+const dressedField = (
+  shape: Shape<object>,
+  field: unknown,
+  path: string,
+  inherited: FieldError[],
+): unknown => {
+  if (Array.isArray(field)) {
+    return field.map((item: unknown, index) =>
+      dressedField(shape, item, pathOf(path, String(index)), inherited),
+    );
+  }
+  return isObject(field) ? dressed(shape, field, path, inherited) : field;
 };
 
+const NOT_KNOWN = 'is not a known field';
+
+const pathOf = (parent: string, key: string): string => (parent === '' ? key : `${parent}.${key}`);
+
 const flat = (fault: ValidationError, parent: string): FieldError[] => {
-  const path = parent === '' ? fault.property : `${parent}.${fault.property}`;
+  const path = pathOf(parent, fault.property);
   const own = Object.entries(fault.constraints ?? {}).map(([rule, text]) => ({
     path,
-    message: rule === 'whitelistValidation' ? 'is not a known field' : withoutName(text, fault.property),
+    message: rule === 'whitelistValidation' ? NOT_KNOWN : withoutName(text, fault.property),
   }));
   return [...own, ...(fault.children ?? []).flatMap((child) => flat(child, path))];
 };

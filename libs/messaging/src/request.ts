@@ -85,8 +85,9 @@ const repeated = async <T>(
       return await attempt();
     } catch (error) {
       if (!(error instanceof NotReached)) throw error;
-      const wait = backoffMs(tries, 25, 500);
-      if (!contract.idempotent || Date.now() + wait >= deadline) {
+      // The last try comes shortly before the deadline, not at the last full pause before it.
+      const wait = Math.min(backoffMs(tries, 25, 500), deadline - Date.now() - 20);
+      if (!contract.idempotent || wait <= 0) {
         throw new AppError('unavailable', `${shortOf(contract)} cannot be asked right now.`, {
           cause: error,
           retryAfterSeconds: 1,

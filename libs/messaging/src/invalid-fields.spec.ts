@@ -1,0 +1,61 @@
+import { describe, expect, it } from '@jest/globals';
+import { DeviceRef, Done, ProvisionDevice, StoreSamples } from '@muster/contracts';
+import { invalidFields } from './invalid-fields.js';
+
+const actor = { kind: 'api-key', id: 'local-admin' };
+const provision = (device: object) => ({ tenantId: 'default', actor, device });
+
+describe('the rules of a contract', () => {
+  it('finds nothing to say about a valid request', () => {
+    const device = { name: 'd', deviceType: 't', position: { latitude: 1, longitude: 2 } };
+    expect(invalidFields(ProvisionDevice, provision(device), 'refuse')).toEqual([]);
+    expect(invalidFields(Done, {}, 'refuse')).toEqual([]);
+  });
+
+  it('names a field by its path from the root', () => {
+    expect(invalidFields(ProvisionDevice, provision({ name: 7, deviceType: 't' }), 'refuse')).toContainEqual({
+      path: 'device.name',
+      message: 'must be a string',
+    });
+    const device = { name: 'd', deviceType: 't', position: { latitude: 100, longitude: 0 } };
+    expect(invalidFields(ProvisionDevice, provision(device), 'refuse')[0]?.path).toBe(
+      'device.position.latitude',
+    );
+  });
+
+  it('refuses unknown fields in requests, at every depth, and passes them over in replies', () => {
+    const value = provision({ name: 'd', deviceType: 't', colour: 'red' });
+    expect(invalidFields(ProvisionDevice, value, 'refuse')).toEqual([
+      { path: 'device.colour', message: 'is not a known field' },
+    ]);
+    expect(invalidFields(ProvisionDevice, value, 'ignore')).toEqual([]);
+  });
+
+  it.each(['__proto__', 'constructor', 'toString'])('sees a field named %s for what it is', (name) => {
+    const value: unknown = JSON.parse(`{"tenantId":"t","deviceId":"d","${name}":{"tenantId":"other"}}`);
+    expect(invalidFields(DeviceRef, value, 'refuse')).toEqual([
+      { path: name, message: 'is not a known field' },
+    ]);
+    expect(invalidFields(DeviceRef, value, 'ignore')).toEqual([]);
+  });
+
+  it.each([[null], [[]], ['text'], [7], [undefined]])('refuses %j as a body', (value) => {
+    expect(invalidFields(Done, value, 'refuse')).toEqual([{ path: '', message: 'must be an object' }]);
+  });
+
+  it('does not copy what no rule describes', () => {
+    const data = { deep: { er: 1 } };
+    const messages = [
+      {
+        tenantId: 't',
+        deviceId: 'd',
+        appVersion: 'v',
+        receivedAt: 1,
+        redelivered: false,
+        samples: [{ at: null, data }],
+      },
+    ];
+    expect(invalidFields(StoreSamples, { messages }, 'refuse')).toEqual([]);
+    expect(messages[0]?.samples[0]?.data).toBe(data);
+  });
+});

@@ -1,0 +1,285 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Controller, Module, type INestMicroservice } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
+import { AppError, defineRequest } from '@muster/contracts';
+import {
+  createLogger,
+  createMetrics,
+  currentTrace,
+  newTrace,
+  withTrace,
+  type Trace,
+} from '@muster/observability';
+import { eventually, startNats, type NatsServer } from '@muster/testing';
+import { IsInt, IsOptional, IsString, Min } from 'class-validator';
+import { connectBus, Handles, NatsStrategy, type Bus } from './index.js';
+
+class Ask {
+  @IsString()
+  what!: string;
+
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  waitMs?: number;
+}
+
+class Told {
+  @IsString()
+  text!: string;
+}
+
+const ask = defineRequest({
+  subject: 'muster.v1.service.test.thing.ask',
+  request: Ask,
+  reply: Told,
+  errors: ['not-found', 'version-mismatch'],
+  idempotent: true,
+});
+const change = defineRequest({ ...ask, subject: 'muster.v1.service.test.thing.change', idempotent: false });
+const nobody = defineRequest({ ...ask, subject: 'muster.v1.service.nobody.thing.ask' });
+const nobodyOnce = defineRequest({ ...change, subject: 'muster.v1.service.nobody.thing.change' });
+
+const logged: string[] = [];
+const logger = createLogger({
+  service: 'test',
+  destination: { write: (line: string) => void logged.push(line) },
+});
+const seen: { what: string; trace: Trace | undefined }[] = [];
+
+@Controller()
+class Things {
+  @Handles(ask)
+  async ask(request: Ask): Promise<Told> {
+    return this.answer(request);
+  }
+
+  @Handles(change)
+  async change(request: Ask): Promise<Told> {
+    return this.answer(request);
+  }
+
+  private async answer({ what, waitMs = 0 }: Ask): Promise<Told> {
+    seen.push({ what, trace: currentTrace() });
+    logger.info({ what }, 'asked');
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    switch (what) {
+      case 'missing':
+        throw new AppError('not-found', 'No such thing.');
+      case 'busy':
+        throw new AppError('unavailable', 'The database is away.', { retryAfterSeconds: 7 });
+      case 'undeclared':
+        throw new AppError('device-name-taken', 'Taken.');
+      case 'bug':
+        throw new TypeError('password=hunter2');
+      case 'broken':
+        return { text: 7 } as unknown as Told; // what a service of another version might answer
+      case 'huge':
+        return { text: 'x'.repeat(1_100_000) };
+      default:
+        return { text: `${what}!` };
+    }
+  }
+}
+
+@Module({ controllers: [Things] })
+class Service {}
+
+const serve = async (bus: Bus, concurrency?: number): Promise<INestMicroservice> => {
+  const strategy = new NatsStrategy({
+    bus,
+    service: 'test',
+    logger,
+    metrics: createMetrics('test'),
+    concurrency,
+  });
+  const app = await NestFactory.createMicroservice(Service, { strategy, logger: false });
+  await app.listen();
+  return app;
+};
+
+const failure = async (request: Promise<unknown>): Promise<AppError> => {
+  const error: unknown = await request.then(
+    () => new Error('it succeeded'),
+    (reason: unknown) => reason,
+  );
+  if (error instanceof AppError) return error;
+  throw error;
+};
+
+let server: NatsServer;
+let serviceBus: Bus;
+let client: Bus;
+let foreign: NatsConnection;
+let app: INestMicroservice;
+
+beforeAll(async () => {
+  server = await startNats();
+  serviceBus = await connectBus({ url: server.url, name: 'service', logger });
+  client = await connectBus({ url: server.url, name: 'client', logger });
+  foreign = await connect({ servers: server.url });
+  app = await serve(serviceBus);
+});
+
+afterAll(async () => {
+  await app?.close();
+  await Promise.all([serviceBus?.close(), client?.close(), foreign?.close()]);
+  await server?.stop();
+});
+
+describe('a request', () => {
+  it('is answered', async () => {
+    expect(await client.request(ask, { what: 'hello' })).toEqual({ text: 'hello!' });
+  });
+
+  it('gets the error the service threw, with its code and its Retry-After', async () => {
+    expect(await failure(client.request(ask, { what: 'missing' }))).toMatchObject({
+      code: 'not-found',
+      detail: 'No such thing.',
+    });
+    expect(await failure(client.request(ask, { what: 'busy' }))).toMatchObject({
+      code: 'unavailable',
+      retryAfterSeconds: 7,
+    });
+  });
+
+  it('that breaks a rule is refused with every field', async () => {
+    const wrong = { what: 7, waitMs: -1, more: true } as unknown as Ask; // what the compiler would not let through
+    const error = await failure(client.request(ask, wrong));
+    expect(error.code).toBe('invalid-request');
+    expect(error.errors?.map(({ path }) => path).sort()).toEqual(['more', 'waitMs', 'what']);
+  });
+
+  it('that meets a bug gets `internal`, without the text, and the bug is logged', async () => {
+    for (const what of ['bug', 'undeclared', 'huge']) {
+      const error = await failure(client.request(ask, { what }));
+      expect(error).toMatchObject({ code: 'internal', detail: 'Something failed on our side.' });
+    }
+    expect(logged.join('')).toContain('answers device-name-taken, which its contract does not name');
+  });
+
+  it('whose answer breaks the contract gets `internal`', async () => {
+    expect(await failure(client.request(ask, { what: 'broken' }))).toMatchObject({ code: 'internal' });
+  });
+
+  it('that nobody serves is `unavailable`: at once when it may not be repeated, at the deadline otherwise', async () => {
+    const began = Date.now();
+    expect((await failure(client.request(nobodyOnce, { what: '' }))).code).toBe('unavailable');
+    expect(Date.now() - began).toBeLessThan(250);
+    expect((await failure(client.request(nobody, { what: '' }, { timeoutMs: 400 }))).code).toBe(
+      'unavailable',
+    );
+    expect(Date.now() - began).toBeGreaterThan(200);
+  });
+
+  it('that is not answered in time is `deadline-exceeded`', async () => {
+    const error = await failure(client.request(ask, { what: 'slow', waitMs: 500 }, { timeoutMs: 100 }));
+    expect(error.code).toBe('deadline-exceeded');
+  });
+
+  it('that is too large for the bus is refused here', async () => {
+    const error = await failure(client.request(ask, { what: 'x'.repeat(1_100_000) }));
+    expect(error.code).toBe('payload-too-large');
+    expect(await client.request(ask, { what: 'still there' })).toEqual({ text: 'still there!' });
+  });
+
+  it('carries the trace: same trace id, a span of its own, and the log lines of the other end have it', async () => {
+    const trace = newTrace();
+    await withTrace(trace, () => client.request(ask, { what: 'traced' }));
+    const there = seen.find(({ what }) => what === 'traced')?.trace;
+    expect(there?.traceId).toBe(trace.traceId);
+    expect(there?.spanId).not.toBe(trace.spanId);
+    expect(logged.find((line) => line.includes('"what":"traced"'))).toContain(trace.traceId);
+  });
+});
+
+describe('a foreign requester', () => {
+  const body = async (subject: string, payload: string): Promise<unknown> =>
+    JSON.parse((await foreign.request(subject, payload, { timeout: 1_000 })).string());
+
+  it('needs no envelope and no headers', async () => {
+    expect(await body(ask.subject, '{"what":"plain"}')).toEqual({ text: 'plain!' });
+  });
+
+  it('is told what is wrong with JSON that is none', async () => {
+    const message = await foreign.request(ask.subject, '{"what":', { timeout: 1_000 });
+    expect(message.headers?.get('Nats-Service-Error-Code')).toBe('400');
+    expect(message.headers?.get('Nats-Service-Error')).toBe('invalid-request: The body is not JSON.');
+    expect(message.json()).toMatchObject({
+      code: 'invalid-request',
+      status: 400,
+      traceId: expect.any(String),
+    });
+  });
+
+  it('whose deadline has passed gets no answer, and no work is done', async () => {
+    const late = headers();
+    late.set('x-deadline', String(Date.now() - 1));
+    const request = foreign.request(ask.subject, '{"what":"late"}', { timeout: 200, headers: late });
+    await expect(request).rejects.toThrow(/timeout/i);
+    expect(seen.map(({ what }) => what)).not.toContain('late');
+  });
+});
+
+describe('when the service or the server goes away', () => {
+  it('a service that restarts is not noticed by an idempotent request', async () => {
+    await app.close();
+    const asked = client.request(ask, { what: 'patient' }, { timeoutMs: 5_000 });
+    app = await serve(serviceBus);
+    expect(await asked).toEqual({ text: 'patient!' });
+  });
+
+  it('a service that closes answers what it has begun', async () => {
+    const asked = client.request(change, { what: 'begun', waitMs: 200 });
+    await eventually(() => seen.some(({ what }) => what === 'begun'), { what: 'the request arrives' });
+    await app.close();
+    expect(await asked).toEqual({ text: 'begun!' });
+    app = await serve(serviceBus);
+  });
+
+  it('more than it can do at once is refused, not piled up', async () => {
+    await app.close();
+    app = await serve(serviceBus, 1);
+    const asked = Array.from({ length: 8 }, (_, index) =>
+      client.request(change, { what: `crowd ${index}`, waitMs: 50 }).then(
+        () => 'ok',
+        (error: unknown) => (error instanceof AppError ? error.code : 'other'),
+      ),
+    );
+    const codes = await Promise.all(asked);
+    expect(codes.filter((code) => code === 'ok')).toHaveLength(5);
+    expect(codes.filter((code) => code === 'unavailable')).toHaveLength(3);
+    await app.close();
+    app = await serve(serviceBus);
+  });
+
+  it('requests in flight end at once as `unavailable`, and everything works again after its return', async () => {
+    const began = Date.now();
+    const inFlight = failure(
+      client.request(change, { what: 'hanging', waitMs: 5_000 }, { timeoutMs: 20_000 }),
+    );
+    await eventually(() => seen.some(({ what }) => what === 'hanging'), { what: 'the request arrives' });
+    await server.kill9();
+    expect((await inFlight).code).toBe('unavailable');
+    expect(Date.now() - began).toBeLessThan(4_000);
+    expect((await failure(client.request(change, { what: 'away' }))).code).toBe('unavailable');
+    expect(client.isConnected()).toBe(false);
+
+    const patient = client.request(ask, { what: 'back' }, { timeoutMs: 10_000 });
+    await server.restart();
+    expect(await patient).toEqual({ text: 'back!' });
+    expect(client.isConnected()).toBe(true);
+  });
+});
+
+it('a bus waits for a server that is not there yet', async () => {
+  const later = await startNats();
+  await later.kill9();
+  const waiting = connectBus({ url: later.url, name: 'early', logger });
+  await later.restart();
+  const bus = await waiting;
+  expect(bus.isConnected()).toBe(true);
+  await bus.close();
+  await later.stop();
+});
