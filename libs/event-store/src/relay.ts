@@ -86,7 +86,10 @@ export const startRelay = (options: RelayOptions): Relay => {
   const decode = decoderFor(options.aggregates ?? []);
   const published = metrics.counter('muster_relay_published_total', 'Events acknowledged by JetStream');
   const failures = metrics.counter('muster_relay_failures_total', 'Failed attempts to publish a batch');
-  const parked = metrics.counter('muster_relay_parked_total', 'Events in relay_parked, which are not published');
+  const parked = metrics.counter(
+    'muster_relay_parked_total',
+    'Events in relay_parked, which are not published',
+  );
   const lag = metrics.gauge('muster_relay_lag_seconds', 'Age of the oldest event that is not published');
   const activeGauge = metrics.gauge('muster_relay_active', '1 where the relay publishes');
 

@@ -1,0 +1,284 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { AppError, definePublished, Done, newId } from '@muster/contracts';
+import { createLogger, createMetrics } from '@muster/observability';
+import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase } from '@muster/testing';
+import { jetstream, jetstreamManager, type JetStreamClient } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import pg from 'pg';
+import { add, counter, metadata, migrateCounters, openCounters } from './counter.fixture.js';
+import {
+  startRelay,
+  type Database,
+  type EventPublisher,
+  type EventStore,
+  type Relay,
+  type RelayOptions,
+} from './index.js';
+
+const raised = definePublished({
+  service: 'counters',
+  entity: 'counter',
+  verb: 'raised',
+  schemaVersion: 1,
+  data: Done,
+});
+const STREAM = 'EVENTS_COUNTERS';
+
+let nats: NatsServer;
+let connection: NatsConnection;
+let js: JetStreamClient;
+let test: TestDatabase;
+let admin: pg.Client;
+let database: Database;
+let store: EventStore;
+const relays: Relay[] = [];
+
+beforeAll(async () => {
+  nats = await startNats();
+  connection = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  js = jetstream(connection);
+});
+
+afterAll(async () => {
+  await connection.close();
+  await nats.stop();
+});
+
+beforeEach(async () => {
+  test = await testDatabase({ name: 'event-store', migrate: migrateCounters });
+  admin = new pg.Client({ connectionString: test.url });
+  await admin.connect();
+  ({ database, store } = openCounters(test.url));
+  const manager = await jetstreamManager(connection);
+  await manager.streams.delete(STREAM).catch(() => undefined);
+  await manager.streams.add({ name: STREAM, subjects: ['muster.v1.event.counters.>'] });
+});
+
+afterEach(async () => {
+  await Promise.all(relays.splice(0).map((relay) => relay.stop()));
+  await admin.end();
+  await database.close();
+  await test.drop();
+});
+
+/** Publishes like the bus does, and writes down the ids in the order of the calls. */
+const publisher = (
+  before: (id: string) => void | Promise<void> = () => undefined,
+  after: (id: string, duplicate: boolean) => void | Promise<void> = () => undefined,
+): EventPublisher & { readonly ids: string[] } => {
+  const ids: string[] = [];
+  return {
+    ids,
+    publish: async (contract, event) => {
+      ids.push(event.id);
+      await before(event.id);
+      const subject = contract.subject(event.tenantId, event.entityId);
+      const ack = await js.publish(subject, JSON.stringify(event.data), { msgID: event.id, timeout: 1_000 });
+      await after(event.id, ack.duplicate);
+    },
+  };
+};
+
+const relay = (bus: EventPublisher, options: Partial<RelayOptions> = {}): Relay => {
+  const started = startRelay({
+    database,
+    service: 'counters',
+    bus,
+    translate: (event) => [
+      { contract: raised, entityId: event.streamId, data: { version: event.version, ...event.data } },
+    ],
+    logger: createLogger({ service: 'counters', level: 'silent' }),
+    metrics: createMetrics('counters'),
+    ...options,
+  });
+  relays.push(started);
+  return started;
+};
+
+/** What lies in the stream, in its order: `[id of the counter, data]`. */
+const stored = async (): Promise<[string, { version: number; by: number }][]> => {
+  const manager = await jetstreamManager(connection);
+  const { state } = await manager.streams.info(STREAM);
+  const messages: [string, { version: number; by: number }][] = [];
+  for (let seq = state.first_seq; seq <= state.last_seq && state.messages > 0; seq += 1) {
+    const message = await manager.streams.getMessage(STREAM, { seq });
+    messages.push([message?.subject.split('.').at(-1) ?? '', message?.json() ?? { version: 0, by: 0 }]);
+  }
+  return messages;
+};
+const storedIds = async (): Promise<string[]> => (await stored()).map(([id]) => id);
+const arrives = (ids: readonly string[], what: string): Promise<unknown> =>
+  eventually(
+    async () => {
+      expect(await storedIds()).toEqual(ids);
+      return true;
+    },
+    { what },
+  );
+
+describe('the relay', () => {
+  it('publishes every event once, each stream in order, also what was there before it started', async () => {
+    const [a, b] = [newId(), newId()];
+    await store.execute(counter, add(a, 1));
+    await store.execute(counter, add(b, 1));
+    const bus = publisher();
+    relay(bus);
+    await arrives([a, b], 'the events from before');
+    await store.execute(counter, add(a, 2));
+    await store.execute(counter, add(a, 3));
+    await arrives([a, b, a, a], 'the events from after');
+    expect((await stored()).filter(([id]) => id === a).map(([, data]) => data)).toEqual([
+      { version: 1, by: 1 },
+      { version: 2, by: 2 },
+      { version: 3, by: 3 },
+    ]);
+    expect(bus.ids[0]).toBe(`counters:default:counter-${a}:1`);
+  });
+
+  it('does not skip an event that is committed after newer ones', async () => {
+    relay(publisher());
+    const [late, newer] = [newId(), newId()];
+    let commit: () => void = () => undefined;
+    const committing = new Promise<void>((resolve) => {
+      commit = resolve;
+    });
+    const appended = new Promise<void>((resolve, reject) => {
+      database
+        .transaction(async (tx) => {
+          await store.execute(counter, { ...add(late), within: tx });
+          resolve();
+          await committing;
+        })
+        .catch(reject);
+    });
+    await appended;
+    await store.execute(counter, add(newer));
+    // The newer one has committed, but below it lies one that has not: nothing may pass.
+    await eventually(async () => (await waitingRows()) === 1, { what: 'the newer event is visible' });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await storedIds()).toEqual([]);
+    commit();
+    await arrives([late, newer], 'both events, the late one first');
+  });
+
+  it('orders transactions by number, not by text', async () => {
+    const insert = (id: string, txid: string) =>
+      database.query(
+        `INSERT INTO events (tenant_id, stream, version, aggregate, type, schema_version, data, metadata, txid)
+         VALUES ('default', 'counter-' || $1, 1, 'counter', 'CounterRaised', 1, '{"by": 1}', $2, $3::text::xid8)`,
+        [id, JSON.stringify(metadata), txid],
+      );
+    await insert('ten', '10');
+    await insert('nine', '9');
+    relay(publisher());
+    await arrives(['nine', 'ten'], 'both events');
+  });
+
+  it('publishes again with the same ids when it dies before it has moved its cursor', async () => {
+    const ids = [newId(), newId()];
+    const duplicates: string[] = [];
+    let killed = false;
+    const bus = publisher(undefined, async (id, duplicate) => {
+      if (duplicate) duplicates.push(id);
+      if (killed) return;
+      killed = true;
+      await admin.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      );
+    });
+    for (const id of ids) await store.execute(counter, add(id));
+    relay(bus);
+    await eventually(() => duplicates.length === 2, { what: 'both are published again' });
+    const last = newId();
+    await store.execute(counter, add(last));
+    await arrives([...ids, last], 'every event, once');
+    expect(bus.ids.slice(0, 2)).toEqual(bus.ids.slice(2, 4));
+  });
+
+  it('moves its cursor over the acknowledged prefix only', async () => {
+    const ids = [newId(), newId(), newId()];
+    let broken = true;
+    const bus = publisher((id) => {
+      if (broken && id.includes(ids[1] ?? '')) throw new AppError('unavailable', 'No.');
+    });
+    for (const id of ids) await store.execute(counter, add(id));
+    relay(bus);
+    await eventually(() => bus.ids.filter((id) => id.includes(ids[1] ?? '')).length >= 2, {
+      what: 'a second try',
+    });
+    expect(bus.ids.filter((id) => id.includes(ids[0] ?? ''))).toHaveLength(1);
+    broken = false;
+    await eventually(
+      async () => {
+        expect((await storedIds()).sort()).toEqual([...ids].sort());
+        return true;
+      },
+      { what: 'all three' },
+    );
+  });
+
+  it('works in one process at a time, and the next takes over', async () => {
+    const first = relay(publisher());
+    await eventually(() => first.active, { what: 'the first is active' });
+    const second = relay(publisher());
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect([first.active, second.active]).toEqual([true, false]);
+    await first.stop();
+    await eventually(() => second.active, { what: 'the second takes over' });
+    const id = newId();
+    await store.execute(counter, add(id));
+    await arrives([id], 'an event by the second');
+  });
+
+  it('waits for NATS and loses nothing', async () => {
+    const first = newId();
+    relay(publisher());
+    await store.execute(counter, add(first));
+    await arrives([first], 'the event from before');
+    await nats.kill9();
+    const second = newId();
+    await store.execute(counter, add(second));
+    await nats.restart();
+    await eventually(async () => (await storedIds()).at(-1) === second, {
+      what: 'the event from while NATS was away',
+      deadlineMs: 15_000,
+    });
+  });
+
+  it('parks what cannot be told and goes on', async () => {
+    const [bad, large, good] = [newId(), newId(), newId()];
+    for (const id of [bad, large, good]) await store.execute(counter, add(id));
+    const bus = publisher((id) => {
+      if (id.includes(large)) throw new AppError('payload-too-large', 'Too large.');
+    });
+    relay(bus, {
+      translate: (event) => [
+        { contract: raised, entityId: event.streamId === bad ? 'a.b' : event.streamId, data: event.data },
+      ],
+    });
+    await arrives([good], 'the good one');
+    const { rows } = await database.query<{ stream: string; reason: string }>(
+      'SELECT stream, reason FROM relay_parked',
+    );
+    expect(rows.map((row) => row.stream).sort()).toEqual([`counter-${bad}`, `counter-${large}`].sort());
+    expect(rows.find((row) => row.stream.endsWith(bad))?.reason).toContain('subject');
+  });
+
+  it('publishes thousands, in batches, without gaps', async () => {
+    const ids = Array.from({ length: 1_200 }, newId);
+    await store.executeMany(
+      counter,
+      ids.map((id) => add(id)),
+    );
+    const bus = publisher();
+    relay(bus, { batchSize: 100 });
+    await eventually(() => bus.ids.length === ids.length, { what: 'all of them', deadlineMs: 10_000 });
+    expect(new Set(bus.ids).size).toBe(ids.length);
+  });
+});
+
+const waitingRows = async (): Promise<number> => {
+  const { rows } = await database.query<{ count: string }>('SELECT count(*) FROM events');
+  return Number(rows[0]?.count);
+};
