@@ -391,14 +391,14 @@ describe('what is set up', () => {
       name: 'FULL',
       subjects: ['full'],
       maxAgeMs: 60_000,
-      maxBytes: 500,
+      maxBytes: 2_000,
       discard: 'new',
     });
     const batch = {
       type: 't',
       source: '/s',
       time: new Date().toISOString(),
-      data: { text: 'x'.repeat(300) },
+      data: { text: 'x'.repeat(1_000) },
     };
     await bus.publishBatch('full', { ...batch, id: 'first' });
     await expect(bus.publishBatch('full', { ...batch, id: 'second' })).rejects.toMatchObject({

@@ -26,7 +26,7 @@ export interface ConsumerParts {
 }
 
 /** Silent for twice this, and the consumer is looked for again. */
-const HEARTBEAT_MS = 5_000;
+const HEARTBEAT_MS = 2_500;
 
 /** One durable consumer of one stream, kept alive: made when missing, made again when the server lost it. */
 export class DurableConsumer {
@@ -136,6 +136,16 @@ export class DurableConsumer {
     this.messages = messages;
     if (this.stopping.signal.aborted) void messages.close();
     void this.watch(messages);
+    // The client library would go on by itself, but waits 30 s when JetStream is not up again with the server.
+    const forget = parts.link.onLoss(() => void messages.close());
+    try {
+      await this.settleAll(messages, batch);
+    } finally {
+      forget();
+    }
+  }
+
+  private async settleAll(messages: ConsumerMessages, batch: BatchSize): Promise<void> {
     for await (const some of batches(messages, batch)) {
       if (this.stopping.signal.aborted) {
         for (const message of some) message.nak();
@@ -167,7 +177,9 @@ export class DurableConsumer {
   }
 }
 
-const DEFAULT_BATCH = { size: 100, waitMs: 0 };
+type BatchSize = NonNullable<ConsumerParts['options']['batch']>;
+
+const DEFAULT_BATCH: BatchSize = { size: 100, waitMs: 0 };
 const KEYS = ['ack_wait', 'max_deliver', 'max_ack_pending', 'filter_subject'] as const;
 
 const isApiError = (error: unknown, code: number): boolean =>
@@ -187,7 +199,7 @@ export const commonFilter = (contracts: readonly Pick<PublishedContract<object>,
 /** Up to `size` messages each; after the first of them, waits `waitMs` for more. */
 async function* batches(
   messages: AsyncIterable<JsMsg>,
-  { size, waitMs }: { readonly size: number; readonly waitMs: number },
+  { size, waitMs }: BatchSize,
 ): AsyncGenerator<JsMsg[]> {
   const iterator = messages[Symbol.asyncIterator]();
   let next = iterator.next();

@@ -12,3 +12,5 @@ export {
 export { NatsStrategy, type NatsStrategyOptions } from './nats-strategy.js';
 export { invalidFields } from './invalid-fields.js';
 export { HEADER } from './headers.js';
+export { followEvents, type Follower, type FollowOptions } from './follow.js';
+export { park, type Parked } from './park.js';

@@ -55,9 +55,10 @@ export class Link {
     return this.connected && !this.connection.isClosed();
   }
 
-  /** Rejects with `LinkLost` when the server goes away before `work` settles. */
+  /** Rejects with `LinkLost` when the server is away, or goes away before `work` settles. */
   during<T>(work: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
+      if (!this.isConnected()) reject(new LinkLost('not connected to NATS'));
       const done = (): boolean => this.waiting.delete(reject);
       this.waiting.add(reject);
       work.then(
@@ -72,9 +73,10 @@ export class Link {
     this.returned.add(listener);
   }
 
-  /** `listener` runs after every loss. */
-  onLoss(listener: () => void): void {
+  /** `listener` runs after every loss, until the function returned is called. */
+  onLoss(listener: () => void): () => void {
     this.lost.add(listener);
+    return () => void this.lost.delete(listener);
   }
 
   /** Lets subscriptions finish and flushes; a server that is away gets five seconds. */
