@@ -26,7 +26,8 @@ export const appendMany = async <Event extends DomainEvent>(
     })),
   );
   const { rows } = await queryable.query<AppendedRow>({
-    name: 'append-many',
+    // No name: a prepared statement would soon get a plan for arrays of any length, with nested loops that make 2,000
+    // streams 15 times slower than a plan made for these arrays.
     text: APPEND_MANY,
     values: [
       changes.map((change) => change.tenantId),

@@ -81,4 +81,5 @@ const MANY = `SELECT s.tenant_id, s.stream, s.version, s.state_version, s.state 
 
 const LOAD: pg.QueryConfig = { name: 'load', text: ONE };
 const LOAD_LOCKED: pg.QueryConfig = { name: 'load-locked', text: `${ONE} FOR UPDATE` };
-const LOAD_MANY: pg.QueryConfig = { name: 'load-many', text: MANY };
+// No name: see append-many.ts.
+const LOAD_MANY: pg.QueryConfig = { text: MANY };
