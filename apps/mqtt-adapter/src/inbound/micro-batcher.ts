@@ -1,0 +1,283 @@
+import { AppError, type ErrorCode, type ItemOutcome } from '@muster/contracts';
+import { newTrace, withTrace, type Logger } from '@muster/observability';
+
+export interface MicroBatcherOptions<Item> {
+  /** For logs and health: what is asked. */
+  readonly name: string;
+  readonly logger: Logger;
+  /**
+   * Batches under way at the same time. An item's key decides its lane, and a lane sends one batch after the other, so
+   * the items of one device keep their order even when a batch is tried again.
+   */
+  readonly lanes: number;
+  readonly maxItems: number;
+  readonly maxBytes: number;
+  /** How long the first item of a batch waits for others. */
+  readonly maxWaitMs: number;
+  /** One outcome per item, in order. */
+  readonly send: (items: Item[]) => Promise<readonly ItemOutcome[]>;
+  /** Codes of an item's outcome that no further try would change. */
+  readonly final: ReadonlySet<string>;
+  /** Pauses between tries; the last repeats. */
+  readonly backoffMs?: readonly number[];
+}
+
+/** Given up by us, not refused: the item fails where others succeed. Its message is for the parked copy. */
+export class Unprocessable extends Error {
+  override readonly name = 'Unprocessable';
+}
+
+/** The broker will deliver it again on another channel; nobody waits for this one any more. */
+export class Abandoned extends Error {
+  override readonly name = 'Abandoned';
+}
+
+interface Queued<Item> {
+  readonly item: Item;
+  readonly bytes: number;
+  readonly since: number;
+  readonly isWanted: () => boolean;
+  readonly resolve: (outcome: ItemOutcome) => void;
+  readonly reject: (error: Error) => void;
+  /** `successes` of the batcher when it failed alone for the first time. */
+  failedAt?: number;
+}
+
+const BACKOFF_MS = [50, 100, 200, 500, 1_000, 2_000];
+
+/** Codes of a whole request that say nothing against its items: nobody there, too slow, somebody else was faster. */
+const TRANSIENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'unavailable',
+  'deadline-exceeded',
+  'concurrent-change',
+  'too-many-requests',
+]);
+
+/**
+ * Puts single items together into requests and gives each its outcome. While the other end is away, items wait and are
+ * tried for ever: what bounds them is that the broker hands out no more than its prefetch window.
+ *
+ * A request that fails for another reason is halved until the item that causes it stands alone. That one is given up only
+ * when others have succeeded since: a service that fails everything is broken, and then nothing is given up.
+ */
+export class MicroBatcher<Item> {
+  private readonly queues: Queued<Item>[][];
+  private readonly busy: boolean[];
+  private readonly timers: (NodeJS.Timeout | undefined)[];
+  private successes = 0;
+  private failing: { readonly since: number; readonly reason: string } | undefined;
+  private stopped = false;
+  private readonly pauses = new Set<() => void>();
+
+  constructor(private readonly options: MicroBatcherOptions<Item>) {
+    this.queues = Array.from({ length: options.lanes }, () => []);
+    this.busy = this.queues.map(() => false);
+    this.timers = this.queues.map(() => undefined);
+  }
+
+  /**
+   * Resolves with the item's final outcome. Rejects with `Unprocessable`, or with `Abandoned` when `isWanted` says so
+   * before it was sent, or after `stop`.
+   */
+  add(key: string, item: Item, bytes: number, isWanted: () => boolean): Promise<ItemOutcome> {
+    return new Promise((resolve, reject) => {
+      if (this.stopped) {
+        reject(new Abandoned(`${this.options.name} is stopping`));
+        return;
+      }
+      const lane = hash(key) % this.options.lanes;
+      this.queues[lane]?.push({ item, bytes, since: Date.now(), isWanted, resolve, reject });
+      this.arrange(lane);
+    });
+  }
+
+  /** Throws when requests do not succeed at present; for the health page. */
+  check(): void {
+    if (this.failing === undefined) return;
+    const seconds = Math.round((Date.now() - this.failing.since) / 1_000);
+    throw new Error(
+      `${this.options.name}: ${this.failing.reason}, for ${seconds} s; messages wait in the broker`,
+    );
+  }
+
+  /** Gives up what has not been sent; the broker keeps it. */
+  stop(): void {
+    this.stopped = true;
+    for (const timer of this.timers) clearTimeout(timer);
+    for (const wake of this.pauses) wake();
+    for (const queue of this.queues) {
+      for (const queued of queue.splice(0)) queued.reject(new Abandoned(`${this.options.name} is stopping`));
+    }
+  }
+
+  private arrange(lane: number): void {
+    const queue = this.queues[lane];
+    const [oldest] = queue ?? [];
+    if (queue === undefined || oldest === undefined || this.busy[lane] === true) return;
+    const { maxItems, maxWaitMs } = this.options;
+    const wait = oldest.since + maxWaitMs - Date.now();
+    if (queue.length >= maxItems || wait <= 0) {
+      clearTimeout(this.timers[lane]);
+      this.timers[lane] = undefined;
+      void this.run(lane);
+    } else {
+      this.timers[lane] ??= setTimeout(() => {
+        this.timers[lane] = undefined;
+        if (this.busy[lane] !== true) void this.run(lane);
+      }, wait);
+    }
+  }
+
+  private async run(lane: number): Promise<void> {
+    this.busy[lane] = true;
+    let failures = 0;
+    for (;;) {
+      const batch = this.take(lane);
+      if (batch.length === 0) break;
+      const left = await withTrace(newTrace(), () => this.attempt(batch));
+      if (left.length === 0) {
+        failures = 0;
+        // What came meanwhile may wait for company again, unless it has waited long enough.
+        if (!this.isDue(lane)) break;
+        continue;
+      }
+      if (this.stopped) {
+        for (const queued of left) queued.reject(new Abandoned(`${this.options.name} is stopping`));
+        break;
+      }
+      this.queues[lane]?.unshift(...left);
+      failures = left.length === batch.length ? failures + 1 : 1;
+      await this.pause(failures);
+    }
+    this.busy[lane] = false;
+    this.arrange(lane);
+  }
+
+  private isDue(lane: number): boolean {
+    const queue = this.queues[lane] ?? [];
+    const [oldest] = queue;
+    if (oldest === undefined) return false;
+    return queue.length >= this.options.maxItems || oldest.since + this.options.maxWaitMs <= Date.now();
+  }
+
+  private take(lane: number): Queued<Item>[] {
+    const queue = this.queues[lane] ?? [];
+    const batch: Queued<Item>[] = [];
+    let bytes = 0;
+    let taken = 0;
+    for (const queued of queue) {
+      if (queued.isWanted()) {
+        if (batch.length >= this.options.maxItems) break;
+        if (batch.length > 0 && bytes + queued.bytes > this.options.maxBytes) break;
+        batch.push(queued);
+        bytes += queued.bytes;
+      } else queued.reject(new Abandoned('the channel is gone'));
+      taken += 1;
+    }
+    queue.splice(0, taken);
+    return batch;
+  }
+
+  /** Settles what can be settled; the rest is to be tried again. */
+  private async attempt(batch: Queued<Item>[]): Promise<Queued<Item>[]> {
+    let outcomes: readonly ItemOutcome[];
+    try {
+      outcomes = await this.options.send(batch.map(({ item }) => item));
+      if (outcomes.length !== batch.length) {
+        throw new AppError('internal', `${outcomes.length} outcomes for ${batch.length} items`);
+      }
+    } catch (error) {
+      return this.afterFailure(batch, error);
+    }
+    const left: Queued<Item>[] = [];
+    for (const [index, queued] of batch.entries()) {
+      const outcome = outcomes[index] ?? { code: 'internal' };
+      if (outcome.code === undefined || this.options.final.has(outcome.code)) {
+        this.successes += 1;
+        queued.resolve(outcome);
+      } else {
+        left.push(queued);
+      }
+    }
+    if (left.length < batch.length) this.recover();
+    return left.flatMap((queued) => {
+      const { code = 'internal', detail = '' } = outcomes[batch.indexOf(queued)] ?? {};
+      if (TRANSIENT.has(code as ErrorCode)) {
+        if (left.length === batch.length) this.fail(code, undefined);
+        return [queued];
+      }
+      return this.suspect(queued, `${code}: ${detail}`);
+    });
+  }
+
+  private async afterFailure(batch: Queued<Item>[], error: unknown): Promise<Queued<Item>[]> {
+    const code = error instanceof AppError ? error.code : 'internal';
+    if (TRANSIENT.has(code)) {
+      this.fail(code, error);
+      return batch;
+    }
+    const [only] = batch;
+    if (batch.length === 1 && only !== undefined) {
+      if (code === 'payload-too-large') {
+        only.resolve({ code, detail: 'payload is too large for one message' });
+        return [];
+      }
+      this.fail(code, error);
+      return this.suspect(only, error instanceof Error ? error.message : String(error));
+    }
+    const middle = Math.ceil(batch.length / 2);
+    const first = await this.attempt(batch.slice(0, middle));
+    // Away in the middle of it: the other half would only fail as well.
+    return [...first, ...(await this.attempt(batch.slice(middle)))];
+  }
+
+  /** Failed alone. Given up when something else has succeeded since its first failure. */
+  private suspect(queued: Queued<Item>, reason: string): Queued<Item>[] {
+    if (queued.failedAt !== undefined && this.successes > queued.failedAt) {
+      queued.reject(new Unprocessable(reason));
+      return [];
+    }
+    queued.failedAt ??= this.successes;
+    return [queued];
+  }
+
+  private fail(code: string, error: unknown): void {
+    if (this.failing === undefined) {
+      this.options.logger.warn(
+        { err: error, code },
+        `${this.options.name} does not take requests; messages wait`,
+      );
+    }
+    this.failing = { since: this.failing?.since ?? Date.now(), reason: code };
+  }
+
+  private recover(): void {
+    if (this.failing === undefined) return;
+    this.options.logger.info(
+      { seconds: Math.round((Date.now() - this.failing.since) / 1_000) },
+      `${this.options.name} takes requests again`,
+    );
+    this.failing = undefined;
+  }
+
+  private pause(failures: number): Promise<void> {
+    const steps = this.options.backoffMs ?? BACKOFF_MS;
+    const ms = steps[Math.min(failures, steps.length) - 1] ?? 0;
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.pauses.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      this.pauses.add(wake);
+    });
+  }
+}
+
+/** FNV-1a: spreads ids that differ in a few characters. */
+const hash = (text: string): number => {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i += 1) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  return value >>> 0;
+};
