@@ -24,7 +24,9 @@ export type NatsServer = {
 export const startNats = async (): Promise<NatsServer> => {
   const binary = requireTestVariable('MUSTER_TEST_NATS_BINARY');
   const store = await mkdtemp(join(tmpdir(), 'muster-nats-'));
-  let { process: running, port } = await startOnFreePort(binary, store);
+  const first = await startOnFreePort(binary, store);
+  const { port } = first;
+  let running = first.process;
 
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (running.exitCode !== null || running.signalCode !== null) return;

@@ -21,7 +21,7 @@ export const bringUpPostgres = async (instance: Instance): Promise<void> => {
     return requireGiven('PostgreSQL', 'MUSTER_DATABASE_URL', settings.given.database, 5432, postgresAnswers);
   }
   const program = await found('PostgreSQL', resolvePostgres());
-  await bringUp(instance, await postgresServer(settings, program, secrets, signal));
+  await bringUp(instance, postgresServer(settings, program, secrets, signal));
 };
 
 export const bringUpNats = async (instance: Instance): Promise<void> => {

@@ -33,8 +33,11 @@ export const asFailure = (error: unknown): Failure | undefined => {
   return undefined;
 };
 
-const codeAndPath = (error: unknown): { code?: unknown; path?: unknown } =>
-  typeof error === 'object' && error !== null ? error : {};
+const codeAndPath = (error: unknown): { code?: string; path?: string } => {
+  if (typeof error !== 'object' || error === null) return {};
+  const { code, path } = error as NodeJS.ErrnoException; // only looked at as text
+  return { code, path };
+};
 
 /** Faults that came up at the same time, told at once. */
 export class Failures extends Failure {

@@ -52,13 +52,14 @@ export const warningOf = (line: string): string | undefined => {
   const entry = parse(line);
   if (entry === undefined || Number(entry['level']) < WARN || Number.isNaN(Number(entry['level'])))
     return undefined;
-  const who = [entry['name'], entry['service'], entry['context']].find((name) => typeof name === 'string');
+  const who = [entry['name'], entry['service'], entry['context']].find(isText);
   const error = entry['err'];
-  const cause =
-    typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : undefined;
-  const message = String(entry['msg'] ?? cause ?? '(no text)').slice(0, 300);
-  return who === undefined ? message : `${String(who)}: ${message}`;
+  const cause = typeof error === 'object' && error !== null && 'message' in error ? error.message : undefined;
+  const message = ([entry['msg'], cause].find(isText) ?? '(no text)').slice(0, 300);
+  return who === undefined ? message : `${who}: ${message}`;
 };
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
 const parse = (line: string): Record<string, unknown> | undefined => {
   if (!line.startsWith('{')) return undefined;

@@ -31,7 +31,7 @@ export const natsServer = (settings: Settings, program: NatsProgram): Server => 
         ].join('\n'),
       },
     ],
-    prepare: async () => privateDirectory(store),
+    prepare: () => privateDirectory(store),
     ready: () => natsAnswers({ host: '127.0.0.1', port }),
     readyWithinMs: 30_000,
     stopSignal: 'SIGTERM',

@@ -78,7 +78,10 @@ const downloadAndUnpack = async (
     await download(packages, debs, servers, signal);
     for (const deb of await readdir(debs)) {
       if (!deb.endsWith('.deb')) continue;
-      const unpacked = await runCommand('dpkg-deb', ['-x', join(debs, deb), tree], { signal });
+      const unpacked = await runCommand('dpkg-deb', ['-x', join(debs, deb), tree], {
+        signal,
+        env: process.env,
+      });
       if (unpacked.code === 0) continue;
       if (/no space left/i.test(unpacked.stderr))
         throw Object.assign(new Error(unpacked.stderr), { code: 'ENOSPC', path: tree });

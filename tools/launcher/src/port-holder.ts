@@ -79,7 +79,8 @@ const readLines = (path: string): string[] => {
 
 const holderByLsof = (port: number): PortHolder => {
   const lsof = spawnSync('lsof', ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc'], { encoding: 'utf8' });
-  const pid = /^p(\d+)$/m.exec(lsof.stdout ?? '')?.[1];
-  const command = /^c(.+)$/m.exec(lsof.stdout ?? '')?.[1];
+  if (lsof.error !== undefined) return {};
+  const pid = /^p(\d+)$/m.exec(lsof.stdout)?.[1];
+  const command = /^c(.+)$/m.exec(lsof.stdout)?.[1];
   return pid === undefined ? {} : { pid: Number(pid), command };
 };

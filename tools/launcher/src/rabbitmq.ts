@@ -94,7 +94,7 @@ export const rabbitmqServer = (settings: Settings, program: RabbitmqProgram, sec
       { path: join(config, 'enabled_plugins'), content: deploy('enabled_plugins') },
       { path: definitions, content: withAdapterUser(deploy('definitions.json'), secrets.amqpPassword) },
     ],
-    prepare: async () => {
+    prepare: () => {
       privateDirectory(data);
       privateDirectory(config);
     },
@@ -174,15 +174,15 @@ export const withAdapterUser = (definitions: string, password: string): string =
 };
 
 /**
- * RabbitMQ's format: base64(salt + SHA-256(salt + password)). The salt comes
- * from the password (256 random bits), so that the file, and with it the
- * fingerprint, is the same at every start.
+ * The salt comes from the password (256 random bits), so that the file, and
+ * with it the fingerprint, is the same at every start.
  */
-export const passwordHash = (password: string): string => {
-  const salt = createHash('sha256').update(`salt:${password}`).digest().subarray(0, 4);
-  const hash = createHash('sha256').update(salt).update(password).digest();
-  return Buffer.concat([salt, hash]).toString('base64');
-};
+const passwordHash = (password: string): string =>
+  saltedHash(createHash('sha256').update(`salt:${password}`).digest().subarray(0, 4), password);
+
+/** RabbitMQ's format: base64(salt + SHA-256(salt + password)). */
+export const saltedHash = (salt: Buffer, password: string): string =>
+  Buffer.concat([salt, createHash('sha256').update(salt).update(password).digest()]).toString('base64');
 
 /** The reason is one line among some twenty kilobytes of Erlang terms. */
 export const explainRabbitmq = (log: string) => {

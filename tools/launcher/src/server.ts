@@ -20,7 +20,7 @@ export type Server = {
   /** Configuration files, written before the start and part of the fingerprint. */
   readonly files: readonly { readonly path: string; readonly content: string }[];
   /** Makes what must exist before the first start. Runs before every start, so it must be quick the second time. */
-  readonly prepare?: () => Promise<void>;
+  readonly prepare?: () => Promise<void> | void;
   /** One attempt; "it answers" in its own protocol. */
   readonly ready: () => Promise<boolean>;
   readonly readyWithinMs: number;

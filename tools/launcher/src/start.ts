@@ -21,16 +21,12 @@ export const start = async (root: string, flags: readonly string[]): Promise<num
     const settings = readSettings(root, process.env);
     instance = await openInstance(settings, say);
     const stopAsked = untilAskedToStop(instance);
-    const failed = run(instance, separate).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    const first = await Promise.race([stopAsked.then(() => 'stop' as const), failed]);
-    if (first !== 'stop' && first !== undefined) throw first;
+    // Rejects when the start fails; resolves when it is done, and then there is only waiting.
+    const running = run(instance, separate);
+    await Promise.race([stopAsked, running]);
     await stopAsked;
     say('stopping: applications first, then the servers …');
-    await instance.stop();
-    await failed;
+    await Promise.allSettled([instance.stop(), running]);
     say('everything is stopped; the data stays in .muster/');
     return 0;
   } catch (error) {

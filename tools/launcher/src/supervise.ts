@@ -84,7 +84,7 @@ export const supervise = (server: Server, { instance, state, say }: Surroundings
       say(`${server.title} ${what}; starting it again in ${pause / 1_000} s`);
       await delay(pause, undefined, { signal: giveUpPauses.signal }).catch(() => undefined);
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
-      if (stopping) return;
+      if (giveUpPauses.signal.aborted) return;
       since = Date.now();
       try {
         const again = await startAnew();

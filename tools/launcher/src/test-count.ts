@@ -30,4 +30,4 @@ const parse = (json: string): JestResult | undefined => {
 
 /** `libs/x/src/y.spec.ts`, as a developer's shell completes it, becomes a pattern for what Jest sees: `libs/x/dist/src/y.spec`. */
 export const distPattern = (path: string): string =>
-  path.replace(/\.tsx?$/, '').replace(/(^|\/)(?<!dist\/)src\//, '$1dist/src/');
+  path.replace(/\.tsx?$/, '').replace(/(?<!dist\/)(?<=^|\/)src(?=\/|$)/, 'dist/src');

@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { explainRabbitmq, saltedHash, withAdapterUser } from './rabbitmq.js';
+
+const declared = readFileSync(
+  join(import.meta.dirname, '../../../../deploy/rabbitmq/definitions.json'),
+  'utf8',
+);
+
+describe("RabbitMQ's definitions", () => {
+  it('hash a password as RabbitMQ documents it', () => {
+    const salt = Buffer.from('908DC60A', 'hex');
+    expect(saltedHash(salt, 'test12')).toBe('kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR');
+  });
+
+  it('gain the user of the adapter, lose nothing, and are the same each time', () => {
+    const merged = withAdapterUser(declared, 'secret');
+    expect(JSON.parse(merged)).toMatchObject(JSON.parse(declared) as object);
+    expect(JSON.parse(merged)).toMatchObject({
+      permissions: [{ user: 'muster-adapter', vhost: '/', configure: '.*', write: '.*', read: '.*' }],
+    });
+    expect(merged).not.toContain('"secret"');
+    expect(withAdapterUser(declared, 'secret')).toBe(merged);
+  });
+
+  it('take only what devices send up: never a binding that would catch our own answers', () => {
+    const { bindings } = JSON.parse(declared) as { bindings: { source: string; routing_key: string }[] };
+    const uplink = bindings.filter(({ source }) => source === 'amq.topic').map(({ routing_key: key }) => key);
+    expect(uplink.length).toBeGreaterThan(0);
+    for (const key of uplink) expect(key).not.toMatch(/#|status|error/);
+  });
+});
+
+describe('explainRabbitmq', () => {
+  it('finds the one line that matters', () => {
+    const log = [
+      '2026-11-20 22:00:00.1 [info] <0.222.0> Starting broker',
+      '2026-11-20 22:00:01.2 [error] <0.222.0> ERROR: could not bind to distribution port 17567, it is in use',
+      '{lots,of,[terms]}',
+    ].join('\n');
+    expect(explainRabbitmq(log)?.message).toBe(
+      'ERROR: could not bind to distribution port 17567, it is in use',
+    );
+    expect(explainRabbitmq('all is well')).toBeUndefined();
+  });
+});
