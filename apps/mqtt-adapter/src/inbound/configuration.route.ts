@@ -1,0 +1,60 @@
+import { fetchDocument, reportApplied, type AppliedReport } from '@muster/contracts';
+import {
+  decodeAppliedConfiguration,
+  decodeConfigurationRequest,
+  EMPTY_REPLY,
+  encodeConfigurationReply,
+} from '@muster/kp1';
+import type { Bus } from '@muster/messaging';
+import type { Logger } from '@muster/observability';
+import { MicroBatcher } from './micro-batcher.js';
+import type { RoutedMessage } from './routes.js';
+import { refuse } from './telemetry.route.js';
+
+const MAX_REPORTS = 500;
+
+/** cmx: a device asks for its document, and says what it made of it. */
+export class ConfigurationRoutes {
+  readonly batcher: MicroBatcher<AppliedReport>;
+
+  constructor(
+    private readonly bus: Pick<Bus, 'request'>,
+    { logger, lanes, maxWaitMs }: { logger: Logger; lanes: number; maxWaitMs: number },
+  ) {
+    // Tried for ever, as telemetry is: a device says it once and believes us.
+    this.batcher = new MicroBatcher({
+      name: 'configuration',
+      logger,
+      lanes,
+      maxItems: MAX_REPORTS,
+      maxBytes: 512 * 1024,
+      maxWaitMs,
+      final: new Set(['device-not-found']),
+      send: async (reports) =>
+        (await bus.request(reportApplied, { reports }, { timeoutMs: 10_000 })).outcomes,
+    });
+  }
+
+  /** Not tried for ever: somebody waits, and asks again. `unavailable` and `deadline-exceeded` become `/error` 503 and 504. */
+  async fetch({ topic, payload, entry }: RoutedMessage): Promise<string> {
+    const request = decodeConfigurationRequest(payload);
+    const document = await this.bus.request(fetchDocument, {
+      tenantId: entry.tenantId,
+      deviceId: entry.deviceId,
+      interface: 'mqtt',
+      ...request,
+    });
+    return encodeConfigurationReply(document, topic.requestId);
+  }
+
+  async applied({ payload, entry, isWanted }: RoutedMessage): Promise<string> {
+    const report: AppliedReport = {
+      tenantId: entry.tenantId,
+      deviceId: entry.deviceId,
+      interface: 'mqtt',
+      ...decodeAppliedConfiguration(payload),
+    };
+    refuse(await this.batcher.add(entry.deviceId, report, payload.length + 256, isWanted));
+    return EMPTY_REPLY;
+  }
+}

@@ -1,0 +1,51 @@
+import { encodeError, formatRoutingKey, replyTopic, type Topic } from '@muster/kp1';
+import type { Logger, Metrics } from '@muster/observability';
+import type { Downlink } from '../broker/rabbitmq-connection.js';
+
+/** A longer routing key cannot be sent at all. */
+const MAX_ROUTING_KEY_BYTES = 255;
+
+/**
+ * The only place that publishes `/status` and `/error`. Never throws: a reply that cannot be given within five seconds is
+ * counted and left out, because the request it belongs to has been dealt with, and doing it again would not be better.
+ * Replies have the quality of service of the request (1/KP); nobody needs to be subscribed.
+ */
+export class Responder {
+  private readonly replies;
+
+  constructor(
+    private readonly downlink: Pick<Downlink, 'publish'>,
+    private readonly logger: Logger,
+    metrics: Metrics,
+  ) {
+    this.replies = metrics.counter('muster_mqtt_replies_total', 'Replies to devices', ['kind', 'outcome']);
+  }
+
+  async status(request: Topic, body: string, qos: 0 | 1): Promise<void> {
+    await this.reply('status', formatRoutingKey(replyTopic(request, 'status')), body, qos);
+  }
+
+  async error(request: Topic, statusCode: number, reasonPhrase: string, qos: 0 | 1): Promise<void> {
+    const key = formatRoutingKey(replyTopic(request, 'error'));
+    await this.reply('error', key, encodeError(statusCode, reasonPhrase), qos);
+  }
+
+  /** For a topic that is not one of the protocol: its `/error`, level by level as it was written. */
+  async unknownResource(routingKey: string): Promise<void> {
+    await this.reply('error', `${routingKey}.error`, encodeError(404, 'unknown resource'), 0);
+  }
+
+  private async reply(kind: 'status' | 'error', routingKey: string, body: string, qos: 0 | 1): Promise<void> {
+    if (Buffer.byteLength(routingKey) > MAX_ROUTING_KEY_BYTES) {
+      this.replies.inc({ kind, outcome: 'topic-too-long' });
+      return;
+    }
+    try {
+      await this.downlink.publish({ routingKey, body, qos });
+      this.replies.inc({ kind, outcome: 'sent' });
+    } catch (error) {
+      this.replies.inc({ kind, outcome: 'failed' });
+      this.logger.warn({ err: error, kind }, 'a reply was not given');
+    }
+  }
+}
