@@ -185,9 +185,11 @@ describe('a start that cannot succeed', () => {
       () => 'started',
       () => 'given up',
     );
-    await until(
-      'it is launched',
-      async () => (await known().catch(() => ({})))['nats'] !== undefined,
+    await until('it is launched', () =>
+      identityOfNats().then(
+        () => true,
+        () => false,
+      ),
     );
     const launched = await identityOfNats();
     await instance.stop();
