@@ -34,6 +34,7 @@ export const errorCatalogue = {
   // too much
   'payload-too-large': { status: 413, title: 'The payload is too large' },
   'configuration-too-large': { status: 413, title: 'The configuration is too large' },
+  'unsupported-media-type': { status: 415, title: 'The media type is not supported' },
   'too-many-requests': { status: 429, title: 'Too many requests' },
   // ours
   internal: { status: 500, title: 'Internal error' },

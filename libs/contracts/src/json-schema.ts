@@ -1,0 +1,66 @@
+import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
+import { validationMetadatasToSchemas } from 'class-validator-jsonschema';
+import type { Shape } from './contract.js';
+
+/** A JSON Schema (2020-12), as far as we look into it. */
+export interface JsonSchema {
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly items?: JsonSchema;
+  readonly [keyword: string]: unknown;
+}
+
+/** By class name; a class refers to another by `refPrefix` and its name. Classes without rules (`Done`) are missing. */
+export const schemasOf = (
+  shapes: readonly Shape<object>[],
+  refPrefix: string,
+): Readonly<Record<string, JsonSchema>> => {
+  const all = validationMetadatasToSchemas({
+    classTransformerMetadataStorage: defaultMetadataStorage,
+    refPointerPrefix: refPrefix,
+    additionalConverters: {
+      isIso8601: { type: 'string', format: 'date-time' },
+      isLatLong: { type: 'string' },
+      isLatitude: { type: 'number', minimum: -90, maximum: 90 },
+      isLongitude: { type: 'number', minimum: -180, maximum: 180 },
+      // @ValidateIf is used for one thing, "or null"; @IsOptional, of the same kind, has a name.
+      conditionalValidation: (rule) => (rule.name === 'isOptional' ? {} : { [OR_NULL]: true }),
+    },
+  }) as Readonly<Record<string, JsonSchema>>; // the same, typed for OpenAPI 3.0
+  const reached = new Map<string, JsonSchema>();
+  const reach = (name: string): void => {
+    const schema = all[name];
+    if (schema === undefined || reached.has(name)) return;
+    reached.set(name, withNulls(schema));
+    for (const ref of refsIn(schema, refPrefix)) reach(ref);
+  };
+  for (const shape of shapes) reach(shape.name);
+  return Object.fromEntries([...reached].sort(([a], [b]) => (a < b ? -1 : 1)));
+};
+
+const OR_NULL = 'x-or-null';
+
+/** class-validator-jsonschema takes a conditional field for an optional one; ours is always there, and may be null. */
+const withNulls = (schema: JsonSchema): JsonSchema => {
+  const required = new Set(schema.required ?? []);
+  const properties = Object.entries(schema.properties ?? {}).map(([name, property]) => {
+    if (property[OR_NULL] !== true) return [name, property] as const;
+    required.add(name);
+    const { [OR_NULL]: _, type, ...rest } = property;
+    return [name, { ...rest, type: [type, 'null'] }] as const;
+  });
+  return {
+    ...schema,
+    properties: Object.fromEntries(properties),
+    ...(required.size > 0 ? { required: [...required].sort() } : {}),
+  };
+};
+
+const refsIn = (value: unknown, prefix: string): string[] => {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, part]) =>
+    key === '$ref' && typeof part === 'string' ? [part.slice(prefix.length)] : refsIn(part, prefix),
+  );
+};
