@@ -19,6 +19,7 @@ export const errorCatalogue = {
   'app-version-not-found': { status: 404, title: 'No such application version' },
   'token-not-found': { status: 404, title: 'No such endpoint token' },
   'metadata-key-not-found': { status: 404, title: 'No such metadata key' },
+  'command-not-found': { status: 404, title: 'No such command' },
   'resource-unknown': { status: 404, title: 'Unknown resource' },
   // refused by a rule
   'device-name-taken': { status: 409, title: 'The device name is taken' },
@@ -27,6 +28,7 @@ export const errorCatalogue = {
   'app-version-name-taken': { status: 409, title: 'The application version name is taken' },
   'token-taken': { status: 409, title: 'The endpoint token is taken' },
   'token-status-final': { status: 409, title: 'A revoked endpoint token stays revoked' },
+  'command-finished': { status: 409, title: 'The command is finished' },
   // somebody else was faster
   'concurrent-change': { status: 409, title: 'Changed by somebody else at the same time' },
   'version-mismatch': { status: 412, title: 'Changed since it was read' },
@@ -35,6 +37,7 @@ export const errorCatalogue = {
   'payload-too-large': { status: 413, title: 'The payload is too large' },
   'configuration-too-large': { status: 413, title: 'The configuration is too large' },
   'unsupported-media-type': { status: 415, title: 'The media type is not supported' },
+  'too-many-commands': { status: 429, title: 'Too many commands are outstanding' },
   'too-many-requests': { status: 429, title: 'Too many requests' },
   // ours
   internal: { status: 500, title: 'Internal error' },
