@@ -107,24 +107,28 @@ const download = async (
   const first = await aptGet(['download', ...packages], { cwd: into, signal });
   if (first.code === 0) return;
   const lists = await ownLists(servers, signal);
-  const second = await aptGet([...lists, 'download', ...packages], { cwd: into, signal });
+  const second = await aptGet([...lists.options, 'download', ...packages], { cwd: into, signal });
   if (second.code === 0) return;
-  throw new Failure(
-    `apt-get could not download ${packages[0]}: ${aptReason(second.stderr) || aptReason(first.stderr)}`,
-  );
+  const reasons = [first.stderr, lists.stderr, second.stderr]
+    .map(aptReason)
+    .filter((reason) => reason !== '');
+  // "Unable to locate" may only mean that the lists could not be fetched either.
+  const telling = new Set(/^Unable to locate/.test(reasons[0] ?? '') ? reasons : reasons.slice(0, 1));
+  throw new Failure(`apt-get could not download ${packages[0]}: ${[...telling].join('; ')}`);
 };
 
-let updating: Promise<string[]> | undefined;
+type Lists = { readonly options: readonly string[]; readonly stderr: string };
+let updating: Promise<Lists> | undefined;
 
 /** Options that make apt use lists below .muster. Fetched once per start, however many servers ask. */
-const ownLists = (servers: string, signal?: AbortSignal): Promise<string[]> => {
+const ownLists = (servers: string, signal?: AbortSignal): Promise<Lists> => {
   updating ??= (async () => {
     const apt = join(dirname(servers), 'apt');
     const options = ['-o', `Dir::State::lists=${apt}/lists`, '-o', `Dir::Cache=${apt}/cache`];
     await mkdir(join(apt, 'lists/partial'), { recursive: true });
     await mkdir(join(apt, 'cache/archives/partial'), { recursive: true });
-    await aptGet([...options, 'update'], { signal });
-    return options;
+    const { stderr } = await aptGet([...options, 'update'], { signal });
+    return { options, stderr };
   })();
   return updating;
 };
@@ -144,14 +148,9 @@ const aptGet = async (args: readonly string[], options: { cwd?: string; signal?:
   }
 };
 
+/** The first error; `update` tells a source that cannot be reached as a warning. */
 const aptReason = (stderr: string): string =>
-  lastLine(
-    stderr
-      .split('\n')
-      .filter((line) => line.startsWith('E: '))
-      .slice(0, 1)
-      .join('\n'),
-  ).replace(/^E: /, '');
+  (/^E: (.*)$/m.exec(stderr) ?? /^W: (Failed to fetch .*)$/m.exec(stderr))?.[1]?.trim().slice(0, 200) ?? '';
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
 
