@@ -1,0 +1,79 @@
+import { Module, type DynamicModule, type INestApplication } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { SwaggerModule } from '@nestjs/swagger';
+import express, { type RequestHandler } from 'express';
+import { NestLogger, type Logger, type Metrics, type OpsHandler } from '@muster/observability';
+import { ASKING, type Asking } from './asking.js';
+import { ConfigurationController } from './configuration.controller.js';
+import { DeviceTypesController } from './device-types.controller.js';
+import { DevicesController } from './devices.controller.js';
+import { AnswerInterceptor } from './http/answer.interceptor.js';
+import { readBody } from './http/body.js';
+import { authenticate } from './http/caller.js';
+import { documentationHeaders, enterTrace, measure, operations, secureHeaders } from './http/entry.js';
+import { ProblemFilter } from './http/problem.filter.js';
+import { MeController } from './me.controller.js';
+import { MetadataController } from './metadata.controller.js';
+import { openApiDocument } from './openapi/document.js';
+import { TelemetryController } from './telemetry.controller.js';
+import { TokensController } from './tokens.controller.js';
+
+export interface GatewayParts {
+  readonly asking: Asking;
+  readonly adminApiKey: string;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Absent: /health and /metrics are on a port of their own. */
+  readonly ops?: OpsHandler;
+}
+
+@Module({})
+export class AppModule {
+  static of(asking: Asking): DynamicModule {
+    return {
+      module: AppModule,
+      controllers: [
+        MeController,
+        DeviceTypesController,
+        DevicesController,
+        MetadataController,
+        TokensController,
+        ConfigurationController,
+        TelemetryController,
+      ],
+      providers: [{ provide: ASKING, useValue: asking }],
+    };
+  }
+}
+
+/** The HTTP application, not yet listening. */
+export const gatewayApp = async (parts: GatewayParts): Promise<INestApplication> => {
+  const server = express();
+  server.disable('x-powered-by');
+  // Express would make an ETag from the text of any answer; ours are versions.
+  server.disable('etag');
+  const app = await NestFactory.create(AppModule.of(parts.asking), new ExpressAdapter(server), {
+    logger: new NestLogger(parts.logger),
+    // Bodies are read after authentication, and errors in them are told in our words.
+    bodyParser: false,
+  });
+  const chain: readonly RequestHandler[] = [
+    enterTrace,
+    ...(parts.ops === undefined ? [] : [operations(parts.ops)]),
+    measure(parts.metrics),
+    secureHeaders,
+    authenticate(parts.adminApiKey),
+    readBody,
+  ];
+  for (const handler of chain) app.use(handler);
+  app.use('/api/v1/docs', documentationHeaders);
+  app.useGlobalFilters(new ProblemFilter(parts.logger));
+  app.useGlobalInterceptors(new AnswerInterceptor());
+  SwaggerModule.setup('api/v1/docs', app, () => openApiDocument(app), {
+    jsonDocumentUrl: 'api/v1/openapi.json',
+    raw: ['json'],
+    customSiteTitle: 'Muster API',
+  });
+  return app;
+};

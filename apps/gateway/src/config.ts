@@ -1,0 +1,73 @@
+import {
+  choice,
+  configTable,
+  int,
+  LOG_LEVELS,
+  readConfig,
+  secretFile,
+  string,
+  url,
+  type ConfigOf,
+} from '@muster/observability';
+
+const schema = {
+  host: string({
+    env: 'MUSTER_GATEWAY_HOST',
+    default: '127.0.0.1',
+    doc: 'Address to listen on; `0.0.0.0` in a container.',
+    unit: 'address',
+  }),
+  port: int({
+    env: 'MUSTER_GATEWAY_PORT',
+    default: 3000,
+    min: 0,
+    max: 65535,
+    doc: 'Port of the REST API; 0 takes a free one.',
+    unit: 'port',
+  }),
+  opsPort: int({
+    env: 'MUSTER_OPS_PORT',
+    optional: true,
+    min: 0,
+    max: 65535,
+    doc: 'Port of /health and /metrics. Not set: they are on the port of the API.',
+    unit: 'port',
+  }),
+  opsHost: string({
+    env: 'MUSTER_OPS_HOST',
+    default: '127.0.0.1',
+    doc: 'Address of that port.',
+    unit: 'address',
+  }),
+  natsUrl: url({
+    env: 'MUSTER_NATS_URL',
+    default: 'nats://127.0.0.1:4222',
+    protocols: ['nats', 'tls'],
+    doc: 'The bus.',
+  }),
+  adminApiKey: secretFile({
+    env: 'MUSTER_ADMIN_API_KEY_FILE',
+    doc: 'File with the API key of the local admin.',
+  }),
+  requestTimeoutMs: int({
+    env: 'MUSTER_GATEWAY_REQUEST_TIMEOUT_MS',
+    default: 5_000,
+    min: 100,
+    max: 60_000,
+    doc: 'How long a service may take to answer.',
+    unit: 'ms',
+  }),
+  logLevel: choice({
+    env: 'MUSTER_LOG_LEVEL',
+    values: LOG_LEVELS,
+    default: 'info',
+    doc: 'Least level that is logged.',
+  }),
+};
+
+export type GatewayConfig = ConfigOf<typeof schema>;
+
+export const gatewayConfig = (env: NodeJS.ProcessEnv = process.env): GatewayConfig => readConfig(schema, env);
+
+/** For the README. */
+export const gatewayConfigTable = (): string => configTable(schema);

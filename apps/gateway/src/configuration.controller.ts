@@ -1,0 +1,86 @@
+import { Controller, Get, Inject, Param, Patch, Put } from '@nestjs/common';
+import { IsISO8601, IsOptional, IsString, Length } from 'class-validator';
+import {
+  changeDesired,
+  getConfiguration,
+  listConfigurationHistory,
+  type ConfigurationView,
+  type DesiredChanged,
+  type HistoryPage,
+  type JsonObject,
+} from '@muster/contracts';
+import { ASKING, type Asking } from './asking.js';
+import { ObjectBody } from './http/body.js';
+import { Changing, Reading, type Caller } from './http/caller.js';
+import { CheckedQuery } from './http/query.js';
+import { Operation } from './openapi/operation.js';
+import { PageQuery } from './page-query.js';
+
+export class HistoryQuery extends PageQuery {
+  @IsOptional()
+  @IsString()
+  @Length(1, 255)
+  key?: string;
+
+  /** Inclusive. */
+  @IsOptional()
+  @IsISO8601({ strict: true })
+  from?: string;
+
+  /** Exclusive. */
+  @IsOptional()
+  @IsISO8601({ strict: true })
+  to?: string;
+}
+
+@Controller('api/v1/devices/:id/configuration')
+export class ConfigurationController {
+  constructor(@Inject(ASKING) private readonly bus: Asking) {}
+
+  @Get()
+  @Operation({ summary: 'Desired and reported values of a device', asks: [getConfiguration] })
+  getConfiguration(
+    @Param('id') deviceId: string,
+    @Reading() reading: { tenantId: string },
+  ): Promise<ConfigurationView> {
+    return this.bus.request(getConfiguration, { ...reading, deviceId });
+  }
+
+  @Patch('desired')
+  @Operation({
+    summary: 'Merge into the desired values; null removes a key',
+    asks: [changeDesired],
+    body: 'object',
+  })
+  mergeDesired(
+    @Param('id') deviceId: string,
+    @ObjectBody() desired: JsonObject,
+    @Changing() changing: Caller,
+  ): Promise<DesiredChanged> {
+    return this.bus.request(changeDesired, { ...changing, deviceId, mode: 'merge', desired });
+  }
+
+  @Put('desired')
+  @Operation({ summary: 'Replace all desired values', asks: [changeDesired], body: 'object' })
+  replaceDesired(
+    @Param('id') deviceId: string,
+    @ObjectBody() desired: JsonObject,
+    @Changing() changing: Caller,
+  ): Promise<DesiredChanged> {
+    return this.bus.request(changeDesired, { ...changing, deviceId, mode: 'replace', desired });
+  }
+
+  @Get('history')
+  @Operation({
+    summary: 'What happened, newest first',
+    asks: [listConfigurationHistory],
+    query: HistoryQuery,
+  })
+  listConfigurationHistory(
+    @Param('id') deviceId: string,
+    @CheckedQuery(HistoryQuery) query: HistoryQuery,
+    @Reading() reading: { tenantId: string },
+  ): Promise<HistoryPage> {
+    return this.bus.request(listConfigurationHistory, { ...reading, deviceId, ...query });
+  }
+}

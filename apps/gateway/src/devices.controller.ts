@@ -1,0 +1,84 @@
+import { Controller, Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
+import { IsIn, IsOptional } from 'class-validator';
+import {
+  deleteDevice,
+  DEVICE_SORTS,
+  DeviceEdit,
+  DeviceInput,
+  editDevice,
+  getDevice,
+  listDevices,
+  provisionDevice,
+  type DeviceList,
+  type DeviceView,
+  type Done,
+  type ProvisionedDevice,
+} from '@muster/contracts';
+import { ASKING, type Asking } from './asking.js';
+import { CheckedBody } from './http/body.js';
+import { Changing, Creating, Reading, type Caller } from './http/caller.js';
+import { CheckedQuery } from './http/query.js';
+import { Operation } from './openapi/operation.js';
+import { CountedPageQuery } from './page-query.js';
+
+export class DevicesQuery extends CountedPageQuery {
+  @IsOptional()
+  @IsIn(DEVICE_SORTS)
+  sort?: (typeof DEVICE_SORTS)[number];
+}
+
+@Controller('api/v1/devices')
+export class DevicesController {
+  constructor(@Inject(ASKING) private readonly bus: Asking) {}
+
+  @Post()
+  @Operation({
+    summary: 'Create a device; its secrets are shown this once',
+    asks: [provisionDevice],
+    body: DeviceInput,
+    status: 201,
+    secret: true,
+    location: (path, id) => `${path}/${id}`,
+  })
+  createDevice(
+    @CheckedBody(DeviceInput) device: DeviceInput,
+    @Creating() creating: Caller,
+  ): Promise<ProvisionedDevice> {
+    return this.bus.request(provisionDevice, { ...creating, device });
+  }
+
+  @Get()
+  @Operation({ summary: 'List devices', asks: [listDevices], query: DevicesQuery })
+  listDevices(
+    @CheckedQuery(DevicesQuery) query: DevicesQuery,
+    @Reading() reading: { tenantId: string },
+  ): Promise<DeviceList> {
+    return this.bus.request(listDevices, { ...reading, ...query });
+  }
+
+  @Get(':id')
+  @Operation({ summary: 'Get a device', asks: [getDevice] })
+  getDevice(@Param('id') deviceId: string, @Reading() reading: { tenantId: string }): Promise<DeviceView> {
+    return this.bus.request(getDevice, { ...reading, deviceId });
+  }
+
+  @Patch(':id')
+  @Operation({ summary: 'Edit a device', asks: [editDevice], body: DeviceEdit })
+  editDevice(
+    @Param('id') deviceId: string,
+    @CheckedBody(DeviceEdit) edit: DeviceEdit,
+    @Changing() changing: Caller,
+  ): Promise<DeviceView> {
+    return this.bus.request(editDevice, { ...changing, deviceId, edit });
+  }
+
+  @Delete(':id')
+  @Operation({
+    summary: 'Delete a device; its tokens stop working at once',
+    asks: [deleteDevice],
+    status: 204,
+  })
+  deleteDevice(@Param('id') deviceId: string, @Changing() changing: Caller): Promise<Done> {
+    return this.bus.request(deleteDevice, { ...changing, deviceId });
+  }
+}

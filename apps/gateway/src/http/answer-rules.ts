@@ -1,0 +1,23 @@
+import 'reflect-metadata';
+
+/** How a handler's answer leaves, besides its body. */
+export interface AnswerRules {
+  readonly status: 200 | 201 | 204;
+  /** The answer shows a secret: nobody may keep it. */
+  readonly secret?: boolean;
+  /** False or absent: a query is refused, so that a mistyped filter does not look as if it had worked. */
+  readonly takesQuery?: boolean;
+  /** From the path that was asked and the `id` in the answer. */
+  readonly location?: (path: string, id: string) => string;
+}
+
+const KEY = Symbol('answer rules');
+
+export const setAnswerRules = (handler: object, rules: AnswerRules): void =>
+  Reflect.defineMetadata(KEY, rules, handler);
+
+/** Undefined: the handler declares none. */
+export const answerRulesOf = (handler: object): AnswerRules | undefined => {
+  const rules: AnswerRules | undefined = Reflect.getMetadata(KEY, handler);
+  return rules;
+};

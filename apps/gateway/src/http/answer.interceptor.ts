@@ -1,0 +1,41 @@
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import type { Response, Request } from 'express';
+import { map, type Observable } from 'rxjs';
+import { answerRulesOf } from './answer-rules.js';
+import { refuse } from './body.js';
+import { etagOf } from './if-match.js';
+
+/** Sets what an answer needs besides its body: `ETag`, `Location`, `Cache-Control`. */
+export class AnswerInterceptor implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler<unknown>): Observable<unknown> {
+    const rules = answerRulesOf(context.getHandler());
+    const http = context.switchToHttp();
+    if (rules?.takesQuery !== true) refuseQuery(http.getRequest<Request>().query);
+    return next.handle().pipe(
+      map((answer) => {
+        const response = http.getResponse<Response>();
+        const version = fieldOf(answer, 'version');
+        if (typeof version === 'number') response.setHeader('etag', etagOf(version));
+        if (rules?.secret === true) response.setHeader('cache-control', 'no-store');
+        if (rules?.location !== undefined) {
+          response.setHeader(
+            'location',
+            rules.location(http.getRequest<Request>().path, String(fieldOf(answer, 'id'))),
+          );
+        }
+        return rules?.status === 204 ? undefined : answer;
+      }),
+    );
+  }
+}
+
+const refuseQuery = (query: object): void =>
+  refuse(
+    Object.keys(query).map((path) => ({ path, message: 'is not a known query parameter' })),
+    'The query',
+  );
+
+const fieldOf = (answer: unknown, name: string): unknown =>
+  typeof answer === 'object' && answer !== null
+    ? (answer as Readonly<Record<string, unknown>>)[name] // answers are JSON objects
+    : undefined;

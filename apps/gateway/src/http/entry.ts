@@ -1,0 +1,54 @@
+import type { RequestHandler } from 'express';
+import { continueTrace, withTrace, type Metrics, type OpsHandler } from '@muster/observability';
+
+/** Continues the caller's trace, or begins one. The rest of the request runs inside. */
+export const enterTrace: RequestHandler = (request, response, next): void => {
+  const trace = continueTrace(request.get('traceparent'));
+  response.locals['trace'] = trace;
+  withTrace(trace, () => next());
+};
+
+/** Answers hold no pages to be framed, no scripts to be run, and are nobody's else to keep. */
+export const secureHeaders: RequestHandler = (_request, response, next): void => {
+  response.setHeader('x-content-type-options', 'nosniff');
+  response.setHeader('x-frame-options', 'DENY');
+  response.setHeader('referrer-policy', 'no-referrer');
+  response.setHeader('cross-origin-resource-policy', 'same-origin');
+  response.setHeader('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
+  response.setHeader('cache-control', 'private, no-cache');
+  next();
+};
+
+/** The documentation is the one page with scripts and styles, all from here. */
+export const documentationHeaders: RequestHandler = (_request, response, next): void => {
+  response.setHeader(
+    'content-security-policy',
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+  );
+  next();
+};
+
+export const operations =
+  (handle: OpsHandler): RequestHandler =>
+  (request, response, next): void => {
+    if (!handle(request, response)) next();
+  };
+
+/** By route, not by address: ids would make a series each. */
+export const measure = (metrics: Metrics): RequestHandler => {
+  const seconds = metrics.histogram('muster_http_request_seconds', 'REST requests', [
+    'method',
+    'route',
+    'status',
+  ]);
+  return (request, response, next): void => {
+    const measured = seconds.startTimer();
+    response.once('finish', () => {
+      const route: unknown = request.route;
+      const path =
+        typeof route === 'object' && route !== null && 'path' in route ? String(route.path) : 'none';
+      measured({ method: request.method, route: path, status: String(response.statusCode) });
+    });
+    next();
+  };
+};

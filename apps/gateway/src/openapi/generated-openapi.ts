@@ -1,0 +1,20 @@
+import { AppError } from '@muster/contracts';
+import { createLogger, createMetrics } from '@muster/observability';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { gatewayApp } from '../app.module.js';
+import { openApiDocument } from './document.js';
+
+/** The document without a bus and without listening. */
+export const generatedOpenApi = async (): Promise<OpenAPIObject> => {
+  const app = await gatewayApp({
+    asking: { request: () => Promise.reject(new AppError('unavailable', 'There is no bus here.')) },
+    adminApiKey: 'none',
+    logger: createLogger({ service: 'gateway', level: 'silent' }),
+    metrics: createMetrics('gateway'),
+  });
+  try {
+    return openApiDocument(app);
+  } finally {
+    await app.close();
+  }
+};

@@ -1,0 +1,69 @@
+import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
+import { AppError } from '@muster/contracts';
+import { connectBus } from '@muster/messaging';
+import {
+  combineOps,
+  createLogger,
+  createMetrics,
+  Health,
+  opsHandler,
+  startOpsServer,
+  type RunningApp,
+} from '@muster/observability';
+import { gatewayApp } from './app.module.js';
+import { gatewayConfig } from './config.js';
+import { relativeErrors } from './http/relative-errors.js';
+
+export interface RunningGateway extends RunningApp {
+  /** Where the API listens. */
+  readonly port: number;
+}
+
+/**
+ * Resolves when the API listens. Waits for NATS as long as it takes. The health and metrics pages speak for
+ * `companions` too, apps that run in the same process.
+ */
+export const start = async (
+  env?: NodeJS.ProcessEnv,
+  companions: readonly RunningApp[] = [],
+): Promise<RunningGateway> => {
+  const config = gatewayConfig(env);
+  const name = 'gateway';
+  const logger = createLogger({ service: name, level: config.logLevel });
+  const metrics = createMetrics(name);
+  const health = new Health();
+  const bus = await connectBus({ url: config.natsUrl, name, logger, metrics });
+  health.add('nats', () => {
+    if (!bus.isConnected()) throw new AppError('unavailable', 'not connected');
+  });
+  const ops = { health, metrics };
+  const pages = companions.length === 0 ? ops : combineOps([...companions, { name, ops }]);
+  const opsServer =
+    config.opsPort === undefined
+      ? undefined
+      : await startOpsServer({ port: config.opsPort, host: config.opsHost, ...pages });
+  const app = await gatewayApp({
+    asking: relativeErrors(bus, config.requestTimeoutMs),
+    adminApiKey: config.adminApiKey,
+    logger,
+    metrics,
+    ...(opsServer === undefined ? { ops: opsHandler(pages) } : {}),
+  });
+  await app.listen(config.port, config.host);
+  const server: Server = app.getHttpServer();
+  const { port } = server.address() as AddressInfo; // a TCP server's address is never a pipe's name
+  logger.info({ host: config.host, port }, 'the REST API listens');
+  return {
+    name,
+    ops,
+    port,
+    stop: async () => {
+      // Idle keep-alive connections would hold the server open until their clients leave.
+      server.closeIdleConnections();
+      await app.close();
+      await opsServer?.close();
+      await bus.close();
+    },
+  };
+};
