@@ -1,1 +1,2 @@
-export {};
+export { start } from './app.module.js';
+export { configSchema } from './config.js';

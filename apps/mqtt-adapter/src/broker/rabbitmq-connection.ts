@@ -1,4 +1,11 @@
-import { connect, type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib';
+import {
+  connect,
+  IllegalOperationError,
+  type Channel,
+  type ChannelModel,
+  type ConfirmChannel,
+  type Message,
+} from 'amqplib';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '@muster/contracts';
 import type { Logger } from '@muster/observability';
@@ -87,7 +94,9 @@ export class RabbitConnection {
     this.current = connection;
     try {
       if (this.stopping.signal.aborted) return;
-      await open(connection);
+      // It may wait for something else than RabbitMQ, and the connection may end meanwhile.
+      const ended = await Promise.race([open(connection).then(() => false), closed.then(() => true)]);
+      if (ended) return;
       this.opened = true;
       onOpen();
       await closed;
@@ -110,6 +119,16 @@ export const channelOf = async <C extends Channel>(
   channel.on('error', (error: Error) => logger.error({ err: error }, 'RabbitMQ closed a channel'));
   channel.on('close', () => void connection.close().catch(() => undefined));
   return channel;
+};
+
+/** Acknowledges all deliveries up to this one. A channel that closes at this moment gives them to the next. */
+export const ackUpTo = (channel: Channel, deliveryTag: number): void => {
+  try {
+    // amqplib reads nothing of the message but its tag, and keeping the messages would keep their payloads.
+    channel.ack({ fields: { deliveryTag } } as Message, true);
+  } catch (error) {
+    if (!(error instanceof IllegalOperationError)) throw error;
+  }
 };
 
 /**

@@ -6,7 +6,7 @@ import {
   encodeConfigurationReply,
 } from '@muster/kp1';
 import type { Bus } from '@muster/messaging';
-import type { Logger } from '@muster/observability';
+import { newTrace, withTrace, type Logger } from '@muster/observability';
 import { MicroBatcher } from './micro-batcher.js';
 import type { RoutedMessage } from './routes.js';
 import { refuse } from './telemetry.route.js';
@@ -38,12 +38,10 @@ export class ConfigurationRoutes {
   /** Not tried for ever: somebody waits, and asks again. `unavailable` and `deadline-exceeded` become `/error` 503 and 504. */
   async fetch({ topic, payload, entry }: RoutedMessage): Promise<string> {
     const request = decodeConfigurationRequest(payload);
-    const document = await this.bus.request(fetchDocument, {
-      tenantId: entry.tenantId,
-      deviceId: entry.deviceId,
-      interface: 'mqtt',
-      ...request,
-    });
+    const { tenantId, deviceId } = entry;
+    const document = await withTrace(newTrace(), () =>
+      this.bus.request(fetchDocument, { tenantId, deviceId, interface: 'mqtt', ...request }),
+    );
     return encodeConfigurationReply(document, topic.requestId);
   }
 

@@ -1,0 +1,81 @@
+import type { ChannelModel, ConsumeMessage } from 'amqplib';
+import type { Logger } from '@muster/observability';
+import { ackUpTo, channelOf } from '../broker/rabbitmq-connection.js';
+import { UPLINK_QUEUE } from '../broker/topology.js';
+import { AckWindow } from './ack-window.js';
+import type { InboundMessage } from './inbound-message.js';
+
+/**
+ * Takes the devices' messages out of the durable queue, on one channel of one connection. Its `open` is called for every
+ * new connection; the window of the one before is closed then, so that nothing of it is acknowledged on the wrong channel.
+ */
+export class UplinkConsumer {
+  private window: AckWindow | undefined;
+  private cancel: (() => Promise<void>) | undefined;
+  private lastDelivered = 0;
+
+  constructor(
+    private readonly handle: (message: InboundMessage, window: AckWindow) => Promise<void>,
+    private readonly prefetch: number,
+    private readonly logger: Logger,
+  ) {}
+
+  async open(connection: ChannelModel): Promise<void> {
+    const channel = await channelOf(connection, () => connection.createChannel(), this.logger);
+    await channel.prefetch(this.prefetch);
+    const window = new AckWindow((deliveryTag) => ackUpTo(channel, deliveryTag));
+    this.window = window;
+    this.lastDelivered = 0;
+    const { consumerTag } = await channel.consume(UPLINK_QUEUE, (delivery) => {
+      if (delivery === null) {
+        // The queue was deleted or moved: everything is made anew, the queue too.
+        this.logger.error('RabbitMQ cancelled the consumer of the uplink queue');
+        void connection.close().catch(() => undefined);
+        return;
+      }
+      this.lastDelivered = delivery.fields.deliveryTag;
+      const message = inboundOf(delivery);
+      this.handle(message, window).catch((error: unknown) =>
+        // It has dealt with every error it knows; unacknowledged, the message comes again after a restart.
+        this.logger.error({ err: error }, 'a message was left without an outcome'),
+      );
+    });
+    this.cancel = async () => {
+      await channel.cancel(consumerTag);
+    };
+  }
+
+  lost(): void {
+    this.window?.close();
+    this.window = undefined;
+    this.cancel = undefined;
+  }
+
+  /** Delivered and not finished yet. */
+  get inFlight(): number {
+    return this.window?.unfinished(this.lastDelivered) ?? 0;
+  }
+
+  /** Takes no more; what is in hand goes on. */
+  async pause(): Promise<void> {
+    await this.cancel?.().catch(() => undefined);
+  }
+
+  /** Acknowledges what is finished. */
+  flush(): void {
+    this.window?.flush();
+  }
+}
+
+const inboundOf = ({ fields, properties, content }: ConsumeMessage): InboundMessage => {
+  const headers: Readonly<Record<string, unknown>> = properties.headers ?? {};
+  const header = headers['x-mqtt-publish-qos'];
+  return {
+    routingKey: fields.routingKey,
+    payload: content,
+    // 3.10 says it in a header, 4.x only by the delivery mode.
+    qos: (typeof header === 'number' ? header > 0 : properties.deliveryMode === 2) ? 1 : 0,
+    redelivered: fields.redelivered || headers['x-mqtt-dup'] === true,
+    deliveryTag: fields.deliveryTag,
+  };
+};

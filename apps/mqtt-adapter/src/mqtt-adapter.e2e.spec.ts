@@ -1,0 +1,336 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { AppError } from '@muster/contracts';
+import type { RunningApp } from '@muster/observability';
+import {
+  amqpUrl,
+  eventually,
+  mosquittoPub,
+  mosquittoSub,
+  mqttAuthPort,
+  mqttUrl,
+  startNats,
+  type MosquittoSubscription,
+  type NatsServer,
+} from '@muster/testing';
+import { connect, type ChannelModel } from 'amqplib';
+import mqtt from 'mqtt';
+import { start } from './app.module.js';
+import { startStandIns, World, type StandIns } from './stand-in-services.js';
+
+/** Real RabbitMQ, real NATS, real MQTT clients; the three services behind are stand-ins that can be made to fail. */
+let nats: NatsServer;
+let services: StandIns;
+let adapter: RunningApp;
+let broker: ChannelModel;
+const world = new World();
+const subscriptions: MosquittoSubscription[] = [];
+let devices = 0;
+
+const newDevice = (): { id: string; token: string } => {
+  devices += 1;
+  const id = `dev-${process.pid}-${devices}`;
+  const { token } = world.device(id);
+  return { id, token };
+};
+const isReady = async (): Promise<true> => {
+  const { failing } = await adapter.ops.health.ready();
+  if (failing.length > 0) throw new Error(JSON.stringify(failing));
+  return true;
+};
+const startAdapter = async (): Promise<void> => {
+  adapter = await start({
+    MUSTER_NATS_URL: nats.url,
+    MUSTER_AMQP_URL: amqpUrl(),
+    MUSTER_MQTT_AUTH_PORT: String(mqttAuthPort()),
+    MUSTER_LOG_LEVEL: process.env['MUSTER_LOG_LEVEL'] ?? 'silent',
+  });
+  await eventually(isReady, { what: 'the adapter is ready', deadlineMs: 15_000 });
+};
+const subscribe = async (topic: string): Promise<MosquittoSubscription> => {
+  const subscription = await mosquittoSub(['-v', '-q', '1', '-t', topic]);
+  subscriptions.push(subscription);
+  return subscription;
+};
+const publish = (topic: string, body: string, ...more: string[]) =>
+  mosquittoPub(['-q', '1', '-t', topic, '-m', body, ...more]);
+const json = (line: string): unknown => JSON.parse(line.slice(line.indexOf(' ') + 1));
+
+beforeAll(async () => {
+  nats = await startNats();
+  services = await startStandIns(nats.url, world);
+  broker = await connect(amqpUrl());
+  await startAdapter();
+  // Left by whoever used this broker before.
+  const channel = await broker.createChannel();
+  await eventually(async () => (await channel.checkQueue('muster.uplink')).messageCount === 0);
+  world.stored.length = 0;
+  await channel.close();
+}, 60_000);
+
+afterAll(async () => {
+  for (const subscription of subscriptions) await subscription.stop();
+  await adapter.stop();
+  await broker.close();
+  await services.stop();
+  await nats.stop();
+});
+
+describe('telemetry', () => {
+  it('is stored, and answered with zero bytes after that, when an id asks for it', async () => {
+    const { id, token } = newDevice();
+    const answers = await subscribe(`kp1/radiator-v1/dcx/${token}/json/+/+`);
+    await publish(`kp1/radiator-v1/dcx/${token}/json/007`, '{"temperature":21}');
+    await answers.line((line) => line === `kp1/radiator-v1/dcx/${token}/json/007/status (null)`);
+    expect(world.stored.find(({ deviceId }) => deviceId === id)).toMatchObject({
+      appVersion: 'radiator-v1',
+      redelivered: false,
+      samples: [{ at: null, data: { temperature: 21 } }],
+    });
+  });
+
+  it('that is wrong is told so, with and without an id, and the rest goes on', async () => {
+    const { id, token } = newDevice();
+    const answers = await subscribe(`kp1/radiator-v1/dcx/${token}/#`);
+    await publish(`kp1/radiator-v1/dcx/${token}/json`, '{"temperature":');
+    expect(json(await answers.line((line) => line.includes('/json/error ')))).toEqual({
+      statusCode: 400,
+      reasonPhrase: expect.stringMatching(/^payload must be JSON/),
+    });
+    await publish(`kp1/radiator-v1/dcx/${token}/json/5`, '{"ts":"yesterday"}');
+    expect(json(await answers.line((line) => line.includes('/json/5/error ')))).toMatchObject({
+      statusCode: 400,
+    });
+    await publish(`kp1/radiator-v1/dcx/${token}/json/6`, JSON.stringify({ text: 'x'.repeat(300_000) }));
+    expect(json(await answers.line((line) => line.includes('/json/6/error ')))).toEqual({
+      statusCode: 413,
+      reasonPhrase: 'payload must have at most 262144 bytes',
+    });
+    await publish(`kp1/radiator-v1/dcx/${token}/json`, '[{"t":1},{"t":2}]');
+    await eventually(() => world.stored.find(({ deviceId }) => deviceId === id)?.samples.length === 2);
+  });
+
+  it('waits in the broker while the service is away, and is all stored when it is back', async () => {
+    const { id, token } = newDevice();
+    world.telemetryFault = () => {
+      throw new AppError('unavailable', 'away');
+    };
+    const client = await mqtt.connectAsync(mqttUrl(), { clientId: `away-${process.pid}` });
+    await Promise.all(
+      Array.from({ length: 200 }, (_, n) =>
+        client.publishAsync(`kp1/radiator-v1/dcx/${token}/json`, JSON.stringify({ n }), { qos: 1 }),
+      ),
+    );
+    await eventually(
+      async () => (await adapter.ops.health.ready()).failing.some(({ name }) => name === 'services'),
+      {
+        what: 'health says so',
+      },
+    );
+    expect(world.stored.filter(({ deviceId }) => deviceId === id)).toEqual([]);
+    world.telemetryFault = undefined;
+    await eventually(() => world.stored.filter(({ deviceId }) => deviceId === id).length === 200, {
+      what: 'all are stored',
+      deadlineMs: 10_000,
+    });
+    // In the order of the device, with rising arrival times.
+    const mine = world.stored.filter(({ deviceId }) => deviceId === id);
+    expect(mine.map(({ samples }) => samples[0]?.data)).toEqual(
+      Array.from({ length: 200 }, (_, n) => ({ n })),
+    );
+    const times = mine.map(({ receivedAt }) => receivedAt);
+    expect([...new Set(times)].sort((a, b) => a - b)).toEqual(times);
+    await eventually(isReady);
+    await client.endAsync();
+  });
+
+  it('survives the loss of its connections: what was not stored comes again, marked', async () => {
+    const { id, token } = newDevice();
+    world.telemetryFault = () => {
+      throw new AppError('unavailable', 'away');
+    };
+    await publish(`kp1/radiator-v1/dcx/${token}/json/9`, '{"n":1}');
+    const answers = await subscribe(`kp1/radiator-v1/dcx/${token}/json/+/status`);
+    await eventually(async () =>
+      (await adapter.ops.health.ready()).failing.some(({ name }) => name === 'services'),
+    );
+    await adapter.stop();
+    world.telemetryFault = undefined;
+    await startAdapter();
+    await answers.line((line) => line.includes('/json/9/status'));
+    expect(world.stored.filter(({ deviceId }) => deviceId === id)).toEqual([
+      expect.objectContaining({ redelivered: true }),
+    ]);
+  });
+
+  it('that the service cannot digest is parked, and does not hold up others', async () => {
+    const { id, token } = newDevice();
+    const other = newDevice();
+    world.telemetryFault = (messages) => {
+      if (messages.some(({ deviceId }) => deviceId === id)) throw new Error('a bug');
+    };
+    const answers = await subscribe(`kp1/radiator-v1/dcx/${token}/#`);
+    await publish(`kp1/radiator-v1/dcx/${token}/json/1`, '{"poison":true}');
+    for (let n = 0; n < 3; n += 1) {
+      await publish(`kp1/radiator-v1/dcx/${other.token}/json`, `{"n":${n}}`);
+      await eventually(() => world.stored.filter(({ deviceId }) => deviceId === other.id).length === n + 1, {
+        what: 'others are stored',
+      });
+    }
+    expect(json(await answers.line((line) => line.includes('/json/1/error ')))).toEqual({
+      statusCode: 500,
+      reasonPhrase: 'internal error',
+    });
+    world.telemetryFault = undefined;
+  });
+});
+
+describe('configuration', () => {
+  const document = { configId: 'c1', config: { interval: 5 } };
+
+  it('is answered with and without an id, and says when it is unchanged', async () => {
+    const { id, token } = newDevice();
+    const answers = await subscribe(`kp1/radiator-v1/cmx/${token}/config/json/#`);
+    await publish(`kp1/radiator-v1/cmx/${token}/config/json/42`, '');
+    expect(json(await answers.line((line) => line.includes('/42/status')))).toEqual({
+      id: 42,
+      configId: '',
+      config: null,
+      statusCode: 200,
+      reasonPhrase: 'ok',
+    });
+    world.documents.set(id, document);
+    await publish(`kp1/radiator-v1/cmx/${token}/config/json`, '{"observe":true}');
+    expect(json(await answers.line((line) => line.includes('/config/json/status')))).toMatchObject(document);
+    await publish(`kp1/radiator-v1/cmx/${token}/config/json/43`, '{"configId":"c1"}');
+    expect(json(await answers.line((line) => line.includes('/43/status')))).toEqual({
+      id: 43,
+      statusCode: 304,
+      reasonPhrase: 'Not changed',
+    });
+  });
+
+  it('is told to be unavailable when it is', async () => {
+    const { token } = newDevice();
+    world.configurationFault = new AppError('unavailable', 'The database is away.');
+    const answers = await subscribe(`kp1/radiator-v1/cmx/${token}/config/json/#`);
+    await publish(`kp1/radiator-v1/cmx/${token}/config/json/1`, '{}');
+    expect(json(await answers.line((line) => line.includes('/1/error')))).toMatchObject({ statusCode: 503 });
+    world.configurationFault = undefined;
+  });
+
+  it('applied is reported and confirmed', async () => {
+    const { id, token } = newDevice();
+    const answers = await subscribe(`kp1/radiator-v1/cmx/${token}/applied/json/#`);
+    await publish(
+      `kp1/radiator-v1/cmx/${token}/applied/json/3`,
+      '{"configId":"c1","statusCode":418,"reasonPhrase":"no"}',
+    );
+    await answers.line((line) => line.includes('/3/status'));
+    expect(world.applied.find(({ deviceId }) => deviceId === id)).toMatchObject({
+      configId: 'c1',
+      statusCode: 418,
+      reasonPhrase: 'no',
+      interface: 'mqtt',
+    });
+  });
+
+  it('that changes is pushed to who is subscribed, and its absence is noticed', async () => {
+    const [here, away] = [newDevice(), newDevice()];
+    const pushes = await subscribe(`kp1/radiator-v1/cmx/${here.token}/config/json/status`);
+    for (const { id } of [here, away]) {
+      world.documents.set(id, document);
+      // Learned by event: nobody has used these tokens yet.
+      await services.tokenChanged(id);
+    }
+    await eventually(async () => {
+      await services.configurationChanged(here.id);
+      await services.configurationChanged(away.id);
+      return world.dispatched.some(({ deviceId }) => deviceId === away.id);
+    });
+    expect(json(await pushes.line((line) => line.includes('config/json/status')))).toEqual({
+      ...document,
+      statusCode: 200,
+      reasonPhrase: 'ok',
+    });
+    const subscribers = (id: string) =>
+      new Set(world.dispatched.filter(({ deviceId }) => deviceId === id).map(({ subscriber }) => subscriber));
+    await eventually(() => subscribers(here.id).has(true));
+    expect(subscribers(away.id)).toEqual(new Set([false]));
+  });
+
+  it('is offered to a device as soon as it subscribes, by whatever wildcard', async () => {
+    const { id, token } = newDevice();
+    world.documents.set(id, document);
+    const subscription = await subscribe(`kp1/radiator-v1/+/${token}/#`);
+    expect(json(await subscription.line((line) => line.includes('config/json/status')))).toMatchObject(
+      document,
+    );
+  });
+
+  it('is offered to a client that comes back to its session, without having asked or subscribed', async () => {
+    const { id, token } = newDevice();
+    const clientId = `resumes-${process.pid}`;
+    const first = await mqtt.connectAsync(mqttUrl(), { clientId, clean: false });
+    await first.subscribeAsync(`kp1/radiator-v1/cmx/${token}/#`, { qos: 1 });
+    await first.endAsync();
+    world.documents.set(id, document);
+    const second = mqtt.connect(mqttUrl(), { clientId, clean: false, resubscribe: false });
+    const arrived: string[] = [];
+    second.on('message', (topic) => arrived.push(topic));
+    await eventually(() => arrived.includes(`kp1/radiator-v1/cmx/${token}/config/json/status`), {
+      what: 'the document arrives',
+    });
+    await second.endAsync();
+    // Its session would stay in the broker.
+    await (await mqtt.connectAsync(mqttUrl(), { clientId, clean: true })).endAsync();
+  });
+});
+
+describe('access', () => {
+  it('of a device that was created a moment ago works at the first try', async () => {
+    const { id, token } = newDevice();
+    expect((await publish(`kp1/radiator-v1/dcx/${token}/json`, '{"first":true}')).code).toBe(0);
+    await eventually(() => world.stored.some(({ deviceId }) => deviceId === id));
+  });
+
+  it('ends for a suspended token, and closes the connection', async () => {
+    const { id, token } = newDevice();
+    await publish(`kp1/radiator-v1/dcx/${token}/json`, '{}');
+    world.entries.splice(0, world.entries.length, ...world.entries.filter(({ deviceId }) => deviceId !== id));
+    world.device(id, { tokenStatus: 'suspended' });
+    await services.tokenChanged(id);
+    await eventually(async () => (await publish(`kp1/radiator-v1/dcx/${token}/json`, '{}')).code !== 0, {
+      what: 'publishing is refused',
+    });
+  });
+
+  it.each(['wrong-token', '+', '#'])('is refused to subscribe with %s for a token', async (token) => {
+    await expect(mosquittoSub(['-t', `kp1/radiator-v1/dcx/${token}/json/status`])).rejects.toThrow();
+  });
+
+  it('to a resource that does not exist is answered with 404', async () => {
+    const { token } = newDevice();
+    const answers = await subscribe(`kp1/radiator-v1/dcx/${token}/#`);
+    expect((await publish(`kp1/radiator-v1/dcx/${token}/jsn/4`, '{}')).code).toBe(0);
+    expect(json(await answers.line((line) => line.includes('/jsn/4/error')))).toEqual({
+      statusCode: 404,
+      reasonPhrase: 'unknown resource',
+    });
+    expect(answers.lines().filter((line) => line.includes('/error'))).toHaveLength(1);
+  });
+
+  it('tells device-registry what a device says of itself', async () => {
+    const { id, token } = newDevice();
+    await publish(`kp1/radiator-v2/dcx/${token}/json`, '{}');
+    await eventually(() =>
+      world.sightings.some((one) => one.deviceId === id && one.appVersion === 'radiator-v2'),
+    );
+  });
+
+  it('is not given over AMQP', async () => {
+    const url = new URL(amqpUrl());
+    url.username = 'anonymous';
+    url.password = 'anonymous';
+    await expect(connect(url.toString())).rejects.toThrow();
+  });
+});

@@ -1,0 +1,29 @@
+import { Controller, Inject } from '@nestjs/common';
+import { desiredConfigurationChanged, type DesiredConfigurationChanged } from '@muster/contracts';
+import { Consumes, type Delivered } from '@muster/messaging';
+import { DirectoryFollower } from '../directory/directory-follower.js';
+import { ConfigurationPusher } from './push-configuration.js';
+
+/**
+ * Changed configuration → device. The event only says which device: what is sent is the document that is current when it
+ * is sent, so late, repeated and reordered events do no harm. All replicas share the consumer.
+ */
+@Controller()
+export class PushConfigurationReactor {
+  constructor(
+    @Inject(ConfigurationPusher) private readonly pusher: ConfigurationPusher,
+    @Inject(DirectoryFollower) private readonly directory: DirectoryFollower,
+  ) {}
+
+  @Consumes({
+    durable: 'mqtt-adapter-push-configuration',
+    events: [desiredConfigurationChanged],
+    batch: { size: 500, waitMs: 0 },
+    ackWaitMs: 30_000,
+  })
+  async changed(events: readonly Delivered<DesiredConfigurationChanged>[]): Promise<void> {
+    // An empty directory would say that none of these devices uses MQTT.
+    await this.directory.loaded;
+    await this.pusher.push(events.map(({ tenantId, data }) => ({ tenantId, deviceId: data.deviceId })));
+  }
+}

@@ -1,0 +1,212 @@
+import {
+  AppError,
+  desiredConfigurationChanged,
+  dueDocuments,
+  eventStream,
+  fetchDocument,
+  findAccess,
+  listAccess,
+  recordDispatched,
+  recordSightings,
+  reportApplied,
+  storeSamples,
+  deviceTokenChanged,
+  type AccessEntry,
+  type AccessPage,
+  type AccessType,
+  type AppliedReport,
+  type BulkOutcome,
+  type DeviceSighting,
+  type DispatchReport,
+  type DocumentView,
+  type DueDocumentList,
+  type DueDocuments,
+  type FetchDocument,
+  type FindAccess,
+  type ItemOutcome,
+  type JsonObject,
+  type ListAccess,
+  type RecordDispatched,
+  type RecordSightings,
+  type ReportApplied,
+  type StoreSamples,
+  type TelemetryMessage,
+} from '@muster/contracts';
+import { connectBus, Handles, NatsStrategy, type Bus } from '@muster/messaging';
+import { createLogger, NestLogger } from '@muster/observability';
+import { Controller, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+
+/** Only for specs: what the three services know, and what they were told. Answers over real NATS, as they do. */
+export class World {
+  readonly entries: AccessEntry[] = [];
+  readonly types: AccessType[] = [
+    {
+      tenantId: 'default',
+      deviceTypeId: 'radiator',
+      appVersions: ['radiator-v1', 'radiator-v2'],
+      settings: {},
+    },
+  ];
+  /** By device; what is here is due until it is applied. */
+  readonly documents = new Map<string, { configId: string; config: JsonObject }>();
+  readonly stored: TelemetryMessage[] = [];
+  readonly applied: AppliedReport[] = [];
+  readonly dispatched: DispatchReport[] = [];
+  readonly sightings: DeviceSighting[] = [];
+  readonly batches: number[] = [];
+  /** Throws for as long as the telemetry service is to fail. */
+  telemetryFault: ((messages: readonly TelemetryMessage[]) => void) | undefined;
+  telemetryOutcome: (message: TelemetryMessage) => ItemOutcome = () => ({});
+  configurationFault: AppError | undefined;
+
+  device(deviceId: string, change: Partial<AccessEntry> = {}): AccessEntry {
+    const entry: AccessEntry = {
+      tenantId: 'default',
+      token: `token-of-${deviceId}`,
+      tokenId: `id-of-${deviceId}`,
+      tokenStatus: 'active',
+      deviceId,
+      deviceTypeId: 'radiator',
+      appVersion: 'radiator-v1',
+      interface: 'mqtt',
+      credentialKind: 'token',
+      ...change,
+    };
+    this.entries.push(entry);
+    return entry;
+  }
+}
+
+@Controller()
+class StandInServices {
+  static world = new World();
+
+  private get world(): World {
+    return StandInServices.world;
+  }
+
+  @Handles(listAccess)
+  async list(_request: ListAccess): Promise<AccessPage> {
+    return { entries: this.world.entries, types: this.world.types, nextCursor: null };
+  }
+
+  @Handles(findAccess)
+  async find({ deviceIds = [], tokens = [], deviceTypeIds = [] }: FindAccess): Promise<AccessPage> {
+    const entries = this.world.entries.filter(
+      ({ deviceId, token }) => deviceIds.includes(deviceId) || tokens.includes(token),
+    );
+    const typeIds = new Set([...deviceTypeIds, ...entries.map(({ deviceTypeId }) => deviceTypeId)]);
+    return {
+      entries,
+      types: this.world.types.filter((type) => typeIds.has(type.deviceTypeId)),
+      nextCursor: null,
+    };
+  }
+
+  @Handles(recordSightings)
+  async sighted({ sightings }: RecordSightings): Promise<BulkOutcome> {
+    this.world.sightings.push(...sightings);
+    return { outcomes: sightings.map(() => ({})) };
+  }
+
+  @Handles(storeSamples)
+  async store({ messages }: StoreSamples): Promise<BulkOutcome> {
+    this.world.telemetryFault?.(messages);
+    this.world.batches.push(messages.length);
+    const outcomes = messages.map((message) => this.world.telemetryOutcome(message));
+    this.world.stored.push(...messages.filter((_, index) => outcomes[index]?.code === undefined));
+    return { outcomes };
+  }
+
+  @Handles(fetchDocument)
+  async fetch({ deviceId, configId }: FetchDocument): Promise<DocumentView> {
+    if (this.world.configurationFault !== undefined) throw this.world.configurationFault;
+    const document = this.world.documents.get(deviceId);
+    if (document === undefined) return { unchanged: configId === '', configId: '', config: null };
+    if (document.configId === configId) return { unchanged: true, configId, config: null };
+    return { unchanged: false, ...document };
+  }
+
+  @Handles(reportApplied)
+  async report({ reports }: ReportApplied): Promise<BulkOutcome> {
+    this.world.applied.push(...reports);
+    return { outcomes: reports.map(() => ({})) };
+  }
+
+  @Handles(dueDocuments)
+  async due({ devices }: DueDocuments): Promise<DueDocumentList> {
+    if (this.world.configurationFault !== undefined) throw this.world.configurationFault;
+    return {
+      items: devices.flatMap(({ tenantId, deviceId }) => {
+        const document = this.world.documents.get(deviceId);
+        const isApplied = this.world.applied.some(
+          (report) => report.deviceId === deviceId && report.configId === document?.configId,
+        );
+        return document === undefined || isApplied ? [] : [{ tenantId, deviceId, ...document }];
+      }),
+    };
+  }
+
+  @Handles(recordDispatched)
+  async dispatched({ dispatches }: RecordDispatched): Promise<BulkOutcome> {
+    this.world.dispatched.push(...dispatches);
+    return { outcomes: dispatches.map(() => ({})) };
+  }
+}
+
+@Module({ controllers: [StandInServices] })
+class StandInModule {}
+
+export interface StandIns {
+  readonly bus: Bus;
+  readonly world: World;
+  /** As device-registry would after a change of this device's entries. */
+  tokenChanged(deviceId: string): Promise<void>;
+  /** As configuration would after a change of this device's document. */
+  configurationChanged(deviceId: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const startStandIns = async (natsUrl: string, world: World): Promise<StandIns> => {
+  const logger = createLogger({ service: 'stand-ins', level: 'warn' });
+  const bus = await connectBus({ url: natsUrl, name: 'stand-ins', logger });
+  for (const service of ['device-registry', 'configuration']) {
+    const { name, subject } = eventStream(service);
+    await bus.ensureStream({ name, subjects: [subject], maxAgeMs: 3_600_000, maxBytes: 10_000_000 });
+  }
+  StandInServices.world = world;
+  const app = await NestFactory.createMicroservice(StandInModule, {
+    strategy: new NatsStrategy({ bus, service: 'stand-ins', logger }),
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
+  await app.listen();
+  let version = 0;
+  const event = (deviceId: string) => {
+    version += 1;
+    const time = new Date().toISOString();
+    const envelope = { tenantId: 'default', entityId: deviceId, id: `event-${version}-${time}`, time };
+    return { envelope, fact: { deviceId, version, at: time } };
+  };
+  return {
+    bus,
+    world,
+    tokenChanged: async (deviceId) => {
+      const { envelope, fact } = event(deviceId);
+      const actor = { kind: 'user' as const, id: 'somebody' };
+      const data = { ...fact, actor, tokenId: `id-of-${deviceId}`, status: 'active' as const };
+      await bus.publish(deviceTokenChanged, { ...envelope, data });
+    },
+    configurationChanged: async (deviceId) => {
+      const { envelope, fact } = event(deviceId);
+      const source = { kind: 'user' as const, id: 'somebody' };
+      const data = { ...fact, source, configId: world.documents.get(deviceId)?.configId ?? '', changes: {} };
+      await bus.publish(desiredConfigurationChanged, { ...envelope, data });
+    },
+    stop: async () => {
+      await app.close();
+      await bus.close();
+    },
+  };
+};
