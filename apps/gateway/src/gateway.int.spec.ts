@@ -1,0 +1,549 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Controller, Module, type INestMicroservice } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import {
+  AppError,
+  changeDesired,
+  ChangeDesired,
+  changeMetadata,
+  ChangeMetadata,
+  createDeviceType,
+  CreateDeviceType,
+  deleteDevice,
+  DeleteDevice,
+  deleteMetadataKey,
+  DeleteMetadataKey,
+  DeviceRef,
+  editDevice,
+  EditDevice,
+  getDevice,
+  getLatest,
+  GetLatest,
+  issueToken,
+  IssueToken,
+  listConfigurationHistory,
+  ListHistory,
+  listDevices,
+  ListDevices,
+  provisionDevice,
+  ProvisionDevice,
+  querySamples,
+  QuerySamples,
+  type DesiredChanged,
+  type DeviceList,
+  type DeviceTypeView,
+  type DeviceView,
+  type Done,
+  type HistoryPage,
+  type IssuedToken,
+  type LatestValues,
+  type ProvisionedDevice,
+  type SamplePage,
+} from '@muster/contracts';
+import { connectBus, Handles, NatsStrategy, type Bus } from '@muster/messaging';
+import { createLogger, currentTrace } from '@muster/observability';
+import { startNats, type NatsServer } from '@muster/testing';
+import request from 'supertest';
+import { start } from './index.js';
+
+const KEY = 'a-secret-key-for-tests';
+const view: DeviceView = {
+  id: 'd1',
+  name: 'radiator',
+  deviceType: 'thermostat',
+  deviceTypeId: 't1',
+  appVersion: 'thermostat-v1',
+  interface: 'mqtt',
+  folder: '/',
+  tags: [],
+  metadata: {},
+  version: 7,
+  createdAt: '2026-11-20T00:00:00.000Z',
+};
+
+/** The last request each contract got, and the trace it came in. */
+let asked: { body: unknown; traceId: string | undefined } = { body: undefined, traceId: undefined };
+let failWith: Error | undefined;
+
+const answer = async <T>(body: object, reply: T): Promise<T> => {
+  asked = { body, traceId: currentTrace()?.traceId };
+  if (failWith !== undefined) throw failWith;
+  if ('deviceId' in body && body.deviceId === 'unknown')
+    throw new AppError('device-not-found', 'No such device.');
+  return reply;
+};
+
+/** Stands for all services: answers what the contracts promise, and remembers what it was asked. */
+@Controller()
+class Services {
+  @Handles(createDeviceType)
+  createDeviceType(body: CreateDeviceType): Promise<DeviceTypeView> {
+    const { name } = body.deviceType;
+    return answer(body, {
+      id: 't1',
+      name,
+      appVersions: [],
+      settings: {},
+      version: 1,
+      createdAt: view.createdAt,
+    });
+  }
+
+  @Handles(provisionDevice)
+  provisionDevice(body: ProvisionDevice): Promise<ProvisionedDevice> {
+    return answer(body, {
+      ...view,
+      name: body.device.name,
+      token: 'secret-token',
+      credential: { kind: 'token' },
+    });
+  }
+
+  @Handles(getDevice)
+  getDevice(body: DeviceRef): Promise<DeviceView> {
+    return answer(body, view);
+  }
+
+  @Handles(listDevices)
+  listDevices(body: ListDevices): Promise<DeviceList> {
+    return answer(body, { items: [view], nextCursor: null });
+  }
+
+  @Handles(editDevice)
+  editDevice(body: EditDevice): Promise<DeviceView> {
+    if (body.expectedVersion === 3) throw new AppError('version-mismatch', 'The device is at version 7.');
+    return answer(body, { ...view, version: 8 });
+  }
+
+  @Handles(deleteDevice)
+  deleteDevice(body: DeleteDevice): Promise<Done> {
+    return answer(body, {});
+  }
+
+  @Handles(changeMetadata)
+  async changeMetadata(body: ChangeMetadata): Promise<DeviceView> {
+    if ('bad key' in body.patch) {
+      throw new AppError('invalid-request', 'patch.bad key must match [a-zA-Z0-9_]{1,64}', {
+        errors: [{ path: 'patch.bad key', message: 'must match [a-zA-Z0-9_]{1,64}' }],
+      });
+    }
+    return answer(body, view);
+  }
+
+  @Handles(deleteMetadataKey)
+  deleteMetadataKey(body: DeleteMetadataKey): Promise<DeviceView> {
+    return answer(body, view);
+  }
+
+  @Handles(issueToken)
+  issueToken(body: IssueToken): Promise<IssuedToken> {
+    return answer(body, {
+      id: 'k1',
+      hint: 'secr',
+      status: 'inactive',
+      createdAt: view.createdAt,
+      token: 'secret-token',
+    });
+  }
+
+  @Handles(changeDesired)
+  changeDesired(body: ChangeDesired): Promise<DesiredChanged> {
+    return answer(body, { version: 2, configId: 'abc', syncState: 'pending' });
+  }
+
+  @Handles(listConfigurationHistory)
+  listHistory(body: ListHistory): Promise<HistoryPage> {
+    return answer(body, { items: [], nextCursor: null });
+  }
+
+  @Handles(getLatest)
+  getLatest(body: GetLatest): Promise<LatestValues> {
+    return answer(body, { items: [{ key: 'temperature', value: 21, ts: view.createdAt }] });
+  }
+
+  @Handles(querySamples)
+  querySamples(body: QuerySamples): Promise<SamplePage> {
+    return answer(body, { series: [], nextCursor: null });
+  }
+}
+
+@Module({ controllers: [Services] })
+class ServicesModule {}
+
+let nats: NatsServer;
+let bus: Bus;
+let services: INestMicroservice;
+let gateway: Awaited<ReturnType<typeof start>>;
+let folder: string;
+let environment: NodeJS.ProcessEnv;
+
+const url = (): string => `http://127.0.0.1:${gateway.port}`;
+const api = (method: 'get' | 'post' | 'patch' | 'put' | 'delete', path: string) =>
+  request(url())
+    [method](path.startsWith('/health') ? path : `/api/v1${path}`)
+    .set('x-api-key', KEY);
+
+beforeAll(async () => {
+  nats = await startNats();
+  folder = await mkdtemp(join(tmpdir(), 'muster-gateway-'));
+  const keyFile = join(folder, 'key');
+  await writeFile(keyFile, `${KEY}\n`);
+  const logger = createLogger({ service: 'test', level: 'silent' });
+  bus = await connectBus({ url: nats.url, name: 'services', logger });
+  services = await NestFactory.createMicroservice(ServicesModule, {
+    strategy: new NatsStrategy({ bus, service: 'services', logger }),
+    logger: false,
+  });
+  await services.listen();
+  environment = {
+    MUSTER_NATS_URL: nats.url,
+    MUSTER_GATEWAY_PORT: '0',
+    MUSTER_ADMIN_API_KEY_FILE: keyFile,
+    MUSTER_LOG_LEVEL: 'silent',
+    MUSTER_GATEWAY_REQUEST_TIMEOUT_MS: '1000',
+  };
+  gateway = await start(environment);
+});
+
+beforeEach(() => {
+  failWith = undefined;
+  asked = { body: undefined, traceId: undefined };
+});
+
+afterAll(async () => {
+  await gateway?.stop();
+  await services?.close();
+  await bus?.close();
+  await nats?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('who asks', () => {
+  it('is let in with the key, by either header', async () => {
+    const me = { id: 'local-admin', kind: 'api-key', tenantId: 'default' };
+    await api('get', '/me').expect(200, me);
+    await request(url()).get('/api/v1/me').set('authorization', `Bearer ${KEY}`).expect(200, me);
+  });
+
+  it.each([
+    ['no key', {}],
+    ['a wrong key', { 'x-api-key': 'wrong' }],
+    ['an empty key', { 'x-api-key': '' }],
+    ['a key with more behind it', { 'x-api-key': `${KEY}x` }],
+    ['another scheme', { authorization: `Basic ${KEY}` }],
+  ])('is refused with %s, as a problem', async (_what, headers) => {
+    const response = await request(url()).get('/api/v1/devices').set(headers).expect(401);
+    expect(response.headers['content-type']).toMatch('application/problem+json');
+    expect(response.headers['www-authenticate']).toBe('Bearer');
+    expect(response.body).toMatchObject({
+      type: '/problems/unauthenticated',
+      status: 401,
+      code: 'unauthenticated',
+      traceId: expect.stringMatching(/^[0-9a-f]{32}$/),
+    });
+    expect(response.text).not.toContain(KEY);
+  });
+});
+
+describe('creating', () => {
+  it('answers 201 with the address, carries the caller, and lets nobody keep the secret', async () => {
+    const response = await api('post', '/devices').send({ name: 'r1', deviceType: 'thermostat' }).expect(201);
+    expect(response.headers['location']).toBe('/api/v1/devices/d1');
+    expect(response.headers['cache-control']).toBe('no-store');
+    expect(response.headers['etag']).toBe('"7"');
+    expect(response.body).toMatchObject({ name: 'r1', token: 'secret-token' });
+    expect(asked.body).toEqual({
+      tenantId: 'default',
+      actor: { kind: 'api-key', id: 'local-admin' },
+      device: { name: 'r1', deviceType: 'thermostat' },
+    });
+  });
+
+  it('passes an Idempotency-Key on, apart for each route', async () => {
+    const keyOf = (): unknown => (asked.body as { idempotencyKey?: string }).idempotencyKey;
+    const device = { name: 'r1', deviceType: 'thermostat' };
+    await api('post', '/devices').set('idempotency-key', 'k').send(device).expect(201);
+    const first = keyOf();
+    await api('post', '/devices').set('idempotency-key', 'k').send(device).expect(201);
+    expect(keyOf()).toBe(first);
+    await api('post', '/device-types').set('idempotency-key', 'k').send({ name: 'thermostat' }).expect(201);
+    expect(keyOf()).toEqual(expect.any(String));
+    expect(keyOf()).not.toBe(first);
+    await api('post', '/devices').set('idempotency-key', 'with space').send(device).expect(400);
+  });
+
+  it('issues a token without a body', async () => {
+    const response = await api('post', '/devices/d1/tokens').expect(201);
+    expect(response.headers['location']).toBe('/api/v1/devices/d1/tokens/k1');
+    expect(response.headers['cache-control']).toBe('no-store');
+  });
+});
+
+describe('editing', () => {
+  it('shows the version as ETag and takes it back as If-Match', async () => {
+    const { headers } = await api('get', '/devices/d1').expect(200);
+    expect(headers['etag']).toBe('"7"');
+    await api('patch', '/devices/d1')
+      .set('if-match', '"7"')
+      .send({ name: 'other' })
+      .expect(200)
+      .expect('etag', '"8"');
+    expect(asked.body).toMatchObject({ expectedVersion: 7, deviceId: 'd1', edit: { name: 'other' } });
+    await api('patch', '/devices/d1').set('if-match', '*').send({ name: 'other' }).expect(200);
+    expect(asked.body).not.toHaveProperty('expectedVersion');
+  });
+
+  it('that comes too late is 412', async () => {
+    const response = await api('patch', '/devices/d1').set('if-match', '"3"').send({ name: 'x' }).expect(412);
+    expect(response.body).toMatchObject({ code: 'version-mismatch', detail: 'The device is at version 7.' });
+  });
+
+  it.each(['7', 'W/"7"', '"a"', '"1", "2"'])('refuses If-Match %s', async (tag) => {
+    const response = await api('patch', '/devices/d1').set('if-match', tag).send({ name: 'x' }).expect(400);
+    expect(response.body.errors[0].path).toBe('If-Match');
+  });
+
+  it('a GET with the current ETag is 304', async () => {
+    await api('get', '/devices/d1').set('if-none-match', '"7"').expect(304);
+  });
+
+  it('deletes with 204 and no body', async () => {
+    const response = await api('delete', '/devices/d1').set('if-match', '"7"').expect(204);
+    expect(response.text).toBe('');
+    expect(asked.body).toMatchObject({ deviceId: 'd1', expectedVersion: 7 });
+    await api('delete', '/devices/d1/metadata/room').expect(204);
+  });
+
+  it('merges and sets metadata', async () => {
+    await api('patch', '/devices/d1/metadata').send({ region: 'eu', old: null }).expect(200);
+    expect(asked.body).toMatchObject({ patch: { region: 'eu', old: null } });
+    for (const value of ['text', 7, false, [1], { a: 1 }]) {
+      await api('put', '/devices/d1/metadata/room').type('json').send(JSON.stringify(value)).expect(200);
+      expect(asked.body).toMatchObject({ patch: { room: value } });
+    }
+    await api('put', '/devices/d1/metadata/room').type('json').send('null').expect(400);
+  });
+
+  it('merges and replaces desired values', async () => {
+    const response = await api('patch', '/devices/d1/configuration/desired')
+      .send({ interval: 5, old: null })
+      .expect(200);
+    expect(response.body).toEqual({ version: 2, configId: 'abc', syncState: 'pending' });
+    expect(asked.body).toMatchObject({ mode: 'merge', desired: { interval: 5, old: null } });
+    await api('put', '/devices/d1/configuration/desired')
+      .set('content-type', 'application/merge-patch+json')
+      .send('{}')
+      .expect(200);
+    expect(asked.body).toMatchObject({ mode: 'replace', desired: {} });
+    await api('patch', '/devices/d1/configuration/desired').send([1]).expect(400);
+  });
+});
+
+describe('a list', () => {
+  it('turns its parameters into what the contract asks for', async () => {
+    const response = await api('get', '/devices?limit=5&sort=-createdAt&count=true&cursor=abc').expect(200);
+    expect(response.body).toEqual({ items: [view], nextCursor: null });
+    expect(asked.body).toEqual({
+      tenantId: 'default',
+      limit: 5,
+      sort: '-createdAt',
+      count: true,
+      cursor: 'abc',
+    });
+  });
+
+  it.each([
+    ['/devices?limit=501', 'limit', 'must not be greater than 500'],
+    ['/devices?limit=ten', 'limit', /integer|number/],
+    ['/devices?limit=1&limit=2', 'limit', 'must be given once'],
+    ['/devices?count=yes', 'count', /boolean/],
+    ['/devices?sort=colour', 'sort', /one of/],
+    ['/devices?colour=red', 'colour', 'is not a known query parameter'],
+    ['/devices/d1?colour=red', 'colour', 'is not a known query parameter'],
+    ['/devices?__proto__=1', '__proto__', 'is not a known query parameter'],
+    ['/devices/d1/configuration/history?from=yesterday', 'from', /ISO 8601/],
+  ])('GET %s is refused, naming %s', async (path, field, message) => {
+    const response = await api('get', path).expect(400);
+    expect(response.body).toMatchObject({ code: 'invalid-request' });
+    expect(response.body.errors.map((one: { path: string }) => one.path)).toContain(field);
+    expect(response.body.errors.map((one: { message: string }) => one.message).join()).toMatch(message);
+  });
+
+  it('passes telemetry keys as a list, and asks for the device first', async () => {
+    const response = await api('get', '/devices/d1/telemetry/latest?keys=temperature,humidity').expect(200);
+    expect(response.body.items).toHaveLength(1);
+    expect(asked.body).toEqual({ tenantId: 'default', deviceId: 'd1', keys: ['temperature', 'humidity'] });
+    await api('get', '/devices/d1/telemetry?from=2026-11-01T00:00:00Z&limit=10000').expect(200);
+    expect(asked.body).toMatchObject({ from: '2026-11-01T00:00:00Z', limit: 10_000 });
+    const missing = await api('get', '/devices/unknown/telemetry/latest').expect(404);
+    expect(missing.body.code).toBe('device-not-found');
+    await api('get', '/devices/unknown/telemetry').expect(404);
+  });
+});
+
+describe('what is wrong', () => {
+  const problem = async (pending: request.Test, status: number, code: string): Promise<request.Response> => {
+    const response = await pending;
+    expect({ status: response.status, code: response.body.code }).toEqual({ status, code });
+    expect(response.headers['content-type']).toMatch('application/problem+json');
+    expect(response.body.traceId).toMatch(/^[0-9a-f]{32}$/);
+    return response;
+  };
+
+  it('in a body is named by its path in that body', async () => {
+    const body = {
+      name: 7,
+      deviceType: 'thermostat',
+      colour: 'red',
+      position: { latitude: 200, longitude: 0 },
+    };
+    const response = await problem(api('post', '/devices').send(body), 400, 'invalid-request');
+    const paths: string[] = response.body.errors.map(({ path }: { path: string }) => path);
+    expect([...new Set(paths)].sort()).toEqual(['colour', 'name', 'position.latitude']);
+    expect(asked.body).toBeUndefined();
+  });
+
+  it('said by a service is named the same way', async () => {
+    const response = await problem(
+      api('patch', '/devices/d1/metadata').send({ 'bad key': 1 }),
+      400,
+      'invalid-request',
+    );
+    expect(response.body).toMatchObject({
+      detail: 'bad key must match [a-zA-Z0-9_]{1,64}',
+      errors: [{ path: 'bad key', message: 'must match [a-zA-Z0-9_]{1,64}' }],
+    });
+  });
+
+  it('is a problem for everything that is not one of our errors', async () => {
+    await problem(api('get', '/nothing-here'), 404, 'not-found');
+    await problem(request(url()).get('/elsewhere'), 404, 'not-found');
+    await problem(api('get', '/devices/%E0%A4%A'), 400, 'invalid-request');
+    await problem(api('post', '/devices').type('json').send('{"name":'), 400, 'invalid-request');
+    await problem(api('post', '/devices'), 400, 'invalid-request');
+    await problem(api('post', '/devices').type('json').send('[]'), 400, 'invalid-request');
+    await problem(api('post', '/devices').type('text/plain').send('name'), 415, 'unsupported-media-type');
+    await problem(api('post', '/devices').type('form').send('name=a'), 415, 'unsupported-media-type');
+    const large = await problem(
+      api('post', '/devices').send({ name: 'x'.repeat(1_100_000) }),
+      413,
+      'payload-too-large',
+    );
+    expect(large.body.detail).toContain('1048576');
+  });
+
+  it('is not even read from strangers', async () => {
+    const large = request(url()).post('/api/v1/devices').type('json').send('{"name":');
+    await problem(large, 401, 'unauthenticated');
+  });
+
+  it('in a service is told with Retry-After, or not at all', async () => {
+    failWith = new AppError('unavailable', 'The database is away.', { retryAfterSeconds: 9 });
+    const away = await problem(api('get', '/devices/d1'), 503, 'unavailable');
+    expect(away.headers['retry-after']).toBe('9');
+    failWith = new Error('password=hunter2');
+    const bug = await problem(api('get', '/devices/d1'), 500, 'internal');
+    expect(bug.text).not.toContain('hunter2');
+  });
+
+  it('is `unavailable` when nobody serves what is asked', async () => {
+    const response = await problem(api('delete', '/device-types/x'), 503, 'unavailable');
+    expect(response.headers['retry-after']).toBe('1');
+  });
+});
+
+describe('a request', () => {
+  it('stays in the trace it came with, to the service and into the problem', async () => {
+    const traceId = '0af7651916cd43dd8448eb211c80319c';
+    const traceparent = `00-${traceId}-b7ad6b7169203331-01`;
+    await api('get', '/devices/d1').set('traceparent', traceparent).expect(200);
+    expect(asked.traceId).toBe(traceId);
+    // After a body was read, too: that happens in another tick.
+    await api('post', '/devices')
+      .set('traceparent', traceparent)
+      .send({ name: 'a', deviceType: 'b' })
+      .expect(201);
+    expect(asked.traceId).toBe(traceId);
+    const lost = await api('get', '/devices/unknown').set('traceparent', traceparent).expect(404);
+    expect(lost.body.traceId).toBe(traceId);
+  });
+
+  it('is answered with headers that keep browsers careful', async () => {
+    const { headers } = await api('get', '/devices/d1').expect(200);
+    expect(headers).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'cache-control': 'private, no-cache',
+    });
+    expect(headers).not.toHaveProperty('x-powered-by');
+  });
+});
+
+describe('the documentation', () => {
+  it('is OpenAPI 3.1, without a key', async () => {
+    const response = await request(url()).get('/api/v1/openapi.json').expect(200);
+    expect(response.body).toMatchObject({ openapi: '3.1.0' });
+  });
+
+  it('is a page that loads nothing from elsewhere', async () => {
+    const page = await request(url()).get('/api/v1/docs').redirects(1).expect(200);
+    expect(page.headers['content-type']).toMatch('text/html');
+    expect(page.text.match(/(?:src|href)="(?:https?:)?\/\//g)).toBeNull();
+    // Our own policy forbids scripts inside the page, so there must be none.
+    expect(page.text.match(/<script(?![^>]*\bsrc=)[^>]*>\s*\S/g)).toBeNull();
+    for (const [, source = ''] of page.text.matchAll(/<script[^>]*src="([^"]+)"/g)) {
+      await request(url())
+        .get(new URL(source, `${url()}/api/v1/docs`).pathname)
+        .expect(200);
+    }
+  });
+});
+
+describe('operations', () => {
+  it('are on the port of the API, without a key, when no other is named', async () => {
+    await request(url()).get('/health/live').expect(200);
+    await request(url()).get('/health/ready').expect(200, { ready: true, failing: [] });
+    const metrics = await request(url()).get('/metrics').expect(200);
+    expect(metrics.text).toContain('route="/api/v1/devices/:id"');
+    expect(metrics.text).not.toContain('/api/v1/devices/d1');
+  });
+
+  it('are only on their own port when one is named', async () => {
+    const other = await start({ ...environment, MUSTER_OPS_PORT: '0' });
+    try {
+      await request(`http://127.0.0.1:${other.port}`).get('/health/live').expect(404);
+      expect(await other.ops.health.ready()).toEqual({ ready: true, failing: [] });
+    } finally {
+      await other.stop();
+    }
+  });
+});
+
+describe('starting', () => {
+  it('names every key that is wrong at once, and no value', async () => {
+    const starting = start({
+      ...environment,
+      MUSTER_GATEWAY_PORT: '70000',
+      MUSTER_ADMIN_API_KEY_FILE: '/nowhere',
+    });
+    await expect(starting).rejects.toMatchObject({
+      faults: [{ env: 'MUSTER_GATEWAY_PORT' }, { env: 'MUSTER_ADMIN_API_KEY_FILE' }],
+    });
+  });
+});
+
+describe('when NATS goes away', () => {
+  it('the gateway says so, stays live, and comes back', async () => {
+    await nats.kill9();
+    const response = await api('patch', '/devices/d1').send({ name: 'x' }).expect(503);
+    expect(response.headers['retry-after']).toBe('1');
+    await request(url()).get('/health/live').expect(200);
+    const { body } = await request(url()).get('/health/ready').expect(503);
+    expect(body.failing).toEqual([{ name: 'nats', reason: 'unavailable: not connected' }]);
+    await nats.restart();
+    await api('get', '/devices/d1').retry(5).expect(200);
+  });
+});
