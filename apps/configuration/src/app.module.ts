@@ -125,7 +125,8 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
 const untilReady = async (database: Database, logger: Logger): Promise<void> => {
   for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 5_000)) {
     try {
-      return await database.ping();
+      await database.ping();
+      return;
     } catch (error) {
       logger.warn({ err: error, waitMs }, 'waiting for PostgreSQL');
       await pause(waitMs);
