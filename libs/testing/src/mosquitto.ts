@@ -118,7 +118,8 @@ const start = (program: string, args: readonly string[]): Client => {
   const libraries = process.env['MUSTER_TEST_MOSQUITTO_LIBRARIES'];
   const broker = new URL(mqttUrl());
   const where = args.includes('-p') ? [] : ['-h', broker.hostname, '-p', broker.port];
-  const child = spawn(join(directory, program), [...where, ...args], {
+  // Writing to a pipe the client keeps its lines back until it ends; stdbuf (coreutils) makes it pass on each.
+  const child = spawn('stdbuf', ['-oL', join(directory, program), ...where, ...args], {
     stdio: 'pipe',
     env: {
       ...process.env,
