@@ -16,6 +16,10 @@ const textField = (error: unknown, field: 'code' | 'message' | 'constraint'): st
 export const uniqueViolation = (error: unknown): string | undefined =>
   faultCode(error) === '23505' ? textField(error, 'constraint') : undefined;
 
+/** The same for a foreign key: what is referred to is gone, or what shall go is referred to. */
+export const foreignKeyViolation = (error: unknown): string | undefined =>
+  faultCode(error) === '23503' ? textField(error, 'constraint') : undefined;
+
 /** Two transactions were in each other's way; the whole load, decide, append may succeed when run again. */
 export const isConflict = (error: unknown): boolean =>
   faultCode(error) === '40001' || faultCode(error) === '40P01';

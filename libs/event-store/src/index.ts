@@ -18,10 +18,11 @@ export {
   type StoredEvent,
 } from './aggregate.js';
 export { openDatabase, type Database, type DatabaseOptions } from './database.js';
-export { asAppError, uniqueViolation } from './database-fault.js';
+export { asAppError, foreignKeyViolation, uniqueViolation } from './database-fault.js';
 export { createEventStore, type EventStore, type Executed, type ExecuteRequest } from './event-store.js';
 export { type BulkItem, type BulkOutcome } from './execute-many.js';
 export { idempotently } from './idempotently.js';
+export { type Queryable } from './append.js';
 export { type LoadedState, type StreamKey } from './load.js';
 export { migrateSchema, type MigrationClass } from './migrate-schema.js';
 export { rebuildProjections, type Projection } from './projection.js';

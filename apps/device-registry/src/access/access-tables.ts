@@ -1,0 +1,84 @@
+import type { AccessEntry, AccessType } from '@muster/contracts';
+import type { Queryable } from '@muster/event-store';
+
+interface EntryRow {
+  tenant_id: string;
+  token: string;
+  token_id: string;
+  status: AccessEntry['tokenStatus'];
+  device_id: string;
+  device_type_id: string;
+  app_version: string;
+  interface: AccessEntry['interface'];
+}
+
+const SELECT = `
+  SELECT t.tenant_id, e.token, t.id AS token_id, t.status, t.device_id, d.device_type_id, d.app_version, d.interface
+  FROM device_tokens t
+  JOIN endpoint_tokens e ON e.tenant_id = t.tenant_id AND e.id = t.id
+  JOIN devices d ON d.tenant_id = t.tenant_id AND d.id = t.device_id`;
+
+/** By tenant and token id; tokens issued while somebody pages come last, since ids rise with time. */
+export const entriesAfter = async (
+  from: Queryable,
+  after: readonly string[] | undefined,
+  limit: number,
+): Promise<AccessEntry[]> => {
+  const { rows } = await from.query<EntryRow>({
+    text: `${SELECT} WHERE (t.tenant_id, t.id) > ($1, $2) ORDER BY t.tenant_id, t.id LIMIT $3`,
+    values: [after?.[0] ?? '', after?.[1] ?? '', limit],
+  });
+  return rows.map(entryOf);
+};
+
+/** Every token of these devices, and these tokens. */
+export const accessEntries = async (
+  from: Queryable,
+  deviceIds: readonly string[],
+  tokens: readonly string[],
+): Promise<AccessEntry[]> => {
+  if (deviceIds.length === 0 && tokens.length === 0) return [];
+  // UNION, not OR: each half has an index of its own, and a token that both find comes once.
+  const { rows } = await from.query<EntryRow>({
+    text: `${SELECT} WHERE t.device_id = ANY($1) UNION ${SELECT} WHERE e.token = ANY($2)`,
+    values: [deviceIds, tokens],
+  });
+  return rows.map(entryOf);
+};
+
+/** Types that exist, with the names of their application versions, oldest first. */
+export const accessTypes = async (
+  from: Queryable,
+  deviceTypeIds: readonly string[],
+): Promise<AccessType[]> => {
+  if (deviceTypeIds.length === 0) return [];
+  const { rows } = await from.query<{
+    tenant_id: string;
+    id: string;
+    settings: AccessType['settings'];
+    app_versions: string[];
+  }>({
+    text: `SELECT t.tenant_id, t.id, t.settings, ARRAY(SELECT v.name FROM app_versions v
+             WHERE v.tenant_id = t.tenant_id AND v.device_type_id = t.id ORDER BY v.nth) AS app_versions
+           FROM device_types t WHERE t.id = ANY($1)`,
+    values: [deviceTypeIds],
+  });
+  return rows.map((row) => ({
+    tenantId: row.tenant_id,
+    deviceTypeId: row.id,
+    appVersions: row.app_versions,
+    settings: row.settings,
+  }));
+};
+
+const entryOf = (row: EntryRow): AccessEntry => ({
+  tenantId: row.tenant_id,
+  token: row.token,
+  tokenId: row.token_id,
+  tokenStatus: row.status,
+  deviceId: row.device_id,
+  deviceTypeId: row.device_type_id,
+  appVersion: row.app_version,
+  interface: row.interface,
+  credentialKind: 'token',
+});

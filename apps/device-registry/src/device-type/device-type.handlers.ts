@@ -1,0 +1,149 @@
+import { Controller, Inject } from '@nestjs/common';
+import {
+  addAppVersion,
+  AppError,
+  createDeviceType,
+  DEFAULT_PAGE,
+  deleteDeviceType,
+  editDeviceType,
+  getDeviceType,
+  listDeviceTypes,
+  newId,
+  type AddAppVersion,
+  type AppVersionView,
+  type CreateDeviceType,
+  type DeleteDeviceType,
+  type DeviceTypeList,
+  type DeviceTypeRef,
+  type DeviceTypeView,
+  type Done,
+  type EditDeviceType,
+  type ListDeviceTypes,
+} from '@muster/contracts';
+import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
+import { Handles } from '@muster/messaging';
+import { refuseNulls } from '../not-null.js';
+import { decodeCursor, encodeCursor } from '../page-cursor.js';
+import { DATABASE, EVENT_STORE } from '../wiring.js';
+import { countDeviceTypes, findDeviceType, listByName } from './device-type-list.projection.js';
+import { deviceType } from './device-type.decider.js';
+
+@Controller()
+export class DeviceTypeHandlers {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+  ) {}
+
+  @Handles(createDeviceType)
+  create(request: CreateDeviceType): Promise<DeviceTypeView> {
+    const { tenantId, actor, idempotencyKey } = request;
+    // Null in an optional field passes the contract's rules and means the same as absent.
+    const { name, description, appVersions, settings } = request.deviceType;
+    const named = appVersions?.length ? appVersions : [{ name: `${name}-v1` }];
+    return idempotently(this.database, {
+      tenantId,
+      key: idempotencyKey,
+      body: { operation: createDeviceType.subject, request },
+      run: async (tx) => {
+        const id = newId();
+        await this.store.execute(deviceType, {
+          tenantId,
+          id,
+          metadata: { actor },
+          within: tx,
+          command: {
+            type: 'CreateDeviceType',
+            name,
+            description: description ?? undefined,
+            appVersions: named.map((one) => ({ id: newId(), name: one.name })),
+            settings: settings ?? {},
+            at: new Date().toISOString(),
+          },
+        });
+        return view(tx, tenantId, id);
+      },
+    });
+  }
+
+  @Handles(getDeviceType)
+  get({ tenantId, deviceType: idOrName }: DeviceTypeRef): Promise<DeviceTypeView> {
+    return view(this.database, tenantId, idOrName);
+  }
+
+  @Handles(listDeviceTypes)
+  async list({ tenantId, limit = DEFAULT_PAGE, cursor, count }: ListDeviceTypes): Promise<DeviceTypeList> {
+    const [after] = decodeCursor('device-types', cursor, 1) ?? [];
+    const items = await listByName(this.database, tenantId, after, limit + 1);
+    const page = items.slice(0, limit);
+    const last = page.at(-1);
+    return {
+      items: page,
+      nextCursor:
+        items.length > limit && last !== undefined ? encodeCursor('device-types', [last.name]) : null,
+      ...(count === true ? { total: await countDeviceTypes(this.database, tenantId) } : {}),
+    };
+  }
+
+  @Handles(editDeviceType)
+  async edit(request: EditDeviceType): Promise<DeviceTypeView> {
+    const { tenantId, actor, expectedVersion } = request;
+    const id = await this.resolve(tenantId, request.deviceType);
+    const { name, description, settings } = request.edit;
+    refuseNulls('edit', request.edit, ['name', 'settings']);
+    await this.store.execute(deviceType, {
+      tenantId,
+      id,
+      metadata: { actor },
+      expectedVersion,
+      command: { type: 'EditDeviceType', name, description, settings },
+    });
+    return view(this.database, tenantId, id);
+  }
+
+  @Handles(deleteDeviceType)
+  async delete({ tenantId, actor, expectedVersion, deviceType: idOrName }: DeleteDeviceType): Promise<Done> {
+    const id = await this.resolve(tenantId, idOrName);
+    await this.store.execute(deviceType, {
+      tenantId,
+      id,
+      metadata: { actor },
+      expectedVersion,
+      command: { type: 'DeleteDeviceType' },
+    });
+    return {};
+  }
+
+  @Handles(addAppVersion)
+  async addAppVersion(request: AddAppVersion): Promise<AppVersionView> {
+    const { tenantId, actor, idempotencyKey } = request;
+    const id = await this.resolve(tenantId, request.deviceType);
+    return idempotently(this.database, {
+      tenantId,
+      key: idempotencyKey,
+      body: { operation: addAppVersion.subject, request },
+      run: async (tx) => {
+        const appVersion = { id: newId(), name: request.appVersion.name };
+        await this.store.execute(deviceType, {
+          tenantId,
+          id,
+          metadata: { actor },
+          within: tx,
+          command: { type: 'AddAppVersion', appVersion },
+        });
+        return appVersion;
+      },
+    });
+  }
+
+  /** What is no name of a type is taken for an id: whether there is, or was, such a type is for its stream to say. */
+  private async resolve(tenantId: string, idOrName: string): Promise<string> {
+    return (await findDeviceType(this.database, tenantId, idOrName))?.id ?? idOrName;
+  }
+}
+
+const view = async (from: Queryable, tenantId: string, idOrName: string): Promise<DeviceTypeView> => {
+  const found = await findDeviceType(from, tenantId, idOrName);
+  if (found === undefined) throw new AppError('device-type-not-found', 'There is no such device type.');
+  return found;
+};

@@ -1,0 +1,284 @@
+import { AppError, type DEVICE_SORTS, type DeviceView, type JsonObject } from '@muster/contracts';
+import {
+  foreignKeyViolation,
+  uniqueViolation,
+  type Projection,
+  type Queryable,
+  type RecordedEvent,
+} from '@muster/event-store';
+import type pg from 'pg';
+import type { DeviceDeleted, DeviceEvent, DeviceProvisioned } from './device.events.js';
+
+/** Devices as operators see them, and the rules that only a table of all devices can keep. Set-based: sightings come by the hundred. */
+export const deviceList: Projection = {
+  name: 'device-list',
+  handles: [
+    'DeviceProvisioned',
+    'DeviceRenamed',
+    'DeviceMoved',
+    'DeviceRetagged',
+    'DeviceAppVersionChanged',
+    'DeviceSerialNumberChanged',
+    'DevicePositionChanged',
+    'DeviceMetadataChanged',
+    'EndpointTokenIssued',
+    'EndpointTokenStatusChanged',
+    'DeviceDeleted',
+  ],
+  project: async (tx, events) => {
+    // `handles` names the events of this aggregate and no others. A device is provisioned before it changes and deleted
+    // after, once each, so the three kinds can be done one after the other.
+    const all = events as readonly RecordedEvent<DeviceEvent>[];
+    try {
+      await insert(tx, all.filter(isProvisioned));
+      await change(tx, all);
+      await remove(tx, all.filter(isDeleted));
+    } catch (error) {
+      throw brokenRule(error);
+    }
+  },
+  reset: async (tx) => {
+    await tx.query('DELETE FROM devices');
+  },
+};
+
+const isProvisioned = (event: RecordedEvent<DeviceEvent>): event is RecordedEvent<DeviceProvisioned> =>
+  event.type === 'DeviceProvisioned';
+const isDeleted = (event: RecordedEvent<DeviceEvent>): event is RecordedEvent<DeviceDeleted> =>
+  event.type === 'DeviceDeleted';
+
+const insert = async (
+  tx: pg.PoolClient,
+  events: readonly RecordedEvent<DeviceProvisioned>[],
+): Promise<void> => {
+  if (events.length === 0) return;
+  const rows = events.map(({ tenantId, streamId, version, data }) => ({
+    tenant_id: tenantId,
+    id: streamId,
+    name: data.name,
+    device_type_id: data.deviceTypeId,
+    app_version: data.appVersion,
+    interface: data.interface,
+    folder: data.folder,
+    tags: data.tags,
+    metadata: data.metadata,
+    serial_number: data.serialNumber ?? null,
+    position: data.position ?? null,
+    version,
+    created_at: data.provisionedAt,
+  }));
+  await tx.query({
+    name: 'insert-devices',
+    text: `INSERT INTO devices SELECT * FROM jsonb_to_recordset($1::jsonb) AS d (tenant_id text, id text, name text,
+             device_type_id text, app_version text, interface text, folder text, tags text[], metadata jsonb,
+             serial_number text, position jsonb, version integer, created_at timestamptz)`,
+    values: [JSON.stringify(rows)],
+  });
+};
+
+/** What the events of one device make of its row; a column that is not in `set` stays. */
+interface RowChange {
+  readonly tenantId: string;
+  readonly id: string;
+  version: number;
+  readonly set: Record<string, unknown>;
+  /** Key → value, null for a removed key: metadata values are never null themselves. */
+  readonly metadata: JsonObject;
+}
+
+const change = async (tx: pg.PoolClient, events: readonly RecordedEvent<DeviceEvent>[]): Promise<void> => {
+  const changes = new Map<string, RowChange>();
+  for (const event of events) {
+    if (isProvisioned(event) || isDeleted(event)) continue;
+    const key = `${event.tenantId}\n${event.streamId}`;
+    const row = changes.get(key) ?? {
+      tenantId: event.tenantId,
+      id: event.streamId,
+      version: 0,
+      set: {},
+      metadata: {},
+    };
+    changes.set(key, row);
+    row.version = event.version;
+    applyTo(row, event);
+  }
+  if (changes.size === 0) return;
+  const rows = [...changes.values()];
+  await tx.query({
+    text: `UPDATE devices d SET
+             version = c.version,
+             name = coalesce(c.set ->> 'name', d.name),
+             folder = coalesce(c.set ->> 'folder', d.folder),
+             app_version = coalesce(c.set ->> 'appVersion', d.app_version),
+             tags = CASE WHEN c.set ? 'tags' THEN ARRAY(SELECT jsonb_array_elements_text(c.set -> 'tags')) ELSE d.tags END,
+             serial_number = CASE WHEN c.set ? 'serialNumber' THEN c.set ->> 'serialNumber' ELSE d.serial_number END,
+             position = CASE WHEN c.set ? 'position' THEN nullif(c.set -> 'position', 'null') ELSE d.position END,
+             metadata = CASE WHEN c.metadata = '{}' THEN d.metadata ELSE coalesce(
+               (SELECT jsonb_object_agg(m.key, m.value) FROM jsonb_each(d.metadata || c.metadata) m WHERE m.value <> 'null'),
+               '{}') END
+           FROM (SELECT tenant_id, id, version, set::jsonb, metadata::jsonb
+                 FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[])
+                   AS u (tenant_id, id, version, set, metadata)) c
+           WHERE d.tenant_id = c.tenant_id AND d.id = c.id`,
+    values: [
+      rows.map((row) => row.tenantId),
+      rows.map((row) => row.id),
+      rows.map((row) => row.version),
+      rows.map((row) => JSON.stringify(row.set)),
+      rows.map((row) => JSON.stringify(row.metadata)),
+    ],
+  });
+};
+
+const applyTo = (row: RowChange, event: RecordedEvent<DeviceEvent>): void => {
+  switch (event.type) {
+    case 'DeviceRenamed':
+      row.set['name'] = event.data.to;
+      return;
+    case 'DeviceMoved':
+      row.set['folder'] = event.data.to;
+      return;
+    case 'DeviceAppVersionChanged':
+      row.set['appVersion'] = event.data.to;
+      return;
+    case 'DeviceRetagged':
+      row.set['tags'] = event.data.to;
+      return;
+    case 'DeviceSerialNumberChanged':
+      row.set['serialNumber'] = event.data.to;
+      return;
+    case 'DevicePositionChanged':
+      row.set['position'] = event.data.to;
+      return;
+    case 'DeviceMetadataChanged':
+      for (const [key, { to = null }] of Object.entries(event.data.changes)) {
+        // Not by assignment: `__proto__` is a lawful metadata key.
+        Object.defineProperty(row.metadata, key, {
+          value: to,
+          enumerable: true,
+          configurable: true,
+          writable: true,
+        });
+      }
+      return;
+    case 'DeviceProvisioned':
+    case 'EndpointTokenIssued':
+    case 'EndpointTokenStatusChanged':
+    case 'DeviceDeleted':
+      return; // the version is all these change here
+  }
+};
+
+const remove = async (tx: pg.PoolClient, events: readonly RecordedEvent<DeviceDeleted>[]): Promise<void> => {
+  if (events.length === 0) return;
+  await tx.query(
+    'DELETE FROM devices WHERE (tenant_id, id) IN (SELECT * FROM unnest($1::text[], $2::text[]))',
+    [events.map((event) => event.tenantId), events.map((event) => event.streamId)],
+  );
+};
+
+const brokenRule = (error: unknown): unknown => {
+  if (uniqueViolation(error) === 'devices_name') {
+    return new AppError('device-name-taken', 'Another device has this name.', { cause: error });
+  }
+  // The type was there when the request was read, and was deleted before the device came.
+  if (foreignKeyViolation(error) === 'devices_device_type') {
+    return new AppError('device-type-not-found', 'There is no such device type.', { cause: error });
+  }
+  return error;
+};
+
+interface DeviceRow {
+  id: string;
+  name: string;
+  device_type_id: string;
+  device_type: string;
+  app_version: string;
+  interface: DeviceView['interface'];
+  folder: string;
+  tags: string[];
+  metadata: JsonObject;
+  serial_number: string | null;
+  position: DeviceView['position'] | null;
+  version: number;
+  created_at: Date;
+}
+
+const SELECT = `
+  SELECT d.id, d.name, d.device_type_id, t.name AS device_type, d.app_version, d.interface, d.folder, d.tags, d.metadata,
+    d.serial_number, d.position, d.version, d.created_at
+  FROM devices d JOIN device_types t ON t.tenant_id = d.tenant_id AND t.id = d.device_type_id`;
+
+/** Throws `device-not-found`. */
+export const viewDevice = async (
+  from: Queryable,
+  tenantId: string,
+  deviceId: string,
+): Promise<DeviceView> => {
+  const { rows } = await from.query<DeviceRow>({
+    name: 'view-device',
+    text: `${SELECT} WHERE d.tenant_id = $1 AND d.id = $2`,
+    values: [tenantId, deviceId],
+  });
+  if (rows[0] === undefined) throw new AppError('device-not-found', 'There is no such device.');
+  return viewOf(rows[0]);
+};
+
+export type DeviceSort = (typeof DEVICE_SORTS)[number];
+
+const ORDERS: Readonly<
+  Record<DeviceSort, { readonly column: string; readonly type: string; readonly down: boolean }>
+> = {
+  name: { column: 'd.name', type: 'text', down: false },
+  '-name': { column: 'd.name', type: 'text', down: true },
+  createdAt: { column: 'd.created_at', type: 'timestamptz', down: false },
+  '-createdAt': { column: 'd.created_at', type: 'timestamptz', down: true },
+};
+
+/** Where a page ended: the sort column's value and the id, which decides between equal ones. */
+export const positionOf = (sort: DeviceSort, view: DeviceView): readonly [string, string] => [
+  sort.endsWith('name') ? view.name : view.createdAt,
+  view.id,
+];
+
+export const listPage = async (
+  from: Queryable,
+  tenantId: string,
+  sort: DeviceSort,
+  after: readonly string[] | undefined,
+  limit: number,
+): Promise<DeviceView[]> => {
+  const { column, type, down } = ORDERS[sort];
+  const direction = down ? 'DESC' : 'ASC';
+  const beyond =
+    after === undefined ? '' : `AND (${column}, d.id) ${down ? '<' : '>'} (CAST($3 AS ${type}), $4)`;
+  const { rows } = await from.query<DeviceRow>({
+    text: `${SELECT} WHERE d.tenant_id = $1 ${beyond} ORDER BY ${column} ${direction}, d.id ${direction} LIMIT $2`,
+    values: [tenantId, limit, ...(after ?? [])],
+  });
+  return rows.map(viewOf);
+};
+
+export const countDevices = async (from: Queryable, tenantId: string): Promise<number> => {
+  const { rows } = await from.query<{ count: string }>({
+    text: 'SELECT count(*) FROM devices WHERE tenant_id = $1',
+    values: [tenantId],
+  });
+  return Number(rows[0]?.count ?? 0);
+};
+
+const viewOf = (row: DeviceRow): DeviceView => ({
+  id: row.id,
+  name: row.name,
+  deviceType: row.device_type,
+  deviceTypeId: row.device_type_id,
+  appVersion: row.app_version,
+  interface: row.interface,
+  folder: row.folder,
+  tags: row.tags,
+  metadata: row.metadata,
+  ...(row.serial_number === null ? {} : { serialNumber: row.serial_number }),
+  ...(row.position ? { position: row.position } : {}),
+  version: row.version,
+  createdAt: row.created_at.toISOString(),
+});

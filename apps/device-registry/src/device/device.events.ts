@@ -1,0 +1,67 @@
+import type { DeviceInterface, JsonObject, JsonValue, TokenStatus } from '@muster/contracts';
+import type { StoredEvent } from '@muster/event-store';
+
+export interface GeoPosition {
+  readonly latitude: number;
+  readonly longitude: number;
+}
+
+type Fact<Type extends string, Data extends object> = { readonly type: Type; readonly data: Data };
+type Change<Type extends string, Value> = Fact<Type, { readonly from: Value; readonly to: Value }>;
+
+export type DeviceProvisioned = Fact<
+  'DeviceProvisioned',
+  {
+    readonly name: string;
+    readonly deviceTypeId: string;
+    /** The type's name at that time. */
+    readonly deviceType: string;
+    readonly appVersion: string;
+    readonly interface: DeviceInterface;
+    readonly folder: string;
+    readonly tags: readonly string[];
+    readonly metadata: JsonObject;
+    readonly serialNumber?: string;
+    readonly position?: GeoPosition;
+    readonly provisionedAt: string;
+  }
+>;
+export type DeviceRenamed = Change<'DeviceRenamed', string>;
+export type DeviceMoved = Change<'DeviceMoved', string>;
+export type DeviceRetagged = Change<'DeviceRetagged', readonly string[]>;
+export type DeviceAppVersionChanged = Change<'DeviceAppVersionChanged', string>;
+/** Null: none. */
+export type DeviceSerialNumberChanged = Change<'DeviceSerialNumberChanged', string | null>;
+/** Null: none. */
+export type DevicePositionChanged = Change<'DevicePositionChanged', GeoPosition | null>;
+/** Per key; an absent side means that there was, or is, no value. A value may be null only inside of a value. */
+export type DeviceMetadataChanged = Fact<
+  'DeviceMetadataChanged',
+  { readonly changes: Readonly<Record<string, { readonly from?: JsonValue; readonly to?: JsonValue }>> }
+>;
+/** The text of the token is in no event: see docs/adr/0005. */
+export type EndpointTokenIssued = Fact<
+  'EndpointTokenIssued',
+  { readonly tokenId: string; readonly hint: string; readonly issuedAt: string }
+>;
+export type EndpointTokenStatusChanged = Fact<
+  'EndpointTokenStatusChanged',
+  { readonly tokenId: string; readonly from: TokenStatus; readonly to: TokenStatus }
+>;
+export type DeviceDeleted = Fact<'DeviceDeleted', { readonly name: string }>;
+
+export type DeviceEvent =
+  | DeviceProvisioned
+  | DeviceRenamed
+  | DeviceMoved
+  | DeviceRetagged
+  | DeviceAppVersionChanged
+  | DeviceSerialNumberChanged
+  | DevicePositionChanged
+  | DeviceMetadataChanged
+  | EndpointTokenIssued
+  | EndpointTokenStatusChanged
+  | DeviceDeleted;
+
+/** All events are of schema version 1: read as they are. */
+export const upcast = (stored: StoredEvent): DeviceEvent => stored as DeviceEvent;

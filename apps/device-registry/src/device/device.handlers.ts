@@ -1,0 +1,157 @@
+import { Controller, Inject } from '@nestjs/common';
+import {
+  AppError,
+  changeMetadata,
+  DEFAULT_PAGE,
+  deleteDevice,
+  deleteMetadataKey,
+  editDevice,
+  getDevice,
+  listDevices,
+  newId,
+  provisionDevice,
+  type ChangeMetadata,
+  type ChangeRequest,
+  type DeleteDevice,
+  type DeleteMetadataKey,
+  type DeviceList,
+  type DeviceRef,
+  type DeviceView,
+  type Done,
+  type EditDevice,
+  type ListDevices,
+  type ProvisionDevice,
+  type ProvisionedDevice,
+} from '@muster/contracts';
+import { idempotently, type Database, type EventStore } from '@muster/event-store';
+import { Handles } from '@muster/messaging';
+import type pg from 'pg';
+import { knownAppVersions } from '../device-type/app-version-owner.js';
+import { findDeviceType } from '../device-type/device-type-list.projection.js';
+import { refuseNulls } from '../not-null.js';
+import { decodeCursor, encodeCursor } from '../page-cursor.js';
+import { DATABASE, EVENT_STORE } from '../wiring.js';
+import { countDevices, listPage, positionOf, viewDevice } from './device-list.projection.js';
+import { device, type DeviceCommand } from './device.decider.js';
+import { hintOf, keepTokenText, newTokenText } from './token-text.js';
+
+@Controller()
+export class DeviceHandlers {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+  ) {}
+
+  @Handles(provisionDevice)
+  provision(request: ProvisionDevice): Promise<ProvisionedDevice> {
+    return idempotently(this.database, {
+      tenantId: request.tenantId,
+      key: request.idempotencyKey,
+      body: { operation: provisionDevice.subject, request },
+      run: (tx) => this.provisionWithin(tx, request),
+    });
+  }
+
+  @Handles(getDevice)
+  get({ tenantId, deviceId }: DeviceRef): Promise<DeviceView> {
+    return viewDevice(this.database, tenantId, deviceId);
+  }
+
+  @Handles(listDevices)
+  async list(request: ListDevices): Promise<DeviceList> {
+    const { tenantId, limit = DEFAULT_PAGE, cursor, count } = request;
+    const sort = request.sort ?? 'name';
+    const list = `devices by ${sort}`;
+    const after = decodeCursor(list, cursor, 2);
+    const items = await listPage(this.database, tenantId, sort, after, limit + 1);
+    const page = items.slice(0, limit);
+    const last = page.at(-1);
+    return {
+      items: page,
+      nextCursor:
+        items.length > limit && last !== undefined ? encodeCursor(list, positionOf(sort, last)) : null,
+      ...(count === true ? { total: await countDevices(this.database, tenantId) } : {}),
+    };
+  }
+
+  @Handles(editDevice)
+  async edit(request: EditDevice): Promise<DeviceView> {
+    refuseNulls('edit', request.edit, ['name', 'appVersion', 'folder', 'tags']);
+    const { appVersion: wanted, ...fields } = request.edit;
+    const [appVersion] =
+      wanted === undefined ? [] : await knownAppVersions(this.database, request.tenantId, [wanted]);
+    return this.change(request, { type: 'EditDevice', ...fields, appVersion });
+  }
+
+  @Handles(deleteDevice)
+  async delete(request: DeleteDevice): Promise<Done> {
+    const { tenantId, actor, deviceId, expectedVersion } = request;
+    await this.store.execute(device, {
+      tenantId,
+      id: deviceId,
+      metadata: { actor },
+      expectedVersion,
+      command: { type: 'DeleteDevice' },
+    });
+    return {};
+  }
+
+  @Handles(changeMetadata)
+  changeMetadata(request: ChangeMetadata): Promise<DeviceView> {
+    return this.change(request, { type: 'ChangeMetadata', patch: request.patch });
+  }
+
+  @Handles(deleteMetadataKey)
+  deleteMetadataKey(request: DeleteMetadataKey): Promise<DeviceView> {
+    return this.change(request, { type: 'DeleteMetadataKey', key: request.key });
+  }
+
+  private async change(
+    { tenantId, actor, expectedVersion, deviceId }: ChangeRequest & { readonly deviceId: string },
+    command: DeviceCommand,
+  ): Promise<DeviceView> {
+    const metadata = { actor };
+    await this.store.execute(device, { tenantId, id: deviceId, metadata, expectedVersion, command });
+    return viewDevice(this.database, tenantId, deviceId);
+  }
+
+  private async provisionWithin(tx: pg.PoolClient, request: ProvisionDevice): Promise<ProvisionedDevice> {
+    const { tenantId, actor, device: input } = request;
+    const type = await findDeviceType(tx, tenantId, input.deviceType);
+    if (type === undefined) throw new AppError('device-type-not-found', 'There is no such device type.');
+    // Null in an optional field passes the contract's rules and means the same as absent.
+    const appVersion = input.appVersion ?? type.appVersions.at(-1)?.name;
+    if (appVersion === undefined || !type.appVersions.some((one) => one.name === appVersion)) {
+      throw new AppError(
+        'app-version-not-found',
+        `The device type has no application version "${appVersion ?? ''}".`,
+      );
+    }
+    const [deviceId, tokenId] = [newId(), newId()];
+    const text = input.token ?? newTokenText();
+    await this.store.execute(device, {
+      tenantId,
+      id: deviceId,
+      metadata: { actor },
+      within: tx,
+      command: {
+        type: 'ProvisionDevice',
+        name: input.name,
+        deviceTypeId: type.id,
+        deviceType: type.name,
+        appVersion,
+        interface: input.interface ?? 'mqtt',
+        folder: input.folder ?? '/',
+        tags: input.tags ?? [],
+        metadata: input.metadata ?? {},
+        serialNumber: input.serialNumber ?? undefined,
+        position: input.position ?? undefined,
+        token: { tokenId, hint: hintOf(text) },
+        at: new Date().toISOString(),
+      },
+    });
+    await keepTokenText(tx, { tenantId, deviceId, tokenId, text });
+    const view = await viewDevice(tx, tenantId, deviceId);
+    return { ...view, token: text, credential: { kind: 'token' } };
+  }
+}
