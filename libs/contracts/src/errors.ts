@@ -20,6 +20,9 @@ export const errorCatalogue = {
   'token-not-found': { status: 404, title: 'No such endpoint token' },
   'metadata-key-not-found': { status: 404, title: 'No such metadata key' },
   'command-not-found': { status: 404, title: 'No such command' },
+  'firmware-type-not-found': { status: 404, title: 'No such firmware type' },
+  'firmware-not-found': { status: 404, title: 'No such firmware' },
+  'file-not-found': { status: 404, title: 'No such file' },
   'resource-unknown': { status: 404, title: 'Unknown resource' },
   // refused by a rule
   'device-name-taken': { status: 409, title: 'The device name is taken' },
@@ -29,6 +32,9 @@ export const errorCatalogue = {
   'token-taken': { status: 409, title: 'The endpoint token is taken' },
   'token-status-final': { status: 409, title: 'A revoked endpoint token stays revoked' },
   'command-finished': { status: 409, title: 'The command is finished' },
+  'firmware-type-name-taken': { status: 409, title: 'The device type has a firmware type of this name' },
+  'firmware-type-keys-taken': { status: 409, title: 'Another firmware type of the device type uses the key' },
+  'firmware-version-taken': { status: 409, title: 'The firmware type has this version' },
   // somebody else was faster
   'concurrent-change': { status: 409, title: 'Changed by somebody else at the same time' },
   'version-mismatch': { status: 412, title: 'Changed since it was read' },
@@ -38,10 +44,12 @@ export const errorCatalogue = {
   'configuration-too-large': { status: 413, title: 'The configuration is too large' },
   'unsupported-media-type': { status: 415, title: 'The media type is not supported' },
   'too-many-commands': { status: 429, title: 'Too many commands are outstanding' },
+  'range-not-satisfiable': { status: 416, title: 'The file ends before the range begins' },
   'too-many-requests': { status: 429, title: 'Too many requests' },
   // ours
   internal: { status: 500, title: 'Internal error' },
   unavailable: { status: 503, title: 'Temporarily unavailable' },
+  'storage-full': { status: 507, title: 'There is no room left' },
   'deadline-exceeded': { status: 504, title: 'No answer in time' },
 } as const satisfies Record<string, { readonly status: number; readonly title: string }>;
 
