@@ -10,7 +10,9 @@ export type Decoded =
   | { readonly kind: 'other' }
   | { readonly kind: 'bad'; readonly reason: string };
 
-type Stored = Pick<JsMsg, 'subject' | 'headers' | 'timestamp' | 'info' | 'seq' | 'string'>;
+type Stored = Pick<JsMsg, 'subject' | 'headers' | 'timestamp' | 'seq' | 'string'> & {
+  readonly info: Pick<JsMsg['info'], 'stream' | 'deliveryCount'>;
+};
 
 /** Reads one message of an event stream: `muster.v1.event.<service>.<tenant>.<entity>.<verb>.<entityId>`. */
 export const decodeEvent = (message: Stored, contracts: readonly PublishedContract<object>[]): Decoded => {

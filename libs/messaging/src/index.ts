@@ -8,9 +8,11 @@ export {
   type ConsumesOptions,
   type Delivered,
   type ItemResult,
+  type Results,
 } from './handles.js';
 export { NatsStrategy, type NatsStrategyOptions } from './nats-strategy.js';
 export { invalidFields } from './invalid-fields.js';
 export { HEADER } from './headers.js';
 export { followEvents, type Follower, type FollowOptions } from './follow.js';
+export { subscribeLive, type LiveOptions, type LiveSubscription } from './live.js';
 export { park, type Parked } from './park.js';
