@@ -7,7 +7,7 @@ import { freePort } from '@muster/launcher';
 import { eventually } from './eventually.js';
 import { startNats, type NatsServer } from './nats-server.js';
 import { testDatabase } from './test-database.js';
-import { amqpUrl, mqttAuthPort } from './test-environment.js';
+import { amqpUrl, mqttAuthPort, runMark } from './test-environment.js';
 
 const API_KEY = 'mk_only-for-this-test-run';
 const KEPT_LOG_CHARACTERS = 1_000_000;
@@ -55,6 +55,7 @@ export const startPlatform = async (
   const url = `http://127.0.0.1:${port}`;
   const env = {
     PATH: process.env['PATH'],
+    ...runMark(),
     MUSTER_DATABASE_URL: database.url,
     MUSTER_NATS_URL: nats.url,
     MUSTER_AMQP_URL: amqpUrl(),

@@ -21,3 +21,11 @@ export const amqpUrl = (): string => requireTestVariable('MUSTER_TEST_AMQP_URL')
 
 /** The port on which the run's RabbitMQ asks for `/auth/user` and so on; the mqtt-adapter under test must listen there. */
 export const mqttAuthPort = (): number => Number(requireTestVariable('MUSTER_TEST_MQTT_AUTH_PORT'));
+
+/** By this the run finds and stops what a killed test process left behind; give it to every process that gets an environment of its own. */
+export const runMark = (): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries({ MUSTER_INSTANCE: process.env['MUSTER_INSTANCE'], MUSTER_SERVER: 'test' }).flatMap(
+      ([name, value]) => (value === undefined ? [] : [[name, value]]),
+    ),
+  );

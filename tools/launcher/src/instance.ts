@@ -63,6 +63,8 @@ const openLocked = async (
   const abort = new AbortController();
   const all: Supervised[] = [];
   await stopLeftovers(home, state.all(), state.forget, say);
+  // Keeps this process alive until `stop`: its children alone do not, because they must be able to outlive it.
+  const alive = setInterval(() => undefined, 60_000);
 
   const add = (server: Server): Supervised => {
     const supervised = supervise(server, { instance: home, state, say });
@@ -108,6 +110,7 @@ const openLocked = async (
       await stopThose((name) => name === 'epmd');
       await stopLeftovers(home, new Map(), state.forget, () => undefined);
       unlock();
+      clearInterval(alive);
     })());
 
   return {

@@ -1,4 +1,3 @@
-import { setInterval } from 'node:timers';
 import { bringUpPostgres, migrate as migrateDatabase } from './bring-up.js';
 import { Failure } from './failure.js';
 import { openInstance, type Instance } from './instance.js';
@@ -12,7 +11,6 @@ import { complain, onStopSignals, say } from './terminal.js';
  */
 export const migrate = async (root: string, flags: readonly string[]): Promise<number> => {
   let instance: Instance | undefined;
-  const alive = setInterval(() => undefined, 60_000);
   try {
     if (flags.length > 0) throw new Failure('npm run migrate knows no flags.');
     const opened = await openInstance(readSettings(root, process.env), say);
@@ -29,6 +27,5 @@ export const migrate = async (root: string, flags: readonly string[]): Promise<n
     return 1;
   } finally {
     await instance?.stop();
-    clearInterval(alive);
   }
 };

@@ -14,8 +14,6 @@ import { welcome } from './welcome.js';
 /** `npm start`: resolves with the exit code, when everything has been stopped again. */
 export const start = async (root: string, flags: readonly string[]): Promise<number> => {
   let instance: Instance | undefined;
-  // Keeps this process alive: its children alone do not, because they must be able to outlive it.
-  const alive = setInterval(() => undefined, 60_000);
   try {
     const separate = readFlags(flags);
     const settings = readSettings(root, process.env);
@@ -33,8 +31,6 @@ export const start = async (root: string, flags: readonly string[]): Promise<num
     await instance?.stop();
     complain(explainMissing(error));
     return 1;
-  } finally {
-    clearInterval(alive);
   }
 };
 

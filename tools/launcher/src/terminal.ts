@@ -2,6 +2,10 @@ import { asFailure } from './failure.js';
 
 const began = Date.now();
 
+// A terminal that was closed refuses every further line. Unheard, that error would end
+// the launcher in the middle of stopping the servers.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
 /** One progress line, with the time since the start in front. */
 export const say = (line: string): void => {
   const time = ((Date.now() - began) / 1_000).toFixed(1).padStart(6);

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { urlsOf } from './applications.js';
 import { bringUpNats, bringUpPostgres, bringUpRabbitmq, seconds } from './bring-up.js';
+import { Failure } from './failure.js';
 import { freePortBase } from './free-port.js';
 import { type Instance, openInstance, stopLeftovers } from './instance.js';
 import { explainMissing } from './missing.js';
@@ -92,18 +93,11 @@ const untilInterrupted = (instance: Instance, children: ReadonlySet<ChildProcess
     onStopSignals(
       (by) => {
         for (const child of children) child.kill('SIGTERM');
-        reject(new Interrupted(by));
+        reject(new Failure(`Interrupted by ${by}.`));
       },
       () => instance.killAll(),
     );
   });
-
-class Interrupted extends Error {
-  constructor(by: NodeJS.Signals) {
-    super(`interrupted by ${by}`);
-    this.name = 'Interrupted';
-  }
-}
 
 /** A check that is one test: its output is shown only when it fails. Nx calls it a success when no project has the target. */
 const check = async (run: Run, name: string, args: readonly string[]): Promise<Count> => {
