@@ -117,7 +117,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     stop: async () => {
       await uplink.pause();
       await app.close();
-      await finished(uplink);
+      await finished(uplink, parts.batchers);
       for (const batcher of parts.batchers) batcher.stop();
       reachable.stop();
       uplink.flush();
@@ -217,7 +217,12 @@ const healthOf = (
   return health;
 };
 
-const finished = async (uplink: UplinkConsumer): Promise<void> => {
+/** While a service is away, what waits for it would not be finished in time either. */
+const finished = async (
+  uplink: Pick<UplinkConsumer, 'inFlight'>,
+  batchers: readonly { isFailing(): boolean }[],
+): Promise<void> => {
   const deadline = Date.now() + FINISH_MS;
-  while (uplink.inFlight > 0 && Date.now() < deadline) await sleep(20);
+  const isWorthWaiting = () => uplink.inFlight > 0 && !batchers.some((batcher) => batcher.isFailing());
+  while (isWorthWaiting() && Date.now() < deadline) await sleep(20);
 };

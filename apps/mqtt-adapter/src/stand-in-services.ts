@@ -169,7 +169,7 @@ export interface StandIns {
 }
 
 export const startStandIns = async (natsUrl: string, world: World): Promise<StandIns> => {
-  const logger = createLogger({ service: 'stand-ins', level: 'warn' });
+  const logger = createLogger({ service: 'stand-ins', level: 'silent' });
   const bus = await connectBus({ url: natsUrl, name: 'stand-ins', logger });
   for (const service of ['device-registry', 'configuration']) {
     const { name, subject } = eventStream(service);

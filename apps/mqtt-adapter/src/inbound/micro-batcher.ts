@@ -100,6 +100,10 @@ export class MicroBatcher<Item> {
     );
   }
 
+  isFailing(): boolean {
+    return this.failing !== undefined;
+  }
+
   /** Gives up what has not been sent; the broker keeps it. */
   stop(): void {
     this.stopped = true;

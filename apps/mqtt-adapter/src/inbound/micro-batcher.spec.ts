@@ -1,0 +1,215 @@
+import { describe, expect, it } from '@jest/globals';
+import { AppError, type ItemOutcome } from '@muster/contracts';
+import { createLogger } from '@muster/observability';
+import { eventually } from '@muster/testing';
+import { Abandoned, MicroBatcher, Unprocessable, type MicroBatcherOptions } from './micro-batcher.js';
+
+const logger = createLogger({ service: 'test', level: 'silent' });
+const wanted = () => true;
+
+const batcherOf = (change: Partial<MicroBatcherOptions<string>>) => {
+  const sent: string[][] = [];
+  const { send = async (items: string[]) => items.map(() => ({})) } = change;
+  const batcher = new MicroBatcher<string>({
+    name: 'service',
+    logger,
+    lanes: 1,
+    maxItems: 10,
+    maxBytes: 1_000,
+    maxWaitMs: 5,
+    final: new Set(['sample-time-out-of-range']),
+    backoffMs: [1],
+    ...change,
+    send: (items) => {
+      sent.push([...items]);
+      return send(items);
+    },
+  });
+  return { sent, batcher };
+};
+
+describe('a batch', () => {
+  it('is sent when it is full, or when its first item has waited long enough', async () => {
+    const { sent, batcher } = batcherOf({ maxItems: 2 });
+    await Promise.all(['a', 'b', 'c'].map((item) => batcher.add('key', item, 1, wanted)));
+    expect(sent).toEqual([['a', 'b'], ['c']]);
+  });
+
+  it('is no larger than its bytes, but for a single item', async () => {
+    const { sent, batcher } = batcherOf({ maxBytes: 100 });
+    await Promise.all([
+      batcher.add('key', 'a', 60, wanted),
+      batcher.add('key', 'b', 60, wanted),
+      batcher.add('key', 'c', 500, wanted),
+    ]);
+    expect(sent).toEqual([['a'], ['b'], ['c']]);
+  });
+
+  it('gives each item its own outcome', async () => {
+    const { batcher } = batcherOf({
+      send: async (items) =>
+        items.map((item): ItemOutcome => (item === 'old' ? { code: 'sample-time-out-of-range' } : {})),
+    });
+    const outcomes = await Promise.all(['a', 'old', 'b'].map((item) => batcher.add('key', item, 1, wanted)));
+    expect(outcomes).toEqual([{}, { code: 'sample-time-out-of-range' }, {}]);
+  });
+
+  it('waits while the one before it is under way, so that a device keeps its order', async () => {
+    let running = 0;
+    const { sent, batcher } = batcherOf({
+      maxItems: 1,
+      send: async (items) => {
+        running += 1;
+        expect(running).toBe(1);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        running -= 1;
+        return items.map(() => ({}));
+      },
+    });
+    await Promise.all(['a', 'b', 'c'].map((item) => batcher.add('key', item, 1, wanted)));
+    expect(sent.flat()).toEqual(['a', 'b', 'c']);
+  });
+
+  it('of another lane goes on meanwhile', async () => {
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const { sent, batcher } = batcherOf({
+      lanes: 8,
+      send: async (items) => {
+        if (items.includes('slow')) await held;
+        return items.map(() => ({}));
+      },
+    });
+    const slow = batcher.add('device-1', 'slow', 1, wanted);
+    // Some of these keys fall into other lanes than the first.
+    await Promise.any(['p', 'q', 'r', 's', 't'].map((key) => batcher.add(key, key, 1, wanted)));
+    expect(sent.length).toBeGreaterThan(1);
+    release();
+    await slow;
+  });
+});
+
+describe('a service that is away', () => {
+  it.each(['unavailable', 'deadline-exceeded'] as const)(
+    'is asked again with the same batch (%s), in order',
+    async (code) => {
+      let away = true;
+      const { sent, batcher } = batcherOf({
+        send: async (items) => {
+          if (away) throw new AppError(code, 'away');
+          return items.map(() => ({}));
+        },
+      });
+      const outcomes = Promise.all(['a', 'b'].map((item) => batcher.add('key', item, 1, wanted)));
+      await eventually(() => batcher.isFailing() && sent.length > 3);
+      expect(() => batcher.check()).toThrow(code);
+      away = false;
+      expect(await outcomes).toEqual([{}, {}]);
+      for (const batch of sent) expect(batch).toEqual(['a', 'b']);
+      batcher.check();
+    },
+  );
+
+  it('gets only those items again that it did not take', async () => {
+    let tries = 0;
+    const { sent, batcher } = batcherOf({
+      send: async (items) => {
+        tries += 1;
+        return items.map((item) => (item === 'b' && tries === 1 ? { code: 'unavailable' } : {}));
+      },
+    });
+    await Promise.all(['a', 'b', 'c'].map((item) => batcher.add('key', item, 1, wanted)));
+    expect(sent).toEqual([['a', 'b', 'c'], ['b']]);
+  });
+
+  it('that fails everything makes nobody give up', async () => {
+    let broken = true;
+    const { batcher } = batcherOf({
+      send: async (items) => {
+        if (broken) throw new AppError('internal', 'a bug');
+        return items.map(() => ({}));
+      },
+    });
+    const outcomes = Promise.all(['a', 'b', 'c'].map((item) => batcher.add('key', item, 1, wanted)));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    broken = false;
+    expect(await outcomes).toEqual([{}, {}, {}]);
+  });
+});
+
+describe('an item that fails where others succeed', () => {
+  const poisoned = () =>
+    batcherOf({
+      send: async (items) => {
+        if (items.includes('poison')) throw new AppError('internal', 'a bug');
+        return items.map(() => ({}));
+      },
+    });
+
+  it('is found and given up; the others of its batch are done', async () => {
+    const { batcher } = poisoned();
+    const outcomes = await Promise.allSettled(
+      ['a', 'poison', 'b', 'c'].map((item) => batcher.add('key', item, 1, wanted)),
+    );
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+    expect(outcomes[1]).toMatchObject({ reason: expect.any(Unprocessable) });
+  });
+
+  it('alone is kept until something else has succeeded', async () => {
+    const { sent, batcher } = poisoned();
+    const poison = batcher.add('key', 'poison', 1, wanted);
+    poison.catch(() => undefined);
+    await eventually(() => sent.length > 5);
+    await batcher.add('key', 'good', 1, wanted);
+    await expect(poison).rejects.toThrow(Unprocessable);
+  });
+
+  it('by its own outcome is given up as well, after another try', async () => {
+    const { sent, batcher } = batcherOf({
+      send: async (items) =>
+        items.map((item) => (item === 'poison' ? { code: 'internal', detail: 'a bug' } : {})),
+    });
+    const poison = batcher.add('key', 'poison', 1, wanted);
+    poison.catch(() => undefined);
+    await eventually(() => sent.length > 2);
+    await batcher.add('key', 'good', 1, wanted);
+    await expect(poison).rejects.toThrow('internal: a bug');
+  });
+
+  it('that is too large even alone is refused, the others are not', async () => {
+    const { batcher } = batcherOf({
+      send: async (items) => {
+        if (items.includes('huge')) throw new AppError('payload-too-large', 'a request of 2 MB');
+        return items.map(() => ({}));
+      },
+    });
+    const outcomes = await Promise.all(['a', 'huge', 'b'].map((item) => batcher.add('key', item, 1, wanted)));
+    expect(outcomes).toEqual([{}, expect.objectContaining({ code: 'payload-too-large' }), {}]);
+  });
+});
+
+describe('what the broker delivers again anyway', () => {
+  it('is not sent', async () => {
+    const { sent, batcher } = batcherOf({});
+    const gone = batcher.add('key', 'gone', 1, () => false);
+    gone.catch(() => undefined);
+    await batcher.add('key', 'here', 1, wanted);
+    await expect(gone).rejects.toThrow(Abandoned);
+    expect(sent).toEqual([['here']]);
+  });
+
+  it('is given up at the end', async () => {
+    const { batcher } = batcherOf({
+      backoffMs: [10_000],
+      send: async () => {
+        throw new AppError('unavailable', 'away');
+      },
+    });
+    const waiting = batcher.add('key', 'a', 1, wanted);
+    waiting.catch(() => undefined);
+    await eventually(() => batcher.isFailing());
+    batcher.stop();
+    await expect(waiting).rejects.toThrow(Abandoned);
+    await expect(batcher.add('key', 'b', 1, wanted)).rejects.toThrow(Abandoned);
+  });
+});
