@@ -1,1 +1,1 @@
-export {};
+export { start } from './all-in-one.js';

@@ -1,0 +1,40 @@
+import { start as startConfiguration } from '@muster/configuration';
+import { start as startDeviceRegistry } from '@muster/device-registry';
+import { start as startGateway } from '@muster/gateway';
+import { start as startMqttAdapter } from '@muster/mqtt-adapter';
+import { combineOps, type RunningApp } from '@muster/observability';
+
+/**
+ * Every service in one process, for a laptop. Nothing but the process is shared: they talk over NATS as if they were
+ * far apart. The gateway comes last, because its health page speaks for all; the edges stop first, so that no request
+ * arrives that nobody answers.
+ */
+export const start = async (): Promise<RunningApp> => {
+  const started: RunningApp[] = [];
+  const begin = async (starting: Promise<RunningApp>): Promise<void> => {
+    started.push(await starting);
+  };
+  try {
+    await allOrThrow([begin(startDeviceRegistry()), begin(startConfiguration())]);
+    await begin(startMqttAdapter());
+    await begin(startGateway(undefined, started));
+  } catch (error) {
+    await stopAll(started);
+    throw error;
+  }
+  return { name: 'all-in-one', ops: combineOps(started), stop: () => stopAll(started) };
+};
+
+/** Waits for all even when one fails, so that none is left starting behind our back. */
+const allOrThrow = async (promises: readonly Promise<void>[]): Promise<void> => {
+  for (const outcome of await Promise.allSettled(promises)) {
+    if (outcome.status === 'rejected') throw outcome.reason;
+  }
+};
+
+const stopAll = async (started: readonly RunningApp[]): Promise<void> => {
+  const services = ['device-registry', 'configuration', 'telemetry'];
+  const edges = started.filter(({ name }) => !services.includes(name));
+  await allOrThrow(edges.map((app) => app.stop()));
+  await allOrThrow(started.filter((app) => !edges.includes(app)).map((app) => app.stop()));
+};

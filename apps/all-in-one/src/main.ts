@@ -1,0 +1,4 @@
+import { runApp } from '@muster/observability';
+import { start } from './all-in-one.js';
+
+await runApp(start);

@@ -1,0 +1,28 @@
+import { migrate as migrateConfiguration } from '@muster/configuration';
+import { migrate as migrateDeviceRegistry } from '@muster/device-registry';
+import { createLogger } from '@muster/observability';
+
+/** Brings every service's schema up to date. Safe to run twice and beside another; ends with 1 when one fails. */
+const schemas = {
+  'device-registry': migrateDeviceRegistry,
+  configuration: migrateConfiguration,
+};
+
+const logger = createLogger({ service: 'migrate' });
+const url = process.env['MUSTER_DATABASE_URL'];
+if (url === undefined || url === '') {
+  logger.fatal('MUSTER_DATABASE_URL is not set');
+  process.exit(78);
+}
+for (const [service, migrate] of Object.entries(schemas)) {
+  try {
+    const names = await migrate(url);
+    logger.info(
+      { migrations: names },
+      names.length === 0 ? `${service}: up to date` : `${service}: migrated`,
+    );
+  } catch (error) {
+    logger.fatal({ err: error }, `${service}: migration failed`);
+    process.exit(1);
+  }
+}
