@@ -7,23 +7,34 @@ import { AppError } from '@muster/contracts';
 export const encodeCursor = (list: string, position: readonly string[]): string =>
   Buffer.from(JSON.stringify([list, ...position])).toString('base64url');
 
-/** Undefined: the first page. Throws `invalid-request` for a cursor that this list, in this order, did not make. */
+/**
+ * Undefined: the first page. Throws `invalid-request` for a cursor that this list, in this order, did not make; each part
+ * of the position must match its rule, so that a forged one cannot reach the database as something else.
+ */
 export const decodeCursor = (
   list: string,
   cursor: string | undefined,
-  length: number,
+  rules: readonly RegExp[],
 ): readonly string[] | undefined => {
   if (cursor === undefined) return undefined;
-  const parts = parse(cursor);
-  if (parts?.[0] !== list || parts.length !== length + 1) {
+  const [made, ...position] = parse(cursor) ?? [];
+  if (
+    made !== list ||
+    position.length !== rules.length ||
+    !rules.every((rule, index) => rule.test(position[index] ?? ''))
+  ) {
     throw new AppError('invalid-request', 'The cursor is not one of this list in this order.', {
       errors: [
         { path: 'cursor', message: 'cursor must be the nextCursor of the page before, with the same sort' },
       ],
     });
   }
-  return parts.slice(1);
+  return position;
 };
+
+/** Rules for the parts of a position. */
+export const TEXT = /^[^\0]{1,128}$/su;
+export const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 
 const parse = (cursor: string): string[] | undefined => {
   try {

@@ -14,7 +14,7 @@ import type { Database, EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { knownAppVersions } from '../device-type/app-version-owner.js';
 import { device, type KnownAppVersion } from '../device/device.decider.js';
-import { decodeCursor, encodeCursor } from '../page-cursor.js';
+import { decodeCursor, encodeCursor, TEXT } from '../page-cursor.js';
 import { DATABASE, EVENT_STORE } from '../wiring.js';
 import { accessEntries, accessTypes, entriesAfter } from './access-tables.js';
 
@@ -31,7 +31,7 @@ export class AccessHandlers {
 
   @Handles(listAccess)
   async list({ limit, cursor }: ListAccess): Promise<AccessPage> {
-    const after = decodeCursor('access', cursor, 2);
+    const after = decodeCursor('access', cursor, [TEXT, TEXT]);
     const size = Math.min(limit, MAX_ENTRIES);
     const found = await entriesAfter(this.database, after, size + 1);
     const entries = found.slice(0, size);

@@ -23,7 +23,7 @@ import {
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { refuseNulls } from '../not-null.js';
-import { decodeCursor, encodeCursor } from '../page-cursor.js';
+import { decodeCursor, encodeCursor, TEXT } from '../page-cursor.js';
 import { DATABASE, EVENT_STORE } from '../wiring.js';
 import { countDeviceTypes, findDeviceType, listByName } from './device-type-list.projection.js';
 import { deviceType } from './device-type.decider.js';
@@ -73,7 +73,7 @@ export class DeviceTypeHandlers {
 
   @Handles(listDeviceTypes)
   async list({ tenantId, limit = DEFAULT_PAGE, cursor, count }: ListDeviceTypes): Promise<DeviceTypeList> {
-    const [after] = decodeCursor('device-types', cursor, 1) ?? [];
+    const [after] = decodeCursor('device-types', cursor, [TEXT]) ?? [];
     const items = await listByName(this.database, tenantId, after, limit + 1);
     const page = items.slice(0, limit);
     const last = page.at(-1);

@@ -29,7 +29,7 @@ import type pg from 'pg';
 import { knownAppVersions } from '../device-type/app-version-owner.js';
 import { findDeviceType } from '../device-type/device-type-list.projection.js';
 import { refuseNulls } from '../not-null.js';
-import { decodeCursor, encodeCursor } from '../page-cursor.js';
+import { decodeCursor, encodeCursor, TEXT, TIME } from '../page-cursor.js';
 import { DATABASE, EVENT_STORE } from '../wiring.js';
 import { countDevices, listPage, positionOf, viewDevice } from './device-list.projection.js';
 import { device, type DeviceCommand } from './device.decider.js';
@@ -62,7 +62,7 @@ export class DeviceHandlers {
     const { tenantId, limit = DEFAULT_PAGE, cursor, count } = request;
     const sort = request.sort ?? 'name';
     const list = `devices by ${sort}`;
-    const after = decodeCursor(list, cursor, 2);
+    const after = decodeCursor(list, cursor, [sort.endsWith('name') ? TEXT : TIME, TEXT]);
     const items = await listPage(this.database, tenantId, sort, after, limit + 1);
     const page = items.slice(0, limit);
     const last = page.at(-1);

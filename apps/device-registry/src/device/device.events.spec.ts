@@ -1,0 +1,75 @@
+import { describe, expect, it } from '@jest/globals';
+import type { StoredEvent } from '@muster/event-store';
+import { device, type Device } from './device.decider.js';
+import { upcast } from './device.events.js';
+
+/**
+ * Events as they lie in tables out there. Never edit one: a new shape is a new schema version, an upcast, and one more
+ * entry here.
+ */
+const stored: readonly StoredEvent[] = [
+  {
+    type: 'DeviceProvisioned',
+    schemaVersion: 1,
+    data: JSON.parse(
+      `{"name": "radiator 7", "deviceTypeId": "t1", "deviceType": "radiator", "appVersion": "radiator-v1",
+        "interface": "mqtt", "folder": "/paris", "tags": ["roof"], "metadata": {"floor": 3},
+        "provisionedAt": "2026-11-20T10:00:00.000Z"}`,
+    ),
+  },
+  {
+    type: 'EndpointTokenIssued',
+    schemaVersion: 1,
+    data: { tokenId: 'k1', hint: 'abcd', issuedAt: '2026-11-20T10:00:00.000Z' },
+  },
+  {
+    type: 'EndpointTokenStatusChanged',
+    schemaVersion: 1,
+    data: { tokenId: 'k1', from: 'inactive', to: 'active' },
+  },
+  { type: 'DeviceRenamed', schemaVersion: 1, data: { from: 'radiator 7', to: 'radiator 8' } },
+  { type: 'DeviceMoved', schemaVersion: 1, data: { from: '/paris', to: '/lyon' } },
+  { type: 'DeviceRetagged', schemaVersion: 1, data: { from: ['roof'], to: ['north', 'east'] } },
+  { type: 'DeviceAppVersionChanged', schemaVersion: 1, data: { from: 'radiator-v1', to: 'radiator-v2' } },
+  { type: 'DeviceSerialNumberChanged', schemaVersion: 1, data: { from: null, to: 'S-1' } },
+  {
+    type: 'DevicePositionChanged',
+    schemaVersion: 1,
+    data: { from: null, to: { latitude: 48.8, longitude: 2.3 } },
+  },
+  {
+    type: 'DeviceMetadataChanged',
+    schemaVersion: 1,
+    data: { changes: { floor: { from: 3 }, room: { to: { a: 1 } } } },
+  },
+];
+const folded = (events: readonly StoredEvent[]): Device =>
+  events.map(upcast).reduce(device.evolve, device.initial);
+
+describe('stored events of a device', () => {
+  it('are read as they were written', () => {
+    expect(folded(stored)).toEqual({
+      status: 'existing',
+      name: 'radiator 8',
+      deviceTypeId: 't1',
+      appVersion: 'radiator-v2',
+      folder: '/lyon',
+      tags: ['north', 'east'],
+      metadata: { room: { a: 1 } },
+      serialNumber: 'S-1',
+      position: { latitude: 48.8, longitude: 2.3 },
+      tokens: { k1: 'active' },
+    });
+    expect(
+      folded([...stored, { type: 'DeviceDeleted', schemaVersion: 1, data: { name: 'radiator 8' } }]),
+    ).toEqual({
+      status: 'deleted',
+      name: 'radiator 8',
+    });
+  });
+
+  it('make a state that survives JSON, as it is stored beside the stream', () => {
+    const state = folded(stored);
+    expect(JSON.parse(JSON.stringify(state))).toEqual(state);
+  });
+});
