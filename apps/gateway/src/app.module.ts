@@ -10,9 +10,10 @@ import { DeviceTypesController } from './device-types.controller.js';
 import { DevicesController } from './devices.controller.js';
 import { AnswerInterceptor } from './http/answer.interceptor.js';
 import { readBody } from './http/body.js';
-import { authenticate } from './http/caller.js';
+import { identify, requireCaller } from './http/caller.js';
 import { documentationHeaders, enterTrace, measure, operations, secureHeaders } from './http/entry.js';
 import { ProblemFilter } from './http/problem.filter.js';
+import { limitRate } from './http/rate-limit.js';
 import { MeController } from './me.controller.js';
 import { MetadataController } from './metadata.controller.js';
 import { openApiDocument } from './openapi/document.js';
@@ -22,6 +23,7 @@ import { TokensController } from './tokens.controller.js';
 export interface GatewayParts {
   readonly asking: Asking;
   readonly adminApiKey: string;
+  readonly requestsPerMinute: number;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Absent: /health and /metrics are on a port of their own. */
@@ -63,7 +65,9 @@ export const gatewayApp = async (parts: GatewayParts): Promise<INestApplication>
     ...(parts.ops === undefined ? [] : [operations(parts.ops)]),
     measure(parts.metrics),
     secureHeaders,
-    authenticate(parts.adminApiKey),
+    identify(parts.adminApiKey),
+    limitRate(parts.requestsPerMinute),
+    requireCaller,
     readBody,
   ];
   for (const handler of chain) app.use(handler);

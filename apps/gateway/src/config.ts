@@ -57,6 +57,13 @@ const schema = {
     doc: 'How long a service may take to answer.',
     unit: 'ms',
   }),
+  requestsPerMinute: int({
+    env: 'MUSTER_GATEWAY_REQUESTS_PER_MINUTE',
+    default: 600_000,
+    min: 1,
+    doc: 'Requests taken from one API key, by each replica; more are answered 429.',
+    unit: 'requests',
+  }),
   logLevel: choice({
     env: 'MUSTER_LOG_LEVEL',
     values: LOG_LEVELS,

@@ -50,10 +50,10 @@ export class DevicesController {
   @Get()
   @Operation({ summary: 'List devices', asks: [listDevices], query: DevicesQuery })
   listDevices(
-    @CheckedQuery(DevicesQuery) query: DevicesQuery,
+    @CheckedQuery(DevicesQuery) { limit, cursor, sort, count }: DevicesQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<DeviceList> {
-    return this.bus.request(listDevices, { ...reading, ...query });
+    return this.bus.request(listDevices, { ...reading, limit, cursor, sort, count });
   }
 
   @Get(':id')

@@ -50,7 +50,7 @@ import request from 'supertest';
 import { start } from './index.js';
 
 const KEY = 'a-secret-key-for-tests';
-const view: DeviceView = {
+const view: Readonly<DeviceView> = {
   id: 'd1',
   name: 'radiator',
   deviceType: 'thermostat',
@@ -68,6 +68,7 @@ const view: DeviceView = {
 let asked: { body: unknown; traceId: string | undefined } = { body: undefined, traceId: undefined };
 let failWith: Error | undefined;
 
+// eslint-disable-next-line @typescript-eslint/require-await -- so that what it throws is a rejection
 const answer = async <T>(body: object, reply: T): Promise<T> => {
   asked = { body, traceId: currentTrace()?.traceId };
   if (failWith !== undefined) throw failWith;
@@ -180,11 +181,21 @@ let gateway: Awaited<ReturnType<typeof start>>;
 let folder: string;
 let environment: NodeJS.ProcessEnv;
 
+/** What the specs look at in a body. */
+interface Body {
+  readonly code: string;
+  readonly detail: string;
+  readonly traceId: string;
+  readonly errors: readonly { readonly path: string; readonly message: string }[];
+  readonly items: readonly unknown[];
+  readonly failing: readonly unknown[];
+}
+
+const bodyOf = (response: request.Response): Body => response.body as Body; // the assertions check it
+
 const url = (): string => `http://127.0.0.1:${gateway.port}`;
 const api = (method: 'get' | 'post' | 'patch' | 'put' | 'delete', path: string) =>
-  request(url())
-    [method](path.startsWith('/health') ? path : `/api/v1${path}`)
-    .set('x-api-key', KEY);
+  request(url())[method](`/api/v1${path}`).set('x-api-key', KEY);
 
 beforeAll(async () => {
   nats = await startNats();
@@ -214,10 +225,10 @@ beforeEach(() => {
 });
 
 afterAll(async () => {
-  await gateway?.stop();
-  await services?.close();
-  await bus?.close();
-  await nats?.stop();
+  await gateway.stop();
+  await services.close();
+  await bus.close();
+  await nats.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -303,7 +314,7 @@ describe('editing', () => {
 
   it.each(['7', 'W/"7"', '"a"', '"1", "2"'])('refuses If-Match %s', async (tag) => {
     const response = await api('patch', '/devices/d1').set('if-match', tag).send({ name: 'x' }).expect(400);
-    expect(response.body.errors[0].path).toBe('If-Match');
+    expect(bodyOf(response).errors[0]?.path).toBe('If-Match');
   });
 
   it('a GET with the current ETag is 304', async () => {
@@ -368,18 +379,22 @@ describe('a list', () => {
   ])('GET %s is refused, naming %s', async (path, field, message) => {
     const response = await api('get', path).expect(400);
     expect(response.body).toMatchObject({ code: 'invalid-request' });
-    expect(response.body.errors.map((one: { path: string }) => one.path)).toContain(field);
-    expect(response.body.errors.map((one: { message: string }) => one.message).join()).toMatch(message);
+    expect(bodyOf(response).errors.map(({ path: at }) => at)).toContain(field);
+    expect(
+      bodyOf(response)
+        .errors.map((one) => one.message)
+        .join(),
+    ).toMatch(message);
   });
 
   it('passes telemetry keys as a list, and asks for the device first', async () => {
     const response = await api('get', '/devices/d1/telemetry/latest?keys=temperature,humidity').expect(200);
-    expect(response.body.items).toHaveLength(1);
+    expect(bodyOf(response).items).toHaveLength(1);
     expect(asked.body).toEqual({ tenantId: 'default', deviceId: 'd1', keys: ['temperature', 'humidity'] });
     await api('get', '/devices/d1/telemetry?from=2026-11-01T00:00:00Z&limit=10000').expect(200);
     expect(asked.body).toMatchObject({ from: '2026-11-01T00:00:00Z', limit: 10_000 });
     const missing = await api('get', '/devices/unknown/telemetry/latest').expect(404);
-    expect(missing.body.code).toBe('device-not-found');
+    expect(bodyOf(missing).code).toBe('device-not-found');
     await api('get', '/devices/unknown/telemetry').expect(404);
   });
 });
@@ -387,9 +402,9 @@ describe('a list', () => {
 describe('what is wrong', () => {
   const problem = async (pending: request.Test, status: number, code: string): Promise<request.Response> => {
     const response = await pending;
-    expect({ status: response.status, code: response.body.code }).toEqual({ status, code });
+    expect({ status: response.status, code: bodyOf(response).code }).toEqual({ status, code });
     expect(response.headers['content-type']).toMatch('application/problem+json');
-    expect(response.body.traceId).toMatch(/^[0-9a-f]{32}$/);
+    expect(bodyOf(response).traceId).toMatch(/^[0-9a-f]{32}$/);
     return response;
   };
 
@@ -401,7 +416,7 @@ describe('what is wrong', () => {
       position: { latitude: 200, longitude: 0 },
     };
     const response = await problem(api('post', '/devices').send(body), 400, 'invalid-request');
-    const paths: string[] = response.body.errors.map(({ path }: { path: string }) => path);
+    const paths = bodyOf(response).errors.map(({ path }) => path);
     expect([...new Set(paths)].sort()).toEqual(['colour', 'name', 'position.latitude']);
     expect(asked.body).toBeUndefined();
   });
@@ -432,7 +447,7 @@ describe('what is wrong', () => {
       413,
       'payload-too-large',
     );
-    expect(large.body.detail).toContain('1048576');
+    expect(bodyOf(large).detail).toContain('1048576');
   });
 
   it('is not even read from strangers', async () => {
@@ -468,7 +483,7 @@ describe('a request', () => {
       .expect(201);
     expect(asked.traceId).toBe(traceId);
     const lost = await api('get', '/devices/unknown').set('traceparent', traceparent).expect(404);
-    expect(lost.body.traceId).toBe(traceId);
+    expect(bodyOf(lost).traceId).toBe(traceId);
   });
 
   it('is answered with headers that keep browsers careful', async () => {
@@ -479,6 +494,26 @@ describe('a request', () => {
       'cache-control': 'private, no-cache',
     });
     expect(headers).not.toHaveProperty('x-powered-by');
+  });
+});
+
+describe('too many requests', () => {
+  it('from one key are 429 with Retry-After and the limit', async () => {
+    const strict = await start({ ...environment, MUSTER_GATEWAY_REQUESTS_PER_MINUTE: '2' });
+    const me = () => request(`http://127.0.0.1:${strict.port}`).get('/api/v1/me').set('x-api-key', KEY);
+    try {
+      await me().expect(200);
+      await me().expect(200);
+      const response = await me().expect(429);
+      expect(bodyOf(response)).toMatchObject({
+        code: 'too-many-requests',
+        detail: expect.stringContaining('At most 2 requests a minute'),
+      });
+      expect(Number(response.headers['retry-after'])).toBeGreaterThan(0);
+      await request(`http://127.0.0.1:${strict.port}`).get('/health/live').expect(200);
+    } finally {
+      await strict.stop();
+    }
   });
 });
 
@@ -541,7 +576,7 @@ describe('when NATS goes away', () => {
     const response = await api('patch', '/devices/d1').send({ name: 'x' }).expect(503);
     expect(response.headers['retry-after']).toBe('1');
     await request(url()).get('/health/live').expect(200);
-    const { body } = await request(url()).get('/health/ready').expect(503);
+    const body = bodyOf(await request(url()).get('/health/ready').expect(503));
     expect(body.failing).toEqual([{ name: 'nats', reason: 'unavailable: not connected' }]);
     await nats.restart();
     await api('get', '/devices/d1').retry(5).expect(200);

@@ -20,6 +20,6 @@ export class MeController {
   @Get()
   @Operation({ summary: 'Who the API key belongs to', asks: [], answer: Me })
   getMe(@Who() { actor, tenantId }: Caller): Me {
-    return { ...actor, tenantId };
+    return { id: actor.id, kind: actor.kind, tenantId };
   }
 }

@@ -46,12 +46,13 @@ export const start = async (
   const app = await gatewayApp({
     asking: relativeErrors(bus, config.requestTimeoutMs),
     adminApiKey: config.adminApiKey,
+    requestsPerMinute: config.requestsPerMinute,
     logger,
     metrics,
     ...(opsServer === undefined ? { ops: opsHandler(pages) } : {}),
   });
   await app.listen(config.port, config.host);
-  const server: Server = app.getHttpServer();
+  const server = app.getHttpServer() as Server; // Nest types it any; the adapter is Express on node:http
   const { port } = server.address() as AddressInfo; // a TCP server's address is never a pipe's name
   logger.info({ host: config.host, port }, 'the REST API listens');
   return {

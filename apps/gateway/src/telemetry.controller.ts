@@ -67,21 +67,21 @@ export class TelemetryController {
   @Operation({ summary: 'The newest value of each key', asks: [getDevice, getLatest], query: LatestQuery })
   async getLatestTelemetry(
     @Param('id') deviceId: string,
-    @CheckedQuery(LatestQuery) query: LatestQuery,
+    @CheckedQuery(LatestQuery) { keys }: LatestQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<LatestValues> {
     await this.bus.request(getDevice, { ...reading, deviceId });
-    return this.bus.request(getLatest, { ...reading, deviceId, ...query });
+    return this.bus.request(getLatest, { ...reading, deviceId, keys });
   }
 
   @Get()
   @Operation({ summary: 'Samples as they were stored', asks: [getDevice, querySamples], query: SamplesQuery })
   async queryTelemetry(
     @Param('id') deviceId: string,
-    @CheckedQuery(SamplesQuery) query: SamplesQuery,
+    @CheckedQuery(SamplesQuery) { keys, from, to, order, limit, cursor }: SamplesQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<SamplePage> {
     await this.bus.request(getDevice, { ...reading, deviceId });
-    return this.bus.request(querySamples, { ...reading, deviceId, ...query });
+    return this.bus.request(querySamples, { ...reading, deviceId, keys, from, to, order, limit, cursor });
   }
 }

@@ -48,12 +48,12 @@ const withNulls = (schema: JsonSchema): JsonSchema => {
   const properties = Object.entries(schema.properties ?? {}).map(([name, property]) => {
     if (property[OR_NULL] !== true) return [name, property] as const;
     required.add(name);
-    const { [OR_NULL]: _, type, ...rest } = property;
-    return [name, { ...rest, type: [type, 'null'] }] as const;
+    const described = Object.entries(property).filter(([keyword]) => keyword !== OR_NULL);
+    return [name, { ...Object.fromEntries(described), type: [String(property.type), 'null'] }] as const;
   });
   return {
     ...schema,
-    properties: Object.fromEntries(properties),
+    properties: Object.fromEntries<JsonSchema>(properties),
     ...(required.size > 0 ? { required: [...required].sort() } : {}),
   };
 };

@@ -7,7 +7,15 @@ import { AppError, definePublished, eventStream } from '@muster/contracts';
 import { createLogger, createMetrics, currentTrace, newTrace } from '@muster/observability';
 import { eventually, startNats, type NatsServer } from '@muster/testing';
 import { IsInt, IsString } from 'class-validator';
-import { connectBus, Consumes, NatsStrategy, type Bus, type Delivered, type ItemResult } from './index.js';
+import {
+  connectBus,
+  Consumes,
+  NatsStrategy,
+  type Bus,
+  type Delivered,
+  type ItemResult,
+  type Results,
+} from './index.js';
 
 class Changed {
   @IsString()
@@ -45,7 +53,7 @@ const logger = createLogger({ service: 'test', level: 'silent' });
 /** What the handler saw and what it shall do, per test. */
 let calls: Delivered<Changed>[][] = [];
 let traces: (string | undefined)[] = [];
-let behave: (events: Delivered<Changed>[]) => void | ItemResult[] | Promise<void> = () => undefined;
+let behave: (events: Delivered<Changed>[]) => Results | Promise<Results> = () => undefined;
 
 @Controller()
 class Reactor {
@@ -56,7 +64,7 @@ class Reactor {
     retryDelaysMs: [20, 40],
     ackWaitMs: 2_000,
   })
-  async consume(events: Delivered<Changed>[]): Promise<void | ItemResult[]> {
+  async consume(events: Delivered<Changed>[]): Promise<Results> {
     calls.push(events);
     traces.push(currentTrace()?.traceId);
     return behave(events);
@@ -143,8 +151,8 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all([bus?.close(), raw?.close()]);
-  await server?.stop();
+  await Promise.all([bus.close(), raw.close()]);
+  await server.stop();
 });
 
 describe('a published event', () => {
@@ -209,7 +217,8 @@ describe('a consumer', () => {
     await startApp();
     await eventually(() => names().length >= 250, { what: 'all are handled' });
     await settled();
-    expect(Math.max(...calls.map((call) => call.length))).toBe(100);
+    expect(Math.max(...calls.map((call) => call.length))).toBeLessThanOrEqual(100);
+    expect(calls.length).toBeLessThan(50);
     expect(new Set(names()).size).toBe(250);
   });
 
@@ -314,6 +323,10 @@ describe('a consumer', () => {
     for (let index = 0; index < 150; index += 1) await publish(`stop ${index}`);
     await startApp();
     await eventually(() => calls.length === 1);
+    // What is still on its way when the consumer closes can only time out; that is another promise.
+    await eventually(
+      async () => (await manager.consumers.info(stream.name, 'reader')).num_ack_pending === 150,
+    );
     const closing = app?.close();
     release();
     await closing;

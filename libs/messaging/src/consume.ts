@@ -13,7 +13,7 @@ import { eventStream, type PublishedContract } from '@muster/contracts';
 import type { Logger, Metrics } from '@muster/observability';
 import { backoffMs, pause } from './backoff.js';
 import type { BusParts } from './bus.js';
-import type { ConsumesOptions, Delivered, ItemResult } from './handles.js';
+import type { ConsumesOptions, Delivered, Results } from './handles.js';
 import { settler } from './settle.js';
 import { PARKED_STREAM } from './streams.js';
 
@@ -22,7 +22,7 @@ export interface ConsumerParts {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly options: ConsumesOptions<readonly PublishedContract<object>[]>;
-  readonly handler: (events: readonly Delivered[]) => Promise<void | readonly ItemResult[]>;
+  readonly handler: (events: readonly Delivered[]) => Promise<Results>;
 }
 
 /** Silent for twice this, and the consumer is looked for again. */

@@ -45,6 +45,10 @@ export interface ConsumesOptions<Events extends readonly PublishedContract<objec
   readonly from?: 'beginning' | 'now';
 }
 
+/** One result per event, in their order; nothing: all are done. */
+// eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a method that returns nothing is the ordinary case
+export type Results = void | readonly ItemResult[];
+
 interface RequestExtras {
   readonly request: RequestContract<object, object>;
 }
@@ -82,7 +86,7 @@ export const Handles =
  */
 export const Consumes =
   <const Events extends readonly PublishedContract<object>[]>(options: ConsumesOptions<Events>) =>
-  <Argument, Result extends void | readonly ItemResult[]>(
+  <Argument, Result extends Results>(
     target: object,
     key: string | symbol,
     descriptor: TypedPropertyDescriptor<(events: Argument) => Promise<Result>> &

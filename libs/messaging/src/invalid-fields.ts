@@ -1,5 +1,6 @@
 // The registry behind @Type: class-transformer keeps it out of its index, its users (class-validator-jsonschema) take it from here.
 import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
+import type { TypeMetadata } from 'class-transformer';
 import { validateSync, type ValidationError } from 'class-validator';
 import type { FieldError, Shape } from '@muster/contracts';
 
@@ -40,7 +41,7 @@ const dressed = (
   path: string,
   inherited: FieldError[],
 ): object => {
-  const instance: Record<string, unknown> = Object.assign(new shape());
+  const instance = new shape() as Record<string, unknown>; // filled with what JSON brought, to be checked
   for (const [key, field] of Object.entries(value)) {
     const at = pathOf(path, key);
     if (key in Object.prototype) {
@@ -48,7 +49,8 @@ const dressed = (
       inherited.push({ path: at, message: NOT_KNOWN });
       continue;
     }
-    const nested = defaultMetadataStorage.findTypeMetadata(shape, key);
+    // Typed as if it always found something.
+    const nested = defaultMetadataStorage.findTypeMetadata(shape, key) as TypeMetadata | undefined;
     instance[key] =
       nested === undefined
         ? field

@@ -59,12 +59,8 @@ export class Link {
   during<T>(work: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (!this.isConnected()) reject(new LinkLost('not connected to NATS'));
-      const done = (): boolean => this.waiting.delete(reject);
       this.waiting.add(reject);
-      work.then(
-        (value) => (done(), resolve(value)),
-        (error: unknown) => (done(), reject(error)),
-      );
+      void work.then(resolve, reject).finally(() => this.waiting.delete(reject));
     });
   }
 

@@ -4,7 +4,7 @@ import type { PublishedContract } from '@muster/contracts';
 import { createMetrics, type Logger, type Metrics } from '@muster/observability';
 import { partsOf, type Bus } from './bus.js';
 import { DurableConsumer, type ConsumerParts } from './consume.js';
-import type { HandlerExtras, ItemResult } from './handles.js';
+import type { HandlerExtras, Results } from './handles.js';
 import { RequestListener } from './serve.js';
 
 export interface NatsStrategyOptions {
@@ -79,7 +79,7 @@ export class NatsStrategy extends Server implements CustomTransportStrategy {
       logger: this.options.logger,
       metrics: this.metrics,
       options,
-      handler: async (events) => (await this.call(handler, events)) as void | readonly ItemResult[], // typed by @Consumes
+      handler: async (events) => (await this.call(handler, events)) as Results, // typed by @Consumes
     };
     const byService = new Map<string, PublishedContract<object>[]>();
     for (const contract of options.events) {

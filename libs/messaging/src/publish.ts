@@ -44,7 +44,8 @@ export const publisher = ({
     const deadline = Date.now() + deadlineMs;
     for (let tries = 0; ; tries += 1) {
       try {
-        return await once(message);
+        await once(message);
+        return;
       } catch (error) {
         const final = finalFault(message, error);
         const wait = backoffMs(tries, 50, 1_000);

@@ -123,9 +123,9 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await app?.close();
-  await Promise.all([serviceBus?.close(), client?.close(), foreign?.close()]);
-  await server?.stop();
+  await app.close();
+  await Promise.all([serviceBus.close(), client.close(), foreign.close()]);
+  await server.stop();
 });
 
 describe('a request', () => {

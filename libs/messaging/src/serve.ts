@@ -59,11 +59,8 @@ export class RequestListener {
 
   /** Takes nothing new; resolves when everything begun is answered. */
   async stop(): Promise<void> {
-    await Promise.all(
-      this.subscriptions.map((subscription) =>
-        subscription.isClosed() ? undefined : subscription.drain().catch(() => undefined),
-      ),
-    );
+    const open = this.subscriptions.filter((subscription) => !subscription.isClosed());
+    await Promise.all(open.map((subscription) => subscription.drain().catch(() => undefined)));
     if (this.active > 0) await new Promise<void>((resolve) => this.idle.add(resolve));
   }
 
@@ -77,7 +74,10 @@ export class RequestListener {
         if (this.active === 0) for (const resolve of this.idle) resolve();
       });
     };
-    if (this.active < concurrency) return work();
+    if (this.active < concurrency) {
+      work();
+      return;
+    }
     if (this.waiting.length < concurrency * 4) {
       this.waiting.push(work);
       return;

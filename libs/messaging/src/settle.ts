@@ -5,7 +5,7 @@ import { continueTrace, withTrace } from '@muster/observability';
 import { backoffMs, pause } from './backoff.js';
 import type { ConsumerParts } from './consume.js';
 import { decodeEvent } from './decode-event.js';
-import type { Delivered, ItemResult } from './handles.js';
+import type { Delivered, ItemResult, Results } from './handles.js';
 import { HEADER, headersOf } from './headers.js';
 
 interface Held {
@@ -93,7 +93,7 @@ export const settler = ({
   };
 
   const handle = async (some: readonly Held[]): Promise<void> => {
-    let result: void | readonly ItemResult[];
+    let result: Results;
     try {
       result = await untilHung(() => traced(some, handler), ackWaitMs * HANDLER_PATIENCE);
       if (result !== undefined && result.length !== some.length) {
@@ -124,7 +124,8 @@ export const settler = ({
   const handlePatiently = async (some: readonly Held[]): Promise<void> => {
     for (let tries = 0; ; tries += 1) {
       try {
-        return await handle(some);
+        await handle(some);
+        return;
       } catch (error) {
         if (stopping.aborted) {
           for (const { message } of some) message.nak();

@@ -57,7 +57,8 @@ export class Streams {
     const deadline = Date.now() + DEADLINE_MS;
     for (let tries = 0; ; tries += 1) {
       try {
-        return await this.apply(declaration);
+        await this.apply(declaration);
+        return;
       } catch (error) {
         const refused = error instanceof JetStreamApiError && error.status < 500;
         // `name in use`: another process created it in between; the next round compares.

@@ -165,7 +165,11 @@ export const configTable = (schema: ConfigSchema): string => {
   const rows = Object.values(schema).map((key) => [
     `\`${key.env}\``,
     key.unit,
-    key.fallback === undefined ? (key.optional ? 'not set' : '**required**') : `\`${String(key.fallback)}\``,
+    key.fallback === undefined
+      ? key.optional
+        ? 'not set'
+        : '**required**'
+      : `\`${JSON.stringify(key.fallback).replaceAll('"', '')}\``,
     key.doc,
   ]);
   return [['key', 'unit', 'default', 'meaning'], ['---', '---', '---', '---'], ...rows]

@@ -31,7 +31,7 @@ export type OpsHandler = (request: IncomingMessage, response: ServerResponse) =>
 /** `GET /health/live`, `GET /health/ready` (503 with what is not ready) and `GET /metrics`. No authentication. */
 export const opsHandler = ({ health, metrics }: OpsParts): OpsHandler => {
   const routes = new Map<string, () => Promise<Answer>>([
-    ['/health/live', async () => json(200, health.live())],
+    ['/health/live', () => Promise.resolve(json(200, health.live()))],
     [
       '/health/ready',
       async () => {

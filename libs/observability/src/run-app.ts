@@ -42,7 +42,10 @@ export const runApp = async (
   };
   const stop = async (): Promise<void> => {
     // While starting, nothing has been promised to anybody, and a start may wait for a dependency for ever.
-    if (app === undefined || stopping) return host.exit(stopping ? 1 : 0);
+    if (app === undefined || stopping) {
+      host.exit(stopping ? 1 : 0);
+      return;
+    }
     stopping = true;
     const deadline = setTimeout(() => {
       logger.error(`${app?.name ?? 'the app'} did not stop within ${STOP_DEADLINE_MS} ms`);
@@ -66,7 +69,10 @@ export const runApp = async (
   try {
     app = await start();
   } catch (error) {
-    if (!(error instanceof ConfigError)) return die('starting failed')(error);
+    if (!(error instanceof ConfigError)) {
+      die('starting failed')(error);
+      return;
+    }
     host.stderr.write(`${error.message}\n`);
     host.exit(EXIT_CONFIG);
   }

@@ -16,9 +16,8 @@ const parse = json({
 /** Reads JSON bodies; says in our words what is wrong with one. */
 export const readBody: RequestHandler = (request, response, next): void => {
   if (hasBody(request) && request.is(['application/json', 'application/merge-patch+json']) === false) {
-    return next(
-      new AppError('unsupported-media-type', 'The body must be JSON: content-type application/json.'),
-    );
+    next(new AppError('unsupported-media-type', 'The body must be JSON: content-type application/json.'));
+    return;
   }
   parse(request, response, (error?: unknown) => next(error === undefined ? undefined : faultOf(error)));
 };

@@ -13,27 +13,33 @@ export interface Caller {
 /** `/api/v1/…` but for what documents it. */
 const OPEN = /^\/api\/v1\/(openapi\.json|docs(\/|$))/;
 
-/** Lets in who has the local admin's key, by `x-api-key` or `Authorization: Bearer`. */
-export const authenticate = (adminApiKey: string): RequestHandler => {
+/** Knows who has the local admin's key, by `x-api-key` or `Authorization: Bearer`. Refuses nobody yet. */
+export const identify = (adminApiKey: string): RequestHandler => {
   const admin: Caller = { tenantId: DEFAULT_TENANT, actor: { kind: 'api-key', id: 'local-admin' } };
   const expected = digest(adminApiKey);
   return (request, response, next): void => {
-    if (!request.path.startsWith('/api/v1/') || OPEN.test(request.path)) return next();
     const given = keyOf(request);
     // Digests have one length, so neither the length nor a common prefix of the key can be told from the time taken.
-    if (given === undefined || !timingSafeEqual(digest(given), expected)) {
-      response.setHeader('www-authenticate', 'Bearer');
-      return next(new AppError('unauthenticated', NOT_IN[given === undefined ? 'absent' : 'wrong']));
-    }
-    response.locals['caller'] = admin;
+    if (given !== undefined && timingSafeEqual(digest(given), expected)) response.locals['caller'] = admin;
     next();
   };
 };
 
-const NOT_IN = {
-  absent: 'Send an API key as `x-api-key: <key>` or `Authorization: Bearer <key>`.',
-  wrong: 'The API key is not known.',
-} as const;
+/** Lets nobody else into the API. */
+export const requireCaller: RequestHandler = (request, response, next): void => {
+  if (!request.path.startsWith('/api/v1/') || OPEN.test(request.path) || callerIn(response) !== undefined) {
+    next();
+    return;
+  }
+  response.setHeader('www-authenticate', 'Bearer');
+  next(new AppError('unauthenticated', keyOf(request) === undefined ? NO_KEY : 'The API key is not known.'));
+};
+
+const NO_KEY = 'Send an API key as `x-api-key: <key>` or `Authorization: Bearer <key>`.';
+
+/** Undefined: a stranger. */
+export const callerIn = (response: Response): Caller | undefined =>
+  response.locals['caller'] as Caller | undefined; // set by `identify` alone
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
@@ -43,7 +49,12 @@ const keyOf = (request: Request): string | undefined => {
   return /^Bearer +(\S+)$/i.exec(request.get('authorization') ?? '')?.[1];
 };
 
-const callerOf = (response: Response): Caller => response.locals['caller'] as Caller; // set by `authenticate`, before every route
+/** In a route, where `requireCaller` has been. */
+const callerOf = (response: Response): Caller => {
+  const caller = callerIn(response);
+  if (caller === undefined) throw new Error('a route was reached by nobody');
+  return caller;
+};
 
 /** Who asks, where nobody else is asked. */
 export const Who = createParamDecorator((_data: unknown, context: ExecutionContext): Caller =>

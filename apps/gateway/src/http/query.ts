@@ -45,15 +45,9 @@ const parsed = (
 /** What cannot be turned stays text, and the rule says what is expected. */
 const typed = (schema: JsonSchema | undefined, value: unknown): unknown => {
   if (typeof value !== 'string') return value;
-  switch (schema?.type) {
-    case 'integer':
-    case 'number':
-      return /^-?\d{1,15}$/.test(value) ? Number(value) : value;
-    case 'boolean':
-      return value === 'true' ? true : value === 'false' ? false : value;
-    case 'array':
-      return value.split(',').filter((item) => item !== '');
-    default:
-      return value;
-  }
+  const type = schema?.type;
+  if (type === 'integer' || type === 'number') return /^-?\d{1,15}$/.test(value) ? Number(value) : value;
+  if (type === 'boolean') return value === 'true' ? true : value === 'false' ? false : value;
+  if (type === 'array') return value.split(',').filter((item) => item !== '');
+  return value;
 };

@@ -9,6 +9,7 @@ export const generatedOpenApi = async (): Promise<OpenAPIObject> => {
   const app = await gatewayApp({
     asking: { request: () => Promise.reject(new AppError('unavailable', 'There is no bus here.')) },
     adminApiKey: 'none',
+    requestsPerMinute: 1,
     logger: createLogger({ service: 'gateway', level: 'silent' }),
     metrics: createMetrics('gateway'),
   });

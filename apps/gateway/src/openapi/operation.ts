@@ -49,7 +49,7 @@ export const Operation = (options: OperationOptions): MethodDecorator => {
   ]);
   return applyDecorators(
     (_target: object, _key: string | symbol, descriptor: PropertyDescriptor) =>
-      setAnswerRules(descriptor.value, rules),
+      setAnswerRules(descriptor.value as object, rules),
     HttpCode(status),
     ApiOperation({ summary }),
     ...(body === undefined ? [] : [ApiBody({ schema: bodySchema(body), required: true })]),

@@ -1,0 +1,103 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import {
+  boolean,
+  choice,
+  ConfigError,
+  configTable,
+  int,
+  readConfig,
+  secretFile,
+  string,
+  url,
+} from './index.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'muster-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const schema = {
+  port: int({ env: 'PORT', default: 3000, min: 1, max: 65535, doc: 'Where it listens.', unit: 'port' }),
+  size: int({ env: 'SIZE', doc: 'How much.' }),
+  name: string({ env: 'NAME', optional: true, pattern: /^[a-z]+$/, doc: 'A name.' }),
+  verbose: boolean({ env: 'VERBOSE', default: false, doc: 'Says | more.' }),
+  bus: url({ env: 'BUS', default: 'nats://127.0.0.1:4222', protocols: ['nats', 'tls'], doc: 'The bus.' }),
+  level: choice({ env: 'LEVEL', values: ['low', 'high'], default: 'low', doc: 'How much.' }),
+  key: secretFile({ env: 'KEY_FILE', optional: true, doc: 'The key.' }),
+};
+
+const faultsOf = (env: Record<string, string>): readonly { env: string; rule: string }[] => {
+  try {
+    readConfig(schema, env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+  return [];
+};
+
+describe('configuration', () => {
+  it('takes what is set, and the default for the rest', () => {
+    const file = join(folder, 'key');
+    writeFileSync(file, ' secret\n');
+    const config = readConfig(schema, {
+      SIZE: '-5',
+      VERBOSE: 'true',
+      LEVEL: 'high',
+      KEY_FILE: file,
+      NAME: '',
+    });
+    const typed: { port: number; name: string | undefined; level: 'low' | 'high' } = config;
+    expect(typed).toEqual({
+      port: 3000,
+      size: -5,
+      name: undefined,
+      verbose: true,
+      bus: 'nats://127.0.0.1:4222',
+      level: 'high',
+      key: 'secret',
+    });
+  });
+
+  it('names every key that is missing or wrong at once, with its rule', () => {
+    const env = {
+      PORT: '65536',
+      NAME: 'A',
+      VERBOSE: 'yes',
+      BUS: 'http://x',
+      LEVEL: 'mid',
+      KEY_FILE: '/nowhere',
+    };
+    expect(faultsOf(env)).toEqual([
+      { env: 'PORT', rule: 'must be a whole number from 1 to 65535' },
+      { env: 'SIZE', rule: 'must be set' },
+      { env: 'NAME', rule: 'must match ^[a-z]+$' },
+      { env: 'VERBOSE', rule: 'must be true or false' },
+      { env: 'BUS', rule: 'must be a URL that starts with nats:// or tls://' },
+      { env: 'LEVEL', rule: 'must be one of low, high' },
+      { env: 'KEY_FILE', rule: 'must name a file that can be read' },
+    ]);
+  });
+
+  it.each(['1.5', '0x10', ' 7', '7 ', '1e3', 'NaN', '99999999999999999999'])(
+    'takes %j for no number',
+    (text) => {
+      expect(faultsOf({ SIZE: text })).toHaveLength(1);
+    },
+  );
+
+  it('never repeats a value', () => {
+    const error = new ConfigError(faultsOf({ SIZE: 'hunter2', BUS: 'hunter2', LEVEL: 'hunter2' }));
+    expect(error.message).toContain('SIZE');
+    expect(error.message).not.toContain('hunter2');
+  });
+
+  it('is a table for the README', () => {
+    const lines = configTable(schema).split('\n');
+    expect(lines).toContain('| `PORT` | port | `3000` | Where it listens. |');
+    expect(lines).toContain('| `SIZE` | number | **required** | How much. |');
+    expect(lines).toContain('| `NAME` | text | not set | A name. |');
+    expect(lines).toContain('| `VERBOSE` | true or false | `false` | Says \\| more. |');
+  });
+});
