@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, statSync, unwatchFile, watchFile } from 'node:fs';
 import { basename } from 'node:path';
 
-const WARN = 40;
+const SHOWN_LEVELS: readonly unknown[] = ['warn', 'error', 'fatal'];
 const LINES_PER_BURST = 5;
 const BURST_MS = 10_000;
 
@@ -50,9 +50,8 @@ export const followLog = (path: string, say: (line: string) => void): (() => voi
 /** "telemetry: the database is away", from one line of JSON; undefined below warn and for anything else. */
 export const warningOf = (line: string): string | undefined => {
   const entry = parse(line);
-  if (entry === undefined || Number(entry['level']) < WARN || Number.isNaN(Number(entry['level'])))
-    return undefined;
-  const who = [entry['name'], entry['service'], entry['context']].find(isText);
+  if (entry === undefined || !SHOWN_LEVELS.includes(entry['level'])) return undefined;
+  const who = [entry['service'], entry['name'], entry['context']].find(isText);
   const error = entry['err'];
   const cause = typeof error === 'object' && error !== null && 'message' in error ? error.message : undefined;
   const message = ([entry['msg'], cause].find(isText) ?? '(no text)').slice(0, 300);

@@ -10,8 +10,8 @@ export const welcome = (
   publisher: 'mosquitto_pub' | 'npx mqtt',
 ): string => {
   const broker = new URL(urls.mqtt);
-  const key = `$(cat ${shellQuote(relative(process.cwd(), `${settings.home}/admin-api-key`) || 'admin-api-key')})`;
-  const api = `curl -sS -H "x-api-key: ${key}" -H 'content-type: application/json'`;
+  const keyFile = shellQuote(relative(process.cwd(), `${settings.home}/admin-api-key`));
+  const api = `curl -sS -w '\\n' -H "$KEY" -H 'content-type: application/json'`;
   const topic = 'kp1/radiator-v1/dcx/my-first-token/json/1';
   const publish =
     publisher === 'mosquitto_pub'
@@ -27,14 +27,15 @@ muster is ready.
   PostgreSQL   ${withoutPassword(urls.database)}      password: ${settings.home}/postgres-password
   logs         ${settings.home}/log/{${[...applications.map(({ name }) => name), 'postgres', 'nats', 'rabbitmq'].join(',')}}.log
 
-A first device, its first sample, and what was stored. Paste into another terminal:
+A first device, its first sample, and what was stored. To paste into another terminal (once: then the names are taken):
 
   cd ${shellQuote(process.cwd())}
-  ${api} ${urls.gateway}/api/v1/device-types -d '{"name": "radiator"}'
-  DEVICE=$(${api} ${urls.gateway}/api/v1/devices \\
-    -d '{"name": "radiator-1", "deviceType": "radiator", "token": "my-first-token"}' | sed 's/.*"id":"\\([^"]*\\)".*/\\1/')
+  API=${urls.gateway}/api/v1  KEY="x-api-key: $(cat ${keyFile})"
+  ${api} $API/device-types -d '{"name": "radiator"}'
+  DEVICE=$(${api} $API/devices -d '{"name": "radiator-1", "deviceType": "radiator", "token": "my-first-token"}' |
+    sed 's/.*"id":"\\([^"]*\\)","name":"radiator-1".*/\\1/')
   ${publish}
-  ${api} ${urls.gateway}/api/v1/devices/$DEVICE/telemetry/latest
+  sleep 1; ${api} $API/devices/$DEVICE/telemetry/latest
 
 Ctrl-C stops everything that was started here.
 `;
