@@ -1,0 +1,229 @@
+import { describe, expect, it } from '@jest/globals';
+import { AppError, type AccessEntry, type ErrorCode } from '@muster/contracts';
+import { formatTopic, type ResourceName, type Topic } from '@muster/kp1';
+import { createLogger, createMetrics } from '@muster/observability';
+import { BoundedLog } from '../bounded-log.js';
+import type { Admission } from '../directory/device-directory.js';
+import { AckWindow } from './ack-window.js';
+import { inboundMessages, type InboundMessage, type InboundParts } from './inbound-message.js';
+import { Abandoned, Unprocessable } from './micro-batcher.js';
+import type { Route } from './routes.js';
+
+const logger = createLogger({ service: 'test', level: 'silent' });
+const entry: AccessEntry = {
+  tenantId: 'default',
+  token: 'tok1',
+  tokenId: 'id-tok1',
+  tokenStatus: 'active',
+  deviceId: 'd1',
+  deviceTypeId: 'radiator',
+  appVersion: 'v1',
+  interface: 'mqtt',
+  credentialKind: 'token',
+};
+const welcome: Admission = { admitted: true, entry, settings: {} };
+
+/** What was said and done, in order. */
+const scene = (change: Partial<InboundParts> & { route?: Route; admission?: Admission } = {}) => {
+  const done: string[] = [];
+  const route: Route = async (message) => {
+    done.push('routed');
+    return change.route === undefined ? 'body' : change.route(message);
+  };
+  const routes: Record<ResourceName, Route> = {
+    telemetry: route,
+    configuration: route,
+    'configuration-applied': route,
+  };
+  const say =
+    (suffix: string) =>
+    async (topic: Topic, ...rest: unknown[]) => {
+      done.push(`${formatTopic(topic)}/${suffix} ${JSON.stringify(rest)}`);
+    };
+  const window = new AckWindow((tag) => done.push(`acked ${tag}`));
+  const receive = inboundMessages({
+    routes,
+    directory: { admit: () => change.admission ?? welcome },
+    questions: { admit: async () => change.admission ?? welcome },
+    sightings: { note: () => undefined },
+    respond: { status: say('status'), error: say('error') },
+    park: async (_message, reason) => void done.push(`parked: ${reason}`),
+    maxPayloadBytes: 100,
+    logger,
+    refusals: new BoundedLog(logger),
+    metrics: createMetrics('test'),
+    ...change,
+  });
+  const message = (routingKey: string, payload = '{}', qos: 0 | 1 = 1): InboundMessage => ({
+    routingKey,
+    payload: Buffer.from(payload),
+    qos,
+    redelivered: false,
+    deliveryTag: 1,
+  });
+  return {
+    window,
+    receive: async (...args: Parameters<typeof message>): Promise<string[]> => {
+      await receive(message(...args), window);
+      window.flush();
+      return done;
+    },
+  };
+};
+
+describe('a message that is dealt with', () => {
+  it('is answered with the quality of the request, and acknowledged after that', async () => {
+    expect(await scene().receive('kp1.v1.dcx.tok1.json.7', '{}', 0)).toEqual([
+      'routed',
+      'kp1/v1/dcx/tok1/json/7/status ["body",0]',
+      'acked 1',
+    ]);
+  });
+
+  it('is not answered when it wrote something without an id', async () => {
+    expect(await scene().receive('kp1.v1.dcx.tok1.json')).toEqual(['routed', 'acked 1']);
+  });
+
+  it('is answered without an id when it asked for something', async () => {
+    expect(await scene().receive('kp1.v1.cmx.tok1.config.json')).toEqual([
+      'routed',
+      'kp1/v1/cmx/tok1/config/json/status ["body",1]',
+      'acked 1',
+    ]);
+  });
+});
+
+describe('a message that is refused', () => {
+  const refused = (code: ErrorCode, reason: string): Admission => ({ admitted: false, code, reason });
+
+  it.each([
+    ['token-unknown', 401],
+    ['token-suspended', 403],
+    ['token-revoked', 403],
+    ['not-allowed', 403],
+    ['app-version-not-found', 404],
+  ] as const)('because of %s gets %i, with or without an id', async (code, status) => {
+    expect(await scene({ admission: refused(code, 'why') }).receive('kp1.v1.dcx.tok1.json')).toEqual([
+      `kp1/v1/dcx/tok1/json/error [${status},"why",1]`,
+      'acked 1',
+    ]);
+  });
+
+  it('for its size gets 413 with the limit', async () => {
+    expect(await scene().receive('kp1.v1.dcx.tok1.json.7', 'x'.repeat(101))).toEqual([
+      'kp1/v1/dcx/tok1/json/7/error [413,"payload must have at most 100 bytes",1]',
+      'acked 1',
+    ]);
+  });
+
+  it('for its resource gets 404', async () => {
+    expect(await scene().receive('kp1.v1.dcx.tok1.jsn.7')).toEqual([
+      'kp1/v1/dcx/tok1/jsn/7/error [404,"unknown resource",1]',
+      'acked 1',
+    ]);
+  });
+
+  it('by the service gets what the service says', async () => {
+    const route: Route = async () => {
+      throw new AppError('sample-time-out-of-range', 'ts is 40 years ago');
+    };
+    expect(await scene({ route }).receive('kp1.v1.dcx.tok1.json')).toEqual([
+      'routed',
+      'kp1/v1/dcx/tok1/json/error [400,"ts is 40 years ago",1]',
+      'acked 1',
+    ]);
+  });
+
+  it.each([
+    ['unavailable', 503],
+    ['deadline-exceeded', 504],
+    ['internal', 500],
+  ] as const)('because a fetch found %s gets %i', async (code, status) => {
+    const route: Route = async () => {
+      throw new AppError(code, 'why');
+    };
+    expect(await scene({ route }).receive('kp1.v1.cmx.tok1.config.json.1')).toEqual([
+      'routed',
+      `kp1/v1/cmx/tok1/config/json/1/error [${status},"why",1]`,
+      'acked 1',
+    ]);
+  });
+});
+
+describe('a message that cannot be processed', () => {
+  it.each([new Unprocessable('internal: a bug'), new TypeError('cannot read undefined')])(
+    'is parked with its reason, told, and acknowledged (%s)',
+    async (error) => {
+      const route: Route = async () => {
+        throw error;
+      };
+      expect(await scene({ route }).receive('kp1.v1.dcx.tok1.json')).toEqual([
+        'routed',
+        `parked: ${error.name}: ${error.message}`,
+        'kp1/v1/dcx/tok1/json/error [500,"internal error",1]',
+        'acked 1',
+      ]);
+    },
+  );
+
+  it('is not acknowledged before it is safely aside', async () => {
+    let tries = 0;
+    const done = await scene({
+      route: async () => {
+        throw new TypeError('a bug');
+      },
+      park: async () => {
+        tries += 1;
+        if (tries === 1) throw new AppError('unavailable', 'away');
+      },
+    }).receive('kp1.v1.dcx.tok1.json');
+    expect(tries).toBe(2);
+    expect(done.at(-1)).toBe('acked 1');
+  });
+});
+
+describe('a message that stays the broker’s', () => {
+  it('is neither answered nor acknowledged when it was given up', async () => {
+    const route: Route = async () => {
+      throw new Abandoned('stopping');
+    };
+    expect(await scene({ route }).receive('kp1.v1.dcx.tok1.json.1')).toEqual(['routed']);
+  });
+
+  it('is not answered when its channel is gone: it comes again and is answered then', async () => {
+    const here = scene({
+      route: async () => {
+        here.window.close();
+        return '';
+      },
+    });
+    expect(await here.receive('kp1.v1.dcx.tok1.json.1')).toEqual(['routed']);
+  });
+
+  it('waits while device-registry cannot be asked about its token, if it writes', async () => {
+    let tries = 0;
+    const done = await scene({
+      directory: {
+        admit: () => ({ admitted: false, code: 'token-unknown', reason: 'x', ask: { token: 'tok1' } }),
+      },
+      questions: {
+        admit: async () => {
+          tries += 1;
+          if (tries === 1) throw new AppError('unavailable', 'away');
+          return welcome;
+        },
+      },
+    }).receive('kp1.v1.dcx.tok1.json');
+    expect(tries).toBe(2);
+    expect(done).toEqual(['routed', 'acked 1']);
+  });
+});
+
+describe('what is no message of a device', () => {
+  it.each([
+    'kp1.v1.cmx.tok1.config.json.status',
+    'kp1.v1.dcx.tok1.json.1.error',
+    'kp1.v1.dcx',
+    'something.else',
+  ])('is dropped: %s', async (key) => expect(await scene().receive(key)).toEqual(['acked 1']));
+});
