@@ -1,1 +1,1 @@
-export {};
+export { migrate, start } from './app.module.js';

@@ -1,0 +1,86 @@
+import type pg from 'pg';
+import type { JsonValue, LatestValues } from '@muster/contracts';
+import type { Database } from '@muster/event-store';
+import type { PreparedMessage, PreparedSample } from './prepare-message.js';
+import { isoMillis } from './time.js';
+
+interface Newest {
+  readonly tenantId: string;
+  readonly deviceId: string;
+  readonly values: Map<string, { readonly json: string; readonly at: number }>;
+}
+
+/**
+ * The newest value of every key by the time of its sample, in the transaction that stores the samples. Of the same time
+ * the one that comes later counts. Set-based, devices in order: two batches that shared devices in different orders
+ * would wait for each other.
+ */
+export const mergeLatest = async (
+  tx: pg.PoolClient,
+  stored: Iterable<{ readonly message: PreparedMessage; readonly sample: PreparedSample }>,
+): Promise<void> => {
+  const devices = [...newestOf(stored)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, newest]) => newest);
+  if (devices.length === 0) return;
+  const times = devices.map(({ values }) => [...values.values()].map(({ at }) => at));
+  await tx.query({
+    name: 'merge-latest',
+    // When everything that comes is newer than everything that is there, one concatenation does; else key by key.
+    text: `INSERT INTO latest_values AS l (tenant_id, device_id, newest_at, oldest_written, "values")
+           SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::jsonb[])
+           ON CONFLICT (tenant_id, device_id) DO UPDATE SET
+             newest_at = greatest(l.newest_at, excluded.newest_at),
+             oldest_written = excluded.oldest_written,
+             "values" = CASE WHEN excluded.oldest_written >= l.newest_at THEN l."values" || excluded."values"
+               ELSE l."values" || coalesce((
+                 SELECT jsonb_object_agg(n.key, n.value) FROM jsonb_each(excluded."values") n
+                 WHERE NOT l."values" ? n.key OR (l."values" -> n.key ->> 1)::bigint <= (n.value ->> 1)::bigint
+               ), '{}') END`,
+    values: [
+      devices.map(({ tenantId }) => tenantId),
+      devices.map(({ deviceId }) => deviceId),
+      times.map((own) => Math.max(...own)),
+      times.map((own) => Math.min(...own)),
+      devices.map(({ values }) => jsonOf(values)),
+    ],
+  });
+};
+
+/** By key; `keys` undefined: all. A device that never sent anything has none. */
+export const readLatest = async (
+  database: Database,
+  tenantId: string,
+  deviceId: string,
+  keys: readonly string[] | undefined,
+): Promise<LatestValues> => {
+  const { rows } = await database.query<{ key: string; value: JsonValue; at: string }>({
+    name: 'read-latest',
+    text: `SELECT e.key, e.value -> 0 AS value, (e.value ->> 1)::bigint AS at
+           FROM latest_values l, jsonb_each(l."values") e
+           WHERE l.tenant_id = $1 AND l.device_id = $2 AND ($3::text[] IS NULL OR e.key = ANY ($3))
+           ORDER BY e.key COLLATE "C"`,
+    values: [tenantId, deviceId, keys ?? null],
+  });
+  return { items: rows.map(({ key, value, at }) => ({ key, value, ts: isoMillis(Number(at)) })) };
+};
+
+const newestOf = (
+  stored: Iterable<{ readonly message: PreparedMessage; readonly sample: PreparedSample }>,
+): Map<string, Newest> => {
+  const devices = new Map<string, Newest>();
+  for (const { message, sample } of stored) {
+    const { data, at } = sample;
+    if (typeof data !== 'object' || data === null || Array.isArray(data)) continue;
+    const { tenantId, deviceId } = message;
+    const id = `${tenantId}\n${deviceId}`;
+    for (const [key, value] of Object.entries(data)) {
+      const device = devices.get(id) ?? { tenantId, deviceId, values: new Map() };
+      devices.set(id, device);
+      const known = device.values.get(key);
+      if (known === undefined || known.at <= at) device.values.set(key, { json: JSON.stringify(value), at });
+    }
+  }
+  return devices;
+};
+
+const jsonOf = (values: Newest['values']): string =>
+  `{${[...values].map(([key, { json, at }]) => `${JSON.stringify(key)}:[${json},${at}]`).join(',')}}`;

@@ -1,0 +1,62 @@
+import { Controller, Inject } from '@nestjs/common';
+import {
+  getLatest,
+  querySamples,
+  storeSamples,
+  type BulkOutcome,
+  type GetLatest,
+  type LatestValues,
+  type QuerySamples,
+  type SamplePage,
+  type StoreSamples,
+} from '@muster/contracts';
+import type { Database } from '@muster/event-store';
+import { Handles, type Bus } from '@muster/messaging';
+import { readLatest } from './latest-values.js';
+import { publishSamples } from './publish-samples.js';
+import { readSamples } from './query-samples.js';
+import type { samplesStore } from './store-samples.js';
+
+export const DATABASE = Symbol('Database');
+export const BUS = Symbol('Bus');
+export const STORE = Symbol('samples store');
+
+const NOT_PUBLISHED = {
+  code: 'unavailable',
+  detail: 'Stored, but not published yet: send it again.',
+} as const;
+
+@Controller()
+export class SampleHandlers {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(BUS) private readonly bus: Bus,
+    @Inject(STORE) private readonly store: ReturnType<typeof samplesStore>,
+  ) {}
+
+  /** Stored and committed, then published, then answered: what is answered as done is on disk and on its way to others. */
+  @Handles(storeSamples)
+  async storeSamples({ messages }: StoreSamples): Promise<BulkOutcome> {
+    const outcomes = await this.store(messages);
+    const failed = await publishSamples(
+      this.bus,
+      outcomes.map((outcome) => ('stored' in outcome ? outcome.stored : undefined)),
+    );
+    return {
+      outcomes: outcomes.map((outcome, index) => {
+        if ('refused' in outcome) return outcome.refused;
+        return failed.has(index) ? NOT_PUBLISHED : {};
+      }),
+    };
+  }
+
+  @Handles(getLatest)
+  getLatest({ tenantId, deviceId, keys }: GetLatest): Promise<LatestValues> {
+    return readLatest(this.database, tenantId, deviceId, keys);
+  }
+
+  @Handles(querySamples)
+  querySamples(request: QuerySamples): Promise<SamplePage> {
+    return readSamples(this.database, request);
+  }
+}

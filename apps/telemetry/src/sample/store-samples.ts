@@ -1,0 +1,183 @@
+import { AppError, type ErrorCode, type ItemOutcome, type TelemetryMessage } from '@muster/contracts';
+import type { Database } from '@muster/event-store';
+import type { Logger, Metrics } from '@muster/observability';
+import type pg from 'pg';
+import { mergeLatest } from './latest-values.js';
+import { LOCK_CLASS, STORE_LOCK, type Partitions } from './partitions.js';
+import { prepareMessage, type PreparedMessage, type PreparedSample } from './prepare-message.js';
+import { isComparable, recognise, type KnownTimes } from './redelivered.js';
+import { nowMicros } from './time.js';
+
+export interface StoreParts {
+  readonly database: Database;
+  readonly partitions: Partitions;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly redeliveryWindowMicros: number;
+}
+
+/** What is now on disk, with the time it lies under. */
+export interface StoredMessage {
+  readonly message: PreparedMessage;
+  readonly samples: readonly { readonly at: number; readonly sample: PreparedSample }[];
+}
+
+/** `refused`: final, and nothing of the message was stored. */
+export type StoreOutcome = { readonly stored: StoredMessage } | { readonly refused: ItemOutcome };
+
+interface Entry {
+  readonly index: number;
+  readonly message: PreparedMessage;
+}
+
+/**
+ * Stores messages in one transaction; returns after its commit, one outcome per message. Sent twice, stored once: rows
+ * have the natural key (device, time, content). Rejects with `unavailable` when the database is away; then nothing, or
+ * everything with the answer lost, was stored.
+ */
+export const samplesStore = ({
+  database,
+  partitions,
+  logger,
+  metrics,
+  redeliveryWindowMicros,
+}: StoreParts) => {
+  const storedCount = metrics.counter(
+    'muster_telemetry_samples_total',
+    'Samples on disk, by what became of them',
+    ['outcome'],
+  );
+  const refusedCount = metrics.counter('muster_telemetry_refused_total', 'Messages refused for good', [
+    'code',
+  ]);
+
+  const write = (entries: readonly Entry[]): Promise<KnownTimes> =>
+    database.transaction(async (tx) => {
+      const messages = entries.map(({ message }) => message);
+      const compares = messages.some((message) =>
+        message.samples.some((sample) => isComparable(message, sample)),
+      );
+      // Shared with other batches; alone, and thus after the commit of every batch that has begun, when redelivered
+      // samples must be compared: without it the original in a batch still open is not seen, and stored twice.
+      await tx.query(compares ? LOCK_ALONE : LOCK_SHARED);
+      const known = compares
+        ? await recognise(tx, messages, redeliveryWindowMicros)
+        : new Map<PreparedSample, number>();
+      const fresh = messages.flatMap((message) =>
+        message.samples.filter((sample) => !known.has(sample)).map((sample) => ({ message, sample })),
+      );
+      const inserted = await insert(tx, fresh);
+      await mergeLatest(tx, fresh);
+      database.afterCommit(tx, () => {
+        storedCount.inc({ outcome: 'stored' }, inserted);
+        storedCount.inc({ outcome: 'already-stored' }, fresh.length - inserted);
+        storedCount.inc({ outcome: 'redelivered' }, known.size);
+      });
+      return known;
+    });
+
+  /** Halves a batch that the data of one of its messages makes fail, until that message stands alone. */
+  const store = async (entries: readonly Entry[], outcomes: Map<number, StoreOutcome>): Promise<void> => {
+    if (entries.length === 0) return;
+    let known: KnownTimes;
+    try {
+      known = await write(entries);
+    } catch (error) {
+      if (!isDataFault(error)) throw error;
+      const [first, ...others] = entries;
+      if (first !== undefined && others.length === 0) {
+        logger.warn({ err: error, deviceId: first.message.deviceId }, 'a message cannot be stored');
+        return void outcomes.set(first.index, { refused: UNSTORABLE });
+      }
+      const half = Math.ceil(entries.length / 2);
+      await store(entries.slice(0, half), outcomes);
+      return store(entries.slice(half), outcomes);
+    }
+    for (const { index, message } of entries) {
+      const samples = message.samples.map((sample) => ({ at: known.get(sample) ?? sample.at, sample }));
+      outcomes.set(index, { stored: { message, samples } });
+    }
+  };
+
+  return async (messages: readonly TelemetryMessage[]): Promise<StoreOutcome[]> => {
+    const outcomes = new Map<number, StoreOutcome>();
+    const entries: Entry[] = [];
+    const now = nowMicros();
+    for (const [index, message] of messages.entries()) {
+      const prepared = prepareMessage(message, now);
+      if ('code' in prepared) outcomes.set(index, { refused: prepared });
+      else entries.push({ index, message: prepared });
+    }
+    await partitions.ensureFor(timesOf(entries));
+    await store(entries, outcomes);
+    return messages.map((_message, index) => {
+      const outcome = outcomes.get(index);
+      if (outcome === undefined) throw new Error(`message ${index} has no outcome`);
+      if ('refused' in outcome) refusedCount.inc({ code: outcome.refused.code ?? 'none' });
+      return outcome;
+    });
+  };
+};
+
+const LOCK_SHARED = `SELECT pg_advisory_xact_lock_shared(${LOCK_CLASS}, ${STORE_LOCK})`;
+const LOCK_ALONE = `SELECT pg_advisory_xact_lock(${LOCK_CLASS}, ${STORE_LOCK})`;
+
+const UNSTORABLE = {
+  code: 'invalid-payload',
+  detail: 'The data of a sample cannot be stored.',
+} as const satisfies { code: ErrorCode; detail: string };
+
+/** Rows that were there already are left alone; returns how many were not. */
+const insert = async (
+  tx: pg.PoolClient,
+  rows: readonly { readonly message: PreparedMessage; readonly sample: PreparedSample }[],
+): Promise<number> => {
+  // In the order of the key: two batches with the same samples (a redelivery beside its original) would otherwise wait
+  // for each other's rows.
+  const sorted = rows.toSorted(
+    (a, b) =>
+      compare(a.message.tenantId, b.message.tenantId) ||
+      compare(a.message.deviceId, b.message.deviceId) ||
+      a.sample.at - b.sample.at ||
+      compare(a.sample.hash, b.sample.hash),
+  );
+  if (sorted.length === 0) return 0;
+  const { rowCount } = await tx.query({
+    name: 'insert-samples',
+    text: `INSERT INTO samples (tenant_id, device_id, ts, hash, received_at, data)
+           SELECT t, d, 'epoch'::timestamptz + at * interval '1 microsecond', h,
+                  'epoch'::timestamptz + r * interval '1 microsecond', j
+           FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::jsonb[])
+             AS n (t, d, at, h, r, j)
+           ON CONFLICT DO NOTHING`,
+    values: [
+      sorted.map(({ message }) => message.tenantId),
+      sorted.map(({ message }) => message.deviceId),
+      sorted.map(({ sample }) => sample.at),
+      sorted.map(({ sample }) => sample.hash),
+      sorted.map(({ message }) => message.receivedAt),
+      sorted.map(({ sample }) => sample.json),
+    ],
+  });
+  return rowCount ?? 0;
+};
+
+const compare = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
+
+const timesOf = function* (entries: readonly Entry[]): Iterable<number> {
+  for (const { message } of entries) for (const { at } of message.samples) yield at;
+};
+
+/**
+ * 22 data exception, 23 integrity, 54 program limit (nested too deeply for the server's stack): the fault of a row, and
+ * the same at every further try. What PostgreSQL cannot hold as text comes as `invalid-request` from the database layer.
+ */
+const isDataFault = (error: unknown): boolean => {
+  if (error instanceof AppError) return error.code === 'invalid-request';
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    /^(22|23|54)/.test(error.code)
+  );
+};
