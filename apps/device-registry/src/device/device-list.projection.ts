@@ -30,8 +30,8 @@ export const deviceList: Projection = {
     // after, once each, so the three kinds can be done one after the other.
     const all = events as readonly RecordedEvent<DeviceEvent>[];
     try {
-      await insert(tx, all.filter(isProvisioned));
-      await change(tx, all);
+      const inserted = await insert(tx, all);
+      await change(tx, all, inserted);
       await remove(tx, all.filter(isDeleted));
     } catch (error) {
       throw brokenRule(error);
@@ -44,28 +44,35 @@ export const deviceList: Projection = {
 
 const isProvisioned = (event: RecordedEvent<DeviceEvent>): event is RecordedEvent<DeviceProvisioned> =>
   event.type === 'DeviceProvisioned';
+const keyOf = (event: RecordedEvent<DeviceEvent>): string => `${event.tenantId}\n${event.streamId}`;
+const isAboutToken = (event: RecordedEvent<DeviceEvent>): boolean =>
+  event.type === 'EndpointTokenIssued' || event.type === 'EndpointTokenStatusChanged';
 const isDeleted = (event: RecordedEvent<DeviceEvent>): event is RecordedEvent<DeviceDeleted> =>
   event.type === 'DeviceDeleted';
 
+/** Returns the versions of the new rows by stream: already the last ones, so that a token issued with the device costs no UPDATE. */
 const insert = async (
   tx: pg.PoolClient,
-  events: readonly RecordedEvent<DeviceProvisioned>[],
-): Promise<void> => {
-  if (events.length === 0) return;
-  const rows = events.map(({ tenantId, streamId, version, data }) => ({
-    tenant_id: tenantId,
-    id: streamId,
-    name: data.name,
-    device_type_id: data.deviceTypeId,
-    app_version: data.appVersion,
-    interface: data.interface,
-    folder: data.folder,
-    tags: data.tags,
-    metadata: data.metadata,
-    serial_number: data.serialNumber ?? null,
-    position: data.position ?? null,
-    version,
-    created_at: data.provisionedAt,
+  events: readonly RecordedEvent<DeviceEvent>[],
+): Promise<ReadonlyMap<string, number>> => {
+  const provisioned = events.filter(isProvisioned);
+  const versions = new Map(provisioned.map((event) => [keyOf(event), event.version]));
+  if (provisioned.length === 0) return versions;
+  for (const event of events) if (versions.has(keyOf(event))) versions.set(keyOf(event), event.version);
+  const rows = provisioned.map((event) => ({
+    tenant_id: event.tenantId,
+    id: event.streamId,
+    name: event.data.name,
+    device_type_id: event.data.deviceTypeId,
+    app_version: event.data.appVersion,
+    interface: event.data.interface,
+    folder: event.data.folder,
+    tags: event.data.tags,
+    metadata: event.data.metadata,
+    serial_number: event.data.serialNumber ?? null,
+    position: event.data.position ?? null,
+    version: versions.get(keyOf(event)),
+    created_at: event.data.provisionedAt,
   }));
   await tx.query({
     name: 'insert-devices',
@@ -74,6 +81,7 @@ const insert = async (
              serial_number text, position jsonb, version integer, created_at timestamptz)`,
     values: [JSON.stringify(rows)],
   });
+  return versions;
 };
 
 /** What the events of one device make of its row; a column that is not in `set` stays. */
@@ -86,11 +94,16 @@ interface RowChange {
   readonly metadata: JsonObject;
 }
 
-const change = async (tx: pg.PoolClient, events: readonly RecordedEvent<DeviceEvent>[]): Promise<void> => {
+const change = async (
+  tx: pg.PoolClient,
+  events: readonly RecordedEvent<DeviceEvent>[],
+  inserted: ReadonlyMap<string, number>,
+): Promise<void> => {
   const changes = new Map<string, RowChange>();
   for (const event of events) {
     if (isProvisioned(event) || isDeleted(event)) continue;
-    const key = `${event.tenantId}\n${event.streamId}`;
+    if (inserted.has(keyOf(event)) && isAboutToken(event)) continue;
+    const key = keyOf(event);
     const row = changes.get(key) ?? {
       tenantId: event.tenantId,
       id: event.streamId,
@@ -105,6 +118,7 @@ const change = async (tx: pg.PoolClient, events: readonly RecordedEvent<DeviceEv
   if (changes.size === 0) return;
   const rows = [...changes.values()];
   await tx.query({
+    name: 'change-devices',
     text: `UPDATE devices d SET
              version = c.version,
              name = coalesce(c.set ->> 'name', d.name),
