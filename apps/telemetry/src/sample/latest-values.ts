@@ -73,7 +73,7 @@ const newestOf = (
     const { tenantId, deviceId } = message;
     const id = `${tenantId}\n${deviceId}`;
     for (const [key, value] of Object.entries(data)) {
-      const device = devices.get(id) ?? { tenantId, deviceId, values: new Map() };
+      const device: Newest = devices.get(id) ?? { tenantId, deviceId, values: new Map() };
       devices.set(id, device);
       const known = device.values.get(key);
       if (known === undefined || known.at <= at) device.values.set(key, { json: JSON.stringify(value), at });

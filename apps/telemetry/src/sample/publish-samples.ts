@@ -50,7 +50,7 @@ const batchesOf = (stored: readonly (StoredMessage | undefined)[]): Batch[] => {
     const { tenantId, deviceId, appVersion } = one.message;
     const subject = telemetrySubject(tenantId, appVersion);
     for (const { at, sample } of one.samples) {
-      const bytes = sample.json.length + deviceId.length + 64;
+      const bytes = Buffer.byteLength(sample.json) + deviceId.length + 64;
       let batch = open.get(subject);
       if (batch === undefined || batch.bytes + bytes > BATCH_BYTES) {
         batch = { subject, messages: [], samples: [], digest: createHash('sha256'), bytes: 0 };

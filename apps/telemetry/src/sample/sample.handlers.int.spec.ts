@@ -1,0 +1,726 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { DiscardPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect as connectNats, type NatsConnection } from '@nats-io/transport-node';
+import pg from 'pg';
+import {
+  getLatest,
+  newId,
+  querySamples,
+  storeSamples,
+  TELEMETRY_STREAM,
+  type JsonValue,
+  type QuerySamples,
+  type TelemetryMessage,
+} from '@muster/contracts';
+import { openDatabase } from '@muster/event-store';
+import { connectBus, type Bus } from '@muster/messaging';
+import { createLogger, type RunningApp } from '@muster/observability';
+import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase } from '@muster/testing';
+import { migrate, start } from '../app.module.js';
+import { LOCK_CLASS, Partitions, STORE_LOCK } from './partitions.js';
+import { DAY_MICROS, isoMicros, isoMillis, nowMicros } from './time.js';
+
+const logger = createLogger({ service: 'spec', level: 'fatal' });
+const tenantId = 'default';
+const MINUTE = 60_000_000;
+
+/** A connection to PostgreSQL that can be cut, which no query of a test can do to its own server. */
+const wireTo = async (url: string) => {
+  const target = new URL(url);
+  const upstreamPort = Number(target.port);
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(upstreamPort, target.hostname);
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        sockets.delete(socket);
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+    client.pipe(upstream).pipe(client);
+  });
+  const listen = async (port: number) => {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    return (server.address() as AddressInfo).port;
+  };
+  const port = await listen(0);
+  target.port = String(port);
+  return {
+    url: target.href,
+    mend: () => listen(port),
+    cut: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+};
+
+const migrated = async (url: string): Promise<void> => {
+  await migrate(url);
+};
+
+let nats: NatsServer;
+let database: TestDatabase;
+let wire: Awaited<ReturnType<typeof wireTo>>;
+let service: RunningApp;
+let bus: Bus;
+let sql: pg.Client;
+let raw: NatsConnection;
+
+beforeAll(async () => {
+  [nats, database] = await Promise.all([startNats(), testDatabase({ name: 'telemetry', migrate: migrated })]);
+  wire = await wireTo(database.url);
+  service = await start({
+    MUSTER_DATABASE_URL: wire.url,
+    MUSTER_NATS_URL: nats.url,
+    MUSTER_LOG_LEVEL: 'fatal',
+  });
+  bus = await connectBus({ url: nats.url, name: 'spec', logger });
+  sql = new pg.Client({ connectionString: database.url, options: '-c search_path=telemetry' });
+  await sql.connect();
+  raw = await connectNats({ servers: nats.url });
+});
+
+afterAll(async () => {
+  await sql.end();
+  await raw.close();
+  await service.stop();
+  await bus.close();
+  await wire.cut();
+  await nats.stop();
+  await database.drop();
+});
+
+let arrivals = 0;
+/** Unique, as an adapter makes them. */
+const arrival = (ago = 0): number => nowMicros() - ago + (arrivals += 1);
+
+const message = (
+  deviceId: string,
+  samples: [at: number | null, data: JsonValue][],
+  more: Partial<TelemetryMessage> = {},
+): TelemetryMessage => ({
+  tenantId,
+  deviceId,
+  appVersion: 'v1',
+  receivedAt: arrival(),
+  redelivered: false,
+  samples: samples.map(([at, data]) => ({ at, data })),
+  ...more,
+});
+const store = async (...messages: TelemetryMessage[]) =>
+  (await bus.request(storeSamples, { messages })).outcomes;
+const rowsOf = async (deviceId: string) => {
+  const { rows } = await sql.query<{ data: JsonValue; redelivered_at: Date | null; at: string }>(
+    `SELECT data, redelivered_at, (extract(epoch FROM ts) * 1000000)::bigint AS at FROM samples
+     WHERE device_id = $1 ORDER BY ts, hash`,
+    [deviceId],
+  );
+  return rows;
+};
+const query = (deviceId: string, more: Partial<QuerySamples> = {}) =>
+  bus.request(querySamples, { tenantId, deviceId, ...more });
+const latest = async (deviceId: string, keys?: string[]) =>
+  (await bus.request(getLatest, { tenantId, deviceId, ...(keys && { keys }) })).items;
+const code = (name: string): unknown => expect.objectContaining({ code: name });
+
+describe('storeSamples', () => {
+  it('stores samples under their own time or their arrival', async () => {
+    const id = newId();
+    const own = nowMicros() - MINUTE;
+    const sent = message(id, [
+      [own, { a: 1 }],
+      [null, [1, 'x']],
+    ]);
+    expect(await store(sent)).toEqual([{}]);
+    expect((await rowsOf(id)).map(({ at, data }) => [Number(at), data])).toEqual([
+      [own, { a: 1 }],
+      [sent.receivedAt, [1, 'x']],
+    ]);
+  });
+
+  it('stores once what is sent twice, at once or later, in a batch or across batches', async () => {
+    const id = newId();
+    const sent = message(id, [
+      [null, { a: 1 }],
+      [nowMicros(), { a: 2 }],
+    ]);
+    await Promise.all([store(sent, sent), store(sent), store(sent)]);
+    await store(sent);
+    expect(await rowsOf(id)).toHaveLength(2);
+  });
+
+  it('keeps equal readings that were sent on purpose', async () => {
+    const id = newId();
+    await store(message(id, [[null, { a: 1 }]]), message(id, [[null, { a: 1 }]]));
+    await store(
+      message(id, [
+        [null, { a: 1 }],
+        [null, { a: 1 }],
+      ]),
+    );
+    expect(await rowsOf(id)).toHaveLength(4);
+  });
+
+  it('keeps different samples of the same time', async () => {
+    const id = newId();
+    const at = nowMicros();
+    await store(
+      message(id, [
+        [at, { a: 1 }],
+        [at, { b: 1 }],
+      ]),
+    );
+    expect(await rowsOf(id)).toHaveLength(2);
+  });
+
+  it('refuses a message with a time out of range whole, and none of the others', async () => {
+    const [bad, good] = [newId(), newId()];
+    const outcomes = await store(
+      message(bad, [
+        [null, { a: 1 }],
+        [nowMicros() + 2 * DAY_MICROS, { a: 2 }],
+      ]),
+      message(good, [[null, { a: 1 }]]),
+    );
+    expect(outcomes).toEqual([code('sample-time-out-of-range'), {}]);
+    expect(outcomes[0]?.detail).toMatch(
+      /^samples\[1\]\.at must be a time from 2000-01-01T00:00:00\.000Z to /,
+    );
+    expect([await rowsOf(bad), await rowsOf(good)]).toMatchObject([[], [{}]]);
+  });
+
+  it('refuses a message with what JSON in PostgreSQL cannot hold, and stores the other 499', async () => {
+    const ids = Array.from({ length: 500 }, newId);
+    const outcomes = await store(
+      ...ids.map((id, n) =>
+        message(id, [[null, { text: n === 77 ? 'a\0b' : n === 400 ? '\ud800' : 'fine' }]]),
+      ),
+    );
+    const refused = outcomes.flatMap((outcome, n) => (outcome.code === undefined ? [] : [[n, outcome.code]]));
+    expect(refused).toEqual([
+      [77, 'invalid-payload'],
+      [400, 'invalid-payload'],
+    ]);
+    const { rows } = await sql.query('SELECT 1 FROM samples WHERE device_id = ANY ($1)', [ids]);
+    expect(rows).toHaveLength(498);
+  });
+
+  it('takes times in microseconds to the last digit', async () => {
+    const id = newId();
+    const at = nowMicros() - MINUTE + 123;
+    await store(
+      message(id, [
+        [at, { a: 1 }],
+        [at + 1, { a: 1 }],
+      ]),
+    );
+    expect((await rowsOf(id)).map((row) => Number(row.at))).toEqual([at, at + 1]);
+  });
+
+  it('puts every day in a partition of its own, and what is older than they are in the default one', async () => {
+    const id = newId();
+    const [old, recent, ahead] = [
+      Date.UTC(2001, 1, 3) * 1_000,
+      nowMicros() - 40 * DAY_MICROS,
+      nowMicros() + DAY_MICROS - MINUTE,
+    ];
+    expect(
+      await store(
+        message(id, [
+          [old, { a: 1 }],
+          [recent, { a: 2 }],
+          [ahead, { a: 3 }],
+        ]),
+      ),
+    ).toEqual([{}]);
+    const { rows } = await sql.query<{ name: string }>(
+      'SELECT tableoid::regclass::text AS name FROM samples WHERE device_id = $1 ORDER BY ts',
+      [id],
+    );
+    const nameOf = (micros: number) => `samples_${isoMillis(micros).slice(0, 10).replaceAll('-', '')}`;
+    expect(rows.map(({ name }) => name)).toEqual(['samples_default', nameOf(recent), nameOf(ahead)]);
+  });
+
+  it('refuses a request that is malformed, and one without messages', async () => {
+    await expect(store({ nonsense: true } as unknown as TelemetryMessage)).rejects.toEqual(
+      code('invalid-request'),
+    );
+    await expect(store()).rejects.toEqual(code('invalid-request'));
+  });
+
+  it('does with concurrent batches of the same devices in any order', async () => {
+    const ids = Array.from({ length: 50 }, newId);
+    const batch = (reverse: boolean) =>
+      store(...(reverse ? ids.toReversed() : ids).map((id) => message(id, [[null, { a: 1 }]])));
+    const outcomes = await Promise.all(Array.from({ length: 10 }, (_, n) => batch(n % 2 === 0)));
+    expect(outcomes.flat().every((outcome) => outcome.code === undefined)).toBe(true);
+    const { rows } = await sql.query('SELECT 1 FROM samples WHERE device_id = ANY ($1)', [ids]);
+    expect(rows).toHaveLength(500);
+  });
+});
+
+describe('redelivered samples without a time of their own', () => {
+  const redelivered = (id: string, data: JsonValue, receivedAt = arrival()) =>
+    message(id, [[null, data]], { redelivered: true, receivedAt });
+
+  it('are dropped when their original was stored', async () => {
+    const id = newId();
+    await store(message(id, [[null, { a: 1 }]]));
+    expect(await store(redelivered(id, { a: 1 }))).toEqual([{}]);
+    expect(await rowsOf(id)).toHaveLength(1);
+  });
+
+  it('are stored when it was not, once, however often the request is repeated', async () => {
+    const id = newId();
+    await store(message(id, [[null, { a: 2 }]]));
+    const again = redelivered(id, { a: 1 });
+    await store(again);
+    await store(again);
+    expect(await rowsOf(id)).toHaveLength(2);
+  });
+
+  it('match one stored sample each, in a batch and across batches', async () => {
+    const id = newId();
+    await store(message(id, [[null, { a: 1 }]]), message(id, [[null, { a: 1 }]]));
+    await store(redelivered(id, { a: 1 }));
+    expect(await rowsOf(id)).toHaveLength(2);
+    await store(redelivered(id, { a: 1 }), redelivered(id, { a: 1 }));
+    expect(await rowsOf(id)).toHaveLength(3);
+  });
+
+  it('take no second row when a request with them is repeated', async () => {
+    const id = newId();
+    await store(message(id, [[null, { a: 1 }]]), message(id, [[null, { a: 1 }]]));
+    const again = redelivered(id, { a: 1 });
+    await store(again);
+    await store(again);
+    expect((await rowsOf(id)).filter((row) => row.redelivered_at !== null)).toHaveLength(1);
+  });
+
+  it('never make a reading that is not redelivered disappear', async () => {
+    const id = newId();
+    await store(message(id, [[null, { a: 1 }]]));
+    await store(redelivered(id, { a: 1 }), message(id, [[null, { a: 1 }]]), message(id, [[null, { a: 1 }]]));
+    expect(await rowsOf(id)).toHaveLength(3);
+  });
+
+  it('are not looked for beyond the window', async () => {
+    const id = newId();
+    await store(message(id, [[null, { a: 1 }]], { receivedAt: arrival(6 * MINUTE) }));
+    await store(redelivered(id, { a: 1 }));
+    expect(await rowsOf(id)).toHaveLength(2);
+  });
+
+  it('do not match another device, nor a sample with a time of its own', async () => {
+    const [id, other] = [newId(), newId()];
+    await store(message(other, [[null, { a: 1 }]]), message(id, [[nowMicros() - 1_000, { a: 1 }]]));
+    await store(redelivered(id, { a: 1 }));
+    expect(await rowsOf(id)).toHaveLength(2);
+  });
+
+  it('with a time of their own are known by it', async () => {
+    const id = newId();
+    const at = nowMicros() - MINUTE;
+    await store(message(id, [[at, { a: 1 }]]));
+    await store(message(id, [[at, { a: 1 }]], { redelivered: true }));
+    expect(await rowsOf(id)).toHaveLength(1);
+  });
+
+  it('are counted', async () => {
+    expect(await service.ops.metrics.text()).toMatch(
+      /muster_telemetry_samples_total\{[^}]*outcome="redelivered"[^}]*\} [1-9]/,
+    );
+  });
+
+  it('wait for a batch that has begun and may hold their original', async () => {
+    const id = newId();
+    const original = message(id, [[null, { a: 1 }]]);
+    const own = openDatabase({ url: database.url, schema: 'telemetry', poolSize: 1, name: 'spec' });
+    const begun = await own.pool.connect();
+    try {
+      // As the other adapter's batch does it: the shared lock, the row, and then it takes its time to commit.
+      await begun.query('BEGIN');
+      await begun.query('SELECT pg_advisory_xact_lock_shared($1, $2)', [LOCK_CLASS, STORE_LOCK]);
+      const hash = await hashOfStored({ a: 1 });
+      await begun.query(
+        `INSERT INTO samples (tenant_id, device_id, ts, hash, received_at, data) VALUES ($1, $2, $3, $4, $3, $5)`,
+        [tenantId, id, isoMicros(original.receivedAt), hash, '{"a":1}'],
+      );
+      let answered = false;
+      const repeated = store(redelivered(id, { a: 1 })).finally(() => (answered = true));
+      await eventually(
+        async () => {
+          const { rows } = await sql.query('SELECT 1 FROM pg_locks WHERE locktype = $1 AND NOT granted', [
+            'advisory',
+          ]);
+          return rows.length === 1;
+        },
+        { what: 'the redelivered batch waits' },
+      );
+      expect(answered).toBe(false);
+      await begun.query('COMMIT');
+      expect(await repeated).toEqual([{}]);
+    } finally {
+      begun.release();
+      await own.close();
+    }
+    expect(await rowsOf(id)).toHaveLength(1);
+  });
+
+  /** The hash is the service's matter: it is read from a row that the service made. */
+  const hashOfStored = async (data: JsonValue): Promise<string> => {
+    const id = newId();
+    await store(message(id, [[null, data]]));
+    const { rows } = await sql.query<{ hash: string }>('SELECT hash FROM samples WHERE device_id = $1', [id]);
+    return rows[0]!.hash;
+  };
+
+  it('and their originals in flight together are stored once', async () => {
+    const ids = Array.from({ length: 30 }, newId);
+    const originals = ids.map((id) => message(id, [[null, { a: 1 }]]));
+    await store(...originals.slice(0, 10));
+    // The originals are sent first, as they were received first; the rest is up to the two connections.
+    const first = store(...originals.slice(10));
+    const second = store(...ids.slice(0, 10).map((id) => redelivered(id, { a: 1 })));
+    await Promise.all([first, second]);
+    const { rows } = await sql.query('SELECT 1 FROM samples WHERE device_id = ANY ($1)', [ids]);
+    expect(rows).toHaveLength(30);
+  });
+});
+
+describe('a row that only PostgreSQL refuses', () => {
+  it('is told apart from the rest of its batch', async () => {
+    await sql.query(`ALTER TABLE samples ADD CONSTRAINT no_poison CHECK (NOT data ? 'poison') NOT VALID`);
+    try {
+      const ids = Array.from({ length: 9 }, newId);
+      const outcomes = await store(
+        ...ids.map((id, n) => message(id, [[null, n === 4 || n === 8 ? { poison: 1 } : { a: 1 }]])),
+      );
+      expect(outcomes.map((outcome) => outcome.code === 'invalid-payload')).toEqual(
+        ids.map((_id, n) => n === 4 || n === 8),
+      );
+      const { rows } = await sql.query('SELECT 1 FROM samples WHERE device_id = ANY ($1)', [ids]);
+      expect(rows).toHaveLength(7);
+    } finally {
+      await sql.query('ALTER TABLE samples DROP CONSTRAINT no_poison');
+    }
+  });
+});
+
+describe('getLatest', () => {
+  it('has the newest value of every key by the time of its sample', async () => {
+    const id = newId();
+    const at = Math.floor(nowMicros() / 1_000) * 1_000;
+    await store(message(id, [[at - 2_000, { a: 1, b: 1, c: { deep: [null] } }]]));
+    await store(
+      message(id, [
+        [at, { a: 2 }],
+        [at - 1_000, { a: 'older', b: 2 }],
+      ]),
+    );
+    await store(message(id, [[at - 5_000, { a: 'much older', d: false, c: 'older' }]]));
+    expect(await latest(id)).toEqual([
+      { key: 'a', value: 2, ts: isoMillis(at) },
+      { key: 'b', value: 2, ts: isoMillis(at - 1_000) },
+      { key: 'c', value: { deep: [null] }, ts: isoMillis(at - 2_000) },
+      { key: 'd', value: false, ts: isoMillis(at - 5_000) },
+    ]);
+    expect((await latest(id, ['d', 'none'])).map(({ key }) => key)).toEqual(['d']);
+  });
+
+  it('takes everything at once when all of it is newer, and a later equal time', async () => {
+    const id = newId();
+    const at = nowMicros() - MINUTE;
+    await store(message(id, [[at, { a: 1, b: null }]]));
+    await store(message(id, [[at + 1_000, { a: 2 }]]));
+    await store(message(id, [[at + 1_000, { a: 3 }]]));
+    expect((await latest(id)).map(({ key, value }) => [key, value])).toEqual([
+      ['a', 3],
+      ['b', null],
+    ]);
+  });
+
+  it('is empty for a device that sent nothing, or nothing with keys', async () => {
+    const id = newId();
+    await store(
+      message(id, [
+        [null, 5],
+        [null, [1]],
+        [null, 'x'],
+      ]),
+    );
+    expect(await latest(id)).toEqual([]);
+    expect(await latest(newId())).toEqual([]);
+  });
+
+  it('agrees with the samples after batches in any order at once', async () => {
+    const id = newId();
+    const base = nowMicros() - MINUTE;
+    await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        store(message(id, [[base + ((n * 7) % 20) * 1_000, { a: (n * 7) % 20 }]])),
+      ),
+    );
+    expect((await latest(id))[0]?.value).toBe(19);
+  });
+});
+
+describe('querySamples', () => {
+  const filled = async () => {
+    const id = newId();
+    const base = Math.floor((nowMicros() - 60 * MINUTE) / 1_000) * 1_000;
+    const samples = Array.from({ length: 25 }, (_, n): [number, JsonValue] => [
+      base + n * 1_000,
+      { a: n, ...(n % 5 === 0 ? { b: { deep: n } } : {}) },
+    ]);
+    await store(message(id, samples));
+    return { id, base };
+  };
+
+  it('gives a series per key, in time order, as stored', async () => {
+    const { id, base } = await filled();
+    const { series, nextCursor } = await query(id);
+    expect(nextCursor).toBeNull();
+    expect(series.map(({ key, points }) => [key, points.length])).toEqual([
+      ['a', 25],
+      ['b', 5],
+    ]);
+    expect(series[1]?.points[1]).toEqual([isoMillis(base + 5_000), { deep: 5 }]);
+  });
+
+  it.each(['asc', 'desc'] as const)('pages %s without losing or repeating a sample', async (order) => {
+    const { id } = await filled();
+    // Three samples of one time: the cursor must tell them apart.
+    const at = nowMicros() - MINUTE;
+    await store(
+      message(id, [
+        [at, { a: 'x' }],
+        [at, { a: 'y' }],
+        [at, { a: 'z' }],
+      ]),
+    );
+    const all = (await query(id, { keys: ['a'], order })).series[0]!.points;
+    expect(all).toHaveLength(28);
+    for (const limit of [1, 3, 27, 28]) {
+      const found = [];
+      let cursor: string | undefined;
+      do {
+        const page = await query(id, { keys: ['a'], order, limit, ...(cursor && { cursor }) });
+        found.push(...(page.series[0]?.points ?? []));
+        cursor = page.nextCursor ?? undefined;
+      } while (cursor !== undefined);
+      expect(found).toEqual(all);
+    }
+    const times = all.map(([time]) => time);
+    expect(times).toEqual(order === 'asc' ? times.toSorted() : times.toSorted().reverse());
+  });
+
+  it('takes from inclusive and to exclusive, and 24 hours when nothing is said', async () => {
+    const { id, base } = await filled();
+    await store(message(id, [[base - 30 * 60 * MINUTE, { a: 'older than a day' }]]));
+    const range = { from: isoMillis(base + 2_000), to: isoMillis(base + 5_000) };
+    expect((await query(id, { ...range, keys: ['a'] })).series[0]?.points.map(([, value]) => value)).toEqual([
+      2, 3, 4,
+    ]);
+    expect((await query(id, { keys: ['a'] })).series[0]?.points).toHaveLength(25);
+    const old = await query(id, { keys: ['a'], to: isoMillis(base - 10 * 60 * MINUTE) });
+    expect(old.series[0]?.points.map(([, value]) => value)).toEqual(['older than a day']);
+  });
+
+  it('ends a page before it becomes too large for a message', async () => {
+    const id = newId();
+    const big = 'x'.repeat(100_000);
+    const base = nowMicros() - MINUTE;
+    for (let n = 0; n < 12; n += 1) await store(message(id, [[base + n * 1_000, { a: big }]]));
+    const first = await query(id);
+    expect(first.nextCursor).not.toBeNull();
+    const second = await query(id, { cursor: first.nextCursor! });
+    expect(first.series[0]!.points.length + second.series[0]!.points.length).toBe(12);
+  });
+
+  it('refuses a cursor or a time it cannot read', async () => {
+    const id = newId();
+    await expect(query(id, { cursor: 'nonsense' })).rejects.toEqual(code('invalid-request'));
+    await expect(query(id, { from: '2026-W01' })).rejects.toEqual(code('invalid-request'));
+  });
+});
+
+describe('retention', () => {
+  const partitionsWith = async (days: number, work: (partitions: Partitions) => Promise<void>) => {
+    const own = openDatabase({ url: database.url, schema: 'telemetry', poolSize: 4, name: 'spec' });
+    try {
+      await work(new Partitions(own, days, logger));
+    } finally {
+      await own.close();
+    }
+  };
+  const partitions = async () => {
+    const { rows } = await sql.query<{ name: string }>(
+      `SELECT relname AS name FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+       WHERE inhparent = 'samples'::regclass ORDER BY 1`,
+    );
+    return rows.map(({ name }) => name);
+  };
+  const nameOf = (micros: number) => `samples_${isoMillis(micros).slice(0, 10).replaceAll('-', '')}`;
+
+  it('has made today and the next two days', async () => {
+    const now = nowMicros();
+    await eventually(
+      async () => {
+        expect(await partitions()).toEqual(
+          expect.arrayContaining([0, 1, 2].map((days) => nameOf(now + days * DAY_MICROS))),
+        );
+        return true;
+      },
+      { what: 'partitions are made ahead' },
+    );
+  });
+
+  it('drops the days that are too old and old strays, with several processes at it', async () => {
+    const id = newId();
+    const now = nowMicros();
+    const stray = message(id, [[Date.UTC(2001, 0, 1) * 1_000, { stray: true }]], {
+      receivedAt: now - 20 * DAY_MICROS,
+    });
+    const young = message(id, [[Date.UTC(2001, 0, 2) * 1_000, { young: true }]]);
+    await store(
+      message(id, [
+        [now - 12 * DAY_MICROS, { a: 1 }],
+        [now - 9 * DAY_MICROS, { a: 2 }],
+      ]),
+      stray,
+      young,
+    );
+    await partitionsWith(10, async (own) => {
+      await Promise.all([own.maintain(), own.maintain(), own.maintain()]);
+    });
+    expect(await partitions()).not.toContain(nameOf(now - 12 * DAY_MICROS));
+    expect((await rowsOf(id)).map(({ data }) => data)).toEqual([{ young: true }, { a: 2 }]);
+  });
+
+  it('still takes samples of a day that was dropped', async () => {
+    const id = newId();
+    expect(await store(message(id, [[nowMicros() - 12 * DAY_MICROS, { a: 1 }]]))).toEqual([{}]);
+    expect(await rowsOf(id)).toHaveLength(1);
+  });
+
+  it('leaves a day alone whose samples are in the default partition', async () => {
+    const id = newId();
+    const at = nowMicros() - 200 * DAY_MICROS;
+    await store(message(id, [[at, { a: 1 }]]));
+    await partitionsWith(300, async (own) => {
+      await own.ensureFor([at]);
+      await own.ensureFor([at]);
+    });
+    expect(await partitions()).not.toContain(nameOf(at));
+    expect(await rowsOf(id)).toHaveLength(1);
+  });
+
+  it('makes a day once when several processes need it at once', async () => {
+    const at = nowMicros() - 77 * DAY_MICROS;
+    await partitionsWith(90, async (one) => {
+      await partitionsWith(90, async (other) => {
+        await Promise.all([one.ensureFor([at]), other.ensureFor([at])]);
+      });
+    });
+    expect(await partitions()).toContain(nameOf(at));
+  });
+});
+
+describe('publishing', () => {
+  it('tells what was stored, by application version, and the original time of what was dropped', async () => {
+    const id = newId();
+    const original = message(id, [[null, { a: 1 }]], { appVersion: 'v7' });
+    await store(original);
+    await store(message(id, [[null, { a: 1 }]], { appVersion: 'v7', redelivered: true }));
+    const batches = await published('muster.v1.telemetry.default.v7');
+    expect(batches).toHaveLength(1); // the same content under the same time: the same message id
+    expect(batches[0]).toEqual({
+      samples: [{ deviceId: id, ts: isoMicros(original.receivedAt), data: { a: 1 } }],
+    });
+  });
+
+  it('does not tell what was refused', async () => {
+    await store(
+      message(newId(), [[0, { a: 1 }]], { appVersion: 'v8' }),
+      message(newId(), [[null, { a: 1 }]], { appVersion: 'v8' }),
+    );
+    const batches = await published('muster.v1.telemetry.default.v8');
+    expect(batches).toMatchObject([{ samples: [{}] }]);
+  });
+
+  it('answers unavailable for what is stored but cannot be published, and stores it once when it comes again', async () => {
+    const id = newId();
+    const sent = message(id, [[null, { a: 1 }]]);
+    const manager = await jetstreamManager(raw);
+    // Another stream has the subject and takes nothing; the service cannot make its own again beside it.
+    await manager.streams.delete('TELEMETRY');
+    await manager.streams.add({
+      name: 'FULL',
+      subjects: [TELEMETRY_STREAM.subject],
+      max_msgs: 1,
+      discard: DiscardPolicy.New,
+    });
+    try {
+      await store(message(newId(), [[null, { a: 1 }]]));
+      const { outcomes } = await bus.request(storeSamples, { messages: [sent] }, { timeoutMs: 20_000 });
+      expect(outcomes).toEqual([code('unavailable')]);
+    } finally {
+      await manager.streams.delete('FULL');
+    }
+    await eventually(async () => (await store(sent))[0]?.code === undefined, { what: 'it is published' });
+    expect(await rowsOf(id)).toHaveLength(1);
+  });
+
+  /** All messages of a subject, through the API of JetStream itself. */
+  const published = async (subject: string): Promise<unknown[]> => {
+    const manager = await jetstreamManager(raw);
+    const info = await manager.streams.info('TELEMETRY', { subjects_filter: subject });
+    const count = info.state.subjects?.[subject] ?? 0;
+    const consumer = await jetstream(raw).consumers.get('TELEMETRY', { filter_subjects: subject });
+    const messages = [];
+    for (let n = 0; n < count; n += 1) {
+      const next = await consumer.next({ expires: 2_000 });
+      if (next !== null) messages.push(next.json());
+    }
+    return messages;
+  };
+});
+
+describe('when a dependency is away', () => {
+  it('requests are answered unavailable without the database, and done again when it is back', async () => {
+    const id = newId();
+    await wire.cut();
+    await expect(store(message(id, [[null, { a: 1 }]]))).rejects.toEqual(code('unavailable'));
+    await expect(latest(id)).rejects.toEqual(code('unavailable'));
+    await expect(query(id)).rejects.toEqual(code('unavailable'));
+    expect((await service.ops.health.ready()).failing.map((check) => check.name)).toEqual(['database']);
+    await wire.mend();
+    await eventually(() => store(message(id, [[null, { a: 1 }]])), { what: 'the service stores again' });
+    expect(await rowsOf(id)).toHaveLength(1);
+  });
+
+  it('works on after NATS comes back', async () => {
+    const id = newId();
+    const sent = message(id, [[null, { a: 1 }]]);
+    await nats.kill9();
+    await nats.restart();
+    await eventually(
+      async () => {
+        const [outcome] = await store(sent);
+        return outcome?.code === undefined;
+      },
+      { what: 'the service stores again', deadlineMs: 20_000 },
+    );
+    expect(await rowsOf(id)).toHaveLength(1);
+  });
+});
