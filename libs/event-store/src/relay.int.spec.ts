@@ -174,6 +174,27 @@ describe('the relay', () => {
     await arrives(['nine', 'ten'], 'both events');
   });
 
+  it('goes on after the tables have been restored on another server, whose transactions count from lower', async () => {
+    const [told, untold, late, fresh] = [newId(), newId(), newId(), newId()];
+    for (const id of [late, told, untold]) await store.execute(counter, add(id));
+    // As if on the old server `late` had been committed after `told`, and only `told` had been published.
+    const move = (id: string, txid: string) =>
+      database.query(`UPDATE events SET txid = $2::text::xid8 WHERE stream = 'counter-' || $1`, [id, txid]);
+    await move(told, '900000000000');
+    await move(late, '900000000001');
+    await move(untold, '900000000002');
+    await database.query(
+      `INSERT INTO relay_cursor (relay, txid, position)
+       SELECT 'counters', txid, position FROM events WHERE stream = 'counter-' || $1`,
+      [told],
+    );
+    relay(publisher());
+    await eventually(async () => (await storedIds()).length >= 2, { what: 'what had not been published' });
+    await store.execute(counter, add(fresh));
+    await eventually(async () => (await storedIds()).includes(fresh), { what: 'a new event' });
+    expect(await storedIds()).toEqual([late, untold, fresh]);
+  });
+
   it('publishes again with the same ids when it dies before it has moved its cursor', async () => {
     const ids = [newId(), newId()];
     const duplicates: string[] = [];

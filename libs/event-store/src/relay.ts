@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AppError, type PublishedContract } from '@muster/contracts';
 import type { Logger, Metrics } from '@muster/observability';
 import type pg from 'pg';
+import { adoptRestoredEvents } from './adopt-restored-events.js';
 import type { RecordedEvent, Upcasting } from './aggregate.js';
 import type { Database } from './database.js';
 import { asAppError } from './database-fault.js';
@@ -215,6 +216,9 @@ export const startRelay = (options: RelayOptions): Relay => {
         await pause(POLL_MS, undefined, { signal: stopped.signal }).catch(() => undefined);
       }
       if (stopped.signal.aborted) return;
+      const adopted = await adoptRestoredEvents(client, service);
+      if (adopted > 0)
+        logger.warn({ events: adopted }, 'the events come from another PostgreSQL server: adopted');
       logger.info('the relay is active');
       active = true;
       activeGauge.set(1);

@@ -1,0 +1,37 @@
+import type pg from 'pg';
+
+/**
+ * Transaction ids belong to one PostgreSQL server. After a dump has been restored on another, or a schema has moved to a
+ * server of its own, the ids in the table and in the cursor may lie in the future of the new server: what is appended
+ * then would sort before the cursor, and never be published. So the old events get ids from before all transactions: 0
+ * where they had been published, 1 where not. Returns how many events there were, 0 when nothing was to be done.
+ *
+ * Called with the relay's lock held and before it reads; waits for open appends and keeps new ones out meanwhile.
+ */
+export const adoptRestoredEvents = async (client: pg.Client, relay: string): Promise<number> => {
+  const { rows } = await client.query<{ from_elsewhere: boolean }>(
+    `SELECT e.txid >= pg_snapshot_xmax(pg_current_snapshot()) AS from_elsewhere
+     FROM events e ORDER BY e.txid DESC, e.position DESC LIMIT 1`,
+  );
+  if (rows[0]?.from_elsewhere !== true) return 0;
+  await client.query('BEGIN');
+  try {
+    await client.query('SET LOCAL statement_timeout = 0');
+    await client.query('LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE');
+    const adopted = await client.query(
+      `UPDATE events e SET txid = CASE WHEN (e.txid, e.position) <= (c.txid, c.position) THEN '0'::xid8 ELSE '1'::xid8 END
+       FROM (SELECT r.txid, r.position FROM relay_cursor r WHERE r.relay = $1
+             UNION ALL SELECT '0', 0 ORDER BY txid DESC LIMIT 1) c`,
+      [relay],
+    );
+    await client.query(
+      `UPDATE relay_cursor SET txid = '0', position = 9223372036854775807, moved_at = now() WHERE relay = $1`,
+      [relay],
+    );
+    await client.query('COMMIT');
+    return adopted.rowCount ?? 0;
+  } catch (error) {
+    await client.query('ROLLBACK');
+    throw error;
+  }
+};
