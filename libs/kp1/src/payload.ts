@@ -81,7 +81,7 @@ const assertStorable = (value: Json, path: string): void => {
   } else if (typeof value === 'number') {
     if (!Number.isFinite(value)) throw new PayloadError(`${where} must be a number that a double can hold`);
   } else if (Array.isArray(value)) {
-    value.forEach((element, index) => assertStorable(element, `${path}[${index}]`));
+    for (const [index, element] of value.entries()) assertStorable(element, `${path}[${index}]`);
   } else if (value !== null) {
     for (const [key, member] of Object.entries(value)) {
       assertStorable(key, `a field name of ${where}`);
@@ -96,16 +96,9 @@ export const shorten = (text: string): string => (text.length <= 64 ? text : `${
 export const kindOf = (value: unknown): string => {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
-  switch (typeof value) {
-    case 'string':
-      return 'text';
-    case 'number':
-      return 'a number';
-    case 'boolean':
-      return 'a boolean';
-    default:
-      return 'an object';
-  }
+  if (typeof value === 'string') return 'text';
+  if (typeof value === 'number') return 'a number';
+  return typeof value === 'boolean' ? 'a boolean' : 'an object';
 };
 
 const ajv = new Ajv({ strict: true, allowUnionTypes: true, verbose: true });

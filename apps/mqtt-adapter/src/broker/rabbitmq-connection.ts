@@ -47,6 +47,10 @@ export class RabbitConnection {
     return this.opened;
   }
 
+  private isStopping(): boolean {
+    return this.stopping.signal.aborted;
+  }
+
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.current?.close().catch(() => undefined);
@@ -61,8 +65,7 @@ export class RabbitConnection {
           if (failures > 0) logger.info({ connection: name }, 'RabbitMQ is back');
           failures = -1;
         });
-        if (!this.stopping.signal.aborted)
-          logger.warn({ connection: name }, 'the connection to RabbitMQ was lost');
+        if (!this.isStopping()) logger.warn({ connection: name }, 'the connection to RabbitMQ was lost');
       } catch (error) {
         if (failures === 0 || failures % 20 === 0) {
           logger.warn({ err: withoutUrl(error), connection: name }, 'waiting for RabbitMQ');

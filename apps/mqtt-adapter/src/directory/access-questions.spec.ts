@@ -29,7 +29,8 @@ const registry = (fault?: AppError) => {
     request: async (_contract: unknown, body: object) => {
       asked.push(body as FindAccess);
       if (fault !== undefined) throw fault;
-      return (body as FindAccess).tokens?.includes('fresh') === true ? known : { ...known, entries: [] };
+      const isKnown = (body as FindAccess).tokens?.includes('fresh') === true;
+      return isKnown ? known : { entries: [], types: known.types, nextCursor: null };
     },
   } as Pick<Bus, 'request'>;
   return { asked, bus };

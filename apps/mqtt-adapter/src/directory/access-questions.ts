@@ -57,7 +57,7 @@ export class AccessQuestions {
       throw new AppError('unavailable', 'Too many unknown tokens at once.', { retryAfterSeconds: 1 });
     }
     let resolve = (): void => undefined;
-    let reject = (_error: unknown): void => undefined;
+    let reject: (error: unknown) => void = () => undefined;
     const answered = new Promise<void>((yes, no) => {
       resolve = yes;
       reject = no;

@@ -12,9 +12,12 @@ export type Admission =
       readonly ask?: { readonly token: string } | { readonly deviceTypeId: string };
     };
 
-interface KnownType extends AccessType {
+interface KnownType {
+  readonly settings: DeviceTypeSettings;
   readonly versions: ReadonlySet<string>;
 }
+
+const TOKEN_ALONE: ReadonlySet<string> = new Set(['token']);
 
 /**
  * Every endpoint token of the MQTT world and what it opens, in memory: the broker asks for each new topic of each
@@ -51,7 +54,8 @@ export class DeviceDirectory {
         reason: `device does not use mqtt but ${entry.interface}`,
       };
     }
-    if (entry.credentialKind !== 'token') {
+    // There is one kind so far; the next one must not be let in by its token alone.
+    if (!TOKEN_ALONE.has(entry.credentialKind)) {
       return { admitted: false, code: 'not-allowed', reason: 'device needs a credential besides its token' };
     }
     const type = this.types.get(entry.deviceTypeId);
@@ -81,7 +85,8 @@ export class DeviceDirectory {
 
   /** Only what is not known yet: the answer to a question may be older than an event that came meanwhile. */
   putUnknown(page: AccessPage): void {
-    this.put({ ...page, entries: page.entries.filter(({ token }) => !this.byToken.has(token)) });
+    for (const type of page.types) this.putType(type);
+    for (const entry of page.entries) if (!this.byToken.has(entry.token)) this.putEntry(entry);
   }
 
   /** `page` is all that is true of these devices and types now: what is not in it has no access any more. */
@@ -109,12 +114,14 @@ export class DeviceDirectory {
   }
 
   private putType(type: AccessType): void {
-    this.types.set(type.deviceTypeId, { ...type, versions: new Set(type.appVersions) });
+    this.types.set(type.deviceTypeId, { settings: type.settings, versions: new Set(type.appVersions) });
   }
 
   private putEntry(entry: AccessEntry): void {
     this.byToken.set(entry.token, {
-      ...entry,
+      token: entry.token,
+      tokenId: entry.tokenId,
+      deviceId: entry.deviceId,
       tenantId: this.shared(entry.tenantId),
       deviceTypeId: this.shared(entry.deviceTypeId),
       appVersion: this.shared(entry.appVersion),

@@ -65,7 +65,10 @@ export const inboundMessages = (parts: InboundParts) => {
       window.finish(message.deliveryTag);
     };
     // Our own replies, should a binding let them in, and what no device may send: the broker's callbacks refuse both.
-    if (topic === undefined || topic.suffix !== undefined) return settled('dropped');
+    if (topic === undefined || topic.suffix !== undefined) {
+      settled('dropped');
+      return;
+    }
     try {
       const matched = matchResource(topic);
       resource = matched?.resource;
@@ -94,7 +97,8 @@ export const inboundMessages = (parts: InboundParts) => {
       if (refusal === undefined) {
         await parkPatiently(message, error, window);
         await parts.respond.error(topic, 500, 'internal error', message.qos);
-        return settled('parked');
+        settled('parked');
+        return;
       }
       parts.refusals.info(
         `${topic.token} ${refusal.reasonPhrase}`,

@@ -36,10 +36,24 @@ const directoryOf = (...entries: AccessEntry[]): DeviceDirectory => {
   return directory;
 };
 
+interface Scene {
+  readonly inFlight?: number;
+  readonly inParts?: boolean;
+  /** Outcome of the first dispatch that is recorded. */
+  readonly firstRecord?: string;
+}
+
+const dueOf = ({ tenantId, deviceId }: DueDocuments['devices'][number]): DueDocument => ({
+  tenantId,
+  deviceId,
+  configId: 'c1',
+  config: { a: 1 },
+});
+
 const pushing = (
   directory: DeviceDirectory,
   publish: (message: DownlinkMessage) => Promise<'routed' | 'no-route'> = async () => 'routed',
-  inFlight = 200,
+  { inFlight = 200, inParts = false, firstRecord }: Scene = {},
 ) => {
   const published: DownlinkMessage[] = [];
   const recorded: RecordDispatched['dispatches'] = [];
@@ -48,12 +62,17 @@ const pushing = (
     if ('devices' in body) {
       const { devices } = body as DueDocuments;
       asked.push(devices.map(({ deviceId }) => deviceId));
-      const items = devices.map((device): DueDocument => ({ ...device, configId: 'c1', config: { a: 1 } }));
-      return { items };
+      const [one] = devices;
+      // As when the documents of all would not fit in a message.
+      if (inParts && one !== undefined && devices.length > 1) {
+        return { items: [dueOf(one)], askAgain: devices.slice(1) };
+      }
+      return { items: devices.map(dueOf) };
     }
     const { dispatches } = body as RecordDispatched;
+    const refused = recorded.length === 0 && firstRecord !== undefined ? [{ code: firstRecord }] : [];
     recorded.push(...dispatches);
-    return { outcomes: dispatches.map(() => ({})) };
+    return { outcomes: dispatches.map((_, index) => refused[index] ?? {}) };
   };
   const pusher = new ConfigurationPusher({
     // The two requests it makes, told apart by their fields.
@@ -132,11 +151,32 @@ describe('pushing configuration', () => {
         now -= 1;
         return 'routed';
       },
-      7,
+      { inFlight: 7 },
     );
     await pusher.push(entries.map(({ deviceId }) => ({ tenantId: 'default', deviceId })));
     expect(published).toHaveLength(50);
     expect(most).toBe(7);
+  });
+
+  it('asks again for those that did not fit in the answer', async () => {
+    const devices = ['d1', 'd2', 'd3'];
+    const { pusher, asked, recorded } = pushing(
+      directoryOf(...devices.map((deviceId) => entry({ token: `token-${deviceId}`, deviceId }))),
+      undefined,
+      { inParts: true },
+    );
+    await pusher.push(devices.map((deviceId) => ({ tenantId: 'default', deviceId })));
+    expect(asked).toEqual([['d1', 'd2', 'd3'], ['d2', 'd3'], ['d3']]);
+    expect(recorded.map(({ deviceId }) => deviceId)).toEqual(devices);
+  });
+
+  it('records again what somebody else was faster with', async () => {
+    const { pusher, published, recorded } = pushing(directoryOf(entry({})), undefined, {
+      firstRecord: 'concurrent-change',
+    });
+    await pusher.push([{ tenantId: 'default', deviceId: 'd1' }]);
+    expect(recorded).toHaveLength(2);
+    expect(published).toHaveLength(1);
   });
 
   it('uses the version a device has just subscribed with, if it is one of its type', async () => {

@@ -23,6 +23,8 @@ export interface PushParts {
 }
 
 const BATCH = 500;
+const RECORD_TRIES = 5;
+const WORTH_ANOTHER_TRY: ReadonlySet<string> = new Set(['concurrent-change', 'unavailable']);
 
 /**
  * Offers devices their current document: asks which of them are due one, publishes it whole to each usable token on the
@@ -48,12 +50,12 @@ export class ConfigurationPusher {
         .filter(({ deviceId }) => this.tokensOf(deviceId).length > 0)
         .map((target) => [`${target.tenantId} ${target.deviceId}`, target]),
     );
-    const unique = [...byDevice.values()];
-    for (let from = 0; from < unique.length; from += BATCH) {
-      const some = unique.slice(from, from + BATCH);
-      const devices = some.map(({ tenantId, deviceId }) => ({ tenantId, deviceId }));
-      const { items } = await this.parts.bus.request(dueDocuments, { devices }, { timeoutMs: 5_000 });
-      await this.dispatch(items, byDevice);
+    let left = [...byDevice.values()].map(({ tenantId, deviceId }) => ({ tenantId, deviceId }));
+    while (left.length > 0) {
+      const devices = left.slice(0, BATCH);
+      const answer = await this.parts.bus.request(dueDocuments, { devices }, { timeoutMs: 5_000 });
+      await this.dispatch(answer.items, byDevice);
+      left = [...(answer.askAgain ?? []), ...left.slice(BATCH)];
     }
   }
 
@@ -65,10 +67,23 @@ export class ConfigurationPusher {
       items.map((item) => this.dispatchOne(item, targets.get(`${item.tenantId} ${item.deviceId}`))),
     );
     const dispatches = outcomes.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
-    if (dispatches.length > 0)
-      await this.parts.bus.request(recordDispatched, { dispatches }, { timeoutMs: 5_000 });
+    await this.record(dispatches);
     const failed = outcomes.find((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Gives up after a few tries, which only leaves the record behind the facts: the device has its document. */
+  private async record(dispatches: readonly DispatchReport[]): Promise<void> {
+    let left = [...dispatches];
+    for (let tries = 0; left.length > 0 && tries < RECORD_TRIES; tries += 1) {
+      const { outcomes } = await this.parts.bus.request(
+        recordDispatched,
+        { dispatches: left },
+        { timeoutMs: 5_000 },
+      );
+      left = left.filter((_, index) => WORTH_ANOTHER_TRY.has(outcomes[index]?.code ?? ''));
+    }
+    if (left.length > 0) this.parts.logger.warn({ devices: left.length }, 'dispatches could not be recorded');
   }
 
   /** Several tokens of one device are several clients that are the device: it has it when one of them was subscribed. */
