@@ -31,6 +31,11 @@ describe('a trace', () => {
     expect(trace.traceId).not.toBe(traceId);
   });
 
+  it('never gets the id of another', () => {
+    const ids = Array.from({ length: 5_000 }, () => newTrace()).flatMap((one) => [one.traceId, one.spanId]);
+    expect(new Set(ids).size).toBe(10_000);
+  });
+
   it('is there for everything that runs inside, and not outside', async () => {
     const trace = newTrace();
     const seen = await withTrace(trace, async () => {
