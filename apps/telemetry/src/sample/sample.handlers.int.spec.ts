@@ -268,6 +268,21 @@ describe('storeSamples', () => {
   });
 });
 
+describe('the same batch from several sides', () => {
+  it('in any order is stored once, and nobody waits for ever', async () => {
+    const ids = Array.from({ length: 100 }, newId);
+    // Enough rows for two statements to be under way at the same time.
+    const readings = Array.from({ length: 50 }, (): [null, JsonValue] => [null, { a: 1 }]);
+    const sent = ids.map((id) => message(id, readings));
+    const outcomes = await Promise.all(
+      Array.from({ length: 6 }, (_, n) => store(...(n % 2 === 0 ? sent : sent.toReversed()))),
+    );
+    expect(outcomes.flat().every((outcome) => outcome.code === undefined)).toBe(true);
+    const { rows } = await sql.query('SELECT 1 FROM samples WHERE device_id = ANY ($1)', [ids]);
+    expect(rows).toHaveLength(5_000);
+  });
+});
+
 describe('redelivered samples without a time of their own', () => {
   const redelivered = (id: string, data: JsonValue, receivedAt = arrival()) =>
     message(id, [[null, data]], { redelivered: true, receivedAt });
@@ -687,7 +702,7 @@ describe('publishing', () => {
     const info = await manager.streams.info('TELEMETRY', { subjects_filter: subject });
     const count = info.state.subjects?.[subject] ?? 0;
     const consumer = await jetstream(raw).consumers.get('TELEMETRY', { filter_subjects: subject });
-    const messages = [];
+    const messages: unknown[] = [];
     for (let n = 0; n < count; n += 1) {
       const next = await consumer.next({ expires: 2_000 });
       if (next !== null) messages.push(next.json());
