@@ -1,0 +1,713 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Controller, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import {
+  AppError,
+  cancelCommand,
+  commandCancelled,
+  commandCreated,
+  commandExecuted,
+  commandExpired,
+  commandFailed,
+  createCommand,
+  deviceDeleted,
+  deviceProvisioned,
+  dueCommands,
+  eventStream,
+  fetchCommands,
+  getCommand,
+  getDevice,
+  listCommands,
+  newId,
+  reportResults,
+  type CommandAnswered,
+  type CommandFact,
+  type CommandView,
+  type CreateCommand,
+  type DeviceRef,
+  type DeviceView,
+  type DueCommand,
+  type DueCommandList,
+  type DueCommandsOf,
+  type FetchCommands,
+  type JsonValue,
+  type ListCommands,
+} from '@muster/contracts';
+import { openDatabase, rebuildProjections, type Database } from '@muster/event-store';
+import {
+  connectBus,
+  Consumes,
+  Handles,
+  NatsStrategy,
+  subscribeLive,
+  type Bus,
+  type Delivered,
+} from '@muster/messaging';
+import { createLogger, type RunningApp } from '@muster/observability';
+import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase } from '@muster/testing';
+import { migrate, start } from '../app.module.js';
+import { commandQueue } from './command-queue.decider.js';
+import { commands } from './commands.projection.js';
+
+const logger = createLogger({ service: 'spec', level: 'silent' });
+const tenantId = 'default';
+const actor = { kind: 'user', id: 'anna' } as const;
+
+/** Stands for the registry, which is another app: what it answers, and what the service under test publishes. */
+const inRegistry = new Set<string>();
+const received: Delivered<CommandFact>[] = [];
+
+@Controller()
+class Surroundings {
+  @Handles(getDevice)
+  get({ deviceId }: DeviceRef): Promise<DeviceView> {
+    return inRegistry.has(deviceId)
+      ? Promise.resolve(viewOf(deviceId))
+      : Promise.reject(new AppError('device-not-found', 'No such device.'));
+  }
+
+  @Consumes({
+    durable: 'spec',
+    events: [commandCreated, commandExecuted, commandFailed, commandExpired, commandCancelled],
+  })
+  take(events: Delivered<CommandFact>[]): Promise<void> {
+    received.push(...events);
+    return Promise.resolve();
+  }
+}
+
+@Module({ controllers: [Surroundings] })
+class SpecModule {}
+
+const viewOf = (id: string): DeviceView => ({
+  id,
+  name: id,
+  deviceType: 'thermostat',
+  deviceTypeId: newId(),
+  appVersion: 'thermostat-v1',
+  interface: 'mqtt',
+  folder: '/',
+  tags: [],
+  metadata: {},
+  version: 1,
+  createdAt: '2026-01-01T00:00:00.000Z',
+});
+
+let nats: NatsServer;
+let database: TestDatabase;
+let service: RunningApp;
+let replica: RunningApp;
+let own: Database;
+let bus: Bus;
+let surroundings: { close(): Promise<unknown> };
+
+beforeAll(async () => {
+  [nats, database] = await Promise.all([
+    startNats(),
+    testDatabase({ name: 'commands', migrate: (url) => migrate(url).then(() => undefined) }),
+  ]);
+  bus = await connectBus({ url: nats.url, name: 'spec', logger });
+  const registry = eventStream('device-registry');
+  await bus.ensureStream({
+    name: registry.name,
+    subjects: [registry.subject],
+    maxAgeMs: 3_600_000,
+    maxBytes: 10_000_000,
+  });
+  const env = {
+    MUSTER_DATABASE_URL: database.url,
+    MUSTER_NATS_URL: nats.url,
+    MUSTER_LOG_LEVEL: 'fatal',
+    MUSTER_COMMANDS_OUTSTANDING: '20',
+    MUSTER_COMMANDS_EXPIRE_EVERY_MS: '50',
+    MUSTER_COMMANDS_POOL_SIZE: '4',
+  };
+  // Two replicas: what one has decided the other must know, and both expire.
+  [service, replica] = await Promise.all([start(env), start(env)]);
+  const strategy = new NatsStrategy({ bus, service: 'device-registry', logger });
+  const app = await NestFactory.createMicroservice(SpecModule, { strategy, logger: false });
+  await app.listen();
+  surroundings = app;
+  own = openDatabase({ url: database.url, schema: 'commands', poolSize: 2, name: 'spec' });
+});
+
+afterAll(async () => {
+  await surroundings.close();
+  await service.stop();
+  await replica.stop();
+  await bus.close();
+  await nats.stop();
+  await own.close();
+  await database.drop();
+});
+
+/** A device the registry has. */
+const device = (): string => {
+  const id = newId();
+  inRegistry.add(id);
+  return id;
+};
+const create = (deviceId: string, more: Partial<CreateCommand> = {}) =>
+  bus.request(createCommand, { tenantId, deviceId, actor, type: 'reboot', ...more });
+const get = (deviceId: string, commandId: string) =>
+  bus.request(getCommand, { tenantId, deviceId, commandId });
+const list = (deviceId: string, more: Partial<ListCommands> = {}) =>
+  bus.request(listCommands, { tenantId, deviceId, ...more });
+const cancel = (deviceId: string, commandId: string) =>
+  bus.request(cancelCommand, { tenantId, deviceId, commandId, actor });
+const fetch = (deviceId: string, more: Partial<FetchCommands> = {}) =>
+  bus.request(fetchCommands, { tenantId, deviceId, ...more });
+const due = (...devices: Partial<DueCommandsOf>[]) =>
+  bus.request(dueCommands, { devices: devices.map((one) => ({ tenantId, deviceId: '', ...one })) });
+const report = async (
+  deviceId: string,
+  id: number,
+  statusCode: number,
+  more: { type?: string; reasonPhrase?: string; payload?: JsonValue } = {},
+) => {
+  const results = [{ tenantId, deviceId, type: 'reboot', id, statusCode, ...more }];
+  return (await bus.request(reportResults, { results })).outcomes[0];
+};
+const publishedOf = (deviceId: string, count: number) =>
+  eventually(
+    () => {
+      const events = received.filter(({ entityId }) => entityId === deviceId);
+      return events.length >= count && events.sort((a, b) => a.data.version - b.data.version);
+    },
+    { what: 'the events are published', deadlineMs: 10_000 },
+  );
+const deleteDevice = (deviceId: string) =>
+  bus.publish(deviceDeleted, {
+    tenantId,
+    entityId: deviceId,
+    id: newId(),
+    time: new Date().toISOString(),
+    data: { deviceId, version: 2, at: new Date().toISOString(), actor },
+  });
+const idsOf = ({ items }: { items: { id: string | number }[] }) => items.map(({ id }) => id);
+const code = (name: string): unknown => expect.objectContaining({ code: name });
+
+describe('createCommand', () => {
+  it('answers the pending command, which lasts a minute', async () => {
+    const id = device();
+    const command = await create(id, { payload: { delay: 5 } });
+    expect(command).toEqual({
+      id: 'reboot:1',
+      deviceId: id,
+      type: 'reboot',
+      number: 1,
+      status: 'pending',
+      payload: { delay: 5 },
+      createdAt: expect.any(String) as unknown,
+      createdBy: actor,
+      expiresAt: new Date(Date.parse(command.createdAt) + 60_000).toISOString(),
+    });
+    expect(await get(id, 'reboot:1')).toEqual(command);
+  });
+
+  it('numbers per device and type, from 1, without gaps or doubles under load', async () => {
+    const id = device();
+    const made = await Promise.all([
+      ...Array.from({ length: 15 }, () => create(id)),
+      ...Array.from({ length: 5 }, () => create(id, { type: 'close-door' })),
+    ]);
+    const numbers = (type: string) =>
+      made
+        .filter((command) => command.type === type)
+        .map(({ number }) => number)
+        .sort((a, b) => a - b);
+    expect(numbers('reboot')).toEqual(Array.from({ length: 15 }, (_, index) => index + 1));
+    expect(numbers('close-door')).toEqual([1, 2, 3, 4, 5]);
+    expect((await create(device())).number).toBe(1);
+  });
+
+  it('gives the first answer again for the same key, and refuses another body', async () => {
+    const id = device();
+    const idempotencyKey = newId();
+    const first = await create(id, { idempotencyKey, payload: [1] });
+    expect(await create(id, { idempotencyKey, payload: [1] })).toEqual(first);
+    await expect(create(id, { idempotencyKey, payload: [2] })).rejects.toEqual(
+      code('idempotency-key-reused'),
+    );
+    expect((await list(id)).items).toHaveLength(1);
+  });
+
+  it('refuses for a device the registry does not have', async () => {
+    await expect(create(newId())).rejects.toEqual(code('device-not-found'));
+  });
+
+  it('refuses what cannot be a type, because of the topics', async () => {
+    const id = device();
+    for (const type of ['', '12', 'status', 'error', 'a.b', 'a/b', 'x'.repeat(65)]) {
+      await expect(create(id, { type })).rejects.toEqual(code('invalid-request'));
+    }
+    expect((await create(id, { type: '1a' })).id).toBe('1a:1');
+  });
+
+  it('refuses a longer time to live than a week', async () => {
+    await expect(create(device(), { ttlSeconds: 604_801 })).rejects.toEqual(code('invalid-request'));
+    const command = await create(device(), { ttlSeconds: 604_800 });
+    expect(Date.parse(command.expiresAt) - Date.parse(command.createdAt)).toBe(604_800_000);
+  });
+
+  it('refuses a payload that is too large, too deep or cannot be stored', async () => {
+    const id = device();
+    await expect(create(id, { payload: 'x'.repeat(65_535) })).rejects.toEqual(code('payload-too-large'));
+    await create(id, { payload: 'x'.repeat(65_534) });
+    const deep = JSON.parse('['.repeat(40) + ']'.repeat(40)) as JsonValue;
+    await expect(create(id, { payload: deep })).rejects.toEqual(code('invalid-payload'));
+    await expect(create(id, { payload: { a: '\0' } })).rejects.toEqual(code('invalid-payload'));
+  });
+
+  it('refuses one more than may be outstanding, until one is finished', async () => {
+    const id = device();
+    for (let count = 0; count < 20; count += 1) await create(id);
+    await expect(create(id)).rejects.toEqual(code('too-many-commands'));
+    await report(id, 7, 200);
+    expect((await create(id)).number).toBe(21);
+  });
+});
+
+describe('getCommand', () => {
+  it('does not find what never was', async () => {
+    const id = device();
+    await create(id);
+    for (const commandId of ['reboot:2', 'other:1', 'nonsense', 'reboot:0']) {
+      await expect(get(id, commandId)).rejects.toEqual(code('command-not-found'));
+    }
+    await expect(get(newId(), 'reboot:1')).rejects.toEqual(code('device-not-found'));
+  });
+
+  it('tells a payload and a result of null from none', async () => {
+    const id = device();
+    await create(id, { payload: null });
+    await create(id);
+    await report(id, 1, 200, { payload: null });
+    await report(id, 2, 200);
+    expect(await get(id, 'reboot:1')).toMatchObject({ payload: null, result: null });
+    const without = await get(id, 'reboot:2');
+    expect('payload' in without || 'result' in without).toBe(false);
+  });
+});
+
+describe('reportResults', () => {
+  it('ends a command, and keeps the first result', async () => {
+    const id = device();
+    await create(id);
+    await create(id);
+    expect(await report(id, 1, 200, { reasonPhrase: 'OK', payload: { took: 3 } })).toEqual({});
+    expect(await report(id, 1, 500)).toEqual({});
+    expect(await report(id, 2, 418, { payload: 'teapot' })).toEqual({});
+    expect(await get(id, 'reboot:1')).toMatchObject({
+      status: 'executed',
+      statusCode: 200,
+      reasonPhrase: 'OK',
+      result: { took: 3 },
+      finishedAt: expect.any(String) as unknown,
+    });
+    expect(await get(id, 'reboot:2')).toMatchObject({ status: 'failed', statusCode: 418, result: 'teapot' });
+    expect((await fetch(id)).items).toEqual([]);
+  });
+
+  it('has an outcome for every item: the others are not touched by a bad one', async () => {
+    const [one, two] = [device(), device()];
+    await create(one);
+    await create(one);
+    await create(two);
+    const item = { tenantId, type: 'reboot', statusCode: 200 };
+    const { outcomes } = await bus.request(reportResults, {
+      results: [
+        { ...item, deviceId: one, id: 1 },
+        { ...item, deviceId: one, id: 99 },
+        { ...item, deviceId: newId(), id: 1 },
+        { ...item, deviceId: two, id: 1, payload: 'x'.repeat(65_535) },
+        { ...item, deviceId: one, id: 2, statusCode: 9 },
+        { ...item, deviceId: one, id: 2, payload: { k: '\0' } },
+        { ...item, deviceId: one, id: 2, statusCode: 500 },
+      ],
+    });
+    expect(outcomes.map((outcome) => outcome.code)).toEqual([
+      undefined,
+      'command-not-found',
+      'command-not-found',
+      'payload-too-large',
+      'invalid-payload',
+      undefined,
+      undefined,
+    ]);
+    expect(await get(one, 'reboot:2')).toMatchObject({ status: 'executed', result: { k: '\ufffd' } });
+    expect((await get(two, 'reboot:1')).status).toBe('pending');
+  });
+
+  it('accepts and ignores a result for a command that is expired or cancelled', async () => {
+    const id = device();
+    await create(id, { ttlSeconds: 1 });
+    const second = await create(id);
+    await cancel(id, second.id);
+    await eventually(async () => (await get(id, 'reboot:1')).status === 'expired');
+    expect(await report(id, 1, 200)).toEqual({});
+    expect(await report(id, 2, 200)).toEqual({});
+    expect((await get(id, 'reboot:1')).status).toBe('expired');
+    expect((await get(id, 'reboot:2')).status).toBe('cancelled');
+  });
+
+  it('takes a reason of null for none', async () => {
+    const id = device();
+    await create(id);
+    expect(await report(id, 1, 200, { reasonPhrase: null as never })).toEqual({});
+    expect(await get(id, 'reboot:1')).not.toHaveProperty('reasonPhrase');
+  });
+});
+
+describe('cancelCommand', () => {
+  it('ends a pending command, and does nothing the second time', async () => {
+    const id = device();
+    const { id: commandId } = await create(id);
+    const cancelled = await cancel(id, commandId);
+    expect(cancelled.status).toBe('cancelled');
+    expect(await cancel(id, commandId)).toEqual(cancelled);
+    expect(await Promise.all([1, 2, 3].map(() => cancel(id, commandId)))).toEqual([
+      cancelled,
+      cancelled,
+      cancelled,
+    ]);
+    expect((await fetch(id)).items).toEqual([]);
+    expect(await publishedOf(id, 2)).toHaveLength(2);
+  });
+
+  it('refuses one that is finished or never was', async () => {
+    const id = device();
+    await create(id);
+    await report(id, 1, 500);
+    await expect(cancel(id, 'reboot:1')).rejects.toEqual(code('command-finished'));
+    await expect(cancel(id, 'reboot:2')).rejects.toEqual(code('command-not-found'));
+    await expect(cancel(newId(), 'reboot:1')).rejects.toEqual(code('device-not-found'));
+    await create(id, { ttlSeconds: 1 });
+    await eventually(async () => (await get(id, 'reboot:2')).status === 'expired');
+    await expect(cancel(id, 'reboot:2')).rejects.toEqual(code('command-finished'));
+  });
+});
+
+describe('listCommands', () => {
+  it('shows the newest first, in pages', async () => {
+    const id = device();
+    for (let count = 0; count < 5; count += 1) await create(id, { type: count % 2 === 0 ? 'a' : 'b' });
+    const pages: (string | number)[][] = [];
+    for (let cursor: string | null | undefined; cursor !== null;) {
+      const page = await list(id, { limit: 2, ...(cursor === undefined ? {} : { cursor }) });
+      pages.push(idsOf(page));
+      cursor = page.nextCursor;
+    }
+    expect(pages).toEqual([['a:3', 'b:2'], ['a:2', 'b:1'], ['a:1']]);
+  });
+
+  it('filters by status and type', async () => {
+    const id = device();
+    for (const type of ['a', 'a', 'b', 'a']) await create(id, { type });
+    await report(id, 1, 200, { type: 'a' });
+    await report(id, 1, 500, { type: 'b' });
+    await cancel(id, 'a:2');
+    expect(idsOf(await list(id, { status: 'executed' }))).toEqual(['a:1']);
+    expect(idsOf(await list(id, { status: 'failed' }))).toEqual(['b:1']);
+    expect(idsOf(await list(id, { status: 'cancelled' }))).toEqual(['a:2']);
+    expect(idsOf(await list(id, { status: 'pending', type: 'a' }))).toEqual(['a:3']);
+    expect(idsOf(await list(id, { type: 'b', status: 'pending' }))).toEqual([]);
+  });
+
+  it('keeps a page within a message, however large the payloads are', async () => {
+    const id = device();
+    const payload = 'x'.repeat(60_000);
+    for (let count = 0; count < 15; count += 1) await create(id, { payload });
+    const first = await list(id);
+    expect(first.items).toHaveLength(11);
+    const second = await list(id, { cursor: first.nextCursor ?? '' });
+    expect(idsOf(second)).toEqual(['reboot:4', 'reboot:3', 'reboot:2', 'reboot:1']);
+    expect(second.nextCursor).toBeNull();
+  });
+
+  it('refuses a cursor that is none and a device that is none', async () => {
+    await expect(list(device(), { cursor: 'nonsense' })).rejects.toEqual(code('invalid-request'));
+    await expect(list(newId())).rejects.toEqual(code('device-not-found'));
+    expect(await list(device())).toEqual({ items: [], nextCursor: null });
+  });
+});
+
+describe('fetchCommands', () => {
+  it('gives what is outstanding of a type, oldest first, again and again', async () => {
+    const id = device();
+    await create(id, { payload: { a: 1 } });
+    await create(id);
+    await create(id, { type: 'other' });
+    const expected = {
+      items: [
+        { type: 'reboot', id: 1, payload: { a: 1 } },
+        { type: 'reboot', id: 2 },
+      ],
+      truncated: false,
+    };
+    expect(await fetch(id, { type: 'reboot' })).toEqual(expected);
+    expect(await fetch(id, { type: 'reboot' })).toEqual(expected);
+    expect((await fetch(id)).items.map(({ type, id: number }) => `${type} ${number}`)).toEqual([
+      'reboot 1',
+      'reboot 2',
+      'other 1',
+    ]);
+    expect(await fetch(id, { type: 'none' })).toEqual({ items: [], truncated: false });
+    await expect(fetch(newId())).rejects.toEqual(code('device-not-found'));
+  });
+
+  it('says when there is more than fits in a message', async () => {
+    const id = device();
+    for (let count = 0; count < 13; count += 1) await create(id, { payload: 'x'.repeat(60_000) });
+    const { items, truncated } = await fetch(id);
+    expect(idsOf({ items })).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    expect(truncated).toBe(true);
+  });
+});
+
+describe('dueCommands', () => {
+  const dueOf = async (id: string) =>
+    (await due({ deviceId: id })).items.map((item: DueCommand) => `${item.type} ${item.id}`);
+
+  it('gives what is outstanding, for many devices at once, and nothing for unknown ones', async () => {
+    const [one, two] = [device(), device()];
+    await create(two, { payload: null });
+    await create(one);
+    expect(await due({ deviceId: two }, { deviceId: newId() }, { deviceId: one })).toEqual({
+      items: [
+        { tenantId, deviceId: two, type: 'reboot', id: 1, payload: null },
+        { tenantId, deviceId: one, type: 'reboot', id: 1 },
+      ],
+    });
+    expect((await due({ deviceId: one, tenantId: 'other' })).items).toEqual([]);
+  });
+
+  it('leaves out a type the device does not observe, until it does', async () => {
+    const id = device();
+    await create(id, { type: 'a' });
+    await create(id, { type: 'b' });
+    await fetch(id, { type: 'a', observe: false });
+    expect(await dueOf(id)).toEqual(['b 1']);
+    await fetch(id, { type: 'a' });
+    expect(await dueOf(id)).toEqual(['b 1']);
+    await fetch(id, { type: 'a', observe: true });
+    expect(await dueOf(id)).toEqual(['a 1', 'b 1']);
+  });
+
+  it('remembers the wish before there is a command', async () => {
+    const id = device();
+    await fetch(id, { type: 'a', observe: false });
+    await create(id, { type: 'a' });
+    expect(await dueOf(id)).toEqual([]);
+    expect((await fetch(id)).items).toHaveLength(1);
+  });
+
+  it('takes a wish without a type for all types, the later wish being the one that counts', async () => {
+    const id = device();
+    await fetch(id, { type: 'a', observe: true });
+    await fetch(id, { observe: false });
+    await create(id, { type: 'a' });
+    await create(id, { type: 'b' });
+    expect(await dueOf(id)).toEqual([]);
+    await fetch(id, { type: 'b', observe: true });
+    expect(await dueOf(id)).toEqual(['b 1']);
+    await fetch(id, { observe: true });
+    expect(await dueOf(id)).toEqual(['a 1', 'b 1']);
+  });
+
+  it('goes on where an answer was full, until everything was given once', async () => {
+    const ids = [device(), device(), device()];
+    for (const deviceId of ids) {
+      for (let count = 0; count < 8; count += 1) await create(deviceId, { payload: 'x'.repeat(60_000) });
+    }
+    const seen: string[] = [];
+    let answers = 0;
+    for (let ask: DueCommandsOf[] | undefined = ids.map((deviceId) => ({ tenantId, deviceId })); ask;) {
+      const answer: DueCommandList = await bus.request(dueCommands, { devices: ask });
+      seen.push(...answer.items.map((item) => `${item.deviceId} ${item.id}`));
+      ask = answer.askAgain;
+      answers += 1;
+    }
+    expect(seen).toEqual(ids.flatMap((id) => [1, 2, 3, 4, 5, 6, 7, 8].map((number) => `${id} ${number}`)));
+    expect(answers).toBe(3);
+  });
+
+  it('goes on also where commands are many and small', async () => {
+    const ids = Array.from({ length: 75 }, device);
+    await Promise.all(
+      ids.map(async (deviceId) => {
+        for (let count = 0; count < 20; count += 1) await create(deviceId);
+      }),
+    );
+    const first = await bus.request(dueCommands, {
+      devices: ids.map((deviceId) => ({ tenantId, deviceId })),
+    });
+    const rest = await bus.request(dueCommands, { devices: first.askAgain ?? [] });
+    const all = [...first.items, ...rest.items].map((item) => `${item.deviceId} ${item.id}`);
+    expect(first.items.length).toBeLessThan(1_500);
+    expect(rest.askAgain).toBeUndefined();
+    expect(all).toEqual(ids.flatMap((id) => Array.from({ length: 20 }, (_, index) => `${id} ${index + 1}`)));
+  }, 60_000);
+});
+
+describe('expiry', () => {
+  it('ends a command nobody answered, and says so once', async () => {
+    const id = device();
+    const command = await create(id, { ttlSeconds: 1 });
+    const [, expired] = await publishedOf(id, 2);
+    expect(expired).toMatchObject({
+      contract: commandExpired,
+      data: { commandId: command.id, at: command.expiresAt, source: { kind: 'system', id: 'commands' } },
+    });
+    expect(await get(id, command.id)).toMatchObject({ status: 'expired', finishedAt: command.expiresAt });
+    expect(await report(id, 1, 200)).toEqual({});
+    await create(id);
+    expect((await publishedOf(id, 3)).map(({ contract }) => contract.verb)).toEqual([
+      'created',
+      'expired',
+      'created',
+    ]);
+  });
+
+  it('does not depend on the timer: reads and decisions look at the time', async () => {
+    const id = device();
+    // As if no replica were running: its lock is taken.
+    await own.transaction(async (tx) => {
+      await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('muster expiry commands', 0))`);
+      await create(id, { ttlSeconds: 1 });
+      await create(id);
+      await eventually(async () => (await get(id, 'reboot:1')).status === 'expired');
+      expect(await get(id, 'reboot:1')).toHaveProperty('finishedAt');
+      expect(idsOf(await list(id, { status: 'expired' }))).toEqual(['reboot:1']);
+      expect(idsOf(await list(id, { status: 'pending' }))).toEqual(['reboot:2']);
+      expect(idsOf(await fetch(id))).toEqual([2]);
+      expect(idsOf(await due({ deviceId: id }))).toEqual([2]);
+      await expect(cancel(id, 'reboot:1')).rejects.toEqual(code('command-finished'));
+      const { rows } = await own.query('SELECT status FROM commands WHERE device_id = $1 AND number = 1', [
+        id,
+      ]);
+      expect(rows).toEqual([{ status: 'pending' }]);
+      expect(await report(id, 1, 200)).toEqual({});
+    });
+    expect((await get(id, 'reboot:1')).status).toBe('expired');
+  });
+});
+
+describe('a deleted device', () => {
+  it('has its commands cancelled and takes no more; the old ones stay readable', async () => {
+    const id = device();
+    await create(id);
+    await report(id, 1, 200);
+    await create(id);
+    await create(id, { type: 'other' });
+    await fetch(id, { observe: false });
+    inRegistry.delete(id);
+    await deleteDevice(id);
+    await eventually(async () => (await get(id, 'other:1')).status === 'cancelled');
+    await eventually(async () => (await get(id, 'reboot:2')).status === 'cancelled');
+    expect((await get(id, 'reboot:1')).status).toBe('executed');
+    expect((await list(id)).items).toHaveLength(3);
+    await expect(create(id)).rejects.toEqual(code('device-not-found'));
+    await expect(create(id, { type: 'new' })).rejects.toEqual(code('device-not-found'));
+    await expect(fetch(id, { observe: true })).rejects.toEqual(code('device-not-found'));
+    expect((await due({ deviceId: id })).items).toEqual([]);
+    expect(await report(id, 2, 200)).toEqual({});
+    const cancelled = (await publishedOf(id, 6)).filter(({ contract }) => contract === commandCancelled);
+    expect(cancelled.map(({ data }) => data.source)).toEqual([actor, actor]);
+  });
+
+  it('is deleted twice without harm, and was never known before', async () => {
+    const id = newId();
+    await deleteDevice(id);
+    await deleteDevice(id);
+    await eventually(async () => {
+      const { rowCount } = await own.query('SELECT FROM known_devices WHERE device_id = $1 AND deleted', [
+        id,
+      ]);
+      return rowCount === 1;
+    });
+    await expect(create(id)).rejects.toEqual(code('device-not-found'));
+  });
+
+  it('is known from its event, without asking the registry', async () => {
+    const deviceId = newId();
+    const { name, deviceType, deviceTypeId, appVersion, folder, tags, metadata } = viewOf(deviceId);
+    await bus.publish(deviceProvisioned, {
+      tenantId,
+      entityId: deviceId,
+      id: newId(),
+      time: new Date().toISOString(),
+      data: {
+        ...{ deviceId, version: 1, at: new Date().toISOString(), actor, interface: 'mqtt' },
+        ...{ name, deviceType, deviceTypeId, appVersion, folder, tags, metadata },
+      },
+    });
+    await eventually(async () => create(deviceId).catch(() => undefined));
+  });
+});
+
+describe('published events', () => {
+  it('tell the whole life of a command, and reach who waits for its end live', async () => {
+    const id = device();
+    const live: Delivered<CommandAnswered>[] = [];
+    const subscription = await subscribeLive(bus, {
+      events: [commandExecuted, commandFailed, commandExpired, commandCancelled],
+      tenantId,
+      entityId: id,
+      logger,
+      onEvent: (event) => live.push(event as Delivered<CommandAnswered>),
+    });
+    const command = await create(id, { payload: { a: 1 } });
+    await report(id, 1, 201, { reasonPhrase: 'done', payload: [1] });
+    await eventually(() => live.length === 1);
+    subscription.stop();
+    expect(live[0]?.data).toMatchObject({ commandId: command.id, statusCode: 201, result: [1] });
+    const fact = { deviceId: id, commandId: 'reboot:1', commandType: 'reboot', number: 1 };
+    const [first, second] = await publishedOf(id, 2);
+    expect(first?.contract).toBe(commandCreated);
+    expect(first?.data).toEqual({
+      ...fact,
+      version: 1,
+      at: command.createdAt,
+      source: actor,
+      payload: { a: 1 },
+      expiresAt: command.expiresAt,
+    });
+    expect(second?.contract).toBe(commandExecuted);
+    expect(second?.data).toEqual({
+      ...fact,
+      version: 2,
+      at: (await get(id, command.id)).finishedAt,
+      source: { kind: 'device', id },
+      statusCode: 201,
+      reasonPhrase: 'done',
+      result: [1],
+    });
+  });
+});
+
+describe('the tables', () => {
+  it('can be rebuilt from the events', async () => {
+    const id = device();
+    for (const type of ['a', 'a', 'b']) await create(id, { type, payload: { type } });
+    await report(id, 1, 500, { type: 'a', payload: null });
+    await cancel(id, 'b:1');
+    await fetch(id, { type: 'a', observe: false });
+    const read = async () => ({
+      commands: (await own.query('SELECT * FROM commands WHERE device_id = $1 ORDER BY position', [id])).rows,
+      queues: (await own.query('SELECT * FROM command_queues WHERE device_id = $1 ORDER BY type', [id])).rows,
+    });
+    const before = await read();
+    expect(before.commands).toHaveLength(3);
+    await rebuildProjections(own, [commands], [commandQueue]);
+    expect(await read()).toEqual(before);
+    const view: CommandView = await get(id, 'a:1');
+    expect(view).toMatchObject({ status: 'failed', result: null });
+  });
+});
+
+describe('readiness', () => {
+  it('looks at everything the service needs', async () => {
+    expect(await service.ops.health.ready()).toEqual({ ready: true, failing: [] });
+  });
+});

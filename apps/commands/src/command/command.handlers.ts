@@ -1,0 +1,213 @@
+import { Controller, Inject } from '@nestjs/common';
+import {
+  AppError,
+  cancelCommand,
+  createCommand,
+  DEFAULT_PAGE,
+  dueCommands,
+  fetchCommands,
+  getCommand,
+  listCommands,
+  reportResults,
+  type BulkOutcome,
+  type CancelCommand,
+  type CommandPage,
+  type CommandRef,
+  type CommandView,
+  type CreateCommand,
+  type DueCommandList,
+  type DueCommands,
+  type FetchCommands,
+  type ListCommands,
+  type OutstandingCommands,
+  type ReportResults,
+} from '@muster/contracts';
+import { idempotently, type Database, type EventStore } from '@muster/event-store';
+import { KnownDevices } from '@muster/known-devices';
+import { Handles } from '@muster/messaging';
+import { commandQueue, type Limits } from './command-queue.decider.js';
+import { CommandTable, type CommandKey } from './commands.projection.js';
+import { ALL_TYPES, commandIdOf, commandOf, queueId } from './names.js';
+
+export const DATABASE = Symbol('Database');
+export const EVENT_STORE = Symbol('EventStore');
+export const RULES = Symbol('Rules');
+
+export interface Rules {
+  readonly limits: Limits;
+  readonly defaultTtlSeconds: number;
+}
+
+/** Load → decide → append → reply. Existence is asked first; a deletion that comes in between finds every stream. */
+@Controller()
+export class CommandHandlers {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(CommandTable) private readonly table: CommandTable,
+    @Inject(KnownDevices) private readonly devices: KnownDevices,
+    @Inject(RULES) private readonly rules: Rules,
+  ) {}
+
+  @Handles(createCommand)
+  async create(request: CreateCommand): Promise<CommandView> {
+    await this.devices.assertKnown(request);
+    const { idempotencyKey, ...body } = request;
+    const { tenantId, deviceId, type, payload, ttlSeconds = this.rules.defaultTtlSeconds, actor } = body;
+    return idempotently(this.database, {
+      tenantId,
+      key: idempotencyKey,
+      body: { operation: 'create-command', ...body },
+      run: async (tx) => {
+        await this.devices.hold(tx, request);
+        const { events } = await this.store.execute(commandQueue, {
+          tenantId,
+          id: queueId(deviceId, type),
+          command: {
+            type: 'CreateCommand',
+            ttlSeconds,
+            limits: this.rules.limits,
+            at: now(),
+            ...(payload === undefined ? {} : { payload }),
+          },
+          metadata: { actor },
+          within: tx,
+        });
+        const created = events.at(-1);
+        if (created?.type !== 'CommandCreated') throw new Error('a command was decided upon and not created');
+        const { id: number, createdAt, expiresAt } = created.data;
+        return {
+          id: commandIdOf(type, number),
+          deviceId,
+          type,
+          number,
+          status: 'pending',
+          ...(payload === undefined ? {} : { payload }),
+          createdAt,
+          createdBy: actor,
+          expiresAt,
+        };
+      },
+    });
+  }
+
+  @Handles(getCommand)
+  async get(request: CommandRef): Promise<CommandView> {
+    return this.find(keyOf(request), request);
+  }
+
+  @Handles(listCommands)
+  async list(request: ListCommands): Promise<CommandPage> {
+    const before = request.cursor === undefined ? undefined : positionOf(request.cursor);
+    const { status, type, limit = DEFAULT_PAGE } = request;
+    const page = await this.table.list(request, { status, type, before, limit }, new Date());
+    // The commands of a deleted device stay readable, so only a device without any needs to exist.
+    if (page.items.length === 0) await this.devices.assertKnown(request);
+    return { items: page.items, nextCursor: page.before === undefined ? null : cursorAt(page.before) };
+  }
+
+  @Handles(cancelCommand)
+  async cancel(request: CancelCommand): Promise<CommandView> {
+    const key = keyOf(request);
+    const view = await this.find(key, request);
+    // The decider knows the last cancellations of a type only, the table knows them all.
+    if (view.status === 'cancelled') return view;
+    const { tenantId, deviceId, type, number } = key;
+    await this.store.execute(commandQueue, {
+      tenantId,
+      id: queueId(deviceId, type),
+      command: { type: 'CancelCommand', id: number, at: now() },
+      metadata: { actor: request.actor },
+    });
+    return this.find(key, request);
+  }
+
+  @Handles(fetchCommands)
+  async fetch(request: FetchCommands): Promise<OutstandingCommands> {
+    await this.devices.assertKnown(request);
+    const { type, observe } = request;
+    if (observe !== undefined) {
+      // Said for all types, it also replaces what was said for single ones before.
+      const types =
+        type === undefined
+          ? [ALL_TYPES, ...(await this.table.queuesOf([request])).map((queue) => queue.type)]
+          : [type];
+      for (const one of new Set(types)) await this.observe(request, one, observe);
+    }
+    return this.table.outstanding(request, type, new Date());
+  }
+
+  @Handles(dueCommands)
+  async due({ devices }: DueCommands): Promise<DueCommandList> {
+    const { items, askAgain } = await this.table.due(devices, new Date());
+    return { items, ...(askAgain.length === 0 ? {} : { askAgain }) };
+  }
+
+  @Handles(reportResults)
+  async report({ results }: ReportResults): Promise<BulkOutcome> {
+    const at = now();
+    const executed = await this.store.executeMany(
+      commandQueue,
+      results.map(({ tenantId, deviceId, type, id, statusCode, reasonPhrase, payload }) => ({
+        tenantId,
+        id: queueId(deviceId, type),
+        command: {
+          type: 'ReportResult',
+          id,
+          statusCode,
+          limits: this.rules.limits,
+          at,
+          // Devices send null for "none".
+          ...(reasonPhrase == null ? {} : { reasonPhrase }),
+          ...(payload === undefined ? {} : { result: payload }),
+        },
+        metadata: { actor: { kind: 'device', id: deviceId } },
+      })),
+    );
+    return {
+      outcomes: executed.map(({ error }) =>
+        error === undefined ? {} : { code: error.code, detail: error.detail },
+      ),
+    };
+  }
+
+  private observe(device: FetchCommands, type: string, observe: boolean): Promise<unknown> {
+    const { tenantId, deviceId } = device;
+    return this.database.transaction(async (tx) => {
+      await this.devices.hold(tx, device);
+      await this.store.execute(commandQueue, {
+        tenantId,
+        id: queueId(deviceId, type),
+        command: { type: 'Observe', observe, at: now() },
+        metadata: { actor: { kind: 'device', id: deviceId } },
+        within: tx,
+      });
+    });
+  }
+
+  private async find(key: CommandKey, device: CommandRef): Promise<CommandView> {
+    const view = await this.table.find(key, new Date());
+    if (view !== undefined) return view;
+    await this.devices.assertKnown(device);
+    throw notFound();
+  }
+}
+
+const keyOf = ({ tenantId, deviceId, commandId }: CommandRef): CommandKey => {
+  const command = commandOf(commandId);
+  if (command === undefined) throw notFound();
+  return { tenantId, deviceId, ...command };
+};
+
+const notFound = (): AppError => new AppError('command-not-found', 'No such command.');
+
+const cursorAt = (position: number): string => Buffer.from(String(position)).toString('base64url');
+
+const positionOf = (cursor: string): number => {
+  const text = Buffer.from(cursor, 'base64url').toString();
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  const message = 'is not one of ours';
+  throw new AppError('invalid-request', `cursor ${message}`, { errors: [{ path: 'cursor', message }] });
+};
+
+const now = (): string => new Date().toISOString();

@@ -1,0 +1,47 @@
+import {
+  commandCancelled,
+  commandCreated,
+  commandExecuted,
+  commandExpired,
+  commandFailed,
+} from '@muster/contracts';
+import type { Published, RecordedEvent } from '@muster/event-store';
+import type { CommandEvent } from './command-queue.events.js';
+import { commandIdOf, queueOf } from './names.js';
+
+/** What others are told of a stored event. `observe` is the adapters' matter, and the registry tells of the end. */
+export const publishedOf = (recorded: RecordedEvent): readonly Published[] => {
+  const event = recorded as RecordedEvent<CommandEvent>; // the only aggregate of this service
+  const { deviceId: entityId, type } = queueOf(recorded.streamId);
+  const fact = (number: number) => ({
+    deviceId: entityId,
+    commandId: commandIdOf(type, number),
+    commandType: type,
+    number,
+    version: recorded.version,
+    source: recorded.metadata.actor,
+  });
+  switch (event.type) {
+    case 'CommandCreated': {
+      const { id, createdAt: at, ...data } = event.data;
+      return [{ contract: commandCreated, entityId, data: { ...fact(id), at, ...data } }];
+    }
+    case 'CommandExecuted':
+    case 'CommandFailed': {
+      const { id, answeredAt: at, ...data } = event.data;
+      const contract = event.type === 'CommandExecuted' ? commandExecuted : commandFailed;
+      return [{ contract, entityId, data: { ...fact(id), at, ...data } }];
+    }
+    case 'CommandExpired': {
+      const { id, expiredAt: at } = event.data;
+      return [{ contract: commandExpired, entityId, data: { ...fact(id), at } }];
+    }
+    case 'CommandCancelled': {
+      const { id, cancelledAt: at } = event.data;
+      return [{ contract: commandCancelled, entityId, data: { ...fact(id), at } }];
+    }
+    case 'ObservationChanged':
+    case 'QueueEnded':
+      return [];
+  }
+};

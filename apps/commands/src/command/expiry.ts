@@ -1,0 +1,97 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Database, EventStore } from '@muster/event-store';
+import type { Logger, Metrics } from '@muster/observability';
+import { commandQueue } from './command-queue.decider.js';
+import type { CommandTable } from './commands.projection.js';
+import { queueId } from './names.js';
+
+export interface Expiry {
+  /** Throws when rounds have been failing for 10 s. */
+  check(): void;
+  /** Finishes the round in hand. */
+  stop(): Promise<void>;
+}
+
+export interface ExpiryOptions {
+  readonly database: Database;
+  readonly store: EventStore;
+  readonly table: CommandTable;
+  readonly everyMs: number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+const COMMANDS_AT_ONCE = 500;
+const UNWELL_AFTER_MS = 10_000;
+
+/**
+ * Records the expiry of commands nobody answered, so that it is told to others. Decisions and queries do not depend on
+ * it: they take the time themselves.
+ *
+ * Of several replicas one works at a time. The lock spares the others double work; were it lost, two rounds would meet in
+ * the version check of the streams, and the second would find nothing to do.
+ */
+export const startExpiry = (options: ExpiryOptions): Expiry => {
+  const { database, store, table, everyMs, logger, metrics } = options;
+  const expired = metrics.counter('muster_commands_expired_total', 'Commands that expired without an answer');
+  const stopping = new AbortController();
+  let failingSince: number | undefined;
+  let failure: unknown;
+
+  /** Returns how many commands expired. */
+  const round = (): Promise<number> =>
+    database.transaction(async (tx) => {
+      const { rows } = await tx.query<{ locked: boolean }>(
+        'SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS locked',
+        [`muster expiry ${database.schema}`],
+      );
+      if (rows[0]?.locked !== true) return 0;
+      const now = new Date();
+      const queues = await table.overdue(tx, now, COMMANDS_AT_ONCE);
+      const outcomes = await store.executeMany(
+        commandQueue,
+        queues.map(({ tenantId, deviceId, type }) => ({
+          tenantId,
+          id: queueId(deviceId, type),
+          command: { type: 'ExpireCommands', at: now.toISOString() },
+          metadata: { actor: { kind: 'system', id: 'commands' } },
+        })),
+      );
+      let count = 0;
+      for (const outcome of outcomes) {
+        if (outcome.error === undefined) count += outcome.events.length;
+        else logger.warn({ err: outcome.error }, 'commands of one type will be expired later');
+      }
+      return count;
+    });
+
+  const run = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      let again = false;
+      try {
+        const count = await round();
+        expired.inc(count);
+        failingSince = undefined;
+        again = count >= COMMANDS_AT_ONCE;
+      } catch (error) {
+        failingSince ??= Date.now();
+        failure = error;
+        logger.warn({ err: error }, 'commands could not be expired');
+      }
+      if (!again) await pause(everyMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+  };
+
+  const running = run();
+  return {
+    check: () => {
+      if (failingSince !== undefined && Date.now() - failingSince > UNWELL_AFTER_MS) {
+        throw new Error(`expiry fails: ${failure instanceof Error ? failure.message : String(failure)}`);
+      }
+    },
+    stop: async () => {
+      stopping.abort();
+      await running;
+    },
+  };
+};
