@@ -10,7 +10,7 @@ import { DeviceTypesController } from './device-types.controller.js';
 import { DevicesController } from './devices.controller.js';
 import { AnswerInterceptor } from './http/answer.interceptor.js';
 import { readBody } from './http/body.js';
-import { identify, requireCaller } from './http/caller.js';
+import { CallerGuard, identify, requireCaller } from './http/caller.js';
 import { documentationHeaders, enterTrace, measure, operations, secureHeaders } from './http/entry.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { limitRate } from './http/rate-limit.js';
@@ -73,6 +73,7 @@ export const gatewayApp = async (parts: GatewayParts): Promise<INestApplication>
   for (const handler of chain) app.use(handler);
   app.use('/api/v1/docs', documentationHeaders);
   app.useGlobalFilters(new ProblemFilter(parts.logger));
+  app.useGlobalGuards(new CallerGuard());
   app.useGlobalInterceptors(new AnswerInterceptor());
   SwaggerModule.setup('api/v1/docs', app, () => openApiDocument(app), {
     jsonDocumentUrl: 'api/v1/openapi.json',

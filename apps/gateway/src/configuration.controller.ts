@@ -78,9 +78,9 @@ export class ConfigurationController {
   })
   listConfigurationHistory(
     @Param('id') deviceId: string,
-    @CheckedQuery(HistoryQuery) query: HistoryQuery,
+    @CheckedQuery(HistoryQuery) { key, from, to, limit, cursor }: HistoryQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<HistoryPage> {
-    return this.bus.request(listConfigurationHistory, { ...reading, deviceId, ...query });
+    return this.bus.request(listConfigurationHistory, { ...reading, deviceId, key, from, to, limit, cursor });
   }
 }

@@ -44,10 +44,10 @@ export class DeviceTypesController {
   @Get()
   @Operation({ summary: 'List device types by name', asks: [listDeviceTypes], query: CountedPageQuery })
   listDeviceTypes(
-    @CheckedQuery(CountedPageQuery) query: CountedPageQuery,
+    @CheckedQuery(CountedPageQuery) { limit, cursor, count }: CountedPageQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<DeviceTypeList> {
-    return this.bus.request(listDeviceTypes, { ...reading, ...query });
+    return this.bus.request(listDeviceTypes, { ...reading, limit, cursor, count });
   }
 
   @Get(':id')

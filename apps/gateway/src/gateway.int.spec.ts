@@ -259,6 +259,12 @@ describe('who asks', () => {
   });
 });
 
+it('no spelling of an address is a way around the key', async () => {
+  for (const path of ['/API/V1/devices', '/api/V1/me', '/api/v1/devices/', '/api/v1/me?x=1']) {
+    await request(url()).get(path).expect(401);
+  }
+});
+
 describe('creating', () => {
   it('answers 201 with the address, carries the caller, and lets nobody keep the secret', async () => {
     const response = await api('post', '/devices').send({ name: 'r1', deviceType: 'thermostat' }).expect(201);
@@ -271,6 +277,13 @@ describe('creating', () => {
       actor: { kind: 'api-key', id: 'local-admin' },
       device: { name: 'r1', deviceType: 'thermostat' },
     });
+  });
+
+  it('does not mind a slash at the end', async () => {
+    const response = await api('post', '/devices/')
+      .send({ name: 'r1', deviceType: 'thermostat' })
+      .expect(201);
+    expect(response.headers['location']).toBe('/api/v1/devices/d1');
   });
 
   it('passes an Idempotency-Key on, apart for each route', async () => {

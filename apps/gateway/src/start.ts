@@ -60,9 +60,9 @@ export const start = async (
     ops,
     port,
     stop: async () => {
-      // Idle keep-alive connections would hold the server open until their clients leave.
-      server.closeIdleConnections();
-      await app.close();
+      // Connections that become idle while we wait for the last answers would hold the server open for seconds.
+      const sweep = setInterval(() => server.closeIdleConnections(), 50);
+      await app.close().finally(() => clearInterval(sweep));
       await opsServer?.close();
       await bus.close();
     },

@@ -11,7 +11,7 @@ import {
 } from '@muster/contracts';
 import { ASKING, type Asking } from './asking.js';
 import { CheckedBody, OptionalBody } from './http/body.js';
-import { Changing, Creating, Reading, type Caller } from './http/caller.js';
+import { Creating, Reading, Who, type Caller } from './http/caller.js';
 import { Operation } from './openapi/operation.js';
 
 @Controller('api/v1/devices/:id/tokens')
@@ -51,8 +51,8 @@ export class TokensController {
     @Param('id') deviceId: string,
     @Param('tokenId') tokenId: string,
     @CheckedBody(TokenEdit) { status }: TokenEdit,
-    @Changing() changing: Caller,
+    @Who() who: Caller,
   ): Promise<TokenView> {
-    return this.bus.request(changeTokenStatus, { ...changing, deviceId, tokenId, status });
+    return this.bus.request(changeTokenStatus, { ...who, deviceId, tokenId, status });
   }
 }

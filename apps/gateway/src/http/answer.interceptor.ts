@@ -3,6 +3,7 @@ import type { Response, Request } from 'express';
 import { map, type Observable } from 'rxjs';
 import { answerRulesOf } from './answer-rules.js';
 import { refuse } from './body.js';
+import { pathOf } from './caller.js';
 import { etagOf } from './if-match.js';
 
 /** Sets what an answer needs besides its body: `ETag`, `Location`, `Cache-Control`. */
@@ -20,7 +21,7 @@ export class AnswerInterceptor implements NestInterceptor {
         if (rules?.location !== undefined) {
           response.setHeader(
             'location',
-            rules.location(http.getRequest<Request>().path, String(fieldOf(answer, 'id'))),
+            rules.location(pathOf(http.getRequest<Request>()), String(fieldOf(answer, 'id'))),
           );
         }
         return rules?.status === 204 ? undefined : answer;
