@@ -90,7 +90,8 @@ const patience = (milliseconds: number): Promise<readonly PromiseSettledResult<v
   new Promise((resolve) => setTimeout(() => resolve([]), milliseconds).unref());
 
 const bringUpApplications = async (instance: Instance, apps: readonly Application[]): Promise<void> => {
-  const waiting = setInterval(() => void sayWhatIsNotReady(apps), 5_000);
+  const told = new Map<string, string>();
+  const waiting = setInterval(() => void sayWhatIsNotReady(apps, told), 5_000);
   try {
     await Promise.all(apps.map((app) => bringUp(instance, app)));
   } finally {
@@ -98,10 +99,15 @@ const bringUpApplications = async (instance: Instance, apps: readonly Applicatio
   }
 };
 
-const sayWhatIsNotReady = async (apps: readonly Application[]): Promise<void> => {
+/** Each state once: five seconds later the same words help nobody. */
+const sayWhatIsNotReady = async (apps: readonly Application[], told: Map<string, string>): Promise<void> => {
   for (const { name, healthUrl } of apps) {
     const { ready, body } = await healthOf(healthUrl);
-    if (!ready) say(`still waiting for ${name}: ${body.replaceAll(/\s+/g, ' ').slice(0, 300)}`);
+    const reason = ready ? '' : body.replaceAll(/\s+/g, ' ').slice(0, 300);
+    // "for 10 s" and "for 15 s" are the same state.
+    const state = reason.replaceAll(/\d+/g, '');
+    if (reason !== '' && told.get(name) !== state) say(`still waiting for ${name}: ${reason}`);
+    told.set(name, state);
   }
 };
 
