@@ -13,10 +13,10 @@ export const encodeCursor = (list: string, position: readonly string[]): string 
  */
 export const decodeCursor = (
   list: string,
-  cursor: string | undefined,
+  cursor: string | null | undefined,
   rules: readonly RegExp[],
 ): readonly string[] | undefined => {
-  if (cursor === undefined) return undefined;
+  if (cursor === undefined || cursor === null) return undefined;
   const [made, ...position] = parse(cursor) ?? [];
   if (
     made !== list ||

@@ -25,7 +25,7 @@ export interface ExecuteRequest<Command> {
   /** `traceparent` is filled in from the current trace. */
   readonly metadata: EventMetadata;
   /** What the caller has seen (`If-Match`); another stored version: AppError('version-mismatch'). */
-  readonly expectedVersion?: number | undefined;
+  readonly expectedVersion?: number | null | undefined;
   /** A transaction of `database.transaction` or `idempotently` to take part in. */
   readonly within?: pg.PoolClient | undefined;
 }
@@ -93,8 +93,9 @@ export const createEventStore = (
     if (loaded === undefined) throw new Error('nothing was loaded');
     const events = aggregate.decide(command, loaded.state);
     // After decide: "no such device" is the better answer to a caller who has an outdated version of nothing.
-    if (request.expectedVersion !== undefined && request.expectedVersion !== loaded.version) {
-      throw versionMismatch(request.expectedVersion, loaded.version);
+    const expected = request.expectedVersion ?? loaded.version;
+    if (expected !== loaded.version) {
+      throw versionMismatch(expected, loaded.version);
     }
     if (events.length === 0) return { ...loaded, events: [] };
 

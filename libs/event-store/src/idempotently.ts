@@ -13,13 +13,13 @@ export const idempotently = <Reply extends object>(
   database: Database,
   request: {
     readonly tenantId: string;
-    readonly key: string | undefined;
+    readonly key: string | null | undefined;
     readonly body: object;
     readonly run: (tx: pg.PoolClient) => Promise<Reply>;
   },
 ): Promise<Reply> => {
   const { tenantId, key, body, run } = request;
-  if (key === undefined) return database.transaction(run);
+  if (key === undefined || key === null) return database.transaction(run);
   const hash = createHash('sha256').update(canonicalJson(body)).digest();
   return database.transaction(async (tx) => {
     // Two callers with one key: the second INSERT waits for the first's commit.

@@ -72,7 +72,8 @@ export class DeviceTypeHandlers {
   }
 
   @Handles(listDeviceTypes)
-  async list({ tenantId, limit = DEFAULT_PAGE, cursor, count }: ListDeviceTypes): Promise<DeviceTypeList> {
+  async list({ tenantId, limit: wanted, cursor, count }: ListDeviceTypes): Promise<DeviceTypeList> {
+    const limit = wanted ?? DEFAULT_PAGE;
     const [after] = decodeCursor('device-types', cursor, [TEXT]) ?? [];
     const items = await listByName(this.database, tenantId, after, limit + 1);
     const page = items.slice(0, limit);

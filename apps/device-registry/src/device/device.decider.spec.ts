@@ -33,6 +33,8 @@ const status = (from: Status, to: Status): DeviceEvent => ({
   data: { tokenId: 'token-1', from, to },
 });
 const active = status('inactive', 'active');
+/** The only way to an own property of the name `__proto__`. */
+const parsed = <T>(json: string): T => JSON.parse(json) as T;
 const subject = scenario(device);
 const existing = subject.given([provisioned, issued]);
 
@@ -118,10 +120,10 @@ describe('ChangeMetadata', () => {
       .when({ type: 'ChangeMetadata', patch: { room: { b: 2, a: 1 } } })
       .then([]));
   it('treats the names of Object.prototype as any other key', () =>
-    existing.when({ type: 'ChangeMetadata', patch: JSON.parse('{"__proto__": 1, "constructor": 2}') }).then([
+    existing.when({ type: 'ChangeMetadata', patch: parsed('{"__proto__": 1, "constructor": 2}') }).then([
       {
         type: 'DeviceMetadataChanged',
-        data: { changes: JSON.parse('{"__proto__": {"to": 1}, "constructor": {"to": 2}}') },
+        data: { changes: parsed('{"__proto__": {"to": 1}, "constructor": {"to": 2}}') },
       },
     ]));
   it('refuses keys, sizes and numbers against the rules', () => {

@@ -11,11 +11,17 @@ const stored: readonly StoredEvent[] = [
   {
     type: 'DeviceProvisioned',
     schemaVersion: 1,
-    data: JSON.parse(
-      `{"name": "radiator 7", "deviceTypeId": "t1", "deviceType": "radiator", "appVersion": "radiator-v1",
-        "interface": "mqtt", "folder": "/paris", "tags": ["roof"], "metadata": {"floor": 3},
-        "provisionedAt": "2026-11-20T10:00:00.000Z"}`,
-    ),
+    data: {
+      name: 'radiator 7',
+      deviceTypeId: 't1',
+      deviceType: 'radiator',
+      appVersion: 'radiator-v1',
+      interface: 'mqtt',
+      folder: '/paris',
+      tags: ['roof'],
+      metadata: { floor: 3 },
+      provisionedAt: '2026-11-20T10:00:00.000Z',
+    },
   },
   {
     type: 'EndpointTokenIssued',

@@ -59,7 +59,8 @@ export class DeviceHandlers {
 
   @Handles(listDevices)
   async list(request: ListDevices): Promise<DeviceList> {
-    const { tenantId, limit = DEFAULT_PAGE, cursor, count } = request;
+    const { tenantId, cursor, count } = request;
+    const limit = request.limit ?? DEFAULT_PAGE;
     const sort = request.sort ?? 'name';
     const list = `devices by ${sort}`;
     const after = decodeCursor(list, cursor, [sort.endsWith('name') ? TEXT : TIME, TEXT]);
