@@ -3,6 +3,7 @@ import { start as startDeviceRegistry } from '@muster/device-registry';
 import { start as startGateway } from '@muster/gateway';
 import { start as startMqttAdapter } from '@muster/mqtt-adapter';
 import { combineOps, type RunningApp } from '@muster/observability';
+import { start as startTelemetry } from '@muster/telemetry';
 
 /**
  * Every service in one process, for a laptop. Nothing but the process is shared: they talk over NATS as if they were
@@ -15,7 +16,7 @@ export const start = async (): Promise<RunningApp> => {
     started.push(await starting);
   };
   try {
-    await allOrThrow([begin(startDeviceRegistry()), begin(startConfiguration())]);
+    await allOrThrow([begin(startDeviceRegistry()), begin(startConfiguration()), begin(startTelemetry())]);
     await begin(startMqttAdapter());
     await begin(startGateway(undefined, started));
   } catch (error) {

@@ -1,11 +1,13 @@
 import { migrate as migrateConfiguration } from '@muster/configuration';
 import { migrate as migrateDeviceRegistry } from '@muster/device-registry';
 import { createLogger } from '@muster/observability';
+import { migrate as migrateTelemetry } from '@muster/telemetry';
 
 /** Brings every service's schema up to date. Safe to run twice and beside another; ends with 1 when one fails. */
 const schemas = {
   'device-registry': migrateDeviceRegistry,
   configuration: migrateConfiguration,
+  telemetry: migrateTelemetry,
 };
 
 const logger = createLogger({ service: 'migrate' });
