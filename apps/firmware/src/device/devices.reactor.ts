@@ -1,0 +1,83 @@
+import { Controller, Inject } from '@nestjs/common';
+import {
+  deviceChanged,
+  deviceDeleted,
+  deviceProvisioned,
+  deviceTokenChanged,
+  type DeviceChanged,
+  type DeviceDeleted,
+  type DeviceProvisioned,
+  type DeviceTokenChanged,
+  type JsonValue,
+} from '@muster/contracts';
+import type { EventStore } from '@muster/event-store';
+import { Consumes, isEvent, type Delivered } from '@muster/messaging';
+import { EVENT_STORE } from '../providers.js';
+import { deviceSoftware } from '../software/software.decider.js';
+import { UploadTokens } from '../upload/upload-tokens.js';
+import { Devices } from './devices.projection.js';
+
+type DeviceEvent = Delivered<DeviceProvisioned | DeviceChanged | DeviceDeleted>;
+
+/** Follows the registry. Every step may be repeated: the first that fails makes all of them come again. */
+@Controller()
+export class DevicesReactor {
+  constructor(
+    @Inject(Devices) private readonly devices: Devices,
+    @Inject(UploadTokens) private readonly uploadTokens: UploadTokens,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+  ) {}
+
+  @Consumes({ durable: 'firmware-devices', events: [deviceProvisioned, deviceChanged, deviceDeleted] })
+  async follow(events: readonly DeviceEvent[]): Promise<void> {
+    await this.devices.learn(
+      events
+        .filter((event) => isEvent(event, deviceProvisioned))
+        .map(({ tenantId, data: { deviceId, deviceTypeId, tags, version } }) => ({
+          tenantId,
+          deviceId,
+          deviceTypeId,
+          tags,
+          version,
+        })),
+    );
+    await this.devices.learnTags(
+      events
+        .filter((event) => isEvent(event, deviceChanged))
+        .flatMap(({ tenantId, data: { deviceId, changes, version } }) => {
+          const tags = changes['tags'];
+          return tags === undefined ? [] : [{ tenantId, deviceId, tags: textsOf(tags.to), version }];
+        }),
+    );
+    const deleted = events.filter((event) => isEvent(event, deviceDeleted));
+    await this.devices.markDeleted(
+      deleted.map(({ tenantId, data: { deviceId } }) => ({ tenantId, deviceId })),
+    );
+    // Even where there is no stream yet: a report that is under way, and has passed the check, finds the end.
+    const outcomes = await this.store.executeMany(
+      deviceSoftware,
+      deleted.map(({ tenantId, data }) => ({
+        tenantId,
+        id: data.deviceId,
+        command: { type: 'EndSoftware', at: new Date().toISOString() },
+        metadata: { actor: data.actor },
+      })),
+    );
+    for (const { error } of outcomes) if (error !== undefined) throw error;
+  }
+
+  @Consumes({ durable: 'firmware-endpoint-tokens', events: [deviceTokenChanged] })
+  async followTokens(events: readonly Delivered<DeviceTokenChanged>[]): Promise<void> {
+    await this.uploadTokens.learnEndpointTokens(
+      events.map(({ tenantId, data: { tokenId, status, version } }) => ({
+        tenantId,
+        tokenId,
+        status,
+        version,
+      })),
+    );
+  }
+}
+
+const textsOf = (value: JsonValue): string[] =>
+  Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];

@@ -1,0 +1,92 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Database, EventStore } from '@muster/event-store';
+import type { FileStore } from '@muster/files';
+import type { Logger, Metrics } from '@muster/observability';
+import { upload } from '../upload/upload.decider.js';
+import type { UploadTokens } from '../upload/upload-tokens.js';
+import type { Uploads } from '../upload/uploads.projection.js';
+
+export interface HousekeepingOptions {
+  readonly database: Database;
+  readonly store: EventStore;
+  readonly files: FileStore;
+  readonly uploads: Uploads;
+  readonly tokens: UploadTokens;
+  readonly keepDays: number;
+  readonly everyMs: number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Few enough that the transaction of one round is short even with a slow store. */
+const FILES_AT_ONCE = 50;
+const RETRY_SECONDS = 60;
+
+/** Removes what is too old or may not be had any more, again and again. Every replica does; what one has, others skip. */
+export const startHousekeeping = (options: HousekeepingOptions): { stop(): Promise<void> } => {
+  const { logger, metrics, tokens, everyMs } = options;
+  const removed = metrics.counter('muster_firmware_files_removed_total', 'Files removed from the store');
+  const stopping = new AbortController();
+
+  const round = async (): Promise<void> => {
+    await removeOldUploads(options);
+    await tokens.forgetExpired();
+    for (let count = FILES_AT_ONCE; count === FILES_AT_ONCE && !stopping.signal.aborted;) {
+      count = await removeFiles(options);
+      removed.inc(count);
+    }
+  };
+  const run = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await round().catch((error: unknown) => logger.warn({ err: error }, 'housekeeping will try again'));
+      await pause(everyMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+  };
+
+  const running = run();
+  return {
+    stop: async () => {
+      stopping.abort();
+      await running;
+    },
+  };
+};
+
+const removeOldUploads = async ({ uploads, store, keepDays }: HousekeepingOptions): Promise<void> => {
+  const old = await uploads.olderThan(keepDays);
+  await store.executeMany(
+    upload,
+    old.map(({ tenantId, deviceId, id }) => ({
+      tenantId,
+      id,
+      command: { type: 'RemoveUpload', deviceId, reason: 'too-old', at: new Date().toISOString() },
+      metadata: { actor: { kind: 'system', id: 'firmware' } },
+    })),
+  );
+};
+
+/** Returns how many were due. A file that cannot be removed now is tried again after a minute. */
+const removeFiles = ({ database, files, logger }: HousekeepingOptions): Promise<number> =>
+  database.transaction(async (tx) => {
+    const { rows } = await tx.query<{ file_key: string }>(
+      `SELECT file_key FROM file_removals WHERE not_before <= now() ORDER BY not_before LIMIT $1
+       FOR UPDATE SKIP LOCKED`,
+      [FILES_AT_ONCE],
+    );
+    const keys = rows.map((row) => row.file_key);
+    const outcomes = await Promise.allSettled(keys.map((key) => files.remove(key)));
+    const failed = keys.filter((_key, index) => outcomes[index]?.status === 'rejected');
+    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failure !== undefined) {
+      logger.warn({ err: failure.reason as unknown, files: failed.length }, 'files cannot be removed now');
+    }
+    await tx.query('DELETE FROM file_removals WHERE file_key = ANY($1) AND file_key <> ALL($2)', [
+      keys,
+      failed,
+    ]);
+    await tx.query(
+      'UPDATE file_removals SET not_before = now() + make_interval(secs => $2) WHERE file_key = ANY($1)',
+      [failed, RETRY_SECONDS],
+    );
+    return keys.length;
+  });

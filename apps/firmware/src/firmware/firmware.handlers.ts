@@ -1,0 +1,150 @@
+import { Controller, Inject } from '@nestjs/common';
+import {
+  AppError,
+  DEFAULT_PAGE,
+  deleteFirmware,
+  editFirmware,
+  getFirmware,
+  listFirmwares,
+  registerFirmware,
+  resolveDownload,
+  type DeleteFirmware,
+  type Done,
+  type EditFirmware,
+  type FileToSend,
+  type FirmwarePage,
+  type FirmwareRef,
+  type FirmwareView,
+  type ListFirmwares,
+  type RegisteredFirmware,
+  type RegisterFirmware,
+  type ResolveDownload,
+} from '@muster/contracts';
+import { idempotently, type Database, type EventStore } from '@muster/event-store';
+import { Handles } from '@muster/messaging';
+import { FirmwareTypes } from '../firmware-type/firmware-types.projection.js';
+import { cursorOf, pageOf } from '../page.js';
+import { DATABASE, EVENT_STORE } from '../providers.js';
+import { hashOf, newToken } from '../secret-token.js';
+import { firmware } from './firmware.decider.js';
+import { Firmwares } from './firmwares.projection.js';
+
+@Controller()
+export class FirmwareHandlers {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(FirmwareTypes) private readonly types: FirmwareTypes,
+    @Inject(Firmwares) private readonly firmwares: Firmwares,
+  ) {}
+
+  @Handles(registerFirmware)
+  async register(request: RegisterFirmware): Promise<RegisteredFirmware> {
+    const { tenantId, actor, idempotencyKey, fileKey, ...described } = request;
+    const type = await this.types.find(tenantId, described.firmwareType);
+    return idempotently(this.database, {
+      tenantId,
+      key: idempotencyKey,
+      // Without the file's key: who repeats an upload has stored the same bytes under another one.
+      body: { operation: 'registerFirmware', ...described },
+      run: async (tx) => {
+        const { version, name, size, sha256, description, upgradableFrom = [] } = described;
+        const { events } = await this.store.execute(firmware, {
+          tenantId,
+          id: fileKey,
+          command: {
+            type: 'RegisterFirmware',
+            firmwareTypeId: type.id,
+            deviceTypeId: type.deviceTypeId,
+            fileKey,
+            ...{ version, name, size, sha256, upgradableFrom },
+            ...(description === undefined ? {} : { description }),
+            at: now(),
+          },
+          metadata: { actor },
+          within: tx,
+        });
+        if (events.length > 0) {
+          const token = newToken();
+          await tx.query(
+            'INSERT INTO download_tokens (tenant_id, firmware_id, token, token_hash) VALUES ($1, $2, $3, $4)',
+            [tenantId, fileKey, token, hashOf(token)],
+          );
+        }
+        return { ...(await this.firmwares.get(tenantId, fileKey, tx)), fileKey };
+      },
+    });
+  }
+
+  @Handles(getFirmware)
+  get({ tenantId, firmwareId }: FirmwareRef): Promise<FirmwareView> {
+    return this.firmwares.get(tenantId, firmwareId);
+  }
+
+  @Handles(listFirmwares)
+  async list(request: ListFirmwares): Promise<FirmwarePage> {
+    const { tenantId, firmwareType, deviceTypeId, limit = DEFAULT_PAGE } = request;
+    const type = firmwareType === undefined ? undefined : await this.types.find(tenantId, firmwareType);
+    const found = await this.firmwares.list(tenantId, {
+      firmwareTypeId: type?.id,
+      deviceTypeId,
+      before: cursorOf(request.cursor),
+      limit: limit + 1,
+    });
+    return pageOf(found, limit);
+  }
+
+  @Handles(editFirmware)
+  async edit({ tenantId, firmwareId, edit, expectedVersion, actor }: EditFirmware): Promise<FirmwareView> {
+    const expected = expectedVersion === undefined ? {} : { expectedVersion };
+    await this.store.execute(firmware, {
+      tenantId,
+      id: firmwareId,
+      command: { type: 'EditFirmware', ...edit, ...expected, at: now() },
+      metadata: { actor },
+    });
+    return this.firmwares.get(tenantId, firmwareId);
+  }
+
+  @Handles(deleteFirmware)
+  async delete({ tenantId, firmwareId, expectedVersion, actor }: DeleteFirmware): Promise<Done> {
+    const expected = expectedVersion === undefined ? {} : { expectedVersion };
+    await this.store.execute(firmware, {
+      tenantId,
+      id: firmwareId,
+      command: { type: 'DeleteFirmware', ...expected, at: now() },
+      metadata: { actor },
+    });
+    return {};
+  }
+
+  @Handles(resolveDownload)
+  async resolve({ token, firmwareId }: ResolveDownload): Promise<FileToSend> {
+    const { rows } = await this.database.query<{
+      tenant_id: string;
+      id: string;
+      file_key: string;
+      size: string;
+      sha256: string;
+      name: string;
+    }>({
+      name: 'resolve-download',
+      text: `SELECT f.tenant_id, f.id, f.file_key, f.size, f.sha256, f.name FROM download_tokens d
+             JOIN firmwares f ON f.tenant_id = d.tenant_id AND f.id = d.firmware_id WHERE d.token_hash = $1`,
+      values: [hashOf(token)],
+    });
+    const [row] = rows;
+    if (row === undefined || (firmwareId !== undefined && firmwareId !== row.id)) {
+      throw new AppError('not-allowed', 'The download token is not valid.');
+    }
+    return {
+      tenantId: row.tenant_id,
+      fileKey: row.file_key,
+      size: Number(row.size),
+      sha256: row.sha256,
+      name: row.name,
+    };
+  }
+}
+
+const now = (): string => new Date().toISOString();

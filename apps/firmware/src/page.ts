@@ -1,0 +1,17 @@
+import { AppError } from '@muster/contracts';
+
+/** A list is read newest first by its ids, which are made in the order of time. The cursor is the last id of a page. */
+export const cursorOf = (cursor: string | undefined): string | undefined => {
+  if (cursor === undefined || /^[0-9a-f-]{36}$/.test(cursor)) return cursor;
+  const message = 'is not one of ours';
+  throw new AppError('invalid-request', `cursor ${message}`, { errors: [{ path: 'cursor', message }] });
+};
+
+/** `found` holds one more than `limit` when there is another page. */
+export const pageOf = <Item extends { readonly id: string }>(
+  found: readonly Item[],
+  limit: number,
+): { items: Item[]; nextCursor: string | null } => {
+  const items = found.slice(0, limit);
+  return { items, nextCursor: found.length > limit ? (items.at(-1)?.id ?? null) : null };
+};

@@ -1,0 +1,101 @@
+import { AppError, type FirmwareTypeView, type JsonObject } from '@muster/contracts';
+import type { DeviceFacts } from '../device/devices.projection.js';
+import type { FirmwareTypes } from '../firmware-type/firmware-types.projection.js';
+import { highestFirst } from '../firmware/order-versions.js';
+import type { Firmwares, StockedFirmware } from '../firmware/firmwares.projection.js';
+import type { Candidate } from './next-hop.js';
+
+/** A firmware that a device may be given. */
+export interface Offer extends Candidate {
+  readonly firmware: StockedFirmware;
+}
+
+/** One software of a device, and what it may be given. */
+export interface Shelf {
+  /** How the device's stream calls it. */
+  readonly software: string;
+  /** Highest version first. */
+  readonly offers: readonly Offer[];
+}
+
+/** How a device that names no software calls it: the first firmware type of its device type. */
+export const DEFAULT_SOFTWARE = 'default';
+
+/** What may be offered at this moment to devices of some types. Rollouts are decided here, per device. */
+export class Catalogue {
+  private constructor(
+    private readonly types: readonly (FirmwareTypeView & { readonly tenantId: string })[],
+    private readonly firmwares: readonly StockedFirmware[],
+  ) {}
+
+  /** Two statements, however many devices there are, and one more per tenant. */
+  static async for(
+    devices: readonly DeviceFacts[],
+    types: FirmwareTypes,
+    firmwares: Firmwares,
+  ): Promise<Catalogue> {
+    const tenants = [...new Set(devices.map(({ tenantId }) => tenantId))];
+    const [ofTenants, available] = await Promise.all([
+      Promise.all(
+        tenants.map(async (tenantId) => (await types.list(tenantId)).map((type) => ({ ...type, tenantId }))),
+      ),
+      firmwares.available(devices),
+    ]);
+    return new Catalogue(
+      ofTenants.flat(),
+      available.sort((a, b) => highestFirst(a.version, b.version)),
+    );
+  }
+
+  /** Throws `firmware-type-not-found` for a name that is none; without a name there is always an answer. */
+  shelfOf(device: DeviceFacts, name: string | undefined): Shelf {
+    const ofDevice = this.typesOf(device);
+    const type =
+      name === undefined || name === DEFAULT_SOFTWARE
+        ? ofDevice.find(({ isDefault }) => isDefault)
+        : ofDevice.find((one) => one.name === name);
+    if (type !== undefined) return this.shelf(device, type);
+    if (name === undefined || name === DEFAULT_SOFTWARE) return { software: DEFAULT_SOFTWARE, offers: [] };
+    throw new AppError('firmware-type-not-found', 'The device type has no firmware type of this name.');
+  }
+
+  shelvesOf(device: DeviceFacts): readonly Shelf[] {
+    return this.typesOf(device).map((type) => this.shelf(device, type));
+  }
+
+  private typesOf({ tenantId, deviceTypeId }: DeviceFacts) {
+    return this.types.filter((type) => type.tenantId === tenantId && type.deviceTypeId === deviceTypeId);
+  }
+
+  private shelf(device: DeviceFacts, type: FirmwareTypeView): Shelf {
+    const offers = this.firmwares
+      .filter((one) => one.tenantId === device.tenantId && one.firmwareTypeId === type.id)
+      .filter(({ rollout }) => isFor(rollout, device))
+      .map((firmware) => ({
+        version: firmware.version,
+        upgradableFrom: firmware.upgradableFrom,
+        availableSince: firmware.availableSince,
+        firmware,
+      }));
+    return { software: type.isDefault ? DEFAULT_SOFTWARE : type.name, offers };
+  }
+}
+
+const isFor = ({ strategy, filter }: StockedFirmware['rollout'], device: DeviceFacts): boolean => {
+  if (strategy !== 'targeted') return strategy === 'general';
+  return (
+    (filter?.deviceIds?.includes(device.deviceId) ?? false) ||
+    (filter?.tags?.some((tag) => device.tags.includes(tag)) ?? false)
+  );
+};
+
+/** What the device gets. The URL works as it is, because many devices can do no more than fetch one. */
+export const documentOf = ({ firmware }: Offer): JsonObject => ({
+  version: firmware.version,
+  url: `${firmware.url}?token=${firmware.token}`,
+  token: firmware.token,
+  size: firmware.size,
+  sha256: firmware.sha256,
+  name: firmware.name,
+  firmwareType: firmware.firmwareType,
+});
