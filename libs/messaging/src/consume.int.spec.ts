@@ -340,6 +340,55 @@ describe('a consumer', () => {
   });
 });
 
+describe('where a consumer begins', () => {
+  const elsewhere = definePublished({
+    service: 'elsewhere',
+    entity: 'thing',
+    verb: 'changed',
+    schemaVersion: 1,
+    data: Changed,
+  });
+  const got: string[] = [];
+
+  @Controller()
+  class Late {
+    @Consumes({ durable: 'late', events: [changed, elsewhere], from: 'now' })
+    async consume(events: Delivered<Changed>[]): Promise<void> {
+      got.push(...events.map(({ contract, data }) => `${contract.service} ${data.name}`));
+      return Promise.resolve();
+    }
+  }
+
+  @Module({ controllers: [Late] })
+  class Latecomers {}
+
+  it('is now, when it is told so, in the streams of all services it listens to', async () => {
+    const other = eventStream('elsewhere');
+    await bus.ensureStream({
+      name: other.name,
+      subjects: [other.subject],
+      maxAgeMs: 3_600_000,
+      maxBytes: 1_000_000,
+    });
+    await publish('old');
+    await publish('old', elsewhere);
+    const strategy = new NatsStrategy({ bus, service: 'test', logger, metrics: createMetrics('test') });
+    const late = await NestFactory.createMicroservice(Latecomers, { strategy, logger: false });
+    await late.listen();
+    try {
+      for (const name of [stream.name, other.name]) {
+        await eventually(() => manager.consumers.info(name, 'late'), { what: `the consumer of ${name}` });
+      }
+      await publish('new');
+      await publish('new', elsewhere);
+      await eventually(() => got.length >= 2);
+      expect(got.sort()).toEqual(['elsewhere new', 'origin new']);
+    } finally {
+      await late.close();
+    }
+  });
+});
+
 describe('when the server goes away', () => {
   it('kill -9: the consumer goes on, and a publish in between waits', async () => {
     await startApp();
@@ -356,7 +405,7 @@ describe('when the server goes away', () => {
 
   it('a stream and its consumer that are lost are made again', async () => {
     await startApp();
-    await eventually(async () => (await manager.consumers.list(stream.name).next()).length === 1);
+    await eventually(() => manager.consumers.info(stream.name, 'reader'));
     await manager.streams.delete(stream.name);
     await publish('new stream');
     await eventually(() => names().includes('new stream'), { deadlineMs: 20_000 });
@@ -364,7 +413,7 @@ describe('when the server goes away', () => {
 
   it('a consumer somebody deleted is made again', async () => {
     await startApp();
-    await eventually(async () => (await manager.consumers.list(stream.name).next()).length === 1);
+    await eventually(() => manager.consumers.info(stream.name, 'reader'));
     await manager.consumers.delete(stream.name, 'reader');
     await publish('after deletion');
     await eventually(() => names().includes('after deletion'), { deadlineMs: 20_000 });
