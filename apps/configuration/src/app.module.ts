@@ -11,6 +11,7 @@ import {
   startRelay,
   type Database,
 } from '@muster/event-store';
+import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import { connectBus, NatsStrategy } from '@muster/messaging';
 import {
   createLogger,
@@ -21,7 +22,6 @@ import {
   type Logger,
   type RunningApp,
 } from '@muster/observability';
-import { KnownDevices1763600100001 } from '../migrations/0001-known-devices.js';
 import { loadConfig } from './config.js';
 import { deviceConfiguration } from './device-configuration/device-configuration.decider.js';
 import {
@@ -30,7 +30,6 @@ import {
   RULES,
 } from './device-configuration/device-configuration.handlers.js';
 import { publishedOf } from './device-configuration/device-configuration.published.js';
-import { KnownDevices } from './device-configuration/known-devices.projection.js';
 import { KnownDevicesReactor } from './device-configuration/known-devices.reactor.js';
 
 const SERVICE = 'configuration';
@@ -49,7 +48,7 @@ export class AppModule {
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
 export const migrate = (url: string): Promise<string[]> =>
-  migrateSchema({ url, schema: SCHEMA, migrations: [...eventStoreMigrations, KnownDevices1763600100001] });
+  migrateSchema({ url, schema: SCHEMA, migrations: [...eventStoreMigrations, ...knownDevicesMigrations] });
 
 /** Resolves when requests are served: waits for PostgreSQL and NATS, however long they take. */
 export const start = async (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> => {

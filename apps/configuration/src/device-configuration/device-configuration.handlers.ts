@@ -26,6 +26,7 @@ import {
   type ReportApplied,
 } from '@muster/contracts';
 import type { EventStore } from '@muster/event-store';
+import { KnownDevices, type DeviceId } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';
 import type { Limits } from './acceptable-values.js';
 import { sameJson } from './config-id.js';
@@ -36,7 +37,6 @@ import {
   type DeviceConfiguration,
 } from './device-configuration.decider.js';
 import { readHistory } from './history.js';
-import { KnownDevices, type DeviceId } from './known-devices.projection.js';
 import { isDue, syncStateOf } from './sync-state.js';
 
 export const EVENT_STORE = Symbol('EventStore');

@@ -6,10 +6,10 @@ import {
   type DeviceProvisioned,
 } from '@muster/contracts';
 import type { EventStore } from '@muster/event-store';
+import { KnownDevices } from '@muster/known-devices';
 import { Consumes, isEvent, type Delivered } from '@muster/messaging';
 import { deviceConfiguration } from './device-configuration.decider.js';
 import { EVENT_STORE } from './device-configuration.handlers.js';
-import { KnownDevices } from './known-devices.projection.js';
 
 /** Follows the registry. Every step may be repeated: the first that fails makes all of them come again. */
 @Controller()
