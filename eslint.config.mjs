@@ -31,6 +31,9 @@ export default tseslint.config(
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/no-extraneous-class': 'off', // Nest modules and empty contract classes
+      '@typescript-eslint/no-misused-spread': 'off', // contract types are classes, their values plain objects
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off', // the same
+      '@typescript-eslint/require-await': 'off', // async also turns a throw into a rejection
       '@typescript-eslint/no-unnecessary-type-parameters': 'off', // contracts infer through them
       '@typescript-eslint/restrict-template-expressions': [
         'error',

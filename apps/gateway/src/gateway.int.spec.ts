@@ -68,7 +68,6 @@ const view: Readonly<DeviceView> = {
 let asked: { body: unknown; traceId: string | undefined } = { body: undefined, traceId: undefined };
 let failWith: Error | undefined;
 
-// eslint-disable-next-line @typescript-eslint/require-await -- so that what it throws is a rejection
 const answer = async <T>(body: object, reply: T): Promise<T> => {
   asked = { body, traceId: currentTrace()?.traceId };
   if (failWith !== undefined) throw failWith;

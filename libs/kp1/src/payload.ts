@@ -81,7 +81,8 @@ const assertStorable = (value: Json, path: string): void => {
   } else if (typeof value === 'number') {
     if (!Number.isFinite(value)) throw new PayloadError(`${where} must be a number that a double can hold`);
   } else if (Array.isArray(value)) {
-    for (const [index, element] of value.entries()) assertStorable(element, `${path}[${index}]`);
+    for (const [index, element] of (value as readonly Json[]).entries())
+      assertStorable(element, `${path}[${index}]`);
   } else if (value !== null) {
     for (const [key, member] of Object.entries(value)) {
       assertStorable(key, `a field name of ${where}`);

@@ -1,4 +1,4 @@
-/* eslint-disable @typescript-eslint/no-unused-expressions, @typescript-eslint/no-unused-vars, @typescript-eslint/require-await, @typescript-eslint/no-misused-spread -- only types are looked at */
+/* eslint-disable @typescript-eslint/no-unused-expressions, @typescript-eslint/no-unused-vars -- only types are looked at */
 import { expect, it } from '@jest/globals';
 import {
   AppError,
