@@ -84,7 +84,7 @@ const assertStorable = (value: Json, path: string): void => {
     for (const [index, element] of (value as readonly Json[]).entries())
       assertStorable(element, `${path}[${index}]`);
   } else if (value !== null) {
-    for (const [key, member] of Object.entries(value)) {
+    for (const [key, member] of Object.entries(value as Readonly<Record<string, Json>>)) {
       assertStorable(key, `a field name of ${where}`);
       assertStorable(member, path === '' ? shorten(key) : `${path}.${shorten(key)}`);
     }
