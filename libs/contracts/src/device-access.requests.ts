@@ -11,13 +11,9 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from './contract.js';
-import {
-  DeviceTypeSettings,
-  INTERFACES,
-  TOKEN_STATUSES,
-  type DeviceInterface,
-  type TokenStatus,
-} from './device-registry.requests.js';
+import { INTERFACES, type DeviceInterface } from './device-registry.requests.js';
+import { TOKEN_STATUSES, type TokenStatus } from './device-tokens.requests.js';
+import { DeviceTypeSettings } from './device-types.requests.js';
 import { BulkOutcome } from './fields.js';
 
 /** One endpoint token and what it opens. An adapter holds all of them in memory. */

@@ -11,12 +11,8 @@ import {
 } from 'class-validator';
 import { definePublished } from './contract.js';
 import { Actor, type JsonObject, type JsonValue } from './fields.js';
-import {
-  INTERFACES,
-  TOKEN_STATUSES,
-  type DeviceInterface,
-  type TokenStatus,
-} from './device-registry.requests.js';
+import { INTERFACES, type DeviceInterface } from './device-registry.requests.js';
+import { TOKEN_STATUSES, type TokenStatus } from './device-tokens.requests.js';
 
 /** What every event of a device carries. `version` rises by one with every event of that device. */
 export class DeviceFact {
