@@ -12,7 +12,7 @@ import {
 export const configSchema = {
   natsUrl: url({
     env: 'MUSTER_NATS_URL',
-    doc: 'NATS server, or several of one cluster with commas between',
+    doc: 'NATS server',
     protocols: ['nats', 'tls'],
   }),
   amqpUrl: url({

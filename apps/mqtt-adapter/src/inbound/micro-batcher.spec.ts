@@ -110,6 +110,29 @@ describe('a service that is away', () => {
     },
   );
 
+  it('gets what came meanwhile after what waited', async () => {
+    let away = true;
+    const { sent, batcher } = batcherOf({
+      maxItems: 2,
+      send: async (items) => {
+        if (away) throw new AppError('unavailable', 'away');
+        return items.map(() => ({}));
+      },
+    });
+    const waiting = Promise.all(['a', 'b'].map((item) => batcher.add('key', item, 1, wanted)));
+    await eventually(() => batcher.isFailing());
+    const later = Promise.all(['c', 'd'].map((item) => batcher.add('key', item, 1, wanted)));
+    const before = sent.length;
+    await eventually(() => sent.length > before + 3);
+    expect(sent.every(([first]) => first === 'a')).toBe(true);
+    away = false;
+    await Promise.all([waiting, later]);
+    expect(sent.slice(-2)).toEqual([
+      ['a', 'b'],
+      ['c', 'd'],
+    ]);
+  });
+
   it('gets only those items again that it did not take', async () => {
     let tries = 0;
     const { sent, batcher } = batcherOf({
