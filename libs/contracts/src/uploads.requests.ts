@@ -184,7 +184,7 @@ export const listUploads = defineRequest({
   subject: 'muster.v1.service.firmware.upload.list',
   request: ListUploads,
   reply: UploadPage,
-  errors: ['invalid-request'],
+  errors: ['device-not-found', 'invalid-request'],
   idempotent: true,
 });
 

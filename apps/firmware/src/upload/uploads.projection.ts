@@ -92,8 +92,9 @@ export class Uploads {
   ): Promise<{ id: string; reason: 'overwritten' | 'too-many' }[]> {
     const { rows } = await this.database.query<{ id: string; overwritten: boolean }>(
       `SELECT id, overwritten FROM (
-         SELECT id, coalesce(name = $3, false) AND id < $4 AS overwritten, row_number() OVER (ORDER BY id DESC) AS nth
-         FROM uploads WHERE tenant_id = $1 AND device_id = $2) AS u
+         SELECT id, overwritten, count(*) FILTER (WHERE NOT overwritten) OVER (ORDER BY id DESC) AS nth
+         FROM (SELECT id, coalesce(name = $3, false) AND id < $4 AS overwritten
+               FROM uploads WHERE tenant_id = $1 AND device_id = $2) AS u) AS v
        WHERE overwritten OR nth > $5 ORDER BY id LIMIT 500`,
       [tenantId, deviceId, overwrites ?? null, id, keepCount],
     );

@@ -1,0 +1,910 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Controller, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import pg from 'pg';
+import {
+  AppError,
+  createFirmwareType,
+  deleteFirmware,
+  deleteUpload,
+  deviceChanged,
+  deviceDeleted,
+  deviceProvisioned,
+  deviceTokenChanged,
+  dueSoftware,
+  editFirmware,
+  eventStream,
+  fetchSoftware,
+  firmwareChanged,
+  firmwareDeleted,
+  firmwareRegistered,
+  getDevice,
+  getDeviceType,
+  getFirmware,
+  getSoftware,
+  getUpload,
+  issueUploadToken,
+  listFirmwares,
+  listFirmwareTypes,
+  listUploads,
+  newId,
+  recordSoftwareDispatched,
+  registerFirmware,
+  registerUpload,
+  reportSoftwareApplied,
+  resolveDownload,
+  resolveUpload,
+  softwareApplied,
+  softwareOffered,
+  softwareRejected,
+  uploadStored,
+  type DeviceRef,
+  type DeviceTypeRef,
+  type DeviceTypeView,
+  type DeviceView,
+  type FetchSoftware,
+  type RegisteredFirmware,
+  type RegisterFirmware,
+  type RolloutStrategy,
+  type SoftwareDocument,
+  type SoftwareReport,
+  type TokenStatus,
+} from '@muster/contracts';
+import { openFileStore, type FileStore, type StoredFile } from '@muster/files';
+import { connectBus, Consumes, Handles, NatsStrategy, type Bus, type Delivered } from '@muster/messaging';
+import { createLogger, NestLogger, type RunningApp } from '@muster/observability';
+import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase } from '@muster/testing';
+import { migrate, start } from './app.module.js';
+
+const logger = createLogger({ service: 'spec', level: 'fatal' });
+const tenantId = 'default';
+const actor = { kind: 'user', id: 'anna' } as const;
+const at = '2026-01-01T00:00:00.000Z';
+
+/** Stands for the registry, which is another app: what it answers, and what the service under test publishes. */
+const inRegistry = new Map<string, { deviceTypeId: string; tags: string[] }>();
+const deviceTypes = new Map<string, string>();
+const received: Delivered<{ version: number }>[] = [];
+
+@Controller()
+class Surroundings {
+  @Handles(getDevice)
+  device({ deviceId: id }: DeviceRef): Promise<DeviceView> {
+    const known = inRegistry.get(id);
+    if (known === undefined) return Promise.reject(new AppError('device-not-found', 'No such device.'));
+    return Promise.resolve({
+      id,
+      name: id,
+      deviceType: 'thermostat',
+      deviceTypeId: known.deviceTypeId,
+      appVersion: 'thermostat-v1',
+      interface: 'mqtt',
+      folder: '/',
+      tags: known.tags,
+      metadata: {},
+      version: 1,
+      createdAt: at,
+    });
+  }
+
+  @Handles(getDeviceType)
+  deviceType({ deviceType: name }: DeviceTypeRef): Promise<DeviceTypeView> {
+    const id = deviceTypes.get(name);
+    if (id === undefined)
+      return Promise.reject(new AppError('device-type-not-found', 'No such device type.'));
+    return Promise.resolve({ id, name, appVersions: [], settings: {}, version: 1, createdAt: at });
+  }
+
+  @Consumes({
+    durable: 'spec',
+    events: [
+      firmwareRegistered,
+      firmwareChanged,
+      firmwareDeleted,
+      softwareOffered,
+      softwareApplied,
+      softwareRejected,
+      uploadStored,
+    ],
+  })
+  take(events: Delivered<{ version: number }>[]): Promise<void> {
+    received.push(...events);
+    return Promise.resolve();
+  }
+}
+
+@Module({ controllers: [Surroundings] })
+class SpecModule {}
+
+let nats: NatsServer;
+let database: TestDatabase;
+let directory: string;
+let files: FileStore;
+let service: RunningApp;
+let bus: Bus;
+let surroundings: { close(): Promise<unknown> };
+
+const migrated = async (url: string): Promise<void> => {
+  await migrate(url);
+};
+
+const environment = () => ({
+  MUSTER_DATABASE_URL: database.url,
+  MUSTER_NATS_URL: nats.url,
+  MUSTER_LOG_LEVEL: 'fatal',
+  MUSTER_FILES: directory,
+  MUSTER_FIRMWARE_BASE_URL: 'http://devices.example/',
+  MUSTER_FIRMWARE_UPLOADS_KEEP_COUNT: '3',
+  MUSTER_FIRMWARE_SWEEP_SECONDS: '1',
+});
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'muster-firmware-'));
+  [nats, database, files] = await Promise.all([
+    startNats(),
+    testDatabase({ name: 'firmware', migrate: migrated }),
+    openFileStore({
+      files: directory,
+      filesS3Endpoint: undefined,
+      filesS3Region: '',
+      filesS3AccessKeyId: undefined,
+      filesS3SecretAccessKey: undefined,
+    }),
+  ]);
+  bus = await connectBus({ url: nats.url, name: 'spec', logger });
+  const registry = eventStream('device-registry');
+  await bus.ensureStream({
+    name: registry.name,
+    subjects: [registry.subject],
+    maxAgeMs: 3_600_000,
+    maxBytes: 10_000_000,
+  });
+  service = await start(environment());
+  const app = await NestFactory.createMicroservice(SpecModule, {
+    strategy: new NatsStrategy({ bus, service: 'device-registry', logger }),
+    logger: new NestLogger(logger),
+  });
+  await app.listen();
+  surroundings = app;
+}, 60_000);
+
+afterAll(async () => {
+  await surroundings.close();
+  await service.stop();
+  await bus.close();
+  await nats.stop();
+  await database.drop();
+  await rm(directory, { recursive: true });
+});
+
+const put = (text: string): Promise<StoredFile> =>
+  files.put(Readable.from([Buffer.from(text)]), { maxBytes: 1_000 });
+
+const newType = async (name = 'main', prefix = 'firmware') => {
+  const deviceType = `type-${deviceTypes.size}`;
+  deviceTypes.set(deviceType, newId());
+  return addType(deviceType, name, prefix);
+};
+
+const addType = (deviceType: string, name: string, prefix: string) =>
+  bus.request(createFirmwareType, {
+    tenantId,
+    actor,
+    deviceType,
+    firmwareType: {
+      name,
+      versionKey: `${prefix}_version`,
+      urlKey: `${prefix}_url`,
+      tokenKey: `${prefix}_token`,
+    },
+  });
+
+const newDevice = (deviceTypeId: string, tags: string[] = []): string => {
+  const deviceId = newId();
+  inRegistry.set(deviceId, { deviceTypeId, tags });
+  return deviceId;
+};
+
+const register = async (
+  firmwareType: string,
+  version: string,
+  upgradableFrom: string[] = [],
+  more: Partial<RegisterFirmware> = {},
+): Promise<RegisteredFirmware> => {
+  const { key: fileKey, size, sha256 } = await put(`image ${version}`);
+  return bus.request(registerFirmware, {
+    tenantId,
+    actor,
+    firmwareType,
+    version,
+    fileKey,
+    size,
+    sha256,
+    name: `${version}.bin`,
+    upgradableFrom,
+    ...more,
+  });
+};
+
+const release = async (
+  firmwareType: string,
+  version: string,
+  upgradableFrom: string[] = [],
+  rollout: { strategy: RolloutStrategy; filter?: { deviceIds?: string[]; tags?: string[] } } = {
+    strategy: 'general',
+  },
+) => {
+  const { id } = await register(firmwareType, version, upgradableFrom);
+  return bus.request(editFirmware, { tenantId, actor, firmwareId: id, edit: { rollout } });
+};
+
+const fetch = (deviceId: string, more: Partial<FetchSoftware> = {}): Promise<SoftwareDocument> =>
+  bus.request(fetchSoftware, { tenantId, deviceId, interface: 'mqtt', ...more });
+
+const report = async (
+  deviceId: string,
+  configId: string,
+  statusCode = 200,
+  more: Partial<SoftwareReport> = {},
+) =>
+  (
+    await bus.request(reportSoftwareApplied, {
+      reports: [{ tenantId, deviceId, interface: 'mqtt', configId, statusCode, ...more }],
+    })
+  ).outcomes;
+
+const due = async (...deviceIds: string[]) =>
+  (
+    await bus.request(dueSoftware, { devices: deviceIds.map((deviceId) => ({ tenantId, deviceId })) })
+  ).items.map(({ deviceId, name, configId }) => ({
+    deviceId,
+    configId,
+    ...(name === undefined ? {} : { name }),
+  }));
+
+const fromRegistry = async (contract: typeof deviceDeleted, deviceId: string, data: object = {}) => {
+  const version = 'version' in data ? data.version : 2;
+  await bus.publish(contract, {
+    tenantId,
+    entityId: deviceId,
+    id: newId(),
+    time: at,
+    data: { deviceId, version: version as number, at, actor, ...data },
+  });
+};
+
+const eventsOf = (entityId: string) =>
+  received.filter((event) => event.entityId === entityId).map(({ contract, data }) => [contract.type, data]);
+
+describe('createFirmwareType', () => {
+  it('answers with the type; the first of a device type is the default', async () => {
+    const first = await newType();
+    const deviceType = [...deviceTypes.keys()].at(-1)!;
+    const second = await addType(deviceType, 'radio', 'radio');
+    expect(first).toMatchObject({ name: 'main', versionKey: 'firmware_version', isDefault: true });
+    expect(second).toMatchObject({ name: 'radio', isDefault: false, deviceTypeId: first.deviceTypeId });
+    const { items } = await bus.request(listFirmwareTypes, { tenantId, deviceType });
+    expect(items).toEqual([first, second]);
+  });
+
+  it('refuses a name or a key that the device type has already', async () => {
+    await newType();
+    const deviceType = [...deviceTypes.keys()].at(-1)!;
+    await expect(addType(deviceType, 'main', 'other')).rejects.toMatchObject({
+      code: 'firmware-type-name-taken',
+    });
+    await expect(addType(deviceType, 'other', 'firmware')).rejects.toMatchObject({
+      code: 'firmware-type-keys-taken',
+    });
+  });
+
+  it('refuses a device type that does not exist, and names that topics cannot carry', async () => {
+    await expect(addType('nowhere', 'main', 'x')).rejects.toMatchObject({ code: 'device-type-not-found' });
+    await expect(newType('status')).rejects.toMatchObject({ code: 'invalid-request' });
+  });
+
+  it('makes one type of a request that is repeated with its idempotency key', async () => {
+    const deviceType = `type-${deviceTypes.size}`;
+    deviceTypes.set(deviceType, newId());
+    const request = {
+      tenantId,
+      actor,
+      deviceType,
+      idempotencyKey: newId(),
+      firmwareType: { name: 'main', versionKey: 'v', urlKey: 'u', tokenKey: 't' },
+    };
+    const first = await bus.request(createFirmwareType, request);
+    expect(await bus.request(createFirmwareType, request)).toEqual(first);
+  });
+});
+
+describe('registerFirmware', () => {
+  it('answers with everything a device needs, and is suspended', async () => {
+    const type = await newType();
+    const firmware = await register(type.id, '1.0.0', ['0.9.0'], { description: 'first' });
+    expect(firmware).toMatchObject({
+      version: '1.0.0',
+      firmwareType: 'main',
+      size: 11,
+      upgradableFrom: ['0.9.0'],
+      description: 'first',
+      rollout: { strategy: 'suspended' },
+      revision: 1,
+      url: `http://devices.example/firmwares/${firmware.id}`,
+      token: expect.stringMatching(/^[\w-]{32}$/),
+    });
+    const view = await bus.request(getFirmware, { tenantId, firmwareId: firmware.id });
+    expect({ ...view, fileKey: firmware.fileKey }).toEqual(firmware);
+    expect(await bus.request(listFirmwares, { tenantId, firmwareType: type.id })).toEqual({
+      items: [view],
+      nextCursor: null,
+    });
+  });
+
+  it('refuses a version that the type has, and takes it again after a deletion', async () => {
+    const type = await newType();
+    const first = await register(type.id, '1.0.0');
+    await expect(register(type.id, '1.0.0')).rejects.toMatchObject({ code: 'firmware-version-taken' });
+    await bus.request(deleteFirmware, { tenantId, actor, firmwareId: first.id });
+    expect(await register(type.id, '1.0.0')).toMatchObject({ version: '1.0.0' });
+  });
+
+  it('answers a repetition with what it kept, by file key and by idempotency key', async () => {
+    const type = await newType();
+    const request = { idempotencyKey: newId() };
+    const first = await register(type.id, '1.0.0', [], request);
+    const again = await register(type.id, '1.0.0', [], request);
+    expect(again).toEqual(first);
+    const { key: fileKey, size, sha256 } = await put('two');
+    const two = {
+      tenantId,
+      actor,
+      firmwareType: type.id,
+      version: '2.0.0',
+      fileKey,
+      size,
+      sha256,
+      name: 'x',
+    };
+    expect(await bus.request(registerFirmware, two)).toEqual(await bus.request(registerFirmware, two));
+    await expect(register(type.id, '3.0.0', [], request)).rejects.toMatchObject({
+      code: 'idempotency-key-reused',
+    });
+  });
+
+  it('pages, newest first', async () => {
+    const type = await newType();
+    for (const version of ['1.0.0', '2.0.0', '3.0.0']) await register(type.id, version);
+    const page = await bus.request(listFirmwares, { tenantId, firmwareType: type.id, limit: 2 });
+    expect(page.items.map(({ version }) => version)).toEqual(['3.0.0', '2.0.0']);
+    const rest = await bus.request(listFirmwares, {
+      tenantId,
+      firmwareType: type.id,
+      limit: 2,
+      cursor: page.nextCursor!,
+    });
+    expect(rest).toMatchObject({ items: [{ version: '1.0.0' }], nextCursor: null });
+  });
+});
+
+describe('editFirmware', () => {
+  it('changes what is named, raises the revision, and tells', async () => {
+    const type = await newType();
+    const { id: firmwareId } = await register(type.id, '1.0.0');
+    const edit = {
+      description: 'new',
+      rollout: { strategy: 'targeted', filter: { tags: ['lab'] } },
+    } as const;
+    const request = {
+      tenantId,
+      actor,
+      firmwareId,
+      expectedVersion: 1,
+      edit: { ...edit, rollout: { ...edit.rollout, filter: { tags: ['lab'] } } },
+    };
+    expect(await bus.request(editFirmware, request)).toMatchObject({ ...edit, revision: 3 });
+    // Lost answers are asked for again: the same edit must not meet its own revision.
+    expect(await bus.request(editFirmware, request)).toMatchObject({ revision: 3 });
+    await expect(
+      bus.request(editFirmware, { ...request, edit: { description: 'other' } }),
+    ).rejects.toMatchObject({ code: 'version-mismatch' });
+    await eventually(() => eventsOf(firmwareId).length === 3, { deadlineMs: 5_000, what: 'three events' });
+    expect(eventsOf(firmwareId)).toEqual([
+      [
+        'io.muster.firmware.registered.v1',
+        expect.objectContaining({ version: 1, firmwareVersion: '1.0.0', deviceTypeId: type.deviceTypeId }),
+      ],
+      ['io.muster.firmware.changed.v1', expect.objectContaining({ version: 2, description: 'new' })],
+      ['io.muster.firmware.changed.v1', expect.objectContaining({ version: 3, rollout: edit.rollout })],
+    ]);
+  });
+
+  it('refuses a target without names, and a filter without a target', async () => {
+    const type = await newType();
+    const { id: firmwareId } = await register(type.id, '1.0.0');
+    const rollouts = [
+      { strategy: 'targeted' as const },
+      { strategy: 'general' as const, filter: { tags: ['a'] } },
+    ];
+    for (const rollout of rollouts) {
+      await expect(
+        bus.request(editFirmware, { tenantId, actor, firmwareId, edit: { rollout } }),
+      ).rejects.toMatchObject({ code: 'invalid-request' });
+    }
+  });
+});
+
+describe('deleteFirmware', () => {
+  it('closes the download at once and removes the file soon', async () => {
+    const type = await newType();
+    const { id: firmwareId, token, fileKey, sha256 } = await register(type.id, '1.0.0');
+    const found = await bus.request(resolveDownload, { token, firmwareId });
+    expect(found).toEqual({ tenantId, fileKey, size: 11, sha256, name: '1.0.0.bin' });
+    expect(await files.size(fileKey)).toBe(11);
+    await bus.request(deleteFirmware, { tenantId, actor, firmwareId });
+    await bus.request(deleteFirmware, { tenantId, actor, firmwareId });
+    await expect(bus.request(resolveDownload, { token })).rejects.toMatchObject({ code: 'not-allowed' });
+    await expect(bus.request(getFirmware, { tenantId, firmwareId })).rejects.toMatchObject({
+      code: 'firmware-not-found',
+    });
+    await eventually(
+      () =>
+        files.size(fileKey).then(
+          () => false,
+          () => true,
+        ),
+      {
+        deadlineMs: 10_000,
+        what: 'the file is removed',
+      },
+    );
+  });
+
+  it('does not open a firmware with the token of another', async () => {
+    const type = await newType();
+    const one = await register(type.id, '1.0.0');
+    const other = await register(type.id, '2.0.0');
+    await expect(
+      bus.request(resolveDownload, { token: one.token, firmwareId: other.id }),
+    ).rejects.toMatchObject({ code: 'not-allowed' });
+    await expect(bus.request(resolveDownload, { token: 'made-up' })).rejects.toMatchObject({
+      code: 'not-allowed',
+    });
+  });
+});
+
+describe('fetchSoftware', () => {
+  it('offers to a device that never reported only what is upgradable from nothing', async () => {
+    const type = await newType();
+    const device = newDevice(type.deviceTypeId);
+    await release(type.id, '2.0.0', ['1.0.0']);
+    expect(await fetch(device)).toEqual({ unchanged: true, configId: '', config: null });
+    const first = await release(type.id, '1.0.0');
+    expect(await fetch(device)).toEqual({
+      unchanged: false,
+      configId: '1.0.0',
+      config: {
+        version: '1.0.0',
+        url: `http://devices.example/firmwares/${first.id}?token=${first.token}`,
+        token: first.token,
+        size: 11,
+        sha256: first.sha256,
+        name: '1.0.0.bin',
+        firmwareType: 'main',
+      },
+    });
+  });
+
+  it('goes hop by hop, each time to the highest version of those that are open', async () => {
+    const type = await newType();
+    const device = newDevice(type.deviceTypeId);
+    await release(type.id, '1.2.0', ['1.0.0']);
+    await release(type.id, '1.10.0', ['1.0.0', '1.2.0']);
+    await release(type.id, '2.0.0', ['1.10.0']);
+    await register(type.id, '1.99.0', ['1.0.0']); // suspended
+    expect(await fetch(device, { configId: '1.0.0' })).toMatchObject({ configId: '1.10.0' });
+    expect(await report(device, '1.10.0')).toEqual([{}]);
+    expect(await due(device)).toEqual([{ deviceId: device, configId: '2.0.0' }]);
+    expect(await fetch(device, { configId: '2.0.0' })).toEqual({
+      unchanged: true,
+      configId: '2.0.0',
+      config: null,
+    });
+    expect(await due(device)).toEqual([]);
+    await eventually(() => eventsOf(device).length === 4, { deadlineMs: 5_000, what: 'four events' });
+    expect(eventsOf(device)).toEqual([
+      [
+        'io.muster.software.applied.v1',
+        expect.objectContaining({ softwareVersion: '1.0.0', software: 'default', implicit: true }),
+      ],
+      ['io.muster.software.offered.v1', expect.objectContaining({ softwareVersion: '1.10.0' })],
+      [
+        'io.muster.software.applied.v1',
+        expect.objectContaining({ softwareVersion: '1.10.0', implicit: false }),
+      ],
+      ['io.muster.software.applied.v1', expect.objectContaining({ softwareVersion: '2.0.0' })],
+    ]);
+  });
+
+  it('keeps a version that nobody knows as it was reported, without an error', async () => {
+    const type = await newType();
+    const device = newDevice(type.deviceTypeId);
+    await release(type.id, '1.0.0');
+    const strange = '0f1e2d3c4b5a69788796a5b4c3d2e1f0';
+    expect(await report(device, strange)).toEqual([{}]);
+    expect(await fetch(device)).toEqual({ unchanged: true, configId: strange, config: null });
+    expect((await bus.request(getSoftware, { tenantId, deviceId: device })).items).toEqual([
+      { name: 'default', reportedVersion: strange, reportedAt: expect.any(String) },
+    ]);
+  });
+
+  it('works for a device type without firmware types', async () => {
+    const device = newDevice(newId());
+    expect(await fetch(device, { configId: '1.0' })).toEqual({
+      unchanged: true,
+      configId: '1.0',
+      config: null,
+    });
+    await expect(fetch(device, { name: 'radio' })).rejects.toMatchObject({ code: 'firmware-type-not-found' });
+  });
+
+  it('keeps the software of a device apart by name', async () => {
+    const type = await newType();
+    const deviceType = [...deviceTypes.keys()].at(-1)!;
+    const radio = await addType(deviceType, 'radio', 'radio');
+    const device = newDevice(type.deviceTypeId);
+    await release(type.id, '1.0.0');
+    await release(radio.id, '7.0.0', ['6.0.0']);
+    await report(device, '6.0.0', 200, { name: 'radio' });
+    expect(await due(device)).toEqual([
+      { deviceId: device, configId: '1.0.0' },
+      { deviceId: device, configId: '7.0.0', name: 'radio' },
+    ]);
+    // The default also answers to its name.
+    await report(device, '1.0.0', 200, { name: 'main' });
+    expect(await due(device)).toEqual([{ deviceId: device, configId: '7.0.0', name: 'radio' }]);
+  });
+
+  it('refuses a device that does not exist', async () => {
+    await expect(fetch(newId())).rejects.toMatchObject({ code: 'device-not-found' });
+    expect(await report(newId(), '1.0.0')).toEqual([
+      { code: 'device-not-found', detail: expect.any(String) },
+    ]);
+  });
+});
+
+describe('a rollout', () => {
+  it('that is targeted reaches the devices it names, by id or by tag, as tags change', async () => {
+    const type = await newType();
+    const byId = newDevice(type.deviceTypeId);
+    const byTag = newDevice(type.deviceTypeId, ['lab', 'roof']);
+    const neither = newDevice(type.deviceTypeId, ['cellar']);
+    await release(type.id, '1.0.0', [], {
+      strategy: 'targeted',
+      filter: { deviceIds: [byId], tags: ['lab', 'attic'] },
+    });
+    expect((await due(byId, byTag, neither)).map(({ deviceId }) => deviceId)).toEqual([byId, byTag]);
+    expect(await fetch(neither)).toMatchObject({ unchanged: true });
+    await fromRegistry(deviceChanged, neither, {
+      version: 2,
+      changes: { tags: { from: ['cellar'], to: ['attic'] } },
+    });
+    await eventually(async () => (await due(neither)).length === 1, {
+      deadlineMs: 5_000,
+      what: 'the new tag counts',
+    });
+    // Older news that comes later changes nothing.
+    await fromRegistry(deviceProvisioned, neither, {
+      ...{ version: 1, name: 'x', deviceTypeId: type.deviceTypeId, deviceType: 'x', appVersion: 'x' },
+      ...{ interface: 'mqtt', folder: '/', tags: ['cellar'], metadata: {} },
+    });
+    const later = newDevice(type.deviceTypeId);
+    await fromRegistry(deviceChanged, later, { changes: { tags: { from: [], to: ['lab'] } } });
+    await eventually(async () => (await due(later)).length === 1, {
+      deadlineMs: 5_000,
+      what: 'a later event',
+    });
+    expect(await due(neither)).toHaveLength(1);
+  });
+
+  it('that is suspended again stops at once', async () => {
+    const type = await newType();
+    const device = newDevice(type.deviceTypeId);
+    const { id: firmwareId } = await release(type.id, '1.0.0');
+    expect(await due(device)).toHaveLength(1);
+    await bus.request(editFirmware, {
+      tenantId,
+      actor,
+      firmwareId,
+      edit: { rollout: { strategy: 'suspended' } },
+    });
+    expect(await due(device)).toEqual([]);
+    expect(await fetch(device)).toMatchObject({ unchanged: true });
+  });
+});
+
+describe('dueSoftware', () => {
+  it('does not repeat what the device refused, until somebody changes the rollout', async () => {
+    const type = await newType();
+    const device = newDevice(type.deviceTypeId);
+    const { id: firmwareId } = await release(type.id, '1.0.0');
+    await fetch(device);
+    expect(await report(device, '1.0.0', 500, { reasonPhrase: 'no space' })).toEqual([{}]);
+    expect(await due(device)).toEqual([]);
+    expect((await bus.request(getSoftware, { tenantId, deviceId: device })).items).toMatchObject([
+      { rejected: { version: '1.0.0', statusCode: 500, reasonPhrase: 'no space' } },
+    ]);
+    // Who asks by itself gets it.
+    expect(await fetch(device)).toMatchObject({ configId: '1.0.0' });
+    const edit = { rollout: { strategy: 'targeted' as const, filter: { deviceIds: [device] } } };
+    await bus.request(editFirmware, { tenantId, actor, firmwareId, edit });
+    expect(await due(device)).toHaveLength(1);
+  });
+
+  it('leaves a device alone that wants to be', async () => {
+    const type = await newType();
+    const device = newDevice(type.deviceTypeId);
+    await release(type.id, '1.0.0');
+    expect(await fetch(device, { observe: false })).toMatchObject({ configId: '1.0.0' });
+    expect(await due(device)).toEqual([]);
+    await fetch(device, { observe: true });
+    expect(await due(device)).toHaveLength(1);
+  });
+
+  it('passes over devices that do not exist', async () => {
+    expect(await due(newId())).toEqual([]);
+  });
+});
+
+describe('recordSoftwareDispatched', () => {
+  it('records an offer once', async () => {
+    const type = await newType();
+    const deviceId = newDevice(type.deviceTypeId);
+    const dispatch = { tenantId, deviceId, interface: 'mqtt', configId: '1.0.0', subscriber: true } as const;
+    const request = { dispatches: [{ ...dispatch, at: new Date().toISOString() }] };
+    expect(await bus.request(recordSoftwareDispatched, request)).toEqual({ outcomes: [{}] });
+    await bus.request(recordSoftwareDispatched, request);
+    await report(deviceId, '1.0.0');
+    await eventually(() => eventsOf(deviceId).length === 2, { deadlineMs: 5_000, what: 'two events' });
+    expect(eventsOf(deviceId).map(([type]) => type)).toEqual([
+      'io.muster.software.offered.v1',
+      'io.muster.software.applied.v1',
+    ]);
+  });
+});
+
+describe('a deleted device', () => {
+  it('has no software and opens nothing any more', async () => {
+    const type = await newType();
+    const device = newDevice(type.deviceTypeId);
+    await release(type.id, '1.0.0');
+    await fetch(device);
+    const { token } = await bus.request(issueUploadToken, { tenantId, deviceId: device, tokenId: newId() });
+    inRegistry.delete(device);
+    await fromRegistry(deviceDeleted, device);
+    await eventually(
+      () =>
+        fetch(device).then(
+          () => false,
+          () => true,
+        ),
+      {
+        deadlineMs: 5_000,
+        what: 'the deletion is known',
+      },
+    );
+    expect(await report(device, '1.0.0')).toMatchObject([{ code: 'device-not-found' }]);
+    expect(await due(device)).toEqual([]);
+    await expect(bus.request(resolveUpload, { token })).rejects.toMatchObject({ code: 'not-allowed' });
+  });
+});
+
+describe('upload tokens', () => {
+  const status = (deviceId: string, tokenId: string, to: TokenStatus, version: number) =>
+    fromRegistry(deviceTokenChanged, deviceId, { tokenId, status: to, version });
+  const opens = (token: string): Promise<boolean> =>
+    bus.request(resolveUpload, { token }).then(
+      () => true,
+      () => false,
+    );
+
+  it('are bound to their device, say how much it may upload, and can be used again', async () => {
+    const deviceId = newDevice(newId());
+    const before = Date.now();
+    const issued = await bus.request(issueUploadToken, { tenantId, deviceId, tokenId: newId() });
+    expect(Date.parse(issued.expiresAt) - before).toBeGreaterThanOrEqual(3_600_000);
+    const grant = { tenantId, deviceId, maxBytes: 104_857_600 };
+    expect(await bus.request(resolveUpload, { token: issued.token })).toEqual(grant);
+    expect(await bus.request(resolveUpload, { token: issued.token })).toEqual(grant);
+    await expect(bus.request(resolveUpload, { token: 'made-up' })).rejects.toMatchObject({
+      code: 'not-allowed',
+    });
+  });
+
+  it('are not kept in a readable form', async () => {
+    const deviceId = newDevice(newId());
+    const { token } = await bus.request(issueUploadToken, { tenantId, deviceId, tokenId: newId() });
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    const { rows } = await client.query<{ found: boolean }>(
+      `SELECT bool_or(position($1 IN u::text) > 0) AS found FROM firmware.upload_tokens u`,
+      [token],
+    );
+    await client.end();
+    expect(rows).toEqual([{ found: false }]);
+  });
+
+  it('stand and fall with the endpoint token', async () => {
+    const deviceId = newDevice(newId());
+    const tokenId = newId();
+    const { token } = await bus.request(issueUploadToken, { tenantId, deviceId, tokenId });
+    await status(deviceId, tokenId, 'suspended', 5);
+    await eventually(async () => !(await opens(token)), { deadlineMs: 5_000, what: 'suspended' });
+    await expect(bus.request(issueUploadToken, { tenantId, deviceId, tokenId })).rejects.toMatchObject({
+      code: 'token-suspended',
+    });
+    await status(deviceId, tokenId, 'active', 6);
+    await eventually(() => opens(token), { deadlineMs: 5_000, what: 'active again' });
+    await status(deviceId, tokenId, 'revoked', 7);
+    await status(deviceId, tokenId, 'suspended', 5); // again, late
+    await eventually(async () => !(await opens(token)), { deadlineMs: 5_000, what: 'revoked' });
+    await expect(bus.request(issueUploadToken, { tenantId, deviceId, tokenId })).rejects.toMatchObject({
+      code: 'token-revoked',
+    });
+  });
+
+  it('expire', async () => {
+    const deviceId = newDevice(newId());
+    const { token } = await bus.request(issueUploadToken, { tenantId, deviceId, tokenId: newId() });
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    await client.query(`UPDATE firmware.upload_tokens SET expires_at = now() WHERE device_id = $1`, [
+      deviceId,
+    ]);
+    await client.end();
+    expect(await opens(token)).toBe(false);
+  });
+});
+
+describe('uploads', () => {
+  const store = async (deviceId: string, name: string, more: { overwrite?: boolean } = {}) => {
+    const { key: fileKey, size, sha256 } = await put(`bytes of ${name}`);
+    const view = await bus.request(registerUpload, {
+      tenantId,
+      deviceId,
+      fileKey,
+      name,
+      size,
+      sha256,
+      contentType: 'text/plain',
+      ...more,
+    });
+    return { view, fileKey };
+  };
+  const names = async (deviceId: string) =>
+    (await bus.request(listUploads, { tenantId, deviceId })).items.map(({ name }) => name);
+
+  it('are listed newest first, can be got, and are told of', async () => {
+    const deviceId = newDevice(newId());
+    const { view, fileKey } = await store(deviceId, 'a.log');
+    await store(deviceId, 'b.log');
+    expect(view).toMatchObject({ deviceId, name: 'a.log', size: 14, contentType: 'text/plain' });
+    expect(await names(deviceId)).toEqual(['b.log', 'a.log']);
+    expect(await bus.request(getUpload, { tenantId, deviceId, uploadId: view.id })).toEqual({
+      tenantId,
+      fileKey,
+      size: 14,
+      sha256: view.sha256,
+      name: 'a.log',
+    });
+    await eventually(() => eventsOf(view.id).length === 1, { deadlineMs: 5_000, what: 'the event' });
+    expect(eventsOf(view.id)).toEqual([
+      ['io.muster.upload.stored.v1', expect.objectContaining({ deviceId, name: 'a.log' })],
+    ]);
+  });
+
+  it('are of a device that exists', async () => {
+    await expect(names(newId())).rejects.toMatchObject({ code: 'device-not-found' });
+    expect(await names(newDevice(newId()))).toEqual([]);
+  });
+
+  it('are one when the request is repeated', async () => {
+    const deviceId = newDevice(newId());
+    const { key: fileKey, size, sha256 } = await put('once');
+    const request = { tenantId, deviceId, fileKey, name: 'x', size, sha256 };
+    const first = await bus.request(registerUpload, request);
+    expect(await bus.request(registerUpload, request)).toEqual(first);
+    expect(await names(deviceId)).toEqual(['x']);
+  });
+
+  it('give way when there are too many or one of the name is to be overwritten, with their files', async () => {
+    const deviceId = newDevice(newId());
+    const one = await store(deviceId, '1');
+    await store(deviceId, '2');
+    await store(deviceId, '3');
+    await store(deviceId, '4');
+    expect(await names(deviceId)).toEqual(['4', '3', '2']);
+    await store(deviceId, '3', { overwrite: true });
+    expect(await names(deviceId)).toEqual(['3', '4', '2']);
+    await eventually(
+      () =>
+        files.size(one.fileKey).then(
+          () => false,
+          () => true,
+        ),
+      {
+        deadlineMs: 10_000,
+        what: 'the file is removed',
+      },
+    );
+  });
+
+  it('are removed when they are old', async () => {
+    const deviceId = newDevice(newId());
+    const { view, fileKey } = await store(deviceId, 'old');
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    await client.query(`UPDATE firmware.uploads SET stored_at = now() - interval '31 days' WHERE id = $1`, [
+      view.id,
+    ]);
+    await client.end();
+    await eventually(async () => (await names(deviceId)).length === 0, { deadlineMs: 10_000, what: 'gone' });
+    await eventually(
+      () =>
+        files.size(fileKey).then(
+          () => false,
+          () => true,
+        ),
+      {
+        deadlineMs: 10_000,
+        what: 'the file is removed',
+      },
+    );
+  });
+
+  it('are deleted by operators, and only as those of their device', async () => {
+    const deviceId = newDevice(newId());
+    const { view } = await store(deviceId, 'x');
+    const request = { tenantId, actor, deviceId, uploadId: view.id };
+    await expect(
+      bus.request(deleteUpload, { ...request, deviceId: newDevice(newId()) }),
+    ).rejects.toMatchObject({ code: 'file-not-found' });
+    await bus.request(deleteUpload, request);
+    await bus.request(deleteUpload, request);
+    await expect(bus.request(getUpload, { tenantId, deviceId, uploadId: view.id })).rejects.toMatchObject({
+      code: 'file-not-found',
+    });
+  });
+});
+
+describe('the service', () => {
+  it('is ready, and says which part is not', async () => {
+    expect(await service.ops.health.ready()).toEqual({ ready: true, failing: [] });
+  });
+
+  it('tells nobody its tokens: no stored event holds one', async () => {
+    const type = await newType();
+    const { token } = await register(type.id, '1.0.0');
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    const { rows } = await client.query<{ n: string }>(
+      `SELECT count(*) AS n FROM firmware.events e WHERE position($1 IN e::text) > 0`,
+      [token],
+    );
+    await client.end();
+    expect(rows).toEqual([{ n: '0' }]);
+  });
+
+  it('runs beside a second replica', async () => {
+    const replica = await start(environment());
+    const type = await newType();
+    const versions = Array.from({ length: 10 }, (_, n) => `1.0.${n}`);
+    await Promise.all(versions.map((version) => register(type.id, version)));
+    expect((await bus.request(listFirmwares, { tenantId, firmwareType: type.id })).items).toHaveLength(10);
+    await replica.stop();
+  });
+});
