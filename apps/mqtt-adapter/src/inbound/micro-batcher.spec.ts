@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { AppError, type ItemOutcome } from '@muster/contracts';
 import { createLogger } from '@muster/observability';
 import { eventually } from '@muster/testing';
@@ -6,6 +6,12 @@ import { Abandoned, MicroBatcher, Unprocessable, type MicroBatcherOptions } from
 
 const logger = createLogger({ service: 'test', level: 'silent' });
 const wanted = () => true;
+
+const made: MicroBatcher<string>[] = [];
+// A batcher that is never answered tries for ever, also after its test has failed.
+afterEach(() => {
+  for (const batcher of made.splice(0)) batcher.stop();
+});
 
 const batcherOf = (change: Partial<MicroBatcherOptions<string>>) => {
   const sent: string[][] = [];
@@ -25,6 +31,7 @@ const batcherOf = (change: Partial<MicroBatcherOptions<string>>) => {
       return send(items);
     },
   });
+  made.push(batcher);
   return { sent, batcher };
 };
 
