@@ -56,6 +56,8 @@ export interface Relay {
 }
 
 const POLL_MS = 1_000;
+/** While rows wait above the horizon, whose moving on rings no bell. */
+const MAX_RECHECK_MS = 50;
 const MAX_BACKOFF_MS = 5_000;
 const UNWELL_AFTER_MS = 10_000;
 const FORGET_EVERY_MS = 3_600_000;
@@ -197,8 +199,8 @@ export const startRelay = (options: RelayOptions): Relay => {
         await forgetOldReplies(database);
       }
       // Rows above the horizon wait for a transaction that may belong to another service and will not ring our bell.
-      recheckMs = rows.length > 0 ? Math.min(recheckMs * 2, POLL_MS) : POLL_MS;
-      await idle(recheckMs);
+      recheckMs = Math.min(recheckMs * 2, MAX_RECHECK_MS);
+      await idle(rows.length > 0 ? recheckMs : POLL_MS);
       ahead = readPending(client, cursor, batchSize);
     }
   };
