@@ -646,6 +646,17 @@ describe('a deleted device', () => {
   });
 });
 
+it('takes null in an optional field for absent', async () => {
+  const id = device();
+  const none = null as never;
+  const command = await create(id, { ttlSeconds: none, idempotencyKey: none });
+  expect(Date.parse(command.expiresAt) - Date.parse(command.createdAt)).toBe(60_000);
+  expect((await fetch(id, { type: none, observe: none })).items).toHaveLength(1);
+  expect((await due({ deviceId: id, after: none })).items).toHaveLength(1);
+  const page = await list(id, { status: none, type: none, cursor: none, limit: none });
+  expect(page).toMatchObject({ items: [command], nextCursor: null });
+});
+
 describe('published events', () => {
   it('tell the whole life of a command, and reach who waits for its end live', async () => {
     const id = device();

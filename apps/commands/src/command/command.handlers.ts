@@ -38,7 +38,10 @@ export interface Rules {
   readonly defaultTtlSeconds: number;
 }
 
-/** Load → decide → append → reply. Existence is asked first; a deletion that comes in between finds every stream. */
+/**
+ * Load → decide → append → reply. Existence is asked first; a deletion that comes in between finds every stream.
+ * Null in an optional field means absent, but in a payload, where null is a value.
+ */
 @Controller()
 export class CommandHandlers {
   constructor(
@@ -53,7 +56,8 @@ export class CommandHandlers {
   async create(request: CreateCommand): Promise<CommandView> {
     await this.devices.assertKnown(request);
     const { idempotencyKey, ...body } = request;
-    const { tenantId, deviceId, type, payload, ttlSeconds = this.rules.defaultTtlSeconds, actor } = body;
+    const { tenantId, deviceId, type, payload, actor } = body;
+    const ttlSeconds = body.ttlSeconds ?? this.rules.defaultTtlSeconds;
     return idempotently(this.database, {
       tenantId,
       key: idempotencyKey,
@@ -98,8 +102,9 @@ export class CommandHandlers {
 
   @Handles(listCommands)
   async list(request: ListCommands): Promise<CommandPage> {
-    const before = request.cursor === undefined ? undefined : positionOf(request.cursor);
-    const { status, type, limit = DEFAULT_PAGE } = request;
+    const { status, type, cursor } = request;
+    const before = cursor == null ? undefined : positionOf(cursor);
+    const limit = request.limit ?? DEFAULT_PAGE;
     const page = await this.table.list(request, { status, type, before, limit }, new Date());
     // The commands of a deleted device stay readable, so only a device without any needs to exist.
     if (page.items.length === 0) await this.devices.assertKnown(request);
@@ -125,7 +130,8 @@ export class CommandHandlers {
   @Handles(fetchCommands)
   async fetch(request: FetchCommands): Promise<OutstandingCommands> {
     await this.devices.assertKnown(request);
-    const { type, observe } = request;
+    const type = request.type ?? undefined;
+    const observe = request.observe ?? undefined;
     if (observe !== undefined) {
       // Said for all types, it also replaces what was said for single ones before.
       const types =
