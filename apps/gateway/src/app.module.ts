@@ -5,9 +5,11 @@ import { SwaggerModule } from '@nestjs/swagger';
 import express, { type RequestHandler } from 'express';
 import { NestLogger, type Logger, type Metrics, type OpsHandler } from '@muster/observability';
 import { ASKING, type Asking } from './asking.js';
+import { CommandsController } from './commands.controller.js';
 import { ConfigurationController } from './configuration.controller.js';
 import { DeviceTypesController } from './device-types.controller.js';
 import { DevicesController } from './devices.controller.js';
+import { FOLLOWING, type Following } from './following.js';
 import { AnswerInterceptor } from './http/answer.interceptor.js';
 import { readBody } from './http/body.js';
 import { CallerGuard, identify, requireCaller } from './http/caller.js';
@@ -22,6 +24,7 @@ import { TokensController } from './tokens.controller.js';
 
 export interface GatewayParts {
   readonly asking: Asking;
+  readonly following: Following;
   readonly adminApiKey: string;
   readonly requestsPerMinute: number;
   readonly logger: Logger;
@@ -32,7 +35,7 @@ export interface GatewayParts {
 
 @Module({})
 export class AppModule {
-  static of(asking: Asking): DynamicModule {
+  static of(asking: Asking, following: Following): DynamicModule {
     return {
       module: AppModule,
       controllers: [
@@ -43,8 +46,12 @@ export class AppModule {
         TokensController,
         ConfigurationController,
         TelemetryController,
+        CommandsController,
       ],
-      providers: [{ provide: ASKING, useValue: asking }],
+      providers: [
+        { provide: ASKING, useValue: asking },
+        { provide: FOLLOWING, useValue: following },
+      ],
     };
   }
 }
@@ -55,11 +62,15 @@ export const gatewayApp = async (parts: GatewayParts): Promise<INestApplication>
   server.disable('x-powered-by');
   // Express would make an ETag from the text of any answer; ours are versions.
   server.disable('etag');
-  const app = await NestFactory.create(AppModule.of(parts.asking), new ExpressAdapter(server), {
-    logger: new NestLogger(parts.logger),
-    // Bodies are read after authentication, and errors in them are told in our words.
-    bodyParser: false,
-  });
+  const app = await NestFactory.create(
+    AppModule.of(parts.asking, parts.following),
+    new ExpressAdapter(server),
+    {
+      logger: new NestLogger(parts.logger),
+      // Bodies are read after authentication, and errors in them are told in our words.
+      bodyParser: false,
+    },
+  );
   const chain: readonly RequestHandler[] = [
     enterTrace,
     ...(parts.ops === undefined ? [] : [operations(parts.ops)]),

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
 import { AppError } from '@muster/contracts';
-import { connectBus } from '@muster/messaging';
+import { connectBus, subscribeLive } from '@muster/messaging';
 import {
   combineOps,
   createLogger,
@@ -45,6 +45,7 @@ export const start = async (
       : await startOpsServer({ port: config.opsPort, host: config.opsHost, ...pages });
   const app = await gatewayApp({
     asking: relativeErrors(bus, config.requestTimeoutMs),
+    following: (options) => subscribeLive(bus, { ...options, logger }),
     adminApiKey: config.adminApiKey,
     requestsPerMinute: config.requestsPerMinute,
     logger,

@@ -8,6 +8,7 @@ import { openApiDocument } from './document.js';
 export const generatedOpenApi = async (): Promise<OpenAPIObject> => {
   const app = await gatewayApp({
     asking: { request: () => Promise.reject(new AppError('unavailable', 'There is no bus here.')) },
+    following: () => Promise.reject(new AppError('unavailable', 'There is no bus here.')),
     adminApiKey: 'none',
     requestsPerMinute: 1,
     logger: createLogger({ service: 'gateway', level: 'silent' }),

@@ -19,6 +19,8 @@ export interface OperationOptions extends Partial<AnswerRules> {
   /** A class of the contracts, or an object with keys of the caller's own, or any value. */
   readonly body?: Shape<object> | 'object' | 'value';
   readonly query?: Shape<object>;
+  /** Status → when it comes instead, with the same answer. The handler sets it. */
+  readonly also?: Readonly<Record<number, string>>;
   /** Where no service is asked. */
   readonly answer?: Shape<object>;
 }
@@ -79,6 +81,13 @@ export const Operation = (options: OperationOptions): MethodDecorator => {
       description: status === 204 ? 'Done.' : 'OK',
       ...(status === 204 || answer === undefined || answer === Done ? {} : { schema: refTo(answer) }),
     }),
+    ...Object.entries(options.also ?? {}).map(([other, description]) =>
+      ApiResponse({
+        status: Number(other),
+        description,
+        ...(answer === undefined ? {} : { schema: refTo(answer) }),
+      }),
+    ),
     ...[...byStatus(codes)].map(([errorStatus, texts]) =>
       ApiResponse({
         status: errorStatus,
