@@ -35,6 +35,7 @@ import { publishedOfDeviceType } from './device-type/device-type-published.react
 import { device } from './device/device.decider.js';
 import type { DeviceEvent } from './device/device.events.js';
 import { DeviceHandlers } from './device/device.handlers.js';
+import { DeviceMetadataHandlers } from './device/device-metadata.handlers.js';
 import { deviceList } from './device/device-list.projection.js';
 import { publishedOfDevice } from './device/device-published.reactor.js';
 import { EndpointTokenHandlers } from './device/endpoint-token.handlers.js';
@@ -53,7 +54,13 @@ export class AppModule {
   static of(database: Database): DynamicModule {
     return {
       module: AppModule,
-      controllers: [DeviceTypeHandlers, DeviceHandlers, EndpointTokenHandlers, AccessHandlers],
+      controllers: [
+        DeviceTypeHandlers,
+        DeviceHandlers,
+        DeviceMetadataHandlers,
+        EndpointTokenHandlers,
+        AccessHandlers,
+      ],
       providers: [
         { provide: DATABASE, useValue: database },
         { provide: EVENT_STORE, useFactory: () => createEventStore(database, { projections }) },

@@ -59,6 +59,7 @@ export class AccessType {
   @IsString({ each: true })
   appVersions!: string[];
 
+  /** Without `metadataKeys` and `undeclaredMetadataKeys`: device-registry itself keeps to them. */
   @ValidateNested()
   @Type(() => DeviceTypeSettings)
   settings!: DeviceTypeSettings;

@@ -58,7 +58,7 @@ export class DeviceProvisioned extends DeviceFact {
 }
 
 export class DeviceChanged extends DeviceFact {
-  /** Field → value before and after; null is "not set". Metadata keys appear as `metadata.<key>`. */
+  /** Field → value before and after; null is "not set", or a metadata value that is null. Metadata keys appear as `metadata.<key>`. */
   @IsObject()
   changes!: Record<string, { from: JsonValue; to: JsonValue }>;
 }

@@ -10,11 +10,20 @@ import {
   Length,
   Matches,
   MaxLength,
+  registerDecorator,
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from './contract.js';
-import { ChangeRequest, CreateRequest, Done, NAME_RULE, PageRequest, TenantRequest } from './fields.js';
+import {
+  ChangeRequest,
+  CreateRequest,
+  Done,
+  METADATA_KEY_RULE,
+  NAME_RULE,
+  PageRequest,
+  TenantRequest,
+} from './fields.js';
 
 const NAME_MESSAGE = { message: '$property must match [A-Za-z0-9_-]{1,64}' };
 
@@ -23,6 +32,53 @@ export class AppVersionInput {
   @Matches(NAME_RULE, NAME_MESSAGE)
   name!: string;
 }
+
+/** What the devices of a type may do with a metadata key. Operators may do everything. */
+export class MetadataKeyRule {
+  /** Default: true. */
+  @IsOptional()
+  @IsBoolean()
+  readable?: boolean;
+
+  /** Default: true. */
+  @IsOptional()
+  @IsBoolean()
+  writable?: boolean;
+}
+
+const MAX_METADATA_RULES = 100;
+
+const wrongMetadataRule = (rules: unknown): string | undefined => {
+  if (typeof rules !== 'object' || rules === null || Array.isArray(rules)) return 'must be an object';
+  const entries = Object.entries(rules);
+  if (entries.length > MAX_METADATA_RULES) return `must not name more than ${MAX_METADATA_RULES} keys`;
+  for (const [key, rule] of entries) {
+    if (!METADATA_KEY_RULE.test(key)) return 'must have keys that match [a-zA-Z0-9_]{1,64}';
+    if (!isMetadataRule(rule)) return `.${key} must be {readable?: boolean, writable?: boolean}`;
+  }
+  return undefined;
+};
+
+const isMetadataRule = (rule: unknown): boolean =>
+  typeof rule === 'object' &&
+  rule !== null &&
+  !Array.isArray(rule) &&
+  Object.entries(rule).every(
+    ([name, value]) => (name === 'readable' || name === 'writable') && typeof value === 'boolean',
+  );
+
+/** By hand: class-validator has no rule for an object with keys of the caller's own. */
+const AreMetadataRules = (): PropertyDecorator => (target, propertyName) => {
+  registerDecorator({
+    name: 'areMetadataRules',
+    target: target.constructor,
+    propertyName: String(propertyName),
+    validator: {
+      validate: (value: unknown) => wrongMetadataRule(value) === undefined,
+      defaultMessage: (of) => `${String(propertyName)} ${wrongMetadataRule(of?.value) ?? ''}`,
+    },
+  });
+};
 
 export class DeviceTypeSettings {
   /** Accept `dcx/{token}/plain/{metric}`. Default: off. */
@@ -36,6 +92,17 @@ export class DeviceTypeSettings {
     message: '$property must be a dotted path such as meta.time',
   })
   timestampPath?: string;
+
+  /** By metadata key: what devices may do with it. Replaced as a whole by an edit. */
+  @IsOptional()
+  @AreMetadataRules()
+  metadataKeys?: Record<string, MetadataKeyRule>;
+
+  /** The same for all keys `metadataKeys` does not name: `{readable: false, writable: false}` makes it the list of allowed keys. */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => MetadataKeyRule)
+  undeclaredMetadataKeys?: MetadataKeyRule;
 }
 
 export class DeviceTypeInput {
@@ -72,7 +139,7 @@ export class DeviceTypeEdit {
   @MaxLength(1000)
   description?: string | null;
 
-  /** Replaces the settings named, leaves the others. */
+  /** Replaces the settings named, leaves the others; null in one: its default again. */
   @IsOptional()
   @ValidateNested()
   @Type(() => DeviceTypeSettings)

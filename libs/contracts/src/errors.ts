@@ -13,6 +13,7 @@ export const errorCatalogue = {
   'not-allowed': { status: 403, title: 'Not allowed' },
   'token-suspended': { status: 403, title: 'The endpoint token is suspended' },
   'token-revoked': { status: 403, title: 'The endpoint token is revoked' },
+  'metadata-key-restricted': { status: 403, title: 'The device may not use the metadata key' },
   'not-found': { status: 404, title: 'Nothing is here' },
   'device-not-found': { status: 404, title: 'No such device' },
   'device-type-not-found': { status: 404, title: 'No such device type' },

@@ -24,6 +24,9 @@ export const NAME_RULE = /^[A-Za-z0-9_-]{1,64}$/;
  */
 export const TOKEN_RULE = /^[A-Za-z0-9_~-]{4,64}$/;
 
+/** Keys of metadata (10/EPMP), at most 64 characters. */
+export const METADATA_KEY_RULE = /^[a-zA-Z0-9_]{1,64}$/;
+
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = { [key: string]: JsonValue };
 

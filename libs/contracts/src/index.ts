@@ -59,6 +59,7 @@ export {
   getDeviceType,
   ListDeviceTypes,
   listDeviceTypes,
+  MetadataKeyRule,
 } from './device-types.requests.js';
 export {
   CredentialInput,
@@ -86,8 +87,17 @@ export {
 export {
   ChangeMetadata,
   changeMetadata,
+  DeleteMetadata,
+  deleteMetadata,
   DeleteMetadataKey,
   deleteMetadataKey,
+  listMetadataKeys,
+  MetadataKeyList,
+  MetadataValues,
+  ReadMetadata,
+  readMetadata,
+  UpdateMetadata,
+  updateMetadata,
 } from './device-metadata.requests.js';
 export {
   ChangeTokenStatus,

@@ -25,6 +25,14 @@ export const schemasOf = (
       isLatLong: { type: 'string' },
       isLatitude: { type: 'number', minimum: -90, maximum: 90 },
       isLongitude: { type: 'number', minimum: -180, maximum: 180 },
+      areMetadataRules: {
+        type: 'object',
+        additionalProperties: {
+          type: 'object',
+          properties: { readable: { type: 'boolean' }, writable: { type: 'boolean' } },
+          additionalProperties: false,
+        },
+      },
       // @ValidateIf is used for one thing, "or null"; @IsOptional, of the same kind, has a name.
       conditionalValidation: (rule) => (rule.name === 'isOptional' ? {} : { [OR_NULL]: true }),
     },

@@ -46,7 +46,7 @@ export const accessEntries = async (
   return rows.map(entryOf);
 };
 
-/** Types that exist, with the names of their application versions, oldest first. */
+/** Types that exist, with the names of their application versions, oldest first; without the rules for metadata. */
 export const accessTypes = async (
   from: Queryable,
   deviceTypeIds: readonly string[],
@@ -58,7 +58,7 @@ export const accessTypes = async (
     settings: AccessType['settings'];
     app_versions: string[];
   }>({
-    text: `SELECT t.tenant_id, t.id, t.settings, ARRAY(SELECT v.name FROM app_versions v
+    text: `SELECT t.tenant_id, t.id, t.settings - '{metadataKeys,undeclaredMetadataKeys}'::text[] AS settings, ARRAY(SELECT v.name FROM app_versions v
              WHERE v.tenant_id = t.tenant_id AND v.device_type_id = t.id ORDER BY v.nth) AS app_versions
            FROM device_types t WHERE t.id = ANY($1)`,
     values: [deviceTypeIds],

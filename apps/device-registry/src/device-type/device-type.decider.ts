@@ -36,7 +36,7 @@ export type DeviceTypeCommand =
       readonly name?: string | undefined;
       /** Null removes it. */
       readonly description?: string | null | undefined;
-      /** Replaces the settings named. */
+      /** Replaces the settings named; null in one: its default again. */
       readonly settings?: Settings | undefined;
     }
   | { readonly type: 'AddAppVersion'; readonly appVersion: AppVersion }
@@ -50,7 +50,8 @@ const decide = (command: DeviceTypeCommand, type: DeviceType): readonly DeviceTy
   switch (command.type) {
     case 'CreateDeviceType': {
       if (type.status !== 'none') return [];
-      const { name, description, appVersions, settings, at } = command;
+      const { name, description, appVersions, at } = command;
+      const settings = withoutNulls(command.settings);
       refuseTwins(appVersions);
       const described = description === undefined ? {} : { description };
       return [
@@ -98,7 +99,7 @@ const edit = (
       data: { from: before.description, to: command.description, summary: summaryOf(after) },
     });
   }
-  const settings = { ...before.settings, ...command.settings };
+  const settings = withoutNulls({ ...before.settings, ...command.settings });
   if (!sameJson(settings, before.settings)) {
     after = { ...after, settings };
     events.push({
@@ -157,3 +158,7 @@ const summaryOf = ({ name, appVersions, settings }: ExistingDeviceType): Summary
   appVersions: appVersions.map((one) => one.name),
   settings,
 });
+
+/** Null passes the contract's rules of an optional field. Stored, it would make two ways to say "the default". */
+const withoutNulls = (settings: Settings): Settings =>
+  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== null));

@@ -5,9 +5,17 @@ export interface AppVersion {
   readonly name: string;
 }
 
+/** What is absent has its default. */
 export interface Settings {
   readonly plainTelemetry?: boolean;
   readonly timestampPath?: string;
+  readonly metadataKeys?: Readonly<Record<string, MetadataKeyRule>>;
+  readonly undeclaredMetadataKeys?: MetadataKeyRule;
+}
+
+interface MetadataKeyRule {
+  readonly readable?: boolean;
+  readonly writable?: boolean;
 }
 
 /** The type after the event: a published event tells the whole, and the relay sees one event at a time. */

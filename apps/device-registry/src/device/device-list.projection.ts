@@ -1,4 +1,10 @@
-import { AppError, type DEVICE_SORTS, type DeviceView, type JsonObject } from '@muster/contracts';
+import {
+  AppError,
+  type DEVICE_SORTS,
+  type DeviceView,
+  type JsonObject,
+  type JsonValue,
+} from '@muster/contracts';
 import {
   foreignKeyViolation,
   uniqueViolation,
@@ -8,6 +14,7 @@ import {
 } from '@muster/event-store';
 import type pg from 'pg';
 import type { DeviceDeleted, DeviceEvent, DeviceProvisioned } from './device.events.js';
+import type { MetadataRules } from './metadata-access.js';
 
 /** Devices as operators see them, and the rules that only a table of all devices can keep. Set-based: sightings come by the hundred. */
 export const deviceList: Projection = {
@@ -90,8 +97,8 @@ interface RowChange {
   readonly id: string;
   version: number;
   readonly set: Record<string, unknown>;
-  /** Key → value, null for a removed key: metadata values are never null themselves. */
-  readonly metadata: JsonObject;
+  /** Key → value; undefined: removed. Null is a value. */
+  readonly metadata: Map<string, JsonValue | undefined>;
 }
 
 const change = async (
@@ -109,7 +116,7 @@ const change = async (
       id: event.streamId,
       version: 0,
       set: {},
-      metadata: {},
+      metadata: new Map<string, JsonValue | undefined>(),
     };
     changes.set(key, row);
     row.version = event.version;
@@ -127,19 +134,21 @@ const change = async (
              tags = CASE WHEN c.set ? 'tags' THEN ARRAY(SELECT jsonb_array_elements_text(c.set -> 'tags')) ELSE d.tags END,
              serial_number = CASE WHEN c.set ? 'serialNumber' THEN c.set ->> 'serialNumber' ELSE d.serial_number END,
              position = CASE WHEN c.set ? 'position' THEN nullif(c.set -> 'position', 'null') ELSE d.position END,
-             metadata = CASE WHEN c.metadata = '{}' THEN d.metadata ELSE coalesce(
-               (SELECT jsonb_object_agg(m.key, m.value) FROM jsonb_each(d.metadata || c.metadata) m WHERE m.value <> 'null'),
-               '{}') END
-           FROM (SELECT tenant_id, id, version, set::jsonb, metadata::jsonb
-                 FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[])
-                   AS u (tenant_id, id, version, set, metadata)) c
+             metadata = CASE WHEN c.metadata = '{}' AND c.removed = '[]' THEN d.metadata
+               ELSE (d.metadata || c.metadata) - ARRAY(SELECT jsonb_array_elements_text(c.removed)) END
+           FROM (SELECT tenant_id, id, version, set::jsonb, metadata::jsonb, removed::jsonb
+                 FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[])
+                   AS u (tenant_id, id, version, set, metadata, removed)) c
            WHERE d.tenant_id = c.tenant_id AND d.id = c.id`,
     values: [
       rows.map((row) => row.tenantId),
       rows.map((row) => row.id),
       rows.map((row) => row.version),
       rows.map((row) => JSON.stringify(row.set)),
-      rows.map((row) => JSON.stringify(row.metadata)),
+      rows.map((row) => JSON.stringify(Object.fromEntries(row.metadata))), // without what is undefined
+      rows.map((row) =>
+        JSON.stringify([...row.metadata.keys()].filter((key) => row.metadata.get(key) === undefined)),
+      ),
     ],
   });
 };
@@ -165,15 +174,7 @@ const applyTo = (row: RowChange, event: RecordedEvent<DeviceEvent>): void => {
       row.set['position'] = event.data.to;
       return;
     case 'DeviceMetadataChanged':
-      for (const [key, { to = null }] of Object.entries(event.data.changes)) {
-        // Not by assignment: `__proto__` is a lawful metadata key.
-        Object.defineProperty(row.metadata, key, {
-          value: to,
-          enumerable: true,
-          configurable: true,
-          writable: true,
-        });
-      }
+      for (const [key, { to }] of Object.entries(event.data.changes)) row.metadata.set(key, to);
       return;
     case 'DeviceProvisioned':
     case 'EndpointTokenIssued':
@@ -236,6 +237,23 @@ export const viewDevice = async (
   });
   if (rows[0] === undefined) throw new AppError('device-not-found', 'There is no such device.');
   return viewOf(rows[0]);
+};
+
+/** A device's metadata and what its type says of the keys. Throws `device-not-found`. */
+export const metadataOf = async (
+  from: Queryable,
+  tenantId: string,
+  deviceId: string,
+): Promise<{ readonly metadata: JsonObject; readonly rules: MetadataRules }> => {
+  const { rows } = await from.query<{ metadata: JsonObject; rules: MetadataRules }>({
+    name: 'metadata-of',
+    text: `SELECT d.metadata, t.settings AS rules
+           FROM devices d JOIN device_types t ON t.tenant_id = d.tenant_id AND t.id = d.device_type_id
+           WHERE d.tenant_id = $1 AND d.id = $2`,
+    values: [tenantId, deviceId],
+  });
+  if (rows[0] === undefined) throw new AppError('device-not-found', 'There is no such device.');
+  return rows[0];
 };
 
 export type DeviceSort = (typeof DEVICE_SORTS)[number];

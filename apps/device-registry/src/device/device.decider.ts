@@ -8,6 +8,14 @@ import {
 import type { Aggregate } from '@muster/event-store';
 import { sameJson } from '../same-json.js';
 import { upcast, type DeviceEvent, type GeoPosition } from './device.events.js';
+import type { MetadataRules } from './metadata-access.js';
+import {
+  deletedByDevice,
+  merged,
+  metadataChanges,
+  updatedByDevice,
+  withChanges,
+} from './metadata-changes.js';
 import { refuseBadMetadata } from './metadata-rules.js';
 
 export interface ExistingDevice {
@@ -61,6 +69,19 @@ export type DeviceCommand =
     }
   | { readonly type: 'ChangeMetadata'; readonly patch: Readonly<Record<string, JsonValue>> }
   | { readonly type: 'DeleteMetadataKey'; readonly key: string }
+  | {
+      /** By the device; `full` also removes what `values` does not name. */
+      readonly type: 'UpdateMetadata';
+      readonly mode: 'full' | 'partial';
+      readonly values: JsonObject;
+      readonly rules: MetadataRules;
+    }
+  | {
+      /** By the device. */
+      readonly type: 'DeleteMetadata';
+      readonly keys: readonly string[];
+      readonly rules: MetadataRules;
+    }
   | { readonly type: 'IssueToken'; readonly tokenId: string; readonly hint: string; readonly at: string }
   | {
       readonly type: 'ChangeTokenStatus';
@@ -72,8 +93,8 @@ export type DeviceCommand =
 
 /**
  * Decides what a command changes. Returns no events when the command is already satisfied. Throws `device-not-found`,
- * `app-version-not-found`, `token-not-found`, `token-status-final`, `metadata-key-not-found`, `invalid-request` (metadata).
- * That names and token texts are unique is known only to the tables.
+ * `app-version-not-found`, `token-not-found`, `token-status-final`, `metadata-key-not-found`, `metadata-key-restricted`,
+ * `invalid-request` (metadata). That names and token texts are unique is known only to the tables.
  */
 const decide = (command: DeviceCommand, device: Device): readonly DeviceEvent[] => {
   if (command.type === 'ProvisionDevice') return provision(command, device);
@@ -89,6 +110,18 @@ const decide = (command: DeviceCommand, device: Device): readonly DeviceEvent[] 
         throw new AppError('metadata-key-not-found', `The device has no metadata key "${command.key}".`);
       }
       return changeMetadata({ [command.key]: null }, device);
+    case 'UpdateMetadata': {
+      const { mode, values, rules } = command;
+      return metadataChanges(
+        'values',
+        device.metadata,
+        updatedByDevice(device.metadata, mode, values, rules),
+      );
+    }
+    case 'DeleteMetadata': {
+      const after = deletedByDevice(device.metadata, command.keys, command.rules);
+      return metadataChanges('keys', device.metadata, after);
+    }
     case 'IssueToken': {
       const { tokenId, hint, at } = command;
       if (device.tokens[tokenId] !== undefined) return [];
@@ -129,7 +162,7 @@ const provision = (
         interface: command.interface,
         folder,
         tags,
-        metadata: patched({}, command.metadata),
+        metadata: merged({}, command.metadata),
         ...(serialNumber === undefined ? {} : { serialNumber }),
         ...(position === undefined ? {} : { position }),
         provisionedAt: at,
@@ -175,21 +208,10 @@ const moveToAppVersion = ({ name, deviceTypeId }: KnownAppVersion, device: Exist
 const changeMetadata = (
   patch: Readonly<Record<string, JsonValue>>,
   device: ExistingDevice,
-): DeviceEvent[] => {
-  const changed = Object.entries(patch).filter(([key, value]) =>
-    value === null ? Object.hasOwn(device.metadata, key) : !sameJson(value, ownValue(device.metadata, key)),
-  );
+): readonly DeviceEvent[] => {
   // Also when nothing changes: a key that could never be set must not look as if it had been removed.
-  refuseBadMetadata('patch', {
-    ...Object.fromEntries(Object.entries(patch).filter(([, value]) => value === null)),
-  });
-  if (changed.length === 0) return [];
-  refuseBadMetadata('patch', patched(device.metadata, Object.fromEntries(changed)));
-  const changes = changed.map(([key, to]) => {
-    const from = ownValue(device.metadata, key);
-    return [key, { ...(from === undefined ? {} : { from }), ...(to === null ? {} : { to }) }] as const;
-  });
-  return [{ type: 'DeviceMetadataChanged', data: { changes: Object.fromEntries(changes) } }];
+  refuseBadMetadata('patch', Object.fromEntries(Object.entries(patch).filter(([, value]) => value === null)));
+  return metadataChanges('patch', device.metadata, merged(device.metadata, patch));
 };
 
 const recordSighting = (
@@ -238,10 +260,8 @@ const evolve = (device: Device, event: DeviceEvent): Device => {
       return { ...device, serialNumber: event.data.to };
     case 'DevicePositionChanged':
       return { ...device, position: event.data.to };
-    case 'DeviceMetadataChanged': {
-      const patch = Object.entries(event.data.changes).map(([key, { to = null }]) => [key, to] as const);
-      return { ...device, metadata: patched(device.metadata, Object.fromEntries(patch)) };
-    }
+    case 'DeviceMetadataChanged':
+      return { ...device, metadata: withChanges(device.metadata, event.data.changes) };
     case 'EndpointTokenIssued':
       return { ...device, tokens: { ...device.tokens, [event.data.tokenId]: 'inactive' } };
     case 'EndpointTokenStatusChanged':
@@ -264,14 +284,3 @@ const tokenStatus = (of: ExistingDevice, tokenId: string): TokenStatus => {
   if (status === undefined) throw new AppError('token-not-found', 'The device has no such token.');
   return status;
 };
-
-const ownValue = (object: JsonObject, key: string): JsonValue | undefined =>
-  Object.hasOwn(object, key) ? object[key] : undefined;
-
-/** RFC 7396 on the top level. By entries, so that `__proto__` is a key like any other. */
-const patched = (metadata: JsonObject, patch: Readonly<Record<string, JsonValue>>): JsonObject =>
-  Object.fromEntries(
-    [...new Map([...Object.entries(metadata), ...Object.entries(patch)])].filter(
-      ([, value]) => value !== null,
-    ),
-  );

@@ -48,6 +48,7 @@ const stored: readonly StoredEvent[] = [
     schemaVersion: 1,
     data: { changes: { floor: { from: 3 }, room: { to: { a: 1 } } } },
   },
+  { type: 'DeviceMetadataChanged', schemaVersion: 1, data: { changes: { note: { to: null } } } },
 ];
 const folded = (events: readonly StoredEvent[]): Device =>
   events.map(upcast).reduce(device.evolve, device.initial);
@@ -61,7 +62,7 @@ describe('stored events of a device', () => {
       appVersion: 'radiator-v2',
       folder: '/lyon',
       tags: ['north', 'east'],
-      metadata: { room: { a: 1 } },
+      metadata: { room: { a: 1 }, note: null },
       serialNumber: 'S-1',
       position: { latitude: 48.8, longitude: 2.3 },
       tokens: { k1: 'active' },

@@ -34,7 +34,7 @@ export type DeviceAppVersionChanged = Change<'DeviceAppVersionChanged', string>;
 export type DeviceSerialNumberChanged = Change<'DeviceSerialNumberChanged', string | null>;
 /** Null: none. */
 export type DevicePositionChanged = Change<'DevicePositionChanged', GeoPosition | null>;
-/** Per key; an absent side means that there was, or is, no value. A value may be null only inside of a value. */
+/** Per key; an absent side means that there was, or is, no value. Null is a value, which only devices write. */
 export type DeviceMetadataChanged = Fact<
   'DeviceMetadataChanged',
   { readonly changes: Readonly<Record<string, { readonly from?: JsonValue; readonly to?: JsonValue }>> }

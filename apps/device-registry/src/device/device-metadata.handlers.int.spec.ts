@@ -1,0 +1,212 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  changeMetadata,
+  createDeviceType,
+  deleteMetadata,
+  editDeviceType,
+  findAccess,
+  getDevice,
+  listMetadataKeys,
+  readMetadata,
+  updateMetadata,
+  type DeviceTypeSettings,
+  type JsonObject,
+} from '@muster/contracts';
+import { rebuildProjections } from '@muster/event-store';
+import { aggregates, projections } from '../app.module.js';
+import {
+  base,
+  code,
+  problem,
+  startRegistry,
+  tenantId,
+  unique,
+  type RunningRegistry,
+} from '../running-registry.fixture.js';
+
+let registry: RunningRegistry;
+
+beforeAll(async () => {
+  registry = await startRegistry();
+});
+afterAll(() => registry.stop());
+
+const settings: DeviceTypeSettings = {
+  metadataKeys: { serial: { writable: false }, hidden: { readable: false } },
+};
+const metadata = { floor: 3, serial: 'S-1', hidden: 'h', connected: true };
+
+const made = async (type: DeviceTypeSettings = settings, given: JsonObject = metadata) => {
+  const { id: deviceType } = await registry.createType(type);
+  const { id: deviceId } = await registry.provision({ deviceType, metadata: given });
+  const who = { tenantId, deviceId };
+  return {
+    deviceType,
+    deviceId,
+    keys: async () => (await registry.bus.request(listMetadataKeys, who)).keys.sort(),
+    read: async (keys?: string[]) => (await registry.bus.request(readMetadata, { ...who, keys })).values,
+    update: (mode: 'full' | 'partial', values: JsonObject) =>
+      registry.bus.request(updateMetadata, { ...who, mode, values }),
+    remove: (...keys: string[]) => registry.bus.request(deleteMetadata, { ...who, keys }),
+    view: () => registry.bus.request(getDevice, who),
+  };
+};
+
+describe('listMetadataKeys', () => {
+  it('names the keys the device may read', async () => {
+    const device = await made();
+    expect(await device.keys()).toEqual(['connected', 'floor', 'serial']);
+  });
+});
+
+describe('readMetadata', () => {
+  it('answers all the device may read, or what it asks for', async () => {
+    const device = await made();
+    expect(await device.read()).toEqual({ floor: 3, serial: 'S-1', connected: true });
+    expect(await device.read(['floor', 'never'])).toEqual({ floor: 3 });
+    expect(await device.read([])).toEqual({});
+  });
+
+  it('refuses a key the device may not read, naming it', async () => {
+    const device = await made();
+    const refused = await problem(device.read(['floor', 'hidden']));
+    expect(refused).toMatchObject({
+      code: 'metadata-key-restricted',
+      status: 403,
+      detail: 'The device may not read hidden.',
+    });
+    expect(await code(device.read(['a.b']))).toBe('invalid-request');
+    expect(await code(device.read(['a', 'a']))).toBe('invalid-request');
+  });
+});
+
+describe('updateMetadata', () => {
+  it('adds and replaces (partial), or replaces all the device may write (full), once', async () => {
+    const device = await made();
+    await device.update('partial', { floor: 4, room: { a: [1, null] }, connected: false });
+    const all = { floor: 4, room: { a: [1, null] }, serial: 'S-1', hidden: 'h', connected: true };
+    const after = await device.view();
+    expect(after.metadata).toEqual(all);
+    await device.update('partial', { floor: 4 });
+    expect((await device.view()).version).toBe(after.version);
+    await device.update('full', { room: 'b' });
+    expect((await device.view()).metadata).toEqual({ room: 'b', serial: 'S-1', connected: true });
+  });
+
+  it('keeps null as a value, also when the tables are rebuilt', async () => {
+    const device = await made();
+    await device.update('partial', { floor: null });
+    expect(await device.read(['floor'])).toEqual({ floor: null });
+    const before = await device.view();
+    await rebuildProjections(registry.database, [...projections].reverse(), aggregates);
+    expect(await device.view()).toEqual(before);
+    const patch = { floor: null };
+    const patched = await registry.bus.request(changeMetadata, { ...base, deviceId: device.deviceId, patch });
+    expect(patched.metadata).toEqual({ serial: 'S-1', hidden: 'h', connected: true });
+  });
+
+  it('changes all or nothing', async () => {
+    const device = await made();
+    const before = await device.view();
+    expect(await code(device.update('partial', { floor: 4, serial: 'S-2' }))).toBe('metadata-key-restricted');
+    expect(await code(device.update('full', { floor: 4, serial: 'S-2' }))).toBe('metadata-key-restricted');
+    const malformed = await problem(device.update('partial', { floor: 4, 'a b': 1 }));
+    expect(malformed.code).toBe('invalid-request');
+    expect(malformed.errors?.[0]?.path).toBe('values.a b');
+    expect(await code(device.update('full', {}))).toBe('invalid-request');
+    expect(await device.view()).toEqual(before);
+  });
+
+  it('loses nothing when many come at once', async () => {
+    const device = await made({}, {});
+    const keys = Array.from({ length: 8 }, (_, index) => `k${index}`);
+    const tried = await Promise.allSettled(keys.map((key) => device.update('partial', { [key]: 1 })));
+    const done = keys.filter((_, index) => tried[index]?.status === 'fulfilled').sort();
+    expect(await device.keys()).toEqual(done);
+  });
+
+  it('is the device’s own doing in its history', async () => {
+    const device = await made();
+    await device.update('partial', { floor: 4 });
+    const { rows } = await registry.database.query<{ actor: object }>(
+      `SELECT metadata -> 'actor' AS actor FROM events WHERE stream = $1 ORDER BY version DESC LIMIT 1`,
+      [`device-${device.deviceId}`],
+    );
+    expect(rows[0]?.actor).toEqual({ kind: 'device', id: device.deviceId });
+  });
+});
+
+describe('deleteMetadata', () => {
+  it('removes what is there, once', async () => {
+    const device = await made();
+    await device.remove('floor', 'never');
+    await device.remove('floor', 'never');
+    expect((await device.view()).metadata).toEqual({ serial: 'S-1', hidden: 'h', connected: true });
+  });
+
+  it('removes all or nothing', async () => {
+    const device = await made();
+    expect(await code(device.remove('floor', 'serial'))).toBe('metadata-key-restricted');
+    expect(await code(device.remove('connected'))).toBe('metadata-key-restricted');
+    expect(await code(device.remove())).toBe('invalid-request');
+    expect(await code(device.remove('floor', 'floor'))).toBe('invalid-request');
+    expect(await code(device.remove('a.b'))).toBe('invalid-request');
+    expect((await device.view()).metadata).toEqual(metadata);
+  });
+});
+
+it('a device that is not there has no metadata', async () => {
+  const who = { tenantId, deviceId: 'nobody' };
+  const elsewhere = { tenantId: 'other', deviceId: (await made()).deviceId };
+  for (const one of [who, elsewhere]) {
+    expect(await code(registry.bus.request(listMetadataKeys, one))).toBe('device-not-found');
+    expect(await code(registry.bus.request(readMetadata, one))).toBe('device-not-found');
+    const update = { ...one, mode: 'partial' as const, values: { a: 1 } };
+    expect(await code(registry.bus.request(updateMetadata, update))).toBe('device-not-found');
+    expect(await code(registry.bus.request(deleteMetadata, { ...one, keys: ['a'] }))).toBe(
+      'device-not-found',
+    );
+  }
+});
+
+describe('the rules of a type', () => {
+  const edit = (deviceType: string, change: object) =>
+    registry.bus.request(editDeviceType, {
+      ...base,
+      deviceType,
+      edit: { settings: change },
+    });
+
+  it('hold from the next request on, and go back to their default with null', async () => {
+    const device = await made();
+    await edit(device.deviceType, { undeclaredMetadataKeys: { writable: false } });
+    expect(await code(device.update('partial', { floor: 4 }))).toBe('metadata-key-restricted');
+    const cleared = await edit(device.deviceType, { metadataKeys: null, undeclaredMetadataKeys: null });
+    expect(cleared.settings).toEqual({});
+    await device.update('partial', { floor: 4, serial: 'S-2' });
+    expect(await device.read(['hidden'])).toEqual({ hidden: 'h' });
+  });
+
+  it('are no concern of adapters', async () => {
+    const device = await made({
+      ...settings,
+      undeclaredMetadataKeys: { readable: true },
+      plainTelemetry: true,
+    });
+    const { types } = await registry.bus.request(findAccess, { deviceIds: [device.deviceId] });
+    expect(types.map((type) => type.settings)).toEqual([{ plainTelemetry: true }]);
+  });
+
+  it.each([
+    ['a key against the rule', { 'a.b': {} }],
+    ['a rule that is none', { a: { readable: 'yes' } }],
+    ['an unknown rule', { a: { visible: true } }],
+    ['a list', []],
+    ['too many', Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`k${index}`, {}]))],
+  ])('are refused with %s', async (_what, metadataKeys: object) => {
+    const deviceType = { name: unique('type'), settings: { metadataKeys } as unknown as DeviceTypeSettings };
+    const refused = await problem(registry.bus.request(createDeviceType, { ...base, deviceType }));
+    expect(refused.code).toBe('invalid-request');
+    expect(refused.errors?.[0]?.path).toBe('deviceType.settings.metadataKeys');
+  });
+});
