@@ -1,3 +1,4 @@
+import { start as startCommands } from '@muster/commands';
 import { start as startConfiguration } from '@muster/configuration';
 import { start as startDeviceRegistry } from '@muster/device-registry';
 import { start as startGateway } from '@muster/gateway';
@@ -16,7 +17,12 @@ export const start = async (): Promise<RunningApp> => {
     started.push(await starting);
   };
   try {
-    await allOrThrow([begin(startDeviceRegistry()), begin(startConfiguration()), begin(startTelemetry())]);
+    await allOrThrow([
+      begin(startDeviceRegistry()),
+      begin(startConfiguration()),
+      begin(startTelemetry()),
+      begin(startCommands()),
+    ]);
     await begin(startMqttAdapter());
     await begin(startGateway(undefined, started));
   } catch (error) {
@@ -34,7 +40,7 @@ const allOrThrow = async (promises: readonly Promise<void>[]): Promise<void> => 
 };
 
 const stopAll = async (started: readonly RunningApp[]): Promise<void> => {
-  const services = ['device-registry', 'configuration', 'telemetry'];
+  const services = ['device-registry', 'configuration', 'telemetry', 'commands'];
   const edges = started.filter(({ name }) => !services.includes(name));
   await allOrThrow(edges.map((app) => app.stop()));
   await allOrThrow(started.filter((app) => !edges.includes(app)).map((app) => app.stop()));

@@ -1,3 +1,4 @@
+import { migrate as migrateCommands } from '@muster/commands';
 import { migrate as migrateConfiguration } from '@muster/configuration';
 import { migrate as migrateDeviceRegistry } from '@muster/device-registry';
 import { createLogger } from '@muster/observability';
@@ -8,6 +9,7 @@ const schemas = {
   'device-registry': migrateDeviceRegistry,
   configuration: migrateConfiguration,
   telemetry: migrateTelemetry,
+  commands: migrateCommands,
 };
 
 const logger = createLogger({ service: 'migrate' });

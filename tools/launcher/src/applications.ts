@@ -9,7 +9,14 @@ import type { Server } from './server.js';
 import type { Settings } from './settings.js';
 
 /** The order gives the ports of their health: MUSTER_PORT_BASE + 900 and the next ones. */
-const SEPARATE = ['device-registry', 'configuration', 'telemetry', 'mqtt-adapter', 'gateway'] as const;
+const SEPARATE = [
+  'device-registry',
+  'configuration',
+  'telemetry',
+  'mqtt-adapter',
+  'gateway',
+  'commands',
+] as const;
 
 export type Application = Server & { readonly healthUrl: string };
 
