@@ -13,20 +13,13 @@ import {
   type Metrics,
   type RunningApp,
 } from '@muster/observability';
-import { BoundedLog } from './bounded-log.js';
+import { DirectoryFollower, openUplink, type Uplink } from '@muster/uplink';
 import { consumeBrokerEvents } from './broker/broker-events.js';
 import { startMqttAuth } from './broker/mqtt-auth.controller.js';
 import { assertTopology, channelOf, Downlink, RabbitConnection } from './broker/rabbitmq-connection.js';
 import { Subscribers } from './broker/subscribers.js';
 import { loadConfig, type Config } from './config.js';
-import { AccessQuestions } from './directory/access-questions.js';
-import { DeviceDirectory } from './directory/device-directory.js';
-import { DirectoryFollower } from './directory/directory-follower.js';
-import { Sightings } from './directory/sightings.js';
-import { ConfigurationRoutes } from './inbound/configuration.route.js';
 import { inboundMessages, type InboundMessage } from './inbound/inbound-message.js';
-import { routesOf } from './inbound/routes.js';
-import { TelemetryRoute } from './inbound/telemetry.route.js';
 import { UplinkConsumer } from './inbound/uplink-consumer.js';
 import { ConfigurationPusher } from './outbound/push-configuration.js';
 import { PushConfigurationReactor } from './outbound/push-configuration.reactor.js';
@@ -55,7 +48,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   const bus = await connectBus({ url: config.natsUrl, name: SERVICE, logger, metrics });
 
   const parts = makeParts(config, bus, logger, metrics);
-  const { follower, downlink, uplink, reachable, responder } = parts;
+  const { uplink, consumer, downlink, reachable, responder } = parts;
   const uplinkConnection = new RabbitConnection({
     url: config.amqpUrl,
     name: `${SERVICE} uplink`,
@@ -63,11 +56,11 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     open: async (connection) => {
       await assertTopology(connection);
       // Without the directory every message would have to be asked for.
-      await follower.loaded;
-      await uplink.open(connection);
+      await uplink.follower.loaded;
+      await consumer.open(connection);
       await consumeBrokerEvents(connection, (event) => reachable.handle(event), logger);
     },
-    lost: () => uplink.lost(),
+    lost: () => consumer.lost(),
   });
   // A connection of its own: a broker that is short of memory stops reading from those that publish, and our
   // acknowledgements, which would relieve it, must not wait behind that.
@@ -86,16 +79,17 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     port: config.authPort,
     anonymous: config.anonymous === 'on',
     unknownResource: (routingKey) => void responder.unknownResource(routingKey),
+    subscribers: parts.subscribers,
     logger,
     metrics,
-    ...parts,
+    ...uplink,
   });
   downlinkConnection.start();
   uplinkConnection.start();
   const app = await NestFactory.createMicroservice(
     AppModule.of([
       { provide: ConfigurationPusher, useValue: parts.pusher },
-      { provide: DirectoryFollower, useValue: follower },
+      { provide: DirectoryFollower, useValue: uplink.follower },
     ]),
     {
       strategy: new NatsStrategy({ bus, service: SERVICE, logger, metrics }),
@@ -105,7 +99,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   );
   await app.listen();
 
-  const health = healthOf(bus, parts, [uplinkConnection, downlinkConnection]);
+  const health = healthOf(bus, uplink, [uplinkConnection, downlinkConnection]);
   const ops = { health, metrics };
   const server =
     config.opsPort === undefined ? undefined : await startOpsServer({ port: config.opsPort, ...ops });
@@ -115,18 +109,17 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     name: SERVICE,
     ops,
     stop: async () => {
-      await uplink.pause();
+      await consumer.pause();
       await app.close();
-      await finished(uplink, parts.batchers);
-      for (const batcher of parts.batchers) batcher.stop();
+      await finished(consumer, uplink);
+      uplink.giveUp();
       reachable.stop();
-      uplink.flush();
+      consumer.flush();
       await uplinkConnection.stop();
       await downlinkConnection.stop();
       // Last of the broker's parts: without an answer it refuses every device.
       await auth.close();
-      await parts.sightings.stop();
-      await follower.stop();
+      await uplink.stop();
       await bus.close();
       await server?.close();
     },
@@ -134,30 +127,13 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
 };
 
 const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) => {
-  const directory = new DeviceDirectory();
-  const follower = new DirectoryFollower(directory, bus, logger);
-  const questions = new AccessQuestions(directory, bus);
-  const sightings = new Sightings(directory, bus, logger);
-  const refusals = new BoundedLog(logger);
+  const uplink = openUplink({ ...config, door: 'mqtt', whenAway: 'wait', bus, logger });
+  const { directory } = uplink;
   const subscribers = new Subscribers();
   const downlink = new Downlink();
   const responder = new Responder(downlink, logger, metrics);
-  const batching = { logger, lanes: config.lanes, maxWaitMs: config.batchWaitMs };
-  const telemetry = new TelemetryRoute({ bus, ...batching });
-  const configuration = new ConfigurationRoutes(bus, batching);
-  const handle = inboundMessages({
-    routes: routesOf(telemetry, configuration),
-    directory,
-    questions,
-    sightings,
-    respond: responder,
-    park: parkOn(bus),
-    maxPayloadBytes: config.maxPayloadBytes,
-    logger,
-    refusals,
-    metrics,
-  });
-  const uplink = new UplinkConsumer(handle, config.prefetch, logger);
+  const handle = inboundMessages({ uplink, respond: responder, park: parkOn(bus), logger, metrics });
+  const consumer = new UplinkConsumer(handle, config.prefetch, logger);
   const pusher = new ConfigurationPusher({
     bus,
     directory,
@@ -167,21 +143,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     inFlight: config.pushesInFlight,
   });
   const reachable = new PushWhenReachable({ pusher, directory, subscribers, logger });
-  const batchers = [telemetry.batcher, configuration.batcher];
-  return {
-    directory,
-    follower,
-    questions,
-    sightings,
-    refusals,
-    subscribers,
-    downlink,
-    responder,
-    uplink,
-    pusher,
-    reachable,
-    batchers,
-  };
+  return { uplink, subscribers, downlink, responder, consumer, pusher, reachable };
 };
 
 const parkOn =
@@ -198,7 +160,7 @@ const parkOn =
 
 const healthOf = (
   bus: Bus,
-  { follower, batchers }: Pick<ReturnType<typeof makeParts>, 'follower' | 'batchers'>,
+  { follower, checkServices }: Pick<Uplink, 'follower' | 'checkServices'>,
   connections: readonly RabbitConnection[],
 ): Health => {
   const health = new Health();
@@ -211,18 +173,16 @@ const healthOf = (
   health.add('device-directory', () => {
     if (!follower.isLoaded) throw new Error('not read yet; device-registry has not answered');
   });
-  health.add('services', () => {
-    for (const batcher of batchers) batcher.check();
-  });
+  health.add('services', checkServices);
   return health;
 };
 
 /** While a service is away, what waits for it would not be finished in time either. */
 const finished = async (
-  uplink: Pick<UplinkConsumer, 'inFlight'>,
-  batchers: readonly { isFailing(): boolean }[],
+  consumer: Pick<UplinkConsumer, 'inFlight'>,
+  uplink: Pick<Uplink, 'isServiceAway'>,
 ): Promise<void> => {
   const deadline = Date.now() + FINISH_MS;
-  const isWorthWaiting = () => uplink.inFlight > 0 && !batchers.some((batcher) => batcher.isFailing());
+  const isWorthWaiting = () => consumer.inFlight > 0 && !uplink.isServiceAway();
   while (isWorthWaiting() && Date.now() < deadline) await sleep(20);
 };

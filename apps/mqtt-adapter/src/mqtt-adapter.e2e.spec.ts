@@ -12,10 +12,10 @@ import {
   type MosquittoSubscription,
   type NatsServer,
 } from '@muster/testing';
+import { startStandIns, World, type StandIns } from '@muster/uplink/stand-in-services';
 import { connect, type ChannelModel } from 'amqplib';
 import mqtt from 'mqtt';
 import { start } from './app.module.js';
-import { startStandIns, World, type StandIns } from './stand-in-services.js';
 
 /** Real RabbitMQ, real NATS, real MQTT clients; the three services behind are stand-ins that can be made to fail. */
 let nats: NatsServer;

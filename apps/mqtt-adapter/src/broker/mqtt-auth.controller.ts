@@ -4,10 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { AppError } from '@muster/contracts';
 import { matchResource, parseRoutingKey } from '@muster/kp1';
 import type { Logger, Metrics } from '@muster/observability';
-import { tokenHint, type BoundedLog } from '../bounded-log.js';
-import type { AccessQuestions } from '../directory/access-questions.js';
-import type { Admission, DeviceDirectory } from '../directory/device-directory.js';
-import type { Sightings } from '../directory/sightings.js';
+import {
+  tokenHint,
+  type AccessQuestions,
+  type Admission,
+  type BoundedLog,
+  type DeviceDirectory,
+  type Sightings,
+} from '@muster/uplink';
 import {
   decideResource,
   decideTopic,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { AppError, type AccessEntry } from '@muster/contracts';
 import { createLogger, createMetrics } from '@muster/observability';
-import { BoundedLog } from '../bounded-log.js';
-import { DeviceDirectory } from '../directory/device-directory.js';
+import { BoundedLog } from '@muster/uplink';
+import { DeviceDirectory } from '@muster/uplink';
 import { answerer, startMqttAuth, type MqttAuthParts } from './mqtt-auth.controller.js';
 import { Subscribers } from './subscribers.js';
 
@@ -20,7 +20,7 @@ const entry = (change: Partial<AccessEntry>): AccessEntry => ({
 });
 
 const scene = (change: Partial<MqttAuthParts> = {}) => {
-  const directory = new DeviceDirectory();
+  const directory = new DeviceDirectory('mqtt');
   directory.put({
     entries: [
       entry({}),

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { AckWindow } from './ack-window.js';
-import { arrivalClock } from './arrival-clock.js';
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const windowOf = () => {
@@ -61,13 +60,5 @@ describe('the ack window', () => {
         },
       ),
     );
-  });
-});
-
-describe('the arrival clock', () => {
-  it('rises strictly, also within a millisecond and when the clock is set back', () => {
-    const times = [5, 5, 5, 3, 6];
-    const next = arrivalClock(() => times.shift() ?? 7);
-    expect([next(), next(), next(), next(), next()]).toEqual([5_000, 5_001, 5_002, 5_003, 6_000]);
   });
 });

@@ -2,12 +2,17 @@ import { describe, expect, it } from '@jest/globals';
 import { AppError, type AccessEntry, type ErrorCode } from '@muster/contracts';
 import { formatTopic, type ResourceName, type Topic } from '@muster/kp1';
 import { createLogger, createMetrics } from '@muster/observability';
-import { BoundedLog } from '../bounded-log.js';
-import type { Admission } from '../directory/device-directory.js';
+import {
+  Abandoned,
+  BoundedLog,
+  deviceRequests,
+  Unprocessable,
+  type Admission,
+  type RequestParts,
+  type Route,
+} from '@muster/uplink';
 import { AckWindow } from './ack-window.js';
 import { inboundMessages, type InboundMessage, type InboundParts } from './inbound-message.js';
-import { Abandoned, Unprocessable } from './micro-batcher.js';
-import type { Route } from './routes.js';
 
 const logger = createLogger({ service: 'test', level: 'silent' });
 const entry: AccessEntry = {
@@ -24,7 +29,9 @@ const entry: AccessEntry = {
 const welcome: Admission = { admitted: true, entry, settings: {} };
 
 /** What was said and done, in order. */
-const scene = (change: Partial<InboundParts> & { route?: Route; admission?: Admission } = {}) => {
+const scene = (
+  change: Partial<InboundParts & RequestParts> & { route?: Route; admission?: Admission } = {},
+) => {
   const done: string[] = [];
   const route: Route = async (message) => {
     done.push('routed');
@@ -41,16 +48,21 @@ const scene = (change: Partial<InboundParts> & { route?: Route; admission?: Admi
       done.push(`${formatTopic(topic)}/${suffix} ${JSON.stringify(rest)}`);
     };
   const window = new AckWindow((tag) => done.push(`acked ${tag}`));
-  const receive = inboundMessages({
+  const answer = deviceRequests({
     routes,
     directory: { admit: () => change.admission ?? welcome },
     questions: { admit: async () => change.admission ?? welcome },
     sightings: { note: () => undefined },
+    refusals: new BoundedLog(logger),
+    maxPayloadBytes: 100,
+    whenAway: 'wait',
+    ...change,
+  });
+  const receive = inboundMessages({
+    uplink: { answer },
     respond: { status: say('status'), error: say('error') },
     park: async (_message, reason) => void done.push(`parked: ${reason}`),
-    maxPayloadBytes: 100,
     logger,
-    refusals: new BoundedLog(logger),
     metrics: createMetrics('test'),
     ...change,
   });

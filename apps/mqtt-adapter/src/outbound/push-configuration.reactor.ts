@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { desiredConfigurationChanged, type DesiredConfigurationChanged } from '@muster/contracts';
 import { Consumes, type Delivered } from '@muster/messaging';
-import { DirectoryFollower } from '../directory/directory-follower.js';
+import { DirectoryFollower } from '@muster/uplink';
 import { ConfigurationPusher } from './push-configuration.js';
 
 /**

@@ -9,7 +9,7 @@ import {
 import { createLogger, createMetrics } from '@muster/observability';
 import type { DownlinkMessage } from '../broker/rabbitmq-connection.js';
 import { Subscribers } from '../broker/subscribers.js';
-import { DeviceDirectory } from '../directory/device-directory.js';
+import { DeviceDirectory } from '@muster/uplink';
 import { ConfigurationPusher, type PushTarget } from './push-configuration.js';
 import { PushWhenReachable } from './push-when-reachable.js';
 
@@ -27,7 +27,7 @@ const entry = (change: Partial<AccessEntry>): AccessEntry => ({
   ...change,
 });
 const directoryOf = (...entries: AccessEntry[]): DeviceDirectory => {
-  const directory = new DeviceDirectory();
+  const directory = new DeviceDirectory('mqtt');
   directory.put({
     entries,
     types: [{ tenantId: 'default', deviceTypeId: 'radiator', appVersions: ['v1', 'v2'], settings: {} }],

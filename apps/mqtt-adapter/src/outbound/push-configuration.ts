@@ -2,8 +2,8 @@ import { dueDocuments, recordDispatched, type DispatchReport, type DueDocument }
 import { encodeConfigurationPush, formatRoutingKey, pushTopic } from '@muster/kp1';
 import type { Bus } from '@muster/messaging';
 import type { Logger, Metrics } from '@muster/observability';
+import type { DeviceDirectory } from '@muster/uplink';
 import type { Downlink } from '../broker/rabbitmq-connection.js';
-import type { DeviceDirectory } from '../directory/device-directory.js';
 
 /** A device to be offered its document; `appVersion` when it just subscribed with another than is on record. */
 export interface PushTarget {

@@ -1,6 +1,6 @@
 import { newTrace, withTrace, type Logger } from '@muster/observability';
+import type { DeviceDirectory } from '@muster/uplink';
 import { coversConfigurationPush, type SubscribedAs, type Subscribers } from '../broker/subscribers.js';
-import type { DeviceDirectory } from '../directory/device-directory.js';
 import type { ConfigurationPusher, PushTarget } from './push-configuration.js';
 
 export interface BrokerEvent {

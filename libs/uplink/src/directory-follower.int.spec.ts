@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connectBus, park, PARKED_STREAM, type Bus } from '@muster/messaging';
 import { createLogger } from '@muster/observability';
 import { eventually, startNats, type NatsServer } from '@muster/testing';
-import { startStandIns, World, type StandIns } from '../stand-in-services.js';
+import { startStandIns, World, type StandIns } from './stand-in-services.js';
 import { DeviceDirectory } from './device-directory.js';
 import { DirectoryFollower } from './directory-follower.js';
 
@@ -11,7 +11,7 @@ let nats: NatsServer;
 let bus: Bus;
 let services: StandIns;
 const world = new World();
-const directory = new DeviceDirectory();
+const directory = new DeviceDirectory('mqtt');
 let follower: DirectoryFollower;
 
 const change = (deviceId: string, tokenStatus: 'active' | 'suspended' | 'revoked'): void => {

@@ -20,7 +20,7 @@ const entry = (change: Partial<AccessEntry> = {}): AccessEntry => ({
 });
 
 const scene = (known: AccessEntry, answer: (call: number) => { code?: string } = () => ({})) => {
-  const directory = new DeviceDirectory();
+  const directory = new DeviceDirectory('mqtt');
   const types = [{ tenantId: 'default', deviceTypeId: 'radiator', appVersions: ['v1', 'v2'], settings: {} }];
   directory.put({ entries: [known], types, nextCursor: null });
   const calls: (readonly DeviceSighting[])[] = [];

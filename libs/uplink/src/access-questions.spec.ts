@@ -26,10 +26,10 @@ const known: AccessPage = {
 const registry = (fault?: AppError) => {
   const asked: FindAccess[] = [];
   const bus = {
-    request: async (_contract: unknown, body: object) => {
-      asked.push(body as FindAccess);
+    request: async (_contract: unknown, body: FindAccess) => {
+      asked.push(body);
       if (fault !== undefined) throw fault;
-      const isKnown = (body as FindAccess).tokens?.includes('fresh') === true;
+      const isKnown = body.tokens?.includes('fresh') === true;
       return isKnown ? known : { entries: [], types: known.types, nextCursor: null };
     },
   } as Pick<Bus, 'request'>;
@@ -39,13 +39,13 @@ const registry = (fault?: AppError) => {
 describe('asking for what memory does not know', () => {
   it('admits a device created a moment ago', async () => {
     const { bus } = registry();
-    const questions = new AccessQuestions(new DeviceDirectory(), bus);
+    const questions = new AccessQuestions(new DeviceDirectory('mqtt'), bus);
     await expect(questions.admit('fresh', 'v1')).resolves.toMatchObject({ admitted: true });
   });
 
   it('asks once for what many ask for at the same time, all in one request', async () => {
     const { asked, bus } = registry();
-    const questions = new AccessQuestions(new DeviceDirectory(), bus);
+    const questions = new AccessQuestions(new DeviceDirectory('mqtt'), bus);
     await Promise.all(['a', 'a', 'b', 'fresh'].map((token) => questions.admit(token, 'v1')));
     expect(asked).toEqual([{ tokens: ['a', 'b', 'fresh'], deviceTypeIds: [] }]);
   });
@@ -53,7 +53,7 @@ describe('asking for what memory does not know', () => {
   it('believes a no for two seconds', async () => {
     const { asked, bus } = registry();
     let now = 0;
-    const questions = new AccessQuestions(new DeviceDirectory(), bus, () => now);
+    const questions = new AccessQuestions(new DeviceDirectory('mqtt'), bus, () => now);
     await questions.admit('a', 'v1');
     await questions.admit('a', 'v1');
     expect(asked).toHaveLength(1);
@@ -64,7 +64,7 @@ describe('asking for what memory does not know', () => {
 
   it('does not take "could not ask" for a no', async () => {
     const { asked, bus } = registry(new AppError('unavailable', 'away'));
-    const questions = new AccessQuestions(new DeviceDirectory(), bus);
+    const questions = new AccessQuestions(new DeviceDirectory('mqtt'), bus);
     await expect(questions.admit('a', 'v1')).rejects.toMatchObject({ code: 'unavailable' });
     await expect(questions.admit('a', 'v1')).rejects.toMatchObject({ code: 'unavailable' });
     expect(asked).toHaveLength(2);
@@ -72,7 +72,7 @@ describe('asking for what memory does not know', () => {
 
   it('asks at most 500 at a time and refuses to let more than 2,000 wait', async () => {
     const { asked, bus } = registry();
-    const questions = new AccessQuestions(new DeviceDirectory(), bus);
+    const questions = new AccessQuestions(new DeviceDirectory('mqtt'), bus);
     const outcomes = await Promise.allSettled(
       Array.from({ length: 2_100 }, (_, index) => questions.admit(`t${index}`, 'v1')),
     );

@@ -26,7 +26,7 @@ const page = (entries: AccessEntry[], types: AccessType[] = [radiator]): AccessP
   nextCursor: null,
 });
 const directoryOf = (...entries: AccessEntry[]): DeviceDirectory => {
-  const directory = new DeviceDirectory();
+  const directory = new DeviceDirectory('mqtt');
   directory.put(page(entries));
   return directory;
 };

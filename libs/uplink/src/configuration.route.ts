@@ -6,8 +6,8 @@ import {
   encodeConfigurationReply,
 } from '@muster/kp1';
 import type { Bus } from '@muster/messaging';
-import { newTrace, withTrace, type Logger } from '@muster/observability';
-import { MicroBatcher } from './micro-batcher.js';
+import { newTrace, withTrace } from '@muster/observability';
+import { MicroBatcher, type Batching } from './micro-batcher.js';
 import type { RoutedMessage } from './routes.js';
 import { refuse } from './telemetry.route.js';
 
@@ -19,28 +19,26 @@ export class ConfigurationRoutes {
 
   constructor(
     private readonly bus: Pick<Bus, 'request'>,
-    { logger, lanes, maxWaitMs }: { logger: Logger; lanes: number; maxWaitMs: number },
+    batching: Batching,
   ) {
-    // Tried for ever, as telemetry is: a device says it once and believes us.
+    // Over MQTT tried for ever, as telemetry is: a device says it once and believes us.
     this.batcher = new MicroBatcher({
+      ...batching,
       name: 'configuration',
-      logger,
-      lanes,
       maxItems: MAX_REPORTS,
       maxBytes: 512 * 1024,
-      maxWaitMs,
       final: new Set(['device-not-found']),
       send: async (reports) =>
         (await bus.request(reportApplied, { reports }, { timeoutMs: 10_000 })).outcomes,
     });
   }
 
-  /** Not tried for ever: somebody waits, and asks again. `unavailable` and `deadline-exceeded` become `/error` 503 and 504. */
+  /** Not tried for ever: somebody waits, and asks again. `unavailable` and `deadline-exceeded` are told as 503 and 504. */
   async fetch({ topic, payload, entry }: RoutedMessage): Promise<string> {
     const request = decodeConfigurationRequest(payload);
     const { tenantId, deviceId } = entry;
     const document = await withTrace(newTrace(), () =>
-      this.bus.request(fetchDocument, { tenantId, deviceId, interface: 'mqtt', ...request }),
+      this.bus.request(fetchDocument, { tenantId, deviceId, interface: entry.interface, ...request }),
     );
     return encodeConfigurationReply(document, topic.requestId);
   }
@@ -49,7 +47,7 @@ export class ConfigurationRoutes {
     const report: AppliedReport = {
       tenantId: entry.tenantId,
       deviceId: entry.deviceId,
-      interface: 'mqtt',
+      interface: entry.interface,
       ...decodeAppliedConfiguration(payload),
     };
     refuse(await this.batcher.add(entry.deviceId, report, payload.length + 256, isWanted));

@@ -87,8 +87,8 @@ class StandInServices {
   }
 
   @Handles(listAccess)
-  async list(_request: ListAccess): Promise<AccessPage> {
-    return { entries: this.world.entries, types: this.world.types, nextCursor: null };
+  async list({ limit }: ListAccess): Promise<AccessPage> {
+    return { entries: this.world.entries.slice(0, limit), types: this.world.types, nextCursor: null };
   }
 
   @Handles(findAccess)

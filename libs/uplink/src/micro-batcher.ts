@@ -1,19 +1,30 @@
 import { AppError, type ErrorCode, type ItemOutcome } from '@muster/contracts';
 import { newTrace, withTrace, type Logger } from '@muster/observability';
 
-export interface MicroBatcherOptions<Item> {
-  /** For logs and health: what is asked. */
-  readonly name: string;
+/**
+ * What becomes of writes while their service is away. `wait`: they are tried until it is back, because the broker keeps
+ * them. `refuse`: a connection is held open for the answer, so new ones are told at once.
+ */
+export type WhenAway = 'wait' | 'refuse';
+
+/** What is the same for all batchers of an adapter. */
+export interface Batching {
   readonly logger: Logger;
+  readonly whenAway: WhenAway;
   /**
    * Batches under way at the same time. An item's key decides its lane, and a lane sends one batch after the other, so
    * the items of one device keep their order even when a batch is tried again.
    */
   readonly lanes: number;
-  readonly maxItems: number;
-  readonly maxBytes: number;
   /** How long the first item of a batch waits for others. */
   readonly maxWaitMs: number;
+}
+
+export interface MicroBatcherOptions<Item> extends Batching {
+  /** For logs and health: what is asked. */
+  readonly name: string;
+  readonly maxItems: number;
+  readonly maxBytes: number;
   /** One outcome per item, in order. */
   readonly send: (items: Item[]) => Promise<readonly ItemOutcome[]>;
   /** Codes of an item's outcome that no further try would change. */
@@ -27,7 +38,7 @@ export class Unprocessable extends Error {
   override readonly name = 'Unprocessable';
 }
 
-/** The broker will deliver it again on another channel; nobody waits for this one any more. */
+/** Nobody waits for this one any more. Over MQTT the broker will deliver it again on another channel. */
 export class Abandoned extends Error {
   override readonly name = 'Abandoned';
 }
@@ -43,6 +54,7 @@ interface Queued<Item> {
   failedAt?: number;
 }
 
+const RETRY_AFTER_SECONDS = 5;
 const BACKOFF_MS = [50, 100, 200, 500, 1_000, 2_000];
 
 /** Codes of a whole request that say nothing against its items: nobody there, too slow, somebody else was faster. */
@@ -55,7 +67,8 @@ const TRANSIENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 /**
  * Puts single items together into requests and gives each its outcome. While the other end is away, items wait and are
- * tried for ever: what bounds them is that the broker hands out no more than its prefetch window.
+ * tried for as long as somebody wants them. What bounds them with `wait` is that the broker hands out no more than its
+ * prefetch window; with `refuse` there are no new ones meanwhile.
  *
  * A request that fails for another reason is halved until the item that causes it stands alone. That one is given up only
  * when others have succeeded since: a service that fails everything is broken, and then nothing is given up.
@@ -76,13 +89,18 @@ export class MicroBatcher<Item> {
   }
 
   /**
-   * Resolves with the item's final outcome. Rejects with `Unprocessable`, or with `Abandoned` when `isWanted` says so
-   * before it was sent, or after `stop`.
+   * Resolves with the item's final outcome. Rejects with `Unprocessable`, with `Abandoned` when `isWanted` says so before
+   * it was sent, or after `stop`, and with `unavailable` where new items are refused while the other end is away.
    */
   add(key: string, item: Item, bytes: number, isWanted: () => boolean): Promise<ItemOutcome> {
     return new Promise((resolve, reject) => {
       if (this.stopped) {
         reject(new Abandoned(`${this.options.name} is stopping`));
+        return;
+      }
+      if (this.options.whenAway === 'refuse' && this.isTrying()) {
+        const detail = `${this.options.name} cannot be reached at the moment`;
+        reject(new AppError('unavailable', detail, { retryAfterSeconds: RETRY_AFTER_SECONDS }));
         return;
       }
       const lane = hash(key) % this.options.lanes;
@@ -96,7 +114,7 @@ export class MicroBatcher<Item> {
     if (this.failing === undefined) return;
     const seconds = Math.round((Date.now() - this.failing.since) / 1_000);
     throw new Error(
-      `${this.options.name}: ${this.failing.reason}, for ${seconds} s; messages wait in the broker`,
+      `${this.options.name}: ${this.failing.reason}, for ${seconds} s; messages ${this.options.whenAway === 'wait' ? 'wait in the broker' : 'are refused'}`,
     );
   }
 
@@ -104,7 +122,12 @@ export class MicroBatcher<Item> {
     return this.failing !== undefined;
   }
 
-  /** Gives up what has not been sent; the broker keeps it. */
+  /** Failing, and finding out again and again whether it still does. Without such a try the next item has to be it. */
+  private isTrying(): boolean {
+    return this.failing !== undefined && this.busy.includes(true);
+  }
+
+  /** Gives up what has not been sent. */
   stop(): void {
     this.stopped = true;
     for (const timer of this.timers) clearTimeout(timer);
@@ -249,7 +272,7 @@ export class MicroBatcher<Item> {
     if (this.failing === undefined) {
       this.options.logger.warn(
         { err: error, code },
-        `${this.options.name} does not take requests; messages wait`,
+        `${this.options.name} does not take requests; messages ${this.options.whenAway === 'wait' ? 'wait' : 'are refused'}`,
       );
     }
     this.failing = { since: this.failing?.since ?? Date.now(), reason: code };

@@ -8,9 +8,8 @@ import {
 } from '@muster/contracts';
 import { decodeTelemetry, EMPTY_REPLY } from '@muster/kp1';
 import type { Bus } from '@muster/messaging';
-import type { Logger } from '@muster/observability';
 import { arrivalClock } from './arrival-clock.js';
-import { MicroBatcher } from './micro-batcher.js';
+import { MicroBatcher, type Batching } from './micro-batcher.js';
 import type { RoutedMessage } from './routes.js';
 
 /** Each sample costs a frame of its own on the bus, whose messages end at 1 MB. */
@@ -22,24 +21,12 @@ export class TelemetryRoute {
   readonly batcher: MicroBatcher<TelemetryMessage>;
   private readonly arrival = arrivalClock();
 
-  constructor({
-    bus,
-    logger,
-    lanes,
-    maxWaitMs,
-  }: {
-    bus: Pick<Bus, 'request'>;
-    logger: Logger;
-    lanes: number;
-    maxWaitMs: number;
-  }) {
+  constructor(bus: Pick<Bus, 'request'>, batching: Batching) {
     this.batcher = new MicroBatcher({
+      ...batching,
       name: 'telemetry',
-      logger,
-      lanes,
       maxItems: MAX_TELEMETRY_MESSAGES,
       maxBytes: MAX_BATCH_BYTES,
-      maxWaitMs,
       final: new Set(['sample-time-out-of-range']),
       send: async (messages) =>
         (await bus.request(storeSamples, { messages }, { timeoutMs: 10_000 })).outcomes,

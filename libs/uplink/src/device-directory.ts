@@ -1,8 +1,22 @@
-import type { AccessEntry, AccessPage, AccessType, DeviceTypeSettings, ErrorCode } from '@muster/contracts';
+import type {
+  AccessEntry,
+  AccessPage,
+  AccessType,
+  DeviceInterface,
+  DeviceTypeSettings,
+  ErrorCode,
+} from '@muster/contracts';
+
+/** A token that may be used here, and what it opens. */
+export interface Admitted {
+  readonly admitted: true;
+  readonly entry: AccessEntry;
+  readonly settings: DeviceTypeSettings;
+}
 
 /** Whether a token may be used with an application version, and why not. */
 export type Admission =
-  | { readonly admitted: true; readonly entry: AccessEntry; readonly settings: DeviceTypeSettings }
+  | Admitted
   | {
       readonly admitted: false;
       readonly code: ErrorCode;
@@ -20,8 +34,9 @@ interface KnownType {
 const TOKEN_ALONE: ReadonlySet<string> = new Set(['token']);
 
 /**
- * Every endpoint token of the MQTT world and what it opens, in memory: the broker asks for each new topic of each
- * connection, and each message is checked again. A cache of device-registry; the follower keeps it true.
+ * Every endpoint token and what it opens, in memory: each message is checked here, and over MQTT the broker asks for each
+ * new topic of each connection besides. A cache of device-registry; the follower keeps it true. Devices of other interfaces
+ * are in it too, so that they can be told which door is theirs.
  */
 export class DeviceDirectory {
   private readonly byToken = new Map<string, AccessEntry>();
@@ -31,6 +46,8 @@ export class DeviceDirectory {
   private readonly texts = new Map<string, string>();
   private generation = 0;
   private readonly generationOf = new Map<string, number>();
+
+  constructor(private readonly door: DeviceInterface) {}
 
   get size(): number {
     return this.byToken.size;
@@ -47,11 +64,11 @@ export class DeviceDirectory {
     if (entry.tokenStatus === 'revoked') {
       return { admitted: false, code: 'token-revoked', reason: 'endpoint token is revoked' };
     }
-    if (entry.interface !== 'mqtt') {
+    if (entry.interface !== this.door) {
       return {
         admitted: false,
         code: 'not-allowed',
-        reason: `device does not use mqtt but ${entry.interface}`,
+        reason: `device does not use ${this.door} but ${entry.interface}`,
       };
     }
     // There is one kind so far; the next one must not be let in by its token alone.

@@ -12,12 +12,12 @@ export interface RoutedMessage {
   readonly entry: AccessEntry;
   readonly settings: DeviceTypeSettings;
   readonly redelivered: boolean;
-  /** False when the broker will deliver it again anyway. */
+  /** False when nobody waits for the outcome: over MQTT it will be delivered again, over HTTP the connection is gone. */
   readonly isWanted: () => boolean;
 }
 
 /**
- * Resolves with the body of `/status`, after the service has done its work for good. Throws `PayloadError` or `AppError`
+ * Resolves with the body of the answer, after the service has done its work for good. Throws `PayloadError` or `AppError`
  * for what the device is told, `Abandoned`, or anything else for a bug of ours.
  */
 export type Route = (message: RoutedMessage) => Promise<string>;

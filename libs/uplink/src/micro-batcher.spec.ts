@@ -19,6 +19,7 @@ const batcherOf = (change: Partial<MicroBatcherOptions<string>>) => {
   const batcher = new MicroBatcher<string>({
     name: 'service',
     logger,
+    whenAway: 'wait',
     lanes: 1,
     maxItems: 10,
     maxBytes: 1_000,

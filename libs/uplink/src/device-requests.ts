@@ -1,0 +1,141 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError } from '@muster/contracts';
+import { matchResource, PayloadError, type Resource, type ResourceName, type Topic } from '@muster/kp1';
+import type { AccessQuestions } from './access-questions.js';
+import { tokenHint, type BoundedLog } from './bounded-log.js';
+import type { Admission, Admitted, DeviceDirectory } from './device-directory.js';
+import { Abandoned, type WhenAway } from './micro-batcher.js';
+import type { Route } from './routes.js';
+import type { Sightings } from './sightings.js';
+
+/** One request of a device, whichever door it came through. */
+export interface DeviceRequest {
+  /** Of a request: without a reply suffix. */
+  readonly topic: Topic;
+  readonly payload: Buffer;
+  /** The broker or the client says it may have been here before. */
+  readonly redelivered: boolean;
+  /** False when nobody waits for the outcome: over MQTT it will be delivered again, over HTTP the connection is gone. */
+  readonly isWanted: () => boolean;
+  /** Where nobody has done it before: checks who speaks for a token that may be used. Throws `AppError`. */
+  readonly authenticate?: (admitted: Admitted) => void;
+}
+
+/** What became of a request. `resource` is undefined where its topic names none. */
+export type Outcome = { readonly resource: Resource | undefined } & (
+  | { readonly kind: 'done'; readonly body: string }
+  | {
+      readonly kind: 'refused';
+      readonly statusCode: number;
+      /** For the device's developer. */
+      readonly reasonPhrase: string;
+      readonly retryAfterSeconds?: number;
+    }
+  /** By a fault of ours; nothing was stored. */
+  | { readonly kind: 'failed'; readonly cause: unknown }
+  /** Nobody waits for it any more. */
+  | { readonly kind: 'abandoned' }
+);
+
+export interface RequestParts {
+  readonly routes: Readonly<Record<ResourceName, Route>>;
+  readonly directory: Pick<DeviceDirectory, 'admit'>;
+  readonly questions: Pick<AccessQuestions, 'admit'>;
+  readonly sightings: Pick<Sightings, 'note'>;
+  readonly refusals: BoundedLog;
+  readonly maxPayloadBytes: number;
+  readonly whenAway: WhenAway;
+}
+
+const ASK_AGAIN_MS = [100, 250, 500, 1_000];
+
+/**
+ * The path of a request that all doors share: authorise → dispatch → outcome. Never rejects. Resolves only with a final
+ * outcome: with `wait`, a write whose service is away stays unresolved until it is back or nobody wants it any more.
+ */
+export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) => Promise<Outcome>) => {
+  return async (request) => {
+    const { topic, payload, redelivered, isWanted } = request;
+    const matched = matchResource(topic);
+    const resource = matched?.resource;
+    try {
+      if (payload.length > parts.maxPayloadBytes) {
+        throw new AppError('payload-too-large', `payload must have at most ${parts.maxPayloadBytes} bytes`);
+      }
+      const admitted = admittedBy(await admit(request, resource));
+      request.authenticate?.(admitted);
+      const { entry, settings } = admitted;
+      parts.sightings.note(entry, topic.appVersion);
+      if (matched === undefined) throw new AppError('resource-unknown', 'unknown resource');
+      const { parameters } = matched;
+      const route = parts.routes[matched.resource.name];
+      const body = await route({ topic, parameters, payload, entry, settings, redelivered, isWanted });
+      return isWanted() ? { kind: 'done', resource, body } : { kind: 'abandoned', resource };
+    } catch (error) {
+      if (error instanceof Abandoned || !isWanted()) return { kind: 'abandoned', resource };
+      const refusal = refusalOf(error, resource);
+      if (refusal === undefined) return { kind: 'failed', resource, cause: error };
+      parts.refusals.info(
+        `${topic.token} ${refusal.reasonPhrase}`,
+        { ...describeTopic(topic), statusCode: refusal.statusCode, reason: refusal.reasonPhrase },
+        'a message was refused',
+      );
+      return { kind: 'refused', resource, ...refusal };
+    }
+  };
+
+  /** Memory first. Where device-registry must be asked and is away, a write of the broker's waits; others are told so. */
+  async function admit(
+    { topic, isWanted }: DeviceRequest,
+    resource: Resource | undefined,
+  ): Promise<Admission> {
+    const known = parts.directory.admit(topic.token, topic.appVersion);
+    if (known.admitted || known.ask === undefined) return known;
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await parts.questions.admit(topic.token, topic.appVersion);
+      } catch (error) {
+        if (!(error instanceof AppError) || error.status < 500 || isToldOfFaults(resource)) throw error;
+        await sleep(ASK_AGAIN_MS[Math.min(tries, ASK_AGAIN_MS.length - 1)]);
+        if (!isWanted()) throw new Abandoned('nobody waits for it');
+      }
+    }
+  }
+
+  /** Somebody waits for the answer, and can ask again. */
+  function isToldOfFaults(resource: Resource | undefined): boolean {
+    return parts.whenAway === 'refuse' || resource?.kind === 'fetch';
+  }
+
+  /** What the device is told; undefined: it is our fault, and nobody waits for the content. */
+  function refusalOf(
+    error: unknown,
+    resource: Resource | undefined,
+  ):
+    | { readonly statusCode: number; readonly reasonPhrase: string; readonly retryAfterSeconds?: number }
+    | undefined {
+    if (error instanceof PayloadError) {
+      return { statusCode: error.statusCode, reasonPhrase: error.reasonPhrase };
+    }
+    if (!(error instanceof AppError) || (error.status >= 500 && !isToldOfFaults(resource))) return undefined;
+    const { status, detail, retryAfterSeconds } = error;
+    return {
+      statusCode: status,
+      reasonPhrase: detail,
+      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    };
+  }
+};
+
+const admittedBy = (admission: Admission): Admitted => {
+  if (admission.admitted) return admission;
+  throw new AppError(admission.code, admission.reason);
+};
+
+/** For a log: never the whole token, because whoever knows it is the device. */
+export const describeTopic = (topic: Topic): Record<string, string> => ({
+  appVersion: topic.appVersion,
+  extension: topic.extension,
+  tokenHint: tokenHint(topic.token),
+  path: topic.path.join('/'),
+});

@@ -1,0 +1,10 @@
+export { openUplink, type Uplink, type UplinkOptions } from './open-uplink.js';
+export { deviceRequests, describeTopic, type DeviceRequest, type Outcome } from './device-requests.js';
+export type { RequestParts } from './device-requests.js';
+export type { RoutedMessage, Route } from './routes.js';
+export { Abandoned, Unprocessable, type WhenAway } from './micro-batcher.js';
+export { DeviceDirectory, type Admission, type Admitted } from './device-directory.js';
+export { DirectoryFollower } from './directory-follower.js';
+export { AccessQuestions } from './access-questions.js';
+export { Sightings } from './sightings.js';
+export { BoundedLog, tokenHint } from './bounded-log.js';

@@ -1,0 +1,86 @@
+import type { DeviceInterface } from '@muster/contracts';
+import type { Bus } from '@muster/messaging';
+import type { Logger } from '@muster/observability';
+import { AccessQuestions } from './access-questions.js';
+import { BoundedLog } from './bounded-log.js';
+import { ConfigurationRoutes } from './configuration.route.js';
+import { DeviceDirectory } from './device-directory.js';
+import { deviceRequests, type DeviceRequest, type Outcome } from './device-requests.js';
+import { DirectoryFollower } from './directory-follower.js';
+import type { WhenAway } from './micro-batcher.js';
+import { routesOf } from './routes.js';
+import { Sightings } from './sightings.js';
+import { TelemetryRoute } from './telemetry.route.js';
+
+export interface UplinkOptions {
+  /** Devices of another interface are refused, and told so. */
+  readonly door: DeviceInterface;
+  readonly whenAway: WhenAway;
+  readonly bus: Bus;
+  readonly logger: Logger;
+  /** Batches under way at the same time, per service. */
+  readonly lanes: number;
+  /** How long the first message of a batch waits for others. */
+  readonly batchWaitMs: number;
+  readonly maxPayloadBytes: number;
+}
+
+/** What an adapter is made of behind its transport. */
+export interface Uplink {
+  readonly directory: DeviceDirectory;
+  readonly follower: DirectoryFollower;
+  readonly questions: AccessQuestions;
+  readonly sightings: Sightings;
+  readonly refusals: BoundedLog;
+  /** One request of a device. Never rejects. */
+  readonly answer: (request: DeviceRequest) => Promise<Outcome>;
+  /** For the health page: throws while a service does not take what devices send. */
+  checkServices(): void;
+  isServiceAway(): boolean;
+  /** Gives up what waits for a service; its outcome is `abandoned`. */
+  giveUp(): void;
+  /** Follows nothing any more, after what is to be said of devices was said. */
+  stop(): Promise<void>;
+}
+
+/** Every resource of kp1 over one bus; begins to read the directory at once. */
+export const openUplink = (options: UplinkOptions): Uplink => {
+  const { door, whenAway, bus, logger, lanes, batchWaitMs, maxPayloadBytes } = options;
+  const directory = new DeviceDirectory(door);
+  const follower = new DirectoryFollower(directory, bus, logger);
+  const questions = new AccessQuestions(directory, bus);
+  const sightings = new Sightings(directory, bus, logger);
+  const refusals = new BoundedLog(logger);
+  const batching = { logger, whenAway, lanes, maxWaitMs: batchWaitMs };
+  const telemetry = new TelemetryRoute(bus, batching);
+  const configuration = new ConfigurationRoutes(bus, batching);
+  const batchers = [telemetry.batcher, configuration.batcher];
+  const answer = deviceRequests({
+    routes: routesOf(telemetry, configuration),
+    directory,
+    questions,
+    sightings,
+    refusals,
+    maxPayloadBytes,
+    whenAway,
+  });
+  return {
+    directory,
+    follower,
+    questions,
+    sightings,
+    refusals,
+    answer,
+    checkServices: () => {
+      for (const batcher of batchers) batcher.check();
+    },
+    isServiceAway: () => batchers.some((batcher) => batcher.isFailing()),
+    giveUp: () => {
+      for (const batcher of batchers) batcher.stop();
+    },
+    stop: async () => {
+      await sightings.stop();
+      await follower.stop();
+    },
+  };
+};
