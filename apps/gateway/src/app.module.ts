@@ -9,6 +9,9 @@ import { CommandsController } from './commands.controller.js';
 import { ConfigurationController } from './configuration.controller.js';
 import { DeviceTypesController } from './device-types.controller.js';
 import { DevicesController } from './devices.controller.js';
+import { FILES, type FileParts } from './file-parts.js';
+import { FilesController } from './files.controller.js';
+import { FirmwaresController, FirmwareTypesController } from './firmwares.controller.js';
 import { FOLLOWING, type Following } from './following.js';
 import { AnswerInterceptor } from './http/answer.interceptor.js';
 import { readBody } from './http/body.js';
@@ -25,6 +28,7 @@ import { TokensController } from './tokens.controller.js';
 export interface GatewayParts {
   readonly asking: Asking;
   readonly following: Following;
+  readonly files: FileParts;
   readonly adminApiKey: string;
   readonly requestsPerMinute: number;
   readonly logger: Logger;
@@ -35,7 +39,7 @@ export interface GatewayParts {
 
 @Module({})
 export class AppModule {
-  static of(asking: Asking, following: Following): DynamicModule {
+  static of({ asking, following, files }: GatewayParts): DynamicModule {
     return {
       module: AppModule,
       controllers: [
@@ -47,10 +51,14 @@ export class AppModule {
         ConfigurationController,
         TelemetryController,
         CommandsController,
+        FirmwareTypesController,
+        FirmwaresController,
+        FilesController,
       ],
       providers: [
         { provide: ASKING, useValue: asking },
         { provide: FOLLOWING, useValue: following },
+        { provide: FILES, useValue: files },
       ],
     };
   }
@@ -62,15 +70,11 @@ export const gatewayApp = async (parts: GatewayParts): Promise<INestApplication>
   server.disable('x-powered-by');
   // Express would make an ETag from the text of any answer; ours are versions.
   server.disable('etag');
-  const app = await NestFactory.create(
-    AppModule.of(parts.asking, parts.following),
-    new ExpressAdapter(server),
-    {
-      logger: new NestLogger(parts.logger),
-      // Bodies are read after authentication, and errors in them are told in our words.
-      bodyParser: false,
-    },
-  );
+  const app = await NestFactory.create(AppModule.of(parts), new ExpressAdapter(server), {
+    logger: new NestLogger(parts.logger),
+    // Bodies are read after authentication, and errors in them are told in our words.
+    bodyParser: false,
+  });
   const chain: readonly RequestHandler[] = [
     enterTrace,
     ...(parts.ops === undefined ? [] : [operations(parts.ops)]),

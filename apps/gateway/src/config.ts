@@ -1,3 +1,4 @@
+import { filesConfigSchema } from '@muster/files';
 import {
   choice,
   configTable,
@@ -63,6 +64,14 @@ const schema = {
     min: 1,
     doc: 'Requests taken from one API key, by each replica; more are answered 429.',
     unit: 'requests',
+  }),
+  ...filesConfigSchema,
+  firmwareMaxBytes: int({
+    env: 'MUSTER_FIRMWARE_MAX_BYTES',
+    default: 536_870_912,
+    min: 1,
+    doc: 'Largest firmware that can be uploaded.',
+    unit: 'bytes',
   }),
   logLevel: choice({
     env: 'MUSTER_LOG_LEVEL',

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
 import { AppError } from '@muster/contracts';
+import { openFileStore } from '@muster/files';
 import { connectBus, subscribeLive } from '@muster/messaging';
 import {
   combineOps,
@@ -37,6 +38,7 @@ export const start = async (
   health.add('nats', () => {
     if (!bus.isConnected()) throw new AppError('unavailable', 'not connected');
   });
+  const store = await openFileStore(config);
   const ops = { health, metrics };
   const pages = companions.length === 0 ? ops : combineOps([...companions, { name, ops }]);
   const opsServer =
@@ -46,6 +48,7 @@ export const start = async (
   const app = await gatewayApp({
     asking: relativeErrors(bus, config.requestTimeoutMs),
     following: (options) => subscribeLive(bus, { ...options, logger }),
+    files: { store, firmwareMaxBytes: config.firmwareMaxBytes },
     adminApiKey: config.adminApiKey,
     requestsPerMinute: config.requestsPerMinute,
     logger,
@@ -66,6 +69,7 @@ export const start = async (
       await app.close().finally(() => clearInterval(sweep));
       await opsServer?.close();
       await bus.close();
+      store.close();
     },
   };
 };

@@ -15,7 +15,8 @@ export class AnswerInterceptor implements NestInterceptor {
     return next.handle().pipe(
       map((answer) => {
         const response = http.getResponse<Response>();
-        const version = fieldOf(answer, 'version');
+        // Where `version` is a name of the entity's own, as of a firmware, ours is `revision`.
+        const version = fieldOf(answer, 'revision') ?? fieldOf(answer, 'version');
         if (typeof version === 'number') response.setHeader('etag', etagOf(version));
         if (rules?.secret === true) response.setHeader('cache-control', 'no-store');
         if (rules?.location !== undefined) {

@@ -2,6 +2,7 @@ import { Body, type PipeTransform } from '@nestjs/common';
 import { json, type Request, type RequestHandler } from 'express';
 import { AppError, type FieldError, type Shape } from '@muster/contracts';
 import { invalidFields } from '@muster/messaging';
+import { pathOf } from './caller.js';
 
 /** Every body but a firmware's. */
 export const MAX_BODY_BYTES = 1_048_576;
@@ -15,6 +16,11 @@ const parse = json({
 
 /** Reads JSON bodies; says in our words what is wrong with one. */
 export const readBody: RequestHandler = (request, response, next): void => {
+  // A firmware is streamed by its route, never held here.
+  if (request.method === 'POST' && pathOf(request) === '/api/v1/firmwares') {
+    next();
+    return;
+  }
   if (hasBody(request) && request.is(['application/json', 'application/merge-patch+json']) === false) {
     next(new AppError('unsupported-media-type', 'The body must be JSON: content-type application/json.'));
     return;

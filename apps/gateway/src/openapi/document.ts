@@ -3,7 +3,7 @@ import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swag
 import { schemasOf } from '@muster/contracts/json-schema';
 import { documentedShapes } from './operation.js';
 
-const DESCRIPTION = `Devices and their types, configuration, telemetry and commands.
+const DESCRIPTION = `Devices and their types, configuration, telemetry, commands, firmwares and files.
 
 Lists take \`limit\` (default 50, at most 500) and \`cursor\`, and answer \`{items, nextCursor}\`. Errors are
 \`application/problem+json\`; unknown fields and query parameters are refused. What can be edited carries an \`ETag\`;

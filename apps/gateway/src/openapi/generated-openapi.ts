@@ -1,14 +1,27 @@
 import { AppError } from '@muster/contracts';
+import type { FileStore } from '@muster/files';
 import { createLogger, createMetrics } from '@muster/observability';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { gatewayApp } from '../app.module.js';
 import { openApiDocument } from './document.js';
+
+const notHere = () => Promise.reject(new AppError('unavailable', 'There are no files here.'));
+
+const NO_FILES: FileStore = {
+  put: notHere,
+  open: notHere,
+  size: notHere,
+  remove: notHere,
+  ping: notHere,
+  close: () => undefined,
+};
 
 /** The document without a bus and without listening. */
 export const generatedOpenApi = async (): Promise<OpenAPIObject> => {
   const app = await gatewayApp({
     asking: { request: () => Promise.reject(new AppError('unavailable', 'There is no bus here.')) },
     following: () => Promise.reject(new AppError('unavailable', 'There is no bus here.')),
+    files: { store: NO_FILES, firmwareMaxBytes: 1 },
     adminApiKey: 'none',
     requestsPerMinute: 1,
     logger: createLogger({ service: 'gateway', level: 'silent' }),
