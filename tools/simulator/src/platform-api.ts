@@ -1,0 +1,40 @@
+/** What the REST API refused. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+
+  constructor(
+    /** 0: it did not answer. */
+    readonly status: number,
+    /** Of the error catalogue; empty if the answer has none. */
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export type PlatformApi = <T>(method: string, path: string, body?: object) => Promise<T>;
+
+const TIMEOUT_MS = 30_000;
+
+/** Calls below `/api/v1` with an API key. Throws `ApiError`. */
+export const platformApi =
+  (url: string, apiKey: string): PlatformApi =>
+  async <T>(method: string, path: string, body?: object): Promise<T> => {
+    const response = await fetch(`${url}/api/v1${path}`, {
+      method,
+      headers: { 'x-api-key': apiKey, 'content-type': 'application/json' },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    }).catch((error: unknown) => {
+      throw new ApiError(0, '', `${url} does not answer (${String(error)}). Does npm start run?`);
+    });
+    const text = await response.text();
+    if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
+    const code = /"code":"([^"]*)"/.exec(text)?.[1] ?? '';
+    throw new ApiError(
+      response.status,
+      code,
+      `${method} ${path} answers ${response.status}: ${text.slice(0, 500)}`,
+    );
+  };
