@@ -1,6 +1,7 @@
 import { start as startCommands } from '@muster/commands';
 import { start as startConfiguration } from '@muster/configuration';
 import { start as startDeviceRegistry } from '@muster/device-registry';
+import { start as startFirmware } from '@muster/firmware';
 import { start as startGateway } from '@muster/gateway';
 import { start as startMqttAdapter } from '@muster/mqtt-adapter';
 import { combineOps, type RunningApp } from '@muster/observability';
@@ -22,6 +23,7 @@ export const start = async (): Promise<RunningApp> => {
       begin(startConfiguration()),
       begin(startTelemetry()),
       begin(startCommands()),
+      begin(startFirmware()),
     ]);
     await begin(startMqttAdapter());
     await begin(startGateway(undefined, started));
@@ -40,7 +42,7 @@ const allOrThrow = async (promises: readonly Promise<void>[]): Promise<void> => 
 };
 
 const stopAll = async (started: readonly RunningApp[]): Promise<void> => {
-  const services = ['device-registry', 'configuration', 'telemetry', 'commands'];
+  const services = ['device-registry', 'configuration', 'telemetry', 'commands', 'firmware'];
   const edges = started.filter(({ name }) => !services.includes(name));
   await allOrThrow(edges.map((app) => app.stop()));
   await allOrThrow(started.filter((app) => !edges.includes(app)).map((app) => app.stop()));

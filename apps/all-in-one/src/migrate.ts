@@ -1,6 +1,7 @@
 import { migrate as migrateCommands } from '@muster/commands';
 import { migrate as migrateConfiguration } from '@muster/configuration';
 import { migrate as migrateDeviceRegistry } from '@muster/device-registry';
+import { migrate as migrateFirmware } from '@muster/firmware';
 import { createLogger } from '@muster/observability';
 import { migrate as migrateTelemetry } from '@muster/telemetry';
 
@@ -10,6 +11,7 @@ const schemas = {
   configuration: migrateConfiguration,
   telemetry: migrateTelemetry,
   commands: migrateCommands,
+  firmware: migrateFirmware,
 };
 
 const logger = createLogger({ service: 'migrate' });

@@ -62,6 +62,7 @@ export const startPlatform = async (
     MUSTER_MQTT_AUTH_PORT: String(mqttAuthPort()),
     MUSTER_GATEWAY_PORT: String(port),
     MUSTER_ADMIN_API_KEY_FILE: keyFile,
+    MUSTER_FILES: join(directory, 'files'),
     ...environment,
   };
   let log = '';

@@ -15,6 +15,7 @@ const SEPARATE = [
   'telemetry',
   'mqtt-adapter',
   'gateway',
+  'firmware',
   'commands',
 ] as const;
 
@@ -70,7 +71,7 @@ export const applicationEnvironment = (
   opsPort?: number,
 ): NodeJS.ProcessEnv => {
   const urls = urlsOf(settings, secrets);
-  const inherited = { ...process.env };
+  const inherited: NodeJS.ProcessEnv = { MUSTER_FILES: join(settings.home, 'files'), ...process.env };
   delete inherited['MUSTER_OPS_PORT'];
   return {
     ...inherited,
