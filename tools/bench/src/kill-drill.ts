@@ -36,7 +36,7 @@ export const killDrill = async (): Promise<string> => {
       const killedAt = Date.now();
       const pid = pidOf(part);
       process.kill(pid, 'SIGKILL');
-      const readyAt = await backInService(part, pid);
+      const readyAt = await backInService(part, pid, senders);
       kills.push([part, `pid ${pid}`, `${((readyAt - killedAt) / 1000).toFixed(1)} s`]);
       process.stdout.write(
         `killed ${part} (pid ${pid}), in service again after ${kills.at(-1)?.[2] ?? '?'}\n`,
@@ -118,16 +118,33 @@ const pidOf = (part: string): number => {
   return known.identity.pid;
 };
 
-const backInService = async (part: string, killedPid: number): Promise<number> => {
+const backInService = async (
+  part: string,
+  killedPid: number,
+  senders: readonly Sender[],
+): Promise<number> => {
   await waitFor(
     `${part} to be started again`,
     () => readState()[part] !== undefined && pidOf(part) !== killedPid,
   );
-  await waitFor('everything to be ready', async () => {
-    const response = await fetch(`${platform.url}/health/ready`).catch(() => undefined);
-    return response?.status === 200;
-  });
+  await waitFor('devices and operators to be served', () => isServed(senders));
   return Date.now();
+};
+
+/** Every device is connected, a new request reaches each service, and what was sent is acknowledged. */
+const isServed = async (senders: readonly Sender[]): Promise<boolean> => {
+  const [sender] = senders;
+  if (sender === undefined || !senders.every(({ client }) => client.connected)) return false;
+  const { id } = sender.device;
+  try {
+    await Promise.all([
+      call('GET', `/devices/${id}/configuration`),
+      call('GET', `/devices/${id}/telemetry/latest`),
+    ]);
+  } catch {
+    return false;
+  }
+  return true;
 };
 
 const verify = async (
