@@ -13,7 +13,7 @@ import {
   type Metrics,
   type RunningApp,
 } from '@muster/observability';
-import { DirectoryFollower, openUplink, type Uplink } from '@muster/uplink';
+import { DirectoryFollower, openUplink, rateLimitsOf, type Uplink } from '@muster/uplink';
 import { consumeBrokerEvents } from './broker/broker-events.js';
 import { startMqttAuth } from './broker/mqtt-auth.controller.js';
 import { assertTopology, channelOf, Downlink, RabbitConnection } from './broker/rabbitmq-connection.js';
@@ -127,7 +127,15 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
 };
 
 const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) => {
-  const uplink = openUplink({ ...config, door: 'mqtt', whenAway: 'wait', bus, logger });
+  const uplink = openUplink({
+    ...config,
+    door: 'mqtt',
+    whenAway: 'wait',
+    rateLimits: rateLimitsOf(config),
+    bus,
+    logger,
+    metrics,
+  });
   const { directory } = uplink;
   const subscribers = new Subscribers();
   const downlink = new Downlink();

@@ -8,6 +8,7 @@ import {
   type ConfigOf,
   type ConfigSchema,
 } from '@muster/observability';
+import { uplinkConfigSchema } from '@muster/uplink';
 
 export const configSchema = {
   natsUrl: url({
@@ -37,14 +38,7 @@ export const configSchema = {
     values: ['on', 'off'],
     default: 'on',
   }),
-  maxPayloadBytes: int({
-    env: 'MUSTER_MQTT_MAX_PAYLOAD_BYTES',
-    doc: 'Larger messages are answered with 413',
-    unit: 'bytes',
-    min: 1_024,
-    max: 524_288,
-    default: 262_144,
-  }),
+  ...uplinkConfigSchema,
   prefetch: int({
     env: 'MUSTER_MQTT_ADAPTER_PREFETCH',
     doc: 'Messages taken from the broker and not yet finished; bounds memory while a service is away',

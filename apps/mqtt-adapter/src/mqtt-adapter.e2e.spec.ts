@@ -165,6 +165,53 @@ describe('telemetry', () => {
     ]);
   });
 
+  it('that comes too fast is refused with 429, while another device is served', async () => {
+    const { id, token } = newDevice();
+    const quiet = newDevice();
+    const answers = await subscribe(`kp1/radiator-v1/dcx/${token}/json/error`);
+    const quietAnswers = await subscribe(`kp1/radiator-v1/dcx/${quiet.token}/json/+/status`);
+    const client = await mqtt.connectAsync(mqttUrl(), { clientId: `fast-${process.pid}` });
+    const sent = 2_000;
+    await Promise.all(
+      Array.from({ length: sent }, (_, n) =>
+        client.publishAsync(`kp1/radiator-v1/dcx/${token}/json`, JSON.stringify({ n }), { qos: 1 }),
+      ),
+    );
+    await publish(`kp1/radiator-v1/dcx/${quiet.token}/json/1`, '{"quiet":true}');
+    await quietAnswers.line((line) => line.includes('/json/1/status'));
+    expect(json(await answers.line(() => true))).toEqual({
+      statusCode: 429,
+      reasonPhrase: 'too many messages: a device may send 100 a second',
+    });
+    // All are acknowledged: refused is an outcome.
+    const channel = await broker.createChannel();
+    await eventually(async () => (await channel.checkQueue('muster.uplink')).messageCount === 0);
+    await channel.close();
+    const stored = world.stored.filter(({ deviceId }) => deviceId === id).length;
+    expect(stored).toBeGreaterThanOrEqual(500);
+    expect(stored).toBeLessThan(sent);
+    await client.endAsync();
+  });
+
+  it('that waited in the broker while there was no adapter is not held against its device', async () => {
+    const { id, token } = newDevice();
+    const client = await mqtt.connectAsync(mqttUrl(), { clientId: `waiting-${process.pid}` });
+    const topic = `kp1/radiator-v1/dcx/${token}/json`;
+    // The broker asks about a topic once for each connection.
+    await client.publishAsync(topic, '{"n":0}', { qos: 1 });
+    await eventually(() => world.stored.some(({ deviceId }) => deviceId === id));
+    await adapter.stop();
+    await Promise.all(
+      Array.from({ length: 1_500 }, () => client.publishAsync(topic, '{"n":1}', { qos: 1 })),
+    );
+    await startAdapter();
+    await eventually(() => world.stored.filter(({ deviceId }) => deviceId === id).length === 1_501, {
+      what: 'all are stored',
+      deadlineMs: 15_000,
+    });
+    await client.endAsync();
+  });
+
   it('that the service cannot digest is parked, and does not hold up others', async () => {
     const { id, token } = newDevice();
     const other = newDevice();

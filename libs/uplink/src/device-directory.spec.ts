@@ -11,7 +11,8 @@ const entry = (change: Partial<AccessEntry> = {}): AccessEntry => ({
   deviceTypeId: 'radiator',
   appVersion: 'radiator-v1',
   interface: 'mqtt',
-  credentialKind: 'token',
+  credentialKinds: ['token'],
+  secretHashes: [],
   ...change,
 });
 const radiator: AccessType = {

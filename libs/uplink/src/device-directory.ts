@@ -31,7 +31,7 @@ interface KnownType {
   readonly versions: ReadonlySet<string>;
 }
 
-const TOKEN_ALONE: ReadonlySet<string> = new Set(['token']);
+const NO_HASHES: string[] = [];
 
 /**
  * Every endpoint token and what it opens, in memory: each message is checked here, and over MQTT the broker asks for each
@@ -71,8 +71,8 @@ export class DeviceDirectory {
         reason: `device does not use ${this.door} but ${entry.interface}`,
       };
     }
-    // There is one kind so far; the next one must not be let in by its token alone.
-    if (!TOKEN_ALONE.has(entry.credentialKind)) {
+    // A device of another kind must not be let in by its token alone.
+    if (!entry.credentialKinds.includes('token')) {
       return { admitted: false, code: 'not-allowed', reason: 'device needs a credential besides its token' };
     }
     const type = this.types.get(entry.deviceTypeId);
@@ -144,7 +144,8 @@ export class DeviceDirectory {
       appVersion: this.shared(entry.appVersion),
       tokenStatus: this.shared(entry.tokenStatus),
       interface: this.shared(entry.interface),
-      credentialKind: this.shared(entry.credentialKind),
+      credentialKinds: entry.credentialKinds.map((kind) => this.shared(kind)),
+      secretHashes: entry.secretHashes.length === 0 ? NO_HASHES : entry.secretHashes,
     });
     const tokens = this.tokensOfDevice.get(entry.deviceId) ?? new Set();
     this.tokensOfDevice.set(entry.deviceId, tokens.add(entry.token));

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '@muster/contracts';
 import { matchResource, PayloadError, type Resource, type ResourceName, type Topic } from '@muster/kp1';
+import type { Metrics } from '@muster/observability';
 import type { AccessQuestions } from './access-questions.js';
 import { tokenHint, type BoundedLog } from './bounded-log.js';
 import type { Admission, Admitted, DeviceDirectory } from './device-directory.js';
 import { Abandoned, type WhenAway } from './micro-batcher.js';
+import type { RateLimits } from './rate-limits.js';
 import type { Route } from './routes.js';
 import type { Sightings } from './sightings.js';
 
@@ -17,6 +19,8 @@ export interface DeviceRequest {
   readonly redelivered: boolean;
   /** False when nobody waits for the outcome: over MQTT it will be delivered again, over HTTP the connection is gone. */
   readonly isWanted: () => boolean;
+  /** How long it may have waited in front of us, in milliseconds; Infinity: nobody knows. Default: not at all. */
+  readonly waitedMs?: number;
   /** Where nobody has done it before: checks who speaks for a token that may be used. Throws `AppError`. */
   readonly authenticate?: (admitted: Admitted) => void;
 }
@@ -31,6 +35,8 @@ export type Outcome = { readonly resource: Resource | undefined } & (
       readonly reasonPhrase: string;
       readonly retryAfterSeconds?: number;
     }
+  /** Far too many of these: counted, and not even answered where the protocol allows that. */
+  | { readonly kind: 'dropped' }
   /** By a fault of ours; nothing was stored. */
   | { readonly kind: 'failed'; readonly cause: unknown }
   /** Nobody waits for it any more. */
@@ -42,7 +48,9 @@ export interface RequestParts {
   readonly directory: Pick<DeviceDirectory, 'admit'>;
   readonly questions: Pick<AccessQuestions, 'admit'>;
   readonly sightings: Pick<Sightings, 'note'>;
+  readonly limits: Pick<RateLimits, 'check'>;
   readonly refusals: BoundedLog;
+  readonly metrics: Metrics;
   readonly maxPayloadBytes: number;
   readonly whenAway: WhenAway;
 }
@@ -50,12 +58,18 @@ export interface RequestParts {
 const ASK_AGAIN_MS = [100, 250, 500, 1_000];
 
 /**
- * The path of a request that all doors share: authorise → dispatch → outcome. Never rejects. Resolves only with a final
+ * The path of a request that all doors share: authorise → count → dispatch → outcome. Never rejects. Resolves only with a final
  * outcome: with `wait`, a write whose service is away stays unresolved until it is back or nobody wants it any more.
  */
 export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) => Promise<Outcome>) => {
+  // By limit and verdict only: a label per device would be a series per device.
+  const limited = parts.metrics.counter('muster_device_messages_limited_total', 'Messages over a limit', [
+    'limit',
+    'verdict',
+  ]);
+
   return async (request) => {
-    const { topic, payload, redelivered, isWanted } = request;
+    const { topic, payload, redelivered, isWanted, waitedMs } = request;
     const matched = matchResource(topic);
     const resource = matched?.resource;
     try {
@@ -65,6 +79,12 @@ export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) =
       const admitted = admittedBy(await admit(request, resource));
       request.authenticate?.(admitted);
       const { entry, settings } = admitted;
+      const pace = parts.limits.check(entry, waitedMs);
+      if (pace.verdict !== 'pass') {
+        limited.inc({ limit: pace.limit, verdict: pace.verdict });
+        if (pace.verdict === 'drop') return { kind: 'dropped', resource };
+        throw new AppError('too-many-requests', pace.reason, { retryAfterSeconds: 1 });
+      }
       parts.sightings.note(entry, topic.appVersion);
       if (matched === undefined) throw new AppError('resource-unknown', 'unknown resource');
       const { parameters } = matched;

@@ -7,4 +7,6 @@ export { DeviceDirectory, type Admission, type Admitted } from './device-directo
 export { DirectoryFollower } from './directory-follower.js';
 export { AccessQuestions } from './access-questions.js';
 export { Sightings } from './sightings.js';
+export { RateLimits, type Pace, type Rate, type RateLimitOptions } from './rate-limits.js';
+export { rateLimitsOf, uplinkConfigSchema } from './uplink-config.js';
 export { BoundedLog, tokenHint } from './bounded-log.js';

@@ -1,6 +1,6 @@
 import type { DeviceInterface } from '@muster/contracts';
 import type { Bus } from '@muster/messaging';
-import type { Logger } from '@muster/observability';
+import type { Logger, Metrics } from '@muster/observability';
 import { AccessQuestions } from './access-questions.js';
 import { BoundedLog } from './bounded-log.js';
 import { ConfigurationRoutes } from './configuration.route.js';
@@ -8,6 +8,7 @@ import { DeviceDirectory } from './device-directory.js';
 import { deviceRequests, type DeviceRequest, type Outcome } from './device-requests.js';
 import { DirectoryFollower } from './directory-follower.js';
 import type { WhenAway } from './micro-batcher.js';
+import { RateLimits, type RateLimitOptions } from './rate-limits.js';
 import { routesOf } from './routes.js';
 import { Sightings } from './sightings.js';
 import { TelemetryRoute } from './telemetry.route.js';
@@ -18,11 +19,13 @@ export interface UplinkOptions {
   readonly whenAway: WhenAway;
   readonly bus: Bus;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   /** Batches under way at the same time, per service. */
   readonly lanes: number;
   /** How long the first message of a batch waits for others. */
   readonly batchWaitMs: number;
   readonly maxPayloadBytes: number;
+  readonly rateLimits: RateLimitOptions;
 }
 
 /** What an adapter is made of behind its transport. */
@@ -45,7 +48,7 @@ export interface Uplink {
 
 /** Every resource of kp1 over one bus; begins to read the directory at once. */
 export const openUplink = (options: UplinkOptions): Uplink => {
-  const { door, whenAway, bus, logger, lanes, batchWaitMs, maxPayloadBytes } = options;
+  const { door, whenAway, bus, logger, metrics, lanes, batchWaitMs, maxPayloadBytes } = options;
   const directory = new DeviceDirectory(door);
   const follower = new DirectoryFollower(directory, bus, logger);
   const questions = new AccessQuestions(directory, bus);
@@ -60,7 +63,9 @@ export const openUplink = (options: UplinkOptions): Uplink => {
     directory,
     questions,
     sightings,
+    limits: new RateLimits(options.rateLimits),
     refusals,
+    metrics,
     maxPayloadBytes,
     whenAway,
   });

@@ -70,7 +70,8 @@ export class World {
       deviceTypeId: 'radiator',
       appVersion: 'radiator-v1',
       interface: 'mqtt',
-      credentialKind: 'token',
+      credentialKinds: ['token'],
+      secretHashes: [],
       ...change,
     };
     this.entries.push(entry);

@@ -24,7 +24,8 @@ const entry: AccessEntry = {
   deviceTypeId: 'radiator',
   appVersion: 'v1',
   interface: 'mqtt',
-  credentialKind: 'token',
+  credentialKinds: ['token'],
+  secretHashes: [],
 };
 const welcome: Admission = { admitted: true, entry, settings: {} };
 
@@ -53,7 +54,9 @@ const scene = (
     directory: { admit: () => change.admission ?? welcome },
     questions: { admit: async () => change.admission ?? welcome },
     sightings: { note: () => undefined },
+    limits: { check: () => ({ verdict: 'pass' }) },
     refusals: new BoundedLog(logger),
+    metrics: createMetrics('test'),
     maxPayloadBytes: 100,
     whenAway: 'wait',
     ...change,
@@ -71,6 +74,7 @@ const scene = (
     payload: Buffer.from(payload),
     qos,
     redelivered: false,
+    waitedMs: 0,
     deliveryTag: 1,
   });
   return {

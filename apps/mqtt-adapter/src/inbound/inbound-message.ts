@@ -12,6 +12,8 @@ export interface InboundMessage {
   readonly qos: 0 | 1;
   /** The broker or the client says it may have been here before. */
   readonly redelivered: boolean;
+  /** How long it may have waited in the queue, in milliseconds; Infinity: nobody knows. */
+  readonly waitedMs: number;
   readonly deliveryTag: number;
 }
 
@@ -42,12 +44,13 @@ export const inboundMessages = (parts: InboundParts) => {
     const topic = parseRoutingKey(message.routingKey);
     // Our own replies, should a binding let them in, and what no device may send: the broker's callbacks refuse both.
     if (topic === undefined || topic.suffix !== undefined) {
-      outcomes.inc({ resource: 'none', outcome: 'dropped' });
+      outcomes.inc({ resource: 'none', outcome: 'ignored' });
       window.finish(message.deliveryTag);
       return;
     }
-    const { payload, redelivered, qos } = message;
-    const outcome = await parts.uplink.answer({ topic, payload, redelivered, isWanted: () => window.isOpen });
+    const { payload, redelivered, waitedMs, qos } = message;
+    const isWanted = (): boolean => window.isOpen;
+    const outcome = await parts.uplink.answer({ topic, payload, redelivered, waitedMs, isWanted });
     const { resource } = outcome;
     const settled = (label: string): void => {
       outcomes.inc({ resource: resource?.name ?? 'none', outcome: label });
@@ -63,6 +66,9 @@ export const inboundMessages = (parts: InboundParts) => {
       case 'refused':
         await parts.respond.error(topic, outcome.statusCode, outcome.reasonPhrase, qos);
         settled(`refused-${outcome.statusCode}`);
+        return;
+      case 'dropped':
+        settled('dropped');
         return;
       case 'failed':
         await parkPatiently(message, topic, outcome.cause, window);

@@ -1,9 +1,12 @@
-import type { ChannelModel, ConsumeMessage } from 'amqplib';
+import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import type { Logger } from '@muster/observability';
 import { ackUpTo, channelOf } from '../broker/rabbitmq-connection.js';
 import { UPLINK_QUEUE } from '../broker/topology.js';
 import { AckWindow } from './ack-window.js';
 import type { InboundMessage } from './inbound-message.js';
+import { QueueLag } from './queue-lag.js';
+
+const LOOK_EVERY_MS = 1_000;
 
 /**
  * Takes the devices' messages out of the durable queue, on one channel of one connection. Its `open` is called for every
@@ -13,6 +16,8 @@ export class UplinkConsumer {
   private window: AckWindow | undefined;
   private cancel: (() => Promise<void>) | undefined;
   private lastDelivered = 0;
+  private readonly lag = new QueueLag();
+  private looking: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly handle: (message: InboundMessage, window: AckWindow) => Promise<void>,
@@ -26,6 +31,7 @@ export class UplinkConsumer {
     const window = new AckWindow((deliveryTag) => ackUpTo(channel, deliveryTag));
     this.window = window;
     this.lastDelivered = 0;
+    this.lag.opened((await channel.checkQueue(UPLINK_QUEUE)).messageCount);
     const { consumerTag } = await channel.consume(UPLINK_QUEUE, (delivery) => {
       if (delivery === null) {
         // The queue was deleted or moved: everything is made anew, the queue too.
@@ -34,21 +40,32 @@ export class UplinkConsumer {
         return;
       }
       this.lastDelivered = delivery.fields.deliveryTag;
-      const message = inboundOf(delivery);
+      const message = inboundOf(delivery, this.lag.ofNext(delivery.fields.redelivered));
       this.handle(message, window).catch((error: unknown) =>
         // It has dealt with every error it knows; unacknowledged, the message comes again after a restart.
         this.logger.error({ err: error }, 'a message was left without an outcome'),
       );
     });
+    clearInterval(this.looking);
+    this.looking = setInterval(() => void this.look(channel), LOOK_EVERY_MS);
     this.cancel = async () => {
       await channel.cancel(consumerTag);
     };
   }
 
   lost(): void {
+    clearInterval(this.looking);
     this.window?.close();
     this.window = undefined;
     this.cancel = undefined;
+  }
+
+  private async look(channel: Channel): Promise<void> {
+    try {
+      this.lag.seen((await channel.checkQueue(UPLINK_QUEUE)).messageCount);
+    } catch {
+      // The channel is gone, and `lost` or `open` ends this.
+    }
   }
 
   /** Delivered and not finished yet. */
@@ -67,7 +84,7 @@ export class UplinkConsumer {
   }
 }
 
-const inboundOf = ({ fields, properties, content }: ConsumeMessage): InboundMessage => {
+const inboundOf = ({ fields, properties, content }: ConsumeMessage, waitedMs: number): InboundMessage => {
   const headers: Readonly<Record<string, unknown>> = properties.headers ?? {};
   const header = headers['x-mqtt-publish-qos'];
   return {
@@ -76,6 +93,7 @@ const inboundOf = ({ fields, properties, content }: ConsumeMessage): InboundMess
     // 3.10 says it in a header, 4.x only by the delivery mode.
     qos: (typeof header === 'number' ? header > 0 : properties.deliveryMode === 2) ? 1 : 0,
     redelivered: fields.redelivered || headers['x-mqtt-dup'] === true,
+    waitedMs,
     deliveryTag: fields.deliveryTag,
   };
 };

@@ -23,7 +23,8 @@ const entry = (change: Partial<AccessEntry>): AccessEntry => ({
   deviceTypeId: 'radiator',
   appVersion: 'v1',
   interface: 'mqtt',
-  credentialKind: 'token',
+  credentialKinds: ['token'],
+  secretHashes: [],
   ...change,
 });
 const directoryOf = (...entries: AccessEntry[]): DeviceDirectory => {

@@ -1,0 +1,104 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { RateLimits } from './rate-limits.js';
+
+const d1 = { tenantId: 't1', deviceId: 'd1' };
+const d2 = { tenantId: 't1', deviceId: 'd2' };
+const limitsOf = (device = { perSecond: 10, burst: 5 }, tenant = { perSecond: 1_000, burst: 1_000 }) => {
+  const clock = { now: 1_000_000 };
+  const limits = new RateLimits({ device, tenant }, () => clock.now);
+  const passed = (who: typeof d1, times: number, waitedMs?: number): number =>
+    Array.from({ length: times }, () => limits.check(who, waitedMs)).filter((one) => one.verdict === 'pass')
+      .length;
+  return { clock, limits, passed };
+};
+
+describe('the limit of a device', () => {
+  it('lets a burst pass, and after that its rate', () => {
+    const { clock, passed } = limitsOf();
+    expect(passed(d1, 20)).toBe(5);
+    clock.now += 1_000;
+    expect(passed(d1, 20)).toBe(5);
+    clock.now += 200;
+    expect(passed(d1, 20)).toBe(2);
+  });
+
+  it('is its own: others are served meanwhile', () => {
+    const { passed } = limitsOf();
+    expect(passed(d1, 20)).toBe(5);
+    expect(passed(d2, 3)).toBe(3);
+  });
+
+  it('is told with its number a hundred times at once, and then nothing is said', () => {
+    const { limits, passed } = limitsOf();
+    passed(d1, 5);
+    expect(limits.check(d1)).toEqual({
+      verdict: 'refuse',
+      limit: 'device',
+      reason: 'too many messages: a device may send 10 a second',
+    });
+    for (let n = 1; n < 100; n += 1) expect(limits.check(d1).verdict).toBe('refuse');
+    expect(limits.check(d1).verdict).toBe('drop');
+  });
+
+  it('is forgotten when nothing is left of it', () => {
+    const { clock, limits, passed } = limitsOf();
+    passed(d1, 500);
+    expect(limits.size).toBe(3);
+    clock.now += 61_000;
+    passed(d2, 1);
+    expect(limits.size).toBe(2);
+  });
+});
+
+describe('the limit of a tenant', () => {
+  it('holds for its devices together, and not for another tenant', () => {
+    const { limits, passed } = limitsOf({ perSecond: 10, burst: 5 }, { perSecond: 10, burst: 7 });
+    expect(passed(d1, 5)).toBe(5);
+    expect(passed(d2, 5)).toBe(2);
+    expect(limits.check(d2)).toMatchObject({ verdict: 'refuse', limit: 'tenant' });
+    expect(limits.check({ tenantId: 't2', deviceId: 'd3' }).verdict).toBe('pass');
+  });
+
+  it('is not used up by what a device is refused', () => {
+    const { passed } = limitsOf({ perSecond: 10, burst: 5 }, { perSecond: 10, burst: 8 });
+    expect(passed(d1, 100)).toBe(5);
+    expect(passed(d2, 3)).toBe(3);
+  });
+});
+
+describe('messages that waited in front of us', () => {
+  it('are not held against a device that kept to its rate, however long they waited', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 500 }), { minLength: 1, maxLength: 200 }),
+        fc.integer({ min: 0, max: 100_000 }),
+        (pauses, waits) => {
+          // Sent with whatever pauses pass when nothing waits; then all of them arrive in one moment.
+          const { clock, limits } = limitsOf();
+          const sentAt: number[] = [];
+          for (const pause of pauses) {
+            clock.now += pause;
+            if (limits.check(d1).verdict === 'pass') sentAt.push(clock.now);
+          }
+          const late = limitsOf();
+          late.clock.now = clock.now + waits;
+          const waited = late.clock.now - (sentAt[0] ?? 0);
+          expect(late.passed(d1, sentAt.length, waited)).toBe(sentAt.length);
+        },
+      ),
+    );
+  });
+
+  it('give one that is too fast no more than its rate over that time', () => {
+    const { passed } = limitsOf();
+    expect(passed(d1, 1_000, 10_000)).toBe(105);
+    expect(passed(d1, 1_000, 10_000)).toBe(0);
+  });
+
+  it('of which nothing is known are not counted', () => {
+    const { limits, passed } = limitsOf();
+    expect(passed(d1, 1_000, Infinity)).toBe(1_000);
+    expect(limits.size).toBe(0);
+  });
+});

@@ -1,0 +1,57 @@
+import { int } from '@muster/observability';
+import type { RateLimitOptions } from './rate-limits.js';
+
+/** Part of the configuration of every adapter: a device finds the same limits at every door. */
+export const uplinkConfigSchema = {
+  maxPayloadBytes: int({
+    env: 'MUSTER_MAX_PAYLOAD_BYTES',
+    doc: 'Larger messages of devices are answered with 413',
+    unit: 'bytes',
+    min: 1_024,
+    max: 524_288,
+    default: 262_144,
+  }),
+  deviceMessagesPerSecond: int({
+    env: 'MUSTER_DEVICE_MESSAGES_PER_SECOND',
+    doc: 'A device that sends more is answered with 429; counted by each replica for itself',
+    unit: 'messages per second',
+    min: 1,
+    max: 1_000_000,
+    default: 100,
+  }),
+  deviceMessageBurst: int({
+    env: 'MUSTER_DEVICE_MESSAGE_BURST',
+    doc: 'What a device may send at once after a silence',
+    unit: 'messages',
+    min: 1,
+    max: 10_000_000,
+    default: 500,
+  }),
+  tenantMessagesPerSecond: int({
+    env: 'MUSTER_TENANT_MESSAGES_PER_SECOND',
+    doc: 'The same for all devices of a tenant together',
+    unit: 'messages per second',
+    min: 1,
+    max: 10_000_000,
+    default: 20_000,
+  }),
+  tenantMessageBurst: int({
+    env: 'MUSTER_TENANT_MESSAGE_BURST',
+    doc: 'What the devices of a tenant may send at once after a silence',
+    unit: 'messages',
+    min: 1,
+    max: 100_000_000,
+    default: 100_000,
+  }),
+};
+
+/** The four numbers as they are kept in mind elsewhere. */
+export const rateLimitsOf = (config: {
+  readonly deviceMessagesPerSecond: number;
+  readonly deviceMessageBurst: number;
+  readonly tenantMessagesPerSecond: number;
+  readonly tenantMessageBurst: number;
+}): RateLimitOptions => ({
+  device: { perSecond: config.deviceMessagesPerSecond, burst: config.deviceMessageBurst },
+  tenant: { perSecond: config.tenantMessagesPerSecond, burst: config.tenantMessageBurst },
+});
