@@ -5,7 +5,7 @@ import { Device, type World } from './device.js';
 import { DownloadError, downloadFirmware, type FirmwareFile } from './download-firmware.js';
 import { httpLinks } from './http-link.js';
 import type { Identity, OpenLink } from './link.js';
-import { mqttLink } from './mqtt-link.js';
+import { mqttLinks } from './mqtt-link.js';
 import type { Options } from './options.js';
 import type { ProfileName } from './profiles.js';
 import { Scheduler } from './scheduler.js';
@@ -98,12 +98,13 @@ const openTransport = ({ options, scheduler }: World): { openLink: OpenLink; clo
       },
     };
   }
-  const settings = { url: options['mqtt-url'], qos: options.qos === '1' ? 1 : 0, scheduler } as const;
-  return {
-    openLink: (clientId, devices, listener) => mqttLink(settings, clientId, devices, listener),
-    // Sockets whose goodbye is under way end by themselves.
-    close: () => Promise.resolve(),
-  };
+  const links = mqttLinks({
+    url: options['mqtt-url'],
+    qos: options.qos === '1' ? 1 : 0,
+    errorsWithoutId: options['request-ids'] < 1,
+    scheduler,
+  });
+  return { openLink: links.open, close: links.close };
 };
 
 /** A bounded number of downloads at a time; the others wait for their turn. */
