@@ -25,6 +25,7 @@ import {
 } from '@muster/observability';
 import { DeviceTypes1763600200001 } from '../migrations/0001-device-types.js';
 import { Devices1763600200002 } from '../migrations/0002-devices.js';
+import { DeviceSecrets1763600200003 } from '../migrations/0003-device-secrets.js';
 import { AccessHandlers } from './access/access.handlers.js';
 import { loadConfig } from './config.js';
 import { deviceType } from './device-type/device-type.decider.js';
@@ -32,6 +33,8 @@ import type { DeviceTypeEvent } from './device-type/device-type.events.js';
 import { DeviceTypeHandlers } from './device-type/device-type.handlers.js';
 import { deviceTypeList } from './device-type/device-type-list.projection.js';
 import { publishedOfDeviceType } from './device-type/device-type-published.reactor.js';
+import { CredentialHandlers } from './device/credential.handlers.js';
+import { deviceCredentials } from './device/credential.projection.js';
 import { device } from './device/device.decider.js';
 import type { DeviceEvent } from './device/device.events.js';
 import { DeviceHandlers } from './device/device.handlers.js';
@@ -46,7 +49,7 @@ const SERVICE = 'device-registry';
 const SCHEMA = 'device_registry';
 
 /** Types first: a device refers to its type. */
-export const projections = [deviceTypeList, deviceList, endpointTokens] as const;
+export const projections = [deviceTypeList, deviceList, endpointTokens, deviceCredentials] as const;
 export const aggregates = [deviceType, device] as const;
 
 @Module({})
@@ -59,6 +62,7 @@ export class AppModule {
         DeviceHandlers,
         DeviceMetadataHandlers,
         EndpointTokenHandlers,
+        CredentialHandlers,
         AccessHandlers,
       ],
       providers: [
@@ -74,7 +78,12 @@ export const migrate = (url: string): Promise<string[]> =>
   migrateSchema({
     url,
     schema: SCHEMA,
-    migrations: [...eventStoreMigrations, DeviceTypes1763600200001, Devices1763600200002],
+    migrations: [
+      ...eventStoreMigrations,
+      DeviceTypes1763600200001,
+      Devices1763600200002,
+      DeviceSecrets1763600200003,
+    ],
   });
 
 /** Resolves when requests are served: waits for PostgreSQL (migrated) and NATS, however long they take. */
@@ -150,7 +159,7 @@ const untilReady = async (database: Database, logger: Logger): Promise<void> => 
   for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 5_000)) {
     try {
       // Not only that somebody answers: before the migrations there is nothing to serve from.
-      await database.query('SELECT 1 FROM endpoint_tokens LIMIT 1');
+      await database.query('SELECT 1 FROM device_secrets LIMIT 1');
       return;
     } catch (error) {
       logger.warn({ err: error, waitMs }, 'waiting for PostgreSQL and its migrations');

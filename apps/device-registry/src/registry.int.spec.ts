@@ -613,7 +613,8 @@ describe('access', () => {
       deviceTypeId: type.id,
       appVersion: `${type.name}-v1`,
       interface: 'mqtt',
-      credentialKind: 'token',
+      credentialKinds: ['token'],
+      secretHashes: [],
     };
     const accessType = {
       tenantId,
@@ -750,7 +751,15 @@ const publishedFor = async (entityId: string, count: number): Promise<[string, J
 describe('the tables', () => {
   it('are the same after they are rebuilt from the events', async () => {
     const dump = async () => {
-      const tables = ['device_types', 'app_versions', 'devices', 'device_tokens', 'endpoint_tokens'];
+      const tables = [
+        'device_types',
+        'app_versions',
+        'devices',
+        'device_tokens',
+        'endpoint_tokens',
+        'device_credentials',
+        'device_secrets',
+      ];
       return Promise.all(
         tables.map(
           async (table) =>

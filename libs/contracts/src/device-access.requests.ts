@@ -11,7 +11,12 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from './contract.js';
-import { INTERFACES, type DeviceInterface } from './device-registry.requests.js';
+import {
+  CREDENTIAL_KINDS,
+  INTERFACES,
+  type CredentialKind,
+  type DeviceInterface,
+} from './device-registry.requests.js';
 import { TOKEN_STATUSES, type TokenStatus } from './device-tokens.requests.js';
 import { DeviceTypeSettings } from './device-types.requests.js';
 import { BulkOutcome } from './fields.js';
@@ -43,8 +48,13 @@ export class AccessEntry {
   @IsIn(INTERFACES)
   interface!: DeviceInterface;
 
-  @IsIn(['token'])
-  credentialKind!: 'token';
+  /** What the device is let in by: one of these is needed. Empty: by nothing, its secrets are revoked. */
+  @IsIn(CREDENTIAL_KINDS, { each: true })
+  credentialKinds!: CredentialKind[];
+
+  /** SHA-256 of the texts of the active secrets (as the device sends them, base64url), in hexadecimal. At most two. */
+  @IsString({ each: true })
+  secretHashes!: string[];
 }
 
 /** A device type as adapters need it: which application versions are its, and how its payloads are read. */

@@ -11,7 +11,13 @@ import {
 } from 'class-validator';
 import { definePublished } from './contract.js';
 import { Actor, type JsonObject, type JsonValue } from './fields.js';
-import { INTERFACES, type DeviceInterface } from './device-registry.requests.js';
+import { CREDENTIAL_STATUSES, type CredentialStatus } from './device-credentials.requests.js';
+import {
+  CREDENTIAL_KINDS,
+  INTERFACES,
+  type CredentialKind,
+  type DeviceInterface,
+} from './device-registry.requests.js';
 import { TOKEN_STATUSES, type TokenStatus } from './device-tokens.requests.js';
 
 /** What every event of a device carries. `version` rises by one with every event of that device. */
@@ -71,6 +77,17 @@ export class DeviceTokenChanged extends DeviceFact {
 
   @IsIn(TOKEN_STATUSES)
   status!: TokenStatus;
+}
+
+export class DeviceCredentialChanged extends DeviceFact {
+  @IsString()
+  credentialId!: string;
+
+  @IsIn(CREDENTIAL_KINDS)
+  kind!: CredentialKind;
+
+  @IsIn(CREDENTIAL_STATUSES)
+  status!: CredentialStatus;
 }
 
 export class DeviceTypeChanged {
@@ -149,6 +166,15 @@ export const deviceTokenChanged = definePublished({
   verb: 'token-changed',
   schemaVersion,
   data: DeviceTokenChanged,
+});
+
+/** A secret was issued or revoked. The secret is not in it, nor its hash. */
+export const deviceCredentialChanged = definePublished({
+  service,
+  entity: 'device',
+  verb: 'credential-changed',
+  schemaVersion,
+  data: DeviceCredentialChanged,
 });
 
 /** Created, renamed, settings changed, application version added. */

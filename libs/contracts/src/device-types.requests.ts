@@ -86,6 +86,11 @@ export class DeviceTypeSettings {
   @IsBoolean()
   plainTelemetry?: boolean;
 
+  /** Over HTTP the endpoint token is enough; a device's secret then need not be sent. Default: off. */
+  @IsOptional()
+  @IsBoolean()
+  httpTokenOnly?: boolean;
+
   /** Dotted path of a sample's own time (`ts`, `meta.time`): ISO 8601 or Unix milliseconds. Default: `ts`. */
   @IsOptional()
   @Matches(/^[A-Za-z0-9_]{1,64}(\.[A-Za-z0-9_]{1,64}){0,7}$/, {

@@ -62,6 +62,7 @@ export {
   MetadataKeyRule,
 } from './device-types.requests.js';
 export {
+  CREDENTIAL_KINDS,
   CredentialInput,
   CredentialView,
   DeleteDevice,
@@ -82,8 +83,22 @@ export {
   ProvisionDevice,
   provisionDevice,
   ProvisionedDevice,
+  type CredentialKind,
   type DeviceInterface,
 } from './device-registry.requests.js';
+export {
+  ChangeCredentialStatus,
+  changeCredentialStatus,
+  CREDENTIAL_STATUSES,
+  CredentialEdit,
+  CredentialList,
+  DeviceCredential,
+  IssueCredential,
+  issueCredential,
+  IssuedCredential,
+  listCredentials,
+  type CredentialStatus,
+} from './device-credentials.requests.js';
 export {
   ChangeMetadata,
   changeMetadata,
@@ -116,6 +131,8 @@ export {
 export {
   DeviceChanged,
   deviceChanged,
+  DeviceCredentialChanged,
+  deviceCredentialChanged,
   DeviceDeleted,
   deviceDeleted,
   DeviceFact,

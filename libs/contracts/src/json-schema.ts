@@ -25,6 +25,7 @@ export const schemasOf = (
       isLatLong: { type: 'string' },
       isLatitude: { type: 'number', minimum: -90, maximum: 90 },
       isLongitude: { type: 'number', minimum: -180, maximum: 180 },
+      notGiven: { not: {} },
       areMetadataRules: {
         type: 'object',
         additionalProperties: {

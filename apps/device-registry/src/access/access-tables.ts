@@ -10,10 +10,15 @@ interface EntryRow {
   device_type_id: string;
   app_version: string;
   interface: AccessEntry['interface'];
+  secret_hashes: string[];
 }
 
 const SELECT = `
-  SELECT t.tenant_id, e.token, t.id AS token_id, t.status, t.device_id, d.device_type_id, d.app_version, d.interface
+  SELECT t.tenant_id, e.token, t.id AS token_id, t.status, t.device_id, d.device_type_id, d.app_version, d.interface,
+    CASE WHEN d.interface = 'http' THEN ARRAY(
+      SELECT encode(s.sha256, 'hex') FROM device_secrets s
+      JOIN device_credentials c ON c.tenant_id = s.tenant_id AND c.id = s.id AND c.status = 'active'
+      WHERE s.tenant_id = d.tenant_id AND s.device_id = d.id ORDER BY s.id) ELSE '{}' END AS secret_hashes
   FROM device_tokens t
   JOIN endpoint_tokens e ON e.tenant_id = t.tenant_id AND e.id = t.id
   JOIN devices d ON d.tenant_id = t.tenant_id AND d.id = t.device_id`;
@@ -80,5 +85,6 @@ const entryOf = (row: EntryRow): AccessEntry => ({
   deviceTypeId: row.device_type_id,
   appVersion: row.app_version,
   interface: row.interface,
-  credentialKind: 'token',
+  credentialKinds: row.interface === 'http' ? (row.secret_hashes.length > 0 ? ['secret'] : []) : ['token'],
+  secretHashes: row.secret_hashes,
 });

@@ -18,8 +18,8 @@ import { decodeCursor, encodeCursor, TEXT } from '../page-cursor.js';
 import { DATABASE, EVENT_STORE } from '../wiring.js';
 import { accessEntries, accessTypes, entriesAfter } from './access-tables.js';
 
-/** About 350 bytes an entry: a page of this many fits into one message of the bus (1 MB) with room for its types. */
-const MAX_ENTRIES = 2_000;
+/** At most 520 bytes an entry, with two secrets: a page of this many fits into one message of the bus (1 MB) with room for its types. */
+const MAX_ENTRIES = 1_500;
 
 /** What adapters need to let devices in, of all tenants: an adapter cannot know the tenant before it knows the token. */
 @Controller()

@@ -8,6 +8,7 @@ export interface AppVersion {
 /** What is absent has its default. */
 export interface Settings {
   readonly plainTelemetry?: boolean;
+  readonly httpTokenOnly?: boolean;
   readonly timestampPath?: string;
   readonly metadataKeys?: Readonly<Record<string, MetadataKeyRule>>;
   readonly undeclaredMetadataKeys?: MetadataKeyRule;

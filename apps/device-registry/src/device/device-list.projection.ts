@@ -30,6 +30,8 @@ export const deviceList: Projection = {
     'DeviceMetadataChanged',
     'EndpointTokenIssued',
     'EndpointTokenStatusChanged',
+    'CredentialIssued',
+    'CredentialStatusChanged',
     'DeviceDeleted',
   ],
   project: async (tx, events) => {
@@ -52,8 +54,12 @@ export const deviceList: Projection = {
 const isProvisioned = (event: RecordedEvent<DeviceEvent>): event is RecordedEvent<DeviceProvisioned> =>
   event.type === 'DeviceProvisioned';
 const keyOf = (event: RecordedEvent<DeviceEvent>): string => `${event.tenantId}\n${event.streamId}`;
-const isAboutToken = (event: RecordedEvent<DeviceEvent>): boolean =>
-  event.type === 'EndpointTokenIssued' || event.type === 'EndpointTokenStatusChanged';
+/** Of the row these change the version alone. */
+const isAboutCredential = (event: RecordedEvent<DeviceEvent>): boolean =>
+  event.type === 'EndpointTokenIssued' ||
+  event.type === 'EndpointTokenStatusChanged' ||
+  event.type === 'CredentialIssued' ||
+  event.type === 'CredentialStatusChanged';
 const isDeleted = (event: RecordedEvent<DeviceEvent>): event is RecordedEvent<DeviceDeleted> =>
   event.type === 'DeviceDeleted';
 
@@ -109,7 +115,7 @@ const change = async (
   const changes = new Map<string, RowChange>();
   for (const event of events) {
     if (isProvisioned(event) || isDeleted(event)) continue;
-    if (inserted.has(keyOf(event)) && isAboutToken(event)) continue;
+    if (inserted.has(keyOf(event)) && isAboutCredential(event)) continue;
     const key = keyOf(event);
     const row = changes.get(key) ?? {
       tenantId: event.tenantId,
@@ -179,6 +185,8 @@ const applyTo = (row: RowChange, event: RecordedEvent<DeviceEvent>): void => {
     case 'DeviceProvisioned':
     case 'EndpointTokenIssued':
     case 'EndpointTokenStatusChanged':
+    case 'CredentialIssued':
+    case 'CredentialStatusChanged':
     case 'DeviceDeleted':
       return; // the version is all these change here
   }

@@ -1,8 +1,10 @@
 import {
   deviceChanged,
+  deviceCredentialChanged,
   deviceDeleted,
   deviceProvisioned,
   deviceTokenChanged,
+  type CredentialStatus,
   type JsonValue,
   type TokenStatus,
 } from '@muster/contracts';
@@ -23,6 +25,12 @@ export const publishedOfDevice = (event: RecordedEvent<DeviceEvent>): readonly P
   ];
   const token = (tokenId: string, status: TokenStatus): readonly Published[] => [
     { contract: deviceTokenChanged, entityId, data: { ...fact, tokenId, status } },
+  ];
+  const credential = (
+    { credentialId, kind }: { readonly credentialId: string; readonly kind: 'secret' },
+    status: CredentialStatus,
+  ): readonly Published[] => [
+    { contract: deviceCredentialChanged, entityId, data: { ...fact, credentialId, kind, status } },
   ];
   switch (event.type) {
     case 'DeviceProvisioned': {
@@ -58,6 +66,10 @@ export const publishedOfDevice = (event: RecordedEvent<DeviceEvent>): readonly P
       return token(event.data.tokenId, 'inactive');
     case 'EndpointTokenStatusChanged':
       return token(event.data.tokenId, event.data.to);
+    case 'CredentialIssued':
+      return credential(event.data, 'active');
+    case 'CredentialStatusChanged':
+      return credential(event.data, event.data.to);
     case 'DeviceDeleted':
       return [{ contract: deviceDeleted, entityId, data: fact }];
   }

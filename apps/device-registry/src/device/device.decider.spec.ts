@@ -19,6 +19,7 @@ const provision: DeviceCommand = {
   type: 'ProvisionDevice',
   ...given,
   token: { tokenId: 'token-1', hint: 'abcd' },
+  credential: { kind: undefined, credentialId: 'secret-1' },
   at,
 };
 const provisioned: DeviceEvent = { type: 'DeviceProvisioned', data: { ...given, provisionedAt: at } };

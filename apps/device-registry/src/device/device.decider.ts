@@ -1,5 +1,7 @@
 import {
   AppError,
+  type CredentialKind,
+  type CredentialStatus,
   type DeviceInterface,
   type JsonObject,
   type JsonValue,
@@ -7,6 +9,7 @@ import {
 } from '@muster/contracts';
 import type { Aggregate } from '@muster/event-store';
 import { sameJson } from '../same-json.js';
+import { credentialKind, MAX_ACTIVE_SECRETS, tokensAreIssuedElsewhere } from './credential-rules.js';
 import { upcast, type DeviceEvent, type GeoPosition } from './device.events.js';
 import type { MetadataRules } from './metadata-access.js';
 import {
@@ -23,6 +26,7 @@ export interface ExistingDevice {
   readonly name: string;
   readonly deviceTypeId: string;
   readonly appVersion: string;
+  readonly interface: DeviceInterface;
   readonly folder: string;
   readonly tags: readonly string[];
   readonly metadata: JsonObject;
@@ -30,6 +34,8 @@ export interface ExistingDevice {
   readonly position: GeoPosition | null;
   /** Status by the token's id. */
   readonly tokens: Readonly<Record<string, TokenStatus>>;
+  /** Status of the secrets by id. */
+  readonly secrets: Readonly<Record<string, CredentialStatus>>;
 }
 
 export type Device =
@@ -55,6 +61,8 @@ export type DeviceCommand =
       readonly serialNumber?: string | undefined;
       readonly position?: GeoPosition | undefined;
       readonly token: { readonly tokenId: string; readonly hint: string };
+      /** `kind` undefined: the one of the interface. The id is for a secret, if there is to be one. */
+      readonly credential: { readonly kind: CredentialKind | undefined; readonly credentialId: string };
       readonly at: string;
     }
   | {
@@ -88,13 +96,24 @@ export type DeviceCommand =
       readonly tokenId: string;
       readonly status: 'active' | 'suspended' | 'revoked';
     }
+  | {
+      readonly type: 'IssueCredential';
+      readonly credentialId: string;
+      readonly kind: CredentialKind;
+      readonly at: string;
+    }
+  | {
+      readonly type: 'ChangeCredentialStatus';
+      readonly credentialId: string;
+      readonly status: CredentialStatus;
+    }
   | { readonly type: 'RecordSighting'; readonly tokenId: string; readonly appVersion: KnownAppVersion }
   | { readonly type: 'DeleteDevice' };
 
 /**
  * Decides what a command changes. Returns no events when the command is already satisfied. Throws `device-not-found`,
  * `app-version-not-found`, `token-not-found`, `token-status-final`, `metadata-key-not-found`, `metadata-key-restricted`,
- * `invalid-request` (metadata). That names and token texts are unique is known only to the tables.
+ * `credential-not-found`, `credential-status-final`, `credential-limit-reached`, `invalid-request` (metadata, credential). That names and token texts are unique is known only to the tables.
  */
 const decide = (command: DeviceCommand, device: Device): readonly DeviceEvent[] => {
   if (command.type === 'ProvisionDevice') return provision(command, device);
@@ -136,6 +155,19 @@ const decide = (command: DeviceCommand, device: Device): readonly DeviceEvent[] 
       }
       return [{ type: 'EndpointTokenStatusChanged', data: { tokenId, from, to } }];
     }
+    case 'IssueCredential':
+      return issueCredential(command, device);
+    case 'ChangeCredentialStatus': {
+      const { credentialId, status: to } = command;
+      const from = Object.hasOwn(device.secrets, credentialId) ? device.secrets[credentialId] : undefined;
+      if (from === undefined)
+        throw new AppError('credential-not-found', 'The device has no such credential.');
+      if (from === to) return [];
+      if (from === 'revoked') {
+        throw new AppError('credential-status-final', 'The credential is revoked; issue another one.');
+      }
+      return [{ type: 'CredentialStatusChanged', data: { credentialId, kind: 'secret', from, to } }];
+    }
     case 'RecordSighting':
       return recordSighting(command, device);
     case 'DeleteDevice':
@@ -149,6 +181,7 @@ const provision = (
 ): readonly DeviceEvent[] => {
   if (device.status !== 'none') return [];
   refuseBadMetadata('device.metadata', command.metadata);
+  const kind = credentialKind('device.credential.kind', command.interface, command.credential.kind);
   const { name, deviceTypeId, deviceType, appVersion, folder, tags, token, at } = command;
   const { serialNumber, position } = command;
   return [
@@ -169,7 +202,28 @@ const provision = (
       },
     },
     { type: 'EndpointTokenIssued', data: { ...token, issuedAt: at } },
+    ...(kind === 'secret' ? [secretIssued(command.credential.credentialId, at)] : []),
   ];
+};
+
+const secretIssued = (credentialId: string, issuedAt: string): DeviceEvent => ({
+  type: 'CredentialIssued',
+  data: { credentialId, kind: 'secret', issuedAt },
+});
+
+const issueCredential = (
+  { credentialId, kind, at }: Extract<DeviceCommand, { type: 'IssueCredential' }>,
+  device: ExistingDevice,
+): DeviceEvent[] => {
+  if (device.secrets[credentialId] !== undefined) return [];
+  if (credentialKind('kind', device.interface, kind) === 'token') throw tokensAreIssuedElsewhere();
+  if (Object.values(device.secrets).filter((status) => status === 'active').length >= MAX_ACTIVE_SECRETS) {
+    throw new AppError(
+      'credential-limit-reached',
+      `A device has at most ${MAX_ACTIVE_SECRETS} active secrets; revoke one first.`,
+    );
+  }
+  return [secretIssued(credentialId, at)];
 };
 
 const edit = (
@@ -238,12 +292,14 @@ const evolve = (device: Device, event: DeviceEvent): Device => {
       name,
       deviceTypeId,
       appVersion,
+      interface: event.data.interface,
       folder,
       tags,
       metadata,
       serialNumber,
       position,
       tokens: {},
+      secrets: {},
     };
   }
   if (device.status !== 'existing') return device;
@@ -266,6 +322,10 @@ const evolve = (device: Device, event: DeviceEvent): Device => {
       return { ...device, tokens: { ...device.tokens, [event.data.tokenId]: 'inactive' } };
     case 'EndpointTokenStatusChanged':
       return { ...device, tokens: { ...device.tokens, [event.data.tokenId]: event.data.to } };
+    case 'CredentialIssued':
+      return { ...device, secrets: { ...device.secrets, [event.data.credentialId]: 'active' } };
+    case 'CredentialStatusChanged':
+      return { ...device, secrets: { ...device.secrets, [event.data.credentialId]: event.data.to } };
     case 'DeviceDeleted':
       return { status: 'deleted', name: event.data.name };
   }
@@ -273,6 +333,8 @@ const evolve = (device: Device, event: DeviceEvent): Device => {
 
 export const device: Aggregate<Device, DeviceCommand, DeviceEvent> = {
   name: 'device',
+  // 2: interface and secrets. States of version 1 are folded again from their events.
+  stateVersion: 2,
   initial: { status: 'none' },
   evolve,
   decide,

@@ -49,6 +49,21 @@ const stored: readonly StoredEvent[] = [
     data: { changes: { floor: { from: 3 }, room: { to: { a: 1 } } } },
   },
   { type: 'DeviceMetadataChanged', schemaVersion: 1, data: { changes: { note: { to: null } } } },
+  {
+    type: 'CredentialIssued',
+    schemaVersion: 1,
+    data: { credentialId: 'c1', kind: 'secret', issuedAt: '2026-11-20T10:00:00.000Z' },
+  },
+  {
+    type: 'CredentialIssued',
+    schemaVersion: 1,
+    data: { credentialId: 'c2', kind: 'secret', issuedAt: '2026-11-20T11:00:00.000Z' },
+  },
+  {
+    type: 'CredentialStatusChanged',
+    schemaVersion: 1,
+    data: { credentialId: 'c1', kind: 'secret', from: 'active', to: 'revoked' },
+  },
 ];
 const folded = (events: readonly StoredEvent[]): Device =>
   events.map(upcast).reduce(device.evolve, device.initial);
@@ -60,12 +75,14 @@ describe('stored events of a device', () => {
       name: 'radiator 8',
       deviceTypeId: 't1',
       appVersion: 'radiator-v2',
+      interface: 'mqtt',
       folder: '/lyon',
       tags: ['north', 'east'],
       metadata: { room: { a: 1 }, note: null },
       serialNumber: 'S-1',
       position: { latitude: 48.8, longitude: 2.3 },
       tokens: { k1: 'active' },
+      secrets: { c1: 'revoked', c2: 'active' },
     });
     expect(
       folded([...stored, { type: 'DeviceDeleted', schemaVersion: 1, data: { name: 'radiator 8' } }]),

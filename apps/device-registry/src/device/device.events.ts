@@ -1,4 +1,10 @@
-import type { DeviceInterface, JsonObject, JsonValue, TokenStatus } from '@muster/contracts';
+import type {
+  CredentialStatus,
+  DeviceInterface,
+  JsonObject,
+  JsonValue,
+  TokenStatus,
+} from '@muster/contracts';
 import type { StoredEvent } from '@muster/event-store';
 
 export interface GeoPosition {
@@ -48,6 +54,20 @@ export type EndpointTokenStatusChanged = Fact<
   'EndpointTokenStatusChanged',
   { readonly tokenId: string; readonly from: TokenStatus; readonly to: TokenStatus }
 >;
+/** Neither the secret nor its hash is in any event: see docs/adr/0005. */
+export type CredentialIssued = Fact<
+  'CredentialIssued',
+  { readonly credentialId: string; readonly kind: 'secret'; readonly issuedAt: string }
+>;
+export type CredentialStatusChanged = Fact<
+  'CredentialStatusChanged',
+  {
+    readonly credentialId: string;
+    readonly kind: 'secret';
+    readonly from: CredentialStatus;
+    readonly to: CredentialStatus;
+  }
+>;
 export type DeviceDeleted = Fact<'DeviceDeleted', { readonly name: string }>;
 
 export type DeviceEvent =
@@ -61,6 +81,8 @@ export type DeviceEvent =
   | DeviceMetadataChanged
   | EndpointTokenIssued
   | EndpointTokenStatusChanged
+  | CredentialIssued
+  | CredentialStatusChanged
   | DeviceDeleted;
 
 /** All events are of schema version 1: read as they are. */

@@ -33,6 +33,7 @@ import { decodeCursor, encodeCursor, TEXT, TIME } from '../page-cursor.js';
 import { DATABASE, EVENT_STORE } from '../wiring.js';
 import { countDevices, listPage, positionOf, viewDevice } from './device-list.projection.js';
 import { device, type DeviceCommand } from './device.decider.js';
+import { keepSecret, newSecret } from './secret.js';
 import { hintOf, keepTokenText, newTokenText } from './token-text.js';
 
 @Controller()
@@ -128,9 +129,9 @@ export class DeviceHandlers {
         `The device type has no application version "${appVersion ?? ''}".`,
       );
     }
-    const [deviceId, tokenId] = [newId(), newId()];
+    const [deviceId, tokenId, credentialId] = [newId(), newId(), newId()];
     const text = input.token ?? newTokenText();
-    await this.store.execute(device, {
+    const { events } = await this.store.execute(device, {
       tenantId,
       id: deviceId,
       metadata: { actor },
@@ -148,11 +149,17 @@ export class DeviceHandlers {
         serialNumber: input.serialNumber ?? undefined,
         position: input.position ?? undefined,
         token: { tokenId, hint: hintOf(text) },
+        credential: { kind: input.credential?.kind, credentialId },
         at: new Date().toISOString(),
       },
     });
     await keepTokenText(tx, { tenantId, deviceId, tokenId, text });
-    const view = await viewDevice(tx, tenantId, deviceId);
-    return { ...view, token: text, credential: { kind: 'token' } };
+    const shown = { ...(await viewDevice(tx, tenantId, deviceId)), token: text };
+    if (!events.some((event) => event.type === 'CredentialIssued')) {
+      return { ...shown, credential: { kind: 'token' } };
+    }
+    const secret = newSecret();
+    await keepSecret(tx, { tenantId, deviceId, credentialId, secret });
+    return { ...shown, credential: { kind: 'secret', secret } };
   }
 }
