@@ -15,16 +15,23 @@ let directory: string;
 let store: FileStore;
 let server: Server;
 let file: SentFile;
+let large: SentFile;
+const faults: unknown[] = [];
+let closed: () => void = () => undefined;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'muster-send-'));
   store = await openDirectoryFileStore(directory);
   const stored = await store.put(Readable.from([Buffer.from('0123456789')]), { maxBytes: 10 });
   file = { ...stored, name: 'menu "été".bin' };
+  const bytes = Readable.from([Buffer.alloc(20_000_000)]);
+  large = { ...(await store.put(bytes, { maxBytes: 20_000_000 })), name: 'large' };
   server = createServer((incoming, response) => {
-    const wanted = incoming.url === '/gone' ? { ...file, key: newId() } : file;
+    const gone = { ...file, key: newId() };
+    const wanted = incoming.url === '/gone' ? gone : incoming.url === '/large' ? large : file;
+    response.once('close', () => closed());
     sendFile(incoming, response, store, wanted).catch((error: unknown) => {
-      if (!(error instanceof AppError)) throw error;
+      if (!(error instanceof AppError)) return void faults.push(error);
       response.writeHead(error.status).end(error.code);
     });
   });
@@ -105,6 +112,18 @@ describe('sendFile', () => {
       body: '',
       headers: { 'content-length': '10' },
     });
+  });
+
+  it('takes a receiver that goes away for nobody’s fault', async () => {
+    const { port } = server.address() as AddressInfo;
+    const end = new Promise<void>((resolve) => (closed = resolve));
+    const sent = request({ port, host: '127.0.0.1', path: '/large' }).end();
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    await once(response, 'data');
+    response.destroy();
+    await end;
+    await new Promise(setImmediate);
+    expect(faults).toEqual([]);
   });
 
   it('throws while an answer is still possible', async () => {

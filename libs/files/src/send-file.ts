@@ -14,7 +14,7 @@ export interface SentFile {
 /**
  * Answers GET and HEAD with a file: 200, 206 for one range, 304 to who has it already. The SHA-256 is the ETag, so that a
  * download which broke off can go on without mixing two files. Throws `range-not-satisfiable` and the store's faults before
- * anything was sent; afterwards a fault can only cut the connection, which the receiver sees by the length.
+ * anything was sent; afterwards they can only cut the connection, which the receiver sees by the length. A receiver that goes away is no fault.
  */
 export const sendFile = async (
   request: IncomingMessage,
@@ -49,8 +49,16 @@ export const sendFile = async (
     response.end();
     return;
   }
-  await pipeline(body.stream, response);
+  try {
+    await pipeline(body.stream, response);
+  } catch (error) {
+    // The receiver went away, perhaps with all it wanted: nobody's fault.
+    if (!isPrematureClose(error)) throw error;
+  }
 };
+
+const isPrematureClose = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && Reflect.get(error, 'code') === 'ERR_STREAM_PREMATURE_CLOSE';
 
 const UNSATISFIABLE = 'unsatisfiable';
 
