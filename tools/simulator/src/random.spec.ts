@@ -32,7 +32,7 @@ describe('random', () => {
   });
 
   it('decides by the text alone, with the share that was asked for', () => {
-    const texts = Array.from({ length: 10_000 }, (_, n) => `device ${n} config abc`);
+    const texts = Array.from({ length: 100_000 }, (_, n) => `device ${n} config abc`);
     const struck = texts.filter((text) => chance(0.05, text));
     expect(struck).toEqual(texts.filter((text) => chance(0.05, text)));
     expect(struck.length / texts.length).toBeCloseTo(0.05, 2);
