@@ -17,6 +17,7 @@ describe('the boundaries between projects', () => {
         'apps/edge-app/src/edge.ts: an edge owns nothing, so not with @muster/event-store',
         'apps/edge-app/src/edge.ts: kind edge may not import kind service: @muster/service-app',
         'apps/edge-app/src/edge.ts: uses @muster/testing outside a spec',
+        'apps/edge-app/src/edge.ts: is no spec, so not with ./thing.fixture.js',
         'apps/edge-app/src/edge.ts: leaves its project: ../../service-app/src/thing/clock.js',
         'apps/edge-app/src/edge.ts: does not declare undeclared-package',
         'apps/edge-app/src/edge.ts: write node:fs',

@@ -53,7 +53,7 @@ export const checkBoundaries = (workspace: string): Violation[] => {
 
 const checkProject = (project: Project, projects: readonly Project[]): Violation[] =>
   sourceFiles(project.directory).flatMap((file) => {
-    const isTest = /\.spec\.tsx?$/.test(file);
+    const isTest = /\.(spec|fixture)\.tsx?$/.test(file);
     const rules = importsOf(file).flatMap((found) => checkImport(project, projects, file, found, isTest));
     if (/\.(events|decider)\.ts$/.test(file)) rules.push(...checkPurity(file));
     return rules.map((rule) => ({ file, rule }));
@@ -67,6 +67,7 @@ const checkImport = (
   isTest: boolean,
 ): string[] => {
   if (specifier.startsWith('.')) {
+    if (!isTest && /\.fixture\.js$/.test(specifier)) return [`is no spec, so not with ${specifier}`];
     const target = resolve(dirname(file), specifier);
     return target.startsWith(project.directory + '/') ? [] : [`leaves its project: ${specifier}`];
   }
