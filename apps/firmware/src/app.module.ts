@@ -46,7 +46,15 @@ import { Uploads, uploadsProjection } from './upload/uploads.projection.js';
 const SERVICE = 'firmware';
 const SCHEMA = 'firmware';
 
-const projections = [firmwareTypesProjection, firmwaresProjection, uploadsProjection, fileRemovalsProjection];
+/** Written in the transaction of their events, and rebuildable from them. */
+export const projections = [
+  firmwareTypesProjection,
+  firmwaresProjection,
+  uploadsProjection,
+  fileRemovalsProjection,
+];
+
+export const aggregates = [firmwareType, firmware, deviceSoftware, upload];
 
 @Module({})
 export class AppModule {
@@ -116,7 +124,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     translate: publishedOf,
     logger,
     metrics,
-    aggregates: [firmwareType, firmware, deviceSoftware, upload],
+    aggregates,
   });
   const housekeeping = startHousekeeping({
     database,
