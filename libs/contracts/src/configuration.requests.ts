@@ -328,6 +328,14 @@ export class DueDocuments {
   @ValidateNested({ each: true })
   @Type(() => DeviceKey)
   devices!: DeviceKey[];
+
+  /**
+   * Asked because of a change: leaves out who was sent the document since it last changed, by a push or because it asked.
+   * Default: for devices that have just become reachable, whatever they were sent before.
+   */
+  @IsOptional()
+  @IsBoolean()
+  changed?: boolean;
 }
 
 /** A document that its device should be sent now. */
@@ -378,6 +386,37 @@ export class RecordDispatched {
   dispatches!: DispatchReport[];
 }
 
+/** A device says how it is, besides what it applied. */
+export class StateReport extends DeviceKey {
+  @IsIn(INTERFACES)
+  interface!: DeviceInterface;
+
+  /** Merged into what is known (RFC 7396): null removes. Keys and sizes as for desired values. */
+  @IsObject()
+  reported!: Record<string, JsonValue>;
+}
+
+export class ReportState {
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(500)
+  @ValidateNested({ each: true })
+  @Type(() => StateReport)
+  reports!: StateReport[];
+}
+
+export class GetReportedState extends TenantRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+}
+
+export class ReportedState {
+  /** Key → value; empty when nothing was reported. */
+  @IsObject()
+  reported!: JsonObject;
+}
+
 export const fetchDocument = defineRequest({
   subject: 'muster.v1.service.configuration.document.fetch',
   request: FetchDocument,
@@ -416,5 +455,25 @@ export const recordDispatched = defineRequest({
   request: RecordDispatched,
   reply: BulkOutcome,
   errors: ['concurrent-change'],
+  idempotent: true,
+});
+
+/**
+ * Outcomes: `device-not-found`, `invalid-configuration`, `configuration-too-large`; `concurrent-change` and `unavailable`
+ * are worth another try.
+ */
+export const reportState = defineRequest({
+  subject: 'muster.v1.service.configuration.state.report',
+  request: ReportState,
+  reply: BulkOutcome,
+  errors: ['concurrent-change'],
+  idempotent: true,
+});
+
+export const getReportedState = defineRequest({
+  subject: 'muster.v1.service.configuration.state.get',
+  request: GetReportedState,
+  reply: ReportedState,
+  errors: ['device-not-found'],
   idempotent: true,
 });

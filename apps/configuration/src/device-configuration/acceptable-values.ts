@@ -19,12 +19,15 @@ const RESERVED_KEYS = ['status', 'error'];
 /** U+0000 and lone surrogates cannot be stored: PostgreSQL refuses them in JSON. */
 const UNSTORABLE = /\0|\p{Surrogate}/u;
 
+/** Where values are: what an operator wants, or what a device says. */
+export type Side = 'desired' | 'reported';
+
 /** Refuses keys and values of a change with `invalid-configuration`, every fault with its path. */
-export const assertAcceptable = (desired: JsonObject): void => {
+export const assertAcceptable = (values: JsonObject, side: Side): void => {
   const errors: FieldError[] = [];
-  for (const [key, value] of Object.entries(desired)) {
+  for (const [key, value] of Object.entries(values)) {
     const fault = faultOfKey(key) ?? faultOf(value, 0);
-    if (fault !== undefined) errors.push({ path: `desired.${storable(key)}`, message: fault });
+    if (fault !== undefined) errors.push({ path: `${side}.${storable(key)}`, message: fault });
   }
   if (errors.length > 0) {
     throw new AppError('invalid-configuration', errors.map((e) => `${e.path} ${e.message}`).join('; '), {
@@ -33,19 +36,19 @@ export const assertAcceptable = (desired: JsonObject): void => {
   }
 };
 
-/** Refuses a document that is over a limit with `configuration-too-large`. */
-export const assertWithinLimits = (document: JsonObject, limits: Limits): void => {
+/** Refuses all values of a side together with `configuration-too-large` when they are over a limit. */
+export const assertWithinLimits = (document: JsonObject, limits: Limits, side: Side): void => {
+  const what = side === 'desired' ? 'The document' : 'The reported state';
   const keys = Object.keys(document).length;
-  if (keys > limits.keys)
-    tooLarge(`The document would have ${keys} keys; at most ${limits.keys} are allowed.`);
+  if (keys > limits.keys) tooLarge(`${what} would have ${keys} keys; at most ${limits.keys} are allowed.`);
   for (const [key, value] of Object.entries(document)) {
     const bytes = sizeOf(value);
     if (bytes > limits.valueBytes)
-      tooLarge(`desired.${key} would be ${bytes} bytes; at most ${limits.valueBytes} are allowed for a key.`);
+      tooLarge(`${side}.${key} would be ${bytes} bytes; at most ${limits.valueBytes} are allowed for a key.`);
   }
   const bytes = sizeOf(document);
   if (bytes > limits.documentBytes)
-    tooLarge(`The document would be ${bytes} bytes; at most ${limits.documentBytes} are allowed.`);
+    tooLarge(`${what} would be ${bytes} bytes; at most ${limits.documentBytes} are allowed.`);
 };
 
 /** What a device says of itself is not refused for a character that cannot be stored: the character is replaced. */

@@ -11,8 +11,9 @@ import {
   type FetchDocument,
   type RecordDispatched,
   type ReportApplied,
+  type ReportState,
 } from './device-configuration.decider.js';
-import type { ConfigurationEvent } from './device-configuration.events.js';
+import type { ConfigurationEvent, StateReported } from './device-configuration.events.js';
 
 const configuration = scenario({ initial, evolve, decide });
 const operator = { kind: 'user', id: 'anna' } as const;
@@ -50,6 +51,15 @@ const dispatchOf = (configId: string, more: Partial<RecordDispatched> = {}): Rec
   interface: 'mqtt',
   configId,
   subscriber: true,
+  at: now,
+  ...more,
+});
+
+const stateReport = (reported: JsonObject, more: Partial<ReportState> = {}): ReportState => ({
+  type: 'ReportState',
+  interface: 'mqtt',
+  reported,
+  limits,
   at: now,
   ...more,
 });
@@ -479,6 +489,93 @@ describe('RecordDispatched', () => {
   });
 });
 
+describe('ReportState', () => {
+  const reported = (changes: StateReported['data']['changes'], configId = '', second = 4): StateReported => ({
+    type: 'StateReported',
+    data: { changes, configId, interface: 'mqtt', reportedAt: at(second) },
+  });
+
+  it('merges what the device says into what is known, member by member; null removes', () => {
+    configuration
+      .given([reported({ mode: { to: 'eco' }, wifi: { to: { ssid: 'x', rssi: -60 } }, led: { to: true } })])
+      .when(stateReport({ wifi: { rssi: -70 }, led: null, fan: 2 }))
+      .then([
+        {
+          type: 'StateReported',
+          data: {
+            changes: {
+              wifi: { from: { ssid: 'x', rssi: -60 }, to: { ssid: 'x', rssi: -70 } },
+              led: { from: true },
+              fan: { to: 2 },
+            },
+            configId: '',
+            interface: 'mqtt',
+            reportedAt: now,
+          },
+        },
+      ]);
+  });
+
+  it('does nothing when all of it is known, or nothing is said', () => {
+    configuration
+      .given([reported({ mode: { to: 'eco' } })])
+      .when(stateReport({ mode: 'eco', led: null }))
+      .then([]);
+    configuration.given([]).when(stateReport({})).then([]);
+  });
+
+  it('confirms nothing, and survives that the device confirms once more', () => {
+    const history = [desired({}, A), applied(a), reported({ interval: { from: 10, to: 12 } }, a)];
+    expect(stateAfter(history)).toMatchObject({
+      confirmation: { configId: a },
+      reported: { interval: { value: 12 } },
+    });
+    configuration.given(history).when(report(a, 200)).then([]);
+    configuration
+      .given(history)
+      .when(fetch({ configId: a }))
+      .then([]);
+  });
+
+  it.each([
+    ['a key with a dot', { 'a.b': 1 }, 'invalid-configuration'],
+    ['a reserved key', { status: 1 }, 'invalid-configuration'],
+    ['a character that cannot be stored', { a: '\0' }, 'invalid-configuration'],
+    ['a value that is too large', { a: 'x'.repeat(9_000) }, 'configuration-too-large'],
+  ])('refuses %s', (_what, values, code) => {
+    configuration.given([]).when(stateReport(values)).thenThrows(code);
+  });
+
+  it('refuses what would be too much with what is known already, but lets things be removed', () => {
+    const history = [reported({ a: { to: 1 }, b: { to: 2 } })];
+    const tight = { ...limits, keys: 2 };
+    configuration
+      .given(history)
+      .when(stateReport({ c: 3 }, { limits: tight }))
+      .thenThrows('configuration-too-large');
+    configuration
+      .given(history)
+      .when(stateReport({ a: null, c: 3 }, { limits: tight }))
+      .then([reported({ a: { from: 1 }, c: { to: 3 } }, '', 30)]);
+  });
+});
+
+describe('what was sent since the last change', () => {
+  const sentAfter = (...history: ConfigurationEvent[]) => stateAfter(history).sentSinceChange;
+
+  it('is the current document, taken by somebody', () => {
+    expect(sentAfter(desired({}, A))).toBe(false);
+    expect(sentAfter(desired({}, A), dispatched(a, 2, false))).toBe(false);
+    expect(sentAfter(desired({}, A), dispatched(b))).toBe(false);
+    expect(sentAfter(desired({}, A), dispatched(a))).toBe(true);
+  });
+
+  it('is forgotten by the next change, even one that comes back to it', () => {
+    expect(sentAfter(desired({}, A), dispatched(a), desired(A, B))).toBe(false);
+    expect(sentAfter(desired({}, A), dispatched(a), desired(A, B), desired(B, A))).toBe(false);
+  });
+});
+
 describe('EndConfiguration', () => {
   it('ends the stream, even one that has not begun', () => {
     configuration
@@ -487,12 +584,15 @@ describe('EndConfiguration', () => {
       .then([{ type: 'ConfigurationEnded', data: { endedAt: now } }]);
   });
 
-  it.each([change(A), fetch(), report(a, 200), dispatchOf(a)])('refuses $type after the end', (command) => {
-    configuration
-      .given([desired({}, A), { type: 'ConfigurationEnded', data: { endedAt: now } }])
-      .when(command)
-      .thenThrows('device-not-found');
-  });
+  it.each([change(A), fetch(), report(a, 200), dispatchOf(a), stateReport({})])(
+    'refuses $type after the end',
+    (command) => {
+      configuration
+        .given([desired({}, A), { type: 'ConfigurationEnded', data: { endedAt: now } }])
+        .when(command)
+        .thenThrows('device-not-found');
+    },
+  );
 });
 
 describe('evolve', () => {

@@ -32,6 +32,8 @@ export interface DeviceConfiguration {
     readonly at: string;
     readonly reachedAt: string | null;
   } | null;
+  /** True: the current document was put on the wire since the desired values last changed, and somebody took it. */
+  readonly sentSinceChange: boolean;
   /** The device's last word on a document that was current when it spoke, unless it was sent another one since. */
   readonly confirmation: Report | null;
   /** The device's last word on a document that was not current. Kept only to know its repetition. */
@@ -54,6 +56,7 @@ export const initial: DeviceConfiguration = {
   reported: {},
   observe: null,
   dispatched: null,
+  sentSinceChange: false,
   confirmation: null,
   strayReport: null,
 };
@@ -97,13 +100,22 @@ export interface RecordDispatched {
   readonly at: string;
 }
 
+/** The device says how it is. Merged into what is known (RFC 7396): null removes. */
+export interface ReportState {
+  readonly type: 'ReportState';
+  readonly interface: DeviceInterface;
+  readonly reported: JsonObject;
+  readonly limits: Limits;
+  readonly at: string;
+}
+
 export interface EndConfiguration {
   readonly type: 'EndConfiguration';
   readonly at: string;
 }
 
 export type ConfigurationCommand =
-  ChangeDesired | FetchDocument | ReportApplied | RecordDispatched | EndConfiguration;
+  ChangeDesired | FetchDocument | ReportApplied | RecordDispatched | ReportState | EndConfiguration;
 
 /**
  * Pure: the time comes in with the command. No events when the command is already satisfied, whatever version it
@@ -129,6 +141,8 @@ export const decide = (
     }
     case 'RecordDispatched':
       return recordDispatched(command, state);
+    case 'ReportState':
+      return reportState(command, state);
     case 'EndConfiguration':
       return [{ type: 'ConfigurationEnded', data: { endedAt: command.at } }];
   }
@@ -138,8 +152,12 @@ export const decide = (
 export const documentOf = (state: DeviceConfiguration): JsonObject =>
   Object.fromEntries(Object.entries(state.desired).map(([key, { value }]) => [key, value]));
 
+/** All values that are known of the device itself. */
+export const reportedStateOf = (state: DeviceConfiguration): JsonObject =>
+  Object.fromEntries(Object.entries(state.reported).map(([key, { value }]) => [key, value]));
+
 const changeDesired = (command: ChangeDesired, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
-  assertAcceptable(command.desired);
+  assertAcceptable(command.desired, 'desired');
   const before = documentOf(state);
   const after = mergePatch(command.mode === 'merge' ? before : {}, command.desired) as JsonObject; // a patch that is an object yields one
   const changes = differences(before, after);
@@ -150,7 +168,7 @@ const changeDesired = (command: ChangeDesired, state: DeviceConfiguration): read
       `The configuration is at version ${state.version}, not ${command.expectedVersion}.`,
     );
   }
-  assertWithinLimits(after, command.limits);
+  assertWithinLimits(after, command.limits, 'desired');
   return [
     {
       type: 'DesiredConfigurationChanged',
@@ -224,9 +242,10 @@ interface Applied {
 
 const appliedBy = (report: Applied, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
   const configId = storable(report.configId);
-  const reported = configId === state.configId ? reportedBy(report, state) : [];
   const known = knownReport(configId, state);
-  if (known !== null && known.rejection === null) return reported;
+  // Said again, it says nothing of the values now: what the device reported of them since is newer.
+  if (known !== null && known.rejection === null) return [];
+  const reported = configId === state.configId ? reportedBy(report, state) : [];
   return [
     {
       type: 'ConfigurationApplied',
@@ -238,13 +257,27 @@ const appliedBy = (report: Applied, state: DeviceConfiguration): readonly Config
 
 /** Who applied the current document reports exactly its values. What an older document held is not known here. */
 const reportedBy = (report: Applied, state: DeviceConfiguration): readonly StateReported[] => {
-  const before = Object.fromEntries(Object.entries(state.reported).map(([key, { value }]) => [key, value]));
-  const changes = differences(before, documentOf(state));
+  const changes = differences(reportedStateOf(state), documentOf(state));
   if (Object.keys(changes).length === 0) return [];
   return [
     {
       type: 'StateReported',
       data: { changes, configId: state.configId, interface: report.interface, reportedAt: report.at },
+    },
+  ];
+};
+
+const reportState = (command: ReportState, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
+  assertAcceptable(command.reported, 'reported');
+  const before = reportedStateOf(state);
+  const after = mergePatch(before, command.reported) as JsonObject; // a patch that is an object yields one
+  const changes = differences(before, after);
+  if (Object.keys(changes).length === 0) return [];
+  assertWithinLimits(after, command.limits, 'reported');
+  return [
+    {
+      type: 'StateReported',
+      data: { changes, configId: state.configId, interface: command.interface, reportedAt: command.at },
     },
   ];
 };
@@ -298,6 +331,7 @@ export const evolve = (before: DeviceConfiguration, event: ConfigurationEvent): 
         version: state.streamVersion,
         configId,
         desired: withChanges(state.desired, changes, (value) => ({ value, at, by })),
+        sentSinceChange: false,
         // A change is somebody's word to try again, even one that comes back to the document that was refused.
         confirmation: state.confirmation?.rejection == null ? state.confirmation : null,
         strayReport: state.confirmation ?? state.strayReport,
@@ -309,6 +343,7 @@ export const evolve = (before: DeviceConfiguration, event: ConfigurationEvent): 
       return {
         ...state,
         dispatched: { configId, subscriber, at, reachedAt: reachedAt ?? (subscriber ? at : null) },
+        sentSinceChange: state.sentSinceChange || (subscriber && configId === state.configId),
         // A device that was sent another document may have applied it: that it once confirmed this one proves nothing now.
         confirmation: subscriber && state.confirmation?.configId !== configId ? null : state.confirmation,
       };
@@ -349,5 +384,11 @@ const withChanges = <Entry>(
   return Object.fromEntries(result);
 };
 
-/** The stream `configuration-<deviceId>`. */
-export const deviceConfiguration = { name: 'configuration', initial, evolve, decide } as const;
+/** The stream `configuration-<deviceId>`. State version 2: `sentSinceChange`. */
+export const deviceConfiguration = {
+  name: 'configuration',
+  stateVersion: 2,
+  initial,
+  evolve,
+  decide,
+} as const;

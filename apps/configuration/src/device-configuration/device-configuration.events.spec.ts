@@ -36,6 +36,7 @@ describe('stored events of a configuration', () => {
         at: '2026-01-01T00:00:02.000Z',
         reachedAt: '2026-01-01T00:00:02.000Z',
       },
+      sentSinceChange: true,
       confirmation: {
         configId: '22222222222222222222222222222222',
         at: '2026-01-01T00:00:04.000Z',

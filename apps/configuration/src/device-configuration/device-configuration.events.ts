@@ -51,7 +51,10 @@ export interface ConfigurationRejected {
   };
 }
 
-/** What is known of the device's own values changed. `configId` is of the document it reported by. */
+/**
+ * What is known of the device's own values changed: it applied a document, or said so itself. `configId` is of the document
+ * that was current then.
+ */
 export interface StateReported {
   readonly type: 'StateReported';
   readonly data: {

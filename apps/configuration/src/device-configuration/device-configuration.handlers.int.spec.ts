@@ -18,11 +18,13 @@ import {
   fetchDocument,
   getConfiguration,
   getDevice,
+  getReportedState,
   listConfigurationHistory,
   newId,
   recordDispatched,
   reportApplied,
   reportedStateChanged,
+  reportState,
   type ChangeDesired,
   type DeviceRef,
   type DeviceView,
@@ -435,6 +437,59 @@ describe('the bulk requests', () => {
     const second = await bus.request(dueDocuments, { devices: first.askAgain ?? [] });
     expect([...first.items, ...second.items].map(({ deviceId }) => deviceId)).toEqual(ids);
     expect(second.askAgain).toBeUndefined();
+  });
+});
+
+describe('dueDocuments because of a change', () => {
+  it('leaves out who was sent the document since, until the next change', async () => {
+    const id = device();
+    const dueAfterChange = async () =>
+      (await bus.request(dueDocuments, { devices: [{ tenantId, deviceId: id }], changed: true })).items
+        .length;
+    const first = await change(id, { a: 1 });
+    expect(await dueAfterChange()).toBe(1);
+    await dispatch(id, first.configId, false);
+    expect(await dueAfterChange()).toBe(1);
+    await dispatch(id, first.configId, true);
+    expect([await dueAfterChange(), (await due(id)).length]).toEqual([0, 1]);
+    await change(id, { a: 2 });
+    expect(await dueAfterChange()).toBe(1);
+  });
+});
+
+describe('reportState', () => {
+  const say = (deviceId: string, reported: JsonObject) => ({
+    tenantId,
+    deviceId,
+    interface: 'mqtt' as const,
+    reported,
+  });
+
+  it('is merged, read back as it is stored, shown beside what is desired, and published', async () => {
+    const id = device();
+    await change(id, { interval: 10 });
+    await bus.request(reportState, { reports: [say(id, { interval: 12, wifi: { ssid: 'x' } })] });
+    const reports = [say(id, { wifi: { rssi: -60 } }), say(id, { gone: 1 }), say(id, { gone: null })];
+    expect(await bus.request(reportState, { reports })).toEqual({ outcomes: [{}, {}, {}] });
+    const values = { interval: 12, wifi: { ssid: 'x', rssi: -60 } };
+    expect(await bus.request(getReportedState, { tenantId, deviceId: id })).toEqual({ reported: values });
+    const { keys, syncState } = await view(id);
+    expect(keys['interval']).toMatchObject({ desired: 10, reported: 12, inSync: false });
+    expect(syncState).toBe('pending');
+    const [, event] = await publishedOf(id, 2);
+    expect(event?.data).toMatchObject({ source: { kind: 'device', id }, changes: { interval: { to: 12 } } });
+  });
+
+  it('refuses one without the others', async () => {
+    const [good, bad] = [device(), device()];
+    const reports = [say(bad, { status: 1 }), say(good, { a: 1 }), say('unheard-of', { a: 1 })];
+    expect(await bus.request(reportState, { reports })).toMatchObject({
+      outcomes: [{ code: 'invalid-configuration' }, {}, { code: 'device-not-found' }],
+    });
+    expect(await bus.request(getReportedState, { tenantId, deviceId: good })).toEqual({ reported: { a: 1 } });
+    await expect(bus.request(getReportedState, { tenantId, deviceId: 'unheard-of' })).rejects.toEqual(
+      code('device-not-found'),
+    );
   });
 });
 

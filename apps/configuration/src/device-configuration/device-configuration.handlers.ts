@@ -5,9 +5,11 @@ import {
   dueDocuments,
   fetchDocument,
   getConfiguration,
+  getReportedState,
   listConfigurationHistory,
   recordDispatched,
   reportApplied,
+  reportState,
   type Actor,
   type BulkOutcome,
   type ChangeDesired,
@@ -20,10 +22,13 @@ import {
   type DueDocuments,
   type FetchDocument,
   type GetConfiguration,
+  type GetReportedState,
   type HistoryPage,
   type ListHistory,
   type RecordDispatched,
   type ReportApplied,
+  type ReportedState,
+  type ReportState,
 } from '@muster/contracts';
 import type { EventStore } from '@muster/event-store';
 import { KnownDevices, type DeviceId } from '@muster/known-devices';
@@ -33,11 +38,12 @@ import { sameJson } from './config-id.js';
 import {
   deviceConfiguration,
   documentOf,
+  reportedStateOf,
   type ConfigurationCommand,
   type DeviceConfiguration,
 } from './device-configuration.decider.js';
 import { readHistory } from './history.js';
-import { isDue, syncStateOf } from './sync-state.js';
+import { isDue, isDueAfterChange, syncStateOf } from './sync-state.js';
 
 export const EVENT_STORE = Symbol('EventStore');
 export const RULES = Symbol('Rules');
@@ -145,6 +151,33 @@ export class DeviceConfigurationHandlers {
     );
   }
 
+  @Handles(reportState)
+  reportState({ reports }: ReportState): Promise<BulkOutcome> {
+    const at = now();
+    return this.executeMany(
+      reports.map(({ tenantId, deviceId, reported, ...report }) => ({
+        tenantId,
+        deviceId,
+        command: {
+          type: 'ReportState',
+          interface: report.interface,
+          reported,
+          limits: this.rules.limits,
+          at,
+        },
+        actor: { kind: 'device', id: deviceId },
+      })),
+    );
+  }
+
+  @Handles(getReportedState)
+  async reportedState(request: GetReportedState): Promise<ReportedState> {
+    await this.devices.assertKnown(request);
+    const { state } = await this.store.load(deviceConfiguration, request.tenantId, request.deviceId);
+    if (state.ended) throw new AppError('device-not-found', 'No such device.');
+    return { reported: reportedStateOf(state) };
+  }
+
   @Handles(recordDispatched)
   recordDispatched({ dispatches }: RecordDispatched): Promise<BulkOutcome> {
     const latest = Date.now();
@@ -166,16 +199,17 @@ export class DeviceConfigurationHandlers {
   }
 
   @Handles(dueDocuments)
-  async dueDocuments({ devices }: DueDocuments): Promise<DueDocumentList> {
+  async dueDocuments({ devices, changed }: DueDocuments): Promise<DueDocumentList> {
     const loaded = await this.store.loadMany(
       deviceConfiguration,
       devices.map(({ tenantId, deviceId }) => ({ tenantId, id: deviceId })),
     );
+    const due = changed === true ? isDueAfterChange : isDue;
     const items: DueDocument[] = [];
     let bytes = 0;
     for (const [index, { tenantId, deviceId }] of devices.entries()) {
       const state = loaded[index]?.state;
-      if (state === undefined || !isDue(state)) continue;
+      if (state === undefined || !due(state)) continue;
       const item = { tenantId, deviceId, configId: state.configId, config: documentOf(state) };
       bytes += Buffer.byteLength(JSON.stringify(item));
       if (items.length > 0 && bytes > ANSWER_BYTES) return { items, askAgain: devices.slice(index) };

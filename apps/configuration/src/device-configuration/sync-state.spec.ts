@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { initial, type DeviceConfiguration } from './device-configuration.decider.js';
-import { isDue, syncStateOf } from './sync-state.js';
+import { isDue, isDueAfterChange, syncStateOf } from './sync-state.js';
 
 const at = '2026-01-01T00:00:00.000Z';
 const configured: DeviceConfiguration = { ...initial, version: 1, streamVersion: 1, configId: 'a' };
@@ -58,5 +58,18 @@ describe('isDue', () => {
     ['the device was deleted', { ...configured, ended: true }],
   ])('is false when %s', (_what, state) => {
     expect(isDue(state)).toBe(false);
+  });
+});
+
+describe('isDueAfterChange', () => {
+  it('is true until somebody was sent the document since the change', () => {
+    expect(isDueAfterChange(configured)).toBe(true);
+    expect(isDueAfterChange({ ...configured, dispatched: sent('a', at) })).toBe(true);
+    expect(isDueAfterChange({ ...configured, sentSinceChange: true })).toBe(false);
+  });
+
+  it('is false where the document is not due at all', () => {
+    expect(isDueAfterChange({ ...configured, observe: false })).toBe(false);
+    expect(isDueAfterChange({ ...configured, confirmation: applied })).toBe(false);
   });
 });

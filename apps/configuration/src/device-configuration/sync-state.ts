@@ -14,3 +14,10 @@ export const syncStateOf = (state: DeviceConfiguration, now: Date, unconfirmedAf
 /** Whether the device should be sent its document, as soon as it can be reached. */
 export const isDue = ({ ended, configId, confirmation, observe }: DeviceConfiguration): boolean =>
   !ended && configId !== '' && observe !== false && confirmation?.configId !== configId;
+
+/**
+ * The same, asked because of a change. Who was sent the document since the change has it on its way: a device that
+ * subscribes at that moment would get it twice, once for each reason.
+ */
+export const isDueAfterChange = (state: DeviceConfiguration): boolean =>
+  isDue(state) && !state.sentSinceChange;
