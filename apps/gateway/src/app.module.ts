@@ -7,6 +7,7 @@ import { NestLogger, type Logger, type Metrics, type OpsHandler } from '@muster/
 import { ASKING, type Asking } from './asking.js';
 import { CommandsController } from './commands.controller.js';
 import { ConfigurationController } from './configuration.controller.js';
+import { CredentialsController } from './credentials.controller.js';
 import { DeviceTypesController } from './device-types.controller.js';
 import { DevicesController } from './devices.controller.js';
 import { FILES, type FileParts } from './file-parts.js';
@@ -48,6 +49,7 @@ export class AppModule {
         DevicesController,
         MetadataController,
         TokensController,
+        CredentialsController,
         ConfigurationController,
         TelemetryController,
         CommandsController,
