@@ -6,7 +6,7 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { encodeError, replyTopic, type Topic } from '@muster/kp1';
-import type { Link, LinkListener } from './link.js';
+import type { Identity, Link, LinkListener } from './link.js';
 
 export interface HttpSettings {
   readonly url: string;
@@ -23,7 +23,8 @@ export const httpLinks = ({ url, connections, timeoutMs }: HttpSettings) => {
   const send = (options: RequestOptions, answered: (response: IncomingMessage) => void) =>
     secure ? httpsRequest(base, options, answered) : httpRequest(base, options, answered);
 
-  const open = (listener: LinkListener): Link => {
+  const open = (devices: readonly Identity[], listener: LinkListener): Link => {
+    const secrets = new Map(devices.map(({ token, secret }) => [token, secret]));
     let isUp = false;
     const publish = (topic: Topic, payload: string): void => {
       const { appVersion, extension, token, path } = topic;
@@ -39,7 +40,11 @@ export const httpLinks = ({ url, connections, timeoutMs }: HttpSettings) => {
           agent,
           method: 'POST',
           path: [prefix, 'kp1', appVersion, extension, token, ...path].join('/'),
-          headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
+          headers: {
+            'content-type': 'application/json',
+            'content-length': Buffer.byteLength(payload),
+            ...authorization(secrets.get(token)),
+          },
           timeout: timeoutMs,
         },
         (response) => {
@@ -74,6 +79,9 @@ export const httpLinks = ({ url, connections, timeoutMs }: HttpSettings) => {
   };
   return { open, close: () => agent.destroy() };
 };
+
+const authorization = (secret: string | undefined): Record<string, string> =>
+  secret === undefined ? {} : { authorization: `Bearer ${secret}` };
 
 const readBody = async (response: IncomingMessage): Promise<Buffer> => {
   const chunks: Buffer[] = [];

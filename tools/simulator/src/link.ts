@@ -28,6 +28,8 @@ export interface Identity {
   readonly name: string;
   readonly token: string;
   readonly appVersion: string;
+  /** Of HTTP devices, besides the token. */
+  readonly secret?: string;
 }
 
 export type OpenLink = (clientId: string, devices: readonly Identity[], listener: LinkListener) => Link;

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { helpText, OptionError, parseOptions, type Options } from './options.js';
 import { ApiError, platformApi } from './platform-api.js';
 import { provisionFleet, type FleetPart } from './provision-fleet.js';
@@ -41,6 +42,12 @@ const readKey = (file: string): string => {
   }
 };
 
+/** Beside the key, which opens more than they do. */
+const readSecrets = (file: string): Map<string, string> =>
+  existsSync(file)
+    ? new Map(Object.entries(JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>))
+    : new Map<string, string>();
+
 const provision = async (options: Options): Promise<SimulatedPart[]> => {
   const apiKey = readKey(options['api-key-file']);
   const api = platformApi(options.url, apiKey);
@@ -48,12 +55,18 @@ const provision = async (options: Options): Promise<SimulatedPart[]> => {
   const parts: SimulatedPart[] = [];
   for (const part of wanted) {
     const began = performance.now();
+    const file = resolve(dirname(options['api-key-file']), `simulator-${options.fleet}-${part.profile}.json`);
+    const secrets = readSecrets(file);
     const { identities, created, reused } = await provisionFleet(part, {
+      secrets,
       api,
       apiKey,
       fleet: options.fleet,
       interface: options.interface,
       parallel: options['provision-parallel'],
+    }).finally(() => {
+      // Also those of a fleet that is made by half: nobody shows them again.
+      if (secrets.size > 0) writeFileSync(file, JSON.stringify(Object.fromEntries(secrets)), { mode: 0o600 });
     });
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     say(`${options.fleet}-${part.profile}: ${created} devices created, ${reused} reused, ${seconds} s`);

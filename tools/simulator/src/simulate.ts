@@ -91,7 +91,7 @@ const openTransport = ({ options, scheduler }: World): { openLink: OpenLink; clo
       timeoutMs: options['answer-timeout'] * 1000,
     });
     return {
-      openLink: (_clientId, _devices, listener) => links.open(listener),
+      openLink: (_clientId, devices, listener) => links.open(devices, listener),
       close: () => {
         links.close();
         return Promise.resolve();

@@ -29,7 +29,7 @@ const api: PlatformApi = async <T>(method: string, path: string, body?: object):
 const provision = () =>
   provisionFleet(
     { profile: 'radiator', devices: DEVICES },
-    { api, apiKey: 'any key', fleet: 'e2e', interface: 'mqtt', parallel: 8 },
+    { api, apiKey: 'any key', fleet: 'e2e', interface: 'mqtt', parallel: 8, secrets: new Map() },
   );
 
 describe('a fleet over MQTT', () => {
