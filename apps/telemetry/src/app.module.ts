@@ -15,6 +15,7 @@ import {
   type RunningApp,
 } from '@muster/observability';
 import { Samples1763600200001 } from '../migrations/0001-samples.js';
+import { Duplicates1763600200002 } from '../migrations/0002-duplicates.js';
 import { loadConfig } from './config.js';
 import { Partitions } from './sample/partitions.js';
 import { startRetention } from './sample/retention.js';
@@ -33,7 +34,7 @@ export class AppModule {
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
 export const migrate = (url: string): Promise<string[]> =>
-  migrateSchema({ url, schema: SCHEMA, migrations: [Samples1763600200001] });
+  migrateSchema({ url, schema: SCHEMA, migrations: [Samples1763600200001, Duplicates1763600200002] });
 
 /** Resolves when requests are served: waits for PostgreSQL and NATS, however long they take. */
 export const start = async (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> => {

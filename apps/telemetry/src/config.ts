@@ -38,7 +38,7 @@ export const configSchema = {
   }),
   redeliveryWindowSeconds: int({
     env: 'MUSTER_TELEMETRY_REDELIVERY_WINDOW_SECONDS',
-    doc: 'How far back a redelivered sample without a time of its own is looked for',
+    doc: 'How far back a redelivered or resent sample without a time of its own is looked for',
     unit: 'seconds',
     min: 1,
     max: 86_400,

@@ -35,8 +35,16 @@ export interface TelemetryMessage {
   readonly appVersion: string;
   /** Arrival at the adapter, Unix microseconds; unique within an adapter, so that equal readings stay apart. */
   readonly receivedAt: number;
-  /** The broker says it may have delivered this before: samples without a time of their own are compared with what was stored lately. */
+  /**
+   * The broker says it may have delivered this before (AMQP `redelivered`). Samples without a time of their own are then
+   * compared with what was stored lately.
+   */
   readonly redelivered: boolean;
+  /**
+   * The client says it may have sent this before (MQTT DUP): another message in the queue, compared likewise, and with
+   * the samples before it in the request. False where the broker does not tell.
+   */
+  readonly duplicate: boolean;
   readonly samples: readonly Sample[];
 }
 
@@ -58,6 +66,7 @@ const isTelemetryMessage = (value: unknown): boolean => {
     typeof message.appVersion === 'string' &&
     Number.isSafeInteger(message.receivedAt) &&
     typeof message.redelivered === 'boolean' &&
+    typeof message.duplicate === 'boolean' &&
     Array.isArray(message.samples) &&
     message.samples.every(isSample)
   );

@@ -52,6 +52,7 @@ describe('the rules of a contract', () => {
         appVersion: 'v',
         receivedAt: 1,
         redelivered: false,
+        duplicate: false,
         samples: [{ at: null, data }],
       },
     ];

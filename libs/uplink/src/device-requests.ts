@@ -15,8 +15,10 @@ export interface DeviceRequest {
   /** Of a request: without a reply suffix. */
   readonly topic: Topic;
   readonly payload: Buffer;
-  /** The broker or the client says it may have been here before. */
+  /** The broker says it may have delivered this before. */
   readonly redelivered: boolean;
+  /** The client says it may have sent this before. */
+  readonly duplicate: boolean;
   /** False when nobody waits for the outcome: over MQTT it will be delivered again, over HTTP the connection is gone. */
   readonly isWanted: () => boolean;
   /** How long it may have waited in front of us, in milliseconds; Infinity: nobody knows. Default: not at all. */
@@ -69,7 +71,7 @@ export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) =
   ]);
 
   return async (request) => {
-    const { topic, payload, redelivered, isWanted, waitedMs } = request;
+    const { topic, payload, redelivered, duplicate, isWanted, waitedMs } = request;
     const matched = matchResource(topic);
     const resource = matched?.resource;
     try {
@@ -89,7 +91,8 @@ export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) =
       if (matched === undefined) throw new AppError('resource-unknown', 'unknown resource');
       const { parameters } = matched;
       const route = parts.routes[matched.resource.name];
-      const body = await route({ topic, parameters, payload, entry, settings, redelivered, isWanted });
+      const marks = { redelivered, duplicate };
+      const body = await route({ topic, parameters, payload, entry, settings, ...marks, isWanted });
       return isWanted() ? { kind: 'done', resource, body } : { kind: 'abandoned', resource };
     } catch (error) {
       if (error instanceof Abandoned || !isWanted()) return { kind: 'abandoned', resource };

@@ -12,6 +12,7 @@ export interface RoutedMessage {
   readonly entry: AccessEntry;
   readonly settings: DeviceTypeSettings;
   readonly redelivered: boolean;
+  readonly duplicate: boolean;
   /** False when nobody waits for the outcome: over MQTT it will be delivered again, over HTTP the connection is gone. */
   readonly isWanted: () => boolean;
 }

@@ -33,7 +33,8 @@ export class TelemetryRoute {
     });
   }
 
-  async store({ topic, payload, entry, settings, redelivered, isWanted }: RoutedMessage): Promise<string> {
+  async store(routed: RoutedMessage): Promise<string> {
+    const { topic, payload, entry, settings, redelivered, duplicate, isWanted } = routed;
     const receivedAt = this.arrival();
     const samples = decodeTelemetry(payload, settings.timestampPath);
     if (samples.length === 0) return EMPTY_REPLY;
@@ -46,6 +47,7 @@ export class TelemetryRoute {
       appVersion: topic.appVersion,
       receivedAt,
       redelivered,
+      duplicate,
       samples,
     };
     const bytes = payload.length + samples.length * 24 + 256;

@@ -74,6 +74,7 @@ const scene = (
     payload: Buffer.from(payload),
     qos,
     redelivered: false,
+    duplicate: false,
     waitedMs: 0,
     deliveryTag: 1,
   });

@@ -10,8 +10,10 @@ export interface InboundMessage {
   readonly routingKey: string;
   readonly payload: Buffer;
   readonly qos: 0 | 1;
-  /** The broker or the client says it may have been here before. */
+  /** The broker says it may have delivered this before. */
   readonly redelivered: boolean;
+  /** The client says it may have sent this before: another message in the queue, not the same one again. */
+  readonly duplicate: boolean;
   /** How long it may have waited in the queue, in milliseconds; Infinity: nobody knows. */
   readonly waitedMs: number;
   readonly deliveryTag: number;
@@ -48,9 +50,10 @@ export const inboundMessages = (parts: InboundParts) => {
       window.finish(message.deliveryTag);
       return;
     }
-    const { payload, redelivered, waitedMs, qos } = message;
+    const { payload, redelivered, duplicate, waitedMs, qos } = message;
     const isWanted = (): boolean => window.isOpen;
-    const outcome = await parts.uplink.answer({ topic, payload, redelivered, waitedMs, isWanted });
+    const marks = { redelivered, duplicate };
+    const outcome = await parts.uplink.answer({ topic, payload, ...marks, waitedMs, isWanted });
     const { resource } = outcome;
     const settled = (label: string): void => {
       outcomes.inc({ resource: resource?.name ?? 'none', outcome: label });

@@ -84,7 +84,11 @@ export class UplinkConsumer {
   }
 }
 
-const inboundOf = ({ fields, properties, content }: ConsumeMessage, waitedMs: number): InboundMessage => {
+/** What a delivery of the uplink queue says. */
+export const inboundOf = (
+  { fields, properties, content }: ConsumeMessage,
+  waitedMs: number,
+): InboundMessage => {
   const headers: Readonly<Record<string, unknown>> = properties.headers ?? {};
   const header = headers['x-mqtt-publish-qos'];
   return {
@@ -92,7 +96,9 @@ const inboundOf = ({ fields, properties, content }: ConsumeMessage, waitedMs: nu
     payload: content,
     // 3.10 says it in a header, 4.x only by the delivery mode.
     qos: (typeof header === 'number' ? header > 0 : properties.deliveryMode === 2) ? 1 : 0,
-    redelivered: fields.redelivered || headers['x-mqtt-dup'] === true,
+    redelivered: fields.redelivered,
+    // Only 3.10 hands the client's DUP flag on.
+    duplicate: headers['x-mqtt-dup'] === true,
     waitedMs,
     deliveryTag: fields.deliveryTag,
   };

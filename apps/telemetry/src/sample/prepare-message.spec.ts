@@ -12,6 +12,7 @@ const message = (
   appVersion: 'v1',
   receivedAt: now,
   redelivered: false,
+  duplicate: false,
   samples,
   ...more,
 });

@@ -19,6 +19,7 @@ export interface PreparedMessage {
   readonly appVersion: string;
   readonly receivedAt: number;
   readonly redelivered: boolean;
+  readonly duplicate: boolean;
   readonly samples: readonly PreparedSample[];
 }
 
@@ -70,8 +71,8 @@ export const prepareMessage = (message: TelemetryMessage, nowMicros: number): Pr
       data: sample.data,
     });
   }
-  const { tenantId, deviceId, appVersion, receivedAt, redelivered } = message;
-  return { tenantId, deviceId, appVersion, receivedAt, redelivered, samples };
+  const { tenantId, deviceId, appVersion, receivedAt, redelivered, duplicate } = message;
+  return { tenantId, deviceId, appVersion, receivedAt, redelivered, duplicate, samples };
 };
 
 const jsonOf = ({ data }: Sample): string | undefined => {

@@ -113,14 +113,20 @@ const message = (
   appVersion: 'v1',
   receivedAt: arrival(),
   redelivered: false,
+  duplicate: false,
   samples: samples.map(([at, data]) => ({ at, data })),
   ...more,
 });
 const store = async (...messages: TelemetryMessage[]) =>
   (await bus.request(storeSamples, { messages })).outcomes;
 const rowsOf = async (deviceId: string) => {
-  const { rows } = await sql.query<{ data: JsonValue; redelivered_at: Date | null; at: string }>(
-    `SELECT data, redelivered_at, (extract(epoch FROM ts) * 1000000)::bigint AS at FROM samples
+  const { rows } = await sql.query<{
+    data: JsonValue;
+    redelivered_at: Date | null;
+    duplicate_at: Date | null;
+    at: string;
+  }>(
+    `SELECT data, redelivered_at, duplicate_at, (extract(epoch FROM ts) * 1000000)::bigint AS at FROM samples
      WHERE device_id = $1 ORDER BY ts, hash`,
     [deviceId],
   );
@@ -307,6 +313,7 @@ describe('the same batch from two sides', () => {
   });
 });
 
+// The rules are in repeats.spec.ts; here: that the store knows what they need, whatever happens around it.
 describe('redelivered samples without a time of their own', () => {
   const redelivered = (id: string, data: JsonValue, receivedAt = arrival()) =>
     message(id, [[null, data]], { redelivered: true, receivedAt });
@@ -425,6 +432,97 @@ describe('redelivered samples without a time of their own', () => {
     await Promise.all([first, second]);
     const { rows } = await sql.query('SELECT 1 FROM samples WHERE device_id = ANY ($1)', [ids]);
     expect(rows).toHaveLength(30);
+  });
+});
+
+describe("the client's duplicates without a time of their own", () => {
+  const marked = (id: string, data: JsonValue, marks: Partial<TelemetryMessage>) =>
+    message(id, [[null, data]], marks);
+
+  it('are dropped when both copies come out of the queue together after a restart of the broker', async () => {
+    const id = newId();
+    const first = marked(id, { a: 1 }, { redelivered: true });
+    const second = marked(id, { a: 1 }, { duplicate: true });
+    expect(await store(first, second)).toEqual([{}, {}]);
+    expect((await rowsOf(id)).map(({ at }) => Number(at))).toEqual([first.receivedAt]);
+    // The whole once more, and the part of it whose answer an adapter may have missed.
+    await store(first, second);
+    await store(second);
+    expect(await rowsOf(id)).toHaveLength(1);
+  });
+
+  it('are dropped beside a redelivery of the same row, one of each, across batches', async () => {
+    const id = newId();
+    await store(message(id, [[null, { a: 1 }]]));
+    await store(marked(id, { a: 1 }, { redelivered: true }));
+    await store(marked(id, { a: 1 }, { duplicate: true }));
+    expect(await rowsOf(id)).toMatchObject([
+      { redelivered_at: expect.any(Date), duplicate_at: expect.any(Date) },
+    ]);
+    await store(marked(id, { a: 1 }, { duplicate: true }));
+    expect(await rowsOf(id)).toHaveLength(2);
+  });
+
+  it('are two readings when nothing else was stored, in a batch and across batches', async () => {
+    const id = newId();
+    const two = [marked(id, { a: 1 }, { duplicate: true }), marked(id, { a: 1 }, { duplicate: true })];
+    await store(...two);
+    await store(...two);
+    expect(await rowsOf(id)).toHaveLength(2);
+    await store(marked(id, { a: 1 }, { duplicate: true }));
+    expect(await rowsOf(id)).toHaveLength(3);
+  });
+
+  it('of a message with equal readings are recognised one by one', async () => {
+    const id = newId();
+    const samples: [null, JsonValue][] = [
+      [null, { a: 1 }],
+      [null, { a: 1 }],
+    ];
+    await store(message(id, samples), message(id, samples, { duplicate: true }));
+    expect(await rowsOf(id)).toHaveLength(2);
+  });
+
+  it('go into the latest values under the time of their original, and are counted', async () => {
+    const id = newId();
+    const original = message(id, [[null, { a: 1 }]]);
+    await store(original, message(id, [[null, { a: 2 }]]), marked(id, { a: 1 }, { duplicate: true }));
+    expect(await latest(id, ['a'])).toMatchObject([{ value: 2 }]);
+    expect(await service.ops.metrics.text()).toMatch(
+      /muster_telemetry_samples_total\{[^}]*outcome="duplicate"[^}]*\} [1-9]/,
+    );
+  });
+
+  it('are recognised in a reading that another message of their batch made come in a half of its own', async () => {
+    await sql.query(`ALTER TABLE samples ADD CONSTRAINT no_poison CHECK (NOT data ? 'poison') NOT VALID`);
+    try {
+      const id = newId();
+      const outcomes = await store(
+        marked(id, { a: 1 }, { redelivered: true }),
+        message(newId(), [[null, { poison: 1 }]]),
+        marked(id, { a: 1 }, { duplicate: true }),
+      );
+      expect(outcomes).toEqual([{}, code('invalid-payload'), {}]);
+      expect(await rowsOf(id)).toHaveLength(1);
+    } finally {
+      await sql.query('ALTER TABLE samples DROP CONSTRAINT no_poison');
+    }
+  });
+
+  it('in many batches at once take each slot once', async () => {
+    const id = newId();
+    await store(message(id, [[null, { a: 1 }]]), message(id, [[null, { a: 1 }]]));
+    await Promise.all(
+      Array.from({ length: 8 }, () =>
+        store(marked(id, { a: 1 }, { duplicate: true }), marked(id, { a: 1 }, { redelivered: true })),
+      ),
+    );
+    // 2 readings with 4 slots, and 16 marked ones; a duplicate may also take the slot of a redelivery that was stored.
+    const rows = await rowsOf(id);
+    const taken = rows.flatMap((row) => [row.redelivered_at, row.duplicate_at]).filter((at) => at !== null);
+    expect(new Set(taken.map((at) => at.getTime())).size).toBeGreaterThan(0);
+    expect(rows.length).toBeGreaterThanOrEqual(2 + 6);
+    expect(rows.filter((row) => row.redelivered_at === null && row.duplicate_at === null)).toHaveLength(0);
   });
 });
 

@@ -5,7 +5,8 @@ import type pg from 'pg';
 import { mergeLatest } from './latest-values.js';
 import { LOCK_CLASS, STORE_LOCK, type Partitions } from './partitions.js';
 import { prepareMessage, type PreparedMessage, type PreparedSample } from './prepare-message.js';
-import { isComparable, recognise, type KnownTimes } from './redelivered.js';
+import { readSlots, writeSlots } from './repeat-slots.js';
+import { isComparable, recogniseRepeats, type Recognition } from './repeats.js';
 import { nowMicros } from './time.js';
 
 export interface StoreParts {
@@ -51,27 +52,33 @@ export const samplesStore = ({
     'code',
   ]);
 
-  const write = (entries: readonly Entry[]): Promise<KnownTimes> =>
+  const write = (entries: readonly Entry[]): Promise<Recognition['known']> =>
     database.transaction(async (tx) => {
       const messages = entries.map(({ message }) => message);
       const compares = messages.some((message) =>
         message.samples.some((sample) => isComparable(message, sample)),
       );
-      // Shared with other batches; alone, and thus after the commit of every batch that has begun, when redelivered
-      // samples must be compared: without it the original in a batch still open is not seen, and stored twice.
+      // Shared with other batches; alone, and thus after the commit of every batch that has begun, when marked samples
+      // must be compared: without it the original in a batch still open is not seen, and stored twice; and two batches
+      // could take the same slot.
       await tx.query(compares ? LOCK_ALONE : LOCK_SHARED);
-      const known = compares
-        ? await recognise(tx, messages, redeliveryWindowMicros)
-        : new Map<PreparedSample, number>();
+      const { known, changed } = compares
+        ? recogniseRepeats(
+            messages,
+            await readSlots(tx, messages, redeliveryWindowMicros),
+            redeliveryWindowMicros,
+          )
+        : NOTHING_KNOWN;
       const fresh = messages.flatMap((message) =>
         message.samples.filter((sample) => !known.has(sample)).map((sample) => ({ message, sample })),
       );
       const inserted = await insert(tx, fresh);
+      await writeSlots(tx, changed);
       await mergeLatest(tx, fresh);
       database.afterCommit(tx, () => {
         storedCount.inc({ outcome: 'stored' }, inserted);
         storedCount.inc({ outcome: 'already-stored' }, fresh.length - inserted);
-        storedCount.inc({ outcome: 'redelivered' }, known.size);
+        for (const { as } of known.values()) storedCount.inc({ outcome: as });
       });
       return known;
     });
@@ -79,7 +86,7 @@ export const samplesStore = ({
   /** Halves a batch that the data of one of its messages makes fail, until that message stands alone. */
   const store = async (entries: readonly Entry[], outcomes: Map<number, StoreOutcome>): Promise<void> => {
     if (entries.length === 0) return;
-    let known: KnownTimes;
+    let known: Recognition['known'];
     try {
       known = await write(entries);
     } catch (error) {
@@ -94,7 +101,7 @@ export const samplesStore = ({
       return store(entries.slice(half), outcomes);
     }
     for (const { index, message } of entries) {
-      const samples = message.samples.map((sample) => ({ at: known.get(sample) ?? sample.at, sample }));
+      const samples = message.samples.map((sample) => ({ at: known.get(sample)?.at ?? sample.at, sample }));
       outcomes.set(index, { stored: { message, samples } });
     }
   };
@@ -118,6 +125,8 @@ export const samplesStore = ({
     });
   };
 };
+
+const NOTHING_KNOWN: Recognition = { known: new Map(), changed: [] };
 
 const LOCK_SHARED = `SELECT pg_advisory_xact_lock_shared(${LOCK_CLASS}, ${STORE_LOCK})`;
 const LOCK_ALONE = `SELECT pg_advisory_xact_lock(${LOCK_CLASS}, ${STORE_LOCK})`;
