@@ -1,33 +1,8 @@
-import { choice, int, LOG_LEVELS, readConfig, url, type ConfigOf } from '@muster/observability';
+import { int, readConfig, type ConfigOf } from '@muster/observability';
+import { serviceKeys } from '@muster/service-host';
 
 export const configSchema = {
-  databaseUrl: url({
-    env: 'MUSTER_DATABASE_URL',
-    doc: 'PostgreSQL; the schema `commands` must have been migrated',
-    protocols: ['postgres', 'postgresql'],
-  }),
-  natsUrl: url({ env: 'MUSTER_NATS_URL', doc: 'The bus', protocols: ['nats', 'tls'] }),
-  logLevel: choice({
-    env: 'MUSTER_LOG_LEVEL',
-    doc: 'Least important lines that are logged',
-    values: LOG_LEVELS,
-    default: 'info',
-  }),
-  opsPort: int({
-    env: 'MUSTER_OPS_PORT',
-    doc: 'Port of `/health/live`, `/health/ready` and `/metrics`; not set: none of its own',
-    min: 0,
-    max: 65_535,
-    optional: true,
-  }),
-  poolSize: int({
-    env: 'MUSTER_COMMANDS_POOL_SIZE',
-    doc: 'Connections to PostgreSQL, besides the one of the relay; a round of expiry holds two',
-    unit: 'connections',
-    min: 2,
-    max: 100,
-    default: 8,
-  }),
+  ...serviceKeys({ prefix: 'COMMANDS', schema: 'commands' }),
   payloadBytes: int({
     env: 'MUSTER_COMMANDS_PAYLOAD_BYTES',
     doc: 'Largest payload of a command, and largest result, as JSON',
@@ -67,20 +42,6 @@ export const configSchema = {
     min: 50,
     max: 60_000,
     default: 1_000,
-  }),
-  eventsMaxAgeHours: int({
-    env: 'MUSTER_COMMANDS_EVENTS_MAX_AGE_HOURS',
-    doc: 'How long published events can be read again',
-    unit: 'hours',
-    min: 1,
-    default: 168,
-  }),
-  eventsMaxBytes: int({
-    env: 'MUSTER_COMMANDS_EVENTS_MAX_BYTES',
-    doc: 'Size of the stream of published events; the oldest give way',
-    unit: 'bytes',
-    min: 1_048_576,
-    default: 536_870_912,
   }),
 };
 

@@ -1,28 +1,16 @@
 import 'reflect-metadata';
-import { setTimeout as pause } from 'node:timers/promises';
 import { Module, type DynamicModule } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
 import { eventStream } from '@muster/contracts';
 import {
   createEventStore,
   eventStoreMigrations,
   migrateSchema,
-  openDatabase,
-  startRelay,
   type Database,
   type Published,
   type RecordedEvent,
 } from '@muster/event-store';
-import { connectBus, NatsStrategy } from '@muster/messaging';
-import {
-  createLogger,
-  createMetrics,
-  Health,
-  NestLogger,
-  startOpsServer,
-  type Logger,
-  type RunningApp,
-} from '@muster/observability';
+import type { RunningApp } from '@muster/observability';
+import { startService } from '@muster/service-host';
 import { DeviceTypes1763600200001 } from '../migrations/0001-device-types.js';
 import { Devices1763600200002 } from '../migrations/0002-devices.js';
 import { DeviceSecrets1763600200003 } from '../migrations/0003-device-secrets.js';
@@ -73,97 +61,32 @@ export class AppModule {
   }
 }
 
+const migrations = [
+  ...eventStoreMigrations,
+  DeviceTypes1763600200001,
+  Devices1763600200002,
+  DeviceSecrets1763600200003,
+];
+
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
-export const migrate = (url: string): Promise<string[]> =>
-  migrateSchema({
-    url,
-    schema: SCHEMA,
-    migrations: [
-      ...eventStoreMigrations,
-      DeviceTypes1763600200001,
-      Devices1763600200002,
-      DeviceSecrets1763600200003,
-    ],
-  });
+export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
 
 /** Resolves when requests are served: waits for PostgreSQL (migrated) and NATS, however long they take. */
-export const start = async (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> => {
-  const config = loadConfig(env);
-  const logger = createLogger({ service: SERVICE, level: config.logLevel });
-  const metrics = createMetrics(SERVICE);
-  const health = new Health();
-
-  const database = openDatabase({
-    url: config.databaseUrl,
+export const start = (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> =>
+  startService({
+    name: SERVICE,
     schema: SCHEMA,
-    poolSize: config.poolSize,
-    name: SERVICE,
+    migrations,
+    stream: eventStream(SERVICE),
+    config: loadConfig(env),
+    serve: ({ database }) => ({
+      module: AppModule.of(database),
+      relay: { translate: publishedOf, aggregates },
+    }),
   });
-  await untilReady(database, logger);
-  const bus = await connectBus({ url: config.natsUrl, name: SERVICE, logger, metrics });
-  const { name, subject } = eventStream(SERVICE);
-  await bus.ensureStream({
-    name,
-    subjects: [subject],
-    maxAgeMs: config.eventsMaxAgeHours * 3_600_000,
-    maxBytes: config.eventsMaxBytes,
-  });
-
-  const app = await NestFactory.createMicroservice(AppModule.of(database), {
-    strategy: new NatsStrategy({ bus, service: SERVICE, logger, metrics }),
-    logger: new NestLogger(logger),
-    abortOnError: false,
-  });
-  const relay = startRelay({
-    database,
-    service: SERVICE,
-    bus,
-    translate: publishedOf,
-    logger,
-    metrics,
-    aggregates,
-  });
-  await app.listen();
-
-  health.add('database', () => database.ping());
-  health.add('nats', () => {
-    if (!bus.isConnected()) throw new Error('not connected');
-  });
-  health.add('relay', () => relay.check());
-  const ops = { health, metrics };
-  const server =
-    config.opsPort === undefined ? undefined : await startOpsServer({ port: config.opsPort, ...ops });
-  logger.info('ready');
-
-  return {
-    name: SERVICE,
-    ops,
-    stop: async () => {
-      // In this order: take no more, finish what was taken, publish what that caused, then the connections.
-      await app.close();
-      await relay.stop();
-      await bus.close();
-      await database.close();
-      await server?.close();
-    },
-  };
-};
 
 const publishedOf = (event: RecordedEvent): readonly Published[] =>
   // The upcasts of `aggregates` made it one of these.
   event.aggregate === device.name
     ? publishedOfDevice(event as RecordedEvent<DeviceEvent>)
     : publishedOfDeviceType(event as RecordedEvent<DeviceTypeEvent>);
-
-const untilReady = async (database: Database, logger: Logger): Promise<void> => {
-  for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 5_000)) {
-    try {
-      // Not only that somebody answers: before the migrations there is nothing to serve from.
-      await database.query('SELECT 1 FROM device_secrets LIMIT 1');
-      return;
-    } catch (error) {
-      logger.warn({ err: error, waitMs }, 'waiting for PostgreSQL and its migrations');
-      await pause(waitMs);
-    }
-  }
-};

@@ -1,35 +1,10 @@
 import { filesConfigSchema } from '@muster/files';
-import { choice, int, LOG_LEVELS, readConfig, url, type ConfigOf } from '@muster/observability';
+import { int, readConfig, url, type ConfigOf } from '@muster/observability';
+import { serviceKeys } from '@muster/service-host';
 
 export const configSchema = {
-  databaseUrl: url({
-    env: 'MUSTER_DATABASE_URL',
-    doc: 'PostgreSQL; the schema `firmware` must have been migrated',
-    protocols: ['postgres', 'postgresql'],
-  }),
-  natsUrl: url({ env: 'MUSTER_NATS_URL', doc: 'The bus', protocols: ['nats', 'tls'] }),
-  logLevel: choice({
-    env: 'MUSTER_LOG_LEVEL',
-    doc: 'Least important lines that are logged',
-    values: LOG_LEVELS,
-    default: 'info',
-  }),
-  opsPort: int({
-    env: 'MUSTER_OPS_PORT',
-    doc: 'Port of `/health/live`, `/health/ready` and `/metrics`; not set: none of its own',
-    min: 0,
-    max: 65_535,
-    optional: true,
-  }),
+  ...serviceKeys({ prefix: 'FIRMWARE', schema: 'firmware' }),
   ...filesConfigSchema,
-  poolSize: int({
-    env: 'MUSTER_FIRMWARE_POOL_SIZE',
-    doc: 'Connections to PostgreSQL, besides the one of the relay',
-    unit: 'connections',
-    min: 2,
-    max: 100,
-    default: 8,
-  }),
   baseUrl: url({
     env: 'MUSTER_FIRMWARE_BASE_URL',
     doc: 'Where devices reach the http-adapter; in front of every download URL',
@@ -74,20 +49,6 @@ export const configSchema = {
     min: 1,
     max: 86_400,
     default: 15,
-  }),
-  eventsMaxAgeHours: int({
-    env: 'MUSTER_FIRMWARE_EVENTS_MAX_AGE_HOURS',
-    doc: 'How long published events can be read again',
-    unit: 'hours',
-    min: 1,
-    default: 168,
-  }),
-  eventsMaxBytes: int({
-    env: 'MUSTER_FIRMWARE_EVENTS_MAX_BYTES',
-    doc: 'Size of the stream of published events; the oldest give way',
-    unit: 'bytes',
-    min: 1_048_576,
-    default: 134_217_728,
   }),
 };
 

@@ -1,0 +1,8 @@
+export { serviceKeys } from './service-keys.js';
+export {
+  startService,
+  type Background,
+  type Served,
+  type ServiceOptions,
+  type ServiceParts,
+} from './start-service.js';

@@ -1,0 +1,51 @@
+import { choice, int, LOG_LEVELS, string, url } from '@muster/observability';
+
+/** The configuration every service with a database has; `prefix` as in `MUSTER_<prefix>_POOL_SIZE`. */
+export const serviceKeys = ({ prefix, schema }: { readonly prefix: string; readonly schema: string }) => ({
+  databaseUrl: url({
+    env: 'MUSTER_DATABASE_URL',
+    doc: `PostgreSQL; waits until its schema \`${schema}\` is migrated`,
+    protocols: ['postgres', 'postgresql'],
+  }),
+  natsUrl: url({ env: 'MUSTER_NATS_URL', doc: 'The bus', protocols: ['nats', 'tls'] }),
+  logLevel: choice({
+    env: 'MUSTER_LOG_LEVEL',
+    doc: 'Least important lines that are logged',
+    values: LOG_LEVELS,
+    default: 'info',
+  }),
+  opsPort: int({
+    env: 'MUSTER_OPS_PORT',
+    doc: 'Port of `/health/live`, `/health/ready` and `/metrics`; not set: none of its own',
+    min: 0,
+    max: 65_535,
+    optional: true,
+  }),
+  opsHost: string({
+    env: 'MUSTER_OPS_HOST',
+    doc: 'Address of that port; `0.0.0.0` where probes come from outside, as in a container',
+    default: '127.0.0.1',
+  }),
+  poolSize: int({
+    env: `MUSTER_${prefix}_POOL_SIZE`,
+    doc: 'Connections to PostgreSQL, besides the one of the relay',
+    unit: 'connections',
+    min: 2,
+    max: 100,
+    default: 8,
+  }),
+  streamMaxAgeHours: int({
+    env: `MUSTER_${prefix}_STREAM_MAX_AGE_HOURS`,
+    doc: 'How long what is published can be read again',
+    unit: 'hours',
+    min: 1,
+    default: 168,
+  }),
+  streamMaxBytes: int({
+    env: `MUSTER_${prefix}_STREAM_MAX_BYTES`,
+    doc: 'Size of the stream of what is published; the oldest give way',
+    unit: 'bytes',
+    min: 1_048_576,
+    default: 536_870_912,
+  }),
+});

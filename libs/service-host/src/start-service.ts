@@ -1,0 +1,152 @@
+import 'reflect-metadata';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import {
+  openDatabase,
+  startRelay,
+  type Database,
+  type MigrationClass,
+  type RelayOptions,
+} from '@muster/event-store';
+import { connectBus, NatsStrategy, type Bus } from '@muster/messaging';
+import {
+  createLogger,
+  createMetrics,
+  Health,
+  NestLogger,
+  startOpsServer,
+  type Logger,
+  type LogLevel,
+  type Metrics,
+  type RunningApp,
+} from '@muster/observability';
+
+export interface ServiceParts {
+  readonly database: Database;
+  readonly bus: Bus;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Work that goes on beside the requests: expiry, retention. */
+export interface Background {
+  /** Throws when it does not get on. */
+  check?(): void;
+  stop(): Promise<void>;
+}
+
+/** What is a service's own. */
+export interface Served {
+  readonly module: DynamicModule;
+  /** Tells stored events to the others; absent where nothing is stored as events. */
+  readonly relay?: Pick<RelayOptions, 'translate' | 'aggregates'>;
+  /** By name; running already. Stopped after the requests and before the relay, because both cause events. */
+  readonly background?: Readonly<Record<string, Background>>;
+  /** Further things it cannot work without, by name; throws when one is away. */
+  readonly checks?: Readonly<Record<string, () => Promise<void> | void>>;
+  /** Called last. */
+  readonly close?: () => Promise<void> | void;
+}
+
+export interface ServiceOptions {
+  /** Also the queue group of its requests. */
+  readonly name: string;
+  /** Its PostgreSQL schema. */
+  readonly schema: string;
+  /** All of the schema; the service waits until the last one has run. */
+  readonly migrations: readonly MigrationClass[];
+  /** The stream of what it publishes. */
+  readonly stream: { readonly name: string; readonly subject: string };
+  readonly config: {
+    readonly databaseUrl: string;
+    readonly natsUrl: string;
+    readonly logLevel: LogLevel;
+    readonly opsPort?: number;
+    readonly opsHost: string;
+    readonly poolSize: number;
+    readonly streamMaxAgeHours: number;
+    readonly streamMaxBytes: number;
+  };
+  readonly serve: (parts: ServiceParts) => Served | Promise<Served>;
+}
+
+/**
+ * Starts a service that owns a PostgreSQL schema and answers over NATS. Resolves when requests are served: waits for
+ * PostgreSQL, its migrations and NATS, however long they take. Health: database, nats, relay, and what the service adds.
+ */
+export const startService = async (options: ServiceOptions): Promise<RunningApp> => {
+  const { name, schema, config } = options;
+  const logger = createLogger({ service: name, level: config.logLevel });
+  const metrics = createMetrics(name);
+  const health = new Health();
+
+  const database = openDatabase({ url: config.databaseUrl, schema, poolSize: config.poolSize, name });
+  await untilMigrated(database, options.migrations, logger);
+  const bus = await connectBus({ url: config.natsUrl, name, logger, metrics });
+  await bus.ensureStream({
+    name: options.stream.name,
+    subjects: [options.stream.subject],
+    maxAgeMs: config.streamMaxAgeHours * 3_600_000,
+    maxBytes: config.streamMaxBytes,
+  });
+
+  const served = await options.serve({ database, bus, logger, metrics });
+  const background = Object.entries(served.background ?? {});
+  const app = await NestFactory.createMicroservice(served.module, {
+    strategy: new NatsStrategy({ bus, service: name, logger, metrics }),
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
+  const relay =
+    served.relay && startRelay({ database, service: name, bus, logger, metrics, ...served.relay });
+  await app.listen();
+
+  health.add('database', () => database.ping());
+  health.add('nats', () => {
+    if (!bus.isConnected()) throw new Error('not connected');
+  });
+  if (relay !== undefined) health.add('relay', () => relay.check());
+  for (const [what, work] of background) if (work.check) health.add(what, () => work.check?.());
+  for (const [what, check] of Object.entries(served.checks ?? {})) health.add(what, check);
+  const ops = { health, metrics };
+  const server =
+    config.opsPort === undefined
+      ? undefined
+      : await startOpsServer({ port: config.opsPort, host: config.opsHost, ...ops });
+  logger.info('ready');
+
+  return {
+    name,
+    ops,
+    stop: async () => {
+      // In this order: take no more, finish what was taken, publish what that caused, then the connections.
+      await app.close();
+      for (const [, work] of background) await work.stop();
+      await relay?.stop();
+      await bus.close();
+      await database.close();
+      await served.close?.();
+      await server?.close();
+    },
+  };
+};
+
+/** Not only until somebody answers: before its migrations there is nothing to serve from. */
+const untilMigrated = async (
+  database: Database,
+  migrations: readonly MigrationClass[],
+  logger: Logger,
+): Promise<void> => {
+  const last = migrations.at(-1)?.name;
+  for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 5_000)) {
+    try {
+      const { rowCount } = await database.query('SELECT 1 FROM migrations WHERE name = $1', [last]);
+      if (rowCount === 1) return;
+      logger.warn({ migration: last, waitMs }, 'waiting for the migrations');
+    } catch (error) {
+      logger.warn({ err: error, waitMs }, 'waiting for PostgreSQL and the migrations');
+    }
+    await pause(waitMs);
+  }
+};
