@@ -1,5 +1,6 @@
 import {
   deviceChanged,
+  deviceCredentialChanged,
   deviceDeleted,
   deviceProvisioned,
   deviceTokenChanged,
@@ -50,6 +51,7 @@ export class DirectoryFollower {
         deviceChanged,
         deviceDeleted,
         deviceTokenChanged,
+        deviceCredentialChanged,
         deviceTypeChanged,
         deviceTypeDeleted,
       ],

@@ -1,0 +1,27 @@
+import { AppError, resolveDownload } from '@muster/contracts';
+import { sendFile, type FileStore } from '@muster/files';
+import type { Bus } from '@muster/messaging';
+import type { DeviceRoute } from '../http/device-server.js';
+import { HttpFault } from '../http/http-fault.js';
+import { tokenIn } from './token-in.js';
+
+export interface DownloadParts {
+  readonly bus: Pick<Bus, 'request'>;
+  readonly store: FileStore;
+}
+
+/**
+ * `GET /firmwares/{id}` with the firmware's own token, in `X-Auth-Token` or `?token=`; whole or a range of it, so that a
+ * download that broke off goes on. The token is asked for every time: a deleted firmware opens nothing.
+ */
+export const downloadRoute = ({ bus, store }: DownloadParts): DeviceRoute => ({
+  prefix: '/firmwares/',
+  methods: ['GET', 'HEAD'],
+  handle: async (request, response, { rest: firmwareId, query }) => {
+    if (!/^[A-Za-z0-9_-]{1,64}$/.test(firmwareId)) throw new HttpFault(404, 'unknown resource');
+    const token = tokenIn(request.headers['x-auth-token']) ?? tokenIn(query.get('token'));
+    if (token === undefined) throw new AppError('not-allowed', 'the download token is missing or malformed');
+    const { fileKey, size, sha256, name } = await bus.request(resolveDownload, { token, firmwareId });
+    await sendFile(request, response, store, { key: fileKey, size, sha256, name });
+  },
+});

@@ -1,0 +1,93 @@
+import type { IncomingMessage } from 'node:http';
+import { AppError, registerUpload, resolveUpload, type UploadView } from '@muster/contracts';
+import type { FileStore } from '@muster/files';
+import type { Bus } from '@muster/messaging';
+import { answerEmpty } from '../http/answer.js';
+import type { DeviceRoute } from '../http/device-server.js';
+import { HttpFault } from '../http/http-fault.js';
+import { tokenIn } from './token-in.js';
+
+export interface UploadParts {
+  readonly bus: Pick<Bus, 'request'>;
+  readonly store: FileStore;
+  /** No pause of the sender may be longer. */
+  readonly idleTimeoutMs: number;
+}
+
+/**
+ * bcx: a device uploads a file with a token it got over `bcx/{token}/token`. The file is stored first and registered then;
+ * a file whose registration is refused is removed again.
+ *
+ * `POST binary-data?name=` → 201 with Location, and `POST files/{name}` → 204, where earlier files of that name go.
+ */
+export const uploadRoute = (parts: UploadParts): DeviceRoute => {
+  const store = async (
+    request: IncomingMessage,
+    named: { readonly name: string; readonly overwrite: boolean },
+    token: string | undefined,
+  ): Promise<UploadView> => {
+    const name = checkedName(named.name);
+    if (token === undefined) throw new AppError('not-allowed', 'X-Auth-Token is missing or malformed');
+    const { tenantId, deviceId, maxBytes } = await parts.bus.request(resolveUpload, { token });
+    // Told before it is on its way.
+    if (Number(request.headers['content-length'] ?? 0) > maxBytes) {
+      throw new AppError('payload-too-large', `a file may have at most ${maxBytes} bytes`);
+    }
+    request.setTimeout(parts.idleTimeoutMs, () => request.destroy());
+    const { key: fileKey, size, sha256 } = await parts.store.put(request, { maxBytes });
+    request.setTimeout(0);
+    const contentType = request.headers['content-type']?.slice(0, 255);
+    try {
+      return await parts.bus.request(registerUpload, {
+        tenantId,
+        deviceId,
+        fileKey,
+        size,
+        sha256,
+        name,
+        ...(contentType === undefined ? {} : { contentType }),
+        ...(named.overwrite ? { overwrite: true } : {}),
+      });
+    } catch (error) {
+      // Only where it was refused for good. After a lost answer it may be registered, and needs its file.
+      if (error instanceof AppError && error.status < 500) {
+        await parts.store.remove(fileKey).catch(() => undefined);
+      }
+      throw error;
+    }
+  };
+
+  return {
+    prefix: '/bcx/api/v1/',
+    methods: ['POST'],
+    handle: async (request, response, { rest, query }) => {
+      const token = tokenIn(request.headers['x-auth-token']);
+      if (rest === 'binary-data') {
+        const upload = await store(request, { name: query.get('name') ?? '', overwrite: false }, token);
+        // Of the REST API: devices write here and do not read.
+        const location = `/api/v1/devices/${upload.deviceId}/files/${upload.id}`;
+        answerEmpty(request, response, 201, { location });
+        return;
+      }
+      const name = /^files\/([^/]+)$/.exec(rest)?.[1];
+      if (name === undefined) throw new HttpFault(404, 'unknown resource');
+      await store(request, { name: decodedName(name), overwrite: true }, token);
+      answerEmpty(request, response, 204, {});
+    },
+  };
+};
+
+const checkedName = (name: string): string => {
+  if (name === '' || name.length > 255) {
+    throw new AppError('invalid-request', 'name must have 1 to 255 characters');
+  }
+  return name;
+};
+
+const decodedName = (name: string): string => {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    throw new AppError('invalid-request', 'name must be percent-encoded UTF-8');
+  }
+};

@@ -1,0 +1,398 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  AppError,
+  registerUpload,
+  resolveDownload,
+  resolveUpload,
+  type FileToSend,
+  type RegisterUpload,
+  type ResolveDownload,
+  type ResolveUpload,
+  type UploadGrant,
+  type UploadView,
+} from '@muster/contracts';
+import { Handles, NatsStrategy } from '@muster/messaging';
+import { createLogger, NestLogger } from '@muster/observability';
+import { eventually, startNats, type NatsServer } from '@muster/testing';
+import { startStandIns, World, type StandIns } from '@muster/uplink/stand-in-services';
+import { Controller, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { start, type RunningHttpAdapter } from './start.js';
+
+const FILE = Buffer.from('0123456789'.repeat(100));
+const registered: RegisterUpload[] = [];
+
+/** What the adapter asks of firmware; one upload token, one firmware. */
+@Controller()
+class StandInFirmware {
+  static fileKey = '';
+
+  @Handles(resolveUpload)
+  async grant({ token }: ResolveUpload): Promise<UploadGrant> {
+    if (token !== 'upload-token') throw new AppError('not-allowed', 'The upload token is not valid.');
+    return { tenantId: 'default', deviceId: 'd-files', maxBytes: 100_000 };
+  }
+
+  @Handles(registerUpload)
+  async register(upload: RegisterUpload): Promise<UploadView> {
+    if (upload.name === 'unwanted') throw new AppError('device-not-found', 'No such device.');
+    registered.push(upload);
+    const { deviceId, name, size, sha256 } = upload;
+    return { id: `u${registered.length}`, deviceId, name, size, sha256, storedAt: new Date().toISOString() };
+  }
+
+  @Handles(resolveDownload)
+  async download({ token, firmwareId }: ResolveDownload): Promise<FileToSend> {
+    if (token !== 'download-token' || firmwareId !== 'fw-1') {
+      throw new AppError('not-allowed', 'The download token is not valid.');
+    }
+    const sha256 = createHash('sha256').update(FILE).digest('hex');
+    return {
+      tenantId: 'default',
+      fileKey: StandInFirmware.fileKey,
+      size: FILE.length,
+      sha256,
+      name: 'a.bin',
+    };
+  }
+}
+
+@Module({ controllers: [StandInFirmware] })
+class StandInFirmwareModule {}
+
+let nats: NatsServer;
+let services: StandIns;
+let firmware: { close(): Promise<void> };
+let adapter: RunningHttpAdapter;
+let files: string;
+let base: string;
+const world = new World();
+world.types.push({
+  tenantId: 'default',
+  deviceTypeId: 'open',
+  appVersions: ['open-v1'],
+  settings: { httpTokenOnly: true },
+});
+
+const device = (id: string, change: Parameters<World['device']>[1] = {}): void => {
+  const secretHashes = [createHash('sha256').update(`secret-of-${id}`).digest('hex')];
+  world.device(id, { interface: 'http', credentialKinds: ['secret'], secretHashes, ...change });
+};
+const post = (
+  id: string,
+  path: string,
+  body: string | Uint8Array = '',
+  headers: Record<string, string> = {},
+) => {
+  const [extension = '', ...rest] = path.split('/');
+  return fetch(`${base}/kp1/radiator-v1/${extension}/token-of-${id}/${rest.join('/')}`, {
+    method: 'POST',
+    body,
+    headers: { authorization: `Bearer secret-of-${id}`, ...headers },
+  });
+};
+const told = async (response: Response): Promise<unknown> => [response.status, await response.json()];
+const stored = (id: string) => world.stored.filter(({ deviceId }) => deviceId === id);
+
+beforeAll(async () => {
+  nats = await startNats();
+  services = await startStandIns(nats.url, world);
+  const logger = createLogger({ service: 'stand-in-firmware', level: 'silent' });
+  const app = await NestFactory.createMicroservice(StandInFirmwareModule, {
+    strategy: new NatsStrategy({ bus: services.bus, service: 'stand-in-firmware', logger }),
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
+  await app.listen();
+  firmware = app;
+  files = await mkdtemp(join(tmpdir(), 'muster-http-'));
+  adapter = await start({
+    MUSTER_NATS_URL: nats.url,
+    MUSTER_HTTP_DEVICES_PORT: '0',
+    MUSTER_FILES: files,
+    MUSTER_LOG_LEVEL: process.env['MUSTER_LOG_LEVEL'] ?? 'silent',
+    MUSTER_HTTP_ADAPTER_BODY_TIMEOUT_MS: '400',
+    MUSTER_HTTP_ADAPTER_ANSWER_TIMEOUT_MS: '1500',
+    MUSTER_HTTP_ADAPTER_REQUESTS_IN_FLIGHT: '400',
+  });
+  base = `http://127.0.0.1:${adapter.port}`;
+  await eventually(async () => (await adapter.ops.health.ready()).ready, { deadlineMs: 10_000 });
+}, 60_000);
+
+afterAll(async () => {
+  await adapter.stop();
+  await firmware.close();
+  await services.stop();
+  await nats.stop();
+  await rm(files, { recursive: true, force: true });
+});
+
+describe('telemetry', () => {
+  it('is stored before it is answered with 200 and no body, with and without an id', async () => {
+    device('d1');
+    for (const path of ['dcx/json', 'dcx/json/42']) {
+      const response = await post('d1', path, '{"temperature":21}');
+      expect([response.status, await response.text()]).toEqual([200, '']);
+    }
+    expect(stored('d1')).toMatchObject([{ appVersion: 'radiator-v1' }, { samples: [{ at: null }] }]);
+  });
+
+  it('of many devices travels in few batches', async () => {
+    const ids = Array.from({ length: 300 }, (_, n) => `many-${n}`);
+    ids.forEach((id) => device(id));
+    const before = world.batches.length;
+    const responses = await Promise.all(ids.map((id) => post(id, 'dcx/json', '{"n":1}')));
+    expect(responses.filter(({ status }) => status === 200)).toHaveLength(300);
+    expect(world.batches.length - before).toBeLessThan(100);
+  });
+
+  it('that is wrong is answered as over MQTT', async () => {
+    device('d2');
+    expect(await told(await post('d2', 'dcx/json', '{"temperature":'))).toEqual([
+      400,
+      { statusCode: 400, reasonPhrase: expect.stringMatching(/^payload must be JSON/) },
+    ]);
+  });
+
+  it('gets 503 with Retry-After while its service is away, and is taken when it is back', async () => {
+    device('d3');
+    world.telemetryFault = () => {
+      throw new AppError('unavailable', 'away');
+    };
+    const first = post('d3', 'dcx/json', '{"n":1}');
+    await eventually(
+      async () => (await adapter.ops.health.ready()).failing.some(({ name }) => name === 'services'),
+      { deadlineMs: 5_000 },
+    );
+    const second = await post('d3', 'dcx/json', '{"n":2}');
+    expect(second.headers.get('retry-after')).toBe('5');
+    expect(await told(second)).toMatchObject([503, { statusCode: 503 }]);
+    expect(await told(await first)).toMatchObject([504, { statusCode: 504 }]);
+    world.telemetryFault = undefined;
+    await eventually(async () => (await post('d3', 'dcx/json', '{"n":3}')).status === 200, {
+      deadlineMs: 10_000,
+    });
+  });
+});
+
+describe('configuration', () => {
+  it('is polled, unchanged for who names its configId, and applied', async () => {
+    device('c1');
+    world.documents.set('c1', { configId: 'abc', config: { interval: 30 } });
+    expect(await told(await post('c1', 'cmx/config/json/7', '{}'))).toEqual([
+      200,
+      { id: 7, configId: 'abc', statusCode: 200, reasonPhrase: 'ok', config: { interval: 30 } },
+    ]);
+    const unchanged = await post('c1', 'cmx/config/json', '{"configId":"abc"}');
+    expect(unchanged.headers.get('content-type')).toBe('application/json');
+    expect(await told(unchanged)).toEqual([200, { statusCode: 304, reasonPhrase: 'Not changed' }]);
+    const applied = await post('c1', 'cmx/applied/json', '{"configId":"abc"}');
+    expect([applied.status, await applied.text()]).toEqual([200, '']);
+    expect(world.applied).toMatchObject([{ deviceId: 'c1', interface: 'http', statusCode: 200 }]);
+  });
+
+  it('is 503 while its service is away', async () => {
+    device('c2');
+    world.configurationFault = new AppError('unavailable', 'away', { retryAfterSeconds: 3 });
+    expect(await told(await post('c2', 'cmx/config/json'))).toMatchObject([503, { statusCode: 503 }]);
+    world.configurationFault = undefined;
+  });
+});
+
+describe('access', () => {
+  it('is refused with the reason', async () => {
+    device('a1');
+    device('a2', { tokenStatus: 'suspended' });
+    device('a3', { interface: 'mqtt' });
+    const wrong = await post('a1', 'dcx/json', '{}', { authorization: 'Bearer guess' });
+    expect(wrong.headers.get('www-authenticate')).toBe('Bearer');
+    expect(await told(wrong)).toMatchObject([401, { reasonPhrase: "the secret is not the device's" }]);
+    expect(await told(await post('nobody', 'dcx/json', '{}'))).toMatchObject([
+      401,
+      { reasonPhrase: 'unknown endpoint token' },
+    ]);
+    expect(await told(await post('a2', 'dcx/json', '{}'))).toMatchObject([
+      403,
+      { reasonPhrase: 'endpoint token is suspended' },
+    ]);
+    expect(await told(await post('a3', 'dcx/json', '{}'))).toMatchObject([
+      403,
+      { reasonPhrase: 'device does not use http but mqtt' },
+    ]);
+    expect(await told(await post('a1', 'dcx/json', '{}', { 'x-client-cert': 'MIIB' }))).toMatchObject([
+      401,
+      { reasonPhrase: "certificates are not accepted over HTTP; use the device's secret" },
+    ]);
+    expect(stored('a1')).toEqual([]);
+  });
+
+  it('needs no secret where the device type says so', async () => {
+    device('open1', { deviceTypeId: 'open', appVersion: 'open-v1', credentialKinds: [], secretHashes: [] });
+    const response = await fetch(`${base}/kp1/open-v1/dcx/token-of-open1/json`, {
+      method: 'POST',
+      body: '{}',
+    });
+    expect(response.status).toBe(200);
+  });
+});
+
+describe('HTTP', () => {
+  it.each(['/', '/kp1/radiator-v1', '/kp1/radiator-v1/dcx/token-of-h1/json/', '/kp1/%zz/a/b/c', '/api/v1'])(
+    'knows no %s',
+    async (path) => {
+      const response = await fetch(base + path, { method: 'POST', body: '{}' });
+      expect(await told(response)).toEqual([404, { statusCode: 404, reasonPhrase: 'unknown resource' }]);
+    },
+  );
+
+  it('knows no resource of that name for a device that may ask', async () => {
+    device('h1');
+    expect(await told(await post('h1', 'dcx/jsn', '{}'))).toMatchObject([
+      404,
+      { reasonPhrase: 'unknown resource' },
+    ]);
+    expect(await told(await post('h1', 'dcx/json/status', '{}'))).toMatchObject([404, {}]);
+  });
+
+  it('answers another method with 405 and what is allowed', async () => {
+    const response = await fetch(`${base}/kp1/radiator-v1/dcx/token-of-h1/json`);
+    expect(response.headers.get('allow')).toBe('POST');
+    expect(response.status).toBe(405);
+  });
+
+  it('answers 413 to two megabytes, announced or not, and 415 to what is compressed', async () => {
+    device('h2');
+    const large = new Uint8Array(2_000_000).fill(32);
+    const limit = { statusCode: 413, reasonPhrase: 'payload must have at most 262144 bytes' };
+    expect(await told(await post('h2', 'dcx/json', large))).toEqual([413, limit]);
+    const pieces = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        for (let at = 0; at < large.length; at += 100_000)
+          controller.enqueue(large.subarray(at, at + 100_000));
+        controller.close();
+      },
+    });
+    const streamed = await fetch(`${base}/kp1/radiator-v1/dcx/token-of-h2/json`, {
+      method: 'POST',
+      body: pieces,
+      headers: { 'x-device-secret': 'secret-of-h2' },
+      duplex: 'half',
+    });
+    expect(await told(streamed)).toEqual([413, limit]);
+    expect((await post('h2', 'dcx/json', '{}', { 'content-encoding': 'gzip' })).status).toBe(415);
+  });
+
+  it('answers 408 to a body that does not come', async () => {
+    device('h3');
+    const socket = connect(adapter.port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    socket.write(
+      'POST /kp1/radiator-v1/dcx/token-of-h3/json HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{"n"',
+    );
+    await eventually(() => answer.startsWith('HTTP/1.1 408') && answer.includes('"statusCode":408'));
+    socket.destroy();
+  });
+
+  it('keeps a connection for many requests', async () => {
+    device('h4');
+    const request = (n: number): string =>
+      `POST /kp1/radiator-v1/dcx/token-of-h4/json/${n} HTTP/1.1\r\nHost: a\r\nX-Device-Secret: secret-of-h4\r\n` +
+      'Content-Length: 2\r\n\r\n{}';
+    const socket = connect(adapter.port, '127.0.0.1');
+    let answers = '';
+    socket.on('data', (chunk: Buffer) => (answers += chunk.toString()));
+    for (let n = 1; n <= 3; n += 1) {
+      socket.write(request(n));
+      await eventually(() => answers.split('HTTP/1.1 200').length === n + 1);
+    }
+    socket.destroy();
+  });
+});
+
+describe('a device that sends too much', () => {
+  it('gets 429 with Retry-After, while a quiet one is served', async () => {
+    device('noisy');
+    device('quiet');
+    const statuses = new Map<number, number>();
+    for (let round = 0; round < 8; round += 1) {
+      const responses = await Promise.all(
+        Array.from({ length: 100 }, () => post('noisy', 'cmx/config/json', '{}').catch(() => undefined)),
+      );
+      for (const response of responses) {
+        const status = response?.status ?? 0;
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+        if (status === 429) expect(response?.headers.get('retry-after')).toBe('1');
+      }
+    }
+    expect(statuses.get(200)).toBeGreaterThanOrEqual(500);
+    expect(statuses.get(429)).toBeGreaterThan(0);
+    expect((await post('quiet', 'dcx/json', '{}')).status).toBe(200);
+    expect(await adapter.ops.metrics.text()).toMatch(
+      /muster_device_messages_limited_total\{[^}]*limit="device"/,
+    );
+  });
+});
+
+describe('an upload', () => {
+  const upload = (path: string, body: string | Uint8Array, token = 'upload-token') =>
+    fetch(`${base}/bcx/api/v1/${path}`, { method: 'POST', body, headers: { 'x-auth-token': token } });
+
+  it('is stored and registered, and says where it is', async () => {
+    const response = await upload('binary-data?name=a.log', FILE);
+    expect([response.status, response.headers.get('location'), await response.text()]).toEqual([
+      201,
+      '/api/v1/devices/d-files/files/u1',
+      '',
+    ]);
+    expect(registered[0]).toMatchObject({ name: 'a.log', size: FILE.length, tenantId: 'default' });
+    StandInFirmware.fileKey = registered[0]?.fileKey ?? '';
+  });
+
+  it('replaces a file of its name', async () => {
+    expect((await upload('files/b%20c.log', 'new')).status).toBe(204);
+    expect(registered.at(-1)).toMatchObject({ name: 'b c.log', overwrite: true });
+  });
+
+  it('without a valid token, too large, without a name: is refused', async () => {
+    expect(await told(await upload('binary-data?name=a', 'x', 'guess'))).toMatchObject([403, {}]);
+    const none = await fetch(`${base}/bcx/api/v1/binary-data?name=a`, { method: 'POST', body: 'x' });
+    expect(await told(none)).toMatchObject([403, { reasonPhrase: 'X-Auth-Token is missing or malformed' }]);
+    expect(await told(await upload('binary-data?name=a', new Uint8Array(200_000)))).toMatchObject([413, {}]);
+    expect(await told(await upload('binary-data', 'x'))).toMatchObject([400, {}]);
+  });
+
+  it('whose registration is refused leaves no file', async () => {
+    const count = async (): Promise<number> =>
+      (await readdir(files, { recursive: true, withFileTypes: true })).filter((one) => one.isFile()).length;
+    const before = await count();
+    expect((await upload('binary-data?name=unwanted', 'x')).status).toBe(404);
+    expect(await count()).toBe(before);
+  });
+});
+
+describe('a download', () => {
+  const download = (headers: Record<string, string>, path = 'fw-1') =>
+    fetch(`${base}/firmwares/${path}`, { headers });
+
+  it('is whole or a range, with the token in a header or in the URL', async () => {
+    const whole = await download({ 'x-auth-token': 'download-token' });
+    expect(Buffer.from(await whole.arrayBuffer()).equals(FILE)).toBe(true);
+    const part = await download({ range: 'bytes=10-14' }, 'fw-1?token=download-token');
+    expect([part.status, await part.text()]).toEqual([206, '01234']);
+    const beyond = await download({ 'x-auth-token': 'download-token', range: 'bytes=5000-' });
+    expect(beyond.headers.get('content-range')).toBe(`bytes */${FILE.length}`);
+    expect(await told(beyond)).toMatchObject([416, { statusCode: 416 }]);
+  });
+
+  it('is refused without the token of that firmware', async () => {
+    expect((await download({})).status).toBe(403);
+    expect((await download({ 'x-auth-token': 'guess' })).status).toBe(403);
+    expect((await download({ 'x-auth-token': 'download-token' }, 'fw-2')).status).toBe(403);
+  });
+});

@@ -1,0 +1,2 @@
+export { start, type RunningHttpAdapter } from './start.js';
+export { configSchema } from './config.js';

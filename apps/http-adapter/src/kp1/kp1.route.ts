@@ -1,0 +1,127 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { parseTopic, type Topic } from '@muster/kp1';
+import type { Logger, Metrics } from '@muster/observability';
+import { describeTopic, type Outcome, type Uplink } from '@muster/uplink';
+import { answerBody, answerRefusal } from '../http/answer.js';
+import type { DeviceRoute } from '../http/device-server.js';
+import { HttpFault, refusal } from '../http/http-fault.js';
+import { readBody } from '../http/read-body.js';
+import { authenticate } from './device-credential.js';
+
+export interface Kp1RouteParts {
+  readonly uplink: Pick<Uplink, 'answer'>;
+  readonly maxPayloadBytes: number;
+  readonly bodyTimeoutMs: number;
+  readonly answerTimeoutMs: number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** HTTP does not say that a request is sent again. */
+const FIRST_TIME = { redelivered: false, duplicate: false };
+
+/**
+ * The device API over HTTP: the topic of MQTT is the path, the payload the body, `/status` and `/error` are the answer.
+ * Nothing is pushed. A request id is not needed, because HTTP tells which answer belongs to which request; one that is
+ * there is echoed in `id` as over MQTT.
+ */
+export const kp1Route = (parts: Kp1RouteParts): DeviceRoute => {
+  const outcomes = parts.metrics.counter('muster_http_device_requests_total', 'Requests of devices', [
+    'resource',
+    'outcome',
+  ]);
+
+  const handle: DeviceRoute['handle'] = async (request, response, { rest }) => {
+    const topic = topicOf(rest);
+    const payload = await readBody(request, {
+      maxBytes: parts.maxPayloadBytes,
+      timeoutMs: parts.bodyTimeoutMs,
+    });
+    const outcome = await answerInTime(request, response, topic, payload);
+    const label = outcome.kind === 'refused' ? `refused-${outcome.statusCode}` : outcome.kind;
+    outcomes.inc({ resource: outcome.resource?.name ?? 'none', outcome: label });
+    switch (outcome.kind) {
+      case 'done':
+        // Also what is unchanged is 200, with 304 in its body: HTTP's own 304 answers conditional GETs only, and client
+        // libraries take it for an error of a POST or wait for a cached body. The payload is the one of MQTT.
+        answerBody(request, response, outcome.body);
+        return;
+      case 'refused': {
+        const { statusCode, reasonPhrase, retryAfterSeconds } = outcome;
+        answerRefusal(request, response, refusal(statusCode, reasonPhrase, retryAfterSeconds));
+        return;
+      }
+      case 'dropped':
+        // Over MQTT it would be silent. Here the connection goes too, so that the next try costs the device a new one.
+        response.shouldKeepAlive = false;
+        answerRefusal(request, response, refusal(429, 'too many messages'));
+        return;
+      case 'failed':
+        parts.logger.error({ err: outcome.cause, ...describeTopic(topic) }, 'a request of a device failed');
+        answerRefusal(request, response, refusal(500, 'internal error'));
+        return;
+      case 'abandoned':
+        // To a device that has gone away this is told to nobody; to the others when we stop.
+        answerRefusal(request, response, refusal(503, 'the platform is stopping; send it again'));
+        return;
+    }
+  };
+
+  /** Gives up waiting, not the work: what is under way may still be stored. */
+  async function answerInTime(
+    request: IncomingMessage,
+    response: ServerResponse,
+    topic: Topic,
+    payload: Buffer,
+  ): Promise<Outcome> {
+    let isWanted = true;
+    const giveUp = (): void => {
+      isWanted = false;
+    };
+    response.once('close', giveUp);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<Outcome>((resolve) => {
+      timer = setTimeout(() => {
+        giveUp();
+        resolve({
+          kind: 'refused',
+          resource: undefined,
+          statusCode: 504,
+          reasonPhrase: `no answer within ${parts.answerTimeoutMs} ms; whether it was stored is not known`,
+        });
+      }, parts.answerTimeoutMs);
+    });
+    const answered = parts.uplink.answer({
+      topic,
+      payload,
+      ...FIRST_TIME,
+      isWanted: () => isWanted,
+      authenticate: authenticate(request.headers),
+    });
+    try {
+      return await Promise.race([answered, late]);
+    } finally {
+      clearTimeout(timer);
+      response.off('close', giveUp);
+    }
+  }
+
+  return { prefix: '/kp1/', methods: ['POST'], handle };
+};
+
+/** Throws 404 for a path that is no topic; which resource it names is the uplink's business. */
+const topicOf = (rest: string): Topic => {
+  const topic = parseTopic(`kp1/${decoded(rest)}`);
+  if (topic === undefined) throw new HttpFault(404, 'unknown resource');
+  return topic;
+};
+
+/** An escaped `/` stays escaped: it must not become another level. */
+const decoded = (path: string): string => {
+  if (!path.includes('%')) return path;
+  try {
+    return decodeURIComponent(path.replaceAll(/%2f/gi, '%252F'));
+  } catch {
+    throw new HttpFault(404, 'unknown resource');
+  }
+};

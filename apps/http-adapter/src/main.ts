@@ -1,0 +1,4 @@
+import { runApp } from '@muster/observability';
+import { start } from './start.js';
+
+await runApp(start);

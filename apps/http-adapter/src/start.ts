@@ -1,0 +1,79 @@
+import { openFileStore, type FileStore } from '@muster/files';
+import { connectBus, type Bus } from '@muster/messaging';
+import { createLogger, createMetrics, Health, startOpsServer, type RunningApp } from '@muster/observability';
+import { openUplink, rateLimitsOf, type Uplink } from '@muster/uplink';
+import { loadConfig } from './config.js';
+import { downloadRoute } from './files/download.route.js';
+import { uploadRoute } from './files/upload.route.js';
+import { startDeviceServer } from './http/device-server.js';
+import { kp1Route } from './kp1/kp1.route.js';
+
+const SERVICE = 'http-adapter';
+
+export interface RunningHttpAdapter extends RunningApp {
+  /** Where devices reach it. */
+  readonly port: number;
+}
+
+/** Resolves when devices are answered. Waits for NATS; the services may come later, and requests get 503 until then. */
+export const start = async (
+  env?: Readonly<Record<string, string | undefined>>,
+): Promise<RunningHttpAdapter> => {
+  const config = loadConfig(env);
+  const { bodyTimeoutMs } = config;
+  const logger = createLogger({ service: SERVICE, level: config.logLevel });
+  const metrics = createMetrics(SERVICE);
+  const store = await openFileStore(config);
+  const bus = await connectBus({ url: config.natsUrl, name: SERVICE, logger, metrics });
+  const uplink = openUplink({
+    ...config,
+    door: 'http',
+    whenAway: 'refuse',
+    rateLimits: rateLimitsOf(config),
+    bus,
+    logger,
+    metrics,
+  });
+  const server = await startDeviceServer({
+    ...config,
+    routes: [
+      kp1Route({ ...config, uplink, logger, metrics }),
+      uploadRoute({ bus, store, idleTimeoutMs: bodyTimeoutMs }),
+      downloadRoute({ bus, store }),
+    ],
+    logger,
+  });
+  const health = healthOf(bus, uplink, store);
+  const ops = { health, metrics };
+  const opsServer =
+    config.opsPort === undefined ? undefined : await startOpsServer({ port: config.opsPort, ...ops });
+  logger.info({ host: config.host, port: server.port }, 'the device API listens');
+  return {
+    name: SERVICE,
+    ops,
+    port: server.port,
+    stop: async () => {
+      // What waits for a service that is away is told so; the rest has its answers in a moment.
+      if (uplink.isServiceAway()) uplink.giveUp();
+      await server.close();
+      uplink.giveUp();
+      await uplink.stop();
+      await bus.close();
+      store.close();
+      await opsServer?.close();
+    },
+  };
+};
+
+const healthOf = (bus: Bus, { follower, checkServices }: Uplink, store: FileStore): Health => {
+  const health = new Health();
+  health.add('nats', () => {
+    if (!bus.isConnected()) throw new Error('not connected');
+  });
+  health.add('device-directory', () => {
+    if (!follower.isLoaded) throw new Error('not read yet; device-registry has not answered');
+  });
+  health.add('services', checkServices);
+  health.add('files', () => store.ping());
+  return health;
+};
