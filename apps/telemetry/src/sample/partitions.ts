@@ -44,8 +44,8 @@ export class Partitions {
   async maintain(): Promise<void> {
     const now = nowMicros();
     await this.ensureFor(Array.from({ length: DAYS_AHEAD + 1 }, (_, days) => now + days * DAY_MICROS));
-    await this.dropOld(dayOf(now) - this.retentionDays);
-    await this.deleteOldStrays(now - this.retentionDays * DAY_MICROS);
+    if (await this.dropOld(dayOf(now) - this.retentionDays))
+      await this.deleteOldStrays(now - this.retentionDays * DAY_MICROS);
   }
 
   private async make(day: number): Promise<void> {
@@ -79,21 +79,28 @@ export class Partitions {
     }
   }
 
-  private async dropOld(oldestDay: number): Promise<void> {
+  /**
+   * False: another process is at it, and goes on to the end. Whoever went on beside it could hold the lock when that one
+   * comes to its next partition, which both would then leave for an hour.
+   */
+  private async dropOld(oldestDay: number): Promise<boolean> {
     const { rows } = await this.database.query<{ name: string }>(
       `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
        WHERE i.inhparent = 'samples'::regclass AND c.relname ~ '^samples_[0-9]{8}$' AND c.relname < $1 ORDER BY 1`,
       [partitionOf(oldestDay)],
     );
     for (const { name } of rows) {
-      await this.database.transaction(async (tx) => {
-        if (!(await tryRetentionLock(tx))) return;
+      const isOurs = await this.database.transaction(async (tx) => {
+        if (!(await tryRetentionLock(tx))) return false;
         await tx.query(`SET LOCAL lock_timeout = '3s'`);
         // DETACH … CONCURRENTLY is refused where there is a default partition; the lock is held for milliseconds.
         await tx.query(`DROP TABLE IF EXISTS ${name}`);
         this.logger.info({ partition: name }, 'partition dropped');
+        return true;
       });
+      if (!isOurs) return false;
     }
+    return true;
   }
 
   private async deleteOldStrays(receivedBefore: number): Promise<void> {
