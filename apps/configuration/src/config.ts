@@ -1,33 +1,8 @@
-import { choice, int, LOG_LEVELS, readConfig, url, type ConfigOf } from '@muster/observability';
+import { int, readConfig, type ConfigOf } from '@muster/observability';
+import { serviceKeys } from '@muster/service-host';
 
 export const configSchema = {
-  databaseUrl: url({
-    env: 'MUSTER_DATABASE_URL',
-    doc: 'PostgreSQL; the schema `configuration` must have been migrated',
-    protocols: ['postgres', 'postgresql'],
-  }),
-  natsUrl: url({ env: 'MUSTER_NATS_URL', doc: 'The bus', protocols: ['nats', 'tls'] }),
-  logLevel: choice({
-    env: 'MUSTER_LOG_LEVEL',
-    doc: 'Least important lines that are logged',
-    values: LOG_LEVELS,
-    default: 'info',
-  }),
-  opsPort: int({
-    env: 'MUSTER_OPS_PORT',
-    doc: 'Port of `/health/live`, `/health/ready` and `/metrics`; not set: none of its own',
-    min: 0,
-    max: 65_535,
-    optional: true,
-  }),
-  poolSize: int({
-    env: 'MUSTER_CONFIGURATION_POOL_SIZE',
-    doc: 'Connections to PostgreSQL, besides the one of the relay',
-    unit: 'connections',
-    min: 1,
-    max: 100,
-    default: 8,
-  }),
+  ...serviceKeys({ prefix: 'CONFIGURATION', schema: 'configuration' }),
   documentBytes: int({
     env: 'MUSTER_CONFIGURATION_DOCUMENT_BYTES',
     doc: 'Largest document, as canonical JSON; Azure IoT Hub takes no more than the default',
@@ -58,20 +33,6 @@ export const configSchema = {
     unit: 'seconds',
     min: 1,
     default: 300,
-  }),
-  eventsMaxAgeHours: int({
-    env: 'MUSTER_CONFIGURATION_EVENTS_MAX_AGE_HOURS',
-    doc: 'How long published events can be read again',
-    unit: 'hours',
-    min: 1,
-    default: 168,
-  }),
-  eventsMaxBytes: int({
-    env: 'MUSTER_CONFIGURATION_EVENTS_MAX_BYTES',
-    doc: 'Size of the stream of published events; the oldest give way',
-    unit: 'bytes',
-    min: 1_048_576,
-    default: 536_870_912,
   }),
 };
 
