@@ -1,8 +1,7 @@
-import { isEmpty, parseJson, shape, type Json, type JsonObject } from './payload.js';
+import { cutReason, isEmpty, parseJson, shape, withoutNulls, type JsonObject } from './payload.js';
 
 /** As long as the platform's own ids are with room to spare; a device echoes what it was given. */
 const MAX_CONFIG_ID = 128;
-const MAX_REASON = 1000;
 
 export interface ConfigurationRequest {
   /** The document the device has applied. */
@@ -42,7 +41,7 @@ const asApplied = shape<{
   additionalProperties: false,
 });
 
-/** 7/CMP, configuration request. No payload is the same as `{}`; null is the same as absent. Throws `PayloadError`. */
+/** 7/CMP, configuration request, of cmx and cmx_ota. No payload is the same as `{}`; null is the same as absent. Throws `PayloadError`. */
 export const decodeConfigurationRequest = (payload: Uint8Array): ConfigurationRequest => {
   if (isEmpty(payload)) return {};
   const value = asRequest(parseJson(payload));
@@ -52,24 +51,15 @@ export const decodeConfigurationRequest = (payload: Uint8Array): ConfigurationRe
   };
 };
 
-/** 7/CMP, applied configuration. Python's client sends `"statusCode": null, "reasonPhrase": null`. Throws `PayloadError`. */
+/** 7/CMP, applied configuration, of cmx and cmx_ota. Python's client sends `"statusCode": null, "reasonPhrase": null`. Throws `PayloadError`. */
 export const decodeAppliedConfiguration = (payload: Uint8Array): AppliedConfiguration => {
   const value = asApplied(withoutNulls(parseJson(payload)));
   return {
     configId: value.configId,
     statusCode: value.statusCode ?? 200,
-    // Cut, not refused: that the device refused a document must not be lost because it explained itself at length.
-    ...(typeof value.reasonPhrase === 'string' ? { reasonPhrase: cut(value.reasonPhrase) } : {}),
+    ...(typeof value.reasonPhrase === 'string' ? { reasonPhrase: cutReason(value.reasonPhrase) } : {}),
   };
 };
-
-/** A cut through a surrogate pair would leave half of it, which the database refuses. */
-const cut = (text: string): string => text.slice(0, MAX_REASON).replace(/\p{Surrogate}$/u, '');
-
-const withoutNulls = (value: Json): Json =>
-  typeof value !== 'object' || value === null || Array.isArray(value)
-    ? value
-    : Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null));
 
 export interface ConfigurationDocument {
   /** The device named the current document. */

@@ -5,6 +5,7 @@ export {
   matchesBinding,
   parseRoutingKey,
   parseTopic,
+  patternsOverlap,
   pushTopic,
   replyTopic,
   REPLY_SUFFIXES,
@@ -14,6 +15,7 @@ export {
 export {
   answersSuccess,
   matchResource,
+  pushPatterns,
   RESOURCES,
   uplinkBindings,
   type MatchedResource,
@@ -22,7 +24,18 @@ export {
   type UplinkBinding,
 } from './resources.js';
 export { PayloadError, type Json, type JsonObject } from './payload.js';
-export { decodeTelemetry, type TelemetrySample } from './telemetry.js';
+export { assertName } from './names.js';
+export { decodePlainTelemetry, decodeTelemetry, type TelemetrySample } from './telemetry.js';
+export { decodeMetadataDeletion, decodeMetadataRequest, decodeMetadataUpdate } from './metadata.js';
+export {
+  decodeCommandRequest,
+  decodeCommandResults,
+  encodeCommands,
+  type CommandRequest,
+  type ReportedResult,
+  type SentCommand,
+} from './commands.js';
+export { decodeStateReport } from './state.js';
 export {
   decodeAppliedConfiguration,
   decodeConfigurationRequest,

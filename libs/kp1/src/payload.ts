@@ -48,6 +48,14 @@ export const parseJson = (payload: Uint8Array): Json => {
 export const isEmpty = (payload: Uint8Array): boolean =>
   payload.length === 0 || decode(payload).trim() === '';
 
+/** Text that is no JSON, without the white space around it: `mosquitto_pub -s` sends the line's end along. */
+export const parseText = (payload: Uint8Array): string => {
+  const text = decode(payload).trim();
+  if (text === '') throw new PayloadError('payload must not be empty');
+  assertStorable(text, '');
+  return text;
+};
+
 const decode = (payload: Uint8Array): string => {
   try {
     return decoder.decode(payload);
@@ -90,6 +98,19 @@ const assertStorable = (value: Json, path: string): void => {
     }
   }
 };
+
+/** Devices fill what they do not know with null. Only the members of the object itself. */
+export const withoutNulls = (value: Json): Json =>
+  typeof value !== 'object' || value === null || Array.isArray(value)
+    ? value
+    : Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null));
+
+const MAX_REASON = 1000;
+
+/** The reason a device gives. Cut, not refused: that it refused something must not be lost because it explained itself. */
+export const cutReason = (text: string): string =>
+  // A cut through a surrogate pair would leave half of it, which the database refuses.
+  text.slice(0, MAX_REASON).replace(/\p{Surrogate}$/u, '');
 
 /** A field's name as the device gave it, short enough for a reply. */
 export const shorten = (text: string): string => (text.length <= 64 ? text : `${text.slice(0, 61)}...`);

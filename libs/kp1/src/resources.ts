@@ -1,4 +1,4 @@
-import { formatRoutingKey, type Topic } from './topic.js';
+import { formatRoutingKey, pushTopic, type Topic } from './topic.js';
 
 /**
  * A resource of the device API. Everything that depends on which resources exist is read from the table below:
@@ -14,14 +14,71 @@ export interface Resource {
    * without one and wait). `write`: success is told only to who asked with a request id; errors always (Kaa's DCX).
    */
   readonly kind: 'fetch' | 'write';
+  /** The platform also speaks unasked on its `/status`, without request id. */
+  readonly pushed?: true;
 }
 
-export type ResourceName = 'telemetry' | 'configuration' | 'configuration-applied';
+export type ResourceName =
+  | 'telemetry'
+  | 'telemetry-plain'
+  | 'metadata-keys'
+  | 'metadata'
+  | 'metadata-replace'
+  | 'metadata-merge'
+  | 'metadata-delete'
+  | 'commands'
+  | 'commands-of-type'
+  | 'command-results'
+  | 'configuration'
+  | 'configuration-named'
+  | 'configuration-applied'
+  | 'configuration-applied-named'
+  | 'state-report'
+  | 'state'
+  | 'software'
+  | 'software-named'
+  | 'software-applied'
+  | 'software-applied-named'
+  | 'upload-token';
 
 export const RESOURCES: readonly Resource[] = [
   { name: 'telemetry', extension: 'dcx', path: ['json'], kind: 'write' },
-  { name: 'configuration', extension: 'cmx', path: ['config', 'json'], kind: 'fetch' },
+  { name: 'telemetry-plain', extension: 'dcx', path: ['plain', '{metric}'], kind: 'write' },
+  { name: 'metadata-keys', extension: 'epmx', path: ['get', 'keys'], kind: 'fetch' },
+  { name: 'metadata', extension: 'epmx', path: ['get'], kind: 'fetch' },
+  { name: 'metadata-replace', extension: 'epmx', path: ['update'], kind: 'write' },
+  { name: 'metadata-merge', extension: 'epmx', path: ['update', 'keys'], kind: 'write' },
+  { name: 'metadata-delete', extension: 'epmx', path: ['delete', 'keys'], kind: 'write' },
+  { name: 'commands', extension: 'cex', path: ['command'], kind: 'fetch' },
+  { name: 'commands-of-type', extension: 'cex', path: ['command', '{type}'], kind: 'fetch', pushed: true },
+  { name: 'command-results', extension: 'cex', path: ['result', '{type}'], kind: 'write' },
+  { name: 'configuration', extension: 'cmx', path: ['config', 'json'], kind: 'fetch', pushed: true },
+  { name: 'configuration-named', extension: 'cmx', path: ['config', 'json', '{name}'], kind: 'fetch' },
   { name: 'configuration-applied', extension: 'cmx', path: ['applied', 'json'], kind: 'write' },
+  {
+    name: 'configuration-applied-named',
+    extension: 'cmx',
+    path: ['applied', 'json', '{name}'],
+    kind: 'write',
+  },
+  { name: 'state-report', extension: 'cmx', path: ['state', 'json'], kind: 'write' },
+  { name: 'state', extension: 'cmx', path: ['state', 'json', 'get'], kind: 'fetch' },
+  { name: 'software', extension: 'cmx_ota', path: ['config', 'json'], kind: 'fetch', pushed: true },
+  {
+    name: 'software-named',
+    extension: 'cmx_ota',
+    path: ['config', 'json', '{name}'],
+    kind: 'fetch',
+    pushed: true,
+  },
+  { name: 'software-applied', extension: 'cmx_ota', path: ['applied', 'json'], kind: 'write' },
+  {
+    name: 'software-applied-named',
+    extension: 'cmx_ota',
+    path: ['applied', 'json', '{name}'],
+    kind: 'write',
+  },
+  { name: 'upload-token', extension: 'bcx', path: ['token'], kind: 'fetch' },
 ];
 
 export interface MatchedResource {
@@ -60,19 +117,34 @@ export const answersSuccess = (resource: Resource, topic: Topic): boolean =>
 export interface UplinkBinding {
   readonly pattern: string;
   /**
-   * The last word stands for the request id. It would also match the platform's own `…/status` and `…/error` on a topic
-   * without id, so a queue bound with it must be shielded from those.
+   * The last word stands for a request id or a name. It would also match the platform's own `…/status` and `…/error` one
+   * level up, so a queue bound with it must be shielded from those.
    */
-  readonly endsInRequestId: boolean;
+  readonly endsInAnything: boolean;
 }
 
-/** The topic exchange's bindings through which requests of devices come in: two for each resource. */
-export const uplinkBindings = (resources: readonly Resource[] = RESOURCES): readonly UplinkBinding[] =>
-  resources.flatMap(({ extension, path }) => {
-    const words = path.map((level) => (parameterName(level) === undefined ? level : '*'));
-    const pattern = formatRoutingKey({ appVersion: '*', extension, token: '*', path: words });
-    return [
-      { pattern, endsInRequestId: false },
-      { pattern: `${pattern}.*`, endsInRequestId: true },
-    ];
+/** The topic exchange's bindings through which requests of devices come in: with and without id, each pattern once. */
+export const uplinkBindings = (resources: readonly Resource[] = RESOURCES): readonly UplinkBinding[] => {
+  const patterns = resources.flatMap((resource) => {
+    const pattern = formatRoutingKey({ ...ANYBODY, ...resource, path: wordsOf(resource) });
+    return [pattern, `${pattern}.*`];
   });
+  // A path that ends in a name is the path above it with an id: `config.json.*` is both.
+  return [...new Set(patterns)].map((pattern) => ({ pattern, endsInAnything: pattern.endsWith('.*') }));
+};
+
+/** Patterns of all topics on which one token may be spoken to unasked. */
+export const pushPatterns = (
+  { appVersion, token }: Pick<Topic, 'appVersion' | 'token'>,
+  resources: readonly Resource[] = RESOURCES,
+): readonly string[] =>
+  resources
+    .filter(({ pushed }) => pushed === true)
+    .map((resource) =>
+      formatRoutingKey(pushTopic({ appVersion, token, ...resource, path: wordsOf(resource) })),
+    );
+
+const ANYBODY = { appVersion: '*', token: '*' };
+
+const wordsOf = ({ path }: Resource): string[] =>
+  path.map((level) => (parameterName(level) === undefined ? level : '*'));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { PayloadError } from './payload.js';
-import { decodeTelemetry } from './telemetry.js';
+import { decodePlainTelemetry, decodeTelemetry } from './telemetry.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const decode = (text: string, path?: string) => decodeTelemetry(bytes(text), path);
@@ -128,4 +128,44 @@ describe('telemetry', () => {
       d: '[[[[',
     });
   });
+});
+
+describe('a plain sample', () => {
+  const plain = (text: string, metric = 'temperature') =>
+    decodePlainTelemetry(metric, new TextEncoder().encode(text));
+
+  it.each([
+    ['200', 200, 'number'],
+    ['-1.5', -1.5, 'number'],
+    ['+3', 3, 'number'],
+    ['.5', 0.5, 'number'],
+    ['2e3', 2000, 'number'],
+    ['47%', 47, '%'],
+    ['20m', 20, 'm'],
+    ['21.5°C', 21.5, '°C'],
+    ['9.81m/s²', 9.81, 'm/s²'],
+    ['3e', 3, 'e'],
+    ['200\n', 200, 'number'],
+  ])('%j is a number with its unit', (text, value, unit) =>
+    expect(plain(text)).toEqual({
+      at: null,
+      data: { 'temperature-value': value, 'temperature-unit': unit },
+    }),
+  );
+
+  it.each(['open', '20 m', '12:30', '2026-01-01', '192.168.0.1', '-', '{"a":1}', '"47%"', 'NaN', '12,5'])(
+    '%j is kept as text',
+    (text) => expect(plain(text)).toEqual({ at: null, data: { 'temperature-value': text } }),
+  );
+
+  it.each([
+    ['', 'payload must not be empty'],
+    [' ', 'payload must not be empty'],
+    ['1e999', 'payload must be a number that a double can hold'],
+    ['a\0', 'payload must not contain the character U+0000'],
+  ])('%j is refused', (text, reason) => expect(() => plain(text)).toThrow(reason));
+
+  it.each(['5', '12345678901', 'status', 'error', 'tempé', 'x'.repeat(65)])('has no metric %j', (metric) =>
+    expect(() => plain('1', metric)).toThrow('metric must'),
+  );
 });

@@ -1,4 +1,5 @@
-import { kindOf, parseJson, PayloadError, type Json } from './payload.js';
+import { assertName } from './names.js';
+import { kindOf, parseJson, parseText, PayloadError, type Json } from './payload.js';
 import { parseTimestamp, valueAt } from './timestamp.js';
 
 export interface TelemetrySample {
@@ -19,6 +20,23 @@ export const decodeTelemetry = (payload: Uint8Array, timestampPath = 'ts'): read
     return value.map((data, index) => toSample(data, path, `[${index}].${timestampPath}`));
   if (typeof value === 'object' && value !== null) return [toSample(value, path, timestampPath)];
   throw new PayloadError(`payload must be an object or an array, is ${kindOf(value)}`);
+};
+
+/** A unit follows its number directly and begins with a letter or a sign; `12:30`, `2026-01-01` and `1.2.3` are text. */
+const QUANTITY = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)((?:\p{L}|[%°$€£µ])[^\s\p{C}]{0,31})?$/u;
+
+/**
+ * Kaa's DCX, plain: `200`, `47%`, `20m`. The fields are `{metric}-value` and `{metric}-unit`, "number" when there is none;
+ * anything else is kept as the text it is. White space around it does not count. Throws `PayloadError`.
+ */
+export const decodePlainTelemetry = (metric: string, payload: Uint8Array): TelemetrySample => {
+  assertName('metric', metric);
+  const text = parseText(payload);
+  const quantity = QUANTITY.exec(text);
+  if (quantity === null) return { at: null, data: { [`${metric}-value`]: text } };
+  const value = Number(quantity[1]);
+  if (!Number.isFinite(value)) throw new PayloadError('payload must be a number that a double can hold');
+  return { at: null, data: { [`${metric}-value`]: value, [`${metric}-unit`]: quantity[2] ?? 'number' } };
 };
 
 const toSample = (data: Json, path: readonly string[], field: string): TelemetrySample => {

@@ -5,6 +5,7 @@ import {
   formatTopic,
   isRequestId,
   matchesBinding,
+  patternsOverlap,
   parseRoutingKey,
   parseTopic,
   pushTopic,
@@ -163,5 +164,40 @@ describe('a binding', () => {
         },
       ),
     );
+  });
+});
+
+describe('patterns that overlap', () => {
+  const commands = 'kp1.v.cex.t.command.*.status';
+  it.each([
+    ['kp1.v.cex.t.command.reboot.status', true],
+    ['kp1.v.cex.t.command.*.status', true],
+    ['kp1.v.cex.t.command.#', true],
+    ['kp1.v.*.t.#', true],
+    ['#', true],
+    ['kp1.v.cex.t.#.status', true],
+    ['kp1.v.cex.t.command.reboot.#.status', true],
+    ['kp1.v.cex.t.command.reboot.*', true],
+    ['kp1.v.cex.t.command.reboot.5.status', false],
+    ['kp1.v.cex.t.command.status', false],
+    ['kp1.v.cex.t.command.*', false],
+    ['kp1.v.cex.t.result.*.status', false],
+    ['kp1.v.cex.other.#', false],
+    ['kp1.v.cex.t.command.reboot.error', false],
+  ])('%s and the pushes of commands: %s', (pattern, expected) => {
+    expect(patternsOverlap(pattern, commands)).toBe(expected);
+    expect(patternsOverlap(commands, pattern)).toBe(expected);
+  });
+
+  it('are those that have a key in common', () => {
+    const words = ['a', 'b', '*', '#'];
+    const patterns = [...words, ...words.flatMap((x) => words.map((y) => `${x}.${y}`))];
+    const keys = ['a', 'b', 'a.a', 'a.b', 'b.a', 'b.b', 'a.b.a', 'b.a.a', 'a.a.b.b'];
+    for (const one of patterns) {
+      for (const other of patterns) {
+        const common = keys.some((key) => matchesBinding(one, key) && matchesBinding(other, key));
+        expect([one, other, patternsOverlap(one, other)]).toEqual([one, other, common]);
+      }
+    }
   });
 });

@@ -112,3 +112,25 @@ const matchWords = (pattern: readonly string[], words: readonly string[]): boole
   }
   return reached[words.length] === true;
 };
+
+/** True when some routing key matches both patterns: a subscription may get what is published to topics of the other. */
+export const patternsOverlap = (one: string, other: string): boolean =>
+  overlap(one.split('.'), other.split('.'));
+
+const overlap = (one: readonly string[], other: readonly string[]): boolean => {
+  // Row by row, as above: `met[j]` = what the words of `one` so far stand for can also be the first j words of `other`.
+  let met = [true, ...other.map((_, j) => other.slice(0, j + 1).every((word) => word === '#'))];
+  for (const word of one) {
+    const next = [word === '#' && met[0] === true];
+    for (const [j, opposite] of other.entries()) {
+      const same = word === '*' || opposite === '*' || word === opposite;
+      next.push(
+        word === '#' || opposite === '#'
+          ? met[j] === true || met[j + 1] === true || next[j] === true
+          : same && met[j] === true,
+      );
+    }
+    met = next;
+  }
+  return met[other.length] === true;
+};

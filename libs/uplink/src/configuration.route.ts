@@ -1,7 +1,17 @@
-import { fetchDocument, reportApplied, type AppliedReport } from '@muster/contracts';
 import {
+  AppError,
+  fetchDocument,
+  getReportedState,
+  reportApplied,
+  reportState,
+  type AppliedReport,
+  type StateReport,
+} from '@muster/contracts';
+import {
+  assertName,
   decodeAppliedConfiguration,
   decodeConfigurationRequest,
+  decodeStateReport,
   EMPTY_REPLY,
   encodeConfigurationReply,
 } from '@muster/kp1';
@@ -13,9 +23,10 @@ import { refuse } from './telemetry.route.js';
 
 const MAX_REPORTS = 500;
 
-/** cmx: a device asks for its document, and says what it made of it. */
+/** cmx: a device asks for its document, says what it made of it, and how it is. */
 export class ConfigurationRoutes {
   readonly batcher: MicroBatcher<AppliedReport>;
+  readonly stateBatcher: MicroBatcher<StateReport>;
 
   constructor(
     private readonly bus: Pick<Bus, 'request'>,
@@ -31,10 +42,19 @@ export class ConfigurationRoutes {
       send: async (reports) =>
         (await bus.request(reportApplied, { reports }, { timeoutMs: 10_000 })).outcomes,
     });
+    this.stateBatcher = new MicroBatcher({
+      ...batching,
+      name: 'reported state',
+      maxItems: MAX_REPORTS,
+      maxBytes: 512 * 1024,
+      final: new Set(['device-not-found', 'invalid-configuration', 'configuration-too-large']),
+      send: async (reports) => (await bus.request(reportState, { reports }, { timeoutMs: 10_000 })).outcomes,
+    });
   }
 
   /** Not tried for ever: somebody waits, and asks again. `unavailable` and `deadline-exceeded` are told as 503 and 504. */
-  async fetch({ topic, payload, entry }: RoutedMessage): Promise<string> {
+  async fetch({ topic, parameters, payload, entry }: RoutedMessage): Promise<string> {
+    assertDefault(parameters);
     const request = decodeConfigurationRequest(payload);
     const { tenantId, deviceId } = entry;
     const document = await withTrace(newTrace(), () =>
@@ -43,7 +63,8 @@ export class ConfigurationRoutes {
     return encodeConfigurationReply(document, topic.requestId);
   }
 
-  async applied({ payload, entry, isWanted }: RoutedMessage): Promise<string> {
+  async applied({ parameters, payload, entry, isWanted }: RoutedMessage): Promise<string> {
+    assertDefault(parameters);
     const report: AppliedReport = {
       tenantId: entry.tenantId,
       deviceId: entry.deviceId,
@@ -53,4 +74,26 @@ export class ConfigurationRoutes {
     refuse(await this.batcher.add(entry.deviceId, report, payload.length + 256, isWanted));
     return EMPTY_REPLY;
   }
+
+  async state({ entry: { tenantId, deviceId } }: RoutedMessage): Promise<string> {
+    const { reported } = await withTrace(newTrace(), () =>
+      this.bus.request(getReportedState, { tenantId, deviceId }),
+    );
+    return JSON.stringify(reported);
+  }
+
+  async reportState({ payload, entry, isWanted }: RoutedMessage): Promise<string> {
+    const { tenantId, deviceId } = entry;
+    const reported = decodeStateReport(payload);
+    const report = { tenantId, deviceId, interface: entry.interface, reported };
+    refuse(await this.stateBatcher.add(deviceId, report, payload.length + 256, isWanted));
+    return EMPTY_REPLY;
+  }
 }
+
+/** RFC 7, named configurations (2025-12-16): the one without a name is called `default`, and there is no other yet. */
+const assertDefault = ({ name }: RoutedMessage['parameters']): void => {
+  if (name === undefined || name === 'default') return;
+  assertName('configuration name', name);
+  throw new AppError('not-found', 'no configuration of this name; there is only "default"');
+};

@@ -3,15 +3,19 @@ import type { Bus } from '@muster/messaging';
 import type { Logger, Metrics } from '@muster/observability';
 import { AccessQuestions } from './access-questions.js';
 import { BoundedLog } from './bounded-log.js';
+import { CommandRoutes } from './command.route.js';
 import { ConfigurationRoutes } from './configuration.route.js';
 import { DeviceDirectory } from './device-directory.js';
 import { deviceRequests, type DeviceRequest, type Outcome } from './device-requests.js';
 import { DirectoryFollower } from './directory-follower.js';
+import { MetadataRoutes } from './metadata.route.js';
 import type { WhenAway } from './micro-batcher.js';
 import { RateLimits, type RateLimitOptions } from './rate-limits.js';
 import { routesOf } from './routes.js';
 import { Sightings } from './sightings.js';
+import { SoftwareRoutes } from './software.route.js';
 import { TelemetryRoute } from './telemetry.route.js';
+import { UploadTokenRoute } from './upload-token.route.js';
 
 export interface UplinkOptions {
   /** Devices of another interface are refused, and told so. */
@@ -55,11 +59,24 @@ export const openUplink = (options: UplinkOptions): Uplink => {
   const sightings = new Sightings(directory, bus, logger);
   const refusals = new BoundedLog(logger);
   const batching = { logger, whenAway, lanes, maxWaitMs: batchWaitMs };
-  const telemetry = new TelemetryRoute(bus, batching);
-  const configuration = new ConfigurationRoutes(bus, batching);
-  const batchers = [telemetry.batcher, configuration.batcher];
+  const routes = {
+    telemetry: new TelemetryRoute(bus, batching),
+    metadata: new MetadataRoutes(bus, batching),
+    commands: new CommandRoutes(bus, batching),
+    configuration: new ConfigurationRoutes(bus, batching),
+    software: new SoftwareRoutes(bus, batching),
+    uploads: new UploadTokenRoute(bus),
+  };
+  const batchers = [
+    routes.telemetry.batcher,
+    routes.metadata.batcher,
+    routes.commands.batcher,
+    routes.configuration.batcher,
+    routes.configuration.stateBatcher,
+    routes.software.batcher,
+  ];
   const answer = deviceRequests({
-    routes: routesOf(telemetry, configuration),
+    routes: routesOf(routes),
     directory,
     questions,
     sightings,

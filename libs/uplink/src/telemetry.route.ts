@@ -6,7 +6,7 @@ import {
   type ItemOutcome,
   type TelemetryMessage,
 } from '@muster/contracts';
-import { decodeTelemetry, EMPTY_REPLY } from '@muster/kp1';
+import { decodePlainTelemetry, decodeTelemetry, EMPTY_REPLY, type TelemetrySample } from '@muster/kp1';
 import type { Bus } from '@muster/messaging';
 import { arrivalClock } from './arrival-clock.js';
 import { MicroBatcher, type Batching } from './micro-batcher.js';
@@ -33,10 +33,24 @@ export class TelemetryRoute {
     });
   }
 
-  async store(routed: RoutedMessage): Promise<string> {
-    const { topic, payload, entry, settings, redelivered, duplicate, isWanted } = routed;
+  async store(message: RoutedMessage): Promise<string> {
+    return this.keep(message, decodeTelemetry(message.payload, message.settings.timestampPath));
+  }
+
+  /** Off unless the device type allows it: a path with any metric's name is "relaxed resource path validation" to Kaa. */
+  async storePlain(message: RoutedMessage): Promise<string> {
+    if (message.settings.plainTelemetry !== true) {
+      throw new AppError('not-allowed', 'plain telemetry is not enabled for the device type');
+    }
+    return this.keep(message, [decodePlainTelemetry(message.parameters['metric'] ?? '', message.payload)]);
+  }
+
+  private async keep(
+    { topic, payload, entry, redelivered, duplicate, isWanted }: RoutedMessage,
+    decoded: readonly TelemetrySample[],
+  ): Promise<string> {
     const receivedAt = this.arrival();
-    const samples = decodeTelemetry(payload, settings.timestampPath);
+    const samples = [...decoded];
     if (samples.length === 0) return EMPTY_REPLY;
     if (samples.length > MAX_SAMPLES) {
       throw new AppError('payload-too-large', `payload must have at most ${MAX_SAMPLES} samples`);

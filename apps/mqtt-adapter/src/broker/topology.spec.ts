@@ -75,11 +75,20 @@ describe('the topology', () => {
     'kp1.a.dcx.t.json.5',
     'kp1.a.cmx.t.config.json.07',
     'kp1.a.cmx.t.applied.json',
+    'kp1.a.dcx.t.plain.temperature',
+    'kp1.a.epmx.t.get.keys.1',
+    'kp1.a.cex.t.command',
+    'kp1.a.cex.t.command.reboot',
+    'kp1.a.cex.t.command.reboot.5',
+    'kp1.a.cmx.t.config.json.default.5',
+    'kp1.a.cmx.t.state.json.get.5',
+    'kp1.a.bcx.t.token',
   ])('brings %s to the uplink queue', (key) => expect([...queuesReached(key)]).toEqual(['muster.uplink']));
 
   it.each(uplinkBindings().map(({ pattern }) => pattern.replaceAll('*', '1')))(
     'brings no reply or push of ours to it (%s)',
     (key) => {
+      expect([...queuesReached(key)]).toEqual(['muster.uplink']);
       expect([...queuesReached(`${key}.status`)]).toEqual([]);
       expect([...queuesReached(`${key}.error`)]).toEqual([]);
     },

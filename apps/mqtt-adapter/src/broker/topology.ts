@@ -80,8 +80,8 @@ export const TOPOLOGY: Topology = {
     binding(UPLINK_EXCHANGE, 'queue', UPLINK_QUEUE, ''),
     binding(REQUESTS_EXCHANGE, 'exchange', NOWHERE_EXCHANGE, '#.status'),
     binding(REQUESTS_EXCHANGE, 'exchange', NOWHERE_EXCHANGE, '#.error'),
-    ...uplinkBindings().map(({ pattern, endsInRequestId }) =>
-      endsInRequestId
+    ...uplinkBindings().map(({ pattern, endsInAnything }) =>
+      endsInAnything
         ? binding(MQTT_EXCHANGE, 'exchange', REQUESTS_EXCHANGE, pattern)
         : binding(MQTT_EXCHANGE, 'queue', UPLINK_QUEUE, pattern),
     ),
@@ -89,6 +89,6 @@ export const TOPOLOGY: Topology = {
     binding(EVENT_EXCHANGE, 'queue', BROKER_EVENTS_QUEUE, 'consumer.created'),
   ],
   obsoleteBindings: uplinkBindings()
-    .filter(({ endsInRequestId }) => endsInRequestId)
+    .filter(({ endsInAnything }) => endsInAnything)
     .map(({ pattern }) => binding(MQTT_EXCHANGE, 'queue', UPLINK_QUEUE, pattern)),
 };

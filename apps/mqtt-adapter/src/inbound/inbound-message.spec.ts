@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { AppError, type AccessEntry, type ErrorCode } from '@muster/contracts';
-import { formatTopic, type ResourceName, type Topic } from '@muster/kp1';
+import { formatTopic, RESOURCES, type ResourceName, type Topic } from '@muster/kp1';
 import { createLogger, createMetrics } from '@muster/observability';
 import {
   Abandoned,
@@ -38,11 +38,11 @@ const scene = (
     done.push('routed');
     return change.route === undefined ? 'body' : change.route(message);
   };
-  const routes: Record<ResourceName, Route> = {
-    telemetry: route,
-    configuration: route,
-    'configuration-applied': route,
-  };
+  // Every name of the table is one, which the type of its keys does not say.
+  const routes = Object.fromEntries(RESOURCES.map(({ name }) => [name, route])) as Record<
+    ResourceName,
+    Route
+  >;
   const say =
     (suffix: string) =>
     async (topic: Topic, ...rest: unknown[]) => {

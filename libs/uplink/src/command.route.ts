@@ -1,0 +1,81 @@
+import {
+  AppError,
+  fetchCommands,
+  reportResults,
+  type CommandResult,
+  type ItemOutcome,
+} from '@muster/contracts';
+import {
+  assertName,
+  decodeCommandRequest,
+  decodeCommandResults,
+  EMPTY_REPLY,
+  encodeCommands,
+} from '@muster/kp1';
+import type { Bus } from '@muster/messaging';
+import { newTrace, withTrace } from '@muster/observability';
+import { MicroBatcher, type Batching } from './micro-batcher.js';
+import type { RoutedMessage } from './routes.js';
+import { refuse } from './telemetry.route.js';
+
+const MAX_RESULTS = 500;
+/** Ids named in a reason; the rest is a number. */
+const MAX_NAMED = 20;
+
+/** cex: a device asks for its commands, and says what became of them (11/CEP). */
+export class CommandRoutes {
+  readonly batcher: MicroBatcher<CommandResult>;
+
+  constructor(
+    private readonly bus: Pick<Bus, 'request'>,
+    batching: Batching,
+  ) {
+    this.batcher = new MicroBatcher({
+      ...batching,
+      name: 'commands',
+      maxItems: MAX_RESULTS,
+      maxBytes: 512 * 1024,
+      final: new Set(['command-not-found', 'device-not-found', 'invalid-payload', 'payload-too-large']),
+      send: async (results) =>
+        (await bus.request(reportResults, { results }, { timeoutMs: 10_000 })).outcomes,
+    });
+  }
+
+  /** Of the type in the topic; without one of all types, and each command then says its own (11/CEP: MAY). */
+  async fetch({ parameters, payload, entry: { tenantId, deviceId } }: RoutedMessage): Promise<string> {
+    const { type } = parameters;
+    if (type !== undefined) assertName('command type', type);
+    const request = decodeCommandRequest(payload);
+    const { items } = await withTrace(newTrace(), () =>
+      this.bus.request(fetchCommands, {
+        tenantId,
+        deviceId,
+        ...(type === undefined ? {} : { type }),
+        ...request,
+      }),
+    );
+    return encodeCommands(items, type === undefined);
+  }
+
+  /** Those that are known are applied, also when others of the same message are not. */
+  async results({ parameters, payload, entry, isWanted }: RoutedMessage): Promise<string> {
+    const type = parameters['type'] ?? '';
+    assertName('command type', type);
+    const { tenantId, deviceId } = entry;
+    const results = decodeCommandResults(payload);
+    const bytes = Math.ceil(payload.length / Math.max(1, results.length)) + 256;
+    const outcomes = await Promise.all(
+      results.map((result) =>
+        this.batcher.add(deviceId, { tenantId, deviceId, type, ...result }, bytes, isWanted),
+      ),
+    );
+    const isUnknown = ({ code }: ItemOutcome): boolean => code === 'command-not-found';
+    for (const outcome of outcomes) if (!isUnknown(outcome)) refuse(outcome);
+    const unknown = results.filter((_, index) => isUnknown(outcomes[index] ?? {})).map(({ id }) => id);
+    if (unknown.length > 0) throw new AppError('command-not-found', `no such command: ${listed(unknown)}`);
+    return EMPTY_REPLY;
+  }
+}
+
+const listed = (ids: readonly number[]): string =>
+  ids.slice(0, MAX_NAMED).join(', ') + (ids.length > MAX_NAMED ? ` and ${ids.length - MAX_NAMED} more` : '');

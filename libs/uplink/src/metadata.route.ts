@@ -1,0 +1,111 @@
+import {
+  AppError,
+  deleteMetadata,
+  listMetadataKeys,
+  readMetadata,
+  updateMetadata,
+  type ItemOutcome,
+} from '@muster/contracts';
+import {
+  decodeMetadataDeletion,
+  decodeMetadataRequest,
+  decodeMetadataUpdate,
+  EMPTY_REPLY,
+} from '@muster/kp1';
+import type { Bus } from '@muster/messaging';
+import { newTrace, withTrace } from '@muster/observability';
+import { MicroBatcher, type Batching } from './micro-batcher.js';
+import type { RoutedMessage } from './routes.js';
+import { refuse } from './telemetry.route.js';
+
+/** A change of one device's metadata, ready to be asked for. */
+interface MetadataWrite {
+  readonly deviceId: string;
+  readonly ask: () => Promise<unknown>;
+}
+
+/** Under way at the same time, per lane: each is a request of its own. */
+const MAX_WRITES = 50;
+
+/** epmx: a device reads and writes its metadata (10/EPMP). */
+export class MetadataRoutes {
+  readonly batcher: MicroBatcher<MetadataWrite>;
+
+  constructor(
+    private readonly bus: Pick<Bus, 'request'>,
+    batching: Batching,
+  ) {
+    // The contracts are for one device, so there is nothing to put together; what is needed of the batcher is that a write
+    // waits while device-registry is away, and that the writes of a device keep their order.
+    this.batcher = new MicroBatcher({
+      ...batching,
+      name: 'metadata',
+      maxItems: MAX_WRITES,
+      maxBytes: 1024 * 1024,
+      final: new Set(['device-not-found', 'metadata-key-restricted', 'invalid-request', 'payload-too-large']),
+      send: inOrderPerDevice,
+    });
+  }
+
+  /** The payload is ignored, even garbage (10/EPMP, get keys: MUST). */
+  async keys({ entry: { tenantId, deviceId } }: RoutedMessage): Promise<string> {
+    const { keys } = await withTrace(newTrace(), () =>
+      this.bus.request(listMetadataKeys, { tenantId, deviceId }),
+    );
+    return JSON.stringify(keys);
+  }
+
+  async read({ payload, entry: { tenantId, deviceId } }: RoutedMessage): Promise<string> {
+    const request = decodeMetadataRequest(payload);
+    const { values } = await withTrace(newTrace(), () =>
+      this.bus.request(readMetadata, { tenantId, deviceId, ...request }),
+    );
+    return JSON.stringify(values);
+  }
+
+  update(message: RoutedMessage, mode: 'full' | 'partial'): Promise<string> {
+    const { tenantId, deviceId } = message.entry;
+    const values = decodeMetadataUpdate(message.payload);
+    return this.write(message, () => this.bus.request(updateMetadata, { tenantId, deviceId, mode, values }));
+  }
+
+  delete(message: RoutedMessage): Promise<string> {
+    const { tenantId, deviceId } = message.entry;
+    const keys = [...decodeMetadataDeletion(message.payload)];
+    return this.write(message, () => this.bus.request(deleteMetadata, { tenantId, deviceId, keys }));
+  }
+
+  private async write(
+    { payload, entry, isWanted }: RoutedMessage,
+    ask: MetadataWrite['ask'],
+  ): Promise<string> {
+    const { deviceId } = entry;
+    refuse(await this.batcher.add(deviceId, { deviceId, ask }, payload.length + 256, isWanted));
+    return EMPTY_REPLY;
+  }
+}
+
+/** One after the other for each device; after one that must be tried again, the device's later ones are not begun. */
+const inOrderPerDevice = async (writes: readonly MetadataWrite[]): Promise<readonly ItemOutcome[]> => {
+  const ends = new Map<string, Promise<ItemOutcome>>();
+  return Promise.all(
+    writes.map(({ deviceId, ask }) => {
+      const before = ends.get(deviceId);
+      const outcome = (async (): Promise<ItemOutcome> => {
+        const last = await before;
+        if (last?.code !== undefined && isTransient(last.code)) return last;
+        return withTrace(newTrace(), ask).then(() => ({}), outcomeOf);
+      })();
+      ends.set(deviceId, outcome);
+      return outcome;
+    }),
+  );
+};
+
+const isTransient = (code: string): boolean =>
+  code === 'unavailable' || code === 'deadline-exceeded' || code === 'concurrent-change';
+
+const outcomeOf = (error: unknown): ItemOutcome => {
+  if (error instanceof AppError) return { code: error.code, detail: error.detail };
+  throw error;
+};

@@ -1,0 +1,70 @@
+import { fetchSoftware, reportSoftwareApplied, type SoftwareReport } from '@muster/contracts';
+import {
+  assertName,
+  decodeAppliedConfiguration,
+  decodeConfigurationRequest,
+  EMPTY_REPLY,
+  encodeConfigurationReply,
+} from '@muster/kp1';
+import type { Bus } from '@muster/messaging';
+import { newTrace, withTrace } from '@muster/observability';
+import { MicroBatcher, type Batching } from './micro-batcher.js';
+import type { RoutedMessage } from './routes.js';
+import { refuse } from './telemetry.route.js';
+
+const MAX_REPORTS = 500;
+
+/** cmx_ota: the protocol of cmx (7/CMP) with a version for configId and a software for a configuration. */
+export class SoftwareRoutes {
+  readonly batcher: MicroBatcher<SoftwareReport>;
+
+  constructor(
+    private readonly bus: Pick<Bus, 'request'>,
+    batching: Batching,
+  ) {
+    this.batcher = new MicroBatcher({
+      ...batching,
+      name: 'software',
+      maxItems: MAX_REPORTS,
+      maxBytes: 512 * 1024,
+      final: new Set(['device-not-found', 'firmware-type-not-found']),
+      send: async (reports) =>
+        (await bus.request(reportSoftwareApplied, { reports }, { timeoutMs: 10_000 })).outcomes,
+    });
+  }
+
+  async fetch({ topic, parameters, payload, entry }: RoutedMessage): Promise<string> {
+    const named = nameOf(parameters);
+    const request = decodeConfigurationRequest(payload);
+    const { tenantId, deviceId } = entry;
+    const document = await withTrace(newTrace(), () =>
+      this.bus.request(fetchSoftware, {
+        tenantId,
+        deviceId,
+        interface: entry.interface,
+        ...named,
+        ...request,
+      }),
+    );
+    return encodeConfigurationReply(document, topic.requestId);
+  }
+
+  /** A version nobody knows is no error: python's client reports the ids of its configurations here. */
+  async applied({ parameters, payload, entry, isWanted }: RoutedMessage): Promise<string> {
+    const report: SoftwareReport = {
+      tenantId: entry.tenantId,
+      deviceId: entry.deviceId,
+      interface: entry.interface,
+      ...nameOf(parameters),
+      ...decodeAppliedConfiguration(payload),
+    };
+    refuse(await this.batcher.add(entry.deviceId, report, payload.length + 256, isWanted));
+    return EMPTY_REPLY;
+  }
+}
+
+const nameOf = ({ name }: RoutedMessage['parameters']): { readonly name?: string } => {
+  if (name === undefined) return {};
+  assertName('software name', name);
+  return { name };
+};
