@@ -3,6 +3,7 @@ import { start as startConfiguration } from '@muster/configuration';
 import { start as startDeviceRegistry } from '@muster/device-registry';
 import { start as startFirmware } from '@muster/firmware';
 import { start as startGateway } from '@muster/gateway';
+import { start as startHttpAdapter } from '@muster/http-adapter';
 import { start as startMqttAdapter } from '@muster/mqtt-adapter';
 import { combineOps, type RunningApp } from '@muster/observability';
 import { start as startTelemetry } from '@muster/telemetry';
@@ -25,7 +26,7 @@ export const start = async (): Promise<RunningApp> => {
       begin(startCommands()),
       begin(startFirmware()),
     ]);
-    await begin(startMqttAdapter());
+    await allOrThrow([begin(startMqttAdapter()), begin(startHttpAdapter())]);
     await begin(startGateway(undefined, started));
   } catch (error) {
     await stopAll(started);

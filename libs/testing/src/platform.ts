@@ -21,6 +21,8 @@ export interface ApiAnswer {
 
 export interface Platform {
   readonly url: string;
+  /** The device API over HTTP. */
+  readonly devicesUrl: string;
   readonly nats: NatsServer;
   /** One REST call with the admin's key, path below `/api/v1`. */
   readonly api: (
@@ -53,6 +55,8 @@ export const startPlatform = async (
   await writeFile(keyFile, `${API_KEY}\n`, { mode: 0o600 });
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
+  const devicesPort = await freePort();
+  const devicesUrl = `http://127.0.0.1:${devicesPort}`;
   const env = {
     PATH: process.env['PATH'],
     ...runMark(),
@@ -61,6 +65,8 @@ export const startPlatform = async (
     MUSTER_AMQP_URL: amqpUrl(),
     MUSTER_MQTT_AUTH_PORT: String(mqttAuthPort()),
     MUSTER_GATEWAY_PORT: String(port),
+    MUSTER_HTTP_DEVICES_PORT: String(devicesPort),
+    MUSTER_FIRMWARE_BASE_URL: devicesUrl,
     MUSTER_ADMIN_API_KEY_FILE: keyFile,
     MUSTER_FILES: join(directory, 'files'),
     ...environment,
@@ -90,6 +96,7 @@ export const startPlatform = async (
   await start();
   return {
     url,
+    devicesUrl,
     nats,
     log: () => log,
     api: async (method, path, body, headers = {}) => {

@@ -17,6 +17,7 @@ const SEPARATE = [
   'gateway',
   'firmware',
   'commands',
+  'http-adapter',
 ] as const;
 
 export type Application = Server & { readonly healthUrl: string };
@@ -27,6 +28,7 @@ export type Urls = {
   readonly amqp: string;
   readonly mqtt: string;
   readonly gateway: string;
+  readonly httpDevices: string;
 };
 
 export const urlsOf = ({ given, ports }: Settings, secrets: Secrets): Urls => ({
@@ -39,6 +41,7 @@ export const urlsOf = ({ given, ports }: Settings, secrets: Secrets): Urls => ({
     given.mqtt ??
     `mqtt://${given.amqp === undefined ? '127.0.0.1' : new URL(given.amqp).hostname}:${ports.mqtt}`,
   gateway: `http://127.0.0.1:${ports.gateway}`,
+  httpDevices: `http://127.0.0.1:${ports.httpDevices}`,
 });
 
 export const applications = (
@@ -46,19 +49,25 @@ export const applications = (
   secrets: Secrets,
   separate: boolean,
 ): readonly Application[] => {
-  const { gateway, mqttAuth, ops } = settings.ports;
+  const { gateway, httpDevices, mqttAuth, ops } = settings.ports;
   const gatewayPort = { port: gateway, variable: 'MUSTER_GATEWAY_PORT' };
   const authPort = { port: mqttAuth, variable: 'MUSTER_PORT_BASE' };
+  const devicesPort = { port: httpDevices, variable: 'MUSTER_HTTP_DEVICES_PORT' };
   if (!separate) {
     const healthUrl = `http://127.0.0.1:${gateway}/health/ready`;
-    return [application(settings, secrets, 'all-in-one', { healthUrl, ports: [gatewayPort, authPort] })];
+    const ports = [gatewayPort, authPort, devicesPort];
+    return [application(settings, secrets, 'all-in-one', { healthUrl, ports })];
   }
+  const ownPorts: Partial<Record<string, Server['ports']>> = {
+    gateway: [gatewayPort],
+    'mqtt-adapter': [authPort],
+    'http-adapter': [devicesPort],
+  };
   return SEPARATE.map((name, index) => {
     const opsPort = { port: ops + index, variable: 'MUSTER_PORT_BASE' };
-    const own = name === 'gateway' ? [gatewayPort] : name === 'mqtt-adapter' ? [authPort] : [];
     return application(settings, secrets, name, {
       healthUrl: `http://127.0.0.1:${opsPort.port}/health/ready`,
-      ports: [opsPort, ...own],
+      ports: [opsPort, ...(ownPorts[name] ?? [])],
       opsPort: opsPort.port,
     });
   });
@@ -71,7 +80,12 @@ export const applicationEnvironment = (
   opsPort?: number,
 ): NodeJS.ProcessEnv => {
   const urls = urlsOf(settings, secrets);
-  const inherited: NodeJS.ProcessEnv = { MUSTER_FILES: join(settings.home, 'files'), ...process.env };
+  const inherited: NodeJS.ProcessEnv = {
+    MUSTER_FILES: join(settings.home, 'files'),
+    // Part of every download URL that devices are given.
+    MUSTER_FIRMWARE_BASE_URL: urls.httpDevices,
+    ...process.env,
+  };
   delete inherited['MUSTER_OPS_PORT'];
   return {
     ...inherited,
@@ -81,6 +95,7 @@ export const applicationEnvironment = (
     MUSTER_MQTT_URL: urls.mqtt,
     MUSTER_MQTT_AUTH_PORT: String(settings.ports.mqttAuth),
     MUSTER_GATEWAY_PORT: String(settings.ports.gateway),
+    MUSTER_HTTP_DEVICES_PORT: String(settings.ports.httpDevices),
     MUSTER_ADMIN_API_KEY_FILE: secrets.adminApiKeyFile,
     MUSTER_ANONYMOUS_MQTT: settings.anonymousMqtt,
     ...(opsPort === undefined ? {} : { MUSTER_OPS_PORT: String(opsPort) }),

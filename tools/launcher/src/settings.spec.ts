@@ -6,6 +6,7 @@ describe('readSettings', () => {
     const { ports } = readSettings('/x', {});
     expect(ports).toMatchObject({
       gateway: 3000,
+      httpDevices: 3001,
       mqtt: 1883,
       nats: 4222,
       postgres: 17432,

@@ -20,6 +20,8 @@ export type Settings = {
 export type Ports = {
   readonly gateway: number;
   readonly mqtt: number;
+  /** The device API over HTTP. */
+  readonly httpDevices: number;
   readonly nats: number;
   readonly postgres: number;
   readonly amqp: number;
@@ -40,12 +42,13 @@ export type Given = {
 /** Offsets of what only our own processes talk to. */
 const INTERNAL = { epmd: 369, mqttAuth: 380, postgres: 432, distribution: 567, amqp: 672, ops: 900 } as const;
 /** In a test run what users connect to moves along. */
-const PUBLIC = { gateway: 300, mqtt: 883, nats: 422 } as const;
+const PUBLIC = { gateway: 300, httpDevices: 301, mqtt: 883, nats: 422 } as const;
 
 export const TEST_OFFSETS: readonly number[] = [...Object.values(INTERNAL), ...Object.values(PUBLIC)];
 
 export const variableOf = (port: keyof Ports): string => {
   if (port === 'gateway') return 'MUSTER_GATEWAY_PORT';
+  if (port === 'httpDevices') return 'MUSTER_HTTP_DEVICES_PORT';
   if (port === 'mqtt') return 'MUSTER_MQTT_PORT';
   if (port === 'nats') return 'MUSTER_NATS_PORT';
   return 'MUSTER_PORT_BASE';
@@ -61,6 +64,7 @@ export const readSettings = (root: string, environment: NodeJS.ProcessEnv): Sett
     ports: {
       ...internalPorts(base),
       gateway: port(environment, 'MUSTER_GATEWAY_PORT', 3_000),
+      httpDevices: port(environment, 'MUSTER_HTTP_DEVICES_PORT', 3_001),
       mqtt: port(environment, 'MUSTER_MQTT_PORT', 1_883),
       nats: port(environment, 'MUSTER_NATS_PORT', 4_222),
     },
@@ -83,6 +87,7 @@ export const testSettings = (root: string, run: string, base: number): Settings 
   ports: {
     ...internalPorts(base),
     gateway: base + PUBLIC.gateway,
+    httpDevices: base + PUBLIC.httpDevices,
     mqtt: base + PUBLIC.mqtt,
     nats: base + PUBLIC.nats,
   },

@@ -22,6 +22,7 @@ muster is ready.
 
   REST API     ${urls.gateway}/api/v1      its documentation: ${urls.gateway}/api/v1/docs
   MQTT         ${urls.mqtt}${settings.anonymousMqtt === 'on' ? '      (no password needed: MUSTER_ANONYMOUS_MQTT=off asks for one)' : ''}
+  HTTP         ${urls.httpDevices}/kp1      the device API for devices without MQTT
   NATS         ${urls.nats}
   admin key    ${settings.home}/admin-api-key
   PostgreSQL   ${withoutPassword(urls.database)}      password: ${settings.home}/postgres-password

@@ -1,0 +1,123 @@
+import { spawnSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually, startPlatform, type Platform } from '@muster/testing';
+
+/** The whole platform, and a device that has nothing but an HTTP client. */
+let platform: Platform;
+
+interface Device {
+  readonly id: string;
+  readonly token: string;
+  readonly secret: string;
+}
+
+const newDevice = async (name: string): Promise<Device> => {
+  const { status, body } = await platform.api('POST', '/devices', {
+    name,
+    deviceType: 'meter',
+    interface: 'http',
+  });
+  expect(status).toBe(201);
+  const { id, token, credential } = body as { id: string; token: string; credential: { secret: string } };
+  return { id, token, secret: credential.secret };
+};
+const urlOf = ({ token }: Device, extension: string, path: string): string =>
+  `${platform.devicesUrl}/kp1/meter-v1/${extension}/${token}/${path}`;
+const send = (
+  device: Device,
+  extension: string,
+  path: string,
+  body: string | Uint8Array,
+  secret = device.secret,
+) =>
+  fetch(urlOf(device, extension, path), {
+    method: 'POST',
+    body,
+    headers: { authorization: `Bearer ${secret}` },
+  });
+/** As people try it. */
+const curl = (...args: string[]): { status: number; body: string } => {
+  const { stdout } = spawnSync('curl', ['-sS', '-w', '\n%{http_code}', ...args], { encoding: 'utf8' });
+  const at = stdout.lastIndexOf('\n');
+  return { status: Number(stdout.slice(at + 1)), body: stdout.slice(0, at) };
+};
+
+beforeAll(async () => {
+  platform = await startPlatform({
+    MUSTER_DEVICE_MESSAGES_PER_SECOND: '20',
+    MUSTER_DEVICE_MESSAGE_BURST: '50',
+  });
+  expect((await platform.api('POST', '/device-types', { name: 'meter' })).status).toBe(201);
+}, 90_000);
+
+afterAll(async () => {
+  await platform.stop();
+});
+
+describe('a device over HTTP', () => {
+  it('sends telemetry that the operator sees', async () => {
+    const device = await newDevice('m1');
+    const answer = curl(
+      '-d',
+      '{"kWh": 42.5}',
+      '-H',
+      `Authorization: Bearer ${device.secret}`,
+      urlOf(device, 'dcx', 'json'),
+    );
+    expect(answer).toEqual({ status: 200, body: '' });
+    const { body } = await platform.api('GET', `/devices/${device.id}/telemetry/latest`);
+    expect(body).toMatchObject({ items: [{ key: 'kWh', value: 42.5 }] });
+  });
+
+  it('polls its configuration, applies it, and is in sync', async () => {
+    const device = await newDevice('m2');
+    const path = `/devices/${device.id}/configuration`;
+    // The configuration service hears of a new device by an event.
+    await eventually(
+      async () => (await platform.api('PATCH', `${path}/desired`, { interval: 60 })).status === 200,
+    );
+    const polled = (await (await send(device, 'cmx', 'config/json/5', '{}')).json()) as { configId: string };
+    expect(polled).toMatchObject({ id: 5, statusCode: 200, config: { interval: 60 } });
+    const { configId } = polled;
+    const applied = await send(device, 'cmx', 'applied/json', JSON.stringify({ configId, statusCode: 200 }));
+    expect([applied.status, await applied.text()]).toEqual([200, '']);
+    const again = await send(device, 'cmx', 'config/json', JSON.stringify({ configId }));
+    expect(await again.json()).toEqual({ statusCode: 304, reasonPhrase: 'Not changed' });
+    await eventually(async () => {
+      const { body } = await platform.api('GET', path);
+      return (body as { syncState: string }).syncState === 'in_sync';
+    });
+  });
+
+  it('is refused with a wrong secret, a suspended token, an unknown resource, and 2 MB', async () => {
+    const device = await newDevice('m3');
+    expect((await send(device, 'dcx', 'json', '{}', 'guess')).status).toBe(401);
+    expect(curl('-d', '{}', urlOf(device, 'dcx', 'json')).status).toBe(401);
+    expect((await send(device, 'dcx', 'jsn', '{}')).status).toBe(404);
+    const large = await send(device, 'dcx', 'json', new Uint8Array(2_000_000).fill(32));
+    expect([large.status, await large.json()]).toEqual([
+      413,
+      { statusCode: 413, reasonPhrase: 'payload must have at most 262144 bytes' },
+    ]);
+    const { body } = await platform.api('GET', `/devices/${device.id}/tokens`);
+    const [token] = (body as { items: { id: string }[] }).items;
+    const path = `/devices/${device.id}/tokens/${token?.id ?? ''}`;
+    expect((await platform.api('PATCH', path, { status: 'suspended' })).status).toBe(200);
+    await eventually(async () => (await send(device, 'dcx', 'json', '{}')).status === 403);
+    const answer = await send(device, 'dcx', 'json', '{}');
+    expect(await answer.json()).toEqual({ statusCode: 403, reasonPhrase: 'endpoint token is suspended' });
+  });
+
+  it('that is noisy gets 429, while a quiet one is served', async () => {
+    const noisy = await newDevice('m4');
+    const quiet = await newDevice('m5');
+    const answers = await Promise.all(
+      Array.from({ length: 120 }, () => send(noisy, 'dcx', 'json', '{"n":1}')),
+    );
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(20);
+    expect(refused[0]?.headers.get('retry-after')).toBe('1');
+    expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(50);
+    expect((await send(quiet, 'dcx', 'json', '{"n":1}')).status).toBe(200);
+  });
+});
