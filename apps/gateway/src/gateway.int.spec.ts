@@ -191,7 +191,7 @@ class Services {
 
   @Handles(getLatest)
   getLatest(body: GetLatest): Promise<LatestValues> {
-    return answer(body, { items: [{ key: 'temperature', value: 21, ts: view.createdAt }] });
+    return answer(body, { items: [{ key: 'temperature', value: 21, ts: view.createdAt }], nextCursor: '1' });
   }
 
   @Handles(querySamples)
@@ -464,6 +464,9 @@ describe('a list', () => {
     const response = await api('get', '/devices/d1/telemetry/latest?keys=temperature,humidity').expect(200);
     expect(bodyOf(response).items).toHaveLength(1);
     expect(asked.body).toEqual({ tenantId: 'default', deviceId: 'd1', keys: ['temperature', 'humidity'] });
+    expect(response.body).toHaveProperty('nextCursor', '1');
+    await api('get', '/devices/d1/telemetry/latest?cursor=1').expect(200);
+    expect(asked.body).toEqual({ tenantId: 'default', deviceId: 'd1', cursor: '1' });
     await api('get', '/devices/d1/telemetry?from=2026-11-01T00:00:00Z&limit=10000').expect(200);
     expect(asked.body).toMatchObject({ from: '2026-11-01T00:00:00Z', limit: 10_000 });
     const missing = await api('get', '/devices/unknown/telemetry/latest').expect(404);

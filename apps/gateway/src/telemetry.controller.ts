@@ -31,6 +31,11 @@ export class LatestQuery {
   @ArrayMaxSize(500)
   @IsString({ each: true })
   keys?: string[];
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(1024)
+  cursor?: string;
 }
 
 export class SamplesQuery extends LatestQuery {
@@ -51,11 +56,6 @@ export class SamplesQuery extends LatestQuery {
   @Min(1)
   @Max(MAX_POINTS)
   limit?: number;
-
-  @IsOptional()
-  @IsString()
-  @MaxLength(1024)
-  cursor?: string;
 }
 
 /** Telemetry knows samples, not devices: whether a device exists is asked of the registry first. */
@@ -67,11 +67,11 @@ export class TelemetryController {
   @Operation({ summary: 'The newest value of each key', asks: [getDevice, getLatest], query: LatestQuery })
   async getLatestTelemetry(
     @Param('id') deviceId: string,
-    @CheckedQuery(LatestQuery) { keys }: LatestQuery,
+    @CheckedQuery(LatestQuery) { keys, cursor }: LatestQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<LatestValues> {
     await this.bus.request(getDevice, { ...reading, deviceId });
-    return this.bus.request(getLatest, { ...reading, deviceId, keys });
+    return this.bus.request(getLatest, { ...reading, deviceId, keys, cursor });
   }
 
   @Get()

@@ -115,13 +115,25 @@ export class GetLatest extends TenantRequest {
   @ArrayMaxSize(500)
   @IsString({ each: true })
   keys?: string[];
+
+  /** Opaque: `nextCursor` of the page before. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(1024)
+  cursor?: string;
 }
 
 export class LatestValues {
+  /** By key. */
   @IsArray()
   @ValidateNested({ each: true })
   @Type(() => LatestValue)
   items!: LatestValue[];
+
+  /** A page ends only where it would not fit in a message of the bus; null: that was all. */
+  @ValidateIf((page: LatestValues) => page.nextCursor !== null)
+  @IsString()
+  nextCursor!: string | null;
 }
 
 export const MAX_POINTS = 10_000;
@@ -204,7 +216,7 @@ export const getLatest = defineRequest({
   subject: 'muster.v1.service.telemetry.latest.get',
   request: GetLatest,
   reply: LatestValues,
-  errors: [],
+  errors: ['invalid-request'],
   idempotent: true,
 });
 

@@ -39,7 +39,7 @@ export const typesOf = async (bus: Bus, device: DeviceView): Promise<void> => {
     // @ts-expect-error the reply is that of another contract
     @Handles(getDevice)
     async wrongReply(_request: DeviceRef): Promise<LatestValues> {
-      return { items: [] };
+      return { items: [], nextCursor: null };
     }
 
     // @ts-expect-error the request has no such field

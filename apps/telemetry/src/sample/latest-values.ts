@@ -1,6 +1,7 @@
 import type pg from 'pg';
-import type { JsonValue, LatestValues } from '@muster/contracts';
+import { AppError, type GetLatest, type JsonValue, type LatestValues } from '@muster/contracts';
 import type { Database } from '@muster/event-store';
+import { bytesOf, PAGE_BYTES } from './page-bytes.js';
 import type { PreparedMessage, PreparedSample } from './prepare-message.js';
 import { isoMillis } from './time.js';
 
@@ -45,22 +46,37 @@ export const mergeLatest = async (
   });
 };
 
-/** By key; `keys` undefined: all. A device that never sent anything has none. */
+/**
+ * By key; `keys` undefined: all. A device that never sent anything has none. The cursor counts the items before it: keys
+ * only ever come, so one that comes between two pages may make the next repeat an item, and never leave one out.
+ */
 export const readLatest = async (
   database: Database,
-  tenantId: string,
-  deviceId: string,
-  keys: readonly string[] | undefined,
+  { tenantId, deviceId, keys, cursor = '0' }: GetLatest,
 ): Promise<LatestValues> => {
+  if (!/^\d{1,9}$/.test(cursor)) {
+    const message = 'is not one of ours';
+    throw new AppError('invalid-request', `cursor ${message}`, { errors: [{ path: 'cursor', message }] });
+  }
   const { rows } = await database.query<{ key: string; value: JsonValue; at: string }>({
     name: 'read-latest',
     text: `SELECT e.key, e.value -> 0 AS value, (e.value ->> 1)::bigint AS at
            FROM latest_values l, jsonb_each(l."values") e
            WHERE l.tenant_id = $1 AND l.device_id = $2 AND ($3::text[] IS NULL OR e.key = ANY ($3))
-           ORDER BY e.key COLLATE "C"`,
-    values: [tenantId, deviceId, keys ?? null],
+           ORDER BY e.key COLLATE "C" OFFSET $4`,
+    values: [tenantId, deviceId, keys ?? null, cursor],
   });
-  return { items: rows.map(({ key, value, at }) => ({ key, value, ts: isoMillis(Number(at)) })) };
+  const items: LatestValues['items'] = [];
+  let bytes = 0;
+  for (const { key, value, at } of rows) {
+    const item = { key, value, ts: isoMillis(Number(at)) };
+    bytes += bytesOf(item) + 1;
+    if (bytes > PAGE_BYTES && items.length > 0) {
+      return { items, nextCursor: String(Number(cursor) + items.length) };
+    }
+    items.push(item);
+  }
+  return { items, nextCursor: null };
 };
 
 const newestOf = (

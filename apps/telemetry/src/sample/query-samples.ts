@@ -1,28 +1,37 @@
 import { AppError, type JsonValue, type QuerySamples, type SamplePage } from '@muster/contracts';
 import type { Database } from '@muster/event-store';
+import { bytesOf, PAGE_BYTES } from './page-bytes.js';
 import { DAY_MICROS, isoMicros, isoMillis, nowMicros } from './time.js';
 
 const DEFAULT_LIMIT = 1_000;
-/** A page must fit in a message of the bus, which takes 1 MB by default; every value repeats its time. */
-const PAGE_BYTES = 600_000;
+/** Brackets, commas and the time around a value; brackets and names around a key. */
 const POINT_BYTES = 32;
+const SERIES_BYTES = 24;
 
-/** A sample's place in the order. The next page begins after it. */
+/**
+ * A sample's place in the order. The next page begins after it; with `member`, in it: every value repeats its time, so a
+ * sample of many small ones may be too large for an answer.
+ */
 interface Place {
   readonly at: number;
   readonly hash: string;
+  readonly member?: number;
 }
 
-/** Samples as they were stored, by time and content, `limit` of them at most; keys that are not asked for are left out. */
+/**
+ * Samples as they were stored, by time and content, `limit` of them at most and as many as fit in an answer; keys that are
+ * not asked for are left out.
+ */
 export const readSamples = async (database: Database, request: QuerySamples): Promise<SamplePage> => {
   const { tenantId, deviceId, keys, order = 'asc', limit = DEFAULT_LIMIT } = request;
   const to = timeOf('to', request.to) ?? nowMicros();
   const from = timeOf('from', request.from) ?? to - DAY_MICROS;
   const after = request.cursor === undefined ? null : placeOf(request.cursor);
 
-  const [sign, direction] = order === 'asc' ? ['>', 'ASC'] : ['<', 'DESC'];
+  const [beyond, direction] = order === 'asc' ? ['>', 'ASC'] : ['<', 'DESC'];
+  const sign = after?.member === undefined ? beyond : `${beyond}=`;
   const { rows } = await database.query<{ at: string; hash: string; data: string }>({
-    name: `read-samples-${order}${after === null ? '' : '-after'}`,
+    name: `read-samples-${order}${after === null ? '' : after.member === undefined ? '-after' : '-within'}`,
     text: `SELECT (extract(epoch FROM ts) * 1000000)::bigint AS at, hash::text AS hash, data::text AS data
            FROM samples
            WHERE tenant_id = $1 AND device_id = $2 AND ts >= $3::timestamptz AND ts < $4::timestamptz
@@ -40,20 +49,21 @@ export const readSamples = async (database: Database, request: QuerySamples): Pr
 
   const wanted = keys === undefined ? undefined : new Set(keys);
   const series = new Map<string, [string, JsonValue][]>();
+  const pageTo = (last: Place): SamplePage => ({ series: seriesOf(series), nextCursor: cursorAt(last) });
   let last: Place | null = null;
   let bytes = 0;
   for (const [index, row] of rows.entries()) {
-    if (index === limit || (index > 0 && bytes > PAGE_BYTES)) {
-      return { series: seriesOf(series), nextCursor: last === null ? null : cursorAt(last) };
-    }
+    if (index === limit && last !== null) return pageTo(last);
     last = { at: Number(row.at), hash: row.hash };
     const ts = isoMillis(last.at);
-    for (const [key, value] of membersOf(row.data)) {
-      if (wanted !== undefined && !wanted.has(key)) continue;
-      const points = series.get(key) ?? [];
-      points.push([ts, value]);
-      series.set(key, points);
-      bytes += POINT_BYTES + JSON.stringify(value).length;
+    const done = index === 0 ? (after?.member ?? 0) : 0;
+    for (const [member, [key, value]] of membersOf(row.data).entries()) {
+      if (member < done || (wanted !== undefined && !wanted.has(key))) continue;
+      const known = series.get(key);
+      bytes += POINT_BYTES + bytesOf(value) + (known === undefined ? SERIES_BYTES + bytesOf(key) : 0);
+      if (bytes > PAGE_BYTES && series.size > 0) return pageTo({ ...last, member });
+      if (known === undefined) series.set(key, [[ts, value]]);
+      else known.push([ts, value]);
     }
   }
   return { series: seriesOf(series), nextCursor: null };
@@ -66,13 +76,14 @@ const seriesOf = (series: ReadonlyMap<string, [string, JsonValue][]>): SamplePag
 const membersOf = (json: string): [string, JsonValue][] =>
   json.startsWith('{') ? Object.entries(JSON.parse(json) as Record<string, JsonValue>) : [];
 
-const cursorAt = ({ at, hash }: Place): string => Buffer.from(`${at}.${hash}`).toString('base64url');
+const cursorAt = ({ at, hash, member }: Place): string =>
+  Buffer.from(`${at}.${hash}${member === undefined ? '' : `.${member}`}`).toString('base64url');
 
 const placeOf = (cursor: string): Place => {
-  const [, at, hash] =
-    /^(\d{1,16})\.(-?\d{1,19})$/.exec(Buffer.from(cursor, 'base64url').toString()) ??
+  const [, at, hash, member] =
+    /^(\d{1,16})\.(-?\d{1,19})(?:\.(\d{1,7}))?$/.exec(Buffer.from(cursor, 'base64url').toString()) ??
     invalid('cursor', 'is not one of ours');
-  return { at: Number(at), hash: hash ?? '' };
+  return { at: Number(at), hash: hash ?? '', ...(member === undefined ? {} : { member: Number(member) }) };
 };
 
 const timeOf = (field: string, text: string | undefined): number | undefined => {

@@ -591,6 +591,24 @@ describe('getLatest', () => {
     expect(await latest(newId())).toEqual([]);
   });
 
+  it('comes in pages where it would not fit in a message', async () => {
+    const id = newId();
+    // Three bytes a letter: what counts are bytes, not characters.
+    const long = '\u20ac'.repeat(50_000);
+    for (const key of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']) {
+      await store(message(id, [[null, { [key]: long }]]));
+    }
+    const first = await bus.request(getLatest, { tenantId, deviceId: id });
+    expect(first.items.map(({ key }) => key)).toEqual(['a', 'b', 'c', 'd']);
+    const second = await bus.request(getLatest, { tenantId, deviceId: id, cursor: first.nextCursor! });
+    expect(second.items.map(({ key }) => key)).toEqual(['e', 'f', 'g', 'h']);
+    const third = await bus.request(getLatest, { tenantId, deviceId: id, cursor: second.nextCursor! });
+    expect(third).toMatchObject({ items: [{ key: 'i' }], nextCursor: null });
+    await expect(bus.request(getLatest, { tenantId, deviceId: id, cursor: 'x' })).rejects.toEqual(
+      code('invalid-request'),
+    );
+  });
+
   it('agrees with the samples after batches in any order at once', async () => {
     const id = newId();
     const base = nowMicros() - MINUTE;
@@ -674,6 +692,28 @@ describe('querySamples', () => {
     expect(first.nextCursor).not.toBeNull();
     const second = await query(id, { cursor: first.nextCursor! });
     expect(first.series[0]!.points.length + second.series[0]!.points.length).toBe(12);
+  });
+
+  it('ends a page within a sample of many small values, and goes on there', async () => {
+    const id = newId();
+    const at = nowMicros() - MINUTE;
+    const wide = Object.fromEntries(Array.from({ length: 30_000 }, (_, n) => [`k${n}`, n]));
+    await store(
+      message(id, [
+        [at, wide],
+        [at + 1_000, { k1: 'after' }],
+      ]),
+    );
+    for (const order of ['asc', 'desc'] as const) {
+      const found = new Map<string, number>();
+      let cursor: string | undefined;
+      do {
+        const page = await query(id, { order, ...(cursor && { cursor }) });
+        for (const { key, points } of page.series) found.set(key, (found.get(key) ?? 0) + points.length);
+        cursor = page.nextCursor ?? undefined;
+      } while (cursor !== undefined);
+      expect([found.size, found.get('k1'), found.get('k29999')]).toEqual([30_000, 2, 1]);
+    }
   });
 
   it('refuses a cursor or a time it cannot read', async () => {

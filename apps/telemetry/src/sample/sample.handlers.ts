@@ -51,8 +51,8 @@ export class SampleHandlers {
   }
 
   @Handles(getLatest)
-  getLatest({ tenantId, deviceId, keys }: GetLatest): Promise<LatestValues> {
-    return readLatest(this.database, tenantId, deviceId, keys);
+  getLatest(request: GetLatest): Promise<LatestValues> {
+    return readLatest(this.database, request);
   }
 
   @Handles(querySamples)
