@@ -81,6 +81,9 @@ describe('what was promised', () => {
     expect(broken(({ violations }) => violations.add('x is not y'))).toEqual([
       expect.stringMatching(/x is not y/),
     ]);
+    expect(broken(({ requests }) => (requests.telemetry.ok = 0))).toEqual([
+      expect.stringMatching(/^none of 1000 samples/),
+    ]);
     expect(broken((counters) => (counters.connects = 0))).toEqual([expect.stringMatching(/no device/)]);
   });
 });

@@ -121,6 +121,10 @@ export const brokenPromises = (counters: Counters, options: Options): string[] =
   const broken: string[] = [];
   const { telemetry } = counters.requests;
   if (counters.connects === 0) broken.push('no device could connect');
+  // Over HTTP everybody connects.
+  else if (telemetry.sent > 0 && telemetry.ok === 0) {
+    broken.push(`none of ${telemetry.sent} samples with a request id was stored`);
+  }
   const cut = counters.disconnects / Math.max(1, counters.connects);
   if (cut > options['tolerated-disconnects']) {
     broken.push(
