@@ -17,6 +17,7 @@ import {
 import { Samples1763600200001 } from '../migrations/0001-samples.js';
 import { Duplicates1763600200002 } from '../migrations/0002-duplicates.js';
 import { loadConfig } from './config.js';
+import { DeletedDevicesReactor } from './sample/deleted-devices.reactor.js';
 import { Partitions } from './sample/partitions.js';
 import { startRetention } from './sample/retention.js';
 import { BUS, DATABASE, SampleHandlers, STORE } from './sample/sample.handlers.js';
@@ -28,7 +29,7 @@ const SCHEMA = 'telemetry';
 @Module({})
 export class AppModule {
   static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
-    return { module: AppModule, controllers: [SampleHandlers], providers };
+    return { module: AppModule, controllers: [SampleHandlers, DeletedDevicesReactor], providers };
   }
 }
 

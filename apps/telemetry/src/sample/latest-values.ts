@@ -79,6 +79,24 @@ export const readLatest = async (
   return { items, nextCursor: null };
 };
 
+/**
+ * Removes what deleted devices had. Devices in order, as where they are written. A batch in an adapter's hand at that
+ * moment may make a row again; no device of that id will ever ask for it.
+ */
+export const forgetLatest = async (
+  database: Database,
+  devices: readonly { readonly tenantId: string; readonly deviceId: string }[],
+): Promise<void> => {
+  await database.query({
+    name: 'forget-latest',
+    text: `DELETE FROM latest_values WHERE ctid = ANY (ARRAY(
+             SELECT l.ctid FROM latest_values l JOIN unnest($1::text[], $2::text[]) AS d (t, d)
+               ON l.tenant_id = d.t AND l.device_id = d.d
+             ORDER BY l.tenant_id, l.device_id FOR UPDATE OF l))`,
+    values: [devices.map(({ tenantId }) => tenantId), devices.map(({ deviceId }) => deviceId)],
+  });
+};
+
 const newestOf = (
   stored: Iterable<{ readonly message: PreparedMessage; readonly sample: PreparedSample }>,
 ): Map<string, Newest> => {

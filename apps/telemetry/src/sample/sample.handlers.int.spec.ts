@@ -5,6 +5,8 @@ import { DiscardPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect as connectNats, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
 import {
+  deviceDeleted,
+  eventStream,
   getLatest,
   newId,
   querySamples,
@@ -78,12 +80,19 @@ let raw: NatsConnection;
 beforeAll(async () => {
   [nats, database] = await Promise.all([startNats(), testDatabase({ name: 'telemetry', migrate: migrated })]);
   wire = await wireTo(database.url);
+  bus = await connectBus({ url: nats.url, name: 'spec', logger });
+  const registry = eventStream('device-registry');
+  await bus.ensureStream({
+    name: registry.name,
+    subjects: [registry.subject],
+    maxAgeMs: 3_600_000,
+    maxBytes: 10_000_000,
+  });
   service = await start({
     MUSTER_DATABASE_URL: wire.url,
     MUSTER_NATS_URL: nats.url,
     MUSTER_LOG_LEVEL: 'fatal',
   });
-  bus = await connectBus({ url: nats.url, name: 'spec', logger });
   sql = new pg.Client({ connectionString: database.url, options: '-c search_path=telemetry' });
   await sql.connect();
   raw = await connectNats({ servers: nats.url });
@@ -607,6 +616,22 @@ describe('getLatest', () => {
     await expect(bus.request(getLatest, { tenantId, deviceId: id, cursor: 'x' })).rejects.toEqual(
       code('invalid-request'),
     );
+  });
+
+  it('is empty for a device that was deleted, as often as that is told, and as before for the others', async () => {
+    const [gone, other] = [newId(), newId()];
+    await store(message(gone, [[null, { a: 1 }]]), message(other, [[null, { a: 1 }]]));
+    const time = new Date().toISOString();
+    const actor = { kind: 'user' as const, id: 'somebody' };
+    for (const deviceId of [newId(), gone, gone]) {
+      await bus.publish(deviceDeleted, {
+        ...{ tenantId, entityId: deviceId, id: newId(), time },
+        data: { deviceId, version: 2, at: time, actor },
+      });
+    }
+    await eventually(async () => (await latest(gone)).length === 0, { what: 'its latest values are gone' });
+    expect(await latest(other)).toHaveLength(1);
+    expect(await rowsOf(gone)).toHaveLength(1);
   });
 
   it('agrees with the samples after batches in any order at once', async () => {
