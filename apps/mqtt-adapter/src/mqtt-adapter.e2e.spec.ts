@@ -165,6 +165,22 @@ describe('telemetry', () => {
     ]);
   });
 
+  it("tells the client's duplicate from the broker's redelivery, where the broker tells", async () => {
+    const { id, token } = newDevice();
+    const client = await mqtt.connectAsync(mqttUrl(), { clientId: `twice-${process.pid}` });
+    const topic = `kp1/radiator-v1/dcx/${token}/json`;
+    await client.publishAsync(topic, '{"n":1}', { qos: 1 });
+    await client.publishAsync(topic, '{"n":1}', { qos: 1, dup: true });
+    await client.endAsync();
+    const stored = () => world.stored.filter(({ deviceId }) => deviceId === id);
+    await eventually(() => stored().length === 2);
+    const brokerTells = broker.connection.serverProperties.version.startsWith('3.');
+    expect(stored().map(({ redelivered, duplicate }) => [redelivered, duplicate])).toEqual([
+      [false, false],
+      [false, brokerTells],
+    ]);
+  });
+
   it('that comes too fast is refused with 429, while another device is served', async () => {
     const { id, token } = newDevice();
     const quiet = newDevice();
@@ -201,9 +217,7 @@ describe('telemetry', () => {
     await client.publishAsync(topic, '{"n":0}', { qos: 1 });
     await eventually(() => world.stored.some(({ deviceId }) => deviceId === id));
     await adapter.stop();
-    await Promise.all(
-      Array.from({ length: 1_500 }, () => client.publishAsync(topic, '{"n":1}', { qos: 1 })),
-    );
+    await Promise.all(Array.from({ length: 1_500 }, () => client.publishAsync(topic, '{"n":1}', { qos: 1 })));
     await startAdapter();
     await eventually(() => world.stored.filter(({ deviceId }) => deviceId === id).length === 1_501, {
       what: 'all are stored',
