@@ -13,7 +13,7 @@ import {
   type Metrics,
   type RunningApp,
 } from '@muster/observability';
-import { DirectoryFollower, openUplink, rateLimitsOf, type Uplink } from '@muster/uplink';
+import { DeviceDirectory, DirectoryFollower, openUplink, rateLimitsOf, type Uplink } from '@muster/uplink';
 import { consumeBrokerEvents } from './broker/broker-events.js';
 import { startMqttAuth } from './broker/mqtt-auth.controller.js';
 import { assertTopology, channelOf, Downlink, RabbitConnection } from './broker/rabbitmq-connection.js';
@@ -21,10 +21,16 @@ import { Subscribers } from './broker/subscribers.js';
 import { loadConfig, type Config } from './config.js';
 import { inboundMessages, type InboundMessage } from './inbound/inbound-message.js';
 import { UplinkConsumer } from './inbound/uplink-consumer.js';
-import { ConfigurationPusher } from './outbound/push-configuration.js';
+import { CommandPusher } from './outbound/push-commands.js';
+import { PushCommandsReactor } from './outbound/push-commands.reactor.js';
+import { CONFIGURATION_PUSHER, configurationSource } from './outbound/push-configuration.js';
 import { PushConfigurationReactor } from './outbound/push-configuration.reactor.js';
+import { DocumentPusher } from './outbound/push-documents.js';
+import { SOFTWARE_PUSHER, softwareSource } from './outbound/push-software.js';
+import { PushSoftwareReactor } from './outbound/push-software.reactor.js';
 import { PushWhenReachable } from './outbound/push-when-reachable.js';
 import { Responder } from './outbound/respond.js';
+import { TokenPushes } from './outbound/token-pushes.js';
 
 const SERVICE = 'mqtt-adapter';
 /** What was taken from the broker is finished within this, or comes again to the next process. */
@@ -33,7 +39,11 @@ const FINISH_MS = 8_000;
 @Module({})
 export class AppModule {
   static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
-    return { module: AppModule, controllers: [PushConfigurationReactor], providers };
+    return {
+      module: AppModule,
+      controllers: [PushConfigurationReactor, PushCommandsReactor, PushSoftwareReactor],
+      providers,
+    };
   }
 }
 
@@ -88,7 +98,10 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   uplinkConnection.start();
   const app = await NestFactory.createMicroservice(
     AppModule.of([
-      { provide: ConfigurationPusher, useValue: parts.pusher },
+      { provide: CONFIGURATION_PUSHER, useValue: parts.configuration },
+      { provide: SOFTWARE_PUSHER, useValue: parts.software },
+      { provide: CommandPusher, useValue: parts.commands },
+      { provide: DeviceDirectory, useValue: uplink.directory },
       { provide: DirectoryFollower, useValue: uplink.follower },
     ]),
     {
@@ -142,16 +155,31 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
   const responder = new Responder(downlink, logger, metrics);
   const handle = inboundMessages({ uplink, respond: responder, park: parkOn(bus), logger, metrics });
   const consumer = new UplinkConsumer(handle, config.prefetch, logger);
-  const pusher = new ConfigurationPusher({
-    bus,
+  const pushes = new TokenPushes({ directory, downlink, metrics, inFlight: config.pushesInFlight });
+  const configuration = new DocumentPusher({ source: configurationSource(bus), pushes, logger });
+  const software = new DocumentPusher({ source: softwareSource(bus), pushes, logger });
+  const commands = new CommandPusher({ bus, pushes });
+  const reachable = new PushWhenReachable({
+    offerers: [
+      { extension: 'cmx', push: (targets) => configuration.push(targets, 'reachable') },
+      { extension: 'cmx_ota', push: (targets) => software.push(targets, 'reachable') },
+      { extension: 'cex', push: (targets) => commands.push(targets) },
+    ],
     directory,
-    downlink,
+    subscribers,
     logger,
-    metrics,
-    inFlight: config.pushesInFlight,
   });
-  const reachable = new PushWhenReachable({ pusher, directory, subscribers, logger });
-  return { uplink, subscribers, downlink, responder, consumer, pusher, reachable };
+  return {
+    uplink,
+    subscribers,
+    downlink,
+    responder,
+    consumer,
+    configuration,
+    software,
+    commands,
+    reachable,
+  };
 };
 
 const parkOn =

@@ -94,6 +94,18 @@ export class DeviceDirectory {
     return [...tokens].flatMap((token) => this.byToken.get(token) ?? []);
   }
 
+  /** Devices of a type that have a token, whatever its status; looks at all there are. */
+  devicesOfType(
+    tenantId: string,
+    deviceTypeId: string,
+  ): readonly { readonly tenantId: string; readonly deviceId: string }[] {
+    const found = new Set<string>();
+    for (const entry of this.byToken.values()) {
+      if (entry.deviceTypeId === deviceTypeId && entry.tenantId === tenantId) found.add(entry.deviceId);
+    }
+    return [...found].map((deviceId) => ({ tenantId, deviceId }));
+  }
+
   /** Adds what a page of `listAccess` or an answer of `findAccess` holds. */
   put(page: AccessPage): void {
     for (const type of page.types) this.putType(type);

@@ -21,7 +21,7 @@ import {
   type TopicClaim,
   type Verdict,
 } from './access-rules.js';
-import { coversConfigurationPush, type Subscribers } from './subscribers.js';
+import { coversPush, type Subscribers } from './subscribers.js';
 
 export interface MqttAuthParts {
   readonly host: string;
@@ -107,7 +107,7 @@ export const answerer = (
     const clientId = parameters.get('variable_map.client_id') ?? '';
     parts.sightings.note(admission.entry, claim.appVersion);
     if (claim.permission === 'read') {
-      if (coversConfigurationPush(claim.routingKey, claim)) parts.subscribers.add(clientId, claim);
+      if (coversPush(claim.routingKey)) parts.subscribers.add(clientId, claim.routingKey);
       return allow('topic');
     }
     const topic = parseRoutingKey(claim.routingKey);

@@ -2,7 +2,8 @@ import { Controller, Inject } from '@nestjs/common';
 import { desiredConfigurationChanged, type DesiredConfigurationChanged } from '@muster/contracts';
 import { Consumes, type Delivered } from '@muster/messaging';
 import { DirectoryFollower } from '@muster/uplink';
-import { ConfigurationPusher } from './push-configuration.js';
+import { CONFIGURATION_PUSHER } from './push-configuration.js';
+import type { DocumentPusher } from './push-documents.js';
 
 /**
  * Changed configuration → device. The event only says which device: what is sent is the document that is current when it
@@ -11,7 +12,7 @@ import { ConfigurationPusher } from './push-configuration.js';
 @Controller()
 export class PushConfigurationReactor {
   constructor(
-    @Inject(ConfigurationPusher) private readonly pusher: ConfigurationPusher,
+    @Inject(CONFIGURATION_PUSHER) private readonly pusher: DocumentPusher,
     @Inject(DirectoryFollower) private readonly directory: DirectoryFollower,
   ) {}
 
@@ -24,6 +25,9 @@ export class PushConfigurationReactor {
   async changed(events: readonly Delivered<DesiredConfigurationChanged>[]): Promise<void> {
     // An empty directory would say that none of these devices uses MQTT.
     await this.directory.loaded;
-    await this.pusher.push(events.map(({ tenantId, data }) => ({ tenantId, deviceId: data.deviceId })));
+    await this.pusher.push(
+      events.map(({ tenantId, data }) => ({ tenantId, deviceId: data.deviceId })),
+      'changed',
+    );
   }
 }

@@ -1,7 +1,8 @@
-import { newTrace, withTrace, type Logger } from '@muster/observability';
+import type { Logger } from '@muster/observability';
 import type { DeviceDirectory } from '@muster/uplink';
-import { coversConfigurationPush, type SubscribedAs, type Subscribers } from '../broker/subscribers.js';
-import type { ConfigurationPusher, PushTarget } from './push-configuration.js';
+import { coversPush, subscribedAs, type Subscribers } from '../broker/subscribers.js';
+import { OfferQueue } from './offer-queue.js';
+import type { PushTarget } from './token-pushes.js';
 
 export interface BrokerEvent {
   /** `binding.created`, `consumer.created`. */
@@ -9,8 +10,14 @@ export interface BrokerEvent {
   readonly headers: Readonly<Record<string, unknown>>;
 }
 
+/** Who has something for devices, and on which extension's topics. */
+export interface Offerer {
+  readonly extension: string;
+  readonly push: (targets: readonly PushTarget[]) => Promise<void>;
+}
+
 export interface ReachableParts {
-  readonly pusher: Pick<ConfigurationPusher, 'push'>;
+  readonly offerers: readonly Offerer[];
   readonly directory: Pick<DeviceDirectory, 'admit'>;
   readonly subscribers: Pick<Subscribers, 'add' | 'of'>;
   readonly logger: Logger;
@@ -18,22 +25,22 @@ export interface ReachableParts {
   readonly settleMs?: number;
 }
 
-const AGAIN_MS = [100, 500, 2_000, 5_000];
-/** Subscriptions of one moment go in one request. */
-const GATHER_MS = 5;
-
 /**
- * Offers a device its document when it has become reachable. Not at its connection, when it has not subscribed yet, but
- * when it subscribes: RabbitMQ tells that by `binding.created`. A client that comes back to its session makes no binding;
- * there `consumer.created` names the session.
+ * Offers a device what is due to it when it has become reachable. Not at its connection, when it has not subscribed yet,
+ * but when it subscribes: RabbitMQ tells that by `binding.created`. A client that comes back to its session makes no
+ * binding; there `consumer.created` names the session.
  */
 export class PushWhenReachable {
-  private readonly waiting = new Map<string, { target: PushTarget; done: (() => void)[] }>();
+  private readonly queues: readonly { readonly extension: string; readonly queue: OfferQueue }[];
   private readonly resumed = new Map<string, () => void>();
-  private running = false;
   private stopped = false;
 
-  constructor(private readonly parts: ReachableParts) {}
+  constructor(private readonly parts: ReachableParts) {
+    this.queues = parts.offerers.map(({ extension, push }) => ({
+      extension,
+      queue: new OfferQueue(push, extension, parts.logger),
+    }));
+  }
 
   /** Resolves when what the event asks for has been done, or is nobody's business. Never rejects. */
   async handle({ name, headers }: BrokerEvent): Promise<void> {
@@ -43,6 +50,7 @@ export class PushWhenReachable {
 
   stop(): void {
     this.stopped = true;
+    for (const { queue } of this.queues) queue.stop();
     for (const cancel of [...this.resumed.values()]) cancel();
   }
 
@@ -53,11 +61,9 @@ export class PushWhenReachable {
       return;
     // The new subscription is served below, and need not be served as a resumed session as well.
     this.resumed.get(clientId)?.();
-    const [, appVersion, , token] = pattern.split('.');
-    if (appVersion === undefined || token === undefined) return;
-    if (!coversConfigurationPush(pattern, { appVersion, token })) return;
-    this.parts.subscribers.add(clientId, { appVersion, token });
-    await this.offer({ appVersion, token });
+    if (!coversPush(pattern)) return;
+    this.parts.subscribers.add(clientId, pattern);
+    await this.offer(pattern);
   }
 
   /**
@@ -77,51 +83,23 @@ export class PushWhenReachable {
       const timer = setTimeout(end(true), this.parts.settleMs ?? 150);
       this.resumed.set(clientId, end(false));
     });
-    if (left) await Promise.all(this.parts.subscribers.of(clientId).map((one) => this.offer(one)));
+    if (left) await Promise.all(this.parts.subscribers.of(clientId).map((pattern) => this.offer(pattern)));
   }
 
-  private offer({ appVersion, token }: SubscribedAs): Promise<void> {
-    const admission = this.parts.directory.admit(token, appVersion);
-    if (!admission.admitted || this.stopped) return Promise.resolve();
+  private async offer(pattern: string): Promise<void> {
+    const as = subscribedAs(pattern);
+    if (as === undefined || this.stopped) return;
+    const admission = this.parts.directory.admit(as.token, as.appVersion);
+    if (!admission.admitted) return;
     const { tenantId, deviceId } = admission.entry;
-    return new Promise((done) => {
-      const known = this.waiting.get(deviceId);
-      this.waiting.set(deviceId, {
-        target: { tenantId, deviceId, appVersion },
-        done: [...(known?.done ?? []), done],
-      });
-      if (!this.running) void this.run();
-    });
-  }
-
-  private async run(): Promise<void> {
-    this.running = true;
-    for (let failures = 0; this.waiting.size > 0 && !this.stopped;) {
-      await pause(failures === 0 ? GATHER_MS : (AGAIN_MS[Math.min(failures, AGAIN_MS.length) - 1] ?? 0));
-      const batch = [...this.waiting.values()];
-      this.waiting.clear();
-      try {
-        await withTrace(newTrace(), () => this.parts.pusher.push(batch.map(({ target }) => target)));
-        failures = 0;
-        for (const { done } of batch) for (const one of done) one();
-      } catch (error) {
-        failures += 1;
-        if (failures === 1)
-          this.parts.logger.warn({ err: error }, 'reachable devices are offered their documents later');
-        for (const { target, done } of batch) {
-          const newer = this.waiting.get(target.deviceId);
-          this.waiting.set(target.deviceId, {
-            target: newer?.target ?? target,
-            done: [...done, ...(newer?.done ?? [])],
-          });
-        }
-      }
-    }
-    this.running = false;
+    const target = { tenantId, deviceId, appVersion: as.appVersion, patterns: [pattern] };
+    await Promise.all(
+      this.queues
+        .filter(({ extension }) => coversPush(pattern, extension))
+        .map(({ queue }) => queue.add(target)),
+    );
   }
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The client whose session a queue is. */
 const sessionOf = (queue: unknown): string | undefined =>

@@ -8,10 +8,11 @@ import {
 } from '@muster/contracts';
 import { createLogger, createMetrics } from '@muster/observability';
 import type { DownlinkMessage } from '../broker/rabbitmq-connection.js';
-import { Subscribers } from '../broker/subscribers.js';
 import { DeviceDirectory } from '@muster/uplink';
-import { ConfigurationPusher, type PushTarget } from './push-configuration.js';
-import { PushWhenReachable } from './push-when-reachable.js';
+import { configurationSource } from './push-configuration.js';
+import { DocumentPusher } from './push-documents.js';
+import { softwareSource } from './push-software.js';
+import { TokenPushes, type PushTarget } from './token-pushes.js';
 
 const logger = createLogger({ service: 'test', level: 'silent' });
 const entry = (change: Partial<AccessEntry>): AccessEntry => ({
@@ -42,6 +43,9 @@ interface Scene {
   readonly inParts?: boolean;
   /** Outcome of the first dispatch that is recorded. */
   readonly firstRecord?: string;
+  readonly sourceOf?: typeof configurationSource;
+  /** Of the document, for its topic. */
+  readonly name?: string;
 }
 
 const dueOf = ({ tenantId, deviceId }: DueDocuments['devices'][number]): DueDocument => ({
@@ -54,30 +58,30 @@ const dueOf = ({ tenantId, deviceId }: DueDocuments['devices'][number]): DueDocu
 const pushing = (
   directory: DeviceDirectory,
   publish: (message: DownlinkMessage) => Promise<'routed' | 'no-route'> = async () => 'routed',
-  { inFlight = 200, inParts = false, firstRecord }: Scene = {},
+  { inFlight = 200, inParts = false, firstRecord, sourceOf = configurationSource, name }: Scene = {},
 ) => {
   const published: DownlinkMessage[] = [];
   const recorded: RecordDispatched['dispatches'] = [];
   const asked: string[][] = [];
+  const reasons: unknown[] = [];
   const request = async (_contract: object, body: object) => {
     if ('devices' in body) {
-      const { devices } = body as DueDocuments;
+      const { devices, changed } = body as DueDocuments;
+      reasons.push(changed);
       asked.push(devices.map(({ deviceId }) => deviceId));
       const [one] = devices;
       // As when the documents of all would not fit in a message.
       if (inParts && one !== undefined && devices.length > 1) {
         return { items: [dueOf(one)], askAgain: devices.slice(1) };
       }
-      return { items: devices.map(dueOf) };
+      return { items: devices.map((one) => ({ ...dueOf(one), ...(name === undefined ? {} : { name }) })) };
     }
     const { dispatches } = body as RecordDispatched;
     const refused = recorded.length === 0 && firstRecord !== undefined ? [{ code: firstRecord }] : [];
     recorded.push(...dispatches);
     return { outcomes: dispatches.map((_, index) => refused[index] ?? {}) };
   };
-  const pusher = new ConfigurationPusher({
-    // The two requests it makes, told apart by their fields.
-    bus: { request: request as never },
+  const pushes = new TokenPushes({
     directory,
     downlink: {
       publish: (message) => {
@@ -85,14 +89,16 @@ const pushing = (
         return publish(message);
       },
     },
-    logger,
     metrics: createMetrics('test'),
     inFlight,
   });
-  return { pusher, published, recorded, asked };
+  // The two requests it makes, told apart by their fields.
+  const bus = { request: request as never };
+  const pusher = new DocumentPusher({ source: sourceOf(bus), pushes, logger });
+  return { pusher, published, recorded, asked, reasons };
 };
 
-describe('pushing configuration', () => {
+describe('pushing documents', () => {
   it('sends the whole document to every usable token of a device, once, on the topic without id', async () => {
     const { pusher, published, recorded, asked } = pushing(
       directoryOf(
@@ -103,7 +109,7 @@ describe('pushing configuration', () => {
       ),
     );
     const target = (deviceId: string): PushTarget => ({ tenantId: 'default', deviceId });
-    await pusher.push([target('d1'), target('d1'), target('d2'), target('unheard-of')]);
+    await pusher.push([target('d1'), target('d1'), target('d2'), target('unheard-of')], 'changed');
     expect(asked).toEqual([['d1']]);
     expect(published.map(({ routingKey }) => routingKey)).toEqual([
       'kp1.v1.cmx.tok1.config.json.status',
@@ -123,7 +129,7 @@ describe('pushing configuration', () => {
 
   it('records that nobody was subscribed', async () => {
     const { pusher, recorded } = pushing(directoryOf(entry({})), async () => 'no-route');
-    await pusher.push([{ tenantId: 'default', deviceId: 'd1' }]);
+    await pusher.push([{ tenantId: 'default', deviceId: 'd1' }], 'changed');
     expect(recorded).toMatchObject([{ subscriber: false }]);
   });
 
@@ -136,7 +142,7 @@ describe('pushing configuration', () => {
       },
     );
     const targets = ['d1', 'd2'].map((deviceId) => ({ tenantId: 'default', deviceId }));
-    await expect(pusher.push(targets)).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(pusher.push(targets, 'changed')).rejects.toMatchObject({ code: 'unavailable' });
     expect(recorded.map(({ deviceId }) => deviceId)).toEqual(['d1']);
   });
 
@@ -154,7 +160,10 @@ describe('pushing configuration', () => {
       },
       { inFlight: 7 },
     );
-    await pusher.push(entries.map(({ deviceId }) => ({ tenantId: 'default', deviceId })));
+    await pusher.push(
+      entries.map(({ deviceId }) => ({ tenantId: 'default', deviceId })),
+      'changed',
+    );
     expect(published).toHaveLength(50);
     expect(most).toBe(7);
   });
@@ -166,7 +175,10 @@ describe('pushing configuration', () => {
       undefined,
       { inParts: true },
     );
-    await pusher.push(devices.map((deviceId) => ({ tenantId: 'default', deviceId })));
+    await pusher.push(
+      devices.map((deviceId) => ({ tenantId: 'default', deviceId })),
+      'changed',
+    );
     expect(asked).toEqual([['d1', 'd2', 'd3'], ['d2', 'd3'], ['d3']]);
     expect(recorded.map(({ deviceId }) => deviceId)).toEqual(devices);
   });
@@ -175,100 +187,50 @@ describe('pushing configuration', () => {
     const { pusher, published, recorded } = pushing(directoryOf(entry({})), undefined, {
       firstRecord: 'concurrent-change',
     });
-    await pusher.push([{ tenantId: 'default', deviceId: 'd1' }]);
+    await pusher.push([{ tenantId: 'default', deviceId: 'd1' }], 'changed');
     expect(recorded).toHaveLength(2);
     expect(published).toHaveLength(1);
   });
 
   it('uses the version a device has just subscribed with, if it is one of its type', async () => {
     const { pusher, published } = pushing(directoryOf(entry({})));
-    await pusher.push([{ tenantId: 'default', deviceId: 'd1', appVersion: 'v2' }]);
-    await pusher.push([{ tenantId: 'default', deviceId: 'd1', appVersion: 'pump-v1' }]);
+    await pusher.push([{ tenantId: 'default', deviceId: 'd1', appVersion: 'v2' }], 'changed');
+    await pusher.push([{ tenantId: 'default', deviceId: 'd1', appVersion: 'pump-v1' }], 'changed');
     expect(published.map(({ routingKey }) => routingKey)).toEqual([
       'kp1.v2.cmx.tok1.config.json.status',
       'kp1.v1.cmx.tok1.config.json.status',
     ]);
   });
-});
 
-describe('becoming reachable', () => {
-  const binding = (routing_key: string, change: object = {}) => ({
-    name: 'binding.created',
-    headers: {
-      source_name: 'amq.topic',
-      destination_name: 'mqtt-subscription-c1qos1',
-      routing_key,
-      ...change,
-    },
-  });
-  const consumer = (queue = 'mqtt-subscription-c1qos1') => ({ name: 'consumer.created', headers: { queue } });
-  const scene = (push?: (targets: readonly PushTarget[]) => Promise<void>) => {
-    const pushed: string[] = [];
-    const subscribers = new Subscribers();
-    const reachable = new PushWhenReachable({
-      pusher: {
-        push: async (targets) => {
-          await push?.(targets);
-          pushed.push(...targets.map(({ deviceId, appVersion }) => `${deviceId} ${appVersion}`));
-        },
-      },
-      directory: directoryOf(entry({})),
-      subscribers,
-      logger,
-      settleMs: 20,
+  it('says why it asks, and pushes to nothing but what was subscribed to', async () => {
+    const { pusher, published, recorded, reasons } = pushing(
+      directoryOf(entry({}), entry({ token: 'tok2' }), entry({ token: 'tok3', deviceId: 'd3' })),
+    );
+    const reachable = (deviceId: string, pattern: string) => ({
+      tenantId: 'default',
+      deviceId,
+      appVersion: 'v2',
+      patterns: [pattern],
     });
-    return { pushed, subscribers, reachable };
-  };
-
-  it.each([
-    'kp1.v2.cmx.tok1.config.json.status',
-    'kp1.v2.cmx.tok1.#',
-    'kp1.v2.*.tok1.#',
-    'kp1.v2.cmx.tok1.config.json.*',
-  ])('is a subscription that covers the push: %s', async (key) => {
-    const { pushed, reachable } = scene();
-    await reachable.handle(binding(key));
-    expect(pushed).toEqual(['d1 v2']);
+    await pusher.push([reachable('d1', 'kp1.v2.*.tok2.#')], 'reachable');
+    expect(reasons).toEqual([false]);
+    expect(published.map(({ routingKey }) => routingKey)).toEqual(['kp1.v2.cmx.tok2.config.json.status']);
+    // Nothing was on the wire, so nothing is on record either.
+    await pusher.push([reachable('d3', 'kp1.v2.cex.tok3.#')], 'reachable');
+    expect([published.length, recorded.length]).toEqual([1, 1]);
+    await pusher.push([{ tenantId: 'default', deviceId: 'd3' }], 'changed');
+    expect(reasons).toEqual([false, false, true]);
   });
 
-  it.each([
-    binding('kp1.v1.dcx.tok1.json.*.status'),
-    binding('kp1.v1.cmx.unknown.#'),
-    binding('kp1.v1.cmx.tok1.#', { destination_name: 'muster.uplink' }),
-    binding('kp1.v1.cmx.tok1.#', { source_name: 'amq.direct' }),
-    binding('#'),
-    consumer('muster.uplink'),
-    consumer(),
-    { name: 'binding.created', headers: {} },
-    { name: 'something.else', headers: {} },
-  ])('is not %j', async (event) => {
-    const { pushed, reachable } = scene();
-    await reachable.handle(event);
-    expect(pushed).toEqual([]);
-  });
-
-  it('is a session resumed, known by what its client subscribed to before', async () => {
-    const { pushed, subscribers, reachable } = scene();
-    subscribers.add('c1', { appVersion: 'v1', token: 'tok1' });
-    await reachable.handle(consumer());
-    expect(pushed).toEqual(['d1 v1']);
-  });
-
-  it('is told once when a new session makes a consumer and a binding', async () => {
-    const { pushed, subscribers, reachable } = scene();
-    subscribers.add('c1', { appVersion: 'v1', token: 'tok1' });
-    await Promise.all([reachable.handle(consumer()), reachable.handle(binding('kp1.v1.cmx.tok1.#'))]);
-    expect(pushed).toEqual(['d1 v1']);
-  });
-
-  it('is offered again when a service was away, and only then done', async () => {
-    let tries = 0;
-    const { pushed, reachable } = scene(async () => {
-      tries += 1;
-      if (tries === 1) throw new AppError('unavailable', 'away');
-    });
-    await reachable.handle(binding('kp1.v1.cmx.tok1.#'));
-    expect(tries).toBe(2);
-    expect(pushed).toEqual(['d1 v1']);
+  it('sends software on topics of its own, with the name of the firmware type where there is one', async () => {
+    const named = pushing(directoryOf(entry({})), undefined, { sourceOf: softwareSource, name: 'modem' });
+    await named.pusher.push([{ tenantId: 'default', deviceId: 'd1' }], 'changed');
+    expect(named.published.map(({ routingKey }) => routingKey)).toEqual([
+      'kp1.v1.cmx_ota.tok1.config.json.modem.status',
+    ]);
+    expect(named.recorded).toMatchObject([{ deviceId: 'd1', name: 'modem', configId: 'c1' }]);
+    const first = pushing(directoryOf(entry({})), undefined, { sourceOf: softwareSource });
+    await first.pusher.push([{ tenantId: 'default', deviceId: 'd1' }], 'changed');
+    expect(first.published[0]?.routingKey).toBe('kp1.v1.cmx_ota.tok1.config.json.status');
   });
 });

@@ -1,0 +1,89 @@
+import { newTrace, withTrace, type Logger } from '@muster/observability';
+import type { PushTarget } from './token-pushes.js';
+
+const AGAIN_MS = [100, 500, 2_000, 5_000];
+/** Subscriptions of one moment go in one request. */
+const GATHER_MS = 5;
+
+interface Offer {
+  readonly target: PushTarget;
+  readonly done: readonly (() => void)[];
+}
+
+/**
+ * Devices that have become reachable and are to be offered what one service has for them. Tried until it succeeds. After
+ * the fourth failure nobody is kept waiting any more: the broker's events of all services come through one window, and one
+ * service that is away for long must not hold up the others. What is in memory is tried on; a process that dies then leaves
+ * its devices to their next subscription.
+ */
+export class OfferQueue {
+  private readonly waiting = new Map<string, Offer>();
+  private running = false;
+  private stopped = false;
+
+  constructor(
+    private readonly push: (targets: readonly PushTarget[]) => Promise<void>,
+    private readonly name: string,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Resolves when it was offered, or is left to memory. Never rejects. */
+  add(target: PushTarget): Promise<void> {
+    if (this.stopped) return Promise.resolve();
+    return new Promise((done) => {
+      this.put({ target, done: [done] });
+      if (!this.running) void this.run();
+    });
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  /** What a device subscribes to adds up; the version it did so with last counts. */
+  private put({ target, done }: Offer): void {
+    const known = this.waiting.get(target.deviceId);
+    const patterns = [...new Set([...(known?.target.patterns ?? []), ...(target.patterns ?? [])])];
+    this.waiting.set(target.deviceId, {
+      target: { ...target, patterns },
+      done: [...(known?.done ?? []), ...done],
+    });
+  }
+
+  private async run(): Promise<void> {
+    this.running = true;
+    for (let failures = 0; this.waiting.size > 0 && !this.stopped;) {
+      await pause(failures === 0 ? GATHER_MS : (AGAIN_MS[Math.min(failures, AGAIN_MS.length) - 1] ?? 0));
+      const batch = [...this.waiting.values()];
+      this.waiting.clear();
+      try {
+        await withTrace(newTrace(), () => this.push(batch.map(({ target }) => target)));
+        failures = 0;
+        for (const { done } of batch) for (const one of done) one();
+      } catch (error) {
+        failures += 1;
+        if (failures === 1) {
+          this.logger.warn(
+            { err: error, what: this.name },
+            'reachable devices are offered what is due later',
+          );
+        }
+        this.keep(batch, failures);
+      }
+    }
+    this.running = false;
+  }
+
+  private keep(batch: readonly Offer[], failures: number): void {
+    const newer = [...this.waiting.values()];
+    this.waiting.clear();
+    for (const { target, done } of batch) {
+      const isLong = failures >= AGAIN_MS.length;
+      if (isLong) for (const one of done) one();
+      this.put({ target, done: isLong ? [] : done });
+    }
+    for (const offer of newer) this.put(offer);
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

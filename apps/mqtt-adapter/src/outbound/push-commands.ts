@@ -1,0 +1,129 @@
+import { dueCommands, type DueCommand, type DueCommandsOf } from '@muster/contracts';
+import { encodeCommands } from '@muster/kp1';
+import type { Bus } from '@muster/messaging';
+import type { PushTarget, TokenPushes } from './token-pushes.js';
+
+export interface CommandTarget extends PushTarget {
+  /** Ids (`<type>:<number>`) of commands that are new. Absent: all that are outstanding. */
+  readonly created?: ReadonlySet<string>;
+}
+
+export interface CommandPushParts {
+  readonly bus: Pick<Bus, 'request'>;
+  readonly pushes: Pick<TokenPushes, 'canReach' | 'publish'>;
+  readonly now?: () => number;
+}
+
+const BATCH = 500;
+/** Of one message; devices have little memory. A single command may be larger. */
+const MAX_PUSH_BYTES = 64 * 1024;
+const RECENT_MS = 10_000;
+const MAX_RECENT = 50_000;
+
+/**
+ * Sends devices their outstanding commands on `…/command/{type}/status`, unless they have asked not to (`observe: false`,
+ * which commands knows). Offered again at every new subscription for as long as they are pending (11/CEP: the device
+ * tells repetitions by the id), but not at the creation of others. Throws `unavailable` when commands or the broker is away.
+ */
+export class CommandPusher {
+  /** What somebody was subscribed for, and when. */
+  private readonly recent = new Map<string, number>();
+
+  constructor(private readonly parts: CommandPushParts) {}
+
+  async push(targets: readonly CommandTarget[]): Promise<void> {
+    const byDevice = new Map<string, CommandTarget>();
+    for (const target of targets) {
+      if (!this.parts.pushes.canReach(target.deviceId)) continue;
+      const key = keyOf(target);
+      const known = byDevice.get(key);
+      byDevice.set(key, known === undefined ? target : { ...target, ...createdIn(known, target) });
+    }
+    let left: DueCommandsOf[] = [...byDevice.values()].map(({ tenantId, deviceId }) => ({
+      tenantId,
+      deviceId,
+    }));
+    while (left.length > 0) {
+      const devices = left.slice(0, BATCH);
+      const answer = await this.parts.bus.request(dueCommands, { devices }, { timeoutMs: 5_000 });
+      await this.send(answer.items, byDevice);
+      left = [...(answer.askAgain ?? []), ...left.slice(BATCH)];
+    }
+  }
+
+  private async send(
+    items: readonly DueCommand[],
+    targets: ReadonlyMap<string, CommandTarget>,
+  ): Promise<void> {
+    const wanted = items.filter((item) => this.isWanted(item, targets.get(keyOf(item))));
+    const outcomes = await Promise.allSettled(
+      messagesOf(wanted).map(async (commands) => {
+        const [first] = commands;
+        if (first === undefined) return;
+        const outcome = await this.parts.pushes.publish(targets.get(keyOf(first)) ?? first, {
+          extension: 'cex',
+          path: ['command', first.type],
+          body: encodeCommands(commands, false),
+        });
+        if (outcome === 'subscriber') for (const command of commands) this.remember(command);
+      }),
+    );
+    const failed = outcomes.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /**
+   * A device that subscribes at the moment of a command's creation would get it for both reasons. What it was sent because
+   * it subscribed is not sent again because it was created; the other way round it is, because a subscription may be new.
+   */
+  private isWanted(item: DueCommand, target: CommandTarget | undefined): boolean {
+    if (target?.created === undefined) return true;
+    if (!target.created.has(`${item.type}:${item.id}`)) return false;
+    const sentAt = this.recent.get(commandKey(item));
+    return sentAt === undefined || sentAt + RECENT_MS < this.now();
+  }
+
+  private remember(item: DueCommand): void {
+    const key = commandKey(item);
+    this.recent.delete(key);
+    const oldest = this.recent.keys().next();
+    if (this.recent.size >= MAX_RECENT && oldest.done !== true) this.recent.delete(oldest.value);
+    this.recent.set(key, this.now());
+  }
+
+  private now(): number {
+    return (this.parts.now ?? Date.now)();
+  }
+}
+
+const keyOf = ({ tenantId, deviceId }: PushTarget): string => `${tenantId} ${deviceId}`;
+
+const commandKey = (item: DueCommand): string => `${keyOf(item)} ${item.type}:${item.id}`;
+
+/** All new ones of a device; a target without any wants everything. */
+const createdIn = (one: CommandTarget, other: CommandTarget): { created: CommandTarget['created'] } => ({
+  created:
+    one.created === undefined || other.created === undefined
+      ? undefined
+      : new Set([...one.created, ...other.created]),
+});
+
+/** One message per device and type, in the order given, cut where it would become too large. */
+const messagesOf = (items: readonly DueCommand[]): readonly DueCommand[][] => {
+  const open = new Map<string, { readonly commands: DueCommand[]; bytes: number }>();
+  const messages: DueCommand[][] = [];
+  for (const item of items) {
+    const key = `${keyOf(item)} ${item.type}`;
+    const bytes = Buffer.byteLength(JSON.stringify(item));
+    const message = open.get(key);
+    if (message !== undefined && message.bytes + bytes <= MAX_PUSH_BYTES) {
+      message.commands.push(item);
+      message.bytes += bytes;
+    } else {
+      const commands = [item];
+      messages.push(commands);
+      open.set(key, { commands, bytes });
+    }
+  }
+  return messages;
+};

@@ -1,0 +1,150 @@
+import { describe, expect, it } from '@jest/globals';
+import { AppError, type AccessEntry } from '@muster/contracts';
+import { createLogger } from '@muster/observability';
+import { eventually } from '@muster/testing';
+import { DeviceDirectory } from '@muster/uplink';
+import { Subscribers } from '../broker/subscribers.js';
+import { PushWhenReachable } from './push-when-reachable.js';
+import type { PushTarget } from './token-pushes.js';
+
+const logger = createLogger({ service: 'test', level: 'silent' });
+const entry = (change: Partial<AccessEntry>): AccessEntry => ({
+  tenantId: 'default',
+  token: 'tok1',
+  tokenId: 'id',
+  tokenStatus: 'active',
+  deviceId: 'd1',
+  deviceTypeId: 'radiator',
+  appVersion: 'v1',
+  interface: 'mqtt',
+  credentialKinds: ['token'],
+  secretHashes: [],
+  ...change,
+});
+const directoryOf = (...entries: AccessEntry[]): DeviceDirectory => {
+  const directory = new DeviceDirectory('mqtt');
+  directory.put({
+    entries,
+    types: [{ tenantId: 'default', deviceTypeId: 'radiator', appVersions: ['v1', 'v2'], settings: {} }],
+    nextCursor: null,
+  });
+  return directory;
+};
+
+describe('becoming reachable', () => {
+  const binding = (routing_key: string, change: object = {}) => ({
+    name: 'binding.created',
+    headers: {
+      source_name: 'amq.topic',
+      destination_name: 'mqtt-subscription-c1qos1',
+      routing_key,
+      ...change,
+    },
+  });
+  const consumer = (queue = 'mqtt-subscription-c1qos1') => ({ name: 'consumer.created', headers: { queue } });
+  const scene = (push?: (targets: readonly PushTarget[]) => Promise<void>) => {
+    const pushed: string[] = [];
+    const commands: string[][] = [];
+    const subscribers = new Subscribers();
+    const reachable = new PushWhenReachable({
+      offerers: [
+        {
+          extension: 'cmx',
+          push: async (targets) => {
+            await push?.(targets);
+            pushed.push(...targets.map(({ deviceId, appVersion }) => `${deviceId} ${appVersion}`));
+          },
+        },
+        {
+          extension: 'cex',
+          push: async (targets) => {
+            for (const { patterns } of targets) commands.push([...(patterns ?? [])].sort());
+          },
+        },
+      ],
+      directory: directoryOf(entry({})),
+      subscribers,
+      logger,
+      settleMs: 20,
+    });
+    return { pushed, commands, subscribers, reachable };
+  };
+
+  it.each([
+    'kp1.v2.cmx.tok1.config.json.status',
+    'kp1.v2.cmx.tok1.#',
+    'kp1.v2.*.tok1.#',
+    'kp1.v2.cmx.tok1.config.json.*',
+  ])('is a subscription that covers the push: %s', async (key) => {
+    const { pushed, reachable } = scene();
+    await reachable.handle(binding(key));
+    expect(pushed).toEqual(['d1 v2']);
+  });
+
+  it.each([
+    binding('kp1.v1.dcx.tok1.json.*.status'),
+    binding('kp1.v1.cmx.unknown.#'),
+    binding('kp1.v1.cmx.tok1.#', { destination_name: 'muster.uplink' }),
+    binding('kp1.v1.cmx.tok1.#', { source_name: 'amq.direct' }),
+    binding('#'),
+    consumer('muster.uplink'),
+    consumer(),
+    { name: 'binding.created', headers: {} },
+    { name: 'something.else', headers: {} },
+  ])('is not %j', async (event) => {
+    const { pushed, reachable } = scene();
+    await reachable.handle(event);
+    expect(pushed).toEqual([]);
+  });
+
+  it('is a session resumed, known by what its client subscribed to before', async () => {
+    const { pushed, subscribers, reachable } = scene();
+    subscribers.add('c1', 'kp1.v1.cmx.tok1.#');
+    await reachable.handle(consumer());
+    expect(pushed).toEqual(['d1 v1']);
+  });
+
+  it('is told once when a new session makes a consumer and a binding', async () => {
+    const { pushed, subscribers, reachable } = scene();
+    subscribers.add('c1', 'kp1.v1.cmx.tok1.#');
+    await Promise.all([reachable.handle(consumer()), reachable.handle(binding('kp1.v1.cmx.tok1.#'))]);
+    expect(pushed).toEqual(['d1 v1']);
+  });
+
+  it('is offered again when a service was away, and only then done', async () => {
+    let tries = 0;
+    const { pushed, reachable } = scene(async () => {
+      tries += 1;
+      if (tries === 1) throw new AppError('unavailable', 'away');
+    });
+    await reachable.handle(binding('kp1.v1.cmx.tok1.#'));
+    expect(tries).toBe(2);
+    expect(pushed).toEqual(['d1 v1']);
+  });
+
+  it('is told to each service whose topics are covered, with what was subscribed to', async () => {
+    const { pushed, commands, reachable } = scene();
+    await reachable.handle(binding('kp1.v1.*.tok1.#'));
+    expect([pushed, commands]).toEqual([['d1 v1'], [['kp1.v1.*.tok1.#']]]);
+    await Promise.all(
+      ['a', 'b'].map((type) => reachable.handle(binding(`kp1.v1.cex.tok1.command.${type}.status`))),
+    );
+    // One request for both: none of them is offered what the other is for, and nothing twice.
+    expect([pushed, commands.at(-1)]).toEqual([
+      ['d1 v1'],
+      ['kp1.v1.cex.tok1.command.a.status', 'kp1.v1.cex.tok1.command.b.status'],
+    ]);
+  });
+
+  it('does not wait for ever for a service that is away, nor let it hold up another', async () => {
+    let isAway = true;
+    const { pushed, commands, reachable } = scene(async () => {
+      if (isAway) throw new AppError('unavailable', 'away');
+    });
+    const handled = reachable.handle(binding('kp1.v1.*.tok1.#'));
+    await eventually(() => commands.length === 1);
+    await handled;
+    isAway = false;
+    await eventually(() => pushed.length === 1, { deadlineMs: 10_000 });
+  }, 20_000);
+});
