@@ -1,7 +1,15 @@
 import { choice, int, LOG_LEVELS, string, url } from '@muster/observability';
 
 /** The configuration every service with a database has; `prefix` as in `MUSTER_<prefix>_POOL_SIZE`. */
-export const serviceKeys = ({ prefix, schema }: { readonly prefix: string; readonly schema: string }) => ({
+export const serviceKeys = ({
+  prefix,
+  schema,
+  streamMaxAgeHours = 168,
+}: {
+  readonly prefix: string;
+  readonly schema: string;
+  readonly streamMaxAgeHours?: number;
+}) => ({
   databaseUrl: url({
     env: 'MUSTER_DATABASE_URL',
     doc: `PostgreSQL; waits until its schema \`${schema}\` is migrated`,
@@ -39,7 +47,7 @@ export const serviceKeys = ({ prefix, schema }: { readonly prefix: string; reado
     doc: 'How long what is published can be read again',
     unit: 'hours',
     min: 1,
-    default: 168,
+    default: streamMaxAgeHours,
   }),
   streamMaxBytes: int({
     env: `MUSTER_${prefix}_STREAM_MAX_BYTES`,
