@@ -60,7 +60,8 @@ const isInstalled = (wanted) => {
   if (!existsSync(list)) return false;
   const installed = JSON.parse(readFileSync(list, 'utf8')).packages;
   return Object.entries(wanted).every(([path, { version, optional, link }]) => {
-    if (!path.includes('node_modules/') || link) return true;
+    if (!path.includes('node_modules/')) return true;
+    if (link) return existsSync(join(root, path)); // a workspace that came with the last pull
     const found = installed[path];
     return found === undefined ? optional === true : found.version === version;
   });
