@@ -46,3 +46,4 @@ export {
   type ConfigurationRequest,
 } from './configuration.js';
 export { EMPTY_REPLY, encodeError } from './reply.js';
+export { deviceAsyncApi } from './asyncapi.js';
