@@ -108,6 +108,36 @@ describe('a device over HTTP', () => {
     expect(await answer.json()).toEqual({ statusCode: 403, reasonPhrase: 'endpoint token is suspended' });
   });
 
+  it('uploads a file, and downloads a firmware in two parts', async () => {
+    const device = await newDevice('m6');
+    const granted = await send(device, 'bcx', 'token', '');
+    const { token } = (await granted.json()) as { token: string };
+    const uploaded = await fetch(`${platform.devicesUrl}/bcx/api/v1/binary-data?name=a.log`, {
+      method: 'POST',
+      body: 'what happened',
+      headers: { 'x-auth-token': token },
+    });
+    expect(uploaded.status).toBe(201);
+    const headers = { 'x-api-key': 'mk_only-for-this-test-run' };
+    const kept = await fetch(`${platform.url}${uploaded.headers.get('location') ?? ''}`, { headers });
+    expect(await kept.text()).toBe('what happened');
+
+    const keys = { versionKey: 'fw_version', urlKey: 'fw_url', tokenKey: 'fw_token' };
+    const type = await platform.api('POST', '/device-types/meter/firmware-types', { name: 'main', ...keys });
+    expect(type.status).toBe(201);
+    const form = new FormData();
+    form.set('firmwareType', 'main');
+    form.set('version', '1.0.0');
+    form.set('file', new Blob(['0123456789']), 'main.bin');
+    const made = await fetch(`${platform.url}/api/v1/firmwares`, { method: 'POST', headers, body: form });
+    const firmware = (await made.json()) as { url: string; token: string };
+    expect(firmware.url).toMatch(new RegExp(`^${platform.devicesUrl}/firmwares/`));
+    const part = async (range: string): Promise<string> =>
+      (await fetch(firmware.url, { headers: { 'x-auth-token': firmware.token, range } })).text();
+    expect((await part('bytes=0-3')) + (await part('bytes=4-'))).toBe('0123456789');
+    expect((await fetch(firmware.url)).status).toBe(403);
+  });
+
   it('that is noisy gets 429, while a quiet one is served', async () => {
     const noisy = await newDevice('m4');
     const quiet = await newDevice('m5');

@@ -118,6 +118,46 @@ describe('a service that is away', () => {
     },
   );
 
+  it('gets nothing new where messages are refused, while one batch finds out whether it is back', async () => {
+    let away = true;
+    const { batcher } = batcherOf({
+      whenAway: 'refuse',
+      send: async (items) => {
+        if (away) throw new AppError('unavailable', 'away');
+        return items.map(() => ({}));
+      },
+    });
+    const first = batcher.add('key', 'a', 1, wanted);
+    await eventually(() => batcher.isFailing());
+    await expect(batcher.add('key', 'b', 1, wanted)).rejects.toMatchObject({
+      code: 'unavailable',
+      retryAfterSeconds: 5,
+    });
+    away = false;
+    await first;
+    await expect(batcher.add('key', 'c', 1, wanted)).resolves.toEqual({});
+  });
+
+  it('is asked by the next message when nobody wants the one that found out', async () => {
+    let away = true;
+    let isWanted = true;
+    const { batcher } = batcherOf({
+      whenAway: 'refuse',
+      send: async (items) => {
+        if (away) throw new AppError('unavailable', 'away');
+        return items.map(() => ({}));
+      },
+    });
+    const first = batcher.add('key', 'a', 1, () => isWanted);
+    await eventually(() => batcher.isFailing());
+    isWanted = false;
+    await expect(first).rejects.toBeInstanceOf(Abandoned);
+    away = false;
+    await expect(
+      eventually(() => batcher.add('key', 'b', 1, wanted).then((outcome) => outcome.code === undefined)),
+    ).resolves.toBe(true);
+  });
+
   it('gets what came meanwhile after what waited', async () => {
     let away = true;
     const { sent, batcher } = batcherOf({
