@@ -1,9 +1,11 @@
 import { killDrill } from './kill-drill.js';
+import { noisyDevice } from './noisy-device.js';
 import { pushLatency } from './push-latency.js';
 
 const benches: Readonly<Record<string, () => Promise<string>>> = {
   'push-latency': pushLatency,
   'kill-drill': killDrill,
+  'noisy-device': noisyDevice,
 };
 
 const name = process.argv[2] ?? '';
