@@ -250,7 +250,9 @@ export const deviceAsyncApi = () => {
     },
     defaultContentType: 'application/json',
     channels: Object.fromEntries(channels.map(({ key, channel }) => [key, channel])),
-    operations: Object.fromEntries(RESOURCES.flatMap(operationsOf)),
+    operations: Object.fromEntries(
+      RESOURCES.flatMap(operationsOf).map(({ key, operation }) => [key, operation]),
+    ),
     components: {
       messages: {
         error: {
@@ -308,33 +310,31 @@ const messageOf = ({ summary, schema, example, contentType }: Message) => ({
     : { examples: [{ payload: contentType === undefined ? (JSON.parse(example) as Json) : example }] }),
 });
 
-const operationsOf = ({ name, kind, pushed }: Resource) => {
+interface Operation {
+  readonly key: string;
+  readonly operation: object;
+}
+
+const operationsOf = ({ name, kind, pushed }: Resource): readonly Operation[] => {
   const refTo = (key: string) => ({ $ref: `#/channels/${key}` });
   const { summary } = DESCRIPTIONS[name];
   const always = kind === 'fetch' ? 'always' : 'only with a request id';
+  const push = { action: 'send', summary: 'Unasked, QoS 1, never retained', channel: refTo(`${name}.push`) };
   return [
-    [
-      name,
-      {
+    {
+      key: name,
+      operation: {
         action: 'receive',
         summary,
         description: `Success is answered ${always}, errors always.`,
         channel: refTo(name),
         reply: { channel: refTo(`${name}.status`) },
       },
-    ],
-    [`${name}.error`, { action: 'send', summary: `Refused: ${summary}`, channel: refTo(`${name}.error`) }],
-    ...(pushed === true
-      ? [
-          [
-            `${name}.push`,
-            {
-              action: 'send',
-              summary: 'Unasked, QoS 1, never retained',
-              channel: refTo(`${name}.push`),
-            },
-          ],
-        ]
-      : []),
-  ] as const;
+    },
+    {
+      key: `${name}.error`,
+      operation: { action: 'send', summary: `Refused: ${summary}`, channel: refTo(`${name}.error`) },
+    },
+    ...(pushed === true ? [{ key: `${name}.push`, operation: push }] : []),
+  ];
 };
