@@ -17,6 +17,8 @@ interface Device {
   readonly id: string;
   readonly token: string;
   readonly appVersion: string;
+  /** Of a device that speaks HTTP. */
+  readonly credential: { readonly secret?: string };
 }
 
 /** One published example: what is sent to `path`, and what comes back. */
@@ -74,9 +76,10 @@ const releaseFirmware = async (): Promise<void> => {
   expect(released.status).toBe(200);
 };
 
-const newDevice = async (deviceType = 'engine'): Promise<Device> => {
+const newDevice = async (deviceType = 'engine', by: 'mqtt' | 'http' = 'mqtt'): Promise<Device> => {
   devices += 1;
-  const created = await platform.api('POST', '/devices', { name: `engine-${devices}`, deviceType });
+  const asked = { name: `engine-${devices}`, deviceType, interface: by };
+  const created = await platform.api('POST', '/devices', asked);
   expect(created.status).toBe(201);
   return created.body as Device;
 };
@@ -88,6 +91,18 @@ const topic = ({ appVersion, token }: Device, path: string): string => {
 
 const messageOf = (payload: string | undefined): string[] =>
   payload === undefined ? ['-n'] : ['-m', payload];
+
+/** The same path and payload over HTTP; resolves with the body of the answer. */
+const post = async (device: Device, path: string, payload = ''): Promise<string> => {
+  const response = await fetch(`${platform.devicesUrl}/${topic(device, path)}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${device.credential.secret ?? ''}` },
+    body: payload,
+  });
+  const body = await response.text();
+  expect([response.status, response.ok ? '' : body]).toEqual([200, '']);
+  return body;
+};
 
 /** The published form with mosquitto_rr; resolves with the payload of the answer. */
 const request = async (
@@ -174,8 +189,10 @@ const softwareAnswer = (requestId: number | undefined) => ({
 const desiredKey = async (device: Device): Promise<void> => {
   expect(await setDesired(device, { key: 'value' })).toMatchObject({ configId: CONFIG_ID });
 };
+const send = (device: Device, path: string, payload: string): Promise<string> =>
+  (device.credential.secret === undefined ? request : post)(device, path, payload);
 const runs001 = async (device: Device): Promise<void> => {
-  await request(device, 'cmx_ota/applied/json/9', '{"configId":"0.0.1"}');
+  await send(device, 'cmx_ota/applied/json/9', '{"configId":"0.0.1"}');
 };
 
 const EXAMPLES: readonly Example[] = [
@@ -377,8 +394,8 @@ const EXAMPLES: readonly Example[] = [
     what: 'the reported state',
     path: 'cmx/state/json/get',
     given: async (device) => {
-      await request(device, 'cmx/state/json/1', '{"led":true,"fan":2}');
-      await request(device, 'cmx/state/json/2', '{"fan":null}');
+      await send(device, 'cmx/state/json/1', '{"led":true,"fan":2}');
+      await send(device, 'cmx/state/json/2', '{"fan":null}');
     },
     answer: () => ({ led: true }),
   },
@@ -451,6 +468,17 @@ describe('without a request id', () => {
         return true;
       });
     }
+  });
+});
+
+describe('over HTTP', () => {
+  it.each(EXAMPLES)('$what: $path', async ({ path, payload, given, answer, then }) => {
+    const device = await newDevice('engine', 'http');
+    await given?.(device);
+    const said = await post(device, path, payload);
+    if (answer === 'nothing') expect(said).toBe('');
+    else expect(JSON.parse(said)).toEqual(answer(undefined, device));
+    await then?.(device);
   });
 });
 

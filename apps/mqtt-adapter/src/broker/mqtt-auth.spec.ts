@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { AppError, type AccessEntry } from '@muster/contracts';
+import { RESOURCES } from '@muster/kp1';
 import { createLogger, createMetrics } from '@muster/observability';
 import { BoundedLog } from '@muster/uplink';
 import { DeviceDirectory } from '@muster/uplink';
@@ -136,6 +137,23 @@ describe('the broker’s callbacks', () => {
     await topic('read', 'kp1.v1.cmx.tok1.config.json.#', 'wants-pushes');
     expect(subscribers.of('telemetry-only')).toEqual([]);
     expect(subscribers.of('wants-pushes')).toEqual(['kp1.v1.cmx.tok1.config.json.#']);
+  });
+
+  it('know every resource of the table, and nothing beside it', async () => {
+    const { topic, told } = scene();
+    const keys = RESOURCES.map(({ extension, path }) =>
+      ['kp1.v1', extension, 'tok1', ...path.map((level) => level.replace(/[{}]/g, ''))].join('.'),
+    );
+    for (const key of keys) {
+      expect(await topic('write', key)).toBe(true);
+      expect(await topic('write', `${key}.5`)).toBe(true);
+      expect(await topic('write', `${key}.status`)).toBe(false);
+      expect(await topic('write', key.replace('tok1', 'susp-tok9'))).toBe(false);
+    }
+    expect(told).toEqual([]);
+    await topic('write', 'kp1.v1.cex.tok1.commands.reboot');
+    await topic('write', 'kp1.v1.dcx.tok1.plain.5');
+    expect(told).toEqual(['kp1.v1.cex.tok1.commands.reboot', 'kp1.v1.dcx.tok1.plain.5']);
   });
 
   it('are answered over HTTP, and refused for anything that is not one of them', async () => {
