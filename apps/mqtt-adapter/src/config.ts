@@ -65,7 +65,7 @@ export const configSchema = {
   }),
   pushesInFlight: int({
     env: 'MUSTER_MQTT_ADAPTER_PUSHES_IN_FLIGHT',
-    doc: 'Configuration pushes that the broker has not confirmed yet',
+    doc: 'Pushes to devices that the broker has not confirmed yet',
     unit: 'messages',
     min: 1,
     max: 10_000,
