@@ -19,14 +19,19 @@ export const metered = (source: Readable, maxBytes: number): Metered => {
   async function* bytes(): AsyncGenerator<Buffer, void, undefined> {
     // Destroying a request destroys its socket, on which the answer must still go out.
     const chunks = source.iterator({ destroyOnReturn: false });
-    for (;;) {
-      const chunk = await next(chunks);
-      if (chunk === undefined) return;
-      size += chunk.length;
-      if (size > maxBytes)
-        throw new AppError('payload-too-large', `The file is larger than ${maxBytes} bytes.`);
-      hash.update(chunk);
-      yield chunk;
+    try {
+      for (;;) {
+        const chunk = await next(chunks);
+        if (chunk === undefined) return;
+        size += chunk.length;
+        if (size > maxBytes)
+          throw new AppError('payload-too-large', `The file is larger than ${maxBytes} bytes.`);
+        hash.update(chunk);
+        yield chunk;
+      }
+    } finally {
+      // It listens for `readable` until then, and a stream with such a listener does not flow: nobody could read the rest.
+      await chunks.return?.();
     }
   }
   return { bytes: bytes(), size: () => size, sha256: () => hash.digest('hex') };

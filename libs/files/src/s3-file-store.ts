@@ -29,6 +29,12 @@ export interface S3Location {
 const PART_BYTES = 8 * 1024 * 1024;
 const PARTS_AT_ONCE = 2;
 
+/**
+ * A download holds its connection for as long as its receiver takes. With the SDK's own 50, the 51st device of a rollout was
+ * told that the store is away, and so was whoever asked for our health.
+ */
+const CONNECTIONS = 10_000;
+
 /** Files as objects of a bucket. An object appears when its upload is complete; what a killed process leaves of one is for a lifecycle rule. */
 export const openS3FileStore = (location: S3Location): FileStore => new S3FileStore(location);
 
@@ -44,7 +50,12 @@ class S3FileStore implements FileStore {
       // By default the SDK adds checksums that only Amazon and the newest of the others understand.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: { connectionTimeout: 3_000, socketTimeout: 30_000 },
+      requestHandler: {
+        connectionTimeout: 3_000,
+        socketTimeout: 30_000,
+        httpAgent: { keepAlive: true, maxSockets: CONNECTIONS },
+        httpsAgent: { keepAlive: true, maxSockets: CONNECTIONS },
+      },
     });
   }
 

@@ -112,6 +112,8 @@ describe('sendFile', () => {
       body: '',
       headers: { 'content-length': '10' },
     });
+    const ranged = await get({ range: 'bytes=20-' }, 'HEAD');
+    expect(ranged).toMatchObject({ status: 200, headers: { 'content-length': '10' } });
   });
 
   it('takes a receiver that goes away for nobody’s fault', async () => {

@@ -68,6 +68,8 @@ const rangeFor = (
   etag: string,
   size: number,
 ): ByteRange | typeof UNSATISFIABLE | undefined => {
+  // RFC 9110, 14.2: a range is for GET; HEAD tells what there is as a whole.
+  if (request.method === 'HEAD') return undefined;
   const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(request.headers.range ?? '');
   const condition = request.headers['if-range'];
   if (match === null || (condition !== undefined && condition !== etag)) return undefined;
