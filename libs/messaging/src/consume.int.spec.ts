@@ -62,7 +62,7 @@ class Reactor {
     events: [changed, removed],
     maxDeliver: 3,
     retryDelaysMs: [20, 40],
-    ackWaitMs: 2_000,
+    ackWaitMs: 3_000,
   })
   async consume(events: Delivered<Changed>[]): Promise<Results> {
     calls.push(events);
@@ -335,7 +335,7 @@ describe('a consumer', () => {
     behave = () => undefined;
     await startApp();
     // Well before ack_wait, so it was given back, not timed out.
-    await eventually(() => new Set(names()).size === 150, { deadlineMs: 1_500, what: 'the rest' });
+    await eventually(() => new Set(names()).size === 150, { deadlineMs: 2_800, what: 'the rest' });
     expect(names().filter((name) => begun.includes(name))).toHaveLength(begun.length);
   });
 });
@@ -438,13 +438,13 @@ describe('what is set up', () => {
   it('a consumer that drifted is brought back', async () => {
     await startApp();
     await eventually(
-      async () => (await manager.consumers.info(stream.name, 'reader')).config.ack_wait === 2e9,
+      async () => (await manager.consumers.info(stream.name, 'reader')).config.ack_wait === 3e9,
     );
     await app?.close();
     await manager.consumers.update(stream.name, 'reader', { ack_wait: 9e9 });
     await startApp();
     await eventually(
-      async () => (await manager.consumers.info(stream.name, 'reader')).config.ack_wait === 2e9,
+      async () => (await manager.consumers.info(stream.name, 'reader')).config.ack_wait === 3e9,
     );
   });
 
