@@ -27,10 +27,10 @@ export class OfferQueue {
     private readonly logger: Logger,
   ) {}
 
-  /** Resolves when it was offered, or is left to memory. Never rejects. */
+  /** Resolves when it was offered, or is left to memory; after `stop` it does not resolve any more. Never rejects. */
   add(target: PushTarget): Promise<void> {
-    if (this.stopped) return Promise.resolve();
     return new Promise((done) => {
+      if (this.stopped) return;
       this.put({ target, done: [done] });
       if (!this.running) void this.run();
     });

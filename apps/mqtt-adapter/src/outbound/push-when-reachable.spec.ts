@@ -136,6 +136,16 @@ describe('becoming reachable', () => {
     ]);
   });
 
+  it('is left to the broker, for another replica, when this one stops', async () => {
+    const { pushed, subscribers, reachable } = scene();
+    subscribers.add('c1', 'kp1.v1.cmx.tok1.#');
+    const events = [reachable.handle(consumer())];
+    reachable.stop();
+    events.push(reachable.handle(consumer()), reachable.handle(binding('kp1.v1.cmx.tok1.#')));
+    const settled = await Promise.race([...events, new Promise((end) => setTimeout(end, 60, 'nothing'))]);
+    expect([settled, pushed]).toEqual(['nothing', []]);
+  });
+
   it('does not wait for ever for a service that is away, nor let it hold up another', async () => {
     let isAway = true;
     const { pushed, commands, reachable } = scene(async () => {

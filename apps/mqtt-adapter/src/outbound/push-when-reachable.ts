@@ -42,7 +42,10 @@ export class PushWhenReachable {
     }));
   }
 
-  /** Resolves when what the event asks for has been done, or is nobody's business. Never rejects. */
+  /**
+   * Resolves when what the event asks for has been done, or is nobody's business. Never rejects. What `stop` interrupts
+   * stays unresolved, and so unacknowledged: the broker gives it to another replica, or to the next process.
+   */
   async handle({ name, headers }: BrokerEvent): Promise<void> {
     if (name === 'binding.created') return this.subscribed(headers);
     if (name === 'consumer.created') return this.sessionConsumed(headers);
@@ -72,13 +75,14 @@ export class PushWhenReachable {
    */
   private async sessionConsumed(headers: BrokerEvent['headers']): Promise<void> {
     const clientId = sessionOf(headers['queue']);
-    if (clientId === undefined || this.stopped) return;
+    if (clientId === undefined) return;
+    if (this.stopped) return never();
     this.resumed.get(clientId)?.();
     const left = await new Promise<boolean>((resolve) => {
       const end = (stays: boolean) => (): void => {
         clearTimeout(timer);
         this.resumed.delete(clientId);
-        resolve(stays);
+        if (!this.stopped) resolve(stays);
       };
       const timer = setTimeout(end(true), this.parts.settleMs ?? 150);
       this.resumed.set(clientId, end(false));
@@ -88,7 +92,8 @@ export class PushWhenReachable {
 
   private async offer(pattern: string): Promise<void> {
     const as = subscribedAs(pattern);
-    if (as === undefined || this.stopped) return;
+    if (as === undefined) return;
+    if (this.stopped) return never();
     const admission = this.parts.directory.admit(as.token, as.appVersion);
     if (!admission.admitted) return;
     const { tenantId, deviceId } = admission.entry;
@@ -100,6 +105,8 @@ export class PushWhenReachable {
     );
   }
 }
+
+const never = (): Promise<never> => new Promise(() => undefined);
 
 /** The client whose session a queue is. */
 const sessionOf = (queue: unknown): string | undefined =>
