@@ -14,6 +14,7 @@ import {
 } from '@muster/observability';
 import { gatewayApp } from './app.module.js';
 import { gatewayConfig } from './config.js';
+import { limitTimes } from './http/limit-times.js';
 import { relativeErrors } from './http/relative-errors.js';
 
 export interface RunningGateway extends RunningApp {
@@ -55,8 +56,9 @@ export const start = async (
     metrics,
     ...(opsServer === undefined ? { ops: opsHandler(pages) } : {}),
   });
-  await app.listen(config.port, config.host);
   const server = app.getHttpServer() as Server; // Nest types it any; the adapter is Express on node:http
+  limitTimes(server);
+  await app.listen(config.port, config.host);
   const { port } = server.address() as AddressInfo; // a TCP server's address is never a pipe's name
   logger.info({ host: config.host, port }, 'the REST API listens');
   return {
