@@ -844,6 +844,14 @@ describe('uploads', () => {
     );
   });
 
+  it('that took longer than others are not the ones to give way', async () => {
+    const deviceId = newDevice(newId());
+    const { key: fileKey, size, sha256 } = await put('begun first');
+    for (const name of ['1', '2', '3']) await store(deviceId, name);
+    await bus.request(registerUpload, { tenantId, deviceId, fileKey, name: 'long', size, sha256 });
+    expect((await names(deviceId)).sort()).toEqual(['2', '3', 'long']);
+  });
+
   it('are removed when they are old', async () => {
     const deviceId = newDevice(newId());
     const { view, fileKey } = await store(deviceId, 'old');

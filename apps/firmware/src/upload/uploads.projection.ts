@@ -84,7 +84,10 @@ export class Uploads {
     return rows.map(viewOf);
   }
 
-  /** What must give way to `kept`: earlier ones of its name when it overwrites, and the oldest beyond `keepCount`. */
+  /**
+   * What must give way to `kept`: earlier ones of its name when it overwrites, and beyond `keepCount` what was stored first.
+   * Not what has the lowest id: ids are made when an upload begins, and one that took long would remove itself.
+   */
   async givingWay(
     { tenantId, deviceId, id }: UploadKey,
     overwrites: string | undefined,
@@ -92,8 +95,8 @@ export class Uploads {
   ): Promise<{ id: string; reason: 'overwritten' | 'too-many' }[]> {
     const { rows } = await this.database.query<{ id: string; overwritten: boolean }>(
       `SELECT id, overwritten FROM (
-         SELECT id, overwritten, count(*) FILTER (WHERE NOT overwritten) OVER (ORDER BY id DESC) AS nth
-         FROM (SELECT id, coalesce(name = $3, false) AND id < $4 AS overwritten
+         SELECT id, overwritten, count(*) FILTER (WHERE NOT overwritten) OVER (ORDER BY stored_at DESC, id DESC) AS nth
+         FROM (SELECT id, stored_at, coalesce(name = $3, false) AND id < $4 AS overwritten
                FROM uploads WHERE tenant_id = $1 AND device_id = $2) AS u) AS v
        WHERE overwritten OR nth > $5 ORDER BY id LIMIT 500`,
       [tenantId, deviceId, overwrites ?? null, id, keepCount],
