@@ -23,7 +23,8 @@ export interface RabbitConnectionOptions {
   readonly lost?: () => void;
 }
 
-const BACKOFF_MS = [100, 200, 500, 1_000, 2_000, 5_000];
+/** At most a second: one process knocks at one broker, and devices wait behind it. */
+const BACKOFF_MS = [100, 200, 500, 1_000];
 
 /**
  * One AMQP connection, for ever. There is a single way to recover: whatever breaks (socket, channel, a consumer that the
