@@ -46,6 +46,14 @@ export const configSchema = {
     max: 600_000,
     default: 10_000,
   }),
+  downloadStallMs: int({
+    env: 'MUSTER_HTTP_ADAPTER_DOWNLOAD_STALL_MS',
+    doc: 'A download of which nothing is taken for so long is cut off; the device goes on with a range',
+    unit: 'milliseconds',
+    min: 100,
+    max: 3_600_000,
+    default: 120_000,
+  }),
   answerTimeoutMs: int({
     env: 'MUSTER_HTTP_ADAPTER_ANSWER_TIMEOUT_MS',
     doc: 'A message whose service has not answered within that is answered with 504',

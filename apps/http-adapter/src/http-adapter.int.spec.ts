@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   AppError,
@@ -16,6 +18,7 @@ import {
   type UploadGrant,
   type UploadView,
 } from '@muster/contracts';
+import { openFileStore } from '@muster/files';
 import { Handles, NatsStrategy } from '@muster/messaging';
 import { createLogger, NestLogger } from '@muster/observability';
 import { eventually, startNats, type NatsServer } from '@muster/testing';
@@ -31,6 +34,7 @@ const registered: RegisterUpload[] = [];
 @Controller()
 class StandInFirmware {
   static fileKey = '';
+  static large = { fileKey: '', size: 0, sha256: '' };
 
   @Handles(resolveUpload)
   async grant({ token }: ResolveUpload): Promise<UploadGrant> {
@@ -48,10 +52,12 @@ class StandInFirmware {
 
   @Handles(resolveDownload)
   async download({ token, firmwareId }: ResolveDownload): Promise<FileToSend> {
-    if (token !== 'download-token' || firmwareId !== 'fw-1') {
+    if (token !== 'download-token' || !['fw-1', 'fw-large'].includes(firmwareId ?? '')) {
       throw new AppError('not-allowed', 'The download token is not valid.');
     }
     const sha256 = createHash('sha256').update(FILE).digest('hex');
+    if (firmwareId === 'fw-large')
+      return { tenantId: 'default', name: 'large.bin', ...StandInFirmware.large };
     return {
       tenantId: 'default',
       fileKey: StandInFirmware.fileKey,
@@ -118,6 +124,7 @@ beforeAll(async () => {
     MUSTER_LOG_LEVEL: process.env['MUSTER_LOG_LEVEL'] ?? 'silent',
     MUSTER_HTTP_ADAPTER_BODY_TIMEOUT_MS: '400',
     MUSTER_HTTP_ADAPTER_ANSWER_TIMEOUT_MS: '1500',
+    MUSTER_HTTP_ADAPTER_DOWNLOAD_STALL_MS: '300',
     MUSTER_HTTP_ADAPTER_REQUESTS_IN_FLIGHT: '400',
   });
   base = `http://127.0.0.1:${adapter.port}`;
@@ -388,6 +395,26 @@ describe('a download', () => {
     const beyond = await download({ 'x-auth-token': 'download-token', range: 'bytes=5000-' });
     expect(beyond.headers.get('content-range')).toBe(`bytes */${FILE.length}`);
     expect(await told(beyond)).toMatchObject([416, { statusCode: 416 }]);
+  });
+
+  it('of which nothing is taken is cut off, however much is left', async () => {
+    const large = Readable.from(Array.from({ length: 400 }, () => Buffer.alloc(100_000)));
+    const store = await openFileStore({
+      files,
+      filesS3Region: 'none',
+      filesS3Endpoint: undefined,
+      filesS3AccessKeyId: undefined,
+      filesS3SecretAccessKey: undefined,
+    });
+    const { key, size, sha256 } = await store.put(large, { maxBytes: 50_000_000 });
+    StandInFirmware.large = { fileKey: key, size, sha256 };
+    const socket = connect(adapter.port, '127.0.0.1');
+    socket.on('error', () => undefined); // a reset is how it is cut off
+    socket.write('GET /firmwares/fw-large?token=download-token HTTP/1.1\r\nhost: a\r\n\r\n');
+    await once(socket, 'readable'); // it began, and is never read
+    // Who does not read learns of the end only by writing.
+    await eventually(() => socket.destroyed || (socket.write(' '), false), { deadlineMs: 10_000 });
+    expect(socket.bytesRead).toBeLessThan(size);
   });
 
   it('is refused without the token of that firmware', async () => {

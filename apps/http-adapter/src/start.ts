@@ -39,7 +39,7 @@ export const start = async (
     routes: [
       kp1Route({ ...config, uplink, logger, metrics }),
       uploadRoute({ bus, store, idleTimeoutMs: bodyTimeoutMs }),
-      downloadRoute({ bus, store }),
+      downloadRoute({ bus, store, stallTimeoutMs: config.downloadStallMs }),
     ],
     logger,
   });

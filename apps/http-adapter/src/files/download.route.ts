@@ -8,13 +8,15 @@ import { tokenIn } from './token-in.js';
 export interface DownloadParts {
   readonly bus: Pick<Bus, 'request'>;
   readonly store: FileStore;
+  /** A receiver that takes nothing for so long, in milliseconds, is cut off: it would hold its place for ever. */
+  readonly stallTimeoutMs: number;
 }
 
 /**
  * `GET /firmwares/{id}` with the firmware's own token, in `X-Auth-Token` or `?token=`; whole or a range of it, so that a
  * download that broke off goes on. The token is asked for every time: a deleted firmware opens nothing.
  */
-export const downloadRoute = ({ bus, store }: DownloadParts): DeviceRoute => ({
+export const downloadRoute = ({ bus, store, stallTimeoutMs }: DownloadParts): DeviceRoute => ({
   prefix: '/firmwares/',
   methods: ['GET', 'HEAD'],
   handle: async (request, response, { rest: firmwareId, query }) => {
@@ -22,6 +24,7 @@ export const downloadRoute = ({ bus, store }: DownloadParts): DeviceRoute => ({
     const token = tokenIn(request.headers['x-auth-token']) ?? tokenIn(query.get('token'));
     if (token === undefined) throw new AppError('not-allowed', 'the download token is missing or malformed');
     const { fileKey, size, sha256, name } = await bus.request(resolveDownload, { token, firmwareId });
+    response.setTimeout(stallTimeoutMs, () => response.destroy());
     await sendFile(request, response, store, { key: fileKey, size, sha256, name });
   },
 });
