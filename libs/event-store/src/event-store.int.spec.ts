@@ -265,6 +265,169 @@ describe('executeMany', () => {
   });
 });
 
+describe('executeMany within a transaction', () => {
+  const sums = async (ids: readonly string[]) =>
+    (
+      await store.loadMany(
+        counter,
+        ids.map((id) => ({ tenantId, id })),
+      )
+    ).map(({ state }) => state.sum);
+
+  it('is done and undone with the transaction', async () => {
+    const [a, b] = [newId(), newId()];
+    await store.execute(counter, add(a, 10));
+    const bulk = (tx: pg.PoolClient) =>
+      store.executeMany(counter, [add(a), add(b, 2), add(a)], { within: tx });
+    const undone = database.transaction(async (tx) => {
+      await bulk(tx);
+      expect(await store.load(counter, tenantId, a, { within: tx })).toMatchObject({ version: 3 });
+      expect(await store.loadMany(counter, [{ tenantId, id: b }], { within: tx })).toEqual([
+        { state: { sum: 2 }, version: 1 },
+      ]);
+      throw new AppError('not-allowed', 'Changed my mind.');
+    });
+    expect(await code(undone)).toBe('not-allowed');
+    expect(await sums([a, b])).toEqual([10, 0]);
+    expect(await database.transaction(bulk)).toMatchObject([
+      { state: { sum: 11 }, version: 2 },
+      { state: { sum: 2 }, version: 1 },
+      { state: { sum: 12 }, version: 3 },
+    ]);
+    expect(await sums([a, b])).toEqual([12, 2]);
+  });
+
+  it('gives an item its own error, of the decision or of a projection, and does the others', async () => {
+    const taken = newId();
+    await store.execute(counter, name(newId(), taken));
+    const ids = Array.from({ length: 9 }, newId);
+    const outcomes = await database.transaction(async (tx) => {
+      const done = await store.executeMany(
+        counter,
+        ids.map((id, index) => (index === 2 ? add(id, -1) : name(id, index === 5 ? taken : `n-${id}`))),
+        { within: tx },
+      );
+      // The transaction is still good for the caller's own work.
+      await store.executeMany(counter, [add(ids[0] ?? '')], { within: tx });
+      return done;
+    });
+    const codes: Record<number, string> = { 2: 'invalid-request', 5: 'device-name-taken' };
+    expect(outcomes.map((outcome) => outcome.error?.code)).toEqual(ids.map((_id, index) => codes[index]));
+    const versions = await store.loadMany(
+      counter,
+      ids.map((id) => ({ tenantId, id })),
+    );
+    expect(versions.map(({ version }) => version)).toEqual([2, 1, 0, 1, 1, 0, 1, 1, 1]);
+  });
+
+  it('lets nobody else change the streams until the transaction ends', async () => {
+    const id = newId();
+    await store.execute(counter, add(id));
+    let other: Promise<unknown> = Promise.resolve();
+    await database.transaction(async (tx) => {
+      await store.executeMany(counter, [add(id), add(newId())], { within: tx });
+      other = store.execute(counter, add(id));
+      await eventually(async () => (await waiting()) > 0, { what: 'the other one waits' });
+      await store.executeMany(counter, [add(id)], { within: tx });
+    });
+    await other;
+    expect(await sums([id])).toEqual([4]);
+  });
+
+  it('waits and does not deadlock when transactions and bulks over the same streams, old and new, overlap', async () => {
+    const ids = Array.from({ length: 300 }, newId);
+    await store.executeMany(
+      counter,
+      ids.slice(0, 150).map((id) => add(id)),
+    );
+    const deadlocks = await deadlocksSeen();
+    const shuffled = () => [...ids].sort(() => Math.random() - 0.5).map((id) => add(id));
+    let done = 150;
+    const count = (outcomes: readonly { readonly error?: AppError | undefined }[]) => {
+      done += outcomes.filter(({ error }) => error === undefined).length;
+    };
+    const within = () => database.transaction((tx) => store.executeMany(counter, shuffled(), { within: tx }));
+    const alone = () => store.executeMany(counter, shuffled());
+    const all = await Promise.all([within(), alone(), within(), within(), alone(), within(), within()]);
+    all.forEach(count);
+    expect((await sums(ids)).reduce((sum, one) => sum + one, 0)).toBe(done);
+    expect(done).toBeGreaterThanOrEqual(150 + 5 * 300);
+    expect(await deadlocksSeen()).toBe(deadlocks);
+  });
+
+  it('loads again when somebody else has begun a stream meanwhile', async () => {
+    const id = newId();
+    const first = database.transaction(async (tx) => {
+      await store.executeMany(counter, [add(id, 5)], { within: tx });
+      const second = database.transaction((own) => store.executeMany(counter, [add(id, 7)], { within: own }));
+      // The second one has loaded version 0 when it waits: the first one's stream is not to be seen yet.
+      await eventually(async () => (await waiting()) > 0, { what: 'the second one waits' });
+      return { second };
+    });
+    const outcome = await (await first).second;
+    expect(outcome).toMatchObject([{ state: { sum: 12 }, version: 2 }]);
+  });
+
+  it('rings for the relay when the transaction is committed, and not before', async () => {
+    const listener = await database.dedicated();
+    let rings = 0;
+    listener.on('notification', () => (rings += 1));
+    await listener.query(`LISTEN muster_events_counters`);
+    const ring = (fail: boolean) =>
+      database.transaction(async (tx) => {
+        await store.executeMany(counter, [add(newId())], { within: tx });
+        await listener.query('SELECT 1');
+        expect(rings).toBe(0);
+        if (fail) throw new AppError('not-allowed', 'Changed my mind.');
+      });
+    expect(await code(ring(true))).toBe('not-allowed');
+    await ring(false);
+    await eventually(() => rings === 1, { what: 'the bell' });
+    await listener.end();
+  });
+
+  it('leaves the transaction as it was when it gives up', async () => {
+    const failing = createEventStore(database, {
+      projections: [
+        {
+          name: 'unlucky',
+          handles: ['CounterRaised'],
+          project: async (tx) => {
+            await tx.query(`DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40P01'; END $$`);
+          },
+          reset: () => Promise.resolve(),
+        },
+      ],
+    });
+    const [a, b] = [newId(), newId()];
+    await database.transaction(async (tx) => {
+      await store.executeMany(counter, [add(a)], { within: tx });
+      expect(await code(failing.executeMany(counter, [add(a), add(b)], { within: tx }))).toBe(
+        'concurrent-change',
+      );
+    });
+    expect(await sums([a, b])).toEqual([1, 0]);
+  });
+
+  it('does nothing for nobody', async () => {
+    expect(await database.transaction((tx) => store.executeMany(counter, [], { within: tx }))).toEqual([]);
+  });
+
+  const waiting = async (): Promise<number> => {
+    const { rows } = await database.query<{ count: string }>(
+      'SELECT count(*) FROM pg_locks WHERE NOT granted',
+    );
+    return Number(rows[0]?.count);
+  };
+  const deadlocksSeen = async (): Promise<number> => {
+    await database.query('SELECT pg_stat_clear_snapshot()');
+    const { rows } = await database.query<{ deadlocks: string }>(
+      'SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()',
+    );
+    return Number(rows[0]?.deadlocks);
+  };
+});
+
 describe('idempotently', () => {
   const request = (key: string | undefined, body: object, run: () => Promise<object>) =>
     idempotently(database, { tenantId, key, body, run });

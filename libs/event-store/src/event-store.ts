@@ -13,12 +13,19 @@ import { concurrentChange, TRIES } from './concurrent-change.js';
 import type { Database } from './database.js';
 import { asAppError, isConflict } from './database-fault.js';
 import { createDoorbell } from './doorbell.js';
-import { executeMany, type BulkItem, type BulkOutcome } from './execute-many.js';
+import type { BulkItem, BulkOutcome } from './bulk-items.js';
+import { executeMany } from './execute-many.js';
+import { executeManyWithin } from './execute-many-within.js';
 import { loadStates, type LoadedState, type StreamKey } from './load.js';
 import { isProjected, projectInto, type Projection } from './projection.js';
 import { readStream, type ReadOptions } from './read-stream.js';
 
-export interface ExecuteRequest<Command> {
+export interface Within {
+  /** A transaction of `database.transaction` or `idempotently` to take part in: to read what it has done, to be undone with it. */
+  readonly within?: pg.PoolClient | undefined;
+}
+
+export interface ExecuteRequest<Command> extends Within {
   readonly tenantId: string;
   readonly id: string;
   readonly command: Command;
@@ -26,8 +33,6 @@ export interface ExecuteRequest<Command> {
   readonly metadata: EventMetadata;
   /** What the caller has seen (`If-Match`); another stored version: AppError('version-mismatch'). */
   readonly expectedVersion?: number | null | undefined;
-  /** A transaction of `database.transaction` or `idempotently` to take part in. */
-  readonly within?: pg.PoolClient | undefined;
 }
 
 export interface Executed<State, Event extends DomainEvent> {
@@ -50,20 +55,28 @@ export interface EventStore {
    * Many commands, set-based: one load, one append, one call of each projection. One outcome per item in the order of the
    * items; an item's AppError is its own. Items of one stream are decided one after the other. Not one transaction in the
    * eyes of the caller: when it rejects (database away), some items may have been done.
+   *
+   * `within` a transaction it is all or nothing with it: the streams are locked, in the order of their keys, until that
+   * transaction ends, and the relay is told after its commit. When it rejects, AppError('concurrent-change') and
+   * ('unavailable') included, nothing of it is left in the transaction.
    */
   executeMany<State, Command, Event extends DomainEvent>(
     aggregate: Aggregate<State, Command, Event>,
     items: readonly BulkItem<Command>[],
+    options?: Within,
   ): Promise<BulkOutcome<State, Event>[]>;
   /** A stream without events: the initial state, version 0. */
   load<State, Event extends DomainEvent>(
     aggregate: Aggregate<State, never, Event>,
     tenantId: string,
     id: string,
+    options?: Within,
   ): Promise<LoadedState<State>>;
+  /** One statement; the states in the order of the keys, which may repeat. */
   loadMany<State, Event extends DomainEvent>(
     aggregate: Aggregate<State, never, Event>,
     keys: readonly StreamKey[],
+    options?: Within,
   ): Promise<LoadedState<State>[]>;
   readStream<State, Event extends DomainEvent>(
     tenantId: string,
@@ -156,16 +169,20 @@ export const createEventStore = (
       }
       throw concurrentChange();
     },
-    executeMany: async (aggregate, items) => {
+    executeMany: async (aggregate, items, { within } = {}) => {
       const traced = items.map((item) => ({ ...item, metadata: withTraceparent(item.metadata) }));
-      return executeMany(database, projections, () => doorbell.ring(), aggregate, traced);
+      const context = { database, projections, ring: () => doorbell.ring() };
+      return within === undefined
+        ? executeMany(context, aggregate, traced)
+        : executeManyWithin(context, within, aggregate, traced);
     },
-    load: async (aggregate, tenantId, id) => {
-      const [loaded] = await loadStates(database, aggregate, [{ tenantId, id }], { lock: false });
+    load: async (aggregate, tenantId, id, { within } = {}) => {
+      const [loaded] = await loadStates(within ?? database, aggregate, [{ tenantId, id }], { lock: false });
       if (loaded === undefined) throw new Error('nothing was loaded');
       return loaded;
     },
-    loadMany: (aggregate, keys) => loadStates(database, aggregate, keys, { lock: false }),
+    loadMany: (aggregate, keys, { within } = {}) =>
+      loadStates(within ?? database, aggregate, keys, { lock: false }),
     readStream: (tenantId, aggregate, id, readOptions) =>
       readStream(database, tenantId, aggregate, id, readOptions),
   };

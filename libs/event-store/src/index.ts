@@ -19,8 +19,14 @@ export {
 } from './aggregate.js';
 export { openDatabase, type Database, type DatabaseOptions } from './database.js';
 export { asAppError, foreignKeyViolation, uniqueViolation } from './database-fault.js';
-export { createEventStore, type EventStore, type Executed, type ExecuteRequest } from './event-store.js';
-export { type BulkItem, type BulkOutcome } from './execute-many.js';
+export {
+  createEventStore,
+  type EventStore,
+  type Executed,
+  type ExecuteRequest,
+  type Within,
+} from './event-store.js';
+export { type BulkItem, type BulkOutcome } from './bulk-items.js';
 export { idempotently } from './idempotently.js';
 export { type Queryable } from './append.js';
 export { type LoadedState, type StreamKey } from './load.js';

@@ -22,7 +22,7 @@ interface StateRow<State> {
   state: State;
 }
 
-/** The states in the order of `keys`, which may repeat. `lock` holds the stream of a single key to the transaction's end. */
+/** The states in the order of `keys`, which may repeat. `lock` holds the streams that exist to the transaction's end. */
 export const loadStates = async <State, Event extends DomainEvent>(
   queryable: Queryable,
   aggregate: Pick<Aggregate<State, never, Event>, 'name' | 'initial' | 'stateVersion' | 'evolve' | 'upcast'>,
@@ -33,7 +33,7 @@ export const loadStates = async <State, Event extends DomainEvent>(
   const { rows } = await queryable.query<StateRow<State>>(
     keys.length === 1
       ? { ...(lock ? LOAD_LOCKED : LOAD), values: [keys[0]?.tenantId, names[0]] }
-      : { ...LOAD_MANY, values: [keys.map((key) => key.tenantId), names] },
+      : { ...(lock ? LOAD_MANY_LOCKED : LOAD_MANY), values: [keys.map((key) => key.tenantId), names] },
   );
   const stale = rows.filter((row) => row.state_version !== (aggregate.stateVersion ?? 1));
   const refolded = stale.length === 0 ? new Map<string, State>() : await fold(queryable, aggregate, stale);
@@ -83,3 +83,7 @@ const LOAD: pg.QueryConfig = { name: 'load', text: ONE };
 const LOAD_LOCKED: pg.QueryConfig = { name: 'load-locked', text: `${ONE} FOR UPDATE` };
 // No name: see append-many.ts.
 const LOAD_MANY: pg.QueryConfig = { text: MANY };
+// The order is that of append-many.ts: without it two transactions with streams in common would deadlock.
+const LOAD_MANY_LOCKED: pg.QueryConfig = {
+  text: `${MANY} ORDER BY s.tenant_id, s.stream FOR UPDATE OF s`,
+};

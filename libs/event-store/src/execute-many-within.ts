@@ -1,0 +1,100 @@
+import type pg from 'pg';
+import type { Aggregate, DomainEvent } from './aggregate.js';
+import {
+  appendAndProject,
+  decide,
+  inKeyOrder,
+  Outcomes,
+  refusalIn,
+  type BulkContext,
+  type BulkItem,
+  type BulkOutcome,
+  type Decided,
+  type Group,
+} from './bulk-items.js';
+import { concurrentChange, TRIES } from './concurrent-change.js';
+import { asAppError, isConflict } from './database-fault.js';
+import { loadStates } from './load.js';
+
+/**
+ * EventStore.executeMany inside the caller's transaction. Existing streams are locked first, in the order of their keys, and the new
+ * ones are inserted after that in the same order, as `appendMany` alone does it: so two transactions with streams in
+ * common wait for each other. A stream that somebody else began meanwhile could only be locked out of that order;
+ * instead all locks of the call are given back (ROLLBACK TO SAVEPOINT) and everything is loaded again.
+ *
+ * Rejected, it has left nothing behind: the transaction is as it was before the call, unless the connection is gone.
+ */
+export const executeManyWithin = async <State, Command, Event extends DomainEvent>(
+  { database, projections, ring }: BulkContext,
+  tx: pg.PoolClient,
+  aggregate: Aggregate<State, Command, Event>,
+  items: readonly BulkItem<Command>[],
+): Promise<BulkOutcome<State, Event>[]> => {
+  const groups = inKeyOrder(items);
+
+  /** Writes what was decided, halving what a projection refuses; returns the groups whose stream somebody else began. */
+  const write = async (
+    decided: readonly Decided<State, Command, Event>[],
+    outcomes: Outcomes<State, Event>,
+  ): Promise<Group<Command>[]> => {
+    const changes = decided.map(({ change }) => change);
+    try {
+      const written = await inSavepoint(tx, 'muster_bulk_write', () =>
+        appendAndProject(tx, projections, changes),
+      );
+      return outcomes.settleAll(decided, written);
+    } catch (error) {
+      if (isConflict(error)) throw error;
+      const refusal = refusalIn(error);
+      if (decided.length === 1) {
+        decided.forEach(({ group }) => outcomes.fail(group, refusal));
+        return [];
+      }
+      const half = Math.ceil(decided.length / 2);
+      const moved = await write(decided.slice(0, half), outcomes);
+      return [...moved, ...(await write(decided.slice(half), outcomes))];
+    }
+  };
+
+  const attempt = async (): Promise<Outcomes<State, Event>> => {
+    const outcomes = new Outcomes<State, Event>();
+    const decided = decide(aggregate, groups, await loadStates(tx, aggregate, groups, { lock: true }));
+    const changing = outcomes.settleUnchanged(decided);
+    if (changing.length > 0 && (await write(changing, outcomes)).length > 0) throw new StreamsBegun();
+    return outcomes;
+  };
+
+  if (groups.length === 0) return [];
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const outcomes = await inSavepoint(tx, 'muster_bulk', attempt);
+      database.afterCommit(tx, ring);
+      return outcomes.of(items);
+    } catch (error) {
+      if (!isConflict(error) && !(error instanceof StreamsBegun)) throw asAppError(error);
+      if (tries === TRIES) throw concurrentChange(error);
+    }
+  }
+};
+
+/** Not for callers: a stream that did not exist when it was loaded does now. */
+class StreamsBegun extends Error {}
+
+/** Undoes what `work` did in the transaction when it rejects, and only that; the locks it took are given back too. */
+const inSavepoint = async <Result>(
+  tx: pg.PoolClient,
+  name: string,
+  work: () => Promise<Result>,
+): Promise<Result> => {
+  await tx.query(`SAVEPOINT ${name}`);
+  try {
+    const result = await work();
+    await tx.query(`RELEASE SAVEPOINT ${name}`);
+    return result;
+  } catch (error) {
+    // On a connection that is gone this fails as well, and the transaction with it: the first error says why.
+    await tx.query(`ROLLBACK TO SAVEPOINT ${name}`).catch(() => undefined);
+    await tx.query(`RELEASE SAVEPOINT ${name}`).catch(() => undefined);
+    throw error;
+  }
+};
