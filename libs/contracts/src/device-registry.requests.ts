@@ -14,6 +14,8 @@ import {
   IsString,
   Length,
   Matches,
+  Max,
+  Min,
   registerDecorator,
   ValidateIf,
   ValidateNested,
@@ -282,6 +284,11 @@ export class DeviceRef extends TenantRequest {
 export const DEVICE_SORTS = ['name', '-name', 'createdAt', '-createdAt'] as const;
 
 export class ListDevices extends PageRequest {
+  /** Which devices: docs/filters.md. Default: all. */
+  @IsOptional()
+  @IsString()
+  filter?: string;
+
   /** Default: `name`. */
   @IsOptional()
   @IsIn(DEVICE_SORTS)
@@ -290,6 +297,48 @@ export class ListDevices extends PageRequest {
   @IsOptional()
   @IsBoolean()
   count?: boolean;
+}
+
+export const MAX_SELECTED_DEVICES = 5000;
+
+export class SelectDevices extends TenantRequest {
+  /** Which devices: docs/filters.md. Default: all. */
+  @IsOptional()
+  @IsString()
+  filter?: string;
+
+  /** `next` of the reply before. */
+  @IsOptional()
+  @Matches(/^[A-Za-z0-9_-]{1,64}$/)
+  after?: string;
+
+  /** Default: the most. */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_SELECTED_DEVICES)
+  limit?: number;
+
+  /** Whether the reply says how many there are in all, before and after this page. */
+  @IsOptional()
+  @IsBoolean()
+  count?: boolean;
+}
+
+export class SelectedDevices {
+  /** Ascending. */
+  @IsArray()
+  @IsString({ each: true })
+  deviceIds!: string[];
+
+  /** Null: these were the last. */
+  @ValidateIf((page: SelectedDevices) => page.next !== null)
+  @IsString()
+  next!: string | null;
+
+  @IsOptional()
+  @IsInt()
+  total?: number;
 }
 
 export class EditDevice extends ChangeRequest {
@@ -335,7 +384,20 @@ export const listDevices = defineRequest({
   subject: 'muster.v1.service.device-registry.device.list',
   request: ListDevices,
   reply: DeviceList,
-  errors: ['invalid-request'],
+  errors: ['invalid-request', 'invalid-filter', 'filter-too-slow'],
+  idempotent: true,
+});
+
+/**
+ * The ids a filter means, for whoever acts on many devices. A device that is provisioned while pages are read may be
+ * missed, one that is deleted meanwhile may be in them; one that stays as it is, is read exactly once. A filter may take
+ * seconds before it is refused as too slow: ask with a `timeoutMs` of 10,000.
+ */
+export const selectDevices = defineRequest({
+  subject: 'muster.v1.service.device-registry.device.select',
+  request: SelectDevices,
+  reply: SelectedDevices,
+  errors: ['invalid-filter', 'filter-too-slow'],
   idempotent: true,
 });
 

@@ -5,6 +5,8 @@
 export const errorCatalogue = {
   // the caller's fault
   'invalid-request': { status: 400, title: 'The request is malformed' },
+  'invalid-filter': { status: 400, title: 'The filter is malformed' },
+  'filter-too-slow': { status: 400, title: 'The filter takes too long' },
   'invalid-configuration': { status: 400, title: 'The configuration is not acceptable' },
   'invalid-payload': { status: 400, title: 'The payload is not acceptable' },
   'sample-time-out-of-range': { status: 400, title: 'The time of a sample is out of range' },
