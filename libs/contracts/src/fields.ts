@@ -30,7 +30,16 @@ export const METADATA_KEY_RULE = /^[a-zA-Z0-9_]{1,64}$/;
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = { [key: string]: JsonValue };
 
-export const ACTOR_KINDS = ['user', 'api-key', 'service-account', 'campaign', 'device', 'system'] as const;
+/** `default`: a default of a device type or app version, by the id of the type or the name of the version. */
+export const ACTOR_KINDS = [
+  'user',
+  'api-key',
+  'service-account',
+  'campaign',
+  'default',
+  'device',
+  'system',
+] as const;
 export type ActorKind = (typeof ACTOR_KINDS)[number];
 
 /** Who wants a change. It is stored with every event and published with it. */
