@@ -44,6 +44,13 @@ export class DesiredConfigurationChanged extends ConfigurationFact {
   reason?: string;
 }
 
+/** The same document is offered to the device once more. */
+export class ConfigurationReoffered extends ConfigurationFact {
+  @IsOptional()
+  @IsString()
+  reason?: string;
+}
+
 export class ConfigurationDispatched extends ConfigurationFact {
   @IsIn(INTERFACES)
   interface!: DeviceInterface;
@@ -83,6 +90,15 @@ export const desiredConfigurationChanged = definePublished({
   verb: 'changed',
   schemaVersion,
   data: DesiredConfigurationChanged,
+});
+
+/** Under the same entity as the change: who sends documents follows both with one filter, and nothing else. */
+export const configurationReoffered = definePublished({
+  service,
+  entity: 'desired-configuration',
+  verb: 'reoffered',
+  schemaVersion,
+  data: ConfigurationReoffered,
 });
 
 export const configurationDispatched = definePublished({

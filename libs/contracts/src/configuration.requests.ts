@@ -2,6 +2,7 @@ import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   ArrayNotEmpty,
+  ArrayUnique,
   IsArray,
   IsBoolean,
   IsIn,
@@ -22,6 +23,7 @@ import {
   Actor,
   BulkOutcome,
   ChangeRequest,
+  ItemOutcome,
   PageRequest,
   TenantRequest,
   type JsonObject,
@@ -35,6 +37,10 @@ import {
  */
 export const SYNC_STATES = ['in_sync', 'pending', 'dispatched', 'rejected', 'unconfirmed', 'none'] as const;
 export type SyncState = (typeof SYNC_STATES)[number];
+
+/** Whose value a key has: the device's own always wins, then its app version's default, then its device type's. */
+export const VALUE_ORIGINS = ['device', 'app-version', 'device-type'] as const;
+export type ValueOrigin = (typeof VALUE_ORIGINS)[number];
 
 // ---- for operators --------------------------------------------------------------------------------------------------
 
@@ -51,6 +57,11 @@ export class ConfigurationKeyView {
   @ValidateNested()
   @Type(() => Actor)
   desiredBy?: Actor;
+
+  /** With `desired`: `device` is its own value, the others are defaults. */
+  @IsOptional()
+  @IsIn(VALUE_ORIGINS)
+  origin?: ValueOrigin;
 
   @IsOptional()
   reported?: JsonValue;
@@ -100,7 +111,10 @@ export class ChangeDesired extends ChangeRequest {
   @Length(1, 64)
   deviceId!: string;
 
-  /** `merge`: RFC 7396 per key, null removes. `replace`: what is not named is removed. */
+  /**
+   * `merge`: RFC 7396 per key, into the value in effect; null removes the device's own value, and its default is in effect
+   * again. `replace`: own values that are not named are removed likewise.
+   */
   @IsIn(['merge', 'replace'])
   mode!: 'merge' | 'replace';
 
@@ -125,7 +139,84 @@ export class DesiredChanged {
   syncState!: SyncState;
 }
 
-export const HISTORY_KINDS = ['desired', 'reported', 'applied', 'rejected', 'dispatched'] as const;
+/** The same change of up to 500 devices, each decided for itself. */
+export class ChangeDesiredMany extends TenantRequest {
+  @ValidateNested()
+  @Type(() => Actor)
+  actor!: Actor;
+
+  /** Chosen by the caller, unique in the tenant: the same one again changes nothing and gets the first answer, for 24 hours. */
+  @IsString()
+  @Length(1, 200)
+  operationId!: string;
+
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(500)
+  @ArrayUnique()
+  @IsString({ each: true })
+  @Length(1, 64, { each: true })
+  deviceIds!: string[];
+
+  /** As in a change of one device. */
+  @IsIn(['merge', 'replace'])
+  mode!: 'merge' | 'replace';
+
+  @IsObject()
+  desired!: Record<string, JsonValue>;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(500)
+  reason?: string;
+}
+
+/** What became of one device: either `changed`, `version` and `configId`, or `code` and `detail`. */
+export class DesiredOutcome extends ItemOutcome {
+  @IsString()
+  deviceId!: string;
+
+  /** False: it had these values already. */
+  @IsOptional()
+  @IsBoolean()
+  changed?: boolean;
+
+  @IsOptional()
+  @IsInt()
+  version?: number;
+
+  @IsOptional()
+  @IsString()
+  configId?: string;
+}
+
+/** In the order of the request. */
+export class DesiredOutcomes {
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => DesiredOutcome)
+  outcomes!: DesiredOutcome[];
+}
+
+export class ReofferConfiguration extends ChangeRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(500)
+  reason?: string;
+}
+
+export const HISTORY_KINDS = [
+  'desired',
+  'reported',
+  'applied',
+  'rejected',
+  'dispatched',
+  'reoffered',
+] as const;
 export type HistoryKind = (typeof HISTORY_KINDS)[number];
 
 export class HistoryItem {
@@ -147,6 +238,11 @@ export class HistoryItem {
   /** Value after; absent: removed. */
   @IsOptional()
   to?: JsonValue;
+
+  /** With `desired` and `to`: the device's own value, or whose default. With `from` equal to `to` only this changed. */
+  @IsOptional()
+  @IsIn(VALUE_ORIGINS)
+  origin?: ValueOrigin;
 
   @ValidateNested()
   @Type(() => Actor)
@@ -232,6 +328,30 @@ export const changeDesired = defineRequest({
     'version-mismatch',
     'concurrent-change',
   ],
+  idempotent: true,
+});
+
+/**
+ * Outcomes: `device-not-found`, `invalid-configuration`, `configuration-too-large`; `concurrent-change` and `unavailable`
+ * are worth another try, which takes another operationId.
+ */
+export const changeDesiredMany = defineRequest({
+  subject: 'muster.v1.service.configuration.desired.change-many',
+  request: ChangeDesiredMany,
+  reply: DesiredOutcomes,
+  errors: ['idempotency-key-reused', 'concurrent-change'],
+  idempotent: true,
+});
+
+/**
+ * The current document is offered once more, to a device that refused it or has not confirmed it. Nothing happens when it
+ * was applied, or is on offer and was not sent since.
+ */
+export const reofferConfiguration = defineRequest({
+  subject: 'muster.v1.service.configuration.document.reoffer',
+  request: ReofferConfiguration,
+  reply: DesiredChanged,
+  errors: ['device-not-found', 'version-mismatch', 'concurrent-change'],
   idempotent: true,
 });
 
