@@ -26,6 +26,7 @@ export const errorCatalogue = {
   'command-not-found': { status: 404, title: 'No such command' },
   'firmware-type-not-found': { status: 404, title: 'No such firmware type' },
   'firmware-not-found': { status: 404, title: 'No such firmware' },
+  'job-not-found': { status: 404, title: 'No such job' },
   'file-not-found': { status: 404, title: 'No such file' },
   'resource-unknown': { status: 404, title: 'Unknown resource' },
   // refused by a rule

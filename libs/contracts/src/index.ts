@@ -11,6 +11,7 @@ export {
 export {
   definePublished,
   defineRequest,
+  eventSchemaPath,
   eventStream,
   subjectToken,
   type DataOf,

@@ -1,0 +1,147 @@
+import { Type } from 'class-transformer';
+import {
+  IsArray,
+  IsIn,
+  IsInt,
+  IsISO8601,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  ValidateIf,
+  ValidateNested,
+} from 'class-validator';
+import { defineRequest } from './contract.js';
+import { Actor, PageRequest, TenantRequest } from './fields.js';
+import { JOB_STATUSES, JobItemError, JobReason, type JobStatus } from './jobs.published.js';
+
+/** What a job's kind is called: `configuration-bulk`. */
+export const JOB_KIND_RULE = /^[a-z][a-z0-9-]{0,63}$/;
+
+/** A job of which another is the parent. */
+export class ChildJob {
+  @IsString()
+  id!: string;
+
+  @IsString()
+  kind!: string;
+
+  @IsIn(JOB_STATUSES)
+  status!: JobStatus;
+
+  @ValidateIf((job: ChildJob) => job.total !== null)
+  @IsInt()
+  total!: number | null;
+
+  @IsInt()
+  done!: number;
+
+  @IsInt()
+  failed!: number;
+}
+
+export class JobView extends ChildJob {
+  @ValidateNested()
+  @Type(() => Actor)
+  createdBy!: Actor;
+
+  @IsISO8601()
+  createdAt!: string;
+
+  @IsOptional()
+  @IsISO8601()
+  startedAt?: string;
+
+  @IsOptional()
+  @IsISO8601()
+  endedAt?: string;
+
+  @IsOptional()
+  @IsString()
+  parent?: string;
+
+  /** With `waiting`: what for. With `failed`: only when it is not the items' fault. */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => JobReason)
+  reason?: JobReason;
+}
+
+export class JobDetails extends JobView {
+  /** Oldest first, at most 500. */
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => ChildJob)
+  children!: ChildJob[];
+}
+
+export class JobRef extends TenantRequest {
+  @IsString()
+  @Length(1, 64)
+  jobId!: string;
+}
+
+/** Newest first. */
+export class ListJobs extends PageRequest {
+  @IsOptional()
+  @IsIn(JOB_STATUSES)
+  status?: JobStatus;
+
+  @IsOptional()
+  @Matches(JOB_KIND_RULE)
+  kind?: string;
+}
+
+export class JobPage {
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => JobView)
+  items!: JobView[];
+
+  @ValidateIf((page: JobPage) => page.nextCursor !== null)
+  @IsString()
+  nextCursor!: string | null;
+}
+
+/** In the order of the items. */
+export class ListJobErrors extends PageRequest {
+  @IsString()
+  @Length(1, 64)
+  jobId!: string;
+}
+
+export class JobErrorPage {
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => JobItemError)
+  items!: JobItemError[];
+
+  @ValidateIf((page: JobErrorPage) => page.nextCursor !== null)
+  @IsString()
+  nextCursor!: string | null;
+}
+
+export const listJobs = defineRequest({
+  subject: 'muster.v1.service.campaign-orchestrator.job.list',
+  request: ListJobs,
+  reply: JobPage,
+  errors: ['invalid-request'],
+  idempotent: true,
+});
+
+/** For a job that was started a moment ago it waits up to 1.5 s until the news has arrived. */
+export const getJob = defineRequest({
+  subject: 'muster.v1.service.campaign-orchestrator.job.get',
+  request: JobRef,
+  reply: JobDetails,
+  errors: ['job-not-found'],
+  idempotent: true,
+});
+
+export const listJobErrors = defineRequest({
+  subject: 'muster.v1.service.campaign-orchestrator.job-error.list',
+  request: ListJobErrors,
+  reply: JobErrorPage,
+  errors: ['job-not-found', 'invalid-request'],
+  idempotent: true,
+});

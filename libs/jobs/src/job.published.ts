@@ -1,0 +1,25 @@
+import type { JobChanged, PublishedContract } from '@muster/contracts';
+import type { Published, RecordedEvent } from '@muster/event-store';
+import { job } from './job.decider.js';
+import type { JobEvent } from './job.events.js';
+
+export const isJobEvent = (recorded: RecordedEvent): recorded is RecordedEvent<JobEvent> =>
+  recorded.aggregate === job.name;
+
+/** What others are told of a job's event; for the `translate` of the relay of the service that runs the job. */
+export const publishedOfJob = (
+  contract: PublishedContract<JobChanged>,
+  event: RecordedEvent<JobEvent>,
+): readonly Published[] => {
+  const { at, job: standing } = event.data;
+  const errors = event.type === 'JobProgressed' ? event.data.errors : [];
+  const data: JobChanged = {
+    jobId: event.streamId,
+    ...standing,
+    actor: event.metadata.actor,
+    version: event.version,
+    at,
+    ...(errors.length === 0 ? {} : { errors: [...errors] }),
+  };
+  return [{ contract, entityId: event.streamId, data }];
+};

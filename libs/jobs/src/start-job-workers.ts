@@ -1,0 +1,124 @@
+import { EventEmitter } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import { run, type Runner, type WorkerEvents } from 'graphile-worker';
+import type { JobTasksOptions } from './job-tasks.js';
+import { JobTasks } from './job-tasks.js';
+import { startJobUpkeep } from './job-upkeep.js';
+import { taskLogger } from './task-logger.js';
+import { CHUNK_TASK, PLAN_TASK, type Task } from './tasks.js';
+import { keepWorkerLeases } from './worker-leases.js';
+import { workerSchema } from './worker-schema.js';
+
+export interface JobWorkersOptions extends JobTasksOptions {
+  /** Chunks at once in this process. */
+  readonly concurrency: number;
+  readonly retentionHours: number;
+}
+
+export interface JobWorkers {
+  /** Throws when no work has been taken for 10 s because something is wrong. */
+  check(): void;
+  /** Finishes the chunks in hand. */
+  stop(): Promise<void>;
+}
+
+/** How soon a task is taken whose time has come; new ones are announced. */
+const POLL_MS = 500;
+const MAX_BACKOFF_MS = 5_000;
+const UNWELL_AFTER_MS = 10_000;
+const STOP_WITHIN_MS = 10_000;
+
+/**
+ * Works on the jobs of this service; any number of processes may. A worker of graphile-worker ends when it cannot say that
+ * a task is done; then all of them are replaced.
+ */
+export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
+  const { database, concurrency, logger, metrics, retentionHours } = options;
+  const tasks = new JobTasks(options);
+  const leases = keepWorkerLeases(database, logger);
+  const upkeep = startJobUpkeep({ database, retentionHours, logger, metrics });
+  const stopping = new AbortController();
+  let failingSince: number | undefined;
+  let failure: unknown;
+
+  /** Resolves when it was told to stop, or a worker has ended. */
+  const session = async (): Promise<void> => {
+    const workerIds: string[] = [];
+    const events: WorkerEvents = new EventEmitter();
+    events.on('worker:create', ({ worker }) => {
+      workerIds.push(worker.workerId);
+      leases.hold(worker.workerId);
+    });
+    const ended = new Promise<void>((resolve) => {
+      events.on('worker:stop', () => resolve());
+      stopping.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    try {
+      const runner = await run({
+        pgPool: database.pool,
+        schema: workerSchema(database.schema),
+        concurrency,
+        pollInterval: POLL_MS,
+        noHandleSignals: true,
+        events,
+        logger: taskLogger(logger),
+        parsedCronItems: [],
+        taskList: {
+          // What we have put in as a payload comes out again.
+          [PLAN_TASK]: (payload, { job }) => tasks.plan(payload as Task, job),
+          [CHUNK_TASK]: (payload, { job }) => tasks.chunk({ chunk: 0, ...(payload as Task) }, job),
+        },
+      });
+      failingSince = undefined;
+      if (!stopping.signal.aborted) await ended;
+      await stopRunner(runner);
+    } finally {
+      for (const id of workerIds) leases.release(id);
+    }
+  };
+
+  const supervise = async (): Promise<void> => {
+    for (let backoff = 100; !stopping.signal.aborted; backoff = Math.min(backoff * 2, MAX_BACKOFF_MS)) {
+      try {
+        await session();
+        if (!stopping.signal.aborted) logger.warn('a job worker ended: all are replaced');
+      } catch (error) {
+        if (failingSince === undefined) {
+          failingSince = Date.now();
+          backoff = 100;
+        }
+        failure = error;
+        logger.warn({ err: error, backoffMs: backoff }, 'the job workers will be started again');
+      }
+      await pause(backoff, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+  };
+
+  const running = supervise();
+  return {
+    check: () => {
+      if (failingSince !== undefined && Date.now() - failingSince > UNWELL_AFTER_MS)
+        throw new Error(`no worker runs: ${failure instanceof Error ? failure.message : String(failure)}`);
+      leases.check();
+    },
+    stop: async () => {
+      stopping.abort();
+      await running;
+      await upkeep.stop();
+      await leases.stop();
+    },
+  };
+};
+
+/**
+ * Waits for the chunks in hand, but not for ever: without the database graphile-worker would try for minutes to say that
+ * a task is done. Whoever is left behind is as good as killed.
+ */
+const stopRunner = async (runner: Runner): Promise<void> => {
+  runner.promise.catch(() => undefined); // why a worker ended is in the log already
+  const waiting = new AbortController();
+  const enough = pause(STOP_WITHIN_MS, undefined, { signal: waiting.signal }).catch(() => undefined);
+  // It may have stopped by itself, which it calls an error.
+  await Promise.race([runner.stop().catch(() => undefined), enough]);
+  waiting.abort();
+};
