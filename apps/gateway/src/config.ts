@@ -46,6 +46,11 @@ const schema = {
     protocols: ['nats', 'tls'],
     doc: 'The bus.',
   }),
+  natsCredentials: secretFile({
+    env: 'MUSTER_NATS_CREDENTIALS_FILE',
+    doc: 'Credentials file (.creds) for a NATS server that asks for one.',
+    optional: true,
+  }),
   adminApiKey: secretFile({
     env: 'MUSTER_ADMIN_API_KEY_FILE',
     doc: 'File with the API key of the local admin.',

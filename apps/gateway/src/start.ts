@@ -35,7 +35,13 @@ export const start = async (
   const logger = createLogger({ service: name, level: config.logLevel });
   const metrics = createMetrics(name);
   const health = new Health();
-  const bus = await connectBus({ url: config.natsUrl, name, logger, metrics });
+  const bus = await connectBus({
+    url: config.natsUrl,
+    credentials: config.natsCredentials,
+    name,
+    logger,
+    metrics,
+  });
   health.add('nats', () => {
     if (!bus.isConnected()) throw new AppError('unavailable', 'not connected');
   });

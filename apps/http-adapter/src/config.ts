@@ -4,6 +4,7 @@ import {
   int,
   LOG_LEVELS,
   readConfig,
+  secretFile,
   string,
   url,
   type ConfigOf,
@@ -16,6 +17,11 @@ export const configSchema = {
     env: 'MUSTER_NATS_URL',
     doc: 'NATS server',
     protocols: ['nats', 'tls'],
+  }),
+  natsCredentials: secretFile({
+    env: 'MUSTER_NATS_CREDENTIALS_FILE',
+    doc: 'Credentials file (.creds) for a NATS server that asks for one',
+    optional: true,
   }),
   port: int({
     env: 'MUSTER_HTTP_DEVICES_PORT',

@@ -24,7 +24,13 @@ export const start = async (
   const logger = createLogger({ service: SERVICE, level: config.logLevel });
   const metrics = createMetrics(SERVICE);
   const store = await openFileStore(config);
-  const bus = await connectBus({ url: config.natsUrl, name: SERVICE, logger, metrics });
+  const bus = await connectBus({
+    url: config.natsUrl,
+    credentials: config.natsCredentials,
+    name: SERVICE,
+    logger,
+    metrics,
+  });
   const uplink = openUplink({
     ...config,
     door: 'http',

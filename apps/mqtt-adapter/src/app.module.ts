@@ -55,7 +55,13 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   const config = loadConfig(env);
   const logger = createLogger({ service: SERVICE, level: config.logLevel });
   const metrics = createMetrics(SERVICE);
-  const bus = await connectBus({ url: config.natsUrl, name: SERVICE, logger, metrics });
+  const bus = await connectBus({
+    url: config.natsUrl,
+    credentials: config.natsCredentials,
+    name: SERVICE,
+    logger,
+    metrics,
+  });
 
   const parts = makeParts(config, bus, logger, metrics);
   const { uplink, consumer, downlink, reachable, responder } = parts;

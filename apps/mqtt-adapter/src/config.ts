@@ -3,6 +3,7 @@ import {
   int,
   LOG_LEVELS,
   readConfig,
+  secretFile,
   string,
   url,
   type ConfigOf,
@@ -15,6 +16,11 @@ export const configSchema = {
     env: 'MUSTER_NATS_URL',
     doc: 'NATS server',
     protocols: ['nats', 'tls'],
+  }),
+  natsCredentials: secretFile({
+    env: 'MUSTER_NATS_CREDENTIALS_FILE',
+    doc: 'Credentials file (.creds) for a NATS server that asks for one',
+    optional: true,
   }),
   amqpUrl: url({
     env: 'MUSTER_AMQP_URL',

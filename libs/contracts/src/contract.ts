@@ -64,6 +64,9 @@ export const definePublished = <Data extends object>(declared: {
   });
 };
 
+/** Where the REST API serves the JSON Schema of an event's data. Part of every event: it never changes. */
+export const eventSchemaPath = (type: string): string => `/api/v1/events/schemas/${type}.json`;
+
 export type DataOf<C> = C extends PublishedContract<infer Data> ? Data : never;
 
 /** The JetStream stream that holds a service's published events, and the subjects it takes. */

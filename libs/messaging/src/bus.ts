@@ -1,4 +1,4 @@
-import { type PublishedContract, type RequestContract } from '@muster/contracts';
+import { eventSchemaPath, type PublishedContract, type RequestContract } from '@muster/contracts';
 import { continueTrace, createMetrics, currentTrace, type Logger, type Metrics } from '@muster/observability';
 import { HEADER, headersOf } from './headers.js';
 import { Link } from './link.js';
@@ -9,6 +9,10 @@ import { Streams, type StreamDeclaration } from './streams.js';
 export interface BusOptions {
   /** One URL, or several of one cluster with commas between. */
   readonly url: string;
+  /** Content of a .creds file, where the server asks for one. */
+  readonly credentials?: string | undefined;
+  /** Where integrators reach the REST API, which serves the schemas: in every event as `ce-dataschema`. Absent: so is that. */
+  readonly publicUrl?: string | undefined;
   /** Of this process, for the server's monitoring; usually the service. */
   readonly name: string;
   readonly logger: Logger;
@@ -81,12 +85,14 @@ export const partsOf = (bus: Bus): BusParts => {
 /** Resolves when the server is there, however long that takes; afterwards it reconnects for ever. */
 export const connectBus = async ({
   url,
+  credentials,
+  publicUrl,
   name,
   logger,
   metrics = createMetrics(name),
   streamReplicas = 1,
 }: BusOptions): Promise<Bus> => {
-  const link = await Link.open(url, name, logger);
+  const link = await Link.open({ url, credentials }, name, logger);
   const streams = new Streams(link, logger, streamReplicas);
   const put = publisher({
     link,
@@ -98,6 +104,9 @@ export const connectBus = async ({
   link.onReturn(() => gauge.set(1));
   link.onLoss(() => gauge.set(0));
 
+  const schemaOf = (type: string): string | undefined =>
+    publicUrl === undefined ? undefined : new URL(eventSchemaPath(type), publicUrl).href;
+
   const bus: Bus = {
     request: requester({ link, logger, metrics }),
     publish: (contract, event) =>
@@ -107,6 +116,7 @@ export const connectBus = async ({
         payload: JSON.stringify(event.data),
         headers: headersOf({
           ...cloudEvent({ ...event, type: contract.type, source: `/${contract.service}` }),
+          [HEADER.eventSchema]: schemaOf(contract.type),
           [HEADER.eventSubject]: event.entityId,
           [HEADER.tenant]: event.tenantId,
           [HEADER.traceparent]: event.traceparent ?? continueTrace(currentTrace()?.traceparent).traceparent,
@@ -119,6 +129,7 @@ export const connectBus = async ({
         payload: JSON.stringify(message.data),
         headers: headersOf({
           ...cloudEvent(message),
+          [HEADER.eventSchema]: schemaOf(message.type),
           [HEADER.traceparent]: continueTrace(currentTrace()?.traceparent).traceparent,
         }),
       }),

@@ -20,6 +20,8 @@ export const HEADER = {
   eventTime: 'ce-time',
   eventSpec: 'ce-specversion',
   eventDataType: 'ce-datacontenttype',
+  /** Where the JSON Schema of the data is. */
+  eventSchema: 'ce-dataschema',
   parkedReason: 'x-parked-reason',
   parkedSubject: 'x-parked-subject',
   parkedStream: 'x-parked-stream',

@@ -1,6 +1,11 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '@muster/observability';
 import { backoffMs, pause } from './backoff.js';
+
+export interface Address {
+  readonly url: string;
+  readonly credentials?: string | undefined;
+}
 
 /** The server went away while something waited for it. Whether the other end did the work is not known. */
 export class LinkLost extends Error {
@@ -24,11 +29,12 @@ export class Link {
     void this.watch();
   }
 
-  static async open(url: string, name: string, logger: Logger): Promise<Link> {
+  static async open({ url, credentials }: Address, name: string, logger: Logger): Promise<Link> {
     for (let attempt = 0; ; attempt += 1) {
       try {
         const connection = await connect({
           servers: url.split(','),
+          ...(credentials === undefined ? {} : { authenticator: authenticatorOf(credentials) }),
           name,
           timeout: 5_000,
           // The defaults give up after ten tries, and after two refused logins.
@@ -112,3 +118,7 @@ export class Link {
     for (const reject of waiting) reject(new LinkLost('the connection to NATS was lost'));
   }
 }
+
+/** The library looks for the line break behind the last line, which trimming has taken. */
+const authenticatorOf = (credentials: string) =>
+  credsAuthenticator(new TextEncoder().encode(`${credentials.trim()}\n`));

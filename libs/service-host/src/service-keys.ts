@@ -1,4 +1,4 @@
-import { choice, int, LOG_LEVELS, string, url } from '@muster/observability';
+import { choice, int, LOG_LEVELS, secretFile, string, url } from '@muster/observability';
 
 /** The configuration every service with a database has; `prefix` as in `MUSTER_<prefix>_POOL_SIZE`. */
 export const serviceKeys = ({
@@ -16,6 +16,17 @@ export const serviceKeys = ({
     protocols: ['postgres', 'postgresql'],
   }),
   natsUrl: url({ env: 'MUSTER_NATS_URL', doc: 'The bus', protocols: ['nats', 'tls'] }),
+  natsCredentials: secretFile({
+    env: 'MUSTER_NATS_CREDENTIALS_FILE',
+    doc: 'Credentials file (.creds) for a NATS server that asks for one',
+    optional: true,
+  }),
+  publicUrl: url({
+    env: 'MUSTER_PUBLIC_URL',
+    doc: 'Where others reach the REST API; published events name their schema by it. Not set: they name none',
+    protocols: ['http', 'https'],
+    optional: true,
+  }),
   logLevel: choice({
     env: 'MUSTER_LOG_LEVEL',
     doc: 'Least important lines that are logged',

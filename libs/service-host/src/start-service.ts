@@ -61,6 +61,8 @@ export interface ServiceOptions {
   readonly config: {
     readonly databaseUrl: string;
     readonly natsUrl: string;
+    readonly natsCredentials?: string | undefined;
+    readonly publicUrl?: string | undefined;
     readonly logLevel: LogLevel;
     readonly opsPort?: number;
     readonly opsHost: string;
@@ -83,7 +85,14 @@ export const startService = async (options: ServiceOptions): Promise<RunningApp>
 
   const database = openDatabase({ url: config.databaseUrl, schema, poolSize: config.poolSize, name });
   await untilMigrated(database, options.migrations, logger);
-  const bus = await connectBus({ url: config.natsUrl, name, logger, metrics });
+  const bus = await connectBus({
+    url: config.natsUrl,
+    credentials: config.natsCredentials,
+    publicUrl: config.publicUrl,
+    name,
+    logger,
+    metrics,
+  });
   await bus.ensureStream({
     name: options.stream.name,
     subjects: [options.stream.subject],
@@ -99,7 +108,16 @@ export const startService = async (options: ServiceOptions): Promise<RunningApp>
     abortOnError: false,
   });
   const relay =
-    served.relay && startRelay({ database, service: name, bus, logger, metrics, ...served.relay });
+    served.relay &&
+    startRelay({
+      database,
+      service: name,
+      bus,
+      logger,
+      metrics,
+      announcementsKeptHours: config.streamMaxAgeHours,
+      ...served.relay,
+    });
   await app.listen();
 
   health.add('database', () => database.ping());
