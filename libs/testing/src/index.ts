@@ -11,4 +11,5 @@ export {
 } from './mosquitto.js';
 export { amqpUrl, mqttAuthPort, mqttUrl } from './test-environment.js';
 export { freePort } from '@muster/launcher';
-export { startPlatform, type ApiAnswer, type Platform } from './platform.js';
+export { startPlatform, type ApiAnswer, type Platform, type PlatformOptions } from './platform.js';
+export { unrulyNats, type UnrulyNats, type UnrulyOptions } from './unruly-nats.js';

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@muster/launcher';
+import { openTrust, trustLines, type Trust } from '@muster/nats-accounts';
 import { eventually } from './eventually.js';
 import { requireTestVariable } from './test-environment.js';
 
@@ -12,6 +13,8 @@ export type NatsServer = {
   /** `nats://127.0.0.1:<port>`; stays the same over `restart`. */
   readonly url: string;
   readonly port: number;
+  /** Its keys; with `accounts` only, and then nobody comes in without credentials. */
+  readonly trust: Trust | undefined;
   /** Ends the server as a power cut would: no goodbye to clients, nothing flushed. */
   readonly kill9: () => Promise<void>;
   /** Starts it again on the same port with the same store; stops it first when it still runs. */
@@ -20,10 +23,20 @@ export type NatsServer = {
   readonly stop: () => Promise<void>;
 };
 
-/** Starts a nats-server with JetStream for one test file: empty store, free port on 127.0.0.1. */
-export const startNats = async (): Promise<NatsServer> => {
+/**
+ * Starts a nats-server with JetStream for one test file: empty store, free port on 127.0.0.1. With `accounts` as an
+ * installation runs it, with keys of its own; without, everybody may do everything.
+ */
+export const startNats = async ({
+  accounts = false,
+}: { readonly accounts?: boolean } = {}): Promise<NatsServer> => {
   const binary = requireTestVariable('MUSTER_TEST_NATS_BINARY');
   const store = await mkdtemp(join(tmpdir(), 'muster-nats-'));
+  const trust = accounts ? await openTrust(join(store, 'keys')) : undefined;
+  await writeFile(
+    join(store, 'nats.conf'),
+    trust === undefined ? '' : trustLines(trust.server, join(store, 'accounts')).join('\n'),
+  );
   const first = await startOnFreePort(binary, store);
   const { port } = first;
   let running = first.process;
@@ -37,6 +50,7 @@ export const startNats = async (): Promise<NatsServer> => {
   return {
     url: `nats://127.0.0.1:${port}`,
     port,
+    trust,
     kill9: () => end('SIGKILL'),
     restart: async () => {
       await end('SIGTERM');
@@ -70,9 +84,13 @@ const startOnFreePort = async (
 };
 
 const startOn = async (binary: string, store: string, port: number): Promise<ChildProcess> => {
-  const child = spawn(binary, ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', store], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const child = spawn(
+    binary,
+    ['-c', join(store, 'nats.conf'), '-a', '127.0.0.1', '-p', String(port), '-js', '-sd', store],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log = (log + text).slice(-2_000);

@@ -41,15 +41,25 @@ export interface Platform {
   readonly stop: () => Promise<void>;
 }
 
+export interface PlatformOptions {
+  /** What the services connect to in place of the server. Stopped with the platform. */
+  readonly busOf?: (
+    server: NatsServer,
+  ) => Promise<{ readonly url: string; readonly stop: () => Promise<void> }>;
+}
+
 /**
  * The whole platform as a user runs it: `all-in-one` as a process of its own, over the run's PostgreSQL (a database of
  * its own) and RabbitMQ and a NATS server of its own. For e2e specs, which run one after another.
  */
 export const startPlatform = async (
   environment: Readonly<Record<string, string>> = {},
+  { busOf }: PlatformOptions = {},
 ): Promise<Platform> => {
   const database = await testDatabase({ name: 'platform', migrate });
-  const nats = await startNats();
+  // A bus in between is one that does not know credentials.
+  const nats = await startNats({ accounts: busOf === undefined });
+  const bus = await busOf?.(nats);
   const directory = await mkdtemp(join(tmpdir(), 'muster-platform-'));
   const keyFile = join(directory, 'admin-api-key');
   await writeFile(keyFile, `${API_KEY}\n`, { mode: 0o600 });
@@ -61,8 +71,15 @@ export const startPlatform = async (
     PATH: process.env['PATH'],
     ...runMark(),
     MUSTER_DATABASE_URL: database.url,
-    MUSTER_NATS_URL: nats.url,
+    MUSTER_NATS_URL: bus?.url ?? nats.url,
+    ...(nats.trust === undefined
+      ? {}
+      : {
+          MUSTER_NATS_CREDENTIALS_FILE: nats.trust.servicesFile,
+          MUSTER_NATS_INTEGRATIONS_FILE: nats.trust.integrationsFile,
+        }),
     MUSTER_AMQP_URL: amqpUrl(),
+    MUSTER_PUBLIC_URL: url,
     MUSTER_MQTT_AUTH_PORT: String(mqttAuthPort()),
     MUSTER_GATEWAY_PORT: String(port),
     MUSTER_HTTP_DEVICES_PORT: String(devicesPort),
@@ -116,6 +133,7 @@ export const startPlatform = async (
     restart: start,
     stop: async () => {
       await end('SIGTERM');
+      await bus?.stop();
       await nats.stop();
       await rm(directory, { recursive: true, force: true });
       await database.drop();

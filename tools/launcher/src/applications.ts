@@ -4,6 +4,7 @@ import { Failure } from './failure.js';
 import { DATABASE_NAME, DATABASE_USER } from './postgres.js';
 import { healthOf } from './probe.js';
 import { AMQP_USER } from './rabbitmq.js';
+import { natsKeys } from './nats.js';
 import type { Secrets } from './secrets.js';
 import type { Server } from './server.js';
 import type { Settings } from './settings.js';
@@ -84,6 +85,8 @@ export const applicationEnvironment = (
     MUSTER_FILES: join(settings.home, 'files'),
     // Part of every download URL that devices are given.
     MUSTER_FIRMWARE_BASE_URL: urls.httpDevices,
+    // Part of every published event, as the address of its schema.
+    MUSTER_PUBLIC_URL: urls.gateway,
     ...process.env,
   };
   delete inherited['MUSTER_OPS_PORT'];
@@ -91,6 +94,12 @@ export const applicationEnvironment = (
     ...inherited,
     MUSTER_DATABASE_URL: urls.database,
     MUSTER_NATS_URL: urls.nats,
+    ...(settings.given.nats === undefined
+      ? {
+          MUSTER_NATS_CREDENTIALS_FILE: join(natsKeys(settings), 'services.creds'),
+          MUSTER_NATS_INTEGRATIONS_FILE: join(natsKeys(settings), 'integrations.json'),
+        }
+      : {}),
     MUSTER_AMQP_URL: urls.amqp,
     MUSTER_MQTT_URL: urls.mqtt,
     MUSTER_MQTT_AUTH_PORT: String(settings.ports.mqttAuth),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { applicationEnvironment, migrationProgram } from './applications.js';
 import { asFailure, Failure } from './failure.js';
 import type { Instance } from './instance.js';
-import { natsServer } from './nats.js';
+import { natsServer, openNatsTrust } from './nats.js';
 import { Missing, type MissingServer } from './missing.js';
 import { MARK_INSTANCE, MARK_SERVER } from './process-identity.js';
 import { postgresServer, resolvePostgres } from './postgres.js';
@@ -30,7 +30,7 @@ export const bringUpNats = async (instance: Instance): Promise<void> => {
     return requireGiven('NATS', 'MUSTER_NATS_URL', settings.given.nats, 4222, natsAnswers);
   }
   const program = await found('NATS', resolveNats(whereOf(instance)));
-  await bringUp(instance, natsServer(settings, program));
+  await bringUp(instance, natsServer(settings, program, await openNatsTrust(settings)));
 };
 
 export const bringUpRabbitmq = async (instance: Instance): Promise<void> => {

@@ -9,7 +9,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Failure } from './failure.js';
 import { freePortBase } from './free-port.js';
 import { openInstance, type Instance } from './instance.js';
-import { natsServer } from './nats.js';
+import type { Trust } from '@muster/nats-accounts';
+import { natsServer, openNatsTrust } from './nats.js';
 import { gone, identityOf, type Identity, isAlive, signal } from './process-identity.js';
 import { natsAnswers } from './probe.js';
 import type { Server } from './server.js';
@@ -17,6 +18,7 @@ import { type Settings, TEST_OFFSETS, testSettings } from './settings.js';
 import { lock, type Known } from './state.js';
 
 let settings: Settings;
+let trust: Trust;
 let said: string[];
 let opened: Instance[];
 
@@ -28,7 +30,7 @@ const open = async (): Promise<Instance> => {
 const nats = (): Server => {
   const path = process.env['MUSTER_TEST_NATS_BINARY'];
   if (path === undefined) throw new Error('run this spec through `npm test`');
-  return natsServer(settings, { path, origin: path });
+  return natsServer(settings, { path, origin: path }, trust);
 };
 const stateFile = () => join(settings.home, 'state.json');
 const known = async (): Promise<Record<string, Known>> =>
@@ -51,11 +53,11 @@ const launchAndKill = async (): Promise<Identity> => {
   const module = (name: string) => JSON.stringify(new URL(`./${name}.js`, import.meta.url).href);
   const script = `
     const { openInstance } = await import(${module('instance')});
-    const { natsServer } = await import(${module('nats')});
+    const { natsServer, openNatsTrust } = await import(${module('nats')});
     const settings = ${JSON.stringify(settings)};
     const path = process.env['MUSTER_TEST_NATS_BINARY'];
     const instance = await openInstance(settings, () => undefined);
-    await instance.add(natsServer(settings, { path, origin: path })).start();
+    await instance.add(natsServer(settings, { path, origin: path }, await openNatsTrust(settings))).start();
     process.stdout.write('ready');
     setInterval(() => undefined, 1000);`;
   const launcher = spawn(process.execPath, ['--input-type=module', '-e', script], {
@@ -71,6 +73,7 @@ beforeEach(async () => {
   // With a space, because a user's path may have one.
   const root = await mkdtemp(join(tmpdir(), 'muster launcher '));
   settings = testSettings(root, 'spec', await freePortBase(TEST_OFFSETS));
+  trust = await openNatsTrust(settings);
   said = [];
   opened = [];
 });

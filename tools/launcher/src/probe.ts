@@ -14,11 +14,11 @@ const ATTEMPT_MS = 2_000;
 export const postgresAnswers = (at: Address): Promise<boolean> =>
   firstAnswer(at, postgresStartup(), (answer) => answer[0] === 'R'.charCodeAt(0));
 
-/** A full turn (CONNECT, PING, PONG), and JetStream must be on. */
+/** A full turn (CONNECT, PING, PONG), or that we may not come in; and JetStream must be on. */
 export const natsAnswers = (at: Address): Promise<boolean> =>
   firstAnswer(at, Buffer.from('CONNECT {"verbose":false}\r\nPING\r\n'), (answer) => {
     const text = answer.toString('latin1');
-    if (!text.includes('PONG')) return undefined;
+    if (!/PONG|-ERR 'Auth/.test(text)) return undefined;
     return text.includes('"jetstream":true');
   });
 
