@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import { AppError } from '@muster/contracts';
 
 /**
- * Where the next page begins, as clients get it: opaque, and bound to the list and its order by `list`, so that a cursor
- * cannot be carried to another sort, where it would silently skip items.
+ * Where the next page begins, as clients get it: opaque, and bound to the list, its order and its filter by `list`, so
+ * that a cursor cannot be carried to another one, where it would silently skip items.
  */
 export const encodeCursor = (list: string, position: readonly string[]): string =>
   Buffer.from(JSON.stringify([list, ...position])).toString('base64url');
@@ -23,14 +24,25 @@ export const decodeCursor = (
     position.length !== rules.length ||
     !rules.every((rule, index) => rule.test(position[index] ?? ''))
   ) {
-    throw new AppError('invalid-request', 'The cursor is not one of this list in this order.', {
-      errors: [
-        { path: 'cursor', message: 'cursor must be the nextCursor of the page before, with the same sort' },
-      ],
-    });
+    throw new AppError(
+      'invalid-request',
+      'The cursor is not one of this list in this order with this filter.',
+      {
+        errors: [
+          {
+            path: 'cursor',
+            message: 'cursor must be the nextCursor of the page before, with the same sort and filter',
+          },
+        ],
+      },
+    );
   }
   return position;
 };
+
+/** Stands for a filter in the name of a list: a filter may be longer than a cursor. */
+export const digestOf = (filter: string): string =>
+  createHash('sha256').update(filter).digest('base64url').slice(0, 22);
 
 /** Rules for the parts of a position. */
 export const TEXT = /^[^\0]{1,128}$/su;

@@ -13,6 +13,13 @@ import {
   type RecordedEvent,
 } from '@muster/event-store';
 import type pg from 'pg';
+import type { DeviceCondition } from './device-filter.js';
+import {
+  CONNECTIVITY_COLUMNS,
+  CONNECTIVITY_JOIN,
+  connectivityOf,
+  type ConnectivityRow,
+} from '../connectivity/device-connectivity.js';
 import type { DeviceDeleted, DeviceEvent, DeviceProvisioned } from './device.events.js';
 import type { MetadataRules } from './metadata-access.js';
 
@@ -211,7 +218,7 @@ const brokenRule = (error: unknown): unknown => {
   return error;
 };
 
-interface DeviceRow {
+interface DeviceRow extends ConnectivityRow {
   id: string;
   name: string;
   device_type_id: string;
@@ -229,8 +236,8 @@ interface DeviceRow {
 
 const SELECT = `
   SELECT d.id, d.name, d.device_type_id, t.name AS device_type, d.app_version, d.interface, d.folder, d.tags, d.metadata,
-    d.serial_number, d.position, d.version, d.created_at
-  FROM devices d JOIN device_types t ON t.tenant_id = d.tenant_id AND t.id = d.device_type_id`;
+    d.serial_number, d.position, d.version, d.created_at, ${CONNECTIVITY_COLUMNS}
+  FROM devices d JOIN device_types t ON t.tenant_id = d.tenant_id AND t.id = d.device_type_id ${CONNECTIVITY_JOIN}`;
 
 /** Throws `device-not-found`. */
 export const viewDevice = async (
@@ -281,28 +288,67 @@ export const positionOf = (sort: DeviceSort, view: DeviceView): readonly [string
   view.id,
 ];
 
+/** `which`: a condition on `d` and `t`; undefined: all. */
 export const listPage = async (
   from: Queryable,
   tenantId: string,
-  sort: DeviceSort,
-  after: readonly string[] | undefined,
-  limit: number,
+  page: {
+    readonly which: DeviceCondition | undefined;
+    readonly sort: DeviceSort;
+    readonly after: readonly string[] | undefined;
+    readonly limit: number;
+  },
 ): Promise<DeviceView[]> => {
-  const { column, type, down } = ORDERS[sort];
+  const { column, type, down } = ORDERS[page.sort];
   const direction = down ? 'DESC' : 'ASC';
-  const beyond =
-    after === undefined ? '' : `AND (${column}, d.id) ${down ? '<' : '>'} (CAST($3 AS ${type}), $4)`;
+  const values: unknown[] = [tenantId];
+  const bind = (value: unknown): string => `$${values.push(value)}`;
+  const conditions = ['d.tenant_id = $1'];
+  if (page.after !== undefined) {
+    const [at, id] = page.after;
+    conditions.push(`(${column}, d.id) ${down ? '<' : '>'} (${bind(at)}::${type}, ${bind(id)})`);
+  }
+  if (page.which !== undefined) conditions.push(page.which(bind));
   const { rows } = await from.query<DeviceRow>({
-    text: `${SELECT} WHERE d.tenant_id = $1 ${beyond} ORDER BY ${column} ${direction}, d.id ${direction} LIMIT $2`,
-    values: [tenantId, limit, ...(after ?? [])],
+    text: `${SELECT} WHERE ${conditions.join(' AND ')}
+           ORDER BY ${column} ${direction}, d.id ${direction} LIMIT ${bind(page.limit)}`,
+    values,
   });
   return rows.map(viewOf);
 };
 
-export const countDevices = async (from: Queryable, tenantId: string): Promise<number> => {
+/** Ids in ascending order, beginning after `after`. */
+export const selectIds = async (
+  from: Queryable,
+  tenantId: string,
+  page: {
+    readonly which: DeviceCondition | undefined;
+    readonly after: string | undefined;
+    readonly limit: number;
+  },
+): Promise<string[]> => {
+  const values: unknown[] = [tenantId];
+  const bind = (value: unknown): string => `$${values.push(value)}`;
+  const conditions = ['d.tenant_id = $1'];
+  if (page.after !== undefined) conditions.push(`d.id > ${bind(page.after)}`);
+  if (page.which !== undefined) conditions.push(page.which(bind));
+  const { rows } = await from.query<{ id: string }>({
+    text: `SELECT d.id FROM devices d WHERE ${conditions.join(' AND ')} ORDER BY d.id LIMIT ${bind(page.limit)}`,
+    values,
+  });
+  return rows.map(({ id }) => id);
+};
+
+export const countDevices = async (
+  from: Queryable,
+  tenantId: string,
+  which: DeviceCondition | undefined,
+): Promise<number> => {
+  const values: unknown[] = [tenantId];
+  const condition = which?.((value) => `$${values.push(value)}`) ?? 'TRUE';
   const { rows } = await from.query<{ count: string }>({
-    text: 'SELECT count(*) FROM devices WHERE tenant_id = $1',
-    values: [tenantId],
+    text: `SELECT count(*) FROM devices d WHERE d.tenant_id = $1 AND ${condition}`,
+    values,
   });
   return Number(rows[0]?.count ?? 0);
 };
@@ -319,6 +365,7 @@ const viewOf = (row: DeviceRow): DeviceView => ({
   metadata: row.metadata,
   ...(row.serial_number === null ? {} : { serialNumber: row.serial_number }),
   ...(row.position ? { position: row.position } : {}),
+  connectivity: connectivityOf(row),
   version: row.version,
   createdAt: row.created_at.toISOString(),
 });

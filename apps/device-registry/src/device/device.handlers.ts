@@ -8,8 +8,10 @@ import {
   editDevice,
   getDevice,
   listDevices,
+  MAX_SELECTED_DEVICES,
   newId,
   provisionDevice,
+  selectDevices,
   type ChangeMetadata,
   type ChangeRequest,
   type DeleteDevice,
@@ -22,16 +24,19 @@ import {
   type ListDevices,
   type ProvisionDevice,
   type ProvisionedDevice,
+  type SelectDevices,
+  type SelectedDevices,
 } from '@muster/contracts';
-import { idempotently, type Database, type EventStore } from '@muster/event-store';
+import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import type pg from 'pg';
 import { knownAppVersions } from '../device-type/app-version-owner.js';
 import { findDeviceType } from '../device-type/device-type-list.projection.js';
 import { refuseNulls } from '../not-null.js';
-import { decodeCursor, encodeCursor, TEXT, TIME } from '../page-cursor.js';
+import { decodeCursor, digestOf, encodeCursor, TEXT, TIME } from '../page-cursor.js';
 import { DATABASE, EVENT_STORE } from '../wiring.js';
-import { countDevices, listPage, positionOf, viewDevice } from './device-list.projection.js';
+import { deviceCondition, withinFilterTime, type DeviceCondition } from './device-filter.js';
+import { countDevices, listPage, positionOf, selectIds, viewDevice } from './device-list.projection.js';
 import { device, type DeviceCommand } from './device.decider.js';
 import { keepSecret, newSecret } from './secret.js';
 import { hintOf, keepTokenText, newTokenText } from './token-text.js';
@@ -59,21 +64,38 @@ export class DeviceHandlers {
   }
 
   @Handles(listDevices)
-  async list(request: ListDevices): Promise<DeviceList> {
-    const { tenantId, cursor, count } = request;
+  async list({ tenantId, cursor, count, ...request }: ListDevices): Promise<DeviceList> {
+    // Null in an optional field passes the contract's rules and means the same as absent.
+    const filter = request.filter ?? undefined;
     const limit = request.limit ?? DEFAULT_PAGE;
     const sort = request.sort ?? 'name';
-    const list = `devices by ${sort}`;
+    const list = `devices by ${sort}${filter === undefined ? '' : ` where ${digestOf(filter)}`}`;
     const after = decodeCursor(list, cursor, [sort.endsWith('name') ? TEXT : TIME, TEXT]);
-    const items = await listPage(this.database, tenantId, sort, after, limit + 1);
-    const page = items.slice(0, limit);
-    const last = page.at(-1);
-    return {
-      items: page,
-      nextCursor:
-        items.length > limit && last !== undefined ? encodeCursor(list, positionOf(sort, last)) : null,
-      ...(count === true ? { total: await countDevices(this.database, tenantId) } : {}),
-    };
+    return this.filtered(tenantId, filter, async (from, which) => {
+      const items = await listPage(from, tenantId, { which, sort, after, limit: limit + 1 });
+      const page = items.slice(0, limit);
+      const last = page.at(-1);
+      return {
+        items: page,
+        nextCursor:
+          items.length > limit && last !== undefined ? encodeCursor(list, positionOf(sort, last)) : null,
+        ...(count === true ? { total: await countDevices(from, tenantId, which) } : {}),
+      };
+    });
+  }
+
+  @Handles(selectDevices)
+  select({ tenantId, after, count, ...request }: SelectDevices): Promise<SelectedDevices> {
+    const limit = request.limit ?? MAX_SELECTED_DEVICES;
+    return this.filtered(tenantId, request.filter ?? undefined, async (from, which) => {
+      const ids = await selectIds(from, tenantId, { which, after: after ?? undefined, limit: limit + 1 });
+      const deviceIds = ids.slice(0, limit);
+      return {
+        deviceIds,
+        next: ids.length > limit ? (deviceIds.at(-1) ?? null) : null,
+        ...(count === true ? { total: await countDevices(from, tenantId, which) } : {}),
+      };
+    });
   }
 
   @Handles(editDevice)
@@ -106,6 +128,16 @@ export class DeviceHandlers {
   @Handles(deleteMetadataKey)
   deleteMetadataKey(request: DeleteMetadataKey): Promise<DeviceView> {
     return this.change(request, { type: 'DeleteMetadataKey', key: request.key });
+  }
+
+  private async filtered<T>(
+    tenantId: string,
+    filter: string | undefined,
+    query: (from: Queryable, which: DeviceCondition | undefined) => Promise<T>,
+  ): Promise<T> {
+    if (filter === undefined) return query(this.database, undefined);
+    const which = await deviceCondition(this.database, tenantId, filter);
+    return withinFilterTime(this.database, (tx) => query(tx, which));
   }
 
   private async change(

@@ -1,0 +1,16 @@
+export {
+  mapConditions,
+  type Condition,
+  type Field,
+  type FieldKind,
+  type Fields,
+  type Filter,
+  type FilterGroup,
+  type Operand,
+  type Order,
+  type Test,
+} from './filter.js';
+export { matches } from './matches.js';
+export { MAX_COMPARISONS, MAX_FILTER_DEPTH, MAX_FILTER_LENGTH, MAX_LIST_VALUES } from './parse.js';
+export { operatorsOf, readFilter } from './read-filter.js';
+export { toSql, type Bind } from './to-sql.js';
