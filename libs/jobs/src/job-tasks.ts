@@ -13,13 +13,16 @@ export interface JobTasksOptions {
   readonly kinds: readonly JobKind[];
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Before what failed is tried again the first time; then twice as long each time, up to 30 s. Default 1 s. */
+  readonly firstDelayMs?: number;
 }
 
-/** Of a chunk or a plan that fails by itself, with 1, 2, 4, 8 seconds between. */
+/** Of a chunk or a plan that fails by itself. */
 const TRIES = 5;
 /** Of a chunk during which the process dies every time, without ever an error. */
 const DEATHS = 10;
-const MAX_DELAY_SECONDS = 30;
+const FIRST_DELAY_MS = 1_000;
+const MAX_DELAY_MS = 30_000;
 /** Of an error's detail; up to 500 of them go into one event. */
 const DETAIL_LENGTH = 300;
 
@@ -110,7 +113,7 @@ export class JobTasks {
     const chunks = chunksOf(page.items);
     return database.transaction(async (tx) => {
       const moved = await tx.query(
-        `UPDATE job_work SET cursor = $3, planned = $3 IS NULL, chunks = chunks + $4, items = items + $5
+        `UPDATE job_work SET cursor = $3::text, planned = $3::text IS NULL, chunks = chunks + $4, items = items + $5
          WHERE tenant_id = $1 AND job_id = $2 AND NOT planned AND cursor IS NOT DISTINCT FROM $6`,
         [task.tenantId, task.jobId, page.next, chunks.length, page.items.length, work.cursor],
       );
@@ -225,8 +228,11 @@ export class JobTasks {
       if (passing?.code !== 'concurrent-change' || faults > 3) {
         await this.record(tx, task, { type: 'WaitForFault', reason: passing ?? TRIED_AGAIN, at: now() });
       }
-      const delay = Math.min(2 ** (bugs + faults - 1), MAX_DELAY_SECONDS);
-      await addTask(tx, database.schema, name, { ...task, bugs, faults }, delay);
+      const delayMs = Math.min(
+        (this.options.firstDelayMs ?? FIRST_DELAY_MS) * 2 ** (bugs + faults - 1),
+        MAX_DELAY_MS,
+      );
+      await addTask(tx, database.schema, name, { ...task, bugs, faults }, delayMs);
     });
   }
 

@@ -87,12 +87,20 @@ const progressed = (
   return [{ type: 'JobProgressed', data: { at, job, chunk, items, errors } }, ...ended(job, at)];
 };
 
-/** Whatever it waited for is there. */
-const working = ({ reason: _over, ...job }: JobStanding, at: string): JobStanding => ({
-  ...job,
-  status: 'in_progress',
-  startedAt: job.startedAt ?? at,
-});
+/** Whatever it waited for is there, so the reason goes. */
+const working = (before: JobStanding, at: string): JobStanding => {
+  const { kind, total, done, failed, createdAt, parent } = before;
+  return {
+    kind,
+    status: 'in_progress',
+    total,
+    done,
+    failed,
+    createdAt,
+    startedAt: before.startedAt ?? at,
+    ...(parent === undefined ? {} : { parent }),
+  };
+};
 
 const ended = (job: JobStanding, at: string): readonly JobEvent[] =>
   job.done !== job.total

@@ -38,6 +38,7 @@ export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
   const leases = keepWorkerLeases(database, logger);
   const upkeep = startJobUpkeep({ database, retentionHours, logger, metrics });
   const stopping = new AbortController();
+  const isStopping = (): boolean => stopping.signal.aborted;
   let failingSince: number | undefined;
   let failure: unknown;
 
@@ -70,7 +71,7 @@ export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
         },
       });
       failingSince = undefined;
-      if (!stopping.signal.aborted) await ended;
+      if (!isStopping()) await ended;
       await stopRunner(runner);
     } finally {
       for (const id of workerIds) leases.release(id);
@@ -78,10 +79,10 @@ export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
   };
 
   const supervise = async (): Promise<void> => {
-    for (let backoff = 100; !stopping.signal.aborted; backoff = Math.min(backoff * 2, MAX_BACKOFF_MS)) {
+    for (let backoff = 100; !isStopping(); backoff = Math.min(backoff * 2, MAX_BACKOFF_MS)) {
       try {
         await session();
-        if (!stopping.signal.aborted) logger.warn('a job worker ended: all are replaced');
+        if (!isStopping()) logger.warn('a job worker ended: all are replaced');
       } catch (error) {
         if (failingSince === undefined) {
           failingSince = Date.now();

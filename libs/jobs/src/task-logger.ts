@@ -8,6 +8,8 @@ import { Logger } from 'graphile-worker';
 export const taskLogger = (logger?: OwnLogger): Logger =>
   new Logger(() => (level, message, meta) => {
     const { error } = (meta ?? {}) as { error?: unknown };
-    if (level === 'error' || level === 'warning') logger?.warn({ err: error }, `graphile-worker: ${message}`);
+    if (LOUD.includes(level)) logger?.warn({ err: error }, `graphile-worker: ${message}`);
     else logger?.debug(`graphile-worker: ${message}`);
   });
+
+const LOUD: readonly string[] = ['error', 'warning'];

@@ -28,12 +28,12 @@ export const addTask = async (
   schema: string,
   name: string,
   task: Task,
-  delaySeconds = 0,
+  delayMs = 0,
 ): Promise<void> => {
   await tx.query(
-    `SELECT ${workerSchema(schema)}.add_job($1, $2::json, run_at => now() + $3 * interval '1 second',
+    `SELECT ${workerSchema(schema)}.add_job($1, $2::json, run_at => now() + $3 * interval '1 millisecond',
                                             max_attempts => $4, priority => $5)`,
-    [name, JSON.stringify(task), delaySeconds, MAX_ATTEMPTS, priorityOf(task)],
+    [name, JSON.stringify(task), delayMs, MAX_ATTEMPTS, priorityOf(task)],
   );
 };
 
