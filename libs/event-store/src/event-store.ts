@@ -8,12 +8,14 @@ import {
   type EventMetadata,
   type RecordedEvent,
 } from './aggregate.js';
+import { announce, type Announcement } from './announce.js';
 import { append, type Append } from './append.js';
 import { concurrentChange, TRIES } from './concurrent-change.js';
 import type { Database } from './database.js';
 import { asAppError, isConflict } from './database-fault.js';
 import { createDoorbell } from './doorbell.js';
 import type { BulkItem, BulkOutcome } from './bulk-items.js';
+import { eraseStream } from './erase.js';
 import { executeMany } from './execute-many.js';
 import { executeManyWithin } from './execute-many-within.js';
 import { loadStates, type LoadedState, type StreamKey } from './load.js';
@@ -78,12 +80,29 @@ export interface EventStore {
     keys: readonly StreamKey[],
     options?: Within,
   ): Promise<LoadedState<State>[]>;
+  /**
+   * Tells outside what is a row's change and no stream's event, within the transaction that changes the row: connections
+   * come and go by the thousand, and their history is nobody's. `translate` of the relay gets it as a recorded event.
+   */
+  announce(tx: pg.PoolClient, announcements: readonly Announcement[]): Promise<void>;
   readStream<State, Event extends DomainEvent>(
     tenantId: string,
     aggregate: Aggregate<State, never, Event>,
     id: string,
     options?: ReadOptions,
   ): Promise<RecordedEvent<Event>[]>;
+  /**
+   * Removes an entity's events and its state for good, and returns how many events there were; 0: nothing was there. For
+   * what the law or a person wants forgotten: whether it may be is the caller's to check, and tables of projections are
+   * the caller's to clear. What was published stays where it went. Events that are not published yet would never be:
+   * waits up to a second for the relay, `within` a transaction not at all, then AppError('unavailable').
+   */
+  erase<State, Event extends DomainEvent>(
+    aggregate: Aggregate<State, never, Event>,
+    tenantId: string,
+    id: string,
+    options?: Within,
+  ): Promise<number>;
 }
 
 export const createEventStore = (
@@ -183,8 +202,18 @@ export const createEventStore = (
     },
     loadMany: (aggregate, keys, { within } = {}) =>
       loadStates(within ?? database, aggregate, keys, { lock: false }),
+    announce: async (tx, announcements) => {
+      if (announcements.length === 0) return;
+      await announce(
+        tx,
+        announcements.map((one) => ({ ...one, metadata: withTraceparent(one.metadata) })),
+      );
+      database.afterCommit(tx, () => doorbell.ring());
+    },
     readStream: (tenantId, aggregate, id, readOptions) =>
       readStream(database, tenantId, aggregate, id, readOptions),
+    erase: (aggregate, tenantId, id, { within } = {}) =>
+      eraseStream(database, aggregate, { tenantId, id }, within),
   };
 };
 

@@ -1,11 +1,13 @@
 import { Events1763600000001 } from '../migrations/0001-events.js';
 import { Idempotency1763600000002 } from '../migrations/0002-idempotency.js';
+import { Announcements1763600000003 } from '../migrations/0003-announcements.js';
 import type { MigrationClass } from './migrate-schema.js';
 
 /** Give these to `migrateSchema` in front of the service's own. */
 export const eventStoreMigrations: readonly MigrationClass[] = [
   Events1763600000001,
   Idempotency1763600000002,
+  Announcements1763600000003,
 ];
 
 export {
@@ -17,6 +19,7 @@ export {
   type RecordedEvent,
   type StoredEvent,
 } from './aggregate.js';
+export { type Announcement } from './announce.js';
 export { openDatabase, type Database, type DatabaseOptions } from './database.js';
 export { asAppError, foreignKeyViolation, uniqueViolation } from './database-fault.js';
 export {
@@ -32,5 +35,7 @@ export { type Queryable } from './append.js';
 export { type LoadedState, type StreamKey } from './load.js';
 export { migrateSchema, type MigrationClass } from './migrate-schema.js';
 export { rebuildProjections, type Projection } from './projection.js';
+export { publishAgain } from './publish-again.js';
 export { type ReadOptions } from './read-stream.js';
+export { refoldStates, type Refolded } from './refold-states.js';
 export { startRelay, type EventPublisher, type Published, type Relay, type RelayOptions } from './relay.js';

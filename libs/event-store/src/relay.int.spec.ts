@@ -5,7 +5,8 @@ import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase
 import { jetstream, jetstreamManager, type JetStreamClient } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
-import { add, counter, metadata, migrateCounters, openCounters } from './counter.fixture.js';
+import { forgetOldAnnouncements } from './announce.js';
+import { add, counter, metadata, migrateCounters, openCounters, tenantId } from './counter.fixture.js';
 import {
   startRelay,
   type Database,
@@ -183,16 +184,54 @@ describe('the relay', () => {
     await move(told, '900000000000');
     await move(late, '900000000001');
     await move(untold, '900000000002');
+    const announced = newId();
+    await database.transaction(async (tx) => {
+      const event = { type: 'Visited', data: {} };
+      await store.announce(tx, [{ tenantId, about: 'visit', id: announced, version: 1, event, metadata }]);
+    });
+    await database.query(`UPDATE announcements SET txid = '900000000003'::text::xid8`);
     await database.query(
       `INSERT INTO relay_cursor (relay, txid, position)
        SELECT 'counters', txid, position FROM events WHERE stream = 'counter-' || $1`,
       [told],
     );
     relay(publisher());
-    await eventually(async () => (await storedIds()).length >= 2, { what: 'what had not been published' });
+    await eventually(async () => (await storedIds()).length >= 3, { what: 'what had not been published' });
     await store.execute(counter, add(fresh));
     await eventually(async () => (await storedIds()).includes(fresh), { what: 'a new event' });
-    expect(await storedIds()).toEqual([late, untold, fresh]);
+    expect(await storedIds()).toEqual([late, untold, announced, fresh]);
+  });
+
+  it('publishes announcements too, in the order of the commits, and forgets them when their stream has', async () => {
+    const [first, second, third] = [newId(), newId(), newId()];
+    const tell = (tx: pg.PoolClient, id: string) =>
+      store.announce(tx, [
+        { tenantId, about: 'visit', id, version: 1, event: { type: 'Visited', data: {} }, metadata },
+      ]);
+    await store.execute(counter, add(first));
+    await database.transaction((tx) => tell(tx, second));
+    await store.execute(counter, add(third));
+    const undone = database.transaction(async (tx) => {
+      await tell(tx, newId());
+      throw new AppError('unavailable', 'No.');
+    });
+    await expect(undone).rejects.toThrow('No.');
+    const bus = publisher();
+    const running = relay(bus, { announcementsKeptHours: 1 });
+    await arrives([first, second, third], 'all three');
+    expect(bus.ids).toEqual([
+      `counters:default:counter-${first}:1`,
+      `counters:default:visit-${second}:1`,
+      `counters:default:counter-${third}:1`,
+    ]);
+    await running.stop();
+    // Not while it is unpublished, however old it is.
+    await database.transaction((tx) => tell(tx, newId()));
+    await database.query(`UPDATE announcements SET recorded_at = now() - interval '2 hours'`);
+    expect(await forgetOldAnnouncements(database, 'counters', 3)).toBe(0);
+    expect(await forgetOldAnnouncements(database, 'counters', 1)).toBe(1);
+    const { rows } = await database.query('SELECT 1 FROM announcements');
+    expect(rows).toHaveLength(1);
   });
 
   it('publishes again with the same ids when it dies before it has moved its cursor', async () => {

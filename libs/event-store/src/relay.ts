@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AppError, type PublishedContract } from '@muster/contracts';
 import type { Logger, Metrics } from '@muster/observability';
 import type pg from 'pg';
+import { forgetOldAnnouncements } from './announce.js';
 import { adoptRestoredEvents } from './adopt-restored-events.js';
 import type { RecordedEvent, Upcasting } from './aggregate.js';
 import type { Database } from './database.js';
@@ -9,6 +10,7 @@ import { asAppError } from './database-fault.js';
 import { decoderFor, EVENT_COLUMNS, type EventRow } from './decode-event.js';
 import { doorbellChannel } from './doorbell.js';
 import { forgetOldReplies } from './idempotently.js';
+import { CURSOR_MOVED } from './publish-again.js';
 
 /** What is told outside about one stored event. */
 export interface Published<Data extends object = object> {
@@ -42,6 +44,8 @@ export interface RelayOptions {
   readonly metrics: Metrics;
   /** For upcasts. */
   readonly aggregates?: readonly Upcasting[];
+  /** How long announcements are kept: as long as the stream that they are published to. Default 168. */
+  readonly announcementsKeptHours?: number;
   /** Events read, and in flight, at once. Default 500. */
   readonly batchSize?: number;
 }
@@ -72,8 +76,11 @@ interface Cursor {
   readonly position: string;
 }
 
+/** Not a fault: `publishAgain` has set the cursor back since it was read. */
+class CursorMoved extends Error {}
+
 /**
- * Publishes the events of a service's table to JetStream: every committed event, at least once, each stream's in order.
+ * Publishes the events of a service's table, and its announcements, to JetStream: every committed event, at least once, each stream's in order.
  *
  * Positions and transaction ids are given before the commit, so a transaction may commit rows that lie *behind* rows a
  * reader has already seen. Therefore only rows of transactions below the oldest one still running (`xmin`) are read, in
@@ -85,7 +92,16 @@ interface Cursor {
  * JetStream drops inside its window; later duplicates are for the consumers to ignore.
  */
 export const startRelay = (options: RelayOptions): Relay => {
-  const { database, service, bus, translate, logger, metrics, batchSize = 500 } = options;
+  const {
+    database,
+    service,
+    bus,
+    translate,
+    logger,
+    metrics,
+    batchSize = 500,
+    announcementsKeptHours = 168,
+  } = options;
   const decode = decoderFor(options.aggregates ?? []);
   const published = metrics.counter('muster_relay_published_total', 'Events acknowledged by JetStream');
   const failures = metrics.counter('muster_relay_failures_total', 'Failed attempts to publish a batch');
@@ -101,6 +117,7 @@ export const startRelay = (options: RelayOptions): Relay => {
   let failingSince: number | undefined;
   let failure: unknown;
   let rung = false;
+  let cursorMoved = false;
   let wake: () => void = () => undefined;
   let forgotten = 0;
 
@@ -162,32 +179,44 @@ export const startRelay = (options: RelayOptions): Relay => {
   };
 
   /** Publishes all at once and moves the cursor over those that were acknowledged without a gap before them. */
-  const publishBatch = async (client: pg.Client, rows: readonly PendingRow[]): Promise<void> => {
+  const publishBatch = async (
+    client: pg.Client,
+    before: Cursor,
+    rows: readonly PendingRow[],
+  ): Promise<void> => {
     const outcomes = await Promise.allSettled(rows.map((row) => publishEvent(row, client)));
     const firstFailed = outcomes.findIndex((outcome) => outcome.status === 'rejected');
     const last = rows.at(firstFailed === -1 ? -1 : firstFailed - 1);
-    if (firstFailed !== 0 && last !== undefined) await moveCursor(client, service, cursorAt(last));
+    if (firstFailed !== 0 && last !== undefined) await moveCursor(client, service, before, cursorAt(last));
     const failed = outcomes[firstFailed];
     if (failed?.status === 'rejected') throw failed.reason;
   };
 
-  /** Publishes as long as the connection with the lock lives. */
+  const throwIfMoved = (): void => {
+    if (!cursorMoved) return;
+    cursorMoved = false;
+    throw new CursorMoved();
+  };
+
+  /** Publishes as long as the connection with the lock lives; throws CursorMoved when it has to begin elsewhere. */
   const publishAll = async (client: pg.Client): Promise<void> => {
     let cursor = await loadCursor(client, service);
     let ahead = readPending(client, cursor, batchSize);
     let recheckMs = 2;
     while (!stopped.signal.aborted) {
       const rows = await ahead;
+      throwIfMoved();
       const settled = rows.filter((row) => row.settled);
       const [oldest] = rows;
       lag.set(oldest === undefined ? 0 : (Date.now() - oldest.recorded_at.getTime()) / 1000);
       const last = settled.at(-1);
       if (last !== undefined) {
+        const before = cursor;
         cursor = cursorAt(last);
         // The next batch is read while this one is published; a short one means that there is none yet.
         const full = settled.length === batchSize;
         if (full) ahead = readPending(client, cursor, batchSize);
-        await publishBatch(client, settled);
+        await publishBatch(client, before, settled);
         recheckMs = 2;
         failingSince = undefined;
         if (!full) ahead = readPending(client, cursor, batchSize);
@@ -197,6 +226,7 @@ export const startRelay = (options: RelayOptions): Relay => {
       if (Date.now() - forgotten > FORGET_EVERY_MS) {
         forgotten = Date.now();
         await forgetOldReplies(database);
+        await forgetOldAnnouncements(database, service, announcementsKeptHours);
       }
       // Rows above the horizon wait for a transaction that may belong to another service and will not ring our bell.
       recheckMs = Math.min(recheckMs * 2, MAX_RECHECK_MS);
@@ -207,7 +237,10 @@ export const startRelay = (options: RelayOptions): Relay => {
 
   const session = async (): Promise<void> => {
     const client = await database.dedicated();
-    client.on('notification', ring);
+    client.on('notification', ({ payload }) => {
+      if (payload === CURSOR_MOVED) cursorMoved = true;
+      ring();
+    });
     client.on('end', ring);
     try {
       // A cursor that falls back some milliseconds after a power cut only costs duplicates.
@@ -224,7 +257,7 @@ export const startRelay = (options: RelayOptions): Relay => {
       logger.info('the relay is active');
       active = true;
       activeGauge.set(1);
-      await publishAll(client);
+      while (await endsByMove(publishAll(client))) logger.info('the cursor was set back: publishing again');
     } finally {
       active = false;
       activeGauge.set(0);
@@ -276,6 +309,16 @@ const tryLock = async (client: pg.Client, schema: string): Promise<boolean> => {
   return rows[0]?.locked === true;
 };
 
+const endsByMove = async (publishing: Promise<void>): Promise<boolean> => {
+  try {
+    await publishing;
+    return false;
+  } catch (error) {
+    if (error instanceof CursorMoved) return true;
+    throw error;
+  }
+};
+
 const loadCursor = async (client: pg.Client, service: string): Promise<Cursor> => {
   const { rows } = await client.query<Cursor>(
     'SELECT c.txid::text AS txid, c.position FROM relay_cursor c WHERE c.relay = $1',
@@ -284,14 +327,27 @@ const loadCursor = async (client: pg.Client, service: string): Promise<Cursor> =
   return rows[0] ?? { txid: '0', position: '0' };
 };
 
-const moveCursor = async (client: pg.Client, service: string, { txid, position }: Cursor): Promise<void> => {
-  await client.query({
+/** Only from where it was read: `publishAgain` may have set it back since, and must not be undone. */
+const moveCursor = async (
+  client: pg.Client,
+  service: string,
+  before: Cursor,
+  { txid, position }: Cursor,
+): Promise<void> => {
+  const { rowCount } = await client.query({
     name: 'move-cursor',
-    text: `INSERT INTO relay_cursor (relay, txid, position) VALUES ($1, $2::text::xid8, $3)
-           ON CONFLICT (relay) DO UPDATE SET txid = excluded.txid, position = excluded.position, moved_at = now()`,
-    values: [service, txid, position],
+    text: `INSERT INTO relay_cursor AS c (relay, txid, position) VALUES ($1, $2::text::xid8, $3)
+           ON CONFLICT (relay) DO UPDATE SET txid = excluded.txid, position = excluded.position, moved_at = now()
+           WHERE (c.txid, c.position) = ($4::text::xid8, $5::bigint)`,
+    values: [service, txid, position, before.txid, before.position],
   });
+  if (rowCount === 0) throw new CursorMoved();
 };
+
+/** Each table by its own index, `limit` rows of it at most, before the two are merged. */
+const pendingIn = (table: string): string =>
+  `(SELECT * FROM ${table} e WHERE (e.txid, e.position) > ($1::text::xid8, $2::bigint)
+    ORDER BY e.txid, e.position LIMIT $3)`;
 
 /**
  * The horizon and the rows come from one snapshot, as they must: `settled` rows are a prefix in this order. Awaited later
@@ -302,7 +358,7 @@ const readPending = (client: pg.Client, after: Cursor, limit: number): Promise<P
     .query<PendingRow>({
       name: 'read-pending',
       text: `SELECT ${EVENT_COLUMNS}, e.txid::text AS tx, e.txid < pg_snapshot_xmin(pg_current_snapshot()) AS settled
-             FROM events e WHERE (e.txid, e.position) > ($1::text::xid8, $2::bigint)
+             FROM (${pendingIn('events')} UNION ALL ${pendingIn('announcements')}) e
              ORDER BY e.txid, e.position LIMIT $3`,
       values: [after.txid, after.position, limit],
     })
