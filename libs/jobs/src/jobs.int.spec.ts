@@ -338,7 +338,18 @@ describe('several processes', () => {
     );
     expect(rows).toHaveLength(1);
     await admin.end();
-    work();
+    // The job stays open until the task has been run again: after its end no chunk is looked at.
+    const patient: JobKind = {
+      ...write,
+      prepare: async (_job, items) => {
+        if (items.includes('item-0')) return;
+        const left = await works.database.query(
+          `SELECT 1 FROM works_worker._private_jobs WHERE payload->>'chunk' = '0'`,
+        );
+        if (left.rowCount !== 0) throw new AppError('unavailable', 'Not yet.');
+      },
+    };
+    work([patient]);
     expect(await ended(jobId)).toMatchObject({ status: 'success', done: 800 });
     expect((await effects(jobId)).sort()).toEqual(itemsOf(800).sort());
     await eventually(
