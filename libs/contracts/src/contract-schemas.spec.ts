@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { breakingChanges } from './breaking-changes.js';
 import { contractSchemas } from './contract-schemas.js';
+import type { JsonSchema } from './json-schema.js';
 
 const folder = join(import.meta.dirname, '../../../../docs/contracts');
 
@@ -22,6 +24,14 @@ describe('docs/contracts', () => {
       expect(JSON.parse(readFileSync(join(folder, name), 'utf8'))).toEqual(
         JSON.parse(JSON.stringify(schema)),
       );
+    },
+  );
+
+  it.each([...schemas].filter(([name]) => name.startsWith('event.')))(
+    '%s breaks no reader of what was published before',
+    (name, schema) => {
+      const committed = JSON.parse(readFileSync(join(folder, name), 'utf8')) as JsonSchema;
+      expect(breakingChanges(committed, JSON.parse(JSON.stringify(schema)) as JsonSchema)).toEqual([]);
     },
   );
 

@@ -90,6 +90,21 @@ export class DeviceCredentialChanged extends DeviceFact {
   status!: CredentialStatus;
 }
 
+/**
+ * Connections are no change of the device: this `version` counts them alone, rising by one with each, and `at` is the time
+ * of the broker.
+ */
+export class DeviceConnectivityFact {
+  @IsString()
+  deviceId!: string;
+
+  @IsInt()
+  version!: number;
+
+  @IsISO8601()
+  at!: string;
+}
+
 export class DeviceTypeChanged {
   @IsString()
   deviceTypeId!: string;
@@ -175,6 +190,24 @@ export const deviceCredentialChanged = definePublished({
   verb: 'credential-changed',
   schemaVersion,
   data: DeviceCredentialChanged,
+});
+
+/** The first of its connections was used. */
+export const deviceConnected = definePublished({
+  service,
+  entity: 'device',
+  verb: 'connected',
+  schemaVersion,
+  data: DeviceConnectivityFact,
+});
+
+/** The last of its connections ended. */
+export const deviceDisconnected = definePublished({
+  service,
+  entity: 'device',
+  verb: 'disconnected',
+  schemaVersion,
+  data: DeviceConnectivityFact,
 });
 
 /** Created, renamed, settings changed, application version added. */

@@ -186,6 +186,23 @@ export class DeviceEdit {
   position?: Position | null;
 }
 
+export class Connectivity {
+  /** Null where nobody can know: a device that speaks HTTP has no connection between its requests. */
+  @ValidateIf(({ connected }: Connectivity) => connected !== null)
+  @IsBoolean()
+  connected!: boolean | null;
+
+  /** Since when; null: it has never been connected. */
+  @ValidateIf(({ since }: Connectivity) => since !== null)
+  @IsISO8601()
+  since!: string | null;
+
+  /** Its last message or connection, to within a minute; null: none yet. */
+  @ValidateIf(({ lastSeenAt }: Connectivity) => lastSeenAt !== null)
+  @IsISO8601()
+  lastSeenAt!: string | null;
+}
+
 export class DeviceView {
   @IsString()
   id!: string;
@@ -226,7 +243,11 @@ export class DeviceView {
   @Type(() => Position)
   position?: Position;
 
-  /** Raised by every change; the `ETag`. */
+  @ValidateNested()
+  @Type(() => Connectivity)
+  connectivity!: Connectivity;
+
+  /** Raised by every change but of connectivity; the `ETag`. */
   @IsInt()
   version!: number;
 

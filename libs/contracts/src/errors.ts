@@ -27,6 +27,7 @@ export const errorCatalogue = {
   'firmware-type-not-found': { status: 404, title: 'No such firmware type' },
   'firmware-not-found': { status: 404, title: 'No such firmware' },
   'job-not-found': { status: 404, title: 'No such job' },
+  'integration-not-found': { status: 404, title: 'No such integration' },
   'file-not-found': { status: 404, title: 'No such file' },
   'resource-unknown': { status: 404, title: 'Unknown resource' },
   // refused by a rule
@@ -42,6 +43,12 @@ export const errorCatalogue = {
   'firmware-type-name-taken': { status: 409, title: 'The device type has a firmware type of this name' },
   'firmware-type-keys-taken': { status: 409, title: 'Another firmware type of the device type uses the key' },
   'firmware-version-taken': { status: 409, title: 'The firmware type has this version' },
+  'integration-name-taken': { status: 409, title: 'The integration name is taken' },
+  'integration-limit-reached': { status: 409, title: 'The tenant has as many integrations as it may have' },
+  'integrations-not-set-up': {
+    status: 409,
+    title: 'The bus of this installation has no credentials to give',
+  },
   // somebody else was faster
   'concurrent-change': { status: 409, title: 'Changed by somebody else at the same time' },
   'version-mismatch': { status: 412, title: 'Changed since it was read' },

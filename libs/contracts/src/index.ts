@@ -63,6 +63,19 @@ export {
   MetadataKeyRule,
 } from './device-types.requests.js';
 export {
+  CONNECTION_REPORTS,
+  ConnectionReport,
+  DeviceConnectivity,
+  getConnectivity,
+  LastSeen,
+  RecordConnectivity,
+  recordConnectivity,
+  RecordLastSeen,
+  recordLastSeen,
+  type ConnectionReportKind,
+} from './device-connectivity.requests.js';
+export {
+  Connectivity,
   CREDENTIAL_KINDS,
   CredentialInput,
   CredentialView,
@@ -136,6 +149,9 @@ export {
 export {
   DeviceChanged,
   deviceChanged,
+  DeviceConnectivityFact,
+  deviceConnected,
+  deviceDisconnected,
   DeviceCredentialChanged,
   deviceCredentialChanged,
   DeviceDeleted,
@@ -282,11 +298,11 @@ export {
   type TelemetryMessage,
 } from './telemetry.requests.js';
 export {
+  StoredSample,
   TELEMETRY_STREAM,
   TELEMETRY_TYPE,
+  TelemetryBatch,
   telemetrySubject,
-  type StoredSample,
-  type TelemetryBatch,
 } from './telemetry.published.js';
 export {
   AccessEntry,
@@ -410,3 +426,31 @@ export {
   ListJobs,
   listJobs,
 } from './jobs.requests.js';
+export {
+  CreateIntegration,
+  createIntegration,
+  DeleteIntegration,
+  deleteIntegration,
+  getIntegration,
+  IntegrationAccess,
+  IntegrationConsumer,
+  IntegrationConsumerState,
+  IntegrationInput,
+  IntegrationPage,
+  IntegrationRef,
+  IntegrationState,
+  IntegrationView,
+  ListIntegrations,
+  listIntegrations,
+  RenewIntegrationCredentials,
+  renewIntegrationCredentials,
+} from './identity.requests.js';
+export {
+  IntegrationCreated,
+  integrationCreated,
+  IntegrationCredentialsRenewed,
+  integrationCredentialsRenewed,
+  IntegrationDeleted,
+  integrationDeleted,
+  IntegrationFact,
+} from './identity.published.js';

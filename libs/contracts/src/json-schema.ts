@@ -39,14 +39,23 @@ export const schemasOf = (
     },
   }) as Readonly<Record<string, JsonSchema>>; // the same, typed for OpenAPI 3.0
   const reached = new Map<string, JsonSchema>();
-  const reach = (name: string): void => {
-    const schema = all[name];
+  const reach = (name: string, schema = all[name]): void => {
     if (schema === undefined || reached.has(name)) return;
     reached.set(name, withNulls(schema));
     for (const ref of refsIn(schema, refPrefix)) reach(ref);
   };
-  for (const shape of shapes) reach(shape.name);
+  for (const shape of shapes) reach(shape.name, all[shape.name] ?? inherited(shape, all));
   return Object.fromEntries([...reached].sort(([a], [b]) => (a < b ? -1 : 1)));
+};
+
+/** A class that adds no field to the one it extends is unknown to class-validator. */
+const inherited = (
+  shape: Shape<object>,
+  all: Readonly<Record<string, JsonSchema>>,
+): JsonSchema | undefined => {
+  const parent: unknown = Object.getPrototypeOf(shape);
+  if (typeof parent !== 'function' || parent.name === '') return undefined;
+  return all[parent.name] ?? inherited(parent as Shape<object>, all); // what a class extends is a class
 };
 
 const OR_NULL = 'x-or-null';

@@ -1,3 +1,5 @@
+import { Type } from 'class-transformer';
+import { IsArray, IsDefined, IsISO8601, IsString, ValidateNested } from 'class-validator';
 import { subjectToken } from './contract.js';
 import type { JsonValue } from './fields.js';
 
@@ -11,13 +13,23 @@ export const telemetrySubject = (tenantId: string, appVersion: string): string =
 /** CloudEvents `type` of a batch of samples. */
 export const TELEMETRY_TYPE = 'io.muster.telemetry.stored.v1';
 
-export interface StoredSample {
-  readonly deviceId: string;
+/** Known by all three together: the same again is the same sample. */
+export class StoredSample {
+  @IsString()
+  deviceId!: string;
+
   /** ISO 8601 in UTC. */
-  readonly ts: string;
-  readonly data: JsonValue;
+  @IsISO8601()
+  ts!: string;
+
+  /** Any JSON value, usually an object of several keys. */
+  @IsDefined()
+  data!: JsonValue;
 }
 
-export interface TelemetryBatch {
-  readonly samples: readonly StoredSample[];
+export class TelemetryBatch {
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => StoredSample)
+  samples!: StoredSample[];
 }
