@@ -5,6 +5,7 @@ import {
   createEventStore,
   eventStoreMigrations,
   migrateSchema,
+  rebuildsOf,
   type Database,
   type Published,
   type RecordedEvent,
@@ -14,8 +15,13 @@ import { startService } from '@muster/service-host';
 import { DeviceTypes1763600200001 } from '../migrations/0001-device-types.js';
 import { Devices1763600200002 } from '../migrations/0002-devices.js';
 import { DeviceSecrets1763600200003 } from '../migrations/0003-device-secrets.js';
+import { Connectivity1763600200004 } from '../migrations/0004-connectivity.js';
 import { AccessHandlers } from './access/access.handlers.js';
-import { loadConfig } from './config.js';
+import { loadConfig, loadStreamMaxAgeHours } from './config.js';
+import { ConnectivityHandlers } from './connectivity/connectivity.handlers.js';
+import { publishedOfConnectivity } from './connectivity/connectivity-published.reactor.js';
+import { deviceConnectivity } from './connectivity/device-connectivity.js';
+import { CONNECTIVITY } from './connectivity/record-connectivity.js';
 import { deviceType } from './device-type/device-type.decider.js';
 import type { DeviceTypeEvent } from './device-type/device-type.events.js';
 import { DeviceTypeHandlers } from './device-type/device-type.handlers.js';
@@ -37,7 +43,13 @@ const SERVICE = 'device-registry';
 const SCHEMA = 'device_registry';
 
 /** Types first: a device refers to its type. */
-export const projections = [deviceTypeList, deviceList, endpointTokens, deviceCredentials] as const;
+export const projections = [
+  deviceTypeList,
+  deviceList,
+  endpointTokens,
+  deviceCredentials,
+  deviceConnectivity,
+] as const;
 export const aggregates = [deviceType, device] as const;
 
 @Module({})
@@ -52,6 +64,7 @@ export class AppModule {
         EndpointTokenHandlers,
         CredentialHandlers,
         AccessHandlers,
+        ConnectivityHandlers,
       ],
       providers: [
         { provide: DATABASE, useValue: database },
@@ -66,10 +79,20 @@ const migrations = [
   DeviceTypes1763600200001,
   Devices1763600200002,
   DeviceSecrets1763600200003,
+  Connectivity1763600200004,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
 export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
+
+/** What `npm run rebuild` makes again. */
+export const rebuilds = rebuildsOf({
+  name: SERVICE,
+  schema: SCHEMA,
+  aggregates,
+  projections,
+  streamMaxAgeHours: loadStreamMaxAgeHours,
+});
 
 /** Resolves when requests are served: waits for PostgreSQL (migrated) and NATS, however long they take. */
 export const start = (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> =>
@@ -85,8 +108,10 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
     }),
   });
 
-const publishedOf = (event: RecordedEvent): readonly Published[] =>
+const publishedOf = (event: RecordedEvent): readonly Published[] => {
+  if (event.aggregate === CONNECTIVITY) return publishedOfConnectivity(event);
   // The upcasts of `aggregates` made it one of these.
-  event.aggregate === device.name
+  return event.aggregate === device.name
     ? publishedOfDevice(event as RecordedEvent<DeviceEvent>)
     : publishedOfDeviceType(event as RecordedEvent<DeviceTypeEvent>);
+};

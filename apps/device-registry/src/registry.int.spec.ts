@@ -287,6 +287,7 @@ describe('provisionDevice', () => {
       folder: '/',
       tags: [],
       metadata: {},
+      connectivity: { connected: false, since: null, lastSeenAt: null },
       version: 2,
       createdAt: expect.any(String),
       token: expect.stringMatching(/^[A-Za-z0-9]{24}$/),

@@ -87,6 +87,7 @@ class Surroundings {
       folder: '/',
       tags: known.tags,
       metadata: {},
+      connectivity: { connected: false, since: null, lastSeenAt: null },
       version: 1,
       createdAt: at,
     });

@@ -6,9 +6,11 @@ import {
   DeviceEdit,
   DeviceInput,
   editDevice,
+  getConnectivity,
   getDevice,
   listDevices,
   provisionDevice,
+  type DeviceConnectivity,
   type DeviceList,
   type DeviceView,
   type Done,
@@ -60,6 +62,18 @@ export class DevicesController {
   @Operation({ summary: 'Get a device', asks: [getDevice] })
   getDevice(@Param('id') deviceId: string, @Reading() reading: { tenantId: string }): Promise<DeviceView> {
     return this.bus.request(getDevice, { ...reading, deviceId });
+  }
+
+  @Get(':id/connectivity')
+  @Operation({
+    summary: 'Whether a device is connected, and when it was last heard',
+    asks: [getConnectivity],
+  })
+  getConnectivity(
+    @Param('id') deviceId: string,
+    @Reading() reading: { tenantId: string },
+  ): Promise<DeviceConnectivity> {
+    return this.bus.request(getConnectivity, { ...reading, deviceId });
   }
 
   @Patch(':id')

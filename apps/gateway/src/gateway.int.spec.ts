@@ -68,6 +68,7 @@ const view: Readonly<DeviceView> = {
   folder: '/',
   tags: [],
   metadata: {},
+  connectivity: { connected: false, since: null, lastSeenAt: null },
   version: 7,
   createdAt: '2026-11-20T00:00:00.000Z',
 };

@@ -6,7 +6,7 @@ import { eventStoreMigrations, migrateSchema, openDatabase, type Database } from
 import { connectBus, Handles, NatsStrategy, type Bus } from '@muster/messaging';
 import { createLogger } from '@muster/observability';
 import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase } from '@muster/testing';
-import { KnownDevices, knownDevicesMigrations } from './index.js';
+import { KnownDevices, knownDevicesMigrations, type DeviceFacts, type DeviceId } from './index.js';
 
 const tenantId = 'default';
 const logger = createLogger({ service: 'spec', level: 'silent' });
@@ -27,16 +27,18 @@ class Registry {
 @Module({ controllers: [Registry] })
 class SpecModule {}
 
+const deviceTypeId = newId();
 const viewOf = (id: string): DeviceView => ({
   id,
   name: id,
   deviceType: 'thermostat',
-  deviceTypeId: newId(),
+  deviceTypeId,
   appVersion: 'thermostat-v1',
   interface: 'mqtt',
   folder: '/',
   tags: [],
   metadata: {},
+  connectivity: { connected: false, since: null, lastSeenAt: null },
   version: 1,
   createdAt: '2026-01-01T00:00:00.000Z',
 });
@@ -80,12 +82,20 @@ beforeEach(() => {
 });
 
 const device = () => ({ tenantId, deviceId: newId() });
+const facts = (device: DeviceId, more: Partial<DeviceFacts> = {}): DeviceFacts => ({
+  ...device,
+  deviceTypeId,
+  appVersion: 'thermostat-v1',
+  version: 1,
+  ...more,
+});
+const kindOf = async (known: DeviceId) => (await devices.kindsOf([known]))[0];
 const code = (name: string): unknown => expect.objectContaining({ code: name });
 
 describe('a device', () => {
   it('that is remembered is known without asking', async () => {
     const known = device();
-    await devices.remember([known, known]);
+    await devices.remember([facts(known), facts(known)]);
     await devices.assertKnown(known);
     expect(asked).toEqual([]);
   });
@@ -108,7 +118,7 @@ describe('a device', () => {
   it('stays deleted, in whatever order the events come', async () => {
     const gone = device();
     await devices.markDeleted([gone]);
-    await devices.remember([gone]);
+    await devices.remember([facts(gone)]);
     await expect(devices.assertKnown(gone)).rejects.toEqual(code('device-not-found'));
     expect(asked).toEqual([]);
   });
@@ -122,16 +132,94 @@ describe('a device', () => {
 
   it('has its own fault in a bulk: neighbours are not touched by it', async () => {
     const [known, away] = [device(), device()];
-    await devices.remember([known]);
+    await devices.remember([facts(known)]);
     fault = new AppError('unavailable', 'Away.');
     expect(await devices.faultsOf([known, away, known])).toEqual([undefined, code('unavailable'), undefined]);
+  });
+});
+
+describe('the kind of a device', () => {
+  const kind = (known: DeviceId, appVersion: string) => ({ ...known, deviceTypeId, appVersion });
+
+  it('is the newest that was told, in whatever order', async () => {
+    const known = device();
+    await devices.remember([facts(known, { version: 1 })]);
+    const change = { ...known, appVersion: 'thermostat-v3', version: 5 };
+    await devices.rememberAppVersions(database, [
+      change,
+      { ...change, appVersion: 'thermostat-v2', version: 3 },
+    ]);
+    expect(await kindOf(known)).toEqual(kind(known, 'thermostat-v3'));
+    await devices.rememberAppVersions(database, [{ ...change, appVersion: 'thermostat-v4', version: 4 }]);
+    await devices.remember([facts(known, { version: 1 })]);
+    expect(await kindOf(known)).toEqual(kind(known, 'thermostat-v3'));
+    expect(asked).toEqual([]);
+  });
+
+  it('is not known from a change alone, and is asked for without losing the change', async () => {
+    const known = device();
+    await devices.rememberAppVersions(database, [{ ...known, appVersion: 'thermostat-v2', version: 2 }]);
+    expect(await kindOf(known)).toBeUndefined();
+    expect(await devices.learnKinds([known, known])).toEqual([undefined, undefined]);
+    expect(await kindOf(known)).toEqual(kind(known, 'thermostat-v2'));
+    expect(asked).toEqual([known.deviceId]);
+  });
+
+  it('is asked for where the row is from before kinds were kept', async () => {
+    const old = device();
+    await database.query(`INSERT INTO known_devices (tenant_id, device_id, deleted) VALUES ($1, $2, false)`, [
+      tenantId,
+      old.deviceId,
+    ]);
+    await devices.assertKnown(old);
+    expect(asked).toEqual([]);
+    await devices.learnKinds([old]);
+    expect(await kindOf(old)).toEqual(kind(old, 'thermostat-v1'));
+  });
+
+  it('is not told of a deleted device, nor of one the registry cannot tell about', async () => {
+    const [gone, away] = [device(), device()];
+    await devices.markDeleted([gone]);
+    fault = new AppError('unavailable', 'Away.');
+    const faults = await devices.learnKinds([gone, away, { tenantId, deviceId: 'a.b' }]);
+    expect(faults).toEqual([code('device-not-found'), code('unavailable'), code('device-not-found')]);
+    expect(await devices.kindsOf([gone, away])).toEqual([undefined, undefined]);
+  });
+
+  it('while the registry is away is not asked for one device after the other', async () => {
+    fault = new AppError('unavailable', 'Away.');
+    const many = Array.from({ length: 100 }, device);
+    expect(await devices.learnKinds(many)).toEqual(many.map(() => code('unavailable')));
+    expect(asked).toHaveLength(32);
+  });
+
+  it('decides the page of a type, with those that are not known yet', async () => {
+    const other = newId();
+    const mine = [device(), device(), device()];
+    const [unknown, foreign, gone] = [device(), device(), device()];
+    await devices.remember(mine.map((one) => facts(one, { deviceTypeId: other })));
+    await devices.rememberAppVersions(database, [{ ...unknown, appVersion: 'x', version: 2 }]);
+    await devices.remember([facts(foreign), facts(gone, { deviceTypeId: other })]);
+    await devices.markDeleted([gone]);
+    const found: string[] = [];
+    for (let after = ''; ;) {
+      const page = await devices.page(tenantId, other, { after, limit: 2 });
+      found.push(...page);
+      const last = page.at(-1);
+      if (last === undefined) break;
+      after = last;
+    }
+    expect(found).toEqual([...found].sort());
+    expect(found).toEqual(expect.arrayContaining([...mine, unknown].map(({ deviceId }) => deviceId)));
+    expect(found).not.toContain(foreign.deviceId);
+    expect(found).not.toContain(gone.deviceId);
   });
 });
 
 describe('hold', () => {
   it('makes a deletion wait for the end of the transaction', async () => {
     const held = device();
-    await devices.remember([held]);
+    await devices.remember([facts(held)]);
     let deleted = false;
     let deletion: Promise<void> | undefined;
     await database.transaction(async (tx) => {

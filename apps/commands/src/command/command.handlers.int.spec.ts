@@ -89,6 +89,7 @@ const viewOf = (id: string): DeviceView => ({
   folder: '/',
   tags: [],
   metadata: {},
+  connectivity: { connected: false, since: null, lastSeenAt: null },
   version: 1,
   createdAt: '2026-01-01T00:00:00.000Z',
 });

@@ -1,0 +1,65 @@
+import { Controller, Inject } from '@nestjs/common';
+import {
+  AppError,
+  getConnectivity,
+  recordConnectivity,
+  recordLastSeen,
+  type BulkOutcome,
+  type DeviceConnectivity,
+  type DeviceRef,
+  type ItemOutcome,
+  type RecordConnectivity,
+  type RecordLastSeen,
+} from '@muster/contracts';
+import type { Database, EventStore } from '@muster/event-store';
+import { Handles } from '@muster/messaging';
+import { DATABASE, EVENT_STORE } from '../wiring.js';
+import { forgetClosed } from './connection-tables.js';
+import { findConnectivity, keyOf, saveLastSeen } from './device-connectivity.js';
+import { deviceOf, recordReports } from './record-connectivity.js';
+
+const FORGET_EVERY_MS = 60_000;
+const GONE: ItemOutcome = { code: 'device-not-found', detail: 'There is no such device.' };
+
+@Controller()
+export class ConnectivityHandlers {
+  private forgotten = 0;
+
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+  ) {}
+
+  @Handles(getConnectivity)
+  async get(device: DeviceRef): Promise<DeviceConnectivity> {
+    const found = await findConnectivity(this.database, device);
+    if (found === undefined) throw new AppError('device-not-found', 'There is no such device.');
+    return found;
+  }
+
+  @Handles(recordConnectivity)
+  record({ reports }: RecordConnectivity): Promise<BulkOutcome> {
+    return this.database.transaction(async (tx) => {
+      const gone = await recordReports(tx, this.store, reports);
+      // Here, because what is to be forgotten grows by reports and by nothing else.
+      if (Date.now() - this.forgotten > FORGET_EVERY_MS) {
+        this.forgotten = Date.now();
+        await forgetClosed(tx);
+      }
+      return {
+        outcomes: reports.map((report) => {
+          const device = deviceOf(report);
+          return device !== undefined && gone.has(keyOf(device.tenantId, device.deviceId)) ? GONE : {};
+        }),
+      };
+    });
+  }
+
+  @Handles(recordLastSeen)
+  async see({ devices }: RecordLastSeen): Promise<BulkOutcome> {
+    const there = await saveLastSeen(this.database, devices);
+    return {
+      outcomes: devices.map(({ tenantId, deviceId }) => (there.has(keyOf(tenantId, deviceId)) ? {} : GONE)),
+    };
+  }
+}
