@@ -1,0 +1,39 @@
+import 'reflect-metadata';
+import { Module, type DynamicModule } from '@nestjs/common';
+import { eventStream } from '@muster/contracts';
+import { migrateSchema } from '@muster/event-store';
+import type { RunningApp } from '@muster/observability';
+import { startService } from '@muster/service-host';
+import { JobList1763600800001 } from '../migrations/0001-jobs.js';
+import { loadConfig } from './config.js';
+import { JobHandlers } from './job/job.handlers.js';
+import { JobList } from './job/job-list.js';
+import { JobListReactor } from './job/job-list.reactor.js';
+
+const SERVICE = 'campaign-orchestrator';
+const SCHEMA = 'campaign_orchestrator';
+
+@Module({})
+export class AppModule {
+  static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
+    return { module: AppModule, controllers: [JobHandlers, JobListReactor], providers };
+  }
+}
+
+const migrations = [JobList1763600800001];
+
+/** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
+export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
+
+/** Resolves when requests are served: waits for PostgreSQL and NATS, however long they take. */
+export const start = (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> =>
+  startService({
+    name: SERVICE,
+    schema: SCHEMA,
+    migrations,
+    stream: eventStream(SERVICE),
+    config: loadConfig(env),
+    serve: ({ database }) => ({
+      module: AppModule.of([{ provide: JobList, useFactory: () => new JobList(database) }]),
+    }),
+  });

@@ -1,0 +1,1 @@
+export { migrate, start } from './app.module.js';

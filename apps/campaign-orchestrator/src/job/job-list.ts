@@ -1,0 +1,174 @@
+import type {
+  Actor,
+  ChildJob,
+  JobChanged,
+  JobDetails,
+  JobItemError,
+  JobReason,
+  JobStatus,
+  JobView,
+} from '@muster/contracts';
+import type { Database } from '@muster/event-store';
+
+export interface JobKey {
+  readonly tenantId: string;
+  readonly jobId: string;
+}
+
+export interface ChangeOfJob {
+  readonly tenantId: string;
+  readonly data: JobChanged;
+}
+
+interface JobRow {
+  job_id: string;
+  kind: string;
+  status: JobStatus;
+  total: number | null;
+  done: number;
+  failed: number;
+  actor: Actor;
+  created_at: Date;
+  started_at: Date | null;
+  ended_at: Date | null;
+  parent: string | null;
+  reason: JobReason | null;
+}
+
+const MAX_CHILDREN = 500;
+const COLUMNS =
+  'job_id, kind, status, total, done, failed, actor, created_at, started_at, ended_at, parent, reason';
+
+/** Jobs of all services and the errors of their items. Events may come again and in any order. */
+export class JobList {
+  constructor(private readonly database: Database) {}
+
+  /**
+   * Every event has all of a job's standing, so of several only the newest matters, and one that is older than what is
+   * known says nothing. Its errors do: they are in no other event.
+   */
+  async follow(changes: readonly ChangeOfJob[]): Promise<void> {
+    const newest = new Map<string, ChangeOfJob>();
+    for (const change of changes) {
+      const key = `${change.tenantId}\n${change.data.jobId}`;
+      const known = newest.get(key);
+      if (known === undefined || known.data.version < change.data.version) newest.set(key, change);
+    }
+    const errors = changes.flatMap(({ tenantId, data }) =>
+      (data.errors ?? []).map((error) => ({ tenantId, jobId: data.jobId, ...error })),
+    );
+    await this.database.transaction(async (tx) => {
+      // In the order of the keys, or two replicas with jobs in common would wait for each other.
+      const jobs = [...newest].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, change]) => change);
+      await tx.query(
+        `INSERT INTO jobs (tenant_id, job_id, version, kind, status, total, done, failed, actor, created_at, started_at,
+                           ended_at, parent, reason)
+         SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::integer[],
+                              $7::integer[], $8::integer[], $9::jsonb[], $10::timestamptz[], $11::timestamptz[],
+                              $12::timestamptz[], $13::text[], $14::jsonb[])
+         ON CONFLICT (tenant_id, job_id) DO UPDATE SET
+           version = excluded.version, status = excluded.status, total = excluded.total, done = excluded.done,
+           failed = excluded.failed, started_at = excluded.started_at, ended_at = excluded.ended_at,
+           reason = excluded.reason
+         WHERE jobs.version < excluded.version`,
+        [
+          jobs.map(({ tenantId }) => tenantId),
+          jobs.map(({ data }) => data.jobId),
+          jobs.map(({ data }) => data.version),
+          jobs.map(({ data }) => data.kind),
+          jobs.map(({ data }) => data.status),
+          jobs.map(({ data }) => data.total),
+          jobs.map(({ data }) => data.done),
+          jobs.map(({ data }) => data.failed),
+          jobs.map(({ data }) => JSON.stringify(data.actor)),
+          jobs.map(({ data }) => data.createdAt),
+          jobs.map(({ data }) => data.startedAt ?? null),
+          jobs.map(({ data }) => data.endedAt ?? null),
+          jobs.map(({ data }) => data.parent ?? null),
+          jobs.map(({ data }) => (data.reason === undefined ? null : JSON.stringify(data.reason))),
+        ],
+      );
+      if (errors.length === 0) return;
+      await tx.query(
+        `INSERT INTO job_errors (tenant_id, job_id, item, code, detail)
+         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) AS e (t, j, i, c, d)
+         ORDER BY t, j, i ON CONFLICT DO NOTHING`,
+        [
+          errors.map(({ tenantId }) => tenantId),
+          errors.map(({ jobId }) => jobId),
+          errors.map(({ item }) => item),
+          errors.map(({ code }) => code),
+          errors.map(({ detail }) => detail),
+        ],
+      );
+    });
+  }
+
+  async find({ tenantId, jobId }: JobKey): Promise<JobDetails | undefined> {
+    const { rows } = await this.database.query<JobRow>({
+      name: 'find-job',
+      text: `SELECT ${COLUMNS} FROM jobs WHERE tenant_id = $1 AND job_id = $2`,
+      values: [tenantId, jobId],
+    });
+    if (rows[0] === undefined) return undefined;
+    return { ...viewOf(rows[0]), children: await this.children({ tenantId, jobId }) };
+  }
+
+  /** Newest first. `before`: id of the last job of the page before. One more than `limit` means that there is another page. */
+  async list(
+    tenantId: string,
+    filter: {
+      readonly status: JobStatus | undefined;
+      readonly kind: string | undefined;
+      readonly before: string | undefined;
+      readonly limit: number;
+    },
+  ): Promise<JobView[]> {
+    const { rows } = await this.database.query<JobRow>(
+      `SELECT ${COLUMNS} FROM jobs
+       WHERE tenant_id = $1 AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR kind = $3)
+         AND ($4::text IS NULL OR job_id < $4)
+       ORDER BY job_id DESC LIMIT $5`,
+      [tenantId, filter.status ?? null, filter.kind ?? null, filter.before ?? null, filter.limit],
+    );
+    return rows.map(viewOf);
+  }
+
+  /** By item. `after`: item of the last error of the page before. */
+  async errors(
+    { tenantId, jobId }: JobKey,
+    { after, limit }: { readonly after: string | undefined; readonly limit: number },
+  ): Promise<JobItemError[]> {
+    const { rows } = await this.database.query<JobItemError>(
+      `SELECT item, code, detail FROM job_errors
+       WHERE tenant_id = $1 AND job_id = $2 AND ($3::text IS NULL OR item > $3) ORDER BY item LIMIT $4`,
+      [tenantId, jobId, after ?? null, limit],
+    );
+    return rows;
+  }
+
+  private async children({ tenantId, jobId }: JobKey): Promise<ChildJob[]> {
+    const { rows } = await this.database.query<ChildJob>({
+      name: 'job-children',
+      text: `SELECT job_id AS id, kind, status, total, done, failed FROM jobs
+             WHERE tenant_id = $1 AND parent = $2 ORDER BY job_id LIMIT ${MAX_CHILDREN}`,
+      values: [tenantId, jobId],
+    });
+    return rows;
+  }
+}
+
+const viewOf = (row: JobRow): JobView => ({
+  id: row.job_id,
+  kind: row.kind,
+  status: row.status,
+  total: row.total,
+  done: row.done,
+  failed: row.failed,
+  createdBy: row.actor,
+  createdAt: row.created_at.toISOString(),
+  ...(row.started_at === null ? {} : { startedAt: row.started_at.toISOString() }),
+  ...(row.ended_at === null ? {} : { endedAt: row.ended_at.toISOString() }),
+  ...(row.parent === null ? {} : { parent: row.parent }),
+  ...(row.reason === null ? {} : { reason: row.reason }),
+});
