@@ -49,6 +49,7 @@ export default tseslint.config(
       'apps/*/src/config.ts',
       'apps/*/src/main.ts',
       'apps/*/src/migrate.ts',
+      'apps/*/src/rebuild.ts',
       'tools/**/*.ts',
       'libs/testing/**/*.ts',
       '**/*.spec.ts',

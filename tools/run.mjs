@@ -1,5 +1,5 @@
 /**
- * `npm start`, `npm test`, `npm run migrate`: makes a fresh checkout runnable
+ * `npm start`, `npm test`, `npm run migrate`, `npm run rebuild`: makes a fresh checkout runnable
  * and hands over to tools/launcher, in this same process, so that signals need
  * no forwarding. Plain JavaScript without dependencies: it runs before there are any.
  */
@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const OLDEST_NODE = [20, 19];
-const COMMANDS = ['start', 'test', 'migrate'];
+const COMMANDS = ['start', 'test', 'migrate', 'rebuild'];
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [command, ...flags] = process.argv.slice(2);

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { eventStream } from '@muster/contracts';
-import { createEventStore, eventStoreMigrations, migrateSchema } from '@muster/event-store';
+import { createEventStore, eventStoreMigrations, migrateSchema, rebuildsOf } from '@muster/event-store';
 import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
 import { startService } from '@muster/service-host';
@@ -12,10 +12,14 @@ import { commandQueue } from './command/command-queue.decider.js';
 import { commands, CommandTable } from './command/commands.projection.js';
 import { startExpiry } from './command/expiry.js';
 import { KnownDevicesReactor } from './command/known-devices.reactor.js';
-import { loadConfig, type Config } from './config.js';
+import { loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
 
 const SERVICE = 'commands';
 const SCHEMA = 'commands';
+
+/** Written in the transaction of their events, and rebuildable from them. */
+export const projections = [commands];
+export const aggregates = [commandQueue];
 
 @Module({})
 export class AppModule {
@@ -33,6 +37,15 @@ const migrations = [...eventStoreMigrations, ...knownDevicesMigrations, Commands
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
 export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
 
+/** What `npm run rebuild` makes again. */
+export const rebuilds = rebuildsOf({
+  name: SERVICE,
+  schema: SCHEMA,
+  aggregates,
+  projections,
+  streamMaxAgeHours: loadStreamMaxAgeHours,
+});
+
 /** Resolves when requests are served: waits for PostgreSQL and NATS, however long they take. */
 export const start = (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> => {
   const config = loadConfig(env);
@@ -43,7 +56,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
     stream: eventStream(SERVICE),
     config,
     serve: ({ database, bus, logger, metrics }) => {
-      const store = createEventStore(database, { projections: [commands] });
+      const store = createEventStore(database, { projections });
       const table = new CommandTable(database);
       return {
         module: AppModule.of([
@@ -53,7 +66,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: KnownDevices, useFactory: () => new KnownDevices(database, bus) },
           { provide: RULES, useValue: rulesOf(config) },
         ]),
-        relay: { translate: publishedOf, aggregates: [commandQueue] },
+        relay: { translate: publishedOf, aggregates },
         background: {
           expiry: startExpiry({ database, store, table, everyMs: config.expireEveryMs, logger, metrics }),
         },

@@ -1,11 +1,11 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { eventStream } from '@muster/contracts';
-import { createEventStore, eventStoreMigrations, migrateSchema } from '@muster/event-store';
+import { createEventStore, eventStoreMigrations, migrateSchema, rebuildsOf } from '@muster/event-store';
 import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
 import { startService } from '@muster/service-host';
-import { loadConfig, type Config } from './config.js';
+import { loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
 import { deviceConfiguration } from './device-configuration/device-configuration.decider.js';
 import {
   DeviceConfigurationHandlers,
@@ -18,6 +18,7 @@ import { KnownDevicesReactor } from './device-configuration/known-devices.reacto
 
 const SERVICE = 'configuration';
 const SCHEMA = 'configuration';
+const aggregates = [deviceConfiguration];
 
 @Module({})
 export class AppModule {
@@ -35,6 +36,14 @@ const migrations = [...eventStoreMigrations, ...knownDevicesMigrations];
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
 export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
 
+/** What `npm run rebuild` makes again. */
+export const rebuilds = rebuildsOf({
+  name: SERVICE,
+  schema: SCHEMA,
+  aggregates,
+  streamMaxAgeHours: loadStreamMaxAgeHours,
+});
+
 /** Resolves when requests are served: waits for PostgreSQL and NATS, however long they take. */
 export const start = (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> => {
   const config = loadConfig(env);
@@ -50,7 +59,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         { provide: KnownDevices, useFactory: () => new KnownDevices(database, bus) },
         { provide: RULES, useValue: rulesOf(config) },
       ]),
-      relay: { translate: publishedOf, aggregates: [deviceConfiguration] },
+      relay: { translate: publishedOf, aggregates },
     }),
   });
 };

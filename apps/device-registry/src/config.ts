@@ -9,3 +9,7 @@ export type Config = ConfigOf<typeof configSchema>;
 
 export const loadConfig = (env: Readonly<Record<string, string | undefined>> = process.env): Config =>
   readConfig(configSchema, env);
+
+/** Alone, for `npm run rebuild`, which needs nothing else of it. */
+export const loadStreamMaxAgeHours = (env: Readonly<Record<string, string | undefined>>): number =>
+  readConfig({ streamMaxAgeHours: configSchema.streamMaxAgeHours }, env).streamMaxAgeHours;

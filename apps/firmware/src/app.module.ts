@@ -1,12 +1,12 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { eventStream } from '@muster/contracts';
-import { createEventStore, eventStoreMigrations, migrateSchema } from '@muster/event-store';
+import { createEventStore, eventStoreMigrations, migrateSchema, rebuildsOf } from '@muster/event-store';
 import { openFileStore } from '@muster/files';
 import type { RunningApp } from '@muster/observability';
 import { startService } from '@muster/service-host';
 import { Firmware1763600200001 } from '../migrations/0001-firmware.js';
-import { loadConfig } from './config.js';
+import { loadConfig, loadStreamMaxAgeHours } from './config.js';
 import { Devices } from './device/devices.projection.js';
 import { DevicesReactor } from './device/devices.reactor.js';
 import { fileRemovalsProjection } from './file-removal/file-removals.projection.js';
@@ -54,6 +54,15 @@ const migrations = [...eventStoreMigrations, Firmware1763600200001];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
 export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
+
+/** What `npm run rebuild` makes again. */
+export const rebuilds = rebuildsOf({
+  name: SERVICE,
+  schema: SCHEMA,
+  aggregates,
+  projections,
+  streamMaxAgeHours: loadStreamMaxAgeHours,
+});
 
 /** Resolves when requests are served: waits for PostgreSQL and NATS, however long they take. */
 export const start = (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> => {

@@ -35,6 +35,7 @@ export { type Queryable } from './append.js';
 export { type LoadedState, type StreamKey } from './load.js';
 export { migrateSchema, type MigrationClass } from './migrate-schema.js';
 export { rebuildProjections, type Projection } from './projection.js';
+export { rebuildsOf, type Rebuild, type RebuildableService, type Rebuilds } from './rebuilds.js';
 export { publishAgain } from './publish-again.js';
 export { type ReadOptions } from './read-stream.js';
 export { refoldStates, type Refolded } from './refold-states.js';

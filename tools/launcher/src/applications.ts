@@ -19,6 +19,7 @@ const SEPARATE = [
   'firmware',
   'commands',
   'http-adapter',
+  'campaign-orchestrator',
 ] as const;
 
 export type Application = Server & { readonly healthUrl: string };
@@ -113,6 +114,8 @@ export const applicationEnvironment = (
 
 export const migrationProgram = (settings: Settings): string =>
   compiled(settings, 'all-in-one', 'migrate.js');
+
+export const rebuildProgram = (settings: Settings): string => compiled(settings, 'all-in-one', 'rebuild.js');
 
 type Own = { readonly healthUrl: string; readonly ports: Server['ports']; readonly opsPort?: number };
 
