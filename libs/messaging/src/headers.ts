@@ -5,6 +5,8 @@ export const HEADER = {
   traceparent: 'traceparent',
   /** Unix milliseconds after which nobody waits for the answer. Clocks of the hosts must agree within a fraction of it. */
   deadline: 'x-deadline',
+  /** The same on each try of one request, so that a repetition is known as one. */
+  requestId: 'x-request-id',
   tenant: 'x-tenant',
   /** NATS micro convention (ADR-32): the HTTP status here, `<code>: <detail>` in the next; the body is problem+json. */
   errorCode: 'Nats-Service-Error-Code',

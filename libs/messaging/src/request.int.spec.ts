@@ -238,6 +238,21 @@ describe('when the service or the server goes away', () => {
     app = await serve(serviceBus);
   });
 
+  it('a repetition is answered as the first was, and not worked on again', async () => {
+    const asked = headers();
+    asked.set('x-request-id', 'one-and-the-same');
+    asked.set('x-deadline', String(Date.now() + 5_000));
+    const send = () =>
+      foreign.request(change.subject, JSON.stringify({ what: 'repeated', waitMs: 20 }), {
+        timeout: 5_000,
+        headers: asked,
+      });
+    const together = await Promise.all([send(), send()]);
+    const answers = [...together, await send()].map((message) => message.json());
+    expect(answers).toEqual(Array(3).fill({ text: 'repeated!' }));
+    expect(seen.filter(({ what }) => what === 'repeated')).toHaveLength(1);
+  });
+
   it('more than it can do at once is refused, not piled up', async () => {
     await app.close();
     app = await serve(serviceBus, 1);

@@ -1,4 +1,11 @@
-import { errors, InvalidArgumentError, RequestError, TimeoutError, type Msg } from '@nats-io/transport-node';
+import {
+  errors,
+  InvalidArgumentError,
+  nuid,
+  RequestError,
+  TimeoutError,
+  type Msg,
+} from '@nats-io/transport-node';
 import { AppError, isErrorCode, type FieldError, type RequestContract } from '@muster/contracts';
 import { continueTrace, currentTrace, type Logger, type Metrics } from '@muster/observability';
 import { backoffMs, pause } from './backoff.js';
@@ -31,8 +38,7 @@ export const requester = ({ link, logger, metrics }: RequestParts) => {
 
   const once = async <Reply extends object>(
     contract: RequestContract<object, Reply>,
-    payload: string,
-    deadline: number,
+    { payload, deadline, id }: { payload: string; deadline: number; id: string },
   ): Promise<Reply> => {
     const left = deadline - Date.now();
     if (left < 1) throw new AppError('deadline-exceeded', `No time was left to ask ${shortOf(contract)}.`);
@@ -45,6 +51,7 @@ export const requester = ({ link, logger, metrics }: RequestParts) => {
           headers: headersOf({
             [HEADER.traceparent]: continueTrace(currentTrace()?.traceparent).traceparent,
             [HEADER.deadline]: String(deadline),
+            [HEADER.requestId]: id,
           }),
         }),
       );
@@ -64,7 +71,8 @@ export const requester = ({ link, logger, metrics }: RequestParts) => {
     try {
       const payload = JSON.stringify(body);
       refuseTooLarge(link, contract, payload);
-      const reply = await repeated(contract, deadline, () => once(contract, payload, deadline));
+      const id = nuid.next();
+      const reply = await repeated(contract, deadline, () => once(contract, { payload, deadline, id }));
       measured({ code: 'ok' });
       return reply;
     } catch (error) {

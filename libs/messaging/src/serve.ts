@@ -5,6 +5,7 @@ import { withDeadline } from './deadline.js';
 import { HEADER, headerOf, headersOf } from './headers.js';
 import { invalidFields } from './invalid-fields.js';
 import type { Link } from './link.js';
+import { RecentAnswers, type Answer } from './recent-answers.js';
 
 export interface ServeOptions {
   readonly link: Link;
@@ -27,6 +28,7 @@ export class RequestListener {
   private readonly waiting: (() => void)[] = [];
   private active = 0;
   private readonly idle = new Set<() => void>();
+  private readonly recent = new RecentAnswers();
   private readonly outcomes;
   private readonly seconds;
 
@@ -82,11 +84,8 @@ export class RequestListener {
       this.waiting.push(work);
       return;
     }
-    this.refuse(
-      contract,
-      message,
-      new AppError('unavailable', 'Too much to do at once.', { retryAfterSeconds: 1 }),
-    );
+    const busy = new AppError('unavailable', 'Too much to do at once.', { retryAfterSeconds: 1 });
+    this.send(contract, message, this.refusal(contract, busy));
   }
 
   private answer(contract: RequestContract<object, object>, handler: Handler, message: Msg): Promise<void> {
@@ -97,53 +96,66 @@ export class RequestListener {
       return Promise.resolve();
     }
     const trace = continueTrace(headerOf(message.headers, HEADER.traceparent));
-    return withTrace(trace, () =>
-      withDeadline(deadline, async () => {
-        const measured = this.seconds.startTimer({ subject: contract.subject });
-        try {
-          const reply = await handler(requestOf(contract, message));
-          this.respond(contract, message, reply);
-          this.outcomes.inc({ subject: contract.subject, code: 'ok' });
-        } catch (error) {
-          this.refuse(contract, message, error);
-        } finally {
-          measured();
-        }
-      }),
-    );
+    const work = (): Promise<Answer> =>
+      withTrace(trace, () => withDeadline(deadline, () => this.work(contract, handler, message)));
+    const id = headerOf(message.headers, HEADER.requestId);
+    const answer =
+      id === undefined || deadline === undefined
+        ? work()
+        : this.recent.once(`${contract.subject} ${id}`, deadline, work);
+    return answer.then((told) => this.send(contract, message, told));
   }
 
-  private respond(contract: RequestContract<object, object>, message: Msg, reply: unknown): void {
-    const payload = JSON.stringify(reply ?? {});
-    const most = this.options.link.connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
-    if (Buffer.byteLength(payload) > most) {
-      throw new Error(
-        `the reply of ${contract.subject} has ${Buffer.byteLength(payload)} bytes, the bus takes ${most}`,
-      );
+  /** Never rejects: an error is an answer as well. */
+  private async work(
+    contract: RequestContract<object, object>,
+    handler: Handler,
+    message: Msg,
+  ): Promise<Answer> {
+    const measured = this.seconds.startTimer({ subject: contract.subject });
+    try {
+      const payload = JSON.stringify((await handler(requestOf(contract, message))) ?? {});
+      const size = Buffer.byteLength(payload);
+      const most = this.options.link.connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
+      if (size > most)
+        throw new Error(`the reply of ${contract.subject} has ${size} bytes, the bus takes ${most}`);
+      this.outcomes.inc({ subject: contract.subject, code: 'ok' });
+      return { payload };
+    } catch (error) {
+      return this.refusal(contract, error);
+    } finally {
+      measured();
     }
-    message.respond(payload);
   }
 
-  /** Answers with an error. Never throws: it runs where nobody listens. */
-  private refuse(contract: RequestContract<object, object>, message: Msg, error: unknown): void {
+  private refusal(contract: RequestContract<object, object>, error: unknown): Answer {
     const told = declared(contract, error);
     const problem = toProblem(told, currentTrace()?.traceId);
     this.outcomes.inc({ subject: contract.subject, code: problem.code });
     log(this.options.logger, contract, told, error);
+    return {
+      payload: JSON.stringify(problem),
+      headers: {
+        [HEADER.errorCode]: String(problem.status),
+        [HEADER.error]: `${problem.code}: ${problem.detail}`,
+        [HEADER.contentType]: 'application/problem+json',
+        [HEADER.retryAfter]:
+          told instanceof AppError && told.retryAfterSeconds !== undefined
+            ? String(told.retryAfterSeconds)
+            : undefined,
+      },
+    };
+  }
+
+  /** Never throws: it runs where nobody listens. */
+  private send(contract: RequestContract<object, object>, message: Msg, { payload, headers }: Answer): void {
     try {
-      message.respond(JSON.stringify(problem), {
-        headers: headersOf({
-          [HEADER.errorCode]: String(problem.status),
-          [HEADER.error]: `${problem.code}: ${problem.detail}`,
-          [HEADER.contentType]: 'application/problem+json',
-          [HEADER.retryAfter]:
-            told instanceof AppError && told.retryAfterSeconds !== undefined
-              ? String(told.retryAfterSeconds)
-              : undefined,
-        }),
-      });
+      message.respond(payload, headers === undefined ? {} : { headers: headersOf(headers) });
     } catch (failure) {
-      this.options.logger.warn({ err: failure, subject: contract.subject }, 'an error could not be answered');
+      this.options.logger.warn(
+        { err: failure, subject: contract.subject },
+        'a request could not be answered',
+      );
     }
   }
 }
