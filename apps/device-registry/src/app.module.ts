@@ -90,7 +90,8 @@ export const rebuilds = rebuildsOf({
   name: SERVICE,
   schema: SCHEMA,
   aggregates,
-  projections,
+  // Without the connectivity: no event could bring it back.
+  projections: projections.filter((projection) => projection !== deviceConnectivity),
   streamMaxAgeHours: loadStreamMaxAgeHours,
 });
 
