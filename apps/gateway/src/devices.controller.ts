@@ -1,5 +1,5 @@
 import { Controller, Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
-import { IsIn, IsOptional } from 'class-validator';
+import { IsIn, IsOptional, IsString } from 'class-validator';
 import {
   deleteDevice,
   DEVICE_SORTS,
@@ -23,7 +23,15 @@ import { CheckedQuery } from './http/query.js';
 import { Operation } from './openapi/operation.js';
 import { CountedPageQuery } from './page-query.js';
 
+/** A filter may take seconds before it is refused as too slow. */
+const FILTER_ANSWER_MS = 10_000;
+
 export class DevicesQuery extends CountedPageQuery {
+  /** RSQL, e.g. `deviceType==thermostat;tags=in=(roof,north)`: docs/filters.md. */
+  @IsOptional()
+  @IsString()
+  filter?: string;
+
   @IsOptional()
   @IsIn(DEVICE_SORTS)
   sort?: (typeof DEVICE_SORTS)[number];
@@ -52,10 +60,14 @@ export class DevicesController {
   @Get()
   @Operation({ summary: 'List devices', asks: [listDevices], query: DevicesQuery })
   listDevices(
-    @CheckedQuery(DevicesQuery) { limit, cursor, sort, count }: DevicesQuery,
+    @CheckedQuery(DevicesQuery) { limit, cursor, sort, count, filter }: DevicesQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<DeviceList> {
-    return this.bus.request(listDevices, { ...reading, limit, cursor, sort, count });
+    return this.bus.request(
+      listDevices,
+      { ...reading, limit, cursor, sort, count, filter },
+      { timeoutMs: FILTER_ANSWER_MS },
+    );
   }
 
   @Get(':id')

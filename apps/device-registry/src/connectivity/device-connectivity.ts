@@ -110,9 +110,13 @@ export const saveLastSeen = async (from: Queryable, seen: readonly LastSeen[]): 
   return new Set(rows.map((row) => keyOf(row.tenant_id, row.device_id)));
 };
 
+/** Whether a device of `devices d` and `device_connectivity c` is connected; null where nobody can know. */
+export const CONNECTED =
+  "CASE WHEN d.interface = 'mqtt' THEN coalesce(c.connected, false) ELSE c.connected END";
+
 /** The columns of `device_connectivity c`, joined to `devices d`, that `connectivityOf` reads. */
 export const CONNECTIVITY_COLUMNS = `
-  CASE WHEN d.interface = 'mqtt' THEN coalesce(c.connected, false) ELSE c.connected END AS connected,
+  ${CONNECTED} AS connected,
   c.since AS connected_since, c.last_seen_at`;
 
 export const CONNECTIVITY_JOIN =

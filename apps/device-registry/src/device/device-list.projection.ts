@@ -1,10 +1,4 @@
-import {
-  AppError,
-  type DEVICE_SORTS,
-  type DeviceView,
-  type JsonObject,
-  type JsonValue,
-} from '@muster/contracts';
+import { AppError, type DeviceView, type JsonObject, type JsonValue } from '@muster/contracts';
 import {
   foreignKeyViolation,
   uniqueViolation,
@@ -13,7 +7,6 @@ import {
   type RecordedEvent,
 } from '@muster/event-store';
 import type pg from 'pg';
-import type { DeviceCondition } from './device-filter.js';
 import {
   CONNECTIVITY_COLUMNS,
   CONNECTIVITY_JOIN,
@@ -218,7 +211,7 @@ const brokenRule = (error: unknown): unknown => {
   return error;
 };
 
-interface DeviceRow extends ConnectivityRow {
+export interface DeviceRow extends ConnectivityRow {
   id: string;
   name: string;
   device_type_id: string;
@@ -234,7 +227,8 @@ interface DeviceRow extends ConnectivityRow {
   created_at: Date;
 }
 
-const SELECT = `
+/** All of a device but its secrets; `WHERE` follows. */
+export const SELECT_DEVICES = `
   SELECT d.id, d.name, d.device_type_id, t.name AS device_type, d.app_version, d.interface, d.folder, d.tags, d.metadata,
     d.serial_number, d.position, d.version, d.created_at, ${CONNECTIVITY_COLUMNS}
   FROM devices d JOIN device_types t ON t.tenant_id = d.tenant_id AND t.id = d.device_type_id ${CONNECTIVITY_JOIN}`;
@@ -247,7 +241,7 @@ export const viewDevice = async (
 ): Promise<DeviceView> => {
   const { rows } = await from.query<DeviceRow>({
     name: 'view-device',
-    text: `${SELECT} WHERE d.tenant_id = $1 AND d.id = $2`,
+    text: `${SELECT_DEVICES} WHERE d.tenant_id = $1 AND d.id = $2`,
     values: [tenantId, deviceId],
   });
   if (rows[0] === undefined) throw new AppError('device-not-found', 'There is no such device.');
@@ -271,89 +265,7 @@ export const metadataOf = async (
   return rows[0];
 };
 
-export type DeviceSort = (typeof DEVICE_SORTS)[number];
-
-const ORDERS: Readonly<
-  Record<DeviceSort, { readonly column: string; readonly type: string; readonly down: boolean }>
-> = {
-  name: { column: 'd.name', type: 'text', down: false },
-  '-name': { column: 'd.name', type: 'text', down: true },
-  createdAt: { column: 'd.created_at', type: 'timestamptz', down: false },
-  '-createdAt': { column: 'd.created_at', type: 'timestamptz', down: true },
-};
-
-/** Where a page ended: the sort column's value and the id, which decides between equal ones. */
-export const positionOf = (sort: DeviceSort, view: DeviceView): readonly [string, string] => [
-  sort.endsWith('name') ? view.name : view.createdAt,
-  view.id,
-];
-
-/** `which`: a condition on `d` and `t`; undefined: all. */
-export const listPage = async (
-  from: Queryable,
-  tenantId: string,
-  page: {
-    readonly which: DeviceCondition | undefined;
-    readonly sort: DeviceSort;
-    readonly after: readonly string[] | undefined;
-    readonly limit: number;
-  },
-): Promise<DeviceView[]> => {
-  const { column, type, down } = ORDERS[page.sort];
-  const direction = down ? 'DESC' : 'ASC';
-  const values: unknown[] = [tenantId];
-  const bind = (value: unknown): string => `$${values.push(value)}`;
-  const conditions = ['d.tenant_id = $1'];
-  if (page.after !== undefined) {
-    const [at, id] = page.after;
-    conditions.push(`(${column}, d.id) ${down ? '<' : '>'} (${bind(at)}::${type}, ${bind(id)})`);
-  }
-  if (page.which !== undefined) conditions.push(page.which(bind));
-  const { rows } = await from.query<DeviceRow>({
-    text: `${SELECT} WHERE ${conditions.join(' AND ')}
-           ORDER BY ${column} ${direction}, d.id ${direction} LIMIT ${bind(page.limit)}`,
-    values,
-  });
-  return rows.map(viewOf);
-};
-
-/** Ids in ascending order, beginning after `after`. */
-export const selectIds = async (
-  from: Queryable,
-  tenantId: string,
-  page: {
-    readonly which: DeviceCondition | undefined;
-    readonly after: string | undefined;
-    readonly limit: number;
-  },
-): Promise<string[]> => {
-  const values: unknown[] = [tenantId];
-  const bind = (value: unknown): string => `$${values.push(value)}`;
-  const conditions = ['d.tenant_id = $1'];
-  if (page.after !== undefined) conditions.push(`d.id > ${bind(page.after)}`);
-  if (page.which !== undefined) conditions.push(page.which(bind));
-  const { rows } = await from.query<{ id: string }>({
-    text: `SELECT d.id FROM devices d WHERE ${conditions.join(' AND ')} ORDER BY d.id LIMIT ${bind(page.limit)}`,
-    values,
-  });
-  return rows.map(({ id }) => id);
-};
-
-export const countDevices = async (
-  from: Queryable,
-  tenantId: string,
-  which: DeviceCondition | undefined,
-): Promise<number> => {
-  const values: unknown[] = [tenantId];
-  const condition = which?.((value) => `$${values.push(value)}`) ?? 'TRUE';
-  const { rows } = await from.query<{ count: string }>({
-    text: `SELECT count(*) FROM devices d WHERE d.tenant_id = $1 AND ${condition}`,
-    values,
-  });
-  return Number(rows[0]?.count ?? 0);
-};
-
-const viewOf = (row: DeviceRow): DeviceView => ({
+export const viewOf = (row: DeviceRow): DeviceView => ({
   id: row.id,
   name: row.name,
   deviceType: row.device_type,

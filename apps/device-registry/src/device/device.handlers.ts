@@ -27,7 +27,7 @@ import {
   type SelectDevices,
   type SelectedDevices,
 } from '@muster/contracts';
-import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
+import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import type pg from 'pg';
 import { knownAppVersions } from '../device-type/app-version-owner.js';
@@ -35,8 +35,9 @@ import { findDeviceType } from '../device-type/device-type-list.projection.js';
 import { refuseNulls } from '../not-null.js';
 import { decodeCursor, digestOf, encodeCursor, TEXT, TIME } from '../page-cursor.js';
 import { DATABASE, EVENT_STORE } from '../wiring.js';
-import { deviceCondition, withinFilterTime, type DeviceCondition } from './device-filter.js';
-import { countDevices, listPage, positionOf, selectIds, viewDevice } from './device-list.projection.js';
+import { deviceCondition, type DeviceCondition } from './device-filter.js';
+import { viewDevice } from './device-list.projection.js';
+import { countDevices, listPage, positionOf, selectIds } from './device-search.js';
 import { device, type DeviceCommand } from './device.decider.js';
 import { keepSecret, newSecret } from './secret.js';
 import { hintOf, keepTokenText, newTokenText } from './token-text.js';
@@ -71,31 +72,31 @@ export class DeviceHandlers {
     const sort = request.sort ?? 'name';
     const list = `devices by ${sort}${filter === undefined ? '' : ` where ${digestOf(filter)}`}`;
     const after = decodeCursor(list, cursor, [sort.endsWith('name') ? TEXT : TIME, TEXT]);
-    return this.filtered(tenantId, filter, async (from, which) => {
-      const items = await listPage(from, tenantId, { which, sort, after, limit: limit + 1 });
-      const page = items.slice(0, limit);
-      const last = page.at(-1);
-      return {
-        items: page,
-        nextCursor:
-          items.length > limit && last !== undefined ? encodeCursor(list, positionOf(sort, last)) : null,
-        ...(count === true ? { total: await countDevices(from, tenantId, which) } : {}),
-      };
-    });
+    const which = await this.conditionOf(tenantId, filter);
+    const wanted = { tenantId, which, after, limit: limit + 1 };
+    const items = await listPage(this.database, sort, wanted);
+    const page = items.slice(0, limit);
+    const last = page.at(-1);
+    return {
+      items: page,
+      nextCursor:
+        items.length > limit && last !== undefined ? encodeCursor(list, positionOf(sort, last)) : null,
+      ...(count === true ? { total: await countDevices(this.database, wanted) } : {}),
+    };
   }
 
   @Handles(selectDevices)
-  select({ tenantId, after, count, ...request }: SelectDevices): Promise<SelectedDevices> {
+  async select({ tenantId, filter, after, count, ...request }: SelectDevices): Promise<SelectedDevices> {
     const limit = request.limit ?? MAX_SELECTED_DEVICES;
-    return this.filtered(tenantId, request.filter ?? undefined, async (from, which) => {
-      const ids = await selectIds(from, tenantId, { which, after: after ?? undefined, limit: limit + 1 });
-      const deviceIds = ids.slice(0, limit);
-      return {
-        deviceIds,
-        next: ids.length > limit ? (deviceIds.at(-1) ?? null) : null,
-        ...(count === true ? { total: await countDevices(from, tenantId, which) } : {}),
-      };
-    });
+    const which = await this.conditionOf(tenantId, filter ?? undefined);
+    const wanted = { tenantId, which, after: after ? [after] : undefined, limit: limit + 1 };
+    const ids = await selectIds(this.database, wanted);
+    const deviceIds = ids.slice(0, limit);
+    return {
+      deviceIds,
+      next: ids.length > limit ? (deviceIds.at(-1) ?? null) : null,
+      ...(count === true ? { total: await countDevices(this.database, wanted) } : {}),
+    };
   }
 
   @Handles(editDevice)
@@ -130,14 +131,11 @@ export class DeviceHandlers {
     return this.change(request, { type: 'DeleteMetadataKey', key: request.key });
   }
 
-  private async filtered<T>(
+  private async conditionOf(
     tenantId: string,
     filter: string | undefined,
-    query: (from: Queryable, which: DeviceCondition | undefined) => Promise<T>,
-  ): Promise<T> {
-    if (filter === undefined) return query(this.database, undefined);
-    const which = await deviceCondition(this.database, tenantId, filter);
-    return withinFilterTime(this.database, (tx) => query(tx, which));
+  ): Promise<DeviceCondition | undefined> {
+    return filter === undefined ? undefined : deviceCondition(this.database, tenantId, filter);
   }
 
   private async change(
