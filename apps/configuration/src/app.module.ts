@@ -1,40 +1,69 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
-import { eventStream } from '@muster/contracts';
-import { createEventStore, eventStoreMigrations, migrateSchema, rebuildsOf } from '@muster/event-store';
+import { configurationJobChanged, eventStream } from '@muster/contracts';
+import {
+  createEventStore,
+  eventStoreMigrations,
+  migrateSchema,
+  rebuildsOf,
+  type Published,
+  type RecordedEvent,
+} from '@muster/event-store';
+import {
+  isJobEvent,
+  job,
+  Jobs,
+  jobsMigrations,
+  migrateJobs,
+  publishedOfJob,
+  startJobWorkers,
+} from '@muster/jobs';
 import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
 import { startService } from '@muster/service-host';
 import { loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
+import type { Limits } from './device-configuration/acceptable-values.js';
+import { DesiredChanges } from './device-configuration/desired-changes.js';
 import { deviceConfiguration } from './device-configuration/device-configuration.decider.js';
-import {
-  DeviceConfigurationHandlers,
-  EVENT_STORE,
-  RULES,
-  type Rules,
-} from './device-configuration/device-configuration.handlers.js';
-import { publishedOf } from './device-configuration/device-configuration.published.js';
+import type { ConfigurationEvent } from './device-configuration/device-configuration.events.js';
+import { DeviceConfigurationHandlers } from './device-configuration/device-configuration.handlers.js';
+import { publishedOfConfiguration } from './device-configuration/device-configuration.published.js';
 import { KnownDevicesReactor } from './device-configuration/known-devices.reactor.js';
+import { RulesInForce } from './device-configuration/rules-in-force.js';
+import { BUS, CEILINGS, DATABASE, EVENT_STORE, LOGGER, UNCONFIRMED_AFTER_MS } from './providers.js';
+import { defaultsJob } from './type-configuration/defaults-job.js';
+import { DeviceTypesReactor } from './type-configuration/device-types.reactor.js';
+import { typeConfiguration } from './type-configuration/type-configuration.decider.js';
+import { TypeConfigurationHandlers } from './type-configuration/type-configuration.handlers.js';
 
 const SERVICE = 'configuration';
 const SCHEMA = 'configuration';
-const aggregates = [deviceConfiguration];
+const aggregates = [deviceConfiguration, typeConfiguration, job];
 
 @Module({})
 export class AppModule {
   static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
     return {
       module: AppModule,
-      controllers: [DeviceConfigurationHandlers, KnownDevicesReactor],
+      controllers: [
+        DeviceConfigurationHandlers,
+        TypeConfigurationHandlers,
+        KnownDevicesReactor,
+        DeviceTypesReactor,
+      ],
       providers,
     };
   }
 }
 
-const migrations = [...eventStoreMigrations, ...knownDevicesMigrations];
+const migrations = [...eventStoreMigrations, ...knownDevicesMigrations, ...jobsMigrations];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
-export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
+export const migrate = async (url: string): Promise<string[]> => {
+  const ran = await migrateSchema({ url, schema: SCHEMA, migrations });
+  await migrateJobs({ url, schema: SCHEMA });
+  return ran;
+};
 
 /** What `npm run rebuild` makes again. */
 export const rebuilds = rebuildsOf({
@@ -53,18 +82,50 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
     migrations,
     stream: eventStream(SERVICE),
     config,
-    serve: ({ database, bus }) => ({
-      module: AppModule.of([
-        { provide: EVENT_STORE, useFactory: () => createEventStore(database) },
-        { provide: KnownDevices, useFactory: () => new KnownDevices(database, bus) },
-        { provide: RULES, useValue: rulesOf(config) },
-      ]),
-      relay: { translate: publishedOf, aggregates },
-    }),
+    serve: ({ database, bus, logger, metrics }) => {
+      const ceilings = ceilingsOf(config);
+      const store = createEventStore(database);
+      const devices = new KnownDevices(database, bus);
+      const rules = new RulesInForce(store, ceilings);
+      const changes = new DesiredChanges({ database, store, devices, rules });
+      const workers = startJobWorkers({
+        database,
+        store,
+        kinds: [defaultsJob({ devices, changes })],
+        concurrency: config.jobConcurrency,
+        retentionHours: config.jobRetentionHours,
+        logger,
+        metrics,
+      });
+      return {
+        module: AppModule.of([
+          { provide: DATABASE, useValue: database },
+          { provide: EVENT_STORE, useValue: store },
+          { provide: BUS, useValue: bus },
+          { provide: LOGGER, useValue: logger },
+          { provide: KnownDevices, useValue: devices },
+          { provide: DesiredChanges, useValue: changes },
+          { provide: Jobs, useValue: new Jobs(database, store) },
+          { provide: CEILINGS, useValue: ceilings },
+          { provide: UNCONFIRMED_AFTER_MS, useValue: config.unconfirmedAfterSeconds * 1_000 },
+        ]),
+        relay: { translate: publishedOf, aggregates },
+        background: { jobs: workers },
+      };
+    },
   });
 };
 
-const rulesOf = (config: Config): Rules => ({
-  limits: { documentBytes: config.documentBytes, valueBytes: config.valueBytes, keys: config.maxKeys },
-  unconfirmedAfterMs: config.unconfirmedAfterSeconds * 1_000,
+/** Rules and defaults of device types are the operators' own; what they do to devices is told device by device. */
+const publishedOf = (event: RecordedEvent): readonly Published[] => {
+  if (isJobEvent(event)) return publishedOfJob(configurationJobChanged, event);
+  return event.aggregate === deviceConfiguration.name
+    ? publishedOfConfiguration(event as RecordedEvent<ConfigurationEvent>) // this aggregate's
+    : [];
+};
+
+const ceilingsOf = (config: Config): Limits => ({
+  documentBytes: config.documentBytes,
+  valueBytes: config.valueBytes,
+  keys: config.maxKeys,
 });

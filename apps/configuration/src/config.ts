@@ -1,8 +1,10 @@
+import { jobKeys } from '@muster/jobs';
 import { int, readConfig, type ConfigOf } from '@muster/observability';
 import { serviceKeys } from '@muster/service-host';
 
 export const configSchema = {
   ...serviceKeys({ prefix: 'CONFIGURATION', schema: 'configuration' }),
+  ...jobKeys({ prefix: 'CONFIGURATION' }),
   documentBytes: int({
     env: 'MUSTER_CONFIGURATION_DOCUMENT_BYTES',
     doc: 'Largest document, as canonical JSON; Azure IoT Hub takes no more than the default',

@@ -28,7 +28,17 @@ export class KnownDevicesReactor {
   @Consumes({ durable: 'commands-known-devices', events: [deviceProvisioned, deviceDeleted] })
   async follow(events: readonly DeviceEvent[]): Promise<void> {
     const deleted = events.filter((event) => isEvent(event, deviceDeleted));
-    await this.devices.remember(events.filter((event) => isEvent(event, deviceProvisioned)).map(idOf));
+    await this.devices.remember(
+      events
+        .filter((event) => isEvent(event, deviceProvisioned))
+        .map(({ tenantId, data: { deviceId, deviceTypeId, appVersion, version } }) => ({
+          tenantId,
+          deviceId,
+          deviceTypeId,
+          appVersion,
+          version,
+        })),
+    );
     await this.devices.markDeleted(deleted.map(idOf));
     // Only after the mark: no stream can begin any more (`hold`), so these are all of them.
     const queues = await this.table.queuesOf(deleted.map(idOf));

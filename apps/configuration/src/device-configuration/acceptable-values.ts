@@ -19,8 +19,11 @@ const RESERVED_KEYS = ['status', 'error'];
 /** U+0000 and lone surrogates cannot be stored: PostgreSQL refuses them in JSON. */
 const UNSTORABLE = /\0|\p{Surrogate}/u;
 
-/** Where values are: what an operator wants, or what a device says. */
-export type Side = 'desired' | 'reported';
+/**
+ * Where values are: what an operator wants, what a device says, what a device type or app version
+ * gives or declares.
+ */
+export type Side = 'desired' | 'reported' | 'keys' | `${string}defaults`;
 
 /** Refuses keys and values of a change with `invalid-configuration`, every fault with its path. */
 export const assertAcceptable = (values: JsonObject, side: Side): void => {
@@ -36,13 +39,24 @@ export const assertAcceptable = (values: JsonObject, side: Side): void => {
   }
 };
 
-/** Refuses all values of a side together with `configuration-too-large` when they are over a limit. */
-export const assertWithinLimits = (document: JsonObject, limits: Limits, side: Side): void => {
-  const what = side === 'desired' ? 'The document' : 'The reported state';
+const WHOLE: Partial<Record<Side, string>> = { desired: 'The document', reported: 'The reported state' };
+
+/**
+ * Refuses the document of a side with `configuration-too-large` when it is over a limit, or the value of one of the
+ * `changed` keys is: others may be from before the limit.
+ */
+export const assertWithinLimits = (
+  document: JsonObject,
+  limits: Limits,
+  side: Side,
+  changed: readonly string[],
+): void => {
+  const what = WHOLE[side] ?? `The document of ${side}`;
   const keys = Object.keys(document).length;
   if (keys > limits.keys) tooLarge(`${what} would have ${keys} keys; at most ${limits.keys} are allowed.`);
-  for (const [key, value] of Object.entries(document)) {
-    const bytes = sizeOf(value);
+  const values = new Map(Object.entries(document));
+  for (const key of changed) {
+    const bytes = sizeOf(values.get(key) ?? null);
     if (bytes > limits.valueBytes)
       tooLarge(`${side}.${key} would be ${bytes} bytes; at most ${limits.valueBytes} are allowed for a key.`);
   }

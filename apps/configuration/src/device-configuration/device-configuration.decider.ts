@@ -7,7 +7,22 @@ import {
 } from '@muster/contracts';
 import { assertAcceptable, assertWithinLimits, storable, type Limits } from './acceptable-values.js';
 import { configIdOf, sameJson } from './config-id.js';
-import type { ConfigurationEvent, StateReported, StoredChanges } from './device-configuration.events.js';
+import {
+  assertAllowed,
+  changedDesired,
+  changesDocument,
+  differencesOf,
+  withDefaults,
+  type Effective,
+  type Rules,
+} from './desired-values.js';
+import {
+  upcast,
+  type ConfigurationEvent,
+  type DesiredChanges,
+  type StateReported,
+  type StoredChanges,
+} from './device-configuration.events.js';
 import { mergePatch } from './merge-patch.js';
 
 /** Survives JSON: it is stored beside the stream. */
@@ -19,9 +34,8 @@ export interface DeviceConfiguration {
   /** Stream version at the last change of the desired values; 0: never changed. */
   readonly version: number;
   readonly configId: string;
-  readonly desired: Readonly<
-    Record<string, { readonly value: JsonValue; readonly at: string; readonly by: Actor }>
-  >;
+  /** Values in effect. The device's own are those of the origin `device`, which always win. */
+  readonly desired: Readonly<Record<string, Effective & { readonly at: string; readonly by: Actor }>>;
   readonly reported: Readonly<Record<string, { readonly value: JsonValue; readonly at: string }>>;
   /** null: the device never said. */
   readonly observe: boolean | null;
@@ -63,13 +77,35 @@ export const initial: DeviceConfiguration = {
 
 export interface ChangeDesired {
   readonly type: 'ChangeDesired';
-  /** `merge`: RFC 7396, null removes. `replace`: what is not named is removed, and so is what is null. */
+  /**
+   * `merge`: RFC 7396 into the values in effect, null takes back an own value. `replace`: own values that are not named are
+   * taken back, and so is what is null. Where one is taken back, its default is in effect.
+   */
   readonly mode: 'merge' | 'replace';
   readonly desired: JsonObject;
   readonly expectedVersion?: number;
   readonly source: Actor;
   readonly reason?: string;
-  readonly limits: Limits;
+  readonly rules: Rules;
+  readonly at: string;
+}
+
+/** The defaults in force are put into effect where the device has no value of its own. */
+export interface ApplyDefaults {
+  readonly type: 'ApplyDefaults';
+  readonly source: Actor;
+  readonly rules: Pick<Rules, 'defaults' | 'limits'>;
+  readonly at: string;
+}
+
+/** Somebody wants the document offered once more. */
+export interface Reoffer {
+  readonly type: 'Reoffer';
+  /** Only when the device refused it, and before this time: a refusal of the new offer is not met by the repeated wish. */
+  readonly rejectedBefore?: string;
+  readonly expectedVersion?: number;
+  readonly source: Actor;
+  readonly reason?: string;
   readonly at: string;
 }
 
@@ -115,7 +151,14 @@ export interface EndConfiguration {
 }
 
 export type ConfigurationCommand =
-  ChangeDesired | FetchDocument | ReportApplied | RecordDispatched | ReportState | EndConfiguration;
+  | ChangeDesired
+  | ApplyDefaults
+  | Reoffer
+  | FetchDocument
+  | ReportApplied
+  | RecordDispatched
+  | ReportState
+  | EndConfiguration;
 
 /**
  * Pure: the time comes in with the command. No events when the command is already satisfied, whatever version it
@@ -133,6 +176,10 @@ export const decide = (
   switch (command.type) {
     case 'ChangeDesired':
       return changeDesired(command, state);
+    case 'ApplyDefaults':
+      return applyDefaults(command, state);
+    case 'Reoffer':
+      return reoffer(command, state);
     case 'FetchDocument':
       return [...observation(command, state), ...fetched(command, state)];
     case 'ReportApplied': {
@@ -148,9 +195,8 @@ export const decide = (
   }
 };
 
-/** All desired values as the one JSON object that the device gets. */
-export const documentOf = (state: DeviceConfiguration): JsonObject =>
-  Object.fromEntries(Object.entries(state.desired).map(([key, { value }]) => [key, value]));
+/** All values in effect as the one JSON object that the device gets. */
+export const documentOf = (state: DeviceConfiguration): JsonObject => documentFrom(effectiveOf(state));
 
 /** All values that are known of the device itself. */
 export const reportedStateOf = (state: DeviceConfiguration): JsonObject =>
@@ -158,30 +204,74 @@ export const reportedStateOf = (state: DeviceConfiguration): JsonObject =>
 
 const changeDesired = (command: ChangeDesired, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
   assertAcceptable(command.desired, 'desired');
-  const before = documentOf(state);
-  const after = mergePatch(command.mode === 'merge' ? before : {}, command.desired) as JsonObject; // a patch that is an object yields one
-  const changes = differences(before, after);
+  const before = effectiveOf(state);
+  const after = changedDesired(before, command.mode, command.desired, command.rules);
+  const changes = differencesOf(before, after);
   if (Object.keys(changes).length === 0) return [];
-  if (command.expectedVersion !== undefined && command.expectedVersion !== state.version) {
-    throw new AppError(
-      'version-mismatch',
-      `The configuration is at version ${state.version}, not ${command.expectedVersion}.`,
-    );
-  }
-  assertWithinLimits(after, command.limits, 'desired');
+  assertExpected(command.expectedVersion, state);
+  const document = documentFrom(after);
+  assertAllowed(changes, document, command.rules);
+  return [desiredChanged(changes, document, command)];
+};
+
+const applyDefaults = (command: ApplyDefaults, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
+  const before = effectiveOf(state);
+  const after = withDefaults(before, command.rules);
+  const changes = differencesOf(before, after);
+  if (!changesDocument(changes)) return [];
+  const document = documentFrom(after);
+  assertWithinLimits(document, command.rules.limits, 'desired', Object.keys(changes));
+  return [desiredChanged(changes, document, command)];
+};
+
+const reoffer = (command: Reoffer, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
+  const { configId, dispatched, sentSinceChange } = state;
+  const confirmation = state.confirmation?.configId === configId ? state.confirmation : null;
+  if (configId === '' || confirmation?.rejection === null) return [];
+  // On offer already: nobody has been given it, and nobody has refused it.
+  if (confirmation === null && !sentSinceChange && dispatched?.reachedAt == null) return [];
+  const { rejectedBefore } = command;
+  if (rejectedBefore !== undefined && (confirmation === null || confirmation.at >= rejectedBefore)) return [];
+  assertExpected(command.expectedVersion, state);
   return [
     {
-      type: 'DesiredConfigurationChanged',
+      type: 'ConfigurationReoffered',
       data: {
-        changes,
-        configId: configIdOf(after),
+        configId,
         source: command.source,
         ...(command.reason === undefined ? {} : { reason: storable(command.reason) }),
-        changedAt: command.at,
+        reofferedAt: command.at,
       },
     },
   ];
 };
+
+const desiredChanged = (
+  changes: DesiredChanges,
+  document: JsonObject,
+  { source, reason, at }: { readonly source: Actor; readonly reason?: string; readonly at: string },
+): ConfigurationEvent => ({
+  type: 'DesiredConfigurationChanged',
+  schemaVersion: 2,
+  data: {
+    changes,
+    configId: configIdOf(document),
+    source,
+    ...(reason === undefined ? {} : { reason: storable(reason) }),
+    changedAt: at,
+  },
+});
+
+const assertExpected = (expected: number | undefined, { version }: DeviceConfiguration): void => {
+  if (expected === undefined || expected === version) return;
+  throw new AppError('version-mismatch', `The configuration is at version ${version}, not ${expected}.`);
+};
+
+const effectiveOf = ({ desired }: DeviceConfiguration): ReadonlyMap<string, Effective> =>
+  new Map(Object.entries(desired));
+
+const documentFrom = (values: ReadonlyMap<string, Effective>): JsonObject =>
+  Object.fromEntries([...values].map(([key, { value }]) => [key, value]));
 
 const observation = (command: FetchDocument, state: DeviceConfiguration): readonly ConfigurationEvent[] =>
   command.observe === undefined || command.observe === state.observe
@@ -273,7 +363,7 @@ const reportState = (command: ReportState, state: DeviceConfiguration): readonly
   const after = mergePatch(before, command.reported) as JsonObject; // a patch that is an object yields one
   const changes = differences(before, after);
   if (Object.keys(changes).length === 0) return [];
-  assertWithinLimits(after, command.limits, 'reported');
+  assertWithinLimits(after, command.limits, 'reported', Object.keys(changes));
   return [
     {
       type: 'StateReported',
@@ -326,15 +416,32 @@ export const evolve = (before: DeviceConfiguration, event: ConfigurationEvent): 
   switch (event.type) {
     case 'DesiredConfigurationChanged': {
       const { changes, configId, source: by, changedAt: at } = event.data;
+      const desired = withChanges(state.desired, changes, (value, { origin = 'device' }) => ({
+        value,
+        origin,
+        at,
+        by,
+      }));
+      const changed = { ...state, version: state.streamVersion, configId, desired };
+      // The same document, only the values are somebody else's now: what the device was sent and said of it still holds.
+      if (configId === state.configId) return changed;
       return {
-        ...state,
-        version: state.streamVersion,
-        configId,
-        desired: withChanges(state.desired, changes, (value) => ({ value, at, by })),
+        ...changed,
         sentSinceChange: false,
         // A change is somebody's word to try again, even one that comes back to the document that was refused.
         confirmation: state.confirmation?.rejection == null ? state.confirmation : null,
         strayReport: state.confirmation ?? state.strayReport,
+      };
+    }
+    case 'ConfigurationReoffered': {
+      const { dispatched, confirmation, strayReport } = state;
+      return {
+        ...state,
+        // Nobody has it, as far as this offer goes; what was put on the wire before it is told of too late.
+        dispatched: dispatched && { ...dispatched, ...NOT_REACHED, at: event.data.reofferedAt },
+        sentSinceChange: false,
+        confirmation: confirmation?.configId === state.configId ? null : confirmation,
+        strayReport: confirmation ?? strayReport,
       };
     }
     case 'ConfigurationDispatched': {
@@ -368,27 +475,30 @@ export const evolve = (before: DeviceConfiguration, event: ConfigurationEvent): 
   }
 };
 
+const NOT_REACHED = { subscriber: false, reachedAt: null } as const;
+
 const withReport = (state: DeviceConfiguration, report: Report): DeviceConfiguration =>
   report.configId === state.configId ? { ...state, confirmation: report } : { ...state, strayReport: report };
 
-const withChanges = <Entry>(
+const withChanges = <Entry, Change extends { readonly to?: JsonValue }>(
   entries: Readonly<Record<string, Entry>>,
-  changes: StoredChanges,
-  entryOf: (value: JsonValue) => Entry,
+  changes: Readonly<Record<string, Change>>,
+  entryOf: (value: JsonValue, change: Change) => Entry,
 ): Readonly<Record<string, Entry>> => {
   const result = new Map(Object.entries(entries));
-  for (const [key, { to }] of Object.entries(changes)) {
-    if (to === undefined) result.delete(key);
-    else result.set(key, entryOf(to));
+  for (const [key, change] of Object.entries(changes)) {
+    if (change.to === undefined) result.delete(key);
+    else result.set(key, entryOf(change.to, change));
   }
   return Object.fromEntries(result);
 };
 
-/** The stream `configuration-<deviceId>`. State version 2: `sentSinceChange`. */
+/** The stream `configuration-<deviceId>`. State version 2: `sentSinceChange`; 3: whose values, reoffers. */
 export const deviceConfiguration = {
   name: 'configuration',
-  stateVersion: 2,
+  stateVersion: 3,
   initial,
   evolve,
   decide,
+  upcast,
 } as const;

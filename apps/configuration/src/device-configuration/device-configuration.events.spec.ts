@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
+import type { StoredEvent } from '@muster/event-store';
 import { evolve, initial } from './device-configuration.decider.js';
-import type { ConfigurationEvent } from './device-configuration.events.js';
+import { upcast } from './device-configuration.events.js';
 
 /** As they lie in the table, version 1. Never edited: a changed shape is a new version with an upcast, and a new line. */
-const stored = `
+const version1 = `
 {"type":"DesiredConfigurationChanged","data":{"changes":{"interval":{"to":10},"wifi":{"to":{"ssid":"x"}}},"configId":"11111111111111111111111111111111","source":{"kind":"api-key","id":"k1"},"changedAt":"2026-01-01T00:00:00.000Z"}}
 {"type":"DesiredConfigurationChanged","data":{"changes":{"interval":{"from":10,"to":20},"wifi":{"from":{"ssid":"x"}}},"configId":"22222222222222222222222222222222","source":{"kind":"campaign","id":"c1"},"reason":"winter","changedAt":"2026-01-01T00:00:01.000Z"}}
 {"type":"ConfigurationDispatched","data":{"configId":"22222222222222222222222222222222","interface":"mqtt","subscriber":true,"dispatchedAt":"2026-01-01T00:00:02.000Z"}}
@@ -14,19 +15,38 @@ const stored = `
 {"type":"ConfigurationEnded","data":{"endedAt":"2026-01-01T00:00:06.000Z"}}
 `;
 
+/** As they lie in the table, version 2 of a change and version 1 of a reoffer, after those above but for the end. */
+const version2 = `
+{"type":"DesiredConfigurationChanged","data":{"changes":{"interval":{"from":20,"to":20,"origin":"device-type"},"led":{"to":true,"origin":"app-version"},"mode":{"to":"eco","origin":"device"}},"configId":"33333333333333333333333333333333","source":{"kind":"default","id":"v2"},"changedAt":"2026-01-02T00:00:00.000Z"}}
+{"type":"ConfigurationDispatched","data":{"configId":"33333333333333333333333333333333","interface":"mqtt","subscriber":true,"dispatchedAt":"2026-01-02T00:00:01.000Z"}}
+{"type":"ConfigurationRejected","data":{"configId":"33333333333333333333333333333333","interface":"mqtt","statusCode":409,"rejectedAt":"2026-01-02T00:00:02.000Z"}}
+{"type":"ConfigurationReoffered","data":{"configId":"33333333333333333333333333333333","source":{"kind":"user","id":"anna"},"reason":"new firmware","reofferedAt":"2026-01-02T00:00:03.000Z"}}
+`;
+
+const read = (lines: string, versionOf: (type: string) => number) =>
+  lines
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Pick<StoredEvent, 'type' | 'data'>)
+    .map((stored) => upcast({ ...stored, schemaVersion: versionOf(stored.type) }));
+
+const first = read(version1, () => 1);
+const second = read(version2, (type) => (type === 'DesiredConfigurationChanged' ? 2 : 1));
+
 describe('stored events of a configuration', () => {
-  it('are still read', () => {
-    const events = stored
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as ConfigurationEvent);
-    expect(events.reduce(evolve, initial)).toEqual({
+  it("of version 1 are still read, every value as the device's own", () => {
+    expect(first.reduce(evolve, initial)).toEqual({
       ended: true,
       streamVersion: 8,
       version: 2,
       configId: '22222222222222222222222222222222',
       desired: {
-        interval: { value: 20, at: '2026-01-01T00:00:01.000Z', by: { kind: 'campaign', id: 'c1' } },
+        interval: {
+          value: 20,
+          origin: 'device',
+          at: '2026-01-01T00:00:01.000Z',
+          by: { kind: 'campaign', id: 'c1' },
+        },
       },
       reported: { interval: { value: 20, at: '2026-01-01T00:00:04.000Z' } },
       observe: false,
@@ -43,6 +63,25 @@ describe('stored events of a configuration', () => {
         rejection: null,
       },
       strayReport: null,
+    });
+  });
+
+  it('of version 2 say whose values there are', () => {
+    const state = [...first.slice(0, -1), ...second].reduce(evolve, initial);
+    const byDefault = { at: '2026-01-02T00:00:00.000Z', by: { kind: 'default', id: 'v2' } };
+    expect(state).toMatchObject({
+      ended: false,
+      streamVersion: 11,
+      version: 8,
+      configId: '33333333333333333333333333333333',
+      desired: {
+        interval: { value: 20, origin: 'device-type', ...byDefault },
+        led: { value: true, origin: 'app-version', ...byDefault },
+        mode: { value: 'eco', origin: 'device', ...byDefault },
+      },
+      dispatched: { subscriber: false, reachedAt: null, at: '2026-01-02T00:00:03.000Z' },
+      sentSinceChange: false,
+      confirmation: null,
     });
   });
 });

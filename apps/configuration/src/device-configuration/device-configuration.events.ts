@@ -1,17 +1,41 @@
-import type { Actor, DeviceInterface, JsonValue } from '@muster/contracts';
+import type { Actor, DeviceInterface, JsonValue, ValueOrigin } from '@muster/contracts';
+import type { StoredEvent } from '@muster/event-store';
 
 /** Key → value before and after; an absent side means "no value". */
 export type StoredChanges = Readonly<Record<string, { readonly from?: JsonValue; readonly to?: JsonValue }>>;
 
-/** The document's content changed. `configId` is the new document's. */
+/**
+ * Key → value in effect before and after; an absent side means "no value". `origin` is that of `to`: the device's own value,
+ * or whose default. Where `from` and `to` are equal, the origin alone changed.
+ */
+export type DesiredChanges = Readonly<
+  Record<
+    string,
+    { readonly from?: JsonValue; readonly to?: JsonValue; readonly origin?: ValueOrigin } // origin: with `to`
+  >
+>;
+
+/** The effective document changed, or whose values it has. `configId` is the document's after it. Version 2: origins. */
 export interface DesiredConfigurationChanged {
   readonly type: 'DesiredConfigurationChanged';
+  readonly schemaVersion: 2;
   readonly data: {
-    readonly changes: StoredChanges;
+    readonly changes: DesiredChanges;
     readonly configId: string;
     readonly source: Actor;
     readonly reason?: string;
     readonly changedAt: string;
+  };
+}
+
+/** Somebody wants the current document offered again, as if the device had neither been sent nor refused it. */
+export interface ConfigurationReoffered {
+  readonly type: 'ConfigurationReoffered';
+  readonly data: {
+    readonly configId: string;
+    readonly source: Actor;
+    readonly reason?: string;
+    readonly reofferedAt: string;
   };
 }
 
@@ -83,9 +107,31 @@ export interface ConfigurationEnded {
 
 export type ConfigurationEvent =
   | DesiredConfigurationChanged
+  | ConfigurationReoffered
   | ConfigurationDispatched
   | ConfigurationApplied
   | ConfigurationRejected
   | StateReported
   | ObservationChanged
   | ConfigurationEnded;
+
+/** Before there were defaults, every value was a device's own. */
+export const upcast = (stored: StoredEvent): ConfigurationEvent => {
+  if (stored.type !== 'DesiredConfigurationChanged' || stored.schemaVersion > 1) {
+    return stored as ConfigurationEvent; // the newest shape, as it was written
+  }
+  const { changes, ...data } = stored.data as DesiredConfigurationChanged['data']; // but for the origins
+  return {
+    type: stored.type,
+    schemaVersion: 2,
+    data: {
+      ...data,
+      changes: Object.fromEntries(
+        Object.entries(changes).map(([key, sides]) => [
+          key,
+          sides.to === undefined ? sides : { ...sides, origin: 'device' },
+        ]),
+      ),
+    },
+  };
+};

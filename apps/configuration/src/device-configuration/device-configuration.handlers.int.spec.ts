@@ -87,6 +87,7 @@ const viewOf = (id: string): DeviceView => ({
   folder: '/',
   tags: [],
   metadata: {},
+  connectivity: { connected: false, since: null, lastSeenAt: null },
   version: 1,
   createdAt: '2026-01-01T00:00:00.000Z',
 });
@@ -222,6 +223,7 @@ describe('changeDesired', () => {
     expect(rest).toEqual({ deviceId: id, ...changed });
     expect(keys['d']).toEqual({
       desired: { deep: [1, null, 'x'] },
+      origin: 'device',
       desiredAt: expect.any(String) as unknown,
       desiredBy: actor,
       inSync: false,

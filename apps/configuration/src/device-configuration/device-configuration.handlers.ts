@@ -2,20 +2,24 @@ import { Controller, Inject } from '@nestjs/common';
 import {
   AppError,
   changeDesired,
+  changeDesiredMany,
   dueDocuments,
   fetchDocument,
   getConfiguration,
   getReportedState,
   listConfigurationHistory,
   recordDispatched,
+  reofferConfiguration,
   reportApplied,
   reportState,
   type Actor,
   type BulkOutcome,
   type ChangeDesired,
+  type ChangeDesiredMany,
   type ConfigurationKeyView,
   type ConfigurationView,
   type DesiredChanged,
+  type DesiredOutcomes,
   type DocumentView,
   type DueDocument,
   type DueDocumentList,
@@ -26,15 +30,18 @@ import {
   type HistoryPage,
   type ListHistory,
   type RecordDispatched,
+  type ReofferConfiguration,
   type ReportApplied,
   type ReportedState,
   type ReportState,
 } from '@muster/contracts';
-import type { EventStore } from '@muster/event-store';
+import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { KnownDevices, type DeviceId } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';
+import { CEILINGS, DATABASE, EVENT_STORE, UNCONFIRMED_AFTER_MS } from '../providers.js';
 import type { Limits } from './acceptable-values.js';
 import { sameJson } from './config-id.js';
+import { DesiredChanges } from './desired-changes.js';
 import {
   deviceConfiguration,
   documentOf,
@@ -44,14 +51,6 @@ import {
 } from './device-configuration.decider.js';
 import { readHistory } from './history.js';
 import { isDue, isDueAfterChange, syncStateOf } from './sync-state.js';
-
-export const EVENT_STORE = Symbol('EventStore');
-export const RULES = Symbol('Rules');
-
-export interface Rules {
-  readonly limits: Limits;
-  readonly unconfirmedAfterMs: number;
-}
 
 interface BulkItem extends DeviceId {
   readonly command: ConfigurationCommand;
@@ -65,9 +64,12 @@ const ANSWER_BYTES = 700_000;
 @Controller()
 export class DeviceConfigurationHandlers {
   constructor(
+    @Inject(DATABASE) private readonly database: Database,
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(KnownDevices) private readonly devices: KnownDevices,
-    @Inject(RULES) private readonly rules: Rules,
+    @Inject(DesiredChanges) private readonly changes: DesiredChanges,
+    @Inject(CEILINGS) private readonly ceilings: Limits,
+    @Inject(UNCONFIRMED_AFTER_MS) private readonly unconfirmedAfterMs: number,
   ) {}
 
   @Handles(getConfiguration)
@@ -79,25 +81,38 @@ export class DeviceConfigurationHandlers {
   }
 
   @Handles(changeDesired)
-  async change(request: ChangeDesired): Promise<DesiredChanged> {
+  async change({ actor, ...request }: ChangeDesired): Promise<DesiredChanged> {
+    return this.standing(await this.changes.change({ ...request, source: actor }));
+  }
+
+  @Handles(changeDesiredMany)
+  async changeMany({ operationId, actor, ...request }: ChangeDesiredMany): Promise<DesiredOutcomes> {
+    await this.changes.prepare(request.tenantId, request.deviceIds);
+    return idempotently(this.database, {
+      tenantId: request.tenantId,
+      key: `${changeDesiredMany.subject} ${operationId}`,
+      body: { actor, ...request },
+      run: async (tx) => ({ outcomes: await this.changes.changeMany(tx, { ...request, source: actor }) }),
+    });
+  }
+
+  @Handles(reofferConfiguration)
+  async reoffer(request: ReofferConfiguration): Promise<DesiredChanged> {
     await this.devices.assertKnown(request);
-    const { tenantId, deviceId, mode, desired, expectedVersion, reason, actor } = request;
+    const { tenantId, deviceId, actor, reason, expectedVersion } = request;
     const { state } = await this.store.execute(deviceConfiguration, {
       tenantId,
       id: deviceId,
       command: {
-        type: 'ChangeDesired',
-        mode,
-        desired,
+        type: 'Reoffer',
         source: actor,
-        limits: this.rules.limits,
         at: now(),
         ...(expectedVersion === undefined ? {} : { expectedVersion }),
         ...(reason === undefined ? {} : { reason }),
       },
       metadata: { actor },
     });
-    return { version: state.version, configId: state.configId, syncState: this.syncState(state) };
+    return this.standing(state);
   }
 
   @Handles(listConfigurationHistory)
@@ -162,7 +177,7 @@ export class DeviceConfigurationHandlers {
           type: 'ReportState',
           interface: report.interface,
           reported,
-          limits: this.rules.limits,
+          limits: this.ceilings,
           at,
         },
         actor: { kind: 'device', id: deviceId },
@@ -239,8 +254,12 @@ export class DeviceConfigurationHandlers {
     };
   }
 
+  private standing(state: DeviceConfiguration): DesiredChanged {
+    return { version: state.version, configId: state.configId, syncState: this.syncState(state) };
+  }
+
   private syncState(state: DeviceConfiguration) {
-    return syncStateOf(state, new Date(), this.rules.unconfirmedAfterMs);
+    return syncStateOf(state, new Date(), this.unconfirmedAfterMs);
   }
 
   private viewOf(deviceId: string, state: DeviceConfiguration): ConfigurationView {
@@ -269,7 +288,9 @@ const keysOf = (state: DeviceConfiguration): Record<string, ConfigurationKeyView
       const want = desired.get(name);
       const have = reported.get(name);
       const view: ConfigurationKeyView = {
-        ...(want === undefined ? {} : { desired: want.value, desiredAt: want.at, desiredBy: want.by }),
+        ...(want === undefined
+          ? {}
+          : { desired: want.value, origin: want.origin, desiredAt: want.at, desiredBy: want.by }),
         ...(have === undefined ? {} : { reported: have.value, reportedAt: have.at }),
         inSync: want !== undefined && have !== undefined && sameJson(want.value, have.value),
       };

@@ -2,21 +2,32 @@ import {
   configurationApplied,
   configurationDispatched,
   configurationRejected,
+  configurationReoffered,
   desiredConfigurationChanged,
   reportedStateChanged,
+  type ValueChanges,
 } from '@muster/contracts';
 import type { Published, RecordedEvent } from '@muster/event-store';
-import type { ConfigurationEvent } from './device-configuration.events.js';
+import { sameJson } from './config-id.js';
+import type { ConfigurationEvent, DesiredChanges } from './device-configuration.events.js';
 
 /** What others are told of a stored event. `observe` is the adapters' matter, and the registry tells of the end. */
-export const publishedOf = (recorded: RecordedEvent): readonly Published[] => {
-  const event = recorded as RecordedEvent<ConfigurationEvent>; // the only aggregate of this service
-  const entityId = recorded.streamId;
-  const fact = { deviceId: entityId, version: recorded.version, source: recorded.metadata.actor };
+export const publishedOfConfiguration = (event: RecordedEvent<ConfigurationEvent>): readonly Published[] => {
+  const entityId = event.streamId;
+  const fact = { deviceId: entityId, version: event.version, source: event.metadata.actor };
   switch (event.type) {
     case 'DesiredConfigurationChanged': {
-      const { changedAt: at, ...data } = event.data;
-      return [{ contract: desiredConfigurationChanged, entityId, data: { ...fact, at, ...data } }];
+      const { changedAt: at, changes, ...data } = event.data;
+      const told = changedValues(changes);
+      // Whose value it is changes nothing for anybody but the operator.
+      if (Object.keys(told).length === 0) return [];
+      return [
+        { contract: desiredConfigurationChanged, entityId, data: { ...fact, at, ...data, changes: told } },
+      ];
+    }
+    case 'ConfigurationReoffered': {
+      const { reofferedAt: at, ...data } = event.data;
+      return [{ contract: configurationReoffered, entityId, data: { ...fact, at, ...data } }];
     }
     case 'ConfigurationDispatched': {
       const { dispatchedAt: at, ...data } = event.data;
@@ -39,3 +50,13 @@ export const publishedOf = (recorded: RecordedEvent): readonly Published[] => {
       return [];
   }
 };
+
+const changedValues = (changes: DesiredChanges): ValueChanges =>
+  Object.fromEntries(
+    Object.entries(changes)
+      .filter(([, { from, to }]) => !sameJson(from, to))
+      .map(([key, { from, to }]) => [
+        key,
+        { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) },
+      ]),
+  );

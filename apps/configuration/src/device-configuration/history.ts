@@ -1,7 +1,7 @@
 import { AppError, type HistoryItem, type HistoryPage, type ListHistory } from '@muster/contracts';
 import type { EventStore, RecordedEvent } from '@muster/event-store';
 import { deviceConfiguration } from './device-configuration.decider.js';
-import type { ConfigurationEvent, StoredChanges } from './device-configuration.events.js';
+import type { ConfigurationEvent, DesiredChanges } from './device-configuration.events.js';
 
 const DEFAULT_LIMIT = 50;
 const READ_AT_ONCE = 200;
@@ -68,6 +68,10 @@ const itemsOf = (event: RecordedEvent<ConfigurationEvent>): HistoryItem[] => {
       const { changes, configId, reportedAt: at } = event.data;
       return perKey(changes).map((change) => ({ ...common, at, configId, kind: 'reported', ...change }));
     }
+    case 'ConfigurationReoffered': {
+      const { configId, reofferedAt: at, reason } = event.data;
+      return [{ ...common, at, configId, kind: 'reoffered', ...(reason === undefined ? {} : { reason }) }];
+    }
     case 'ConfigurationDispatched': {
       const { configId, subscriber, dispatchedAt: at } = event.data;
       return [{ ...common, at, configId, kind: 'dispatched', subscriber }];
@@ -87,7 +91,7 @@ const itemsOf = (event: RecordedEvent<ConfigurationEvent>): HistoryItem[] => {
   }
 };
 
-const perKey = (changes: StoredChanges): Pick<HistoryItem, 'key' | 'from' | 'to'>[] =>
+const perKey = (changes: DesiredChanges): Pick<HistoryItem, 'key' | 'from' | 'to' | 'origin'>[] =>
   Object.entries(changes)
     .map(([key, sides]) => ({ key, ...sides }))
     .sort((a, b) => (a.key < b.key ? -1 : 1));

@@ -1,33 +1,82 @@
 import { Controller, Inject } from '@nestjs/common';
 import {
+  deviceChanged,
   deviceDeleted,
   deviceProvisioned,
+  type DeviceChanged,
   type DeviceDeleted,
   type DeviceProvisioned,
 } from '@muster/contracts';
-import type { EventStore } from '@muster/event-store';
-import { KnownDevices } from '@muster/known-devices';
+import type { Database, EventStore } from '@muster/event-store';
+import { KnownDevices, type AppVersionChange } from '@muster/known-devices';
 import { Consumes, isEvent, type Delivered } from '@muster/messaging';
+import type { Logger } from '@muster/observability';
+import { DATABASE, EVENT_STORE, LOGGER } from '../providers.js';
+import { changeDefaultsAlone } from '../type-configuration/defaults-lock.js';
+import { DesiredChanges, type DefaultsWish } from './desired-changes.js';
 import { deviceConfiguration } from './device-configuration.decider.js';
-import { EVENT_STORE } from './device-configuration.handlers.js';
 
-/** Follows the registry. Every step may be repeated: the first that fails makes all of them come again. */
+type DeviceEvent = Delivered<DeviceProvisioned | DeviceChanged | DeviceDeleted>;
+
+/**
+ * Follows the registry: new devices get their defaults, those of another app version get that version's. Every step may
+ * be repeated: the first that fails makes all of them come again.
+ */
 @Controller()
 export class KnownDevicesReactor {
   constructor(
+    @Inject(DATABASE) private readonly database: Database,
     @Inject(KnownDevices) private readonly devices: KnownDevices,
     @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(DesiredChanges) private readonly changes: DesiredChanges,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
-  @Consumes({ durable: 'configuration-known-devices', events: [deviceProvisioned, deviceDeleted] })
-  async follow(events: readonly Delivered<DeviceProvisioned | DeviceDeleted>[]): Promise<void> {
-    const idOf = ({ tenantId, data }: Delivered<DeviceProvisioned | DeviceDeleted>) => ({
-      tenantId,
-      deviceId: data.deviceId,
-    });
-    const deleted = events.filter((event) => isEvent(event, deviceDeleted));
-    await this.devices.remember(events.filter((event) => isEvent(event, deviceProvisioned)).map(idOf));
-    await this.devices.markDeleted(deleted.map(idOf));
+  @Consumes({
+    durable: 'configuration-known-devices',
+    events: [deviceProvisioned, deviceChanged, deviceDeleted],
+  })
+  async follow(events: readonly DeviceEvent[]): Promise<void> {
+    const provisioned = events.filter((event) => isEvent(event, deviceProvisioned));
+    const upgraded = events.filter((event) => isEvent(event, deviceChanged)).flatMap(appVersionChange);
+    await this.devices.remember(
+      provisioned.map(({ tenantId, data: { deviceId, deviceTypeId, appVersion, version } }) => ({
+        tenantId,
+        deviceId,
+        deviceTypeId,
+        appVersion,
+        version,
+      })),
+    );
+    for (const [tenantId, changes] of byTenant(upgraded)) {
+      // Alone: whoever decided with the defaults of the old version has committed before those of the new one are applied.
+      await this.database.transaction(async (tx) => {
+        await changeDefaultsAlone(tx, tenantId);
+        await this.devices.rememberAppVersions(tx, changes);
+      });
+    }
+    await this.end(events.filter((event) => isEvent(event, deviceDeleted)));
+    const wishes = [
+      ...provisioned.map(({ tenantId, data: { deviceId, deviceTypeId } }) => ({
+        tenantId,
+        deviceId,
+        source: { kind: 'default', id: deviceTypeId } as const,
+      })),
+      ...upgraded.map(({ tenantId, deviceId, appVersion, at }) => ({
+        tenantId,
+        deviceId,
+        source: { kind: 'default', id: appVersion } as const,
+        // What it refused with the old software it may well take with the new one.
+        reofferRejectedBefore: at,
+      })),
+    ];
+    for (const [tenantId, own] of byTenant(wishes)) await this.applyDefaults(tenantId, own);
+  }
+
+  private async end(deleted: readonly Delivered<DeviceDeleted>[]): Promise<void> {
+    await this.devices.markDeleted(
+      deleted.map(({ tenantId, data: { deviceId } }) => ({ tenantId, deviceId })),
+    );
     // Even where there is no stream yet: a change that is under way, and has passed the check above, finds the end.
     const outcomes = await this.store.executeMany(
       deviceConfiguration,
@@ -40,4 +89,37 @@ export class KnownDevicesReactor {
     );
     for (const { error } of outcomes) if (error !== undefined) throw error;
   }
+
+  private async applyDefaults(tenantId: string, wishes: readonly DefaultsWish[]): Promise<void> {
+    const ids = wishes.map(({ deviceId }) => deviceId);
+    await this.changes.prepare(tenantId, ids);
+    const outcomes = await this.database.transaction((tx) =>
+      this.changes.applyDefaults(tx, tenantId, wishes),
+    );
+    outcomes.forEach(({ error }, index) => {
+      if (error === undefined || error.code === 'device-not-found') return;
+      if (error.code !== 'configuration-too-large') throw error;
+      // Another try would change nothing: the next change of the device or of the defaults may.
+      this.logger.warn(
+        { tenantId, deviceId: ids[index], reason: error.detail },
+        'the defaults do not fit beside the own values of a device',
+      );
+    });
+  }
 }
+
+const appVersionChange = ({
+  tenantId,
+  data: { deviceId, version, at, changes },
+}: Delivered<DeviceChanged>): (AppVersionChange & { readonly at: string })[] => {
+  const to = changes['appVersion']?.to;
+  return typeof to === 'string' ? [{ tenantId, deviceId, version, appVersion: to, at }] : [];
+};
+
+const byTenant = <Item extends { readonly tenantId: string }>(
+  items: readonly Item[],
+): Map<string, Item[]> => {
+  const tenants = new Map<string, Item[]>();
+  for (const item of items) tenants.set(item.tenantId, [...(tenants.get(item.tenantId) ?? []), item]);
+  return tenants;
+};

@@ -1,0 +1,248 @@
+import { AppError, type Actor, type DesiredOutcome, type JsonObject } from '@muster/contracts';
+import type { BulkItem, BulkOutcome, Database, EventStore } from '@muster/event-store';
+import type { DeviceId, DeviceKind, KnownDevices } from '@muster/known-devices';
+import { currentTrace } from '@muster/observability';
+import type pg from 'pg';
+import { holdDefaults } from '../type-configuration/defaults-lock.js';
+import { coalesce } from './coalesce.js';
+import type { Rules } from './desired-values.js';
+import {
+  deviceConfiguration,
+  type ConfigurationCommand,
+  type DeviceConfiguration,
+} from './device-configuration.decider.js';
+import type { ConfigurationEvent } from './device-configuration.events.js';
+import type { RulesInForce } from './rules-in-force.js';
+
+export interface DesiredChange extends DeviceId {
+  readonly mode: 'merge' | 'replace';
+  readonly desired: JsonObject;
+  readonly expectedVersion?: number | undefined;
+  readonly source: Actor;
+  readonly reason?: string | undefined;
+}
+
+export interface ManyDesiredChanges extends Omit<DesiredChange, 'deviceId' | 'expectedVersion'> {
+  readonly deviceIds: readonly string[];
+}
+
+/** A device that should have the defaults in force. */
+export interface DefaultsWish {
+  readonly deviceId: string;
+  readonly source: Actor;
+  /** Offer its document again if the device rejected it before this time. */
+  readonly reofferRejectedBefore?: string;
+}
+
+/** What a device's rules turn into a command. */
+interface Wish extends DeviceId {
+  readonly commandWith: (rules: Rules) => ConfigurationCommand;
+  readonly actor: Actor;
+  readonly traceparent?: string | undefined;
+}
+
+type Outcome = BulkOutcome<DeviceConfiguration, ConfigurationEvent>;
+type Settled = Outcome | { readonly bug: unknown };
+type TracedChange = DesiredChange & { readonly traceparent?: string | undefined };
+
+/** Changes in one transaction: a bulk is as large, and more callers at the same time wait for the next. */
+const MOST = 500;
+const AT_ONCE = 2;
+const TRIES = 3;
+/** A device that is not known well enough is asked for once; what is missing then is missing in the registry. */
+const UNKNOWN = new AppError('device-not-found', 'No such device.');
+
+/**
+ * Every change of desired values goes through here, single ones of callers at the same time together: the defaults are
+ * held, the devices' kinds and rules are read, their streams are locked, decided and appended, in one transaction.
+ */
+export class DesiredChanges {
+  private readonly coalesced: (change: TracedChange) => Promise<Settled>;
+
+  constructor(
+    private readonly parts: {
+      readonly database: Database;
+      readonly store: EventStore;
+      readonly devices: KnownDevices;
+      readonly rules: RulesInForce;
+    },
+  ) {
+    this.coalesced = coalesce((changes) => this.together(changes), { most: MOST, atOnce: AT_ONCE });
+  }
+
+  /** One device. Returns its state after the change; throws what `decide` throws, or `device-not-found`. */
+  async change(change: DesiredChange): Promise<DeviceConfiguration> {
+    const traced = { ...change, traceparent: currentTrace()?.traceparent };
+    let outcome = await this.coalesced(traced);
+    if ('error' in outcome && outcome.error === UNKNOWN) {
+      const [fault] = await this.parts.devices.learnKinds([change]);
+      if (fault !== undefined) throw fault;
+      outcome = await this.coalesced(traced);
+    }
+    if ('bug' in outcome) throw outcome.bug;
+    if (outcome.error !== undefined) throw outcome.error;
+    return outcome.state;
+  }
+
+  /**
+   * The same change of many devices, distinct ones, within `tx`; one outcome each, in order. Call `prepare` before that
+   * transaction: a device that is not known here is not found.
+   */
+  async changeMany(tx: pg.PoolClient, request: ManyDesiredChanges): Promise<DesiredOutcome[]> {
+    const { tenantId, deviceIds, ...change } = request;
+    const outcomes = await this.decide(
+      tx,
+      tenantId,
+      deviceIds.map((deviceId) => wishOf({ tenantId, deviceId, ...change })),
+    );
+    return outcomes.map((outcome, index) => ({
+      deviceId: deviceIds[index] ?? '',
+      ...(outcome.error === undefined
+        ? {
+            changed: outcome.events.length > 0,
+            version: outcome.state.version,
+            configId: outcome.state.configId,
+          }
+        : { code: outcome.error.code, detail: outcome.error.detail }),
+    }));
+  }
+
+  /** Asks the registry for devices that are not known here. Throws what kept it from answering. */
+  async prepare(tenantId: string, deviceIds: readonly string[]): Promise<void> {
+    const faults = await this.parts.devices.learnKinds(deviceIds.map((deviceId) => ({ tenantId, deviceId })));
+    const away = faults.find((fault) => fault !== undefined && fault.code !== 'device-not-found');
+    if (away !== undefined) throw away;
+  }
+
+  /**
+   * Puts the defaults in force into effect, where devices have no value of their own. Needs `prepare` like `changeMany`;
+   * one outcome per wish, in order.
+   */
+  async applyDefaults(
+    tx: pg.PoolClient,
+    tenantId: string,
+    wishes: readonly DefaultsWish[],
+  ): Promise<Outcome[]> {
+    const at = now();
+    const outcomes = await this.decide(
+      tx,
+      tenantId,
+      wishes.map(({ deviceId, source }) => ({
+        tenantId,
+        deviceId,
+        actor: source,
+        commandWith: (rules) => ({ type: 'ApplyDefaults', source, rules, at }),
+      })),
+    );
+    const again = wishes.flatMap(({ deviceId: id, source, reofferRejectedBefore: rejectedBefore }, index) =>
+      rejectedBefore === undefined || outcomes[index]?.error !== undefined
+        ? []
+        : [
+            {
+              tenantId,
+              id,
+              command: { type: 'Reoffer' as const, rejectedBefore, source, at },
+              metadata: { actor: source },
+            },
+          ],
+    );
+    const offered = await this.parts.store.executeMany(deviceConfiguration, again, { within: tx });
+    for (const { error } of offered) if (error !== undefined) throw error;
+    return outcomes;
+  }
+
+  /** A batch. Tenants have their own defaults, and so their own transactions and faults. */
+  private async together(changes: readonly TracedChange[]): Promise<Settled[]> {
+    const settled = new Map<TracedChange, Settled>();
+    for (const own of byTenant(changes)) {
+      const done = await this.transaction(own);
+      own.forEach((change, index) => settled.set(change, done[index] ?? { bug: new Error('no outcome') }));
+    }
+    return changes.map((change) => settled.get(change) ?? { bug: new Error('no outcome') });
+  }
+
+  /** Of one tenant. A bug in the decision of one change must not become everybody's: each is then tried alone. */
+  private async transaction(changes: readonly TracedChange[]): Promise<Settled[]> {
+    const tenantId = changes[0]?.tenantId ?? '';
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.parts.database.transaction((tx) => this.decide(tx, tenantId, changes.map(wishOf)));
+      } catch (error) {
+        if (error instanceof AppError) {
+          if (error.code === 'concurrent-change' && tries < TRIES) continue;
+          return changes.map(() => ({ error }));
+        }
+        if (changes.length === 1) return [{ bug: error }];
+        const alone: Settled[] = [];
+        for (const change of changes) alone.push(...(await this.transaction([change])));
+        return alone;
+      }
+    }
+  }
+
+  private async decide(tx: pg.PoolClient, tenantId: string, wishes: readonly Wish[]): Promise<Outcome[]> {
+    const { store, devices, rules } = this.parts;
+    await holdDefaults(tx, tenantId);
+    const kinds = await devices.kindsOf(wishes, tx);
+    const known = wishes.flatMap((wish, index) => {
+      const kind = kinds[index];
+      return kind === undefined ? [] : [{ wish, kind, index }];
+    });
+    const inForce = await rules.of(
+      tx,
+      known.map(({ kind }): DeviceKind => kind),
+    );
+    const items = known.map(
+      ({ wish, index }, place): { index: number; item: BulkItem<ConfigurationCommand> } => {
+        const own = inForce[place];
+        if (own === undefined) throw new Error('a device has no rules');
+        const { actor, deviceId: id, traceparent } = wish;
+        const metadata = { actor, ...(traceparent === undefined ? {} : { traceparent }) };
+        return { index, item: { tenantId, id, command: wish.commandWith(own), metadata } };
+      },
+    );
+    const executed = await store.executeMany(
+      deviceConfiguration,
+      items.map(({ item }) => item),
+      { within: tx },
+    );
+    const outcomes = wishes.map((): Outcome => ({ error: UNKNOWN }));
+    items.forEach(({ index }, place) => {
+      const outcome = executed[place];
+      if (outcome !== undefined) outcomes[index] = outcome;
+    });
+    return outcomes;
+  }
+}
+
+const wishOf = ({ mode, desired, source, reason, expectedVersion, ...rest }: TracedChange): Wish => {
+  const at = now();
+  return {
+    tenantId: rest.tenantId,
+    deviceId: rest.deviceId,
+    traceparent: rest.traceparent,
+    actor: source,
+    commandWith: (rules) => ({
+      type: 'ChangeDesired',
+      mode,
+      desired,
+      source,
+      rules,
+      at,
+      ...(expectedVersion === undefined ? {} : { expectedVersion }),
+      ...(reason === undefined ? {} : { reason }),
+    }),
+  };
+};
+
+const byTenant = (changes: readonly TracedChange[]): TracedChange[][] => {
+  const tenants = new Map<string, TracedChange[]>();
+  for (const change of changes) {
+    const own = tenants.get(change.tenantId);
+    if (own === undefined) tenants.set(change.tenantId, [change]);
+    else own.push(change);
+  }
+  return [...tenants.values()];
+};
+
+const now = (): string => new Date().toISOString();

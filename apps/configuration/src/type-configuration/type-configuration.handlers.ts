@@ -1,0 +1,142 @@
+import { Controller, Inject } from '@nestjs/common';
+import {
+  AppError,
+  changeDefaults,
+  editTypeConfiguration,
+  getDeviceType,
+  getTypeConfiguration,
+  type ChangeDefaults,
+  type DefaultsChanged,
+  type DeviceTypeView,
+  type EditTypeConfiguration,
+  type FieldError,
+  type GetTypeConfiguration,
+  type JsonValue,
+  type TypeConfigurationEdit,
+  type TypeConfigurationView,
+} from '@muster/contracts';
+import type { Database, EventStore } from '@muster/event-store';
+import { Jobs } from '@muster/jobs';
+import { Handles, type Bus } from '@muster/messaging';
+import { assertAcceptable, type Limits } from '../device-configuration/acceptable-values.js';
+import { BUS, CEILINGS, DATABASE, EVENT_STORE } from '../providers.js';
+import { DEFAULTS_JOB, type DefaultsJobParams } from './defaults-job.js';
+import { changeDefaultsAlone } from './defaults-lock.js';
+import { typeConfiguration, type TypeConfiguration } from './type-configuration.decider.js';
+import { limitsOf, valueChecks } from './type-rules.js';
+import { faultsOfSchema } from './value-schema.js';
+
+@Controller()
+export class TypeConfigurationHandlers {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(BUS) private readonly bus: Bus,
+    @Inject(Jobs) private readonly jobs: Jobs,
+    @Inject(CEILINGS) private readonly ceilings: Limits,
+  ) {}
+
+  @Handles(getTypeConfiguration)
+  async get({ tenantId, deviceType }: GetTypeConfiguration): Promise<TypeConfigurationView> {
+    const { id } = await this.bus.request(getDeviceType, { tenantId, deviceType });
+    const { state } = await this.store.load(typeConfiguration, tenantId, id);
+    return this.viewOf(id, state);
+  }
+
+  @Handles(editTypeConfiguration)
+  async edit(request: EditTypeConfiguration): Promise<TypeConfigurationView> {
+    const { tenantId, actor, deviceType, edit, expectedVersion } = request;
+    assertKeys(edit);
+    const { id } = await this.bus.request(getDeviceType, { tenantId, deviceType });
+    const { state } = await this.database.transaction(async (tx) => {
+      await changeDefaultsAlone(tx, tenantId);
+      return this.store.execute(typeConfiguration, {
+        tenantId,
+        id,
+        command: { type: 'EditRules', edit, ...this.change(expectedVersion) },
+        metadata: { actor },
+        within: tx,
+      });
+    });
+    return this.viewOf(id, state);
+  }
+
+  @Handles(changeDefaults)
+  async changeDefaults(request: ChangeDefaults): Promise<DefaultsChanged> {
+    const { tenantId, actor, mode, defaults, appVersion, expectedVersion } = request;
+    const type = await this.bus.request(getDeviceType, { tenantId, deviceType: request.deviceType });
+    assertAppVersion(type, appVersion);
+    return this.database.transaction(async (tx) => {
+      await changeDefaultsAlone(tx, tenantId);
+      const { state, events } = await this.store.execute(typeConfiguration, {
+        tenantId,
+        id: type.id,
+        command: {
+          type: 'ChangeTypeDefaults',
+          appVersion: appVersion ?? null,
+          mode,
+          defaults,
+          ...this.change(expectedVersion),
+        },
+        metadata: { actor },
+        within: tx,
+      });
+      if (events.length === 0) return { version: state.version, jobId: null };
+      const params: DefaultsJobParams = {
+        deviceTypeId: type.id,
+        ...(appVersion === undefined ? {} : { appVersion }),
+      };
+      const jobId = await this.jobs.start(tx, { tenantId, kind: DEFAULTS_JOB, params, actor });
+      return { version: state.version, jobId };
+    });
+  }
+
+  private change(expectedVersion: number | undefined) {
+    return {
+      ceilings: this.ceilings,
+      checkOf: valueChecks,
+      at: new Date().toISOString(),
+      ...(expectedVersion === undefined ? {} : { expectedVersion }),
+    };
+  }
+
+  private viewOf(deviceTypeId: string, state: TypeConfiguration): TypeConfigurationView {
+    const { version, keys, undeclaredKeys, defaults, appVersions } = state;
+    return {
+      deviceTypeId,
+      version,
+      keys: { ...keys },
+      undeclaredKeys,
+      limits: { ...limitsOf(state, this.ceilings) },
+      defaults,
+      appVersions: { ...appVersions },
+    };
+  }
+}
+
+const assertAppVersion = ({ name, appVersions }: DeviceTypeView, appVersion: string | undefined): void => {
+  if (appVersion === undefined || appVersions.some((one) => one.name === appVersion)) return;
+  throw new AppError(
+    'app-version-not-found',
+    `The device type ${name} has no application version "${appVersion}".`,
+  );
+};
+
+/** Keys and schemas as they come in, which the contract knows only as an object. */
+const assertKeys = ({ keys = {} }: TypeConfigurationEdit): void => {
+  assertAcceptable(Object.fromEntries(Object.keys(keys).map((key) => [key, true])), 'keys');
+  const errors = Object.entries(keys).flatMap(([key, rule]) => faultsOfKey(`keys.${key}`, rule));
+  if (errors.length === 0) return;
+  throw new AppError('invalid-configuration', errors.map((e) => `${e.path} ${e.message}`).join('; '), {
+    errors,
+  });
+};
+
+const faultsOfKey = (path: string, rule: unknown): readonly FieldError[] => {
+  if (rule === null) return [];
+  if (typeof rule !== 'object' || Array.isArray(rule) || Object.keys(rule).join() !== 'schema') {
+    return [{ path, message: 'must be {schema}, or null to remove it' }];
+  }
+  const { schema } = rule as { readonly schema: JsonValue }; // it came as JSON
+  return faultsOfSchema(schema).map((fault) => ({ ...fault, path: `${path}.schema${fault.path}` }));
+};
