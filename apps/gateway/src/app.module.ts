@@ -5,6 +5,7 @@ import { SwaggerModule } from '@nestjs/swagger';
 import express, { type RequestHandler } from 'express';
 import { NestLogger, type Logger, type Metrics, type OpsHandler } from '@muster/observability';
 import { ASKING, type Asking } from './asking.js';
+import { BulkChangesController } from './bulk-changes.controller.js';
 import { CommandsController } from './commands.controller.js';
 import { ConfigurationController } from './configuration.controller.js';
 import { CredentialsController } from './credentials.controller.js';
@@ -20,11 +21,13 @@ import { CallerGuard, identify, requireCaller } from './http/caller.js';
 import { documentationHeaders, enterTrace, measure, operations, secureHeaders } from './http/entry.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { limitRate } from './http/rate-limit.js';
+import { JobsController } from './jobs.controller.js';
 import { MeController } from './me.controller.js';
 import { MetadataController } from './metadata.controller.js';
 import { openApiDocument } from './openapi/document.js';
 import { TelemetryController } from './telemetry.controller.js';
 import { TokensController } from './tokens.controller.js';
+import { TypeConfigurationController } from './type-configuration.controller.js';
 
 export interface GatewayParts {
   readonly asking: Asking;
@@ -51,11 +54,14 @@ export class AppModule {
         TokensController,
         CredentialsController,
         ConfigurationController,
+        TypeConfigurationController,
         TelemetryController,
         CommandsController,
         FirmwareTypesController,
         FirmwaresController,
         FilesController,
+        BulkChangesController,
+        JobsController,
       ],
       providers: [
         { provide: ASKING, useValue: asking },

@@ -1,16 +1,17 @@
-import { Controller, Get, Inject, Param, Patch, Put } from '@nestjs/common';
-import { IsISO8601, IsOptional, IsString, Length } from 'class-validator';
+import { Controller, Get, Inject, Param, Patch, Post, Put } from '@nestjs/common';
+import { IsISO8601, IsOptional, IsString, Length, MaxLength } from 'class-validator';
 import {
   changeDesired,
   getConfiguration,
   listConfigurationHistory,
+  reofferConfiguration,
   type ConfigurationView,
   type DesiredChanged,
   type HistoryPage,
   type JsonObject,
 } from '@muster/contracts';
 import { ASKING, type Asking } from './asking.js';
-import { ObjectBody } from './http/body.js';
+import { ObjectBody, OptionalBody } from './http/body.js';
 import { Changing, Reading, type Caller } from './http/caller.js';
 import { CheckedQuery } from './http/query.js';
 import { Operation } from './openapi/operation.js';
@@ -33,6 +34,13 @@ export class HistoryQuery extends PageQuery {
   to?: string;
 }
 
+export class ReofferInput {
+  @IsOptional()
+  @IsString()
+  @MaxLength(500)
+  reason?: string;
+}
+
 @Controller('api/v1/devices/:id/configuration')
 export class ConfigurationController {
   constructor(@Inject(ASKING) private readonly bus: Asking) {}
@@ -48,7 +56,7 @@ export class ConfigurationController {
 
   @Patch('desired')
   @Operation({
-    summary: 'Merge into the desired values; null removes a key',
+    summary: 'Merge into the desired values; null takes back a value, and lets its default in again',
     asks: [changeDesired],
     body: 'object',
   })
@@ -61,13 +69,31 @@ export class ConfigurationController {
   }
 
   @Put('desired')
-  @Operation({ summary: 'Replace all desired values', asks: [changeDesired], body: 'object' })
+  @Operation({
+    summary: "Replace all of a device's own values; defaults stay",
+    asks: [changeDesired],
+    body: 'object',
+  })
   replaceDesired(
     @Param('id') deviceId: string,
     @ObjectBody() desired: JsonObject,
     @Changing() changing: Caller,
   ): Promise<DesiredChanged> {
     return this.bus.request(changeDesired, { ...changing, deviceId, mode: 'replace', desired });
+  }
+
+  @Post('reoffer')
+  @Operation({
+    summary: 'Offer the document once more, to a device that refused it or has not confirmed it',
+    asks: [reofferConfiguration],
+    body: ReofferInput,
+  })
+  reofferConfiguration(
+    @Param('id') deviceId: string,
+    @OptionalBody(ReofferInput) { reason }: ReofferInput,
+    @Changing() changing: Caller,
+  ): Promise<DesiredChanged> {
+    return this.bus.request(reofferConfiguration, { ...changing, deviceId, reason });
   }
 
   @Get('history')
