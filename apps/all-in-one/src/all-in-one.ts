@@ -1,3 +1,4 @@
+import { start as startCampaignOrchestrator } from '@muster/campaign-orchestrator';
 import { start as startCommands } from '@muster/commands';
 import { start as startConfiguration } from '@muster/configuration';
 import { start as startDeviceRegistry } from '@muster/device-registry';
@@ -23,6 +24,7 @@ export const start = async (): Promise<RunningApp> => {
       begin(startDeviceRegistry()),
       begin(startConfiguration()),
       begin(startTelemetry()),
+      begin(startCampaignOrchestrator()),
       begin(startCommands()),
       begin(startFirmware()),
     ]);
@@ -43,7 +45,14 @@ const allOrThrow = async (promises: readonly Promise<void>[]): Promise<void> => 
 };
 
 const stopAll = async (started: readonly RunningApp[]): Promise<void> => {
-  const services = ['device-registry', 'configuration', 'telemetry', 'commands', 'firmware'];
+  const services = [
+    'device-registry',
+    'configuration',
+    'telemetry',
+    'campaign-orchestrator',
+    'commands',
+    'firmware',
+  ];
   const edges = started.filter(({ name }) => !services.includes(name));
   await allOrThrow(edges.map((app) => app.stop()));
   await allOrThrow(started.filter((app) => !edges.includes(app)).map((app) => app.stop()));

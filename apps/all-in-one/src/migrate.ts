@@ -1,3 +1,4 @@
+import { migrate as migrateCampaignOrchestrator } from '@muster/campaign-orchestrator';
 import { migrate as migrateCommands } from '@muster/commands';
 import { migrate as migrateConfiguration } from '@muster/configuration';
 import { migrate as migrateDeviceRegistry } from '@muster/device-registry';
@@ -10,6 +11,7 @@ const schemas = {
   'device-registry': migrateDeviceRegistry,
   configuration: migrateConfiguration,
   telemetry: migrateTelemetry,
+  'campaign-orchestrator': migrateCampaignOrchestrator,
   commands: migrateCommands,
   firmware: migrateFirmware,
 };

@@ -21,6 +21,8 @@ import {
 import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
 import { startService } from '@muster/service-host';
+import { BULK_DEVICES, BulkChangeHandlers } from './bulk-change/bulk-change.handlers.js';
+import { bulkChangeJob } from './bulk-change/bulk-change-job.js';
 import { loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
 import type { Limits } from './device-configuration/acceptable-values.js';
 import { DesiredChanges } from './device-configuration/desired-changes.js';
@@ -48,6 +50,7 @@ export class AppModule {
       controllers: [
         DeviceConfigurationHandlers,
         TypeConfigurationHandlers,
+        BulkChangeHandlers,
         KnownDevicesReactor,
         DeviceTypesReactor,
       ],
@@ -91,7 +94,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
       const workers = startJobWorkers({
         database,
         store,
-        kinds: [defaultsJob({ devices, changes })],
+        kinds: [defaultsJob({ devices, changes }), bulkChangeJob({ bus, changes })],
         concurrency: config.jobConcurrency,
         retentionHours: config.jobRetentionHours,
         logger,
@@ -107,6 +110,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: DesiredChanges, useValue: changes },
           { provide: Jobs, useValue: new Jobs(database, store) },
           { provide: CEILINGS, useValue: ceilings },
+          { provide: BULK_DEVICES, useValue: config.bulkDevices },
           { provide: UNCONFIRMED_AFTER_MS, useValue: config.unconfirmedAfterSeconds * 1_000 },
         ]),
         relay: { translate: publishedOf, aggregates },

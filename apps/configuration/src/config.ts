@@ -29,6 +29,14 @@ export const configSchema = {
     max: 10_000,
     default: 500,
   }),
+  bulkDevices: int({
+    env: 'MUSTER_CONFIGURATION_BULK_DEVICES',
+    doc: 'Most devices that one bulk change may name; a filter has no limit. A request has at most 1 MB',
+    unit: 'devices',
+    min: 1,
+    max: 25_000,
+    default: 20_000,
+  }),
   unconfirmedAfterSeconds: int({
     env: 'MUSTER_CONFIGURATION_UNCONFIRMED_AFTER_SECONDS',
     doc: 'A device that was sent its document and stays silent longer is `unconfirmed`',

@@ -191,6 +191,8 @@ export {
   GetReportedState,
   getReportedState,
   HISTORY_KINDS,
+  EraseHistory,
+  eraseConfigurationHistory,
   HistoryItem,
   HistoryPage,
   listConfigurationHistory,
@@ -454,3 +456,4 @@ export {
   integrationDeleted,
   IntegrationFact,
 } from './identity.published.js';
+export { BulkChangeInput, BulkTarget, JobStarted, StartBulkChange, startBulkChange } from './configuration-bulk.requests.js';

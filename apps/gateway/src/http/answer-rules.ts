@@ -2,12 +2,12 @@ import 'reflect-metadata';
 
 /** How a handler's answer leaves, besides its body. */
 export interface AnswerRules {
-  readonly status: 200 | 201 | 204;
+  readonly status: 200 | 201 | 202 | 204;
   /** The answer shows a secret: nobody may keep it. */
   readonly secret?: boolean;
   /** False or absent: a query is refused, so that a mistyped filter does not look as if it had worked. */
   readonly takesQuery?: boolean;
-  /** From the path that was asked and the `id` in the answer. */
+  /** From the path that was asked and the `id`, or else the `jobId`, in the answer. */
   readonly location?: (path: string, id: string) => string;
 }
 

@@ -20,10 +20,8 @@ export class AnswerInterceptor implements NestInterceptor {
         if (typeof version === 'number') response.setHeader('etag', etagOf(version));
         if (rules?.secret === true) response.setHeader('cache-control', 'no-store');
         if (rules?.location !== undefined) {
-          response.setHeader(
-            'location',
-            rules.location(pathOf(http.getRequest<Request>()), String(fieldOf(answer, 'id'))),
-          );
+          const id = fieldOf(answer, 'id') ?? fieldOf(answer, 'jobId');
+          response.setHeader('location', rules.location(pathOf(http.getRequest<Request>()), String(id)));
         }
         return rules?.status === 204 ? undefined : answer;
       }),
