@@ -1,4 +1,4 @@
-import type { Condition, Filter, Operand, Order, Test } from './filter.js';
+import type { Condition, Filter, Operand, Order } from './filter.js';
 
 /**
  * Whether the filter holds for `record`, whose members are called as the fields are. Null and undefined are no value;
@@ -11,7 +11,7 @@ export const matches = (filter: Filter, record: Readonly<Record<string, unknown>
     case 'or':
       return filter.operands.some((operand) => matches(operand, record));
     case 'condition':
-      return holds(filter.test, valueOf(filter, record)) !== filter.negated;
+      return holds(filter, valueOf(filter, record)) !== filter.negated;
   }
 };
 
@@ -23,11 +23,11 @@ const valueOf = ({ name, key, field }: Condition, record: Readonly<Record<string
 };
 
 /** Of `stored`, null is JSON's. */
-const holds = (test: Test, stored: unknown): boolean => {
+const holds = ({ test, field }: Condition, stored: unknown): boolean => {
   if (stored === undefined) return false;
   switch (test.kind) {
     case 'exists':
-      return !Array.isArray(stored) || stored.length > 0;
+      return field.kind !== 'list' || (Array.isArray(stored) && stored.length > 0);
     case 'equals':
       return test.values.some((value) => equals(value, stored));
     case 'order':
