@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import type { ConnectionReport } from '@muster/contracts';
 import { connectBus, NatsStrategy, park, type Bus } from '@muster/messaging';
 import {
   createLogger,
@@ -15,7 +16,9 @@ import {
 } from '@muster/observability';
 import { DeviceDirectory, DirectoryFollower, openUplink, rateLimitsOf, type Uplink } from '@muster/uplink';
 import { consumeBrokerEvents } from './broker/broker-events.js';
+import { ClientUses } from './broker/client-uses.js';
 import { startMqttAuth } from './broker/mqtt-auth.controller.js';
+import { PresenceConsumer } from './broker/presence.js';
 import { assertTopology, channelOf, Downlink, RabbitConnection } from './broker/rabbitmq-connection.js';
 import { Subscribers } from './broker/subscribers.js';
 import { loadConfig, type Config } from './config.js';
@@ -64,7 +67,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   });
 
   const parts = makeParts(config, bus, logger, metrics);
-  const { uplink, consumer, downlink, reachable, responder } = parts;
+  const { uplink, consumer, downlink, reachable, responder, presence, uses } = parts;
   const uplinkConnection = new RabbitConnection({
     url: config.amqpUrl,
     name: `${SERVICE} uplink`,
@@ -74,6 +77,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       // Without the directory every message would have to be asked for.
       await uplink.follower.loaded;
       await consumer.open(connection);
+      await presence.open(connection);
       await consumeBrokerEvents(connection, (event) => reachable.handle(event), logger);
     },
     lost: () => consumer.lost(),
@@ -86,8 +90,12 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     logger,
     open: async (connection) => {
       downlink.attach(await channelOf(connection, () => connection.createConfirmChannel(), logger));
+      uses.attach(await channelOf(connection, () => connection.createConfirmChannel(), logger));
     },
-    lost: () => downlink.detach(),
+    lost: () => {
+      downlink.detach();
+      uses.detach();
+    },
   });
 
   const auth = await startMqttAuth({
@@ -96,6 +104,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     anonymous: config.anonymous === 'on',
     unknownResource: (routingKey) => void responder.unknownResource(routingKey),
     subscribers: parts.subscribers,
+    uses,
     logger,
     metrics,
     ...uplink,
@@ -129,6 +138,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     ops,
     stop: async () => {
       await consumer.pause();
+      await presence.pause();
       await app.close();
       await finished(consumer, uplink);
       uplink.giveUp();
@@ -138,6 +148,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       await downlinkConnection.stop();
       // Last of the broker's parts: without an answer it refuses every device.
       await auth.close();
+      uses.stop();
       await uplink.stop();
       await bus.close();
       await server?.close();
@@ -158,6 +169,8 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
   const { directory } = uplink;
   const subscribers = new Subscribers();
   const downlink = new Downlink();
+  const uses = new ClientUses(logger);
+  const presence = new PresenceConsumer({ bus, park: parkReport(bus), logger, metrics });
   const responder = new Responder(downlink, logger, metrics);
   const handle = inboundMessages({ uplink, respond: responder, park: parkOn(bus), logger, metrics });
   const consumer = new UplinkConsumer(handle, config.prefetch, logger);
@@ -173,11 +186,14 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     ],
     directory,
     subscribers,
+    resumed: (clientId, entry) => void uses.note(clientId, entry),
     logger,
   });
   return {
     uplink,
     subscribers,
+    uses,
+    presence,
     downlink,
     responder,
     consumer,
@@ -197,6 +213,18 @@ const parkOn =
       id: `rabbitmq:muster-uplink:${routingKey}:${crypto.randomUUID()}`,
       subject: routingKey,
       payload,
+      reason,
+    });
+
+const parkReport =
+  (bus: Bus) =>
+  (report: ConnectionReport, reason: string): Promise<void> =>
+    park(bus, {
+      stream: 'rabbitmq',
+      consumer: 'muster-presence',
+      id: `rabbitmq:muster-presence:${crypto.randomUUID()}`,
+      subject: report.kind,
+      payload: Buffer.from(JSON.stringify(report)),
       reason,
     });
 

@@ -28,6 +28,7 @@ const scene = (change: Partial<RequestParts> & { route?: Route } = {}) => {
     directory: { admit: () => ({ admitted: true, entry, settings: {} }) },
     questions: { admit: async () => ({ admitted: true, entry, settings: {} }) },
     sightings: { note: () => undefined },
+    lastSeen: { note: () => undefined },
     limits: { check: () => ({ verdict: 'pass' }) },
     refusals: new BoundedLog(logger),
     metrics,

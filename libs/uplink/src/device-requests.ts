@@ -6,6 +6,7 @@ import type { AccessQuestions } from './access-questions.js';
 import { tokenHint, type BoundedLog } from './bounded-log.js';
 import type { Admission, Admitted, DeviceDirectory } from './device-directory.js';
 import { Abandoned, type WhenAway } from './micro-batcher.js';
+import type { LastSeenTimes } from './last-seen.js';
 import type { RateLimits } from './rate-limits.js';
 import type { Route } from './routes.js';
 import type { Sightings } from './sightings.js';
@@ -50,6 +51,7 @@ export interface RequestParts {
   readonly directory: Pick<DeviceDirectory, 'admit'>;
   readonly questions: Pick<AccessQuestions, 'admit'>;
   readonly sightings: Pick<Sightings, 'note'>;
+  readonly lastSeen: Pick<LastSeenTimes, 'note'>;
   readonly limits: Pick<RateLimits, 'check'>;
   readonly refusals: BoundedLog;
   readonly metrics: Metrics;
@@ -81,6 +83,8 @@ export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) =
       const admitted = admittedBy(await admit(request, resource));
       request.authenticate?.(admitted);
       const { entry, settings } = admitted;
+      // Whatever becomes of it: a device that is too fast, or wrong, is there.
+      parts.lastSeen.note(entry, waitedMs);
       const pace = parts.limits.check(entry, waitedMs);
       if (pace.verdict !== 'pass') {
         limited.inc({ limit: pace.limit, verdict: pace.verdict });

@@ -8,6 +8,7 @@ import { ConfigurationRoutes } from './configuration.route.js';
 import { DeviceDirectory } from './device-directory.js';
 import { deviceRequests, type DeviceRequest, type Outcome } from './device-requests.js';
 import { DirectoryFollower } from './directory-follower.js';
+import { LastSeenTimes } from './last-seen.js';
 import { MetadataRoutes } from './metadata.route.js';
 import type { WhenAway } from './micro-batcher.js';
 import { RateLimits, type RateLimitOptions } from './rate-limits.js';
@@ -30,6 +31,8 @@ export interface UplinkOptions {
   readonly batchWaitMs: number;
   readonly maxPayloadBytes: number;
   readonly rateLimits: RateLimitOptions;
+  /** A device's `lastSeenAt` is told at most once in so many seconds. */
+  readonly lastSeenSeconds: number;
 }
 
 /** What an adapter is made of behind its transport. */
@@ -57,6 +60,7 @@ export const openUplink = (options: UplinkOptions): Uplink => {
   const follower = new DirectoryFollower(directory, bus, logger);
   const questions = new AccessQuestions(directory, bus);
   const sightings = new Sightings(directory, bus, logger);
+  const lastSeen = new LastSeenTimes(bus, options.lastSeenSeconds * 1_000, logger);
   const refusals = new BoundedLog(logger);
   const batching = { logger, whenAway, lanes, maxWaitMs: batchWaitMs };
   const routes = {
@@ -80,6 +84,7 @@ export const openUplink = (options: UplinkOptions): Uplink => {
     directory,
     questions,
     sightings,
+    lastSeen,
     limits: new RateLimits(options.rateLimits),
     refusals,
     metrics,
@@ -102,6 +107,7 @@ export const openUplink = (options: UplinkOptions): Uplink => {
     },
     stop: async () => {
       await sightings.stop();
+      await lastSeen.stop();
       await follower.stop();
     },
   };

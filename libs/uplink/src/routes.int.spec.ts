@@ -148,6 +148,7 @@ beforeAll(async () => {
     metrics: createMetrics('test'),
     lanes: 2,
     batchWaitMs: 1,
+    lastSeenSeconds: 60,
     maxPayloadBytes: 100_000,
     rateLimits: { device: plenty, tenant: plenty },
   });

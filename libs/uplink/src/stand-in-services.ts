@@ -6,7 +6,9 @@ import {
   fetchDocument,
   findAccess,
   listAccess,
+  recordConnectivity,
   recordDispatched,
+  recordLastSeen,
   recordSightings,
   reportApplied,
   storeSamples,
@@ -16,6 +18,7 @@ import {
   type AccessType,
   type AppliedReport,
   type BulkOutcome,
+  type ConnectionReport,
   type DeviceSighting,
   type DispatchReport,
   type DocumentView,
@@ -26,7 +29,10 @@ import {
   type ItemOutcome,
   type JsonObject,
   type ListAccess,
+  type LastSeen,
+  type RecordConnectivity,
   type RecordDispatched,
+  type RecordLastSeen,
   type RecordSightings,
   type ReportApplied,
   type StoreSamples,
@@ -54,6 +60,10 @@ export class World {
   readonly applied: AppliedReport[] = [];
   readonly dispatched: DispatchReport[] = [];
   readonly sightings: DeviceSighting[] = [];
+  readonly seen: LastSeen[] = [];
+  readonly connections: ConnectionReport[] = [];
+  /** Throws for as long as device-registry is to fail. */
+  connectivityFault: AppError | undefined;
   readonly batches: number[] = [];
   /** Throws for as long as the telemetry service is to fail. */
   telemetryFault: ((messages: readonly TelemetryMessage[]) => void) | undefined;
@@ -109,6 +119,19 @@ class StandInServices {
   async sighted({ sightings }: RecordSightings): Promise<BulkOutcome> {
     this.world.sightings.push(...sightings);
     return { outcomes: sightings.map(() => ({})) };
+  }
+
+  @Handles(recordLastSeen)
+  async see({ devices }: RecordLastSeen): Promise<BulkOutcome> {
+    this.world.seen.push(...devices);
+    return { outcomes: devices.map(() => ({})) };
+  }
+
+  @Handles(recordConnectivity)
+  async connect({ reports }: RecordConnectivity): Promise<BulkOutcome> {
+    if (this.world.connectivityFault !== undefined) throw this.world.connectivityFault;
+    this.world.connections.push(...reports);
+    return { outcomes: reports.map(() => ({})) };
   }
 
   @Handles(storeSamples)

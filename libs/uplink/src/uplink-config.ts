@@ -43,6 +43,14 @@ export const uplinkConfigSchema = {
     max: 100_000_000,
     default: 100_000,
   }),
+  lastSeenSeconds: int({
+    env: 'MUSTER_LAST_SEEN_SECONDS',
+    doc: "A device's `lastSeenAt` is written at most once in that time; it may be so much too old",
+    unit: 'seconds',
+    min: 1,
+    max: 86_400,
+    default: 60,
+  }),
 };
 
 /** The four numbers as they are kept in mind elsewhere. */

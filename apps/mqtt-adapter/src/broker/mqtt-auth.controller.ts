@@ -21,6 +21,7 @@ import {
   type TopicClaim,
   type Verdict,
 } from './access-rules.js';
+import type { ClientUses } from './client-uses.js';
 import { coversPush, type Subscribers } from './subscribers.js';
 
 export interface MqttAuthParts {
@@ -32,6 +33,7 @@ export interface MqttAuthParts {
   readonly questions: Pick<AccessQuestions, 'admit'>;
   readonly sightings: Pick<Sightings, 'note'>;
   readonly subscribers: Pick<Subscribers, 'add'>;
+  readonly uses: Pick<ClientUses, 'connecting' | 'note'>;
   /** Somebody is about to publish where the broker would drop it without a word. */
   readonly unknownResource: (routingKey: string) => void;
   readonly refusals: BoundedLog;
@@ -107,20 +109,25 @@ export const answerer = (
     return true;
   };
 
-  const decideClaim = (claim: TopicClaim, parameters: Parameters, admission: Admission): boolean => {
+  const decideClaim = (
+    claim: TopicClaim,
+    parameters: Parameters,
+    admission: Admission,
+  ): boolean | Promise<boolean> => {
     if (!admission.admitted) return refuse('topic', parameters, admission.reason, claim);
     const clientId = parameters.get('variable_map.client_id') ?? '';
     parts.sightings.note(admission.entry, claim.appVersion);
+    const noted = parts.uses.note(clientId, admission.entry);
     if (claim.permission === 'read') {
       if (coversPush(claim.routingKey)) parts.subscribers.add(clientId, claim.routingKey);
-      return allow('topic');
+      return noted.then(() => allow('topic'));
     }
     const topic = parseRoutingKey(claim.routingKey);
     if (topic === undefined || matchResource(topic) === undefined) {
       // Allowed all the same: a refusal closes the connection without a word. 3.10 asks twice for each publish.
       if (unknownResources.isNew(`${clientId} ${claim.routingKey}`)) parts.unknownResource(claim.routingKey);
     }
-    return allow('topic');
+    return noted.then(() => allow('topic'));
   };
 
   const answerTopic = (parameters: Parameters, verdict: Verdict): boolean | Promise<boolean> => {
@@ -152,6 +159,7 @@ export const answerer = (
       case '/auth/user':
         return plain('user', parameters, decideUser(parameters, parts));
       case '/auth/vhost':
+        parts.uses.connecting(parameters.get('client_id') ?? '');
         return plain('vhost', parameters, decideVhost(parameters, parts));
       case '/auth/resource':
         return plain('resource', parameters, decideResource(parameters, parts));

@@ -39,6 +39,7 @@ const scene = (change: Partial<MqttAuthParts> = {}) => {
   });
   const told: string[] = [];
   const sighted: string[] = [];
+  const used: string[] = [];
   const subscribers = new Subscribers();
   const parts: MqttAuthParts = {
     host: '127.0.0.1',
@@ -48,6 +49,10 @@ const scene = (change: Partial<MqttAuthParts> = {}) => {
     questions: { admit: async (token, version) => directory.admit(token, version) },
     sightings: { note: ({ deviceId }, version) => void sighted.push(`${deviceId} ${version}`) },
     subscribers,
+    uses: {
+      connecting: (clientId) => void used.push(`${clientId} connects`),
+      note: async (clientId, { deviceId }) => void used.push(`${clientId} uses ${deviceId}`),
+    },
     unknownResource: (routingKey) => void told.push(routingKey),
     refusals: new BoundedLog(logger),
     logger,
@@ -70,7 +75,7 @@ const scene = (change: Partial<MqttAuthParts> = {}) => {
         }),
       ),
     );
-  return { parts, answer, topic, lines, told, sighted, subscribers };
+  return { parts, answer, topic, lines, told, sighted, used, subscribers };
 };
 
 describe('the broker’s callbacks', () => {

@@ -12,9 +12,10 @@ import { uplinkBindings } from '@muster/kp1';
  */
 export const UPLINK_QUEUE = 'muster.uplink';
 export const BROKER_EVENTS_QUEUE = 'muster.broker-events';
+export const PRESENCE_QUEUE = 'muster.presence';
 /** Where MQTT clients publish and subscribe (`mqtt.exchange`). */
 export const MQTT_EXCHANGE = 'amq.topic';
-const EVENT_EXCHANGE = 'amq.rabbitmq.event';
+export const EVENT_EXCHANGE = 'amq.rabbitmq.event';
 const UPLINK_EXCHANGE = 'muster.uplink';
 const REQUESTS_EXCHANGE = 'muster.uplink-requests';
 const NOWHERE_EXCHANGE = 'muster.nowhere';
@@ -27,7 +28,7 @@ export interface Exchange {
 
 export interface Queue {
   readonly name: string;
-  readonly arguments: Readonly<Record<string, string | number>>;
+  readonly arguments: Readonly<Record<string, string | number | boolean>>;
 }
 
 export interface Binding {
@@ -75,6 +76,17 @@ export const TOPOLOGY: Topology = {
       // Old events are worth nothing: who subscribes while no adapter runs gets its document when it asks or connects.
       arguments: { 'x-queue-type': 'classic', 'x-overflow': 'drop-head', 'x-max-length': 100_000 },
     },
+    {
+      name: PRESENCE_QUEUE,
+      // Here the old ones count: an end that is lost leaves a device connected until the broker is restarted. While no
+      // adapter runs nobody can connect, so at most one event comes for each open connection.
+      arguments: {
+        'x-queue-type': 'classic',
+        'x-single-active-consumer': true,
+        'x-overflow': 'drop-head',
+        'x-max-length': 1_000_000,
+      },
+    },
   ],
   bindings: [
     binding(UPLINK_EXCHANGE, 'queue', UPLINK_QUEUE, ''),
@@ -87,6 +99,8 @@ export const TOPOLOGY: Topology = {
     ),
     binding(EVENT_EXCHANGE, 'queue', BROKER_EVENTS_QUEUE, 'binding.created'),
     binding(EVENT_EXCHANGE, 'queue', BROKER_EVENTS_QUEUE, 'consumer.created'),
+    binding(EVENT_EXCHANGE, 'queue', PRESENCE_QUEUE, 'connection.created'),
+    binding(EVENT_EXCHANGE, 'queue', PRESENCE_QUEUE, 'connection.closed'),
   ],
   obsoleteBindings: uplinkBindings()
     .filter(({ endsInAnything }) => endsInAnything)

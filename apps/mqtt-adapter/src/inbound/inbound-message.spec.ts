@@ -54,6 +54,7 @@ const scene = (
     directory: { admit: () => change.admission ?? welcome },
     questions: { admit: async () => change.admission ?? welcome },
     sightings: { note: () => undefined },
+    lastSeen: { note: () => undefined },
     limits: { check: () => ({ verdict: 'pass' }) },
     refusals: new BoundedLog(logger),
     metrics: createMetrics('test'),

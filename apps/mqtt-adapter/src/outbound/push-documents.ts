@@ -28,7 +28,12 @@ export interface DocumentSource {
     devices: DeviceKey[],
     reason: PushReason,
   ): Promise<{ readonly items: readonly DueItem[]; readonly askAgain?: readonly DeviceKey[] }>;
-  record(dispatches: Dispatch[]): Promise<BulkOutcome>;
+  record(dispatches: Dispatch[]): Promise<Recorded>;
+}
+
+export interface Recorded extends BulkOutcome {
+  /** Devices that were sent a document that was not the current one any more. */
+  readonly superseded?: DeviceKey[];
 }
 
 export interface DocumentPushParts {
@@ -59,29 +64,40 @@ export class DocumentPusher {
     let left: DeviceKey[] = [...byDevice.values()].map(({ tenantId, deviceId }) => ({ tenantId, deviceId }));
     while (left.length > 0) {
       const answer = await this.parts.source.due(left.slice(0, BATCH), reason);
-      await this.dispatch(answer.items, byDevice);
-      left = [...(answer.askAgain ?? []), ...left.slice(BATCH)];
+      const superseded = await this.dispatch(answer.items, byDevice);
+      left = [...(answer.askAgain ?? []), ...superseded, ...left.slice(BATCH)];
     }
   }
 
-  private async dispatch(items: readonly DueItem[], targets: ReadonlyMap<string, PushTarget>): Promise<void> {
+  /**
+   * Returns who is due again. Between the question and the push the document may have changed, and another push may have
+   * sent the newer one first: what this one sent last would stay.
+   */
+  private async dispatch(
+    items: readonly DueItem[],
+    targets: ReadonlyMap<string, PushTarget>,
+  ): Promise<DeviceKey[]> {
     const outcomes = await Promise.allSettled(
       items.map((item) => this.dispatchOne(item, targets.get(`${item.tenantId} ${item.deviceId}`) ?? item)),
     );
     const dispatches = outcomes.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
-    await this.record(dispatches);
+    const superseded = await this.record(dispatches);
     const failed = outcomes.find((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
+    return superseded;
   }
 
   /** Gives up after a few tries, which only leaves the record behind the facts: the device has its document. */
-  private async record(dispatches: readonly Dispatch[]): Promise<void> {
+  private async record(dispatches: readonly Dispatch[]): Promise<DeviceKey[]> {
     let left = [...dispatches];
+    const again: DeviceKey[] = [];
     for (let tries = 0; left.length > 0 && tries < RECORD_TRIES; tries += 1) {
-      const { outcomes } = await this.parts.source.record(left);
+      const { outcomes, superseded = [] } = await this.parts.source.record(left);
+      again.push(...superseded);
       left = left.filter((_, index) => WORTH_ANOTHER_TRY.has(outcomes[index]?.code ?? ''));
     }
     if (left.length > 0) this.parts.logger.warn({ devices: left.length }, 'dispatches could not be recorded');
+    return again;
   }
 
   private async dispatchOne(item: DueItem, target: PushTarget): Promise<Dispatch[]> {

@@ -1,3 +1,4 @@
+import type { AccessEntry } from '@muster/contracts';
 import type { Logger } from '@muster/observability';
 import type { DeviceDirectory } from '@muster/uplink';
 import { coversPush, subscribedAs, type Subscribers } from '../broker/subscribers.js';
@@ -20,6 +21,8 @@ export interface ReachableParts {
   readonly offerers: readonly Offerer[];
   readonly directory: Pick<DeviceDirectory, 'admit'>;
   readonly subscribers: Pick<Subscribers, 'add' | 'of'>;
+  /** A client is back in a session in which it had subscribed to topics of this device. */
+  readonly resumed?: (clientId: string, entry: AccessEntry) => void;
   readonly logger: Logger;
   /** Milliseconds; see `resumed`. Default 150. */
   readonly settleMs?: number;
@@ -87,15 +90,19 @@ export class PushWhenReachable {
       const timer = setTimeout(end(true), this.parts.settleMs ?? 150);
       this.resumed.set(clientId, end(false));
     });
-    if (left) await Promise.all(this.parts.subscribers.of(clientId).map((pattern) => this.offer(pattern)));
+    if (left) {
+      const patterns = this.parts.subscribers.of(clientId);
+      await Promise.all(patterns.map((pattern) => this.offer(pattern, clientId)));
+    }
   }
 
-  private async offer(pattern: string): Promise<void> {
+  private async offer(pattern: string, resumedBy?: string): Promise<void> {
     const as = subscribedAs(pattern);
     if (as === undefined) return;
     if (this.stopped) return never();
     const admission = this.parts.directory.admit(as.token, as.appVersion);
     if (!admission.admitted) return;
+    if (resumedBy !== undefined) this.parts.resumed?.(resumedBy, admission.entry);
     const { tenantId, deviceId } = admission.entry;
     const target = { tenantId, deviceId, appVersion: as.appVersion, patterns: [pattern] };
     await Promise.all(

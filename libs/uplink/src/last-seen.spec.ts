@@ -1,0 +1,85 @@
+import { describe, expect, it } from '@jest/globals';
+import { AppError, type AccessEntry, type RecordLastSeen } from '@muster/contracts';
+import { createLogger } from '@muster/observability';
+import { eventually } from '@muster/testing';
+import { LastSeenTimes } from './last-seen.js';
+
+const logger = createLogger({ service: 'test', level: 'silent' });
+const EVERY_MS = 60_000;
+const entry = (deviceId: string): AccessEntry => ({
+  tenantId: 'default',
+  token: `token-of-${deviceId}`,
+  tokenId: `id-of-${deviceId}`,
+  tokenStatus: 'active',
+  deviceId,
+  deviceTypeId: 'radiator',
+  appVersion: 'v1',
+  interface: 'mqtt',
+  credentialKinds: ['token'],
+  secretHashes: [],
+});
+
+const scene = (answer: (call: number) => void = () => undefined) => {
+  const calls: string[][] = [];
+  const request = async (_contract: object, body: object) => {
+    const { devices } = body as RecordLastSeen;
+    calls.push(devices.map(({ deviceId, at }) => `${deviceId} ${Date.parse(at)}`));
+    answer(calls.length);
+    return { outcomes: devices.map(() => ({})) };
+  };
+  const time = { now: 1_000_000 };
+  const times = new LastSeenTimes({ request: request as never }, EVERY_MS, logger, () => time.now);
+  return { calls, times, time };
+};
+
+describe('when a device was last heard', () => {
+  it('is told at once, then once in the interval, and the last time in the end', async () => {
+    const { calls, times, time } = scene();
+    times.note(entry('d1'));
+    await eventually(() => calls.length === 1);
+    for (let n = 0; n < 5; n += 1) {
+      time.now += 1_000;
+      times.note(entry('d1'));
+    }
+    times.note(entry('d2'));
+    await eventually(() => calls.length === 2);
+    expect(calls).toEqual([['d1 1000000'], ['d2 1005000']]);
+    time.now = 1_000_000 + EVERY_MS;
+    await eventually(() => calls.length === 3);
+    expect(calls[2]).toEqual(['d1 1005000']);
+    time.now += 10;
+    times.note(entry('d1'));
+    await times.stop();
+    expect(calls[3]).toEqual([`d1 ${time.now}`]);
+  });
+
+  it('is when it was sent, not when it was taken out of the queue; of unknown age it says nothing', async () => {
+    const { calls, times } = scene();
+    times.note(entry('d1'), 400_000);
+    times.note(entry('d2'), Infinity);
+    await eventually(() => calls.length === 1);
+    times.note(entry('d1'), 300_000);
+    await times.stop();
+    expect(calls).toEqual([['d1 600000'], ['d1 700000']]);
+  });
+
+  it('is told again later while device-registry is away', async () => {
+    const { calls, times, time } = scene((call) => {
+      if (call === 1) throw new AppError('unavailable', 'away');
+    });
+    times.note(entry('d1'));
+    await eventually(() => calls.length === 1);
+    time.now += 2_000;
+    await eventually(() => calls.length === 2);
+    await times.stop();
+    expect(calls).toEqual([['d1 1000000'], ['d1 1000000']]);
+  });
+
+  it('goes in batches of 500', async () => {
+    const { calls, times } = scene();
+    for (let n = 0; n < 1_200; n += 1) times.note(entry(`d${n}`));
+    await eventually(() => calls.length === 3);
+    await times.stop();
+    expect(calls.map((batch) => batch.length)).toEqual([500, 500, 200]);
+  });
+});

@@ -1,0 +1,97 @@
+import { recordLastSeen, type AccessEntry } from '@muster/contracts';
+import type { Bus } from '@muster/messaging';
+import { newTrace, withTrace, type Logger } from '@muster/observability';
+
+const EVERY_MS = 200;
+const BATCH = 500;
+const AGAIN_MS = 2_000;
+
+interface Heard {
+  readonly tenantId: string;
+  readonly deviceId: string;
+  heardAt: number;
+  /** The newest of these times that device-registry knows; 0: none. */
+  told: number;
+  /** Not told anything before that. */
+  quietUntil: number;
+}
+
+/**
+ * Tells device-registry when devices were last heard: the first message after a silence at once, then at most once per
+ * `everyMs` and device, and the last one of all, so that what it shows is never older than that. One map entry for each
+ * device that was heard within `everyMs`. What a killed process has not told yet is told by the device's next message.
+ */
+export class LastSeenTimes {
+  private readonly devices = new Map<string, Heard>();
+  private timer: NodeJS.Timeout | undefined;
+  private sending: Promise<void> = Promise.resolve();
+  private notBefore = 0;
+
+  constructor(
+    private readonly bus: Pick<Bus, 'request'>,
+    private readonly everyMs: number,
+    private readonly logger: Logger,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  /** Called for every message. `agoMs`: how long it waited; of unknown age, it says nothing. */
+  note({ tenantId, deviceId }: AccessEntry, agoMs = 0): void {
+    if (!Number.isFinite(agoMs)) return;
+    const heardAt = this.now() - agoMs;
+    const known = this.devices.get(deviceId);
+    if (known !== undefined) known.heardAt = Math.max(known.heardAt, heardAt);
+    else this.devices.set(deviceId, { tenantId, deviceId, heardAt, told: 0, quietUntil: 0 });
+    this.schedule();
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    await this.sending;
+    await this.send([...this.devices.values()].filter(({ heardAt, told }) => heardAt > told));
+  }
+
+  private schedule(): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.sending = this.send(this.due()).finally(() => {
+        if (this.devices.size > 0) this.schedule();
+      });
+    }, EVERY_MS);
+  }
+
+  private due(): Heard[] {
+    const now = this.now();
+    if (now < this.notBefore) return [];
+    const due: Heard[] = [];
+    for (const heard of this.devices.values()) {
+      if (now < heard.quietUntil) continue;
+      if (heard.heardAt > heard.told) due.push(heard);
+      else this.devices.delete(heard.deviceId);
+    }
+    return due;
+  }
+
+  private async send(due: readonly Heard[]): Promise<void> {
+    for (let from = 0; from < due.length; from += BATCH) {
+      const batch = due.slice(from, from + BATCH);
+      const devices = batch.map(({ tenantId, deviceId, heardAt }) => ({
+        tenantId,
+        deviceId,
+        at: new Date(heardAt).toISOString(),
+      }));
+      const times = batch.map(({ heardAt }) => heardAt);
+      try {
+        await withTrace(newTrace(), () => this.bus.request(recordLastSeen, { devices }));
+      } catch (error) {
+        this.logger.warn({ err: error, devices: due.length - from }, 'last-seen times are told later');
+        this.notBefore = this.now() + AGAIN_MS;
+        return;
+      }
+      for (const [index, heard] of batch.entries()) {
+        heard.told = times[index] ?? 0;
+        heard.quietUntil = this.now() + this.everyMs;
+      }
+    }
+  }
+}
