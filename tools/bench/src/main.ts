@@ -1,3 +1,4 @@
+import { deviceFilter } from './device-filter.js';
 import { killDrill } from './kill-drill.js';
 import { noisyDevice } from './noisy-device.js';
 import { pushLatency } from './push-latency.js';
@@ -6,13 +7,14 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   'push-latency': pushLatency,
   'kill-drill': killDrill,
   'noisy-device': noisyDevice,
+  'device-filter': deviceFilter,
 };
 
 const name = process.argv[2] ?? '';
 const bench = benches[name];
 if (bench === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs)\n`,
+    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; device-filter runs alone)\n`,
   );
   process.exitCode = 64;
 } else {

@@ -1,0 +1,54 @@
+import { rmSync } from 'node:fs';
+import { applications, urlsOf } from './applications.js';
+import { bringUp, bringUpNats, bringUpPostgres, migrate } from './bring-up.js';
+import { freePortBase } from './free-port.js';
+import { openInstance } from './instance.js';
+import { postgresPlace, serverUser } from './postgres.js';
+import { TEST_OFFSETS, testSettings } from './settings.js';
+
+export type PrivatePlatform = {
+  readonly databaseUrl: string;
+  readonly gatewayUrl: string;
+  readonly adminApiKeyFile: string;
+  /** Stops everything and removes its data. */
+  readonly stop: () => Promise<void>;
+};
+
+/**
+ * PostgreSQL, durable as in production, NATS and those applications of the checkout at `root`, each a process of its own, on
+ * free ports: for a bench that fills tables with its own hands, which it must not do to what `npm start` runs. No
+ * RabbitMQ, so none of the adapters that need it.
+ */
+export const startPrivatePlatform = async (
+  root: string,
+  run: string,
+  names: readonly string[],
+): Promise<PrivatePlatform> => {
+  const settings = {
+    ...testSettings(root, `${run}-${process.pid}`, await freePortBase(TEST_OFFSETS)),
+    durable: true,
+  };
+  const instance = await openInstance(settings, () => undefined);
+  const stop = async (): Promise<void> => {
+    await instance.stop();
+    const { base, outside } = postgresPlace(settings, serverUser());
+    if (outside) rmSync(base, { recursive: true, force: true });
+    rmSync(settings.home, { recursive: true, force: true });
+  };
+  try {
+    await Promise.all([bringUpPostgres(instance), bringUpNats(instance)]);
+    await migrate(instance);
+    const wanted = applications(settings, instance.secrets, true).filter(({ name }) => names.includes(name));
+    for (const application of wanted) await bringUp(instance, application);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const urls = urlsOf(settings, instance.secrets);
+  return {
+    databaseUrl: urls.database,
+    gatewayUrl: urls.gateway,
+    adminApiKeyFile: instance.secrets.adminApiKeyFile,
+    stop,
+  };
+};
