@@ -506,6 +506,15 @@ export class RecordDispatched {
   dispatches!: DispatchReport[];
 }
 
+export class DispatchesRecorded extends BulkOutcome {
+  /** Devices whose last dispatch put a document on the wire that was not the current one any more: they are due again. */
+  @IsOptional()
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => DeviceKey)
+  superseded?: DeviceKey[];
+}
+
 /** A device says how it is, besides what it applied. */
 export class StateReport extends DeviceKey {
   @IsIn(INTERFACES)
@@ -569,11 +578,14 @@ export const dueDocuments = defineRequest({
   idempotent: true,
 });
 
-/** Outcomes: `device-not-found`; `concurrent-change` and `unavailable` are worth another try. */
+/**
+ * Outcomes: `device-not-found`; `concurrent-change` and `unavailable` are worth another try. Whoever sent a document that
+ * is `superseded` sends the current one after it: whatever was pushed meanwhile may have been on the wire before.
+ */
 export const recordDispatched = defineRequest({
   subject: 'muster.v1.service.configuration.document.record-dispatched',
   request: RecordDispatched,
-  reply: BulkOutcome,
+  reply: DispatchesRecorded,
   errors: ['concurrent-change'],
   idempotent: true,
 });

@@ -178,6 +178,7 @@ export {
   DesiredOutcome,
   DesiredOutcomes,
   DeviceKey,
+  DispatchesRecorded,
   DispatchReport,
   DocumentView,
   DueDocument,

@@ -18,7 +18,7 @@ import {
 } from './device-configuration.decider.js';
 import type { Effective, Rules } from './desired-values.js';
 import type { ConfigurationEvent, StateReported } from './device-configuration.events.js';
-import { isDueAfterChange, syncStateOf } from './sync-state.js';
+import { isDueAfterChange, isSuperseded, syncStateOf } from './sync-state.js';
 
 const configuration = scenario({ initial, evolve, decide });
 const operator = { kind: 'user', id: 'anna' } as const;
@@ -731,6 +731,25 @@ describe('ReportApplied', () => {
 });
 
 describe('RecordDispatched', () => {
+  it('of an older document than is current leaves the device due: what was sent before is not what it has now', () => {
+    const history = [desired({}, A), dispatched(a, 2), desired(A, B, 3), dispatched(b, 4)];
+    configuration
+      .given(history)
+      .when(dispatchOf(a, { at: at(5) }))
+      .then([dispatched(a, 5)]);
+    // Two of the same millisecond: which of them was last on the wire is not known, so the worse is taken for true.
+    configuration
+      .given(history)
+      .when(dispatchOf(a, { at: at(4) }))
+      .then([dispatched(a, 4)]);
+    const late = [...history, dispatched(a, 5)].reduce(evolve, initial);
+    expect([isSuperseded(late), isDueAfterChange(late)]).toEqual([true, true]);
+    expect(isSuperseded([...history, dispatched(a, 5), dispatched(b, 6)].reduce(evolve, initial))).toBe(
+      false,
+    );
+    expect(isSuperseded([...history, dispatched(a, 5, false)].reduce(evolve, initial))).toBe(false);
+  });
+
   it('records a dispatch with whether somebody took it', () => {
     configuration
       .given([desired({}, A)])

@@ -299,7 +299,7 @@ const recordDispatched = (
   const last = state.dispatched;
   // Reports of several adapters may come out of order, and again. One that is older than what is known already says
   // nothing about what the device has now; taken for news it would undo a confirmation.
-  if (last !== null && command.at <= last.at) return [];
+  if (last !== null && command.at < last.at) return [];
   return dispatch(command, state);
 };
 
@@ -450,7 +450,8 @@ export const evolve = (before: DeviceConfiguration, event: ConfigurationEvent): 
       return {
         ...state,
         dispatched: { configId, subscriber, at, reachedAt: reachedAt ?? (subscriber ? at : null) },
-        sentSinceChange: state.sentSinceChange || (subscriber && configId === state.configId),
+        // A late one that carried an older document has taken the place of what was sent before.
+        sentSinceChange: subscriber ? configId === state.configId : state.sentSinceChange,
         // A device that was sent another document may have applied it: that it once confirmed this one proves nothing now.
         confirmation: subscriber && state.confirmation?.configId !== configId ? null : state.confirmation,
       };

@@ -21,6 +21,8 @@ import {
   type DesiredChanged,
   type DesiredOutcomes,
   type DocumentView,
+  type DeviceKey,
+  type DispatchesRecorded,
   type DueDocument,
   type DueDocumentList,
   type DueDocuments,
@@ -50,7 +52,7 @@ import {
   type DeviceConfiguration,
 } from './device-configuration.decider.js';
 import { readHistory } from './history.js';
-import { isDue, isDueAfterChange, syncStateOf } from './sync-state.js';
+import { isDue, isDueAfterChange, isSuperseded, syncStateOf } from './sync-state.js';
 
 interface BulkItem extends DeviceId {
   readonly command: ConfigurationCommand;
@@ -194,9 +196,10 @@ export class DeviceConfigurationHandlers {
   }
 
   @Handles(recordDispatched)
-  recordDispatched({ dispatches }: RecordDispatched): Promise<BulkOutcome> {
+  async recordDispatched({ dispatches }: RecordDispatched): Promise<DispatchesRecorded> {
     const latest = Date.now();
-    return this.executeMany(
+    const superseded: DeviceKey[] = [];
+    const { outcomes } = await this.executeMany(
       dispatches.map(({ tenantId, deviceId, configId, subscriber, ...dispatch }) => ({
         tenantId,
         deviceId,
@@ -210,7 +213,11 @@ export class DeviceConfigurationHandlers {
         },
         actor: { kind: 'system', id: `${dispatch.interface}-adapter` },
       })),
+      ({ tenantId, deviceId }, state) => {
+        if (isSuperseded(state)) superseded.push({ tenantId, deviceId });
+      },
     );
+    return { outcomes, superseded };
   }
 
   @Handles(dueDocuments)
@@ -233,7 +240,10 @@ export class DeviceConfigurationHandlers {
     return { items };
   }
 
-  private async executeMany(items: readonly BulkItem[]): Promise<BulkOutcome> {
+  private async executeMany(
+    items: readonly BulkItem[],
+    done: (item: BulkItem, state: DeviceConfiguration) => void = () => undefined,
+  ): Promise<BulkOutcome> {
     const faults = await this.devices.faultsOf(items);
     const known = items.filter((_item, index) => faults[index] === undefined);
     const executed = await this.store.executeMany(
@@ -245,6 +255,10 @@ export class DeviceConfigurationHandlers {
         metadata: { actor },
       })),
     );
+    for (const [index, item] of known.entries()) {
+      const outcome = executed[index];
+      if (outcome?.error === undefined && outcome !== undefined) done(item, outcome.state);
+    }
     const outcomes = executed.values();
     return {
       outcomes: faults.map((fault) => {

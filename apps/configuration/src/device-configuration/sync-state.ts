@@ -21,3 +21,12 @@ export const isDue = ({ ended, configId, confirmation, observe }: DeviceConfigur
  */
 export const isDueAfterChange = (state: DeviceConfiguration): boolean =>
   isDue(state) && !state.sentSinceChange;
+
+/**
+ * Whether the last document that the device was sent is another than the current one, although it is due that. Two pushes
+ * at the same time may put their documents on the wire in the wrong order; the event of the change is long consumed then.
+ */
+export const isSuperseded = (state: DeviceConfiguration): boolean =>
+  isDueAfterChange(state) &&
+  state.dispatched?.subscriber === true &&
+  state.dispatched.configId !== state.configId;

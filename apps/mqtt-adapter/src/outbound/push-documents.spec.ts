@@ -41,6 +41,8 @@ const directoryOf = (...entries: AccessEntry[]): DeviceDirectory => {
 interface Scene {
   readonly inFlight?: number;
   readonly inParts?: boolean;
+  /** How often a dispatch turns out to have carried an older document than is current. */
+  readonly superseded?: number;
   /** Outcome of the first dispatch that is recorded. */
   readonly firstRecord?: string;
   readonly sourceOf?: typeof configurationSource;
@@ -58,8 +60,16 @@ const dueOf = ({ tenantId, deviceId }: DueDocuments['devices'][number]): DueDocu
 const pushing = (
   directory: DeviceDirectory,
   publish: (message: DownlinkMessage) => Promise<'routed' | 'no-route'> = async () => 'routed',
-  { inFlight = 200, inParts = false, firstRecord, sourceOf = configurationSource, name }: Scene = {},
+  {
+    inFlight = 200,
+    inParts = false,
+    superseded = 0,
+    firstRecord,
+    sourceOf = configurationSource,
+    name,
+  }: Scene = {},
 ) => {
+  let older = superseded;
   const published: DownlinkMessage[] = [];
   const recorded: RecordDispatched['dispatches'] = [];
   const asked: string[][] = [];
@@ -79,7 +89,13 @@ const pushing = (
     const { dispatches } = body as RecordDispatched;
     const refused = recorded.length === 0 && firstRecord !== undefined ? [{ code: firstRecord }] : [];
     recorded.push(...dispatches);
-    return { outcomes: dispatches.map((_, index) => refused[index] ?? {}) };
+    older -= 1;
+    return {
+      outcomes: dispatches.map((_, index) => refused[index] ?? {}),
+      ...(older >= 0
+        ? { superseded: dispatches.map(({ tenantId, deviceId }) => ({ tenantId, deviceId })) }
+        : {}),
+    };
   };
   const pushes = new TokenPushes({
     directory,
@@ -99,6 +115,15 @@ const pushing = (
 };
 
 describe('pushing documents', () => {
+  it.each([
+    ['once more where another push overtook it with a newer document', 1, 2],
+    ['but not for ever', 1_000, 5],
+  ])('sends the current document %s', async (_what, superseded, times) => {
+    const { pusher, published } = pushing(directoryOf(entry({})), undefined, { superseded });
+    await pusher.push([{ tenantId: 'default', deviceId: 'd1' }], 'changed');
+    expect(published).toHaveLength(times);
+  });
+
   it('sends the whole document to every usable token of a device, once, on the topic without id', async () => {
     const { pusher, published, recorded, asked } = pushing(
       directoryOf(

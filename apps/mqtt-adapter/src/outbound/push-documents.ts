@@ -44,6 +44,8 @@ export interface DocumentPushParts {
 
 const BATCH = 500;
 const RECORD_TRIES = 5;
+/** Clocks of replicas that disagree could make a dispatch look superseded for as long as they do. */
+const MAX_REPAIRS = 5;
 const WORTH_ANOTHER_TRY: ReadonlySet<string> = new Set(['concurrent-change', 'unavailable']);
 
 /**
@@ -62,10 +64,12 @@ export class DocumentPusher {
         .map((target) => [`${target.tenantId} ${target.deviceId}`, target]),
     );
     let left: DeviceKey[] = [...byDevice.values()].map(({ tenantId, deviceId }) => ({ tenantId, deviceId }));
+    let repairs = MAX_REPAIRS;
     while (left.length > 0) {
       const answer = await this.parts.source.due(left.slice(0, BATCH), reason);
       const superseded = await this.dispatch(answer.items, byDevice);
-      left = [...(answer.askAgain ?? []), ...superseded, ...left.slice(BATCH)];
+      if (superseded.length > 0) repairs -= 1;
+      left = [...(answer.askAgain ?? []), ...(repairs > 0 ? superseded : []), ...left.slice(BATCH)];
     }
   }
 
