@@ -29,6 +29,7 @@ import { DesiredChanges } from './device-configuration/desired-changes.js';
 import { deviceConfiguration } from './device-configuration/device-configuration.decider.js';
 import type { ConfigurationEvent } from './device-configuration/device-configuration.events.js';
 import { DeviceConfigurationHandlers } from './device-configuration/device-configuration.handlers.js';
+import { HistoryHandlers } from './device-configuration/history.handlers.js';
 import { publishedOfConfiguration } from './device-configuration/device-configuration.published.js';
 import { KnownDevicesReactor } from './device-configuration/known-devices.reactor.js';
 import { RulesInForce } from './device-configuration/rules-in-force.js';
@@ -49,6 +50,7 @@ export class AppModule {
       module: AppModule,
       controllers: [
         DeviceConfigurationHandlers,
+        HistoryHandlers,
         TypeConfigurationHandlers,
         BulkChangeHandlers,
         KnownDevicesReactor,

@@ -1,21 +1,37 @@
-import { Controller, Get, Inject, Param, Patch, Post, Put } from '@nestjs/common';
-import { IsISO8601, IsOptional, IsString, Length, MaxLength } from 'class-validator';
+import { Controller, Delete, Get, Inject, Param, Patch, Post, Put } from '@nestjs/common';
+import { IsInt, IsISO8601, IsOptional, IsString, Length, Max, MaxLength, Min } from 'class-validator';
 import {
   changeDesired,
+  eraseConfigurationHistory,
   getConfiguration,
   listConfigurationHistory,
   reofferConfiguration,
   type ConfigurationView,
   type DesiredChanged,
+  type Done,
   type HistoryPage,
   type JsonObject,
 } from '@muster/contracts';
 import { ASKING, type Asking } from './asking.js';
 import { ObjectBody, OptionalBody } from './http/body.js';
-import { Changing, Reading, type Caller } from './http/caller.js';
+import { Changing, Reading, Who, type Caller } from './http/caller.js';
 import { CheckedQuery } from './http/query.js';
 import { Operation } from './openapi/operation.js';
 import { PageQuery } from './page-query.js';
+
+/** One of them at most. */
+export class PastQuery {
+  /** As in the history: after that event. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(2_147_483_647)
+  version?: number;
+
+  @IsOptional()
+  @IsISO8601({ strict: true })
+  at?: string;
+}
 
 export class HistoryQuery extends PageQuery {
   @IsOptional()
@@ -46,12 +62,17 @@ export class ConfigurationController {
   constructor(@Inject(ASKING) private readonly bus: Asking) {}
 
   @Get()
-  @Operation({ summary: 'Desired and reported values of a device', asks: [getConfiguration] })
+  @Operation({
+    summary: 'Desired and reported values of a device, as they are or as they were',
+    asks: [getConfiguration],
+    query: PastQuery,
+  })
   getConfiguration(
     @Param('id') deviceId: string,
+    @CheckedQuery(PastQuery) { version, at }: PastQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<ConfigurationView> {
-    return this.bus.request(getConfiguration, { ...reading, deviceId });
+    return this.bus.request(getConfiguration, { ...reading, deviceId, version, at });
   }
 
   @Patch('desired')
@@ -108,5 +129,18 @@ export class ConfigurationController {
     @Reading() reading: { tenantId: string },
   ): Promise<HistoryPage> {
     return this.bus.request(listConfigurationHistory, { ...reading, deviceId, key, from, to, limit, cursor });
+  }
+
+  @Delete('history')
+  @Operation({
+    summary: 'Erase the history of a deleted device for good',
+    asks: [eraseConfigurationHistory],
+    status: 204,
+  })
+  eraseConfigurationHistory(
+    @Param('id') deviceId: string,
+    @Who() { tenantId, actor }: Caller,
+  ): Promise<Done> {
+    return this.bus.request(eraseConfigurationHistory, { tenantId, actor, deviceId });
   }
 }

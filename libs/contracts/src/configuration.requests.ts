@@ -13,7 +13,9 @@ import {
   IsOptional,
   IsString,
   Length,
+  Max,
   MaxLength,
+  Min,
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
@@ -23,6 +25,7 @@ import {
   Actor,
   BulkOutcome,
   ChangeRequest,
+  Done,
   ItemOutcome,
   PageRequest,
   TenantRequest,
@@ -100,10 +103,23 @@ export class ConfigurationView {
   keys!: Record<string, ConfigurationKeyView>;
 }
 
+/** As it is, or with one of `version` and `at` as it was: what the stream makes of it up to there. */
 export class GetConfiguration extends TenantRequest {
   @IsString()
   @Length(1, 64)
   deviceId!: string;
+
+  /** Version of the device's stream, as in the history: after that event, and at its time. 0: before the first. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(2_147_483_647)
+  version?: number;
+
+  /** After the last event that was not later. A time to come is now. */
+  @IsOptional()
+  @IsISO8601({ strict: true })
+  at?: string;
 }
 
 export class ChangeDesired extends ChangeRequest {
@@ -273,6 +289,20 @@ export class HistoryItem {
   @IsOptional()
   @IsBoolean()
   implicit?: boolean;
+
+  /** How the device was reached, or what it said it by. */
+  @IsOptional()
+  @IsIn(INTERFACES)
+  interface?: DeviceInterface;
+
+  /**
+   * With `desired`: when the device first confirmed the document that the change made, before another one replaced it. The
+   * time of the change itself where the device had confirmed that very document before and was sent no other since.
+   * Absent: it has not.
+   */
+  @IsOptional()
+  @IsISO8601()
+  confirmedAt?: string;
 }
 
 /** Newest first. */
@@ -312,7 +342,7 @@ export const getConfiguration = defineRequest({
   subject: 'muster.v1.service.configuration.device.get',
   request: GetConfiguration,
   reply: ConfigurationView,
-  errors: ['device-not-found'],
+  errors: ['device-not-found', 'configuration-version-not-found', 'invalid-request'],
   idempotent: true,
 });
 
@@ -360,6 +390,28 @@ export const listConfigurationHistory = defineRequest({
   request: ListHistory,
   reply: HistoryPage,
   errors: ['device-not-found', 'invalid-request'],
+  idempotent: true,
+});
+
+export class EraseHistory extends TenantRequest {
+  @ValidateNested()
+  @Type(() => Actor)
+  actor!: Actor;
+
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+}
+
+/**
+ * Removes for good what is stored of the configuration of a deleted device, its history and its past with it. What was
+ * published stays in the stream as long as that keeps it. Nothing there (any more): done.
+ */
+export const eraseConfigurationHistory = defineRequest({
+  subject: 'muster.v1.service.configuration.history.erase',
+  request: EraseHistory,
+  reply: Done,
+  errors: ['device-exists'],
   idempotent: true,
 });
 

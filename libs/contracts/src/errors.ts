@@ -20,6 +20,7 @@ export const errorCatalogue = {
   'device-not-found': { status: 404, title: 'No such device' },
   'device-type-not-found': { status: 404, title: 'No such device type' },
   'app-version-not-found': { status: 404, title: 'No such application version' },
+  'configuration-version-not-found': { status: 404, title: 'The configuration has no such version' },
   'token-not-found': { status: 404, title: 'No such endpoint token' },
   'credential-not-found': { status: 404, title: 'No such credential' },
   'metadata-key-not-found': { status: 404, title: 'No such metadata key' },
@@ -32,6 +33,7 @@ export const errorCatalogue = {
   'resource-unknown': { status: 404, title: 'Unknown resource' },
   // refused by a rule
   'device-name-taken': { status: 409, title: 'The device name is taken' },
+  'device-exists': { status: 409, title: 'The device exists' },
   'device-type-name-taken': { status: 409, title: 'The device type name is taken' },
   'device-type-in-use': { status: 409, title: 'Devices of this type exist' },
   'app-version-name-taken': { status: 409, title: 'The application version name is taken' },

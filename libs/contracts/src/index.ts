@@ -30,6 +30,7 @@ export {
   CreateRequest,
   DEFAULT_PAGE,
   Done,
+  IsFilter,
   ItemOutcome,
   MAX_PAGE,
   NAME_RULE,
@@ -457,4 +458,10 @@ export {
   integrationDeleted,
   IntegrationFact,
 } from './identity.published.js';
-export { BulkChangeInput, BulkTarget, JobStarted, StartBulkChange, startBulkChange } from './configuration-bulk.requests.js';
+export {
+  BulkChangeInput,
+  BulkTarget,
+  JobStarted,
+  StartBulkChange,
+  startBulkChange,
+} from './configuration-bulk.requests.js';

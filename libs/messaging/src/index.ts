@@ -1,3 +1,4 @@
+export { currentDeadline } from './deadline.js';
 export { connectBus, type Bus, type BusOptions, type PublishedBatch, type PublishedEvent } from './bus.js';
 export type { RequestOptions } from './request.js';
 export { PARKED_STREAM, type StreamDeclaration } from './streams.js';

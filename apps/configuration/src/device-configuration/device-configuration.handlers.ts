@@ -7,7 +7,6 @@ import {
   fetchDocument,
   getConfiguration,
   getReportedState,
-  listConfigurationHistory,
   recordDispatched,
   reofferConfiguration,
   reportApplied,
@@ -16,7 +15,6 @@ import {
   type BulkOutcome,
   type ChangeDesired,
   type ChangeDesiredMany,
-  type ConfigurationKeyView,
   type ConfigurationView,
   type DesiredChanged,
   type DesiredOutcomes,
@@ -29,20 +27,19 @@ import {
   type FetchDocument,
   type GetConfiguration,
   type GetReportedState,
-  type HistoryPage,
-  type ListHistory,
   type RecordDispatched,
   type ReofferConfiguration,
   type ReportApplied,
   type ReportedState,
   type ReportState,
+  type SyncState,
 } from '@muster/contracts';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { KnownDevices, type DeviceId } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';
 import { CEILINGS, DATABASE, EVENT_STORE, UNCONFIRMED_AFTER_MS } from '../providers.js';
 import type { Limits } from './acceptable-values.js';
-import { sameJson } from './config-id.js';
+import { viewOf } from './configuration-view.js';
 import { DesiredChanges } from './desired-changes.js';
 import {
   deviceConfiguration,
@@ -51,7 +48,7 @@ import {
   type ConfigurationCommand,
   type DeviceConfiguration,
 } from './device-configuration.decider.js';
-import { readHistory } from './history.js';
+import { asksForPast, readPast } from './past.js';
 import { isDue, isDueAfterChange, isSuperseded, syncStateOf } from './sync-state.js';
 
 interface BulkItem extends DeviceId {
@@ -76,10 +73,18 @@ export class DeviceConfigurationHandlers {
 
   @Handles(getConfiguration)
   async get(request: GetConfiguration): Promise<ConfigurationView> {
+    if (asksForPast(request)) return this.past(request);
     await this.devices.assertKnown(request);
     const { state } = await this.store.load(deviceConfiguration, request.tenantId, request.deviceId);
     if (state.ended) throw new AppError('device-not-found', 'No such device.');
-    return this.viewOf(request.deviceId, state);
+    return viewOf(request.deviceId, state, this.syncState(state));
+  }
+
+  private async past(request: GetConfiguration): Promise<ConfigurationView> {
+    // The past of a deleted device stays readable, so only a device without any needs to exist.
+    const { state, asOf } = await readPast(this.store, request, () => this.devices.assertKnown(request));
+    if (state.ended) throw new AppError('device-not-found', 'The device had been deleted by then.');
+    return viewOf(request.deviceId, state, this.syncState(state, asOf));
   }
 
   @Handles(changeDesired)
@@ -115,16 +120,6 @@ export class DeviceConfigurationHandlers {
       metadata: { actor },
     });
     return this.standing(state);
-  }
-
-  @Handles(listConfigurationHistory)
-  async history(request: ListHistory): Promise<HistoryPage> {
-    const page = await readHistory(this.store, request);
-    // The history of a deleted device stays readable, so only a device without any needs to exist.
-    if (page.items.length > 0 || page.nextCursor !== null) return page;
-    const { version } = await this.store.load(deviceConfiguration, request.tenantId, request.deviceId);
-    if (version === 0) await this.devices.assertKnown(request);
-    return page;
   }
 
   @Handles(fetchDocument)
@@ -272,45 +267,9 @@ export class DeviceConfigurationHandlers {
     return { version: state.version, configId: state.configId, syncState: this.syncState(state) };
   }
 
-  private syncState(state: DeviceConfiguration) {
-    return syncStateOf(state, new Date(), this.unconfirmedAfterMs);
-  }
-
-  private viewOf(deviceId: string, state: DeviceConfiguration): ConfigurationView {
-    const syncState = this.syncState(state);
-    const { confirmation } = state;
-    const rejection = syncState === 'rejected' ? confirmation?.rejection : null;
-    return {
-      deviceId,
-      version: state.version,
-      configId: state.configId,
-      syncState,
-      ...(rejection == null || confirmation === null
-        ? {}
-        : { rejection: { ...rejection, at: confirmation.at } }),
-      keys: keysOf(state),
-    };
+  private syncState(state: DeviceConfiguration, asOf = new Date()): SyncState {
+    return syncStateOf(state, asOf, this.unconfirmedAfterMs);
   }
 }
-
-const keysOf = (state: DeviceConfiguration): Record<string, ConfigurationKeyView> => {
-  const desired = new Map(Object.entries(state.desired));
-  const reported = new Map(Object.entries(state.reported));
-  const names = [...new Set([...desired.keys(), ...reported.keys()])].sort();
-  return Object.fromEntries(
-    names.map((name) => {
-      const want = desired.get(name);
-      const have = reported.get(name);
-      const view: ConfigurationKeyView = {
-        ...(want === undefined
-          ? {}
-          : { desired: want.value, origin: want.origin, desiredAt: want.at, desiredBy: want.by }),
-        ...(have === undefined ? {} : { reported: have.value, reportedAt: have.at }),
-        inSync: want !== undefined && have !== undefined && sameJson(want.value, have.value),
-      };
-      return [name, view];
-    }),
-  );
-};
 
 const now = (): string => new Date().toISOString();
