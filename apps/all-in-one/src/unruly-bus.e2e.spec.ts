@@ -54,7 +54,7 @@ describe(`a bus that delivers late, in another order and twice (UNRULY_SEED=${se
 
     await Promise.all([
       ...staying.map((device, n) => live(device, n)),
-      ...staying.map((device, n) => operate(device, n, documents[n] ?? new Map())),
+      ...staying.map((device, n) => operate(device, n, documents[n] ?? new Map<string, unknown>())),
       ...doomed.map(async (device) => {
         await device.arrive();
         await setDesired(device.identity.id, { last: 'will' });
@@ -71,7 +71,8 @@ describe(`a bus that delivers late, in another order and twice (UNRULY_SEED=${se
       }),
     ]);
 
-    for (const [n, device] of staying.entries()) await hasItsDocument(device, documents[n] ?? new Map());
+    for (const [n, device] of staying.entries())
+      await hasItsDocument(device, documents[n] ?? new Map<string, unknown>());
     await Promise.all(staying.map(reportsItsState));
     for (const device of staying) await hasItsSamplesOnce(device);
     for (const { identity } of staying) await hasWholeHistory(identity.id);
