@@ -1,5 +1,5 @@
 import { Controller, Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
-import { IsIn, IsOptional, IsString } from 'class-validator';
+import { IsIn, IsOptional } from 'class-validator';
 import {
   deleteDevice,
   DEVICE_SORTS,
@@ -8,6 +8,7 @@ import {
   editDevice,
   getConnectivity,
   getDevice,
+  IsFilter,
   listDevices,
   provisionDevice,
   type DeviceConnectivity,
@@ -27,9 +28,8 @@ import { CountedPageQuery } from './page-query.js';
 const FILTER_ANSWER_MS = 10_000;
 
 export class DevicesQuery extends CountedPageQuery {
-  /** RSQL, e.g. `deviceType==thermostat;tags=in=(roof,north)`: docs/filters.md. */
   @IsOptional()
-  @IsString()
+  @IsFilter()
   filter?: string;
 
   @IsOptional()

@@ -429,7 +429,11 @@ describe('editing', () => {
 
 describe('a list', () => {
   it('turns its parameters into what the contract asks for', async () => {
-    const response = await api('get', '/devices?limit=5&sort=-createdAt&count=true&cursor=abc').expect(200);
+    const filter = 'tags=in=(roof,"north + south");folder==/paris/*';
+    const response = await api(
+      'get',
+      `/devices?limit=5&sort=-createdAt&count=true&cursor=abc&filter=${encodeURIComponent(filter)}`,
+    ).expect(200);
     expect(response.body).toEqual({ items: [view], nextCursor: null });
     expect(asked.body).toEqual({
       tenantId: 'default',
@@ -437,10 +441,12 @@ describe('a list', () => {
       sort: '-createdAt',
       count: true,
       cursor: 'abc',
+      filter,
     });
   });
 
   it.each([
+    ['/devices?filter=name==a&filter=name==b', 'filter', 'must be given once'],
     ['/devices?limit=501', 'limit', 'must not be greater than 500'],
     ['/devices?limit=ten', 'limit', /integer|number/],
     ['/devices?limit=1&limit=2', 'limit', 'must be given once'],

@@ -25,6 +25,7 @@ import {
   ChangeRequest,
   CreateRequest,
   Done,
+  IsFilter,
   NAME_RULE,
   PageRequest,
   TenantRequest,
@@ -305,9 +306,9 @@ export class DeviceRef extends TenantRequest {
 export const DEVICE_SORTS = ['name', '-name', 'createdAt', '-createdAt'] as const;
 
 export class ListDevices extends PageRequest {
-  /** Which devices: docs/filters.md. Default: all. */
+  /** Default: all. */
   @IsOptional()
-  @IsString()
+  @IsFilter()
   filter?: string;
 
   /** Default: `name`. */
@@ -323,9 +324,9 @@ export class ListDevices extends PageRequest {
 export const MAX_SELECTED_DEVICES = 5000;
 
 export class SelectDevices extends TenantRequest {
-  /** Which devices: docs/filters.md. Default: all. */
+  /** Default: all. */
   @IsOptional()
-  @IsString()
+  @IsFilter()
   filter?: string;
 
   /** `next` of the reply before. */

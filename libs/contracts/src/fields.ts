@@ -11,6 +11,7 @@ import {
   Max,
   MaxLength,
   Min,
+  registerDecorator,
   ValidateNested,
 } from 'class-validator';
 import { Type } from 'class-transformer';
@@ -100,6 +101,22 @@ export class PageRequest extends TenantRequest {
   @MaxLength(1024)
   cursor?: string;
 }
+
+/**
+ * A filter in the grammar of docs/filters.md. Any text passes: whether it can be read is known to the service whose fields
+ * they are, and what it says of a wrong one (`invalid-filter`, with the position) is better than "must match".
+ */
+export const IsFilter = (): PropertyDecorator => (target, propertyName) => {
+  registerDecorator({
+    name: 'isFilter',
+    target: target.constructor,
+    propertyName: String(propertyName),
+    validator: {
+      validate: (value: unknown) => typeof value === 'string',
+      defaultMessage: () => `${String(propertyName)} must be a string`,
+    },
+  });
+};
 
 /** The answer of a request that has nothing to say. */
 export class Done {}

@@ -26,6 +26,12 @@ export const schemasOf = (
       isLatitude: { type: 'number', minimum: -90, maximum: 90 },
       isLongitude: { type: 'number', minimum: -180, maximum: 180 },
       notGiven: { not: {} },
+      isFilter: {
+        type: 'string',
+        description:
+          'RSQL of at most 4096 characters: `deviceType==thermostat;tags=in=(roof,north);folder==/paris/*`. ' +
+          'docs/filters.md has the fields, the operators and examples.',
+      },
       areMetadataRules: {
         type: 'object',
         additionalProperties: {
