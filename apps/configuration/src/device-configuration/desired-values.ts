@@ -16,7 +16,7 @@ export interface Effective {
   readonly origin: ValueOrigin;
 }
 
-/** What the device's type and app version say. Read before a decision, and held until it is committed: see ADR 0013. */
+/** What the device's type and app version say. Read before a decision, and held until it is committed: see ADR 0009. */
 export interface Rules {
   readonly limits: Limits;
   /** By key, those in force for the device: of its app version, or else of its type. */

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 
 /**
- * Keeps decisions that were made with a tenant's defaults apart from changes of those defaults: ADR 0013. It is a statement
+ * Keeps decisions that were made with a tenant's defaults apart from changes of those defaults: ADR 0009. It is a statement
  * of its own, before the one that reads the defaults, because a statement sees what was committed when it began; taken
  * together with the reading, whoever waited for a change would still read what was before it.
  */
