@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { withoutFixture, type NewestVersions } from '@muster/testing';
 import { evolve, initial } from './job.decider.js';
 import type { JobEvent } from './job.events.js';
 
@@ -106,7 +107,21 @@ const stored: readonly JobEvent[] = [
   },
 ];
 
+const newest: NewestVersions<JobEvent> = {
+  JobCreated: 1,
+  JobStarted: 1,
+  JobPlanned: 1,
+  JobProgressed: 1,
+  JobWaited: 1,
+  JobEnded: 1,
+};
+
 describe('stored events', () => {
+  it('have a fixture of every type and version', () => {
+    const versioned = stored.map(({ type }) => ({ type, schemaVersion: 1 }));
+    expect(withoutFixture(versioned, newest)).toEqual([]);
+  });
+
   it('are still read', () => {
     expect(stored.reduce(evolve, initial)).toEqual({
       standing: {

@@ -13,3 +13,4 @@ export { amqpUrl, mqttAuthPort, mqttUrl } from './test-environment.js';
 export { freePort } from '@muster/launcher';
 export { startPlatform, type ApiAnswer, type Platform, type PlatformOptions } from './platform.js';
 export { unrulyNats, type UnrulyNats, type UnrulyOptions } from './unruly-nats.js';
+export { withoutFixture, type NewestVersions } from './stored-events.js';

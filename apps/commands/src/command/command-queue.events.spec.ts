@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { withoutFixture, type NewestVersions } from '@muster/testing';
 import { evolve, initial } from './command-queue.decider.js';
 import type { CommandEvent } from './command-queue.events.js';
 
@@ -17,12 +18,28 @@ const stored = `
 {"type":"QueueEnded","data":{"endedAt":"2026-01-01T00:01:06.000Z"}}
 `;
 
+const newest: NewestVersions<CommandEvent> = {
+  CommandCreated: 1,
+  CommandExecuted: 1,
+  CommandFailed: 1,
+  CommandCancelled: 1,
+  CommandExpired: 1,
+  ObservationChanged: 1,
+  QueueEnded: 1,
+};
+
+const events = stored
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line) as CommandEvent);
+
 describe('stored events of commands', () => {
+  it('have a fixture of every type and version', () => {
+    const versioned = events.map((event) => ({ ...event, schemaVersion: 1 }));
+    expect(withoutFixture(versioned, newest)).toEqual([]);
+  });
+
   it('are still read', () => {
-    const events = stored
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as CommandEvent);
     expect(events.reduce(evolve, initial)).toEqual({
       ended: true,
       nextId: 6,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StoredEvent } from '@muster/event-store';
+import { withoutFixture, type NewestVersions } from '@muster/testing';
 import { evolve, initial } from './device-configuration.decider.js';
-import { upcast } from './device-configuration.events.js';
+import { upcast, type ConfigurationEvent } from './device-configuration.events.js';
 
 /** As they lie in the table, version 1. Never edited: a changed shape is a new version with an upcast, and a new line. */
 const version1 = `
@@ -23,17 +24,34 @@ const version2 = `
 {"type":"ConfigurationReoffered","data":{"configId":"33333333333333333333333333333333","source":{"kind":"user","id":"anna"},"reason":"new firmware","reofferedAt":"2026-01-02T00:00:03.000Z"}}
 `;
 
-const read = (lines: string, versionOf: (type: string) => number) =>
+const parsed = (lines: string, versionOf: (type: string) => number): StoredEvent[] =>
   lines
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as Pick<StoredEvent, 'type' | 'data'>)
-    .map((stored) => upcast({ ...stored, schemaVersion: versionOf(stored.type) }));
+    .map((stored) => ({ ...stored, schemaVersion: versionOf(stored.type) }));
 
-const first = read(version1, () => 1);
-const second = read(version2, (type) => (type === 'DesiredConfigurationChanged' ? 2 : 1));
+const storedFirst = parsed(version1, () => 1);
+const storedSecond = parsed(version2, (type) => (type === 'DesiredConfigurationChanged' ? 2 : 1));
+const first = storedFirst.map(upcast);
+const second = storedSecond.map(upcast);
+
+const newest: NewestVersions<ConfigurationEvent> = {
+  DesiredConfigurationChanged: 2,
+  ConfigurationReoffered: 1,
+  ConfigurationDispatched: 1,
+  ConfigurationApplied: 1,
+  ConfigurationRejected: 1,
+  StateReported: 1,
+  ObservationChanged: 1,
+  ConfigurationEnded: 1,
+};
 
 describe('stored events of a configuration', () => {
+  it('have a fixture of every type and version', () => {
+    expect(withoutFixture([...storedFirst, ...storedSecond], newest)).toEqual([]);
+  });
+
   it("of version 1 are still read, every value as the device's own", () => {
     expect(first.reduce(evolve, initial)).toEqual({
       ended: true,

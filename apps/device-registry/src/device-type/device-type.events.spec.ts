@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StoredEvent } from '@muster/event-store';
+import { withoutFixture, type NewestVersions } from '@muster/testing';
 import { deviceType } from './device-type.decider.js';
-import { upcast } from './device-type.events.js';
+import { upcast, type DeviceTypeEvent } from './device-type.events.js';
 
 const summary = { name: 'radiator', appVersions: ['thermostat-v1'], settings: {} };
 
@@ -35,7 +36,22 @@ const stored: readonly StoredEvent[] = [
   },
 ];
 
+const deleted: StoredEvent = { type: 'DeviceTypeDeleted', schemaVersion: 1, data: { name: 'radiator' } };
+
+const newest: NewestVersions<DeviceTypeEvent> = {
+  DeviceTypeCreated: 1,
+  DeviceTypeRenamed: 1,
+  DeviceTypeDescribed: 1,
+  DeviceTypeSettingsChanged: 1,
+  AppVersionAdded: 1,
+  DeviceTypeDeleted: 1,
+};
+
 describe('stored events of a device type', () => {
+  it('have a fixture of every type and version', () => {
+    expect(withoutFixture([...stored, deleted], newest)).toEqual([]);
+  });
+
   it('are read as they were written', () => {
     expect(stored.map(upcast).reduce(deviceType.evolve, deviceType.initial)).toEqual({
       status: 'existing',
@@ -47,7 +63,6 @@ describe('stored events of a device type', () => {
       ],
       settings: { plainTelemetry: true },
     });
-    const deleted = { type: 'DeviceTypeDeleted', schemaVersion: 1, data: { name: 'radiator' } };
     expect([...stored, deleted].map(upcast).reduce(deviceType.evolve, deviceType.initial)).toEqual({
       status: 'deleted',
       name: 'radiator',

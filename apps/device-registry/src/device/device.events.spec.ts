@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StoredEvent } from '@muster/event-store';
+import { withoutFixture, type NewestVersions } from '@muster/testing';
 import { device, type Device } from './device.decider.js';
-import { upcast } from './device.events.js';
+import { upcast, type DeviceEvent } from './device.events.js';
 
 /**
  * Events as they lie in tables out there. Never edit one: a new shape is a new schema version, an upcast, and one more
@@ -65,10 +66,32 @@ const stored: readonly StoredEvent[] = [
     data: { credentialId: 'c1', kind: 'secret', from: 'active', to: 'revoked' },
   },
 ];
+const deleted: StoredEvent = { type: 'DeviceDeleted', schemaVersion: 1, data: { name: 'radiator 8' } };
+
+const newest: NewestVersions<DeviceEvent> = {
+  DeviceProvisioned: 1,
+  DeviceRenamed: 1,
+  DeviceMoved: 1,
+  DeviceRetagged: 1,
+  DeviceAppVersionChanged: 1,
+  DeviceSerialNumberChanged: 1,
+  DevicePositionChanged: 1,
+  DeviceMetadataChanged: 1,
+  EndpointTokenIssued: 1,
+  EndpointTokenStatusChanged: 1,
+  CredentialIssued: 1,
+  CredentialStatusChanged: 1,
+  DeviceDeleted: 1,
+};
+
 const folded = (events: readonly StoredEvent[]): Device =>
   events.map(upcast).reduce(device.evolve, device.initial);
 
 describe('stored events of a device', () => {
+  it('have a fixture of every type and version', () => {
+    expect(withoutFixture([...stored, deleted], newest)).toEqual([]);
+  });
+
   it('are read as they were written', () => {
     expect(folded(stored)).toEqual({
       status: 'existing',
@@ -84,9 +107,7 @@ describe('stored events of a device', () => {
       tokens: { k1: 'active' },
       secrets: { c1: 'revoked', c2: 'active' },
     });
-    expect(
-      folded([...stored, { type: 'DeviceDeleted', schemaVersion: 1, data: { name: 'radiator 8' } }]),
-    ).toEqual({
+    expect(folded([...stored, deleted])).toEqual({
       status: 'deleted',
       name: 'radiator 8',
     });
