@@ -9,6 +9,7 @@ export {
   type MosquittoResult,
   type MosquittoSubscription,
 } from './mosquitto.js';
+export { killBroker } from './broker.js';
 export { amqpUrl, mqttAuthPort, mqttUrl } from './test-environment.js';
 export { freePort } from '@muster/launcher';
 export { startPlatform, type ApiAnswer, type Platform, type PlatformOptions } from './platform.js';

@@ -20,6 +20,9 @@ export type MosquittoSubscription = {
   readonly lines: () => readonly string[];
   /** Waits until a line fulfils the predicate; rejects after the deadline (default 10000 ms) with the lines seen. */
   readonly line: (wanted: (line: string) => boolean, deadlineMs?: number) => Promise<string>;
+  /** The client does nothing any more, not even answer its broker, until `thaw`. */
+  readonly freeze: () => void;
+  readonly thaw: () => void;
   /** Ends the client as Ctrl-C would and resolves with what it said. */
   readonly stop: () => Promise<MosquittoResult>;
 };
@@ -71,6 +74,8 @@ export const mosquittoSub = async (args: readonly string[]): Promise<MosquittoSu
       });
       return found;
     },
+    freeze: () => void client.process.kill('SIGSTOP'),
+    thaw: () => void client.process.kill('SIGCONT'),
     stop: () => {
       client.process.kill('SIGINT');
       return client.result;
