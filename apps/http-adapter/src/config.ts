@@ -1,28 +1,8 @@
 import { filesConfigSchema } from '@muster/files';
-import {
-  choice,
-  int,
-  LOG_LEVELS,
-  readConfig,
-  secretFile,
-  string,
-  url,
-  type ConfigOf,
-  type ConfigSchema,
-} from '@muster/observability';
+import { int, readConfig, string, type ConfigOf, type ConfigSchema } from '@muster/observability';
 import { uplinkConfigSchema } from '@muster/uplink';
 
 export const configSchema = {
-  natsUrl: url({
-    env: 'MUSTER_NATS_URL',
-    doc: 'NATS server',
-    protocols: ['nats', 'tls'],
-  }),
-  natsCredentials: secretFile({
-    env: 'MUSTER_NATS_CREDENTIALS_FILE',
-    doc: 'Credentials file (.creds) for a NATS server that asks for one',
-    optional: true,
-  }),
   port: int({
     env: 'MUSTER_HTTP_DEVICES_PORT',
     doc: 'Where devices reach the device API over HTTP; 0 takes a free one',
@@ -68,36 +48,7 @@ export const configSchema = {
     max: 600_000,
     default: 10_000,
   }),
-  lanes: int({
-    env: 'MUSTER_HTTP_ADAPTER_LANES',
-    doc: 'Batches under way at the same time, per service; a device always uses the same lane',
-    unit: 'batches',
-    min: 1,
-    max: 64,
-    default: 2,
-  }),
-  batchWaitMs: int({
-    env: 'MUSTER_HTTP_ADAPTER_BATCH_WAIT_MS',
-    doc: 'How long the first message of a batch waits for others',
-    unit: 'milliseconds',
-    min: 0,
-    max: 1_000,
-    default: 10,
-  }),
   ...filesConfigSchema,
-  opsPort: int({
-    env: 'MUSTER_OPS_PORT',
-    doc: 'Health and metrics of this app alone; not set: none',
-    min: 0,
-    max: 65_535,
-    optional: true,
-  }),
-  logLevel: choice({
-    env: 'MUSTER_LOG_LEVEL',
-    doc: 'Least level that is logged',
-    values: LOG_LEVELS,
-    default: 'info',
-  }),
 } satisfies ConfigSchema;
 
 export type Config = ConfigOf<typeof configSchema>;

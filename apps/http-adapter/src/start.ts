@@ -52,7 +52,9 @@ export const start = async (
   const health = healthOf(bus, uplink, store);
   const ops = { health, metrics };
   const opsServer =
-    config.opsPort === undefined ? undefined : await startOpsServer({ port: config.opsPort, ...ops });
+    config.opsPort === undefined
+      ? undefined
+      : await startOpsServer({ port: config.opsPort, host: config.opsHost, ...ops });
   logger.info({ host: config.host, port: server.port }, 'the device API listens');
   return {
     name: SERVICE,

@@ -24,6 +24,7 @@ import { Subscribers } from './broker/subscribers.js';
 import { loadConfig, type Config } from './config.js';
 import { inboundMessages, type InboundMessage } from './inbound/inbound-message.js';
 import { UplinkConsumer } from './inbound/uplink-consumer.js';
+import { pushAtStart } from './outbound/push-at-start.js';
 import { CommandPusher } from './outbound/push-commands.js';
 import { PushCommandsReactor } from './outbound/push-commands.reactor.js';
 import { CONFIGURATION_PUSHER, configurationSource } from './outbound/push-configuration.js';
@@ -130,13 +131,20 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   const health = healthOf(bus, uplink, [uplinkConnection, downlinkConnection]);
   const ops = { health, metrics };
   const server =
-    config.opsPort === undefined ? undefined : await startOpsServer({ port: config.opsPort, ...ops });
+    config.opsPort === undefined
+      ? undefined
+      : await startOpsServer({ port: config.opsPort, host: config.opsHost, ...ops });
+  const stopping = new AbortController();
+  const { directory, follower } = uplink;
+  const { configuration: pusher } = parts;
+  void follower.loaded.then(() => pushAtStart({ directory, pusher, logger, signal: stopping.signal }));
   logger.info({ authPort: auth.port }, 'started');
 
   return {
     name: SERVICE,
     ops,
     stop: async () => {
+      stopping.abort();
       await consumer.pause();
       await presence.pause();
       await app.close();
@@ -174,7 +182,14 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
   const responder = new Responder(downlink, logger, metrics);
   const handle = inboundMessages({ uplink, respond: responder, park: parkOn(bus), logger, metrics });
   const consumer = new UplinkConsumer(handle, config.prefetch, logger);
-  const pushes = new TokenPushes({ directory, downlink, metrics, inFlight: config.pushesInFlight });
+  const pushes = new TokenPushes({
+    directory,
+    questions: uplink.questions,
+    downlink,
+    metrics,
+    inFlight: config.pushesInFlight,
+    perSecond: config.pushesPerSecond,
+  });
   const configuration = new DocumentPusher({ source: configurationSource(bus), pushes, logger });
   const software = new DocumentPusher({ source: softwareSource(bus), pushes, logger });
   const commands = new CommandPusher({ bus, pushes });

@@ -1,9 +1,7 @@
 import {
   choice,
   int,
-  LOG_LEVELS,
   readConfig,
-  secretFile,
   string,
   url,
   type ConfigOf,
@@ -12,16 +10,6 @@ import {
 import { uplinkConfigSchema } from '@muster/uplink';
 
 export const configSchema = {
-  natsUrl: url({
-    env: 'MUSTER_NATS_URL',
-    doc: 'NATS server',
-    protocols: ['nats', 'tls'],
-  }),
-  natsCredentials: secretFile({
-    env: 'MUSTER_NATS_CREDENTIALS_FILE',
-    doc: 'Credentials file (.creds) for a NATS server that asks for one',
-    optional: true,
-  }),
   amqpUrl: url({
     env: 'MUSTER_AMQP_URL',
     doc: "RabbitMQ, with the adapter's own user",
@@ -53,22 +41,6 @@ export const configSchema = {
     max: 20_000,
     default: 1_000,
   }),
-  lanes: int({
-    env: 'MUSTER_MQTT_ADAPTER_LANES',
-    doc: 'Batches under way at the same time, per service; a device always uses the same lane',
-    unit: 'batches',
-    min: 1,
-    max: 64,
-    default: 2,
-  }),
-  batchWaitMs: int({
-    env: 'MUSTER_MQTT_ADAPTER_BATCH_WAIT_MS',
-    doc: 'How long the first message of a batch waits for others',
-    unit: 'milliseconds',
-    min: 0,
-    max: 1_000,
-    default: 10,
-  }),
   pushesInFlight: int({
     env: 'MUSTER_MQTT_ADAPTER_PUSHES_IN_FLIGHT',
     doc: 'Pushes to devices that the broker has not confirmed yet',
@@ -77,18 +49,13 @@ export const configSchema = {
     max: 10_000,
     default: 200,
   }),
-  opsPort: int({
-    env: 'MUSTER_OPS_PORT',
-    doc: 'Health and metrics of this app alone; not set: none',
-    min: 0,
-    max: 65_535,
-    optional: true,
-  }),
-  logLevel: choice({
-    env: 'MUSTER_LOG_LEVEL',
-    doc: 'Least level that is logged',
-    values: LOG_LEVELS,
-    default: 'info',
+  pushesPerSecond: int({
+    env: 'MUSTER_MQTT_ADAPTER_PUSHES_PER_SECOND',
+    doc: 'Pushes to devices by this replica; a change of a whole fleet waits, and leaves the broker to telemetry',
+    unit: 'messages per second',
+    min: 1,
+    max: 1_000_000,
+    default: 2_000,
   }),
 } satisfies ConfigSchema;
 

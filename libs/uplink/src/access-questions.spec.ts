@@ -30,7 +30,7 @@ const registry = (fault?: AppError) => {
     request: async (_contract: unknown, body: FindAccess) => {
       asked.push(body);
       if (fault !== undefined) throw fault;
-      const isKnown = body.tokens?.includes('fresh') === true;
+      const isKnown = body.tokens?.includes('fresh') === true || body.deviceIds?.includes('d1') === true;
       return isKnown ? known : { entries: [], types: known.types, nextCursor: null };
     },
   } as Pick<Bus, 'request'>;
@@ -79,5 +79,15 @@ describe('asking for what memory does not know', () => {
     );
     expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(100);
     expect(asked.map(({ tokens }) => tokens?.length)).toEqual([500, 500, 500, 500]);
+  });
+
+  it('learns of a device that an event names before memory knows it, and asks for a deleted one once', async () => {
+    const { asked, bus } = registry();
+    const directory = new DeviceDirectory('mqtt');
+    const questions = new AccessQuestions(directory, bus, () => 0);
+    await questions.learn(['d1', 'deleted', 'd1']);
+    expect(directory.entriesOf('d1')).toHaveLength(1);
+    await questions.learn(['d1', 'deleted']);
+    expect(asked).toEqual([{ deviceIds: ['d1', 'deleted'] }]);
   });
 });

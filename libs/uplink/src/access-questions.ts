@@ -47,6 +47,23 @@ export class AccessQuestions {
     return this.directory.admit(token, appVersion);
   }
 
+  /**
+   * Brings devices into memory that it knows nothing of: an event about a device may come before the one that says it
+   * exists. Throws as `admit` does.
+   */
+  async learn(deviceIds: readonly string[]): Promise<void> {
+    const unknown = [...new Set(deviceIds)].filter((id) => {
+      const until = this.negative.get(`device ${id}`);
+      return this.directory.entriesOf(id).length === 0 && (until === undefined || until <= this.now());
+    });
+    for (let from = 0; from < unknown.length; from += BATCH) {
+      const some = unknown.slice(from, from + BATCH);
+      const page = await this.bus.request(findAccess, { deviceIds: some }, { timeoutMs: DEADLINE_MS });
+      this.directory.putUnknown(page);
+      for (const id of some) this.remember(`device ${id}`);
+    }
+  }
+
   private async ask(kind: Question['kind'], id: string, subject: string): Promise<void> {
     const until = this.negative.get(subject);
     if (until !== undefined && until > this.now()) return;

@@ -94,6 +94,15 @@ export class DeviceDirectory {
     return [...tokens].flatMap((token) => this.byToken.get(token) ?? []);
   }
 
+  /** Devices that come through this door, with a token of whatever status; looks at all there are. */
+  devices(): readonly { readonly tenantId: string; readonly deviceId: string }[] {
+    const found = new Map<string, string>();
+    for (const entry of this.byToken.values()) {
+      if (entry.interface === this.door) found.set(entry.deviceId, entry.tenantId);
+    }
+    return Array.from(found, ([deviceId, tenantId]) => ({ tenantId, deviceId }));
+  }
+
   /** Devices of a type that have a token, whatever its status; looks at all there are. */
   devicesOfType(
     tenantId: string,

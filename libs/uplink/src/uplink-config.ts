@@ -1,8 +1,18 @@
-import { int } from '@muster/observability';
+import { choice, int, LOG_LEVELS, secretFile, string, url } from '@muster/observability';
 import type { RateLimitOptions } from './rate-limits.js';
 
 /** Part of the configuration of every adapter: a device finds the same limits at every door. */
 export const uplinkConfigSchema = {
+  natsUrl: url({
+    env: 'MUSTER_NATS_URL',
+    doc: 'NATS server',
+    protocols: ['nats', 'tls'],
+  }),
+  natsCredentials: secretFile({
+    env: 'MUSTER_NATS_CREDENTIALS_FILE',
+    doc: 'Credentials file (.creds) for a NATS server that asks for one',
+    optional: true,
+  }),
   maxPayloadBytes: int({
     env: 'MUSTER_MAX_PAYLOAD_BYTES',
     doc: 'Larger messages of devices are answered with 413',
@@ -50,6 +60,40 @@ export const uplinkConfigSchema = {
     min: 1,
     max: 86_400,
     default: 60,
+  }),
+  lanes: int({
+    env: 'MUSTER_UPLINK_LANES',
+    doc: 'Batches under way at the same time, per service; a device always uses the same lane',
+    unit: 'batches',
+    min: 1,
+    max: 64,
+    default: 2,
+  }),
+  batchWaitMs: int({
+    env: 'MUSTER_UPLINK_BATCH_WAIT_MS',
+    doc: 'How long the first message of a batch waits for others',
+    unit: 'milliseconds',
+    min: 0,
+    max: 1_000,
+    default: 10,
+  }),
+  opsPort: int({
+    env: 'MUSTER_OPS_PORT',
+    doc: 'Port of `/health/live`, `/health/ready` and `/metrics` of this app alone; not set: none',
+    min: 0,
+    max: 65_535,
+    optional: true,
+  }),
+  opsHost: string({
+    env: 'MUSTER_OPS_HOST',
+    doc: 'Address of that port; `0.0.0.0` where probes come from outside, as in a container',
+    default: '127.0.0.1',
+  }),
+  logLevel: choice({
+    env: 'MUSTER_LOG_LEVEL',
+    doc: 'Least level that is logged',
+    values: LOG_LEVELS,
+    default: 'info',
   }),
 };
 

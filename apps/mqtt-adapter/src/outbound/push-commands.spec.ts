@@ -56,7 +56,14 @@ const scene = (pages: readonly DueCommand[][], route: 'routed' | 'no-route' = 'r
   const pusher = new CommandPusher({
     // The one request it makes.
     bus: { request: request as never },
-    pushes: new TokenPushes({ directory, downlink, metrics: createMetrics('test'), inFlight: 10 }),
+    pushes: new TokenPushes({
+      directory,
+      questions: { learn: async () => undefined },
+      downlink,
+      metrics: createMetrics('test'),
+      inFlight: 10,
+      perSecond: 10_000,
+    }),
     now: () => now,
   });
   const sent = () =>
@@ -131,7 +138,7 @@ describe('pushing commands', () => {
       // The one request it makes.
       bus: { request: (async () => ({ items: [due('a', 1)] })) as never },
       pushes: {
-        canReach: () => true,
+        reachable: async (targets) => [...targets],
         publish: () => Promise.reject(new AppError('unavailable', 'away')),
       },
     });

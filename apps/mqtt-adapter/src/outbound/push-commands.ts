@@ -10,7 +10,7 @@ export interface CommandTarget extends PushTarget {
 
 export interface CommandPushParts {
   readonly bus: Pick<Bus, 'request'>;
-  readonly pushes: Pick<TokenPushes, 'canReach' | 'publish'>;
+  readonly pushes: Pick<TokenPushes, 'reachable' | 'publish'>;
   readonly now?: () => number;
 }
 
@@ -33,8 +33,7 @@ export class CommandPusher {
 
   async push(targets: readonly CommandTarget[]): Promise<void> {
     const byDevice = new Map<string, CommandTarget>();
-    for (const target of targets) {
-      if (!this.parts.pushes.canReach(target.deviceId)) continue;
+    for (const target of await this.parts.pushes.reachable(targets)) {
       const key = keyOf(target);
       const known = byDevice.get(key);
       byDevice.set(key, known === undefined ? target : { ...target, ...createdIn(known, target) });

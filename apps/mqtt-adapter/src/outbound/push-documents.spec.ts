@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import {
   AppError,
   type AccessEntry,
+  type AccessPage,
   type DueDocument,
   type DueDocuments,
   type RecordDispatched,
@@ -30,16 +31,20 @@ const entry = (change: Partial<AccessEntry>): AccessEntry => ({
 });
 const directoryOf = (...entries: AccessEntry[]): DeviceDirectory => {
   const directory = new DeviceDirectory('mqtt');
-  directory.put({
-    entries,
-    types: [{ tenantId: 'default', deviceTypeId: 'radiator', appVersions: ['v1', 'v2'], settings: {} }],
-    nextCursor: null,
-  });
+  directory.put(pageOf(...entries));
   return directory;
 };
+const pageOf = (...entries: AccessEntry[]): AccessPage => ({
+  entries,
+  types: [{ tenantId: 'default', deviceTypeId: 'radiator', appVersions: ['v1', 'v2'], settings: {} }],
+  nextCursor: null,
+});
 
 interface Scene {
   readonly inFlight?: number;
+  readonly perSecond?: number;
+  /** What the registry knows and memory does not. */
+  readonly learned?: readonly AccessEntry[];
   readonly inParts?: boolean;
   /** How often a dispatch turns out to have carried an older document than is current. */
   readonly superseded?: number;
@@ -62,6 +67,8 @@ const pushing = (
   publish: (message: DownlinkMessage) => Promise<'routed' | 'no-route'> = async () => 'routed',
   {
     inFlight = 200,
+    perSecond = 10_000,
+    learned = [],
     inParts = false,
     superseded = 0,
     firstRecord,
@@ -105,8 +112,10 @@ const pushing = (
         return publish(message);
       },
     },
+    questions: { learn: async () => learned.forEach((one) => directory.put(pageOf(one))) },
     metrics: createMetrics('test'),
     inFlight,
+    perSecond,
   });
   // The two requests it makes, told apart by their fields.
   const bus = { request: request as never };
@@ -191,6 +200,25 @@ describe('pushing documents', () => {
     );
     expect(published).toHaveLength(50);
     expect(most).toBe(7);
+  });
+
+  it('reaches a device that memory does not know yet', async () => {
+    const { pusher, published } = pushing(directoryOf(), undefined, { learned: [entry({})] });
+    await pusher.push([{ tenantId: 'default', deviceId: 'd1' }], 'changed');
+    expect(published).toHaveLength(1);
+  });
+
+  it('waits after a few of a burst, so that telemetry keeps its part of the broker', async () => {
+    const entries = Array.from({ length: 60 }, (_, n) => entry({ token: `token-${n}`, deviceId: `d${n}` }));
+    const { pusher, published } = pushing(directoryOf(...entries), undefined, { perSecond: 200 });
+    const began = performance.now();
+    await pusher.push(
+      entries.map(({ deviceId }) => ({ tenantId: 'default', deviceId })),
+      'changed',
+    );
+    expect(published).toHaveLength(60);
+    // 50 ms' worth at once, the others 5 ms apart.
+    expect(performance.now() - began).toBeGreaterThan(200);
   });
 
   it('asks again for those that did not fit in the answer', async () => {

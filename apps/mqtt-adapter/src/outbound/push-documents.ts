@@ -38,7 +38,7 @@ export interface Recorded extends BulkOutcome {
 
 export interface DocumentPushParts {
   readonly source: DocumentSource;
-  readonly pushes: Pick<TokenPushes, 'canReach' | 'publish'>;
+  readonly pushes: Pick<TokenPushes, 'reachable' | 'publish'>;
   readonly logger: Logger;
 }
 
@@ -58,11 +58,8 @@ export class DocumentPusher {
   constructor(private readonly parts: DocumentPushParts) {}
 
   async push(targets: readonly PushTarget[], reason: PushReason): Promise<void> {
-    const byDevice = new Map(
-      targets
-        .filter(({ deviceId }) => this.parts.pushes.canReach(deviceId))
-        .map((target) => [`${target.tenantId} ${target.deviceId}`, target]),
-    );
+    const reachable = await this.parts.pushes.reachable(targets);
+    const byDevice = new Map(reachable.map((target) => [`${target.tenantId} ${target.deviceId}`, target]));
     let left: DeviceKey[] = [...byDevice.values()].map(({ tenantId, deviceId }) => ({ tenantId, deviceId }));
     let repairs = MAX_REPAIRS;
     while (left.length > 0) {

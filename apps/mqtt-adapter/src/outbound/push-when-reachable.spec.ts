@@ -111,6 +111,15 @@ describe('becoming reachable', () => {
     expect(pushed).toEqual(['d1 v1']);
   });
 
+  it('with a session of before and a new subscription is served for both', async () => {
+    const { pushed, commands, subscribers, reachable } = scene();
+    subscribers.add('c1', 'kp1.v1.cmx.tok1.#');
+    const resumed = reachable.handle(consumer());
+    await reachable.handle(binding('kp1.v1.cex.tok1.#'));
+    await resumed;
+    expect([pushed, commands]).toEqual([['d1 v1'], [['kp1.v1.cex.tok1.#']]]);
+  });
+
   it('is offered again when a service was away, and only then done', async () => {
     let tries = 0;
     const { pushed, reachable } = scene(async () => {

@@ -65,11 +65,15 @@ export class PushWhenReachable {
     const pattern = headers['routing_key'];
     if (headers['source_name'] !== 'amq.topic' || clientId === undefined || typeof pattern !== 'string')
       return;
-    // The new subscription is served below, and need not be served as a resumed session as well.
-    this.resumed.get(clientId)?.();
-    if (!coversPush(pattern)) return;
-    this.parts.subscribers.add(clientId, pattern);
-    await this.offer(pattern);
+    if (coversPush(pattern)) this.parts.subscribers.add(clientId, pattern);
+    const resuming = this.resumed.get(clientId);
+    if (resuming === undefined) {
+      if (coversPush(pattern)) await this.offer(pattern);
+      return;
+    }
+    // Served below, so not after a while as well. A session that was resumed has the subscriptions of before besides.
+    resuming();
+    await this.offerAll(clientId);
   }
 
   /**
@@ -90,10 +94,12 @@ export class PushWhenReachable {
       const timer = setTimeout(end(true), this.parts.settleMs ?? 150);
       this.resumed.set(clientId, end(false));
     });
-    if (left) {
-      const patterns = this.parts.subscribers.of(clientId);
-      await Promise.all(patterns.map((pattern) => this.offer(pattern, clientId)));
-    }
+    if (left) await this.offerAll(clientId, clientId);
+  }
+
+  private async offerAll(clientId: string, resumedBy?: string): Promise<void> {
+    const patterns = this.parts.subscribers.of(clientId);
+    await Promise.all(patterns.map((pattern) => this.offer(pattern, resumedBy)));
   }
 
   private async offer(pattern: string, resumedBy?: string): Promise<void> {

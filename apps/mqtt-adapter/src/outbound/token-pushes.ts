@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { formatRoutingKey, matchesBinding, pushTopic } from '@muster/kp1';
 import type { Metrics } from '@muster/observability';
-import type { DeviceDirectory } from '@muster/uplink';
+import type { AccessQuestions, DeviceDirectory } from '@muster/uplink';
 import type { Downlink } from '../broker/rabbitmq-connection.js';
 
 /** A device to be told something. */
@@ -22,17 +23,25 @@ export interface Push {
 
 export interface TokenPushParts {
   readonly directory: Pick<DeviceDirectory, 'admit' | 'entriesOf'>;
+  readonly questions: Pick<AccessQuestions, 'learn'>;
   readonly downlink: Pick<Downlink, 'publish'>;
   readonly metrics: Metrics;
   /** Unconfirmed messages at a time: telemetry shares the broker, and shall keep half of it. */
   readonly inFlight: number;
+  /** Over a longer time; a few may go at once. */
+  readonly perSecond: number;
 }
+
+/** What a pause saves up, so that single pushes never wait. */
+const BURST_MS = 50;
 
 /** Says things to devices unasked: to each of their usable tokens, QoS 1, on the topic without request id. */
 export class TokenPushes {
   private readonly pushes;
   private free: number;
   private readonly waiting: (() => void)[] = [];
+  /** When the next push may go, Unix milliseconds. */
+  private nextAt = 0;
 
   constructor(private readonly parts: TokenPushParts) {
     this.free = parts.inFlight;
@@ -42,8 +51,13 @@ export class TokenPushes {
     ]);
   }
 
-  /** False: it has no token here, so nothing can be said to it. */
-  canReach(deviceId: string): boolean {
+  /** Of these, those that have a token here. Throws `unavailable` when one is unknown and cannot be asked for. */
+  async reachable<T extends PushTarget>(targets: readonly T[]): Promise<T[]> {
+    await this.parts.questions.learn(targets.map(({ deviceId }) => deviceId));
+    return targets.filter(({ deviceId }) => this.canReach(deviceId));
+  }
+
+  private canReach(deviceId: string): boolean {
     return this.tokensOf(deviceId).length > 0;
   }
 
@@ -85,6 +99,7 @@ export class TokenPushes {
   }
 
   private async paced<T>(work: () => Promise<T>): Promise<T> {
+    await this.turn();
     if (this.free > 0) this.free -= 1;
     else await new Promise<void>((resolve) => this.waiting.push(resolve));
     try {
@@ -94,5 +109,12 @@ export class TokenPushes {
       if (next === undefined) this.free += 1;
       else next();
     }
+  }
+
+  private async turn(): Promise<void> {
+    const now = Date.now();
+    const at = Math.max(this.nextAt, now - BURST_MS);
+    this.nextAt = at + 1_000 / this.parts.perSecond;
+    if (at > now) await sleep(at - now);
   }
 }

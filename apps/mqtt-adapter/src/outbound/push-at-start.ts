@@ -1,0 +1,40 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '@muster/observability';
+import type { DeviceDirectory } from '@muster/uplink';
+import type { DocumentPusher } from './push-documents.js';
+
+const PAGE = 500;
+const AGAIN_MS = 5_000;
+
+export interface PushAtStartParts {
+  readonly directory: Pick<DeviceDirectory, 'devices'>;
+  readonly pusher: Pick<DocumentPusher, 'push'>;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** Milliseconds between tries while configuration or the broker is away. Default 5,000. */
+  readonly againMs?: number;
+}
+
+/**
+ * Once after the start: every device of this door whose document was not put on the wire since it changed is sent it.
+ * What a process that died had in hand, or knew of sessions, is made up for by this. Pages of 500 questions, of which
+ * only what is due costs a push; 100,000 devices are 200 questions. Never rejects.
+ */
+export const pushAtStart = async ({
+  directory,
+  pusher,
+  logger,
+  signal,
+  againMs = AGAIN_MS,
+}: PushAtStartParts): Promise<void> => {
+  const devices = directory.devices();
+  for (let from = 0; from < devices.length && !signal.aborted;) {
+    try {
+      await pusher.push(devices.slice(from, from + PAGE), 'changed');
+      from += PAGE;
+    } catch (error) {
+      logger.warn({ err: error, devices: devices.length - from }, 'what is due is asked for later');
+      await sleep(againMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+};
