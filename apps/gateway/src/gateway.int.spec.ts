@@ -28,6 +28,8 @@ import {
   IssueCredential,
   issueToken,
   IssueToken,
+  eraseConfigurationHistory,
+  getConfiguration,
   listConfigurationHistory,
   listCredentials,
   ListHistory,
@@ -43,7 +45,10 @@ import {
   type DeviceList,
   type DeviceTypeView,
   type DeviceView,
+  type ConfigurationView,
   type Done,
+  EraseHistory,
+  GetConfiguration,
   type HistoryPage,
   type IssuedCredential,
   type IssuedToken,
@@ -183,6 +188,16 @@ class Services {
   @Handles(changeDesired)
   changeDesired(body: ChangeDesired): Promise<DesiredChanged> {
     return answer(body, { version: 2, configId: 'abc', syncState: 'pending' });
+  }
+
+  @Handles(getConfiguration)
+  getConfiguration(body: GetConfiguration): Promise<ConfigurationView> {
+    return answer(body, { deviceId: body.deviceId, version: 3, configId: '', syncState: 'none', keys: {} });
+  }
+
+  @Handles(eraseConfigurationHistory)
+  eraseHistory(body: EraseHistory): Promise<Done> {
+    return answer(body, {});
   }
 
   @Handles(listConfigurationHistory)
@@ -456,6 +471,8 @@ describe('a list', () => {
     ['/devices/d1?colour=red', 'colour', 'is not a known query parameter'],
     ['/devices?__proto__=1', '__proto__', 'is not a known query parameter'],
     ['/devices/d1/configuration/history?from=yesterday', 'from', /ISO 8601/],
+    ['/devices/d1/configuration?version=-1', 'version', 'must not be less than 0'],
+    ['/devices/d1/configuration?at=yesterday', 'at', /ISO 8601/],
   ])('GET %s is refused, naming %s', async (path, field, message) => {
     const response = await api('get', path).expect(400);
     expect(response.body).toMatchObject({ code: 'invalid-request' });
@@ -465,6 +482,18 @@ describe('a list', () => {
         .errors.map((one) => one.message)
         .join(),
     ).toMatch(message);
+  });
+
+  it('passes which past of a configuration is asked for, and who erases its history', async () => {
+    const path = '/devices/d1/configuration';
+    const past = await api('get', `${path}?version=7`).expect(200);
+    expect(past.get('etag')).toBe('"3"');
+    expect(asked.body).toEqual({ tenantId: 'default', deviceId: 'd1', version: 7 });
+    await api('get', `${path}?at=2026-01-01T00:00:00Z`).expect(200);
+    expect(asked.body).toEqual({ tenantId: 'default', deviceId: 'd1', at: '2026-01-01T00:00:00Z' });
+    const erased = await api('delete', `${path}/history`).expect(204);
+    expect(erased.text).toBe('');
+    expect(asked.body).toMatchObject({ tenantId: 'default', deviceId: 'd1', actor: { id: 'local-admin' } });
   });
 
   it('passes telemetry keys as a list, and asks for the device first', async () => {
