@@ -7,7 +7,7 @@ import {
   type EventMetadata,
   type RecordedEvent,
 } from './aggregate.js';
-import type { Append } from './append.js';
+import { append, type Append } from './append.js';
 import { appendMany } from './append-many.js';
 import type { Database } from './database.js';
 import { asAppError } from './database-fault.js';
@@ -121,7 +121,10 @@ export const appendAndProject = async <Event extends DomainEvent>(
   projections: readonly Projection[],
   changes: readonly Append<Event>[],
 ): Promise<(RecordedEvent<Event>[] | undefined)[]> => {
-  const appended = await appendMany(tx, changes);
+  const [only, another] = changes;
+  // Alone it takes the statement that is planned once; the one for many is planned each time.
+  const appended =
+    only !== undefined && another === undefined ? [await append(tx, only)] : await appendMany(tx, changes);
   await projectInto(
     tx,
     projections,

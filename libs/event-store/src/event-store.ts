@@ -27,6 +27,14 @@ export interface Within {
   readonly within?: pg.PoolClient | undefined;
 }
 
+export interface WithinMany extends Within {
+  /**
+   * Of streams that somebody else has begun meanwhile, or a deadlock. `give-up`: the call rejects with `concurrent-change`
+   * and leaves the transaction useless, for callers that run the whole of it again. Default: `try-again`, three times.
+   */
+  readonly onConflict?: 'try-again' | 'give-up';
+}
+
 export interface ExecuteRequest<Command> extends Within {
   readonly tenantId: string;
   readonly id: string;
@@ -60,12 +68,12 @@ export interface EventStore {
    *
    * `within` a transaction it is all or nothing with it: the streams are locked, in the order of their keys, until that
    * transaction ends, and the relay is told after its commit. When it rejects, AppError('concurrent-change') and
-   * ('unavailable') included, nothing of it is left in the transaction.
+   * ('unavailable') included, nothing of it is left in the transaction; see `onConflict` for where that is not wanted.
    */
   executeMany<State, Command, Event extends DomainEvent>(
     aggregate: Aggregate<State, Command, Event>,
     items: readonly BulkItem<Command>[],
-    options?: Within,
+    options?: WithinMany,
   ): Promise<BulkOutcome<State, Event>[]>;
   /** A stream without events: the initial state, version 0. */
   load<State, Event extends DomainEvent>(
@@ -188,12 +196,12 @@ export const createEventStore = (
       }
       throw concurrentChange();
     },
-    executeMany: async (aggregate, items, { within } = {}) => {
+    executeMany: async (aggregate, items, { within, onConflict = 'try-again' } = {}) => {
       const traced = items.map((item) => ({ ...item, metadata: withTraceparent(item.metadata) }));
       const context = { database, projections, ring: () => doorbell.ring() };
       return within === undefined
         ? executeMany(context, aggregate, traced)
-        : executeManyWithin(context, within, aggregate, traced);
+        : executeManyWithin(context, within, aggregate, traced, onConflict);
     },
     load: async (aggregate, tenantId, id, { within } = {}) => {
       const [loaded] = await loadStates(within ?? database, aggregate, [{ tenantId, id }], { lock: false });

@@ -166,7 +166,9 @@ export class DesiredChanges {
     const tenantId = changes[0]?.tenantId ?? '';
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.parts.database.transaction((tx) => this.decide(tx, tenantId, changes.map(wishOf)));
+        return await this.parts.database.transaction((tx) =>
+          this.decide(tx, tenantId, changes.map(wishOf), 'give-up'),
+        );
       } catch (error) {
         if (error instanceof AppError) {
           if (error.code === 'concurrent-change' && tries < TRIES) continue;
@@ -180,7 +182,12 @@ export class DesiredChanges {
     }
   }
 
-  private async decide(tx: pg.PoolClient, tenantId: string, wishes: readonly Wish[]): Promise<Outcome[]> {
+  private async decide(
+    tx: pg.PoolClient,
+    tenantId: string,
+    wishes: readonly Wish[],
+    onConflict: 'try-again' | 'give-up' = 'try-again',
+  ): Promise<Outcome[]> {
     const { store, devices, rules } = this.parts;
     await holdDefaults(tx, tenantId);
     const kinds = await devices.kindsOf(wishes, tx);
@@ -204,7 +211,7 @@ export class DesiredChanges {
     const executed = await store.executeMany(
       deviceConfiguration,
       items.map(({ item }) => item),
-      { within: tx },
+      { within: tx, onConflict },
     );
     const outcomes = wishes.map((): Outcome => ({ error: UNKNOWN }));
     items.forEach(({ index }, place) => {
