@@ -5,6 +5,7 @@ import { start as startDeviceRegistry } from '@muster/device-registry';
 import { start as startFirmware } from '@muster/firmware';
 import { start as startGateway } from '@muster/gateway';
 import { start as startHttpAdapter } from '@muster/http-adapter';
+import { start as startIdentity } from '@muster/identity';
 import { start as startMqttAdapter } from '@muster/mqtt-adapter';
 import { combineOps, type RunningApp } from '@muster/observability';
 import { start as startTelemetry } from '@muster/telemetry';
@@ -27,6 +28,7 @@ export const start = async (): Promise<RunningApp> => {
       begin(startCampaignOrchestrator()),
       begin(startCommands()),
       begin(startFirmware()),
+      begin(startIdentity()),
     ]);
     await allOrThrow([begin(startMqttAdapter()), begin(startHttpAdapter())]);
     await begin(startGateway(undefined, started));
@@ -52,6 +54,7 @@ const stopAll = async (started: readonly RunningApp[]): Promise<void> => {
     'campaign-orchestrator',
     'commands',
     'firmware',
+    'identity',
   ];
   const edges = started.filter(({ name }) => !services.includes(name));
   await allOrThrow(edges.map((app) => app.stop()));

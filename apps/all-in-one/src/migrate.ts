@@ -3,6 +3,7 @@ import { migrate as migrateCommands } from '@muster/commands';
 import { migrate as migrateConfiguration } from '@muster/configuration';
 import { migrate as migrateDeviceRegistry } from '@muster/device-registry';
 import { migrate as migrateFirmware } from '@muster/firmware';
+import { migrate as migrateIdentity } from '@muster/identity';
 import { createLogger } from '@muster/observability';
 import { migrate as migrateTelemetry } from '@muster/telemetry';
 
@@ -14,6 +15,7 @@ const schemas = {
   'campaign-orchestrator': migrateCampaignOrchestrator,
   commands: migrateCommands,
   firmware: migrateFirmware,
+  identity: migrateIdentity,
 };
 
 const logger = createLogger({ service: 'migrate' });

@@ -2,12 +2,13 @@ import { rebuilds as commands } from '@muster/commands';
 import { rebuilds as configuration } from '@muster/configuration';
 import { rebuilds as deviceRegistry } from '@muster/device-registry';
 import { rebuilds as firmware } from '@muster/firmware';
+import { rebuilds as identity } from '@muster/identity';
 
 /**
  * `npm run rebuild -- <service>.<what>…`: makes again what is made from events. Ends with 0 when all of it was done,
  * with 64 when a name is unknown (then nothing was done), with 1 when something failed.
  */
-const services = { 'device-registry': deviceRegistry, configuration, commands, firmware };
+const services = { 'device-registry': deviceRegistry, configuration, commands, firmware, identity };
 
 const known: ReadonlyMap<string, (typeof configuration)[string]> = new Map(
   Object.entries(services).flatMap(([service, rebuilds]) =>

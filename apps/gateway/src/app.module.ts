@@ -11,6 +11,7 @@ import { ConfigurationController } from './configuration.controller.js';
 import { CredentialsController } from './credentials.controller.js';
 import { DeviceTypesController } from './device-types.controller.js';
 import { DevicesController } from './devices.controller.js';
+import { eventDocuments } from './event-documents.js';
 import { FILES, type FileParts } from './file-parts.js';
 import { FilesController } from './files.controller.js';
 import { FirmwaresController, FirmwareTypesController } from './firmwares.controller.js';
@@ -22,6 +23,7 @@ import { documentationHeaders, enterTrace, measure, operations, secureHeaders } 
 import { ProblemFilter } from './http/problem.filter.js';
 import { limitRate } from './http/rate-limit.js';
 import { JobsController } from './jobs.controller.js';
+import { IntegrationsController } from './integrations.controller.js';
 import { MeController } from './me.controller.js';
 import { MetadataController } from './metadata.controller.js';
 import { openApiDocument } from './openapi/document.js';
@@ -60,6 +62,7 @@ export class AppModule {
         FirmwareTypesController,
         FirmwaresController,
         FilesController,
+        IntegrationsController,
         BulkChangesController,
         JobsController,
       ],
@@ -90,6 +93,7 @@ export const gatewayApp = async (parts: GatewayParts): Promise<INestApplication>
     secureHeaders,
     identify(parts.adminApiKey),
     limitRate(parts.requestsPerMinute),
+    eventDocuments(),
     requireCaller,
     readBody,
   ];

@@ -6,13 +6,12 @@ import {
   IsObject,
   IsOptional,
   IsString,
-  Length,
   Matches,
   MaxLength,
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from './contract.js';
-import { CreateRequest, type JsonValue } from './fields.js';
+import { CreateRequest, IsFilter, type JsonValue } from './fields.js';
 
 /** Exactly one of the two. */
 export class BulkTarget {
@@ -25,8 +24,7 @@ export class BulkTarget {
 
   /** RSQL, as of the list of devices; the devices it means when the job begins. */
   @IsOptional()
-  @IsString()
-  @Length(1, 4096)
+  @IsFilter()
   filter?: string;
 }
 

@@ -230,6 +230,6 @@ export const deleteIntegration = defineRequest({
   subject: 'muster.v1.service.identity.integration.delete',
   request: DeleteIntegration,
   reply: Done,
-  errors: ['integration-not-found', 'concurrent-change'],
+  errors: ['integration-not-found', 'integrations-not-set-up', 'concurrent-change'],
   idempotent: true,
 });

@@ -17,3 +17,13 @@ export { HEADER } from './headers.js';
 export { followEvents, type Follower, type FollowOptions } from './follow.js';
 export { subscribeLive, type LiveOptions, type LiveSubscription } from './live.js';
 export { park, type Parked } from './park.js';
+export {
+  ensureOutsideConsumer,
+  findOutsideConsumer,
+  listOutsideConsumers,
+  removeOutsideConsumer,
+  type ConsumerReading,
+  type OutsideConsumer,
+  type OutsideConsumerState,
+  type StartAt,
+} from './outside-consumers.js';

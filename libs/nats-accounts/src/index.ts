@@ -3,7 +3,6 @@ export { streamsAccount, trustLines } from './server-config.js';
 export {
   issueCredentials,
   newTenantAccount,
-  tenantAccountJwt,
   type Credentials,
   type TenantAccount,
 } from './tenant-account.js';

@@ -1,5 +1,5 @@
 import { createAccount, createUser, fromPublic } from '@nats-io/nkeys';
-import { decode, encodeAccount, encodeUser, fmtCreds, type Account, type Import } from '@nats-io/jwt';
+import { encodeAccount, encodeUser, fmtCreds, type Account, type Import } from '@nats-io/jwt';
 import { INTEGRATORS_API, JETSTREAM_API } from './subjects.js';
 import { keyOf, text, type IntegrationKeys } from './trust.js';
 
@@ -34,12 +34,6 @@ export const tenantAccountJwt = (
   encodeAccount(`tenant ${tenantId}`, fromPublic(account), claimsOf(keys, tenantId, revoked), {
     signer: keyOf(keys.operatorSigningSeed),
   });
-
-/** Whether `jwt` says what `tenantAccountJwt` would say now. */
-export const saysTheSame = (jwt: string, other: string): boolean => {
-  const [a, b] = [decode<Account>(jwt), decode<Account>(other)];
-  return a.sub === b.sub && a.iss === b.iss && canonical(a.nats) === canonical(b.nats);
-};
 
 export interface Credentials {
   /** A .creds text: the user's JWT and its seed. */
@@ -119,10 +113,3 @@ const published = (tenantId: string): readonly string[] => [
   `muster.v1.event.*.${tenantId}.>`,
   `muster.v1.telemetry.${tenantId}.>`,
 ];
-
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_key, part: unknown) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );

@@ -20,6 +20,7 @@ const SEPARATE = [
   'commands',
   'http-adapter',
   'campaign-orchestrator',
+  'identity',
 ] as const;
 
 export type Application = Server & { readonly healthUrl: string };

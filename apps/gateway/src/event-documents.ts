@@ -1,0 +1,26 @@
+import type { RequestHandler } from 'express';
+import { eventSchemaPath } from '@muster/contracts';
+import { eventsAsyncApi, eventSchemas } from '@muster/contracts/events';
+
+/** Where the AsyncAPI document of all events is. */
+export const EVENTS_ASYNCAPI_PATH = '/api/v1/asyncapi-events.json';
+
+const KEPT_SECONDS = 3_600;
+
+/**
+ * What events look like: the schema each names in `ce-dataschema`, and the document of all. Without a key, as the OpenAPI
+ * document is: they say nothing of anybody's data, and tools that read them carry no keys.
+ */
+export const eventDocuments = (): RequestHandler => {
+  const documents = new Map<string, string>([[EVENTS_ASYNCAPI_PATH, JSON.stringify(eventsAsyncApi())]]);
+  for (const [type, schema] of eventSchemas()) documents.set(eventSchemaPath(type), JSON.stringify(schema));
+  return (request, response, next): void => {
+    const document = request.method === 'GET' ? documents.get(request.path) : undefined;
+    if (document === undefined) {
+      next();
+      return;
+    }
+    response.setHeader('cache-control', `public, max-age=${KEPT_SECONDS}`);
+    response.type('application/json').send(document);
+  };
+};

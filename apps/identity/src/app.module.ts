@@ -1,0 +1,95 @@
+import 'reflect-metadata';
+import { Module, type DynamicModule } from '@nestjs/common';
+import { eventStream } from '@muster/contracts';
+import { createEventStore, eventStoreMigrations, migrateSchema, rebuildsOf } from '@muster/event-store';
+import type { IntegrationKeys } from '@muster/nats-accounts';
+import { ConfigError, type RunningApp } from '@muster/observability';
+import { startService } from '@muster/service-host';
+import { Integrations1763600700001 } from '../migrations/0001-integrations.js';
+import { configSchema, loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
+import { publishedOf } from './integration/integration-published.reactor.js';
+import { integration } from './integration/integration.decider.js';
+import { IntegrationHandlers, RULES, type Rules } from './integration/integration.handlers.js';
+import { integrations } from './integration/integrations.projection.js';
+import { Readers } from './integration/readers.js';
+import { startTending } from './integration/tending.js';
+import { TenantAccounts } from './integration/tenant-accounts.js';
+import { DATABASE, EVENT_STORE } from './wiring.js';
+
+const SERVICE = 'identity';
+const SCHEMA = 'identity';
+
+/** Written in the transaction of their events, and rebuildable from them. */
+export const projections = [integrations];
+export const aggregates = [integration];
+
+@Module({})
+export class AppModule {
+  static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
+    return { module: AppModule, controllers: [IntegrationHandlers], providers };
+  }
+}
+
+const migrations = [...eventStoreMigrations, Integrations1763600700001];
+
+/** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
+export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
+
+/** What `npm run rebuild` makes again. */
+export const rebuilds = rebuildsOf({
+  name: SERVICE,
+  schema: SCHEMA,
+  aggregates,
+  projections,
+  streamMaxAgeHours: loadStreamMaxAgeHours,
+});
+
+/** Resolves when requests are served: waits for PostgreSQL and NATS, however long they take. */
+export const start = (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> => {
+  const config = loadConfig(env);
+  const keys = keysIn(config);
+  return startService({
+    name: SERVICE,
+    schema: SCHEMA,
+    migrations,
+    stream: eventStream(SERVICE),
+    config,
+    serve: ({ database, bus, logger }) => {
+      const accounts = new TenantAccounts(database, config.natsUrl, keys);
+      const readers = new Readers(database, bus);
+      const rules: Rules = { natsUrl: publicUrlOf(config), maxIntegrations: config.maxIntegrations };
+      return {
+        module: AppModule.of([
+          { provide: DATABASE, useValue: database },
+          { provide: EVENT_STORE, useFactory: () => createEventStore(database, { projections }) },
+          { provide: TenantAccounts, useValue: accounts },
+          { provide: Readers, useValue: readers },
+          { provide: RULES, useValue: rules },
+        ]),
+        relay: { translate: publishedOf, aggregates },
+        background: {
+          integrations: startTending({ accounts, readers, everyMs: config.tendEveryMs, logger }),
+        },
+        close: () => accounts.close(),
+      };
+    },
+  });
+};
+
+/** Without what we log in with. */
+const publicUrlOf = ({ natsPublicUrl, natsUrl }: Config): string => {
+  if (natsPublicUrl !== undefined) return natsPublicUrl;
+  return natsUrl.replaceAll(/\/\/[^/@,]*@/g, '//');
+};
+
+const keysIn = ({ integrationKeys }: Config): IntegrationKeys | undefined => {
+  if (integrationKeys === undefined) return undefined;
+  try {
+    return JSON.parse(integrationKeys) as IntegrationKeys; // made by nats-accounts alone
+  } catch {
+    // Not with its cause: the message of a JSON error repeats the text.
+    throw new ConfigError([
+      { env: configSchema.integrationKeys.env, rule: 'must name a file of nats-accounts' },
+    ]);
+  }
+};

@@ -1,0 +1,26 @@
+import { integrationCreated, integrationCredentialsRenewed, integrationDeleted } from '@muster/contracts';
+import type { Published, RecordedEvent } from '@muster/event-store';
+import type { IntegrationEvent } from './integration.events.js';
+
+/** What others are told of a stored event. Pure; the relay publishes it at least once. */
+export const publishedOf = (event: RecordedEvent): readonly Published[] => {
+  const known = event as RecordedEvent<IntegrationEvent>; // the service has no other events
+  const fact = {
+    integrationId: event.streamId,
+    version: event.version,
+    at: event.recordedAt,
+    actor: event.metadata.actor,
+    name: known.data.name,
+  };
+  switch (known.type) {
+    case 'IntegrationCreated': {
+      const { services, from } = known.data;
+      const data = { ...fact, ...(services === undefined ? {} : { services: [...services] }), from };
+      return [{ contract: integrationCreated, entityId: event.streamId, data }];
+    }
+    case 'CredentialsRenewed':
+      return [{ contract: integrationCredentialsRenewed, entityId: event.streamId, data: fact }];
+    case 'IntegrationDeleted':
+      return [{ contract: integrationDeleted, entityId: event.streamId, data: fact }];
+  }
+};

@@ -1,0 +1,69 @@
+import { AppError } from '@muster/contracts';
+import type { IntegrationEvent } from './integration.events.js';
+
+export type Integration =
+  | { readonly status: 'none' | 'deleted' }
+  | { readonly status: 'existing'; readonly name: string; readonly userKey: string };
+
+export type IntegrationCommand =
+  | {
+      readonly type: 'CreateIntegration';
+      readonly name: string;
+      readonly services?: readonly string[] | undefined;
+      readonly from: string;
+      readonly userKey: string;
+      readonly at: string;
+    }
+  | { readonly type: 'RenewCredentials'; readonly userKey: string; readonly at: string }
+  | { readonly type: 'DeleteIntegration'; readonly at: string };
+
+const initial: Integration = { status: 'none' };
+
+/**
+ * Decides what a command changes. Returns no events when the command is already satisfied. Throws
+ * `integration-not-found`. That names are unique, and how many there may be, is known only to the tables.
+ */
+const decide = (command: IntegrationCommand, integration: Integration): readonly IntegrationEvent[] => {
+  switch (command.type) {
+    case 'CreateIntegration': {
+      if (integration.status !== 'none') return [];
+      const { name, services, from, userKey, at } = command;
+      const chosen = services === undefined ? {} : { services: [...services].sort() };
+      return [{ type: 'IntegrationCreated', data: { name, ...chosen, from, userKey, createdAt: at } }];
+    }
+    case 'RenewCredentials': {
+      const { name, userKey: revoked } = existing(integration);
+      if (revoked === command.userKey) return [];
+      const { userKey, at: renewedAt } = command;
+      return [{ type: 'CredentialsRenewed', data: { name, userKey, revoked, renewedAt } }];
+    }
+    case 'DeleteIntegration': {
+      if (integration.status === 'deleted') return [];
+      const { name, userKey: revoked } = existing(integration);
+      return [{ type: 'IntegrationDeleted', data: { name, revoked, deletedAt: command.at } }];
+    }
+  }
+};
+
+const evolve = (integration: Integration, event: IntegrationEvent): Integration => {
+  switch (event.type) {
+    case 'IntegrationCreated':
+      return { status: 'existing', name: event.data.name, userKey: event.data.userKey };
+    case 'CredentialsRenewed':
+      return integration.status === 'existing'
+        ? { ...integration, userKey: event.data.userKey }
+        : integration;
+    case 'IntegrationDeleted':
+      return { status: 'deleted' };
+  }
+};
+
+/** The stream `integration-<id>`. */
+export const integration = { name: 'integration', initial, evolve, decide } as const;
+
+const existing = (state: Integration): Extract<Integration, { status: 'existing' }> => {
+  if (state.status !== 'existing') {
+    throw new AppError('integration-not-found', 'There is no such integration.');
+  }
+  return state;
+};

@@ -1,0 +1,30 @@
+/** `userKey` is the public key of the user on NATS; the credentials themselves are stored nowhere. */
+export interface IntegrationCreated {
+  readonly type: 'IntegrationCreated';
+  readonly data: {
+    readonly name: string;
+    /** Absent: all, those that come later too. */
+    readonly services?: readonly string[];
+    /** `now`, `beginning`, or a time. */
+    readonly from: string;
+    readonly userKey: string;
+    readonly createdAt: string;
+  };
+}
+
+export interface CredentialsRenewed {
+  readonly type: 'CredentialsRenewed';
+  readonly data: {
+    readonly name: string;
+    readonly userKey: string;
+    readonly revoked: string;
+    readonly renewedAt: string;
+  };
+}
+
+export interface IntegrationDeleted {
+  readonly type: 'IntegrationDeleted';
+  readonly data: { readonly name: string; readonly revoked: string; readonly deletedAt: string };
+}
+
+export type IntegrationEvent = IntegrationCreated | CredentialsRenewed | IntegrationDeleted;

@@ -1,0 +1,191 @@
+import { Controller, Inject } from '@nestjs/common';
+import {
+  AppError,
+  createIntegration,
+  DEFAULT_PAGE,
+  deleteIntegration,
+  getIntegration,
+  listIntegrations,
+  newId,
+  renewIntegrationCredentials,
+  type CreateIntegration,
+  type DeleteIntegration,
+  type Done,
+  type IntegrationAccess,
+  type IntegrationPage,
+  type IntegrationRef,
+  type IntegrationState,
+  type IntegrationView,
+  type ListIntegrations,
+  type RenewIntegrationCredentials,
+} from '@muster/contracts';
+import { liveSubject } from '@muster/contracts/events';
+import { idempotently, type Database, type EventStore } from '@muster/event-store';
+import { Handles, type StartAt } from '@muster/messaging';
+import { INTEGRATORS_API } from '@muster/nats-accounts';
+import { DATABASE, EVENT_STORE } from '../wiring.js';
+import { integration } from './integration.decider.js';
+import {
+  countIntegrations,
+  findIntegration,
+  listByName,
+  type StoredIntegration,
+} from './integrations.projection.js';
+import { inboxPrefixOf } from './names.js';
+import { afterName, cursorOf } from './page-cursor.js';
+import { Readers, requireKnownServices } from './readers.js';
+import { TenantAccounts } from './tenant-accounts.js';
+
+export const RULES = Symbol('Rules');
+
+export interface Rules {
+  /** As integrators reach it. */
+  readonly natsUrl: string;
+  readonly maxIntegrations: number;
+}
+
+@Controller()
+export class IntegrationHandlers {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(TenantAccounts) private readonly accounts: TenantAccounts,
+    @Inject(Readers) private readonly readers: Readers,
+    @Inject(RULES) private readonly rules: Rules,
+  ) {}
+
+  /** NATS is told before the commit: whoever is answered `unavailable` finds nothing made, and can just repeat. */
+  @Handles(createIntegration)
+  async create(request: CreateIntegration): Promise<IntegrationAccess> {
+    const { tenantId, actor, idempotencyKey } = request;
+    const { name } = request.integration;
+    // Null in an optional field passes the contract's rules and means the same as absent.
+    const services = request.integration.services ?? undefined;
+    const from = request.integration.from ?? 'now';
+    requireKnownServices(services);
+    const startAt = startOf(from);
+    this.accounts.requireKeys();
+    return idempotently(this.database, {
+      tenantId,
+      key: idempotencyKey,
+      body: { operation: createIntegration.subject, request },
+      run: async (tx) => {
+        const id = newId();
+        const { credentials, userKey } = await this.accounts.issue(tx, { tenantId, id, name });
+        await this.store.execute(integration, {
+          tenantId,
+          id,
+          metadata: { actor },
+          within: tx,
+          command: {
+            type: 'CreateIntegration',
+            name,
+            services,
+            from,
+            userKey,
+            at: new Date().toISOString(),
+          },
+        });
+        if ((await countIntegrations(tx, tenantId)) > this.rules.maxIntegrations) {
+          throw new AppError(
+            'integration-limit-reached',
+            `There are ${this.rules.maxIntegrations} integrations; delete one first.`,
+          );
+        }
+        const created = await findIntegration(tx, tenantId, id);
+        await this.accounts.apply(tx, tenantId);
+        await this.readers.begin(tx, created, startAt);
+        return this.accessOf(created, credentials);
+      },
+    });
+  }
+
+  @Handles(listIntegrations)
+  async list({ tenantId, limit: wanted, cursor }: ListIntegrations): Promise<IntegrationPage> {
+    const limit = wanted ?? DEFAULT_PAGE;
+    const found = await listByName(this.database, tenantId, afterName(cursor), limit + 1);
+    const page = found.slice(0, limit);
+    const last = page.at(-1);
+    return {
+      items: page.map((one) => this.viewOf(one)),
+      nextCursor: found.length > limit && last !== undefined ? cursorOf(last.name) : null,
+    };
+  }
+
+  @Handles(getIntegration)
+  async get({ tenantId, integrationId }: IntegrationRef): Promise<IntegrationState> {
+    const found = await findIntegration(this.database, tenantId, integrationId);
+    return { ...this.viewOf(found), consumers: await this.readers.statesOf(found) };
+  }
+
+  @Handles(renewIntegrationCredentials)
+  async renew(request: RenewIntegrationCredentials): Promise<IntegrationAccess> {
+    const { tenantId, actor, integrationId: id, idempotencyKey } = request;
+    this.accounts.requireKeys();
+    return idempotently(this.database, {
+      tenantId,
+      key: idempotencyKey,
+      body: { operation: renewIntegrationCredentials.subject, request },
+      run: async (tx) => {
+        const { name } = await findIntegration(tx, tenantId, id);
+        const { credentials, userKey } = await this.accounts.issue(tx, { tenantId, id, name });
+        await this.store.execute(integration, {
+          tenantId,
+          id,
+          metadata: { actor },
+          within: tx,
+          command: { type: 'RenewCredentials', userKey, at: new Date().toISOString() },
+        });
+        await this.accounts.apply(tx, tenantId);
+        return this.accessOf(await findIntegration(tx, tenantId, id), credentials);
+      },
+    });
+  }
+
+  /** Decided first: what is deleted stays so, and NATS is told until it knows, here or by `tend`. */
+  @Handles(deleteIntegration)
+  async delete({ tenantId, actor, integrationId: id }: DeleteIntegration): Promise<Done> {
+    await this.store.execute(integration, {
+      tenantId,
+      id,
+      metadata: { actor },
+      command: { type: 'DeleteIntegration', at: new Date().toISOString() },
+    });
+    await this.database.transaction((tx) => this.accounts.apply(tx, tenantId));
+    await this.readers.end({ tenantId, id, services: null });
+    return {};
+  }
+
+  private viewOf({ tenantId, ...stored }: StoredIntegration): IntegrationView {
+    const services = this.readers.consumersOf({ tenantId, ...stored }).map(({ service }) => service);
+    return { ...stored, services };
+  }
+
+  private accessOf(stored: StoredIntegration, credentials: string): IntegrationAccess {
+    const { tenantId, id, name, version } = stored;
+    return {
+      id,
+      name,
+      tenant: tenantId,
+      natsUrl: this.rules.natsUrl,
+      credentials,
+      inboxPrefix: inboxPrefixOf(id),
+      apiPrefix: INTEGRATORS_API,
+      consumers: this.readers.consumersOf(stored),
+      liveSubject: liveSubject(tenantId),
+      version,
+    };
+  }
+}
+
+const startOf = (from: string): StartAt => {
+  if (from === 'now' || from === 'beginning') return { kind: from };
+  const time = Date.parse(from);
+  if (Number.isNaN(time)) {
+    const message = 'must be now, beginning or a time that exists';
+    throw new AppError('invalid-request', `from ${message}`, {
+      errors: [{ path: 'integration.from', message }],
+    });
+  }
+  return { kind: 'time', time: new Date(time).toISOString() };
+};
