@@ -124,6 +124,12 @@ describe('POST /configuration/bulk', () => {
       'invalid-filter',
       'target.filter',
     ]);
+    // An empty filter, as an empty form field gives it, must not mean the whole fleet.
+    expect(await problem({ target: { filter: '' }, desired })).toEqual([
+      400,
+      'invalid-filter',
+      'target.filter',
+    ]);
     expect(await problem({ target: { deviceIds: ids }, desired: { 'a b': 1 } })).toEqual([
       400,
       'invalid-configuration',
