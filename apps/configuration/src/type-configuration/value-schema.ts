@@ -28,7 +28,11 @@ const REFUSED = [
 const linear = Object.assign(
   (pattern: string) => {
     const compiled = RE2JS.compile(pattern);
-    return { test: (text: string) => compiled.matcher(text).find() };
+    return {
+      test: (text: string) => compiled.matcher(text).find(),
+      // ajv tells patterns apart by this: with Object's own, every pattern would be the first one.
+      toString: () => pattern,
+    };
   },
   { code: 'linear' },
 );
@@ -37,16 +41,26 @@ const linear = Object.assign(
  * Unknown keywords are refused: a misspelt one would let every value pass. `format` only describes, as the standard has it.
  * The first fault is enough, and keeps a hostile value from costing more than a good one.
  */
-const ajv = new Ajv2020({
-  strictSchema: true,
-  strictTypes: false,
-  strictTuples: false,
-  allowUnionTypes: true,
-  validateFormats: false,
-  addUsedSchema: false,
-  logger: false,
-  code: { regExp: linear },
-});
+const newAjv = () =>
+  new Ajv2020({
+    strictSchema: true,
+    strictTypes: false,
+    strictTuples: false,
+    allowUnionTypes: true,
+    validateFormats: false,
+    addUsedSchema: false,
+    logger: false,
+    code: { regExp: linear },
+  });
+
+/** An instance keeps every pattern it has seen, so each is used for so many schemas only. */
+const SCHEMAS_PER_INSTANCE = 1_000;
+let current = { ajv: newAjv(), left: SCHEMAS_PER_INSTANCE };
+const ajvNow = () => {
+  if (current.left === 0) current = { ajv: newAjv(), left: SCHEMAS_PER_INSTANCE };
+  current.left -= 1;
+  return current.ajv;
+};
 
 /** What makes this no schema for the value of a key; empty: it is one. Paths are '' or begin with a dot. */
 export const faultsOfSchema = (schema: JsonValue): readonly FieldError[] => {
@@ -78,6 +92,7 @@ export const compileSchema = (schema: JsonValue): SchemaCheck => {
 };
 
 const compiled = (schema: JsonObject | boolean) => {
+  const ajv = ajvNow();
   try {
     return ajv.compile(schema);
   } finally {
@@ -87,6 +102,7 @@ const compiled = (schema: JsonObject | boolean) => {
 };
 
 const faultOfMeta = (schema: JsonObject): FieldError | undefined => {
+  const ajv = ajvNow();
   if (ajv.validateSchema(schema) === true) return undefined;
   const [first, ...others] = ajv.errors ?? [];
   if (first === undefined) return { path: '', message: 'is not a JSON Schema' };
