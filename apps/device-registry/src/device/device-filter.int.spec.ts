@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   createDeviceType,
   listDevices,
+  listDeviceTypes,
   MAX_SELECTED_DEVICES,
   provisionDevice,
   selectDevices,
@@ -205,6 +206,10 @@ describe('a page that is not found soon', () => {
     return rowCount === 1;
   };
 
+  const waitingForDevices = async (tx: pg.PoolClient): Promise<number> =>
+    (await tx.query(`SELECT FROM pg_locks WHERE relation = 'devices'::regclass AND NOT granted`)).rowCount ??
+    0;
+
   it('is gathered, in the same order', async () => {
     const client = new pg.Client({ connectionString: registry.databaseUrl });
     await client.connect();
@@ -225,6 +230,23 @@ describe('a page that is not found soon', () => {
     } finally {
       await client.end();
     }
+  });
+
+  it('leaves connections to everybody else, however many are asked for', async () => {
+    await registry.database.transaction(async (tx) => {
+      await tx.query('LOCK TABLE devices');
+      const request = { tenantId, filter: 'name==*x*' };
+      const answers = Array.from({ length: 60 }, () =>
+        registry.bus.request(listDevices, request, { timeoutMs: 3_000 }).catch((error: unknown) => error),
+      );
+      await eventually(async () => (await waitingForDevices(tx)) >= 4, {
+        deadlineMs: 3_000,
+        what: 'as many filters as may be are answered',
+      });
+      const { items } = await registry.bus.request(listDeviceTypes, { tenantId }, { timeoutMs: 1_000 });
+      expect(items).not.toHaveLength(0);
+      await Promise.all(answers);
+    });
   });
 
   it('is refused when that takes long too, and not as if the database were away', async () => {

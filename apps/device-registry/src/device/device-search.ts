@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { CONNECTIVITY_JOIN } from '../connectivity/device-connectivity.js';
 import type { DeviceCondition } from './device-filter.js';
 import { SELECT_DEVICES, viewOf, type DeviceRow } from './device-list.projection.js';
+import { WaitingLine } from './waiting-line.js';
 
 export type DeviceSort = (typeof DEVICE_SORTS)[number];
 
@@ -37,21 +38,76 @@ const HOPE_MS = 300;
 const FILTER_TIMEOUT_MS = 4_000;
 
 /**
- * A page in the order of `sort`. Throws `filter-too-slow`.
- *
- * PostgreSQL guesses how many devices match several conditions as if these had nothing to do with each other. Where it
- * expects many and there are few, it walks all devices in the order of the page: 6 s of a million devices, in which a scan
- * takes 0.4 s. So a walk that finds no page soon is broken off, and the matching devices are gathered first.
+ * Devices by a condition of the caller's. Of the service's connections, half may be used by statements that are broken off
+ * soon, and a quarter by those that may take long: a caller with many slow filters would otherwise take all, and nobody
+ * could provision a device or look a token up. Without a condition nothing waits.
  */
-export const listPage = async (
-  database: Database,
-  sort: DeviceSort,
-  page: DevicePage,
-): Promise<DeviceView[]> => {
-  if (page.which === undefined) return walk(database, sort, page);
-  const found = await withinTime(database, HOPE_MS, (tx) => walk(tx, sort, page));
-  return found ?? (await withinFilterTime(database, (tx) => gather(tx, sort, page)));
-};
+export class DeviceSearch {
+  private readonly short: WaitingLine;
+  private readonly long: WaitingLine;
+
+  constructor(private readonly database: Database) {
+    const connections = database.pool.options.max;
+    this.short = new WaitingLine(connections / 2);
+    this.long = new WaitingLine(connections / 4);
+  }
+
+  /**
+   * A page in the order of `sort`. Throws `filter-too-slow`.
+   *
+   * PostgreSQL guesses how many devices match several conditions as if these had nothing to do with each other. Where it
+   * expects many and there are few, it walks all devices in the order of the page: 6 s of a million devices, in which a
+   * scan takes 0.4 s. So a walk that finds no page soon is broken off, and the matching devices are gathered first.
+   */
+  async list(sort: DeviceSort, page: DevicePage): Promise<DeviceView[]> {
+    if (page.which === undefined) return walk(this.database, sort, page);
+    const found = await this.short.run(() =>
+      withinTime(this.database, HOPE_MS, (tx) => walk(tx, sort, page)),
+    );
+    return found ?? (await this.withinFilterTime((tx) => gather(tx, sort, page)));
+  }
+
+  /** Ids in ascending order. Throws `filter-too-slow`. */
+  async select(page: DevicePage): Promise<string[]> {
+    const { conditions, values, bind } = conditionsOf(undefined, page);
+    const query = {
+      text: `SELECT d.id FROM devices d ${CONNECTIVITY_JOIN} WHERE ${conditions} ORDER BY d.id LIMIT ${bind(page.limit)}`,
+      values,
+    };
+    const { rows } = await this.run<{ id: string }>(page, query);
+    return rows.map(({ id }) => id);
+  }
+
+  /** All of them, whatever the page. Throws `filter-too-slow`. */
+  async count(page: DevicePage): Promise<number> {
+    const { conditions, values } = conditionsOf(undefined, { ...page, after: undefined });
+    const query = {
+      text: `SELECT count(*) FROM devices d ${CONNECTIVITY_JOIN} WHERE ${conditions}`,
+      values,
+    };
+    const { rows } = await this.run<{ count: string }>(page, query);
+    return Number(rows[0]?.count ?? 0);
+  }
+
+  private run<Row extends pg.QueryResultRow>(
+    { which }: DevicePage,
+    query: pg.QueryConfig,
+  ): Promise<pg.QueryResult<Row>> {
+    return which === undefined
+      ? this.database.query<Row>(query)
+      : this.withinFilterTime((tx) => tx.query<Row>(query));
+  }
+
+  /**
+   * A query that takes too long is its filter's fault: asked again it would take as long again. So it is the caller's
+   * error, and not `unavailable`, which callers retry.
+   */
+  private async withinFilterTime<T>(query: (tx: pg.PoolClient) => Promise<T>): Promise<T> {
+    const result = await this.long.run(() => withinTime(this.database, FILTER_TIMEOUT_MS, query));
+    if (result !== undefined) return result;
+    throw new AppError('filter-too-slow', TOO_SLOW, { errors: [{ path: 'filter', message: TOO_SLOW }] });
+  }
+}
 
 const walk = async (from: Queryable, sort: DeviceSort, page: DevicePage): Promise<DeviceView[]> => {
   const { column, direction } = ORDERS[sort];
@@ -96,41 +152,6 @@ const conditionsOf = (
   }
   if (which !== undefined) conditions.push(which(bind));
   return { conditions: conditions.join(' AND '), values, bind };
-};
-
-/** Ids in ascending order. Throws `filter-too-slow`. */
-export const selectIds = (database: Database, page: DevicePage): Promise<string[]> =>
-  withinFilterTime(database, async (tx) => {
-    const { conditions, values, bind } = conditionsOf(undefined, page);
-    const { rows } = await tx.query<{ id: string }>({
-      text: `SELECT d.id FROM devices d ${CONNECTIVITY_JOIN} WHERE ${conditions} ORDER BY d.id LIMIT ${bind(page.limit)}`,
-      values,
-    });
-    return rows.map(({ id }) => id);
-  });
-
-/** All of them, whatever the page. Throws `filter-too-slow`. */
-export const countDevices = (database: Database, page: DevicePage): Promise<number> =>
-  withinFilterTime(database, async (tx) => {
-    const { conditions, values } = conditionsOf(undefined, { ...page, after: undefined });
-    const { rows } = await tx.query<{ count: string }>({
-      text: `SELECT count(*) FROM devices d ${CONNECTIVITY_JOIN} WHERE ${conditions}`,
-      values,
-    });
-    return Number(rows[0]?.count ?? 0);
-  });
-
-/**
- * A query that takes too long is its filter's fault: asked again it would take as long again, and hold one of the few
- * connections. So it is the caller's error, and not `unavailable`, which callers retry.
- */
-const withinFilterTime = async <T>(
-  database: Database,
-  query: (tx: pg.PoolClient) => Promise<T>,
-): Promise<T> => {
-  const result = await withinTime(database, FILTER_TIMEOUT_MS, query);
-  if (result !== undefined) return result;
-  throw new AppError('filter-too-slow', TOO_SLOW, { errors: [{ path: 'filter', message: TOO_SLOW }] });
 };
 
 const TOO_SLOW =

@@ -37,17 +37,21 @@ import { decodeCursor, digestOf, encodeCursor, TEXT, TIME } from '../page-cursor
 import { DATABASE, EVENT_STORE } from '../wiring.js';
 import { deviceCondition, type DeviceCondition } from './device-filter.js';
 import { viewDevice } from './device-list.projection.js';
-import { countDevices, listPage, positionOf, selectIds } from './device-search.js';
+import { DeviceSearch, positionOf } from './device-search.js';
 import { device, type DeviceCommand } from './device.decider.js';
 import { keepSecret, newSecret } from './secret.js';
 import { hintOf, keepTokenText, newTokenText } from './token-text.js';
 
 @Controller()
 export class DeviceHandlers {
+  private readonly search: DeviceSearch;
+
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     @Inject(EVENT_STORE) private readonly store: EventStore,
-  ) {}
+  ) {
+    this.search = new DeviceSearch(database);
+  }
 
   @Handles(provisionDevice)
   provision(request: ProvisionDevice): Promise<ProvisionedDevice> {
@@ -74,14 +78,14 @@ export class DeviceHandlers {
     const after = decodeCursor(list, cursor, [sort.endsWith('name') ? TEXT : TIME, TEXT]);
     const which = await this.conditionOf(tenantId, filter);
     const wanted = { tenantId, which, after, limit: limit + 1 };
-    const items = await listPage(this.database, sort, wanted);
+    const items = await this.search.list(sort, wanted);
     const page = items.slice(0, limit);
     const last = page.at(-1);
     return {
       items: page,
       nextCursor:
         items.length > limit && last !== undefined ? encodeCursor(list, positionOf(sort, last)) : null,
-      ...(count === true ? { total: await countDevices(this.database, wanted) } : {}),
+      ...(count === true ? { total: await this.search.count(wanted) } : {}),
     };
   }
 
@@ -90,12 +94,12 @@ export class DeviceHandlers {
     const limit = request.limit ?? MAX_SELECTED_DEVICES;
     const which = await this.conditionOf(tenantId, filter ?? undefined);
     const wanted = { tenantId, which, after: after ? [after] : undefined, limit: limit + 1 };
-    const ids = await selectIds(this.database, wanted);
+    const ids = await this.search.select(wanted);
     const deviceIds = ids.slice(0, limit);
     return {
       deviceIds,
       next: ids.length > limit ? (deviceIds.at(-1) ?? null) : null,
-      ...(count === true ? { total: await countDevices(this.database, wanted) } : {}),
+      ...(count === true ? { total: await this.search.count(wanted) } : {}),
     };
   }
 
