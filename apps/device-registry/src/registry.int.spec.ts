@@ -37,7 +37,7 @@ import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import pg from 'pg';
-import { aggregates, migrate, projections, start } from './app.module.js';
+import { aggregates, migrate, projections, rebuilds, start } from './app.module.js';
 
 let nats: NatsServer;
 let test: TestDatabase;
@@ -771,6 +771,22 @@ describe('the tables', () => {
     const before = await dump();
     expect(await rebuildProjections(database, [...projections].reverse(), aggregates)).toBeGreaterThan(50);
     expect(await dump()).toEqual(before);
+  });
+
+  it('can be rebuilt one by one while the service runs, and the secrets stay', async () => {
+    const secrets = async () =>
+      Promise.all(
+        ['endpoint_tokens', 'device_secrets'].map(
+          async (table) => (await database.query<object>(`SELECT * FROM ${table} ORDER BY id`)).rows,
+        ),
+      );
+    const before = await secrets();
+    expect(before.every((rows) => rows.length > 0)).toBe(true);
+    for (const { run } of Object.values(rebuilds)) expect(await run(test.url, {})).toMatch(/^\d+ /);
+    expect(await rebuilds['current']?.run(test.url, {})).toContain(' 0 altered, 0 missing, 0 without events');
+    expect(await secrets()).toEqual(before);
+    const { id } = await provision({ deviceType: (await createType()).id });
+    expect(await publishedFor(id, 2)).toHaveLength(2);
   });
 });
 

@@ -37,7 +37,10 @@ export class HistoryHandlers {
   async erase({ tenantId, deviceId }: EraseHistory): Promise<Done> {
     const [fault] = await this.devices.faultsOf([{ tenantId, deviceId }]);
     if (fault === undefined) {
-      throw new AppError('device-exists', 'Only the history of a deleted device is erased. Delete it first.');
+      throw new AppError(
+        'device-exists',
+        'Only the history of a deleted device is erased. That it was deleted is known here a moment later.',
+      );
     }
     if (fault.code !== 'device-not-found') throw fault;
     const { state, version } = await this.store.load(deviceConfiguration, tenantId, deviceId);
