@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MqttClient } from 'mqtt';
-import { call, connectDevice, platform, provision, runName, type BenchDevice } from './platform.js';
+import { pidOf, runningParts, startedAgain, waitFor } from './parts.js';
+import { call, connectDevice, provision, runName, type BenchDevice } from './platform.js';
 import { markdownTable } from './statistics.js';
 
 const DEVICES = 20;
@@ -102,31 +101,12 @@ const send = (sender: Sender): void => {
   );
 };
 
-interface StateFile {
-  readonly [part: string]: { readonly identity: { readonly pid: number } };
-}
-
-const readState = (): StateFile =>
-  JSON.parse(readFileSync(resolve(platform.directory, 'state.json'), 'utf8')) as StateFile;
-
-/** PostgreSQL, NATS, RabbitMQ and the services; epmd only introduces Erlang nodes to each other. */
-const runningParts = (): string[] => Object.keys(readState()).filter((part) => part !== 'epmd');
-
-const pidOf = (part: string): number => {
-  const known = readState()[part];
-  if (known === undefined) throw new Error(`no ${part} runs here`);
-  return known.identity.pid;
-};
-
 const backInService = async (
   part: string,
   killedPid: number,
   senders: readonly Sender[],
 ): Promise<number> => {
-  await waitFor(
-    `${part} to be started again`,
-    () => readState()[part] !== undefined && pidOf(part) !== killedPid,
-  );
+  await startedAgain(part, killedPid);
   await waitFor('devices and operators to be served', () => isServed(senders));
   return Date.now();
 };
@@ -185,12 +165,4 @@ const storedSequences = async (device: BenchDevice): Promise<number[]> => {
     cursor = page.nextCursor;
   } while (cursor !== null);
   return found;
-};
-
-const waitFor = async (what: string, condition: () => boolean | Promise<boolean>): Promise<void> => {
-  const deadline = Date.now() + DRAIN_SECONDS * 1000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`waited ${DRAIN_SECONDS} s for ${what}`);
-    await delay(100);
-  }
 };

@@ -1,3 +1,6 @@
+import { bulkDrill } from './bulk-drill.js';
+import { bulk } from './bulk.js';
+import { changes } from './changes.js';
 import { deviceFilter } from './device-filter.js';
 import { killDrill } from './kill-drill.js';
 import { noisyDevice } from './noisy-device.js';
@@ -8,6 +11,9 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   'kill-drill': killDrill,
   'noisy-device': noisyDevice,
   'device-filter': deviceFilter,
+  changes,
+  bulk,
+  'bulk-drill': bulkDrill,
 };
 
 const name = process.argv[2] ?? '';

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { resolve } from 'node:path';
 import { connectAsync, type MqttClient } from 'mqtt';
+import { callAll } from './callers.js';
 
 /** The running platform, as `npm start` leaves it; `MUSTER_URL`, `MUSTER_MQTT_URL` and `MUSTER_DIRECTORY` point elsewhere. */
 export const platform = {
@@ -10,7 +11,7 @@ export const platform = {
   directory: resolve(process.env['MUSTER_DIRECTORY'] ?? '.muster'),
 };
 
-const apiKey = (): string => readFileSync(resolve(platform.directory, 'admin-api-key'), 'utf8').trim();
+export const apiKey = (): string => readFileSync(resolve(platform.directory, 'admin-api-key'), 'utf8').trim();
 
 /** One REST call; throws with the problem's text unless the status is one of `accept`. */
 export const call = async <T>(
@@ -18,10 +19,11 @@ export const call = async <T>(
   path: string,
   body?: object,
   accept: readonly number[] = [200, 201, 204],
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<T> => {
   const response = await fetch(`${platform.url}/api/v1${path}`, {
     method,
-    headers: { 'x-api-key': apiKey(), 'content-type': 'application/json' },
+    headers: { 'x-api-key': apiKey(), 'content-type': 'application/json', ...headers },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await response.text();
@@ -38,11 +40,22 @@ export interface BenchDevice {
 /** Devices of a type of their own for this run, so that runs do not meet. */
 export const provision = async (run: string, count: number): Promise<BenchDevice[]> => {
   await call('POST', '/device-types', { name: run });
-  const devices: BenchDevice[] = [];
-  for (let n = 0; n < count; n += 1) {
-    devices.push(await call<BenchDevice>('POST', '/devices', { name: `${run}-${n}`, deviceType: run }));
-  }
-  return devices;
+  return callAll(
+    Array.from({ length: count }, (_, n) => n),
+    CREATORS,
+    (n) => call<BenchDevice>('POST', '/devices', { name: `${run}-${n}`, deviceType: run }),
+  );
+};
+
+const CREATORS = 16;
+
+/** The database of what `npm start` runs, to count in it what no API tells. */
+export const databaseUrl = (): string => {
+  const given = process.env['MUSTER_DATABASE_URL'];
+  if (given !== undefined) return given;
+  const password = readFileSync(resolve(platform.directory, 'postgres-password'), 'utf8').trim();
+  const port = Number(process.env['MUSTER_PORT_BASE'] ?? 17_000) + 432;
+  return `postgres://muster:${password}@127.0.0.1:${port}/muster`;
 };
 
 /** Without Nagle's algorithm: it holds a PUBLISH back until the PUBACK before it is acknowledged, 40 ms later. */

@@ -6,6 +6,11 @@ export const percentile = (values: readonly number[], share: number): number => 
 
 export const milliseconds = (value: number): string => `${value.toFixed(1)} ms`;
 
+/** `12,345/s` */
+export const rate = (perSecond: number): string => `${Math.round(perSecond).toLocaleString('en')}/s`;
+
+export const share = (part: number, whole: number): string => `${Math.round((part / whole) * 100)} %`;
+
 /** A table for the terminal and, as it is, for docs/performance.md. */
 export const markdownTable = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
