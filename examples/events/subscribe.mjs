@@ -1,0 +1,23 @@
+// node subscribe.mjs integration.json     the file is the answer of POST /api/v1/integrations
+import { readFileSync } from 'node:fs';
+import { jetstream } from '@nats-io/jetstream';
+import { connect, credsAuthenticator } from '@nats-io/transport-node';
+
+const integration = JSON.parse(readFileSync(process.argv[2] ?? 'integration.json', 'utf8'));
+const nats = await connect({
+  servers: integration.natsUrl,
+  authenticator: credsAuthenticator(new TextEncoder().encode(integration.credentials)),
+  inboxPrefix: integration.inboxPrefix,
+  maxReconnectAttempts: -1,
+});
+const { consumers } = jetstream(nats, { apiPrefix: integration.apiPrefix });
+
+const follow = async ({ stream, consumer }) => {
+  const reader = await consumers.get(stream, consumer);
+  for await (const event of await reader.consume({ max_messages: 100 })) {
+    const [id, type, schema] = ['ce-id', 'ce-type', 'ce-dataschema'].map((name) => event.headers.get(name));
+    console.log(JSON.stringify({ id, type, schema, data: event.json() })); // your work; it may come twice
+    event.ack(); // only now is it done
+  }
+};
+await Promise.all(integration.consumers.map(follow));
