@@ -75,6 +75,25 @@ describe('when a device was last heard', () => {
     expect(calls).toEqual([['d1 1000000'], ['d1 1000000']]);
   });
 
+  it('is not told any more after the end, also when a batch was under way then', async () => {
+    let answer = (): void => undefined;
+    const calls: number[] = [];
+    const request = async (_contract: object, { devices }: RecordLastSeen) => {
+      calls.push(devices.length);
+      await new Promise<void>((resolve) => (answer = resolve));
+      return { outcomes: [] };
+    };
+    const times = new LastSeenTimes({ request: request as never }, 100, logger);
+    times.note(entry('d1'));
+    await eventually(() => calls.length === 1);
+    const stopped = times.stop();
+    answer();
+    await stopped;
+    times.note(entry('d1'));
+    // A timer that is left would keep this process, and the run, from ending.
+    expect(calls).toEqual([1]);
+  });
+
   it('goes in batches of 500', async () => {
     const { calls, times } = scene();
     for (let n = 0; n < 1_200; n += 1) times.note(entry(`d${n}`));

@@ -26,6 +26,7 @@ export class LastSeenTimes {
   private timer: NodeJS.Timeout | undefined;
   private sending: Promise<void> = Promise.resolve();
   private notBefore = 0;
+  private stopped = false;
 
   constructor(
     private readonly bus: Pick<Bus, 'request'>,
@@ -45,13 +46,15 @@ export class LastSeenTimes {
   }
 
   async stop(): Promise<void> {
+    this.stopped = true;
     clearTimeout(this.timer);
-    this.timer = undefined;
     await this.sending;
     await this.send([...this.devices.values()].filter(({ heardAt, told }) => heardAt > told));
   }
 
   private schedule(): void {
+    // What is being sent now ends after `stop`, and would begin anew.
+    if (this.stopped) return;
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
       this.sending = this.send(this.due()).finally(() => {

@@ -44,6 +44,7 @@ export class ClientUses {
   private readonly clients = new Map<string, Map<string, Said>>();
   private channel: ConfirmChannel | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
 
   constructor(
     private readonly logger: Logger,
@@ -63,6 +64,7 @@ export class ClientUses {
   }
 
   stop(): void {
+    this.stopped = true;
     clearTimeout(this.timer);
     this.channel = undefined;
     this.clients.clear();
@@ -113,6 +115,7 @@ export class ClientUses {
   }
 
   private schedule(): void {
+    if (this.stopped) return; // a question that was under way
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
       this.sweep();

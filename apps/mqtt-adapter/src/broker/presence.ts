@@ -10,6 +10,8 @@ import { EVENT_EXCHANGE, PRESENCE_QUEUE } from './topology.js';
 
 const PREFETCH = 2_000;
 const BATCH = 500;
+/** Each request is a transaction that no other overlaps: what comes together goes together. */
+const GATHER_MS = 50;
 /** After a restart of a broker with many devices the first request ends all their connections. */
 const TIMEOUT_MS = 15_000;
 const AGAIN_MS = [100, 500, 2_000, 5_000];
@@ -69,6 +71,7 @@ export class PresenceConsumer {
   private async run(batches: Batches): Promise<void> {
     batches.isRunning = true;
     while (batches.isOpen && batches.isWanted) {
+      if (!batches.isFull()) await sleep(GATHER_MS);
       const batch = batches.next();
       if (batch === undefined) break;
       const reports = batch.deliveries.flatMap((delivery) => this.decode(delivery) ?? []);
@@ -149,6 +152,10 @@ class Batches {
 
   add(delivery: ConsumeMessage): void {
     this.waiting.push(delivery);
+  }
+
+  isFull(): boolean {
+    return this.waiting.length >= BATCH;
   }
 
   next(): { readonly deliveries: readonly ConsumeMessage[]; readonly lastTag: number } | undefined {
