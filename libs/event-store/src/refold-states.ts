@@ -61,22 +61,36 @@ export const refoldStates = async <State, Event extends DomainEvent>(
 
 /**
  * Streams with events, and states without them. A state does not say of which aggregate it is, and one aggregate's name
- * may begin another's (`firmware`, `firmware-type`): a state that has events belongs to whom they belong to.
+ * may begin another's (`firmware`, `firmware-type`): a state that has events belongs to whom they belong to. The states
+ * are looked through only as far as the streams with events go: else every batch would look through all that are left.
  */
 const nextKeys = async (database: Database, name: string, after: Key, limit: number): Promise<Key[]> => {
-  const { rows } = await database.query<Key>(
-    `(SELECT e.tenant_id, e.stream FROM events e
-      WHERE (e.tenant_id, e.stream) > ($1, $2) AND e.version = 1 AND e.aggregate = $3
-      ORDER BY e.tenant_id, e.stream LIMIT $5)
-     UNION
-     (SELECT s.tenant_id, s.stream FROM streams s
-      WHERE (s.tenant_id, s.stream) > ($1, $2) AND starts_with(s.stream, $4)
-        AND NOT EXISTS (SELECT 1 FROM events e WHERE e.tenant_id = s.tenant_id AND e.stream = s.stream)
-      ORDER BY s.tenant_id, s.stream LIMIT $5)
-     ORDER BY tenant_id, stream LIMIT $5`,
-    [after.tenant_id, after.stream, name, streamName(name, ''), limit],
+  const { rows: begun } = await database.query<Key>(
+    `SELECT e.tenant_id, e.stream FROM events e
+     WHERE (e.tenant_id, e.stream) > ($1, $2) AND e.version = 1 AND e.aggregate = $3
+     ORDER BY e.tenant_id, e.stream LIMIT $4`,
+    [after.tenant_id, after.stream, name, limit],
   );
-  return rows;
+  const last = begun.length === limit ? begun.at(-1) : undefined;
+  const { rows: all } = await database.query<Key>(
+    `SELECT tenant_id, stream FROM unnest($6::text[], $7::text[]) AS b (tenant_id, stream)
+     UNION
+     SELECT s.tenant_id, s.stream FROM streams s
+     WHERE (s.tenant_id, s.stream) > ($1, $2) AND starts_with(s.stream, $3)
+       AND ($4::text IS NULL OR (s.tenant_id, s.stream) < ($4, $5))
+       AND NOT EXISTS (SELECT 1 FROM events e WHERE e.tenant_id = s.tenant_id AND e.stream = s.stream)
+     ORDER BY tenant_id, stream`,
+    [
+      after.tenant_id,
+      after.stream,
+      streamName(name, ''),
+      last?.tenant_id ?? null,
+      last?.stream ?? null,
+      begun.map((key) => key.tenant_id),
+      begun.map((key) => key.stream),
+    ],
+  );
+  return all;
 };
 
 /** Takes `states` further, each from its version to the last event that can be seen now. Changes and returns it. */
