@@ -213,6 +213,7 @@ describe('recordLastSeen', () => {
       },
       { what: 'the statistics', deadlineMs: 15_000 },
     );
-    expect(Number(rows[0]?.hot) / Number(rows[0]?.updates)).toBeGreaterThan(0.9);
+    // 0 with an index on a column that changes; not 1, because a page may be full until somebody prunes it.
+    expect(Number(rows[0]?.hot) / Number(rows[0]?.updates)).toBeGreaterThan(0.5);
   });
 });
