@@ -1,5 +1,5 @@
 import { AppError, type FieldError, type JsonObject, type JsonValue } from '@muster/contracts';
-import { sizeOf } from './config-id.js';
+import { canonicalJson, sizeOf } from './config-id.js';
 
 export interface Limits {
   /** Bytes of the whole document as canonical JSON in UTF-8. */
@@ -43,13 +43,14 @@ const WHOLE: Partial<Record<Side, string>> = { desired: 'The document', reported
 
 /**
  * Refuses the document of a side with `configuration-too-large` when it is over a limit, or the value of one of the
- * `changed` keys is: others may be from before the limit.
+ * `changed` keys is: others may be from before the limit. `canonical`: the document's, where it is made already.
  */
 export const assertWithinLimits = (
   document: JsonObject,
   limits: Limits,
   side: Side,
   changed: readonly string[],
+  canonical = canonicalJson(document),
 ): void => {
   const what = WHOLE[side] ?? `The document of ${side}`;
   const keys = Object.keys(document).length;
@@ -60,7 +61,7 @@ export const assertWithinLimits = (
     if (bytes > limits.valueBytes)
       tooLarge(`${side}.${key} would be ${bytes} bytes; at most ${limits.valueBytes} are allowed for a key.`);
   }
-  const bytes = sizeOf(document);
+  const bytes = Buffer.byteLength(canonical);
   if (bytes > limits.documentBytes)
     tooLarge(`${what} would be ${bytes} bytes; at most ${limits.documentBytes} are allowed.`);
 };

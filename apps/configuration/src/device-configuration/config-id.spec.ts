@@ -18,7 +18,9 @@ describe('configIdOf', () => {
   });
 
   it('depends on the order of an array and on the kind of a value', () => {
-    const ids = [{ a: [1, 2] }, { a: [2, 1] }, { a: '1' }, { a: 1 }, { a: true }].map(configIdOf);
+    const ids = [{ a: [1, 2] }, { a: [2, 1] }, { a: '1' }, { a: 1 }, { a: true }].map((document) =>
+      configIdOf(document),
+    );
     expect(new Set(ids).size).toBe(5);
   });
 });

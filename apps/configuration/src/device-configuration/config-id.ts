@@ -12,10 +12,8 @@ export const canonicalJson = (value: JsonValue): string => {
 };
 
 /** The document's name: same content, same id, in any process and at any time. "" for a document without keys. Pure. */
-export const configIdOf = (document: JsonObject): string =>
-  Object.keys(document).length === 0
-    ? ''
-    : createHash('sha256').update(canonicalJson(document)).digest('hex').slice(0, 32);
+export const configIdOf = (document: JsonObject, canonical = canonicalJson(document)): string =>
+  Object.keys(document).length === 0 ? '' : createHash('sha256').update(canonical).digest('hex').slice(0, 32);
 
 export const sameJson = (a: JsonValue | undefined, b: JsonValue | undefined): boolean =>
   a === b || (a !== undefined && b !== undefined && canonicalJson(a) === canonicalJson(b));

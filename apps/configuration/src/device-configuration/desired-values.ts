@@ -85,9 +85,14 @@ export const changesDocument = (changes: DesiredChanges): boolean =>
 
 /**
  * Refuses what the rules do not allow: `invalid-configuration`, `configuration-too-large`. Only what is changed is looked
- * at: what a device had before a rule came stays until somebody touches it.
+ * at: what a device had before a rule came stays until somebody touches it. `canonical` is that of the document.
  */
-export const assertAllowed = (changes: DesiredChanges, document: JsonObject, rules: Rules): void => {
+export const assertAllowed = (
+  changes: DesiredChanges,
+  document: JsonObject,
+  canonical: string,
+  rules: Rules,
+): void => {
   const errors = Object.entries(changes).flatMap(([key, { to, origin }]) =>
     to === undefined || origin !== 'device' ? [] : rules.faultsOf(key, to),
   );
@@ -97,5 +102,5 @@ export const assertAllowed = (changes: DesiredChanges, document: JsonObject, rul
       errors: told,
     });
   }
-  assertWithinLimits(document, rules.limits, 'desired', Object.keys(changes));
+  assertWithinLimits(document, rules.limits, 'desired', Object.keys(changes), canonical);
 };

@@ -5,7 +5,6 @@ import { scenario } from '@muster/testing';
 import { configIdOf } from './config-id.js';
 import {
   decide,
-  documentOf,
   evolve,
   initial,
   type ApplyDefaults,
@@ -16,6 +15,7 @@ import {
   type ReportApplied,
   type ReportState,
 } from './device-configuration.decider.js';
+import { documentOf } from './documents.js';
 import type { Effective, Rules } from './desired-values.js';
 import type { ConfigurationEvent, StateReported } from './device-configuration.events.js';
 import { isDueAfterChange, isSuperseded, syncStateOf } from './sync-state.js';

@@ -6,7 +6,7 @@ import {
   type JsonValue,
 } from '@muster/contracts';
 import { assertAcceptable, assertWithinLimits, storable, type Limits } from './acceptable-values.js';
-import { configIdOf, sameJson } from './config-id.js';
+import { canonicalJson, configIdOf } from './config-id.js';
 import {
   assertAllowed,
   changedDesired,
@@ -16,14 +16,16 @@ import {
   type Effective,
   type Rules,
 } from './desired-values.js';
+import { upcast, type ConfigurationEvent, type DesiredChanges } from './device-configuration.events.js';
 import {
-  upcast,
-  type ConfigurationEvent,
-  type DesiredChanges,
-  type StateReported,
-  type StoredChanges,
-} from './device-configuration.events.js';
-import { mergePatch } from './merge-patch.js';
+  appliedBy,
+  fetched,
+  observation,
+  recordDispatched,
+  rejectedBy,
+  reportState,
+} from './device-reports.js';
+import { documentFrom, effectiveOf } from './documents.js';
 
 /** Survives JSON: it is stored beside the stream. */
 export interface DeviceConfiguration {
@@ -195,13 +197,6 @@ export const decide = (
   }
 };
 
-/** All values in effect as the one JSON object that the device gets. */
-export const documentOf = (state: DeviceConfiguration): JsonObject => documentFrom(effectiveOf(state));
-
-/** All values that are known of the device itself. */
-export const reportedStateOf = (state: DeviceConfiguration): JsonObject =>
-  Object.fromEntries(Object.entries(state.reported).map(([key, { value }]) => [key, value]));
-
 const changeDesired = (command: ChangeDesired, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
   assertAcceptable(command.desired, 'desired');
   const before = effectiveOf(state);
@@ -210,8 +205,9 @@ const changeDesired = (command: ChangeDesired, state: DeviceConfiguration): read
   if (Object.keys(changes).length === 0) return [];
   assertExpected(command.expectedVersion, state);
   const document = documentFrom(after);
-  assertAllowed(changes, document, command.rules);
-  return [desiredChanged(changes, document, command)];
+  const canonical = canonicalJson(document);
+  assertAllowed(changes, document, canonical, command.rules);
+  return [desiredChanged(changes, configIdOf(document, canonical), command)];
 };
 
 const applyDefaults = (command: ApplyDefaults, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
@@ -220,8 +216,9 @@ const applyDefaults = (command: ApplyDefaults, state: DeviceConfiguration): read
   const changes = differencesOf(before, after);
   if (!changesDocument(changes)) return [];
   const document = documentFrom(after);
-  assertWithinLimits(document, command.rules.limits, 'desired', Object.keys(changes));
-  return [desiredChanged(changes, document, command)];
+  const canonical = canonicalJson(document);
+  assertWithinLimits(document, command.rules.limits, 'desired', Object.keys(changes), canonical);
+  return [desiredChanged(changes, configIdOf(document, canonical), command)];
 };
 
 const reoffer = (command: Reoffer, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
@@ -248,14 +245,14 @@ const reoffer = (command: Reoffer, state: DeviceConfiguration): readonly Configu
 
 const desiredChanged = (
   changes: DesiredChanges,
-  document: JsonObject,
+  configId: string,
   { source, reason, at }: { readonly source: Actor; readonly reason?: string; readonly at: string },
 ): ConfigurationEvent => ({
   type: 'DesiredConfigurationChanged',
   schemaVersion: 2,
   data: {
     changes,
-    configId: configIdOf(document),
+    configId,
     source,
     ...(reason === undefined ? {} : { reason: storable(reason) }),
     changedAt: at,
@@ -266,150 +263,6 @@ const assertExpected = (expected: number | undefined, { version }: DeviceConfigu
   if (expected === undefined || expected === version) return;
   throw new AppError('version-mismatch', `The configuration is at version ${version}, not ${expected}.`);
 };
-
-const effectiveOf = ({ desired }: DeviceConfiguration): ReadonlyMap<string, Effective> =>
-  new Map(Object.entries(desired));
-
-const documentFrom = (values: ReadonlyMap<string, Effective>): JsonObject =>
-  Object.fromEntries([...values].map(([key, { value }]) => [key, value]));
-
-const observation = (command: FetchDocument, state: DeviceConfiguration): readonly ConfigurationEvent[] =>
-  command.observe === undefined || command.observe === state.observe
-    ? []
-    : [
-        {
-          type: 'ObservationChanged',
-          data: { observe: command.observe, interface: command.interface, changedAt: command.at },
-        },
-      ];
-
-const fetched = (command: FetchDocument, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
-  // A device that was never configured has nothing to be dispatched to it or applied by it, however often it asks.
-  if (state.version === 0) return [];
-  if (command.configId === state.configId) {
-    return appliedBy({ ...command, configId: command.configId, implicit: true }, state);
-  }
-  return dispatch({ ...command, configId: state.configId, subscriber: true }, state);
-};
-
-const recordDispatched = (
-  command: RecordDispatched,
-  state: DeviceConfiguration,
-): readonly ConfigurationEvent[] => {
-  const last = state.dispatched;
-  // Reports of several adapters may come out of order, and again. One that is older than what is known already says
-  // nothing about what the device has now; taken for news it would undo a confirmation.
-  if (last !== null && command.at < last.at) return [];
-  return dispatch(command, state);
-};
-
-const dispatch = (
-  command: Pick<RecordDispatched, 'interface' | 'configId' | 'subscriber' | 'at'>,
-  state: DeviceConfiguration,
-): readonly ConfigurationEvent[] => {
-  const last = state.dispatched;
-  if (last !== null && last.configId === command.configId && last.subscriber === command.subscriber)
-    return [];
-  return [
-    {
-      type: 'ConfigurationDispatched',
-      data: {
-        configId: storable(command.configId),
-        interface: command.interface,
-        subscriber: command.subscriber,
-        dispatchedAt: command.at,
-      },
-    },
-  ];
-};
-
-interface Applied {
-  readonly interface: DeviceInterface;
-  readonly configId: string;
-  readonly implicit: boolean;
-  readonly at: string;
-}
-
-const appliedBy = (report: Applied, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
-  const configId = storable(report.configId);
-  const known = knownReport(configId, state);
-  // Said again, it says nothing of the values now: what the device reported of them since is newer.
-  if (known !== null && known.rejection === null) return [];
-  const reported = configId === state.configId ? reportedBy(report, state) : [];
-  return [
-    {
-      type: 'ConfigurationApplied',
-      data: { configId, interface: report.interface, implicit: report.implicit, appliedAt: report.at },
-    },
-    ...reported,
-  ];
-};
-
-/** Who applied the current document reports exactly its values. What an older document held is not known here. */
-const reportedBy = (report: Applied, state: DeviceConfiguration): readonly StateReported[] => {
-  const changes = differences(reportedStateOf(state), documentOf(state));
-  if (Object.keys(changes).length === 0) return [];
-  return [
-    {
-      type: 'StateReported',
-      data: { changes, configId: state.configId, interface: report.interface, reportedAt: report.at },
-    },
-  ];
-};
-
-const reportState = (command: ReportState, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
-  assertAcceptable(command.reported, 'reported');
-  const before = reportedStateOf(state);
-  const after = mergePatch(before, command.reported) as JsonObject; // a patch that is an object yields one
-  const changes = differences(before, after);
-  if (Object.keys(changes).length === 0) return [];
-  assertWithinLimits(after, command.limits, 'reported', Object.keys(changes));
-  return [
-    {
-      type: 'StateReported',
-      data: { changes, configId: state.configId, interface: command.interface, reportedAt: command.at },
-    },
-  ];
-};
-
-const rejectedBy = (command: ReportApplied, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
-  const configId = storable(command.configId);
-  const reasonPhrase = command.reasonPhrase === undefined ? undefined : storable(command.reasonPhrase);
-  const known = knownReport(configId, state)?.rejection;
-  if (known?.statusCode === command.statusCode && known.reasonPhrase === reasonPhrase) return [];
-  return [
-    {
-      type: 'ConfigurationRejected',
-      data: {
-        configId,
-        interface: command.interface,
-        statusCode: command.statusCode,
-        ...(reasonPhrase === undefined ? {} : { reasonPhrase }),
-        rejectedAt: command.at,
-      },
-    },
-  ];
-};
-
-/** What the device said last of this document, as far as that still holds. */
-const knownReport = (configId: string, state: DeviceConfiguration): Report | null => {
-  const known = configId === state.configId ? state.confirmation : state.strayReport;
-  return known?.configId === configId ? known : null;
-};
-
-const differences = (before: JsonObject, after: JsonObject): StoredChanges => {
-  const from = new Map(Object.entries(before));
-  const to = new Map(Object.entries(after));
-  const changed = [...new Set([...from.keys(), ...to.keys()])].filter(
-    (key) => !sameJson(from.get(key), to.get(key)),
-  );
-  return Object.fromEntries(
-    changed.map((key) => [key, { ...side('from', from.get(key)), ...side('to', to.get(key)) }]),
-  );
-};
-
-const side = (name: 'from' | 'to', value: JsonValue | undefined): { from?: JsonValue; to?: JsonValue } =>
-  value === undefined ? {} : { [name]: value };
 
 export const evolve = (before: DeviceConfiguration, event: ConfigurationEvent): DeviceConfiguration => {
   const state = { ...before, streamVersion: before.streamVersion + 1 };

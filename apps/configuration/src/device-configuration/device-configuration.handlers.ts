@@ -43,11 +43,10 @@ import { viewOf } from './configuration-view.js';
 import { DesiredChanges } from './desired-changes.js';
 import {
   deviceConfiguration,
-  documentOf,
-  reportedStateOf,
   type ConfigurationCommand,
   type DeviceConfiguration,
 } from './device-configuration.decider.js';
+import { documentOf, reportedStateOf } from './documents.js';
 import { asksForPast, readPast } from './past.js';
 import { isDue, isDueAfterChange, isSuperseded, syncStateOf } from './sync-state.js';
 
