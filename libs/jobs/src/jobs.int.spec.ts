@@ -257,6 +257,24 @@ describe('a fault', () => {
     expect(JSON.stringify(events)).not.toContain('secret detail');
   });
 
+  it('that ends the process every time is given up in the end', async () => {
+    const away: JobKind = {
+      ...write,
+      prepare: () => Promise.reject(new AppError('unavailable', 'Not yet.')),
+    };
+    const workers = startWorkers(works, [away]);
+    const jobId = await start('write', itemsOf(10));
+    await eventually(async () => (await standing(jobId)).status === 'waiting', { what: 'it is planned' });
+    await workers.stop();
+    // As if ten processes had died over it: taken ten times, and nothing said of any error.
+    await works.database.query(
+      'UPDATE works_worker._private_jobs SET attempts = 10, run_at = now() WHERE last_error IS NULL',
+    );
+    work();
+    expect(await ended(jobId)).toMatchObject({ status: 'failed', done: 10, failed: 10 });
+    expect(await effects(jobId)).toEqual([]);
+  });
+
   it('of the connections to the database is overcome', async () => {
     work();
     const jobId = await start('write', itemsOf(20_000));
