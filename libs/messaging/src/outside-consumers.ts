@@ -4,6 +4,7 @@ import {
   JetStreamApiCodes,
   JetStreamApiError,
   type ConsumerInfo,
+  type StreamInfo,
 } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { AppError } from '@muster/contracts';
@@ -37,7 +38,7 @@ export interface OutsideConsumerState extends ConsumerReading {
   readonly streamCreatedAt: string;
   readonly name: string;
   readonly createdAt: string;
-  /** Everything below was acknowledged. */
+  /** Everything below was acknowledged, or came before it began. 1 where that cannot be told yet. */
   readonly nextSequence: number;
 }
 
@@ -72,10 +73,10 @@ export const ensureOutsideConsumer = (
           max_deliver: -1,
           max_ack_pending: OUTSIDE_MAX_UNACKNOWLEDGED,
           max_waiting: OUTSIDE_MAX_FETCHES,
-          ...policyOf(startAt, about.created),
+          ...policyOf(startAt, about),
         }),
       ));
-    return stateOf(found, about.created);
+    return stateOf(found, about);
   });
 
 /** Undefined: it is not there. */
@@ -102,14 +103,15 @@ export const listOutsideConsumers = (
   asked(async () => {
     const { streams, link } = partsOf(bus);
     const { consumers, streams: api } = await streams.api();
-    const about = await link.during(api.info(stream)).catch(ignoring(JetStreamApiCodes.StreamNotFound));
-    if (about === undefined) return undefined;
-    const found: OutsideConsumerState[] = [];
+    const found: ConsumerInfo[] = [];
     for (const lister = consumers.list(stream); ;) {
-      const page = await link.during(lister.next());
-      if (page.length === 0) return found;
-      for (const info of page) if (info.name.startsWith(prefix)) found.push(stateOf(info, about.created));
+      const page = await link.during(lister.next()).catch(ignoring(JetStreamApiCodes.StreamNotFound));
+      if (page === undefined) return undefined;
+      if (page.length === 0) break;
+      found.push(...page.filter(({ name }) => name.startsWith(prefix)));
     }
+    const about = await link.during(api.info(stream)).catch(ignoring(JetStreamApiCodes.StreamNotFound));
+    return about && found.map((info) => stateOf(info, about));
   });
 
 /** Resolves when it is gone, or never was. */
@@ -123,7 +125,7 @@ export const removeOutsideConsumer = (bus: Bus, stream: string, name: string): P
   });
 
 /** A stream made anew holds nothing that was read: it is read from its beginning. */
-const policyOf = (startAt: StartAt, streamCreatedAt: string) => {
+const policyOf = (startAt: StartAt, { created }: StreamInfo) => {
   switch (startAt.kind) {
     case 'beginning':
       return { deliver_policy: DeliverPolicy.All };
@@ -132,20 +134,25 @@ const policyOf = (startAt: StartAt, streamCreatedAt: string) => {
     case 'time':
       return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: startAt.time };
     case 'sequence':
-      return startAt.ofStream === streamCreatedAt
-        ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: startAt.sequence }
-        : { deliver_policy: DeliverPolicy.All };
+      if (startAt.ofStream !== created) return { deliver_policy: DeliverPolicy.All };
+      return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: startAt.sequence };
   }
 };
 
-const stateOf = (info: ConsumerInfo, streamCreatedAt: string): OutsideConsumerState => ({
+const stateOf = (info: ConsumerInfo, { created }: StreamInfo): OutsideConsumerState => ({
   stream: info.stream_name,
-  streamCreatedAt,
+  streamCreatedAt: created,
   name: info.name,
   createdAt: info.created,
-  nextSequence: info.ack_floor.stream_seq + 1,
+  nextSequence: nextSequenceOf(info),
   ...readingOf(info),
 });
+
+/** Before the first acknowledgement the floor is 0; before the first delivery, what counts as delivered is all before the start. */
+const nextSequenceOf = ({ ack_floor: floor, delivered }: ConsumerInfo): number => {
+  if (floor.consumer_seq > 0) return floor.stream_seq + 1;
+  return delivered.consumer_seq > 0 ? 1 : delivered.stream_seq + 1;
+};
 
 const readingOf = (info: ConsumerInfo): ConsumerReading => {
   // The library's types say nanoseconds; the server sends RFC 3339, or nothing.
