@@ -2,7 +2,16 @@ import { AppError } from '@muster/contracts';
 import type { Bus } from '@muster/messaging';
 
 /** Fields of requests that hold the body of an HTTP request, which is what our callers know. */
-const BODIES = ['device', 'deviceType', 'edit', 'patch', 'desired', 'appVersion', 'firmwareType', 'bulkChange'];
+const BODIES = [
+  'device',
+  'deviceType',
+  'edit',
+  'patch',
+  'desired',
+  'appVersion',
+  'firmwareType',
+  'bulkChange',
+];
 
 /** `bus`, with the field paths of refused requests as the HTTP caller sees them: `device.name` is `name`. */
 export const relativeErrors = (bus: Pick<Bus, 'request'>, timeoutMs: number): Pick<Bus, 'request'> => ({
