@@ -14,7 +14,7 @@ import type { Logger, Metrics } from '@muster/observability';
 import { backoffMs, pause } from './backoff.js';
 import type { BusParts } from './bus.js';
 import type { ConsumesOptions, Delivered, Results } from './handles.js';
-import { settler } from './settle.js';
+import { DEFAULT_ACK_WAIT_MS, settler } from './settle.js';
 import { PARKED_STREAM } from './streams.js';
 
 export interface ConsumerParts {
@@ -110,7 +110,7 @@ export class DurableConsumer {
   }
 
   private config(): Pick<ConsumerConfig, (typeof KEYS)[number]> {
-    const { ackWaitMs = 30_000, batch = DEFAULT_BATCH } = this.consumer.options;
+    const { ackWaitMs = DEFAULT_ACK_WAIT_MS, batch = DEFAULT_BATCH } = this.consumer.options;
     return {
       ack_wait: nanos(ackWaitMs),
       // Without limit here, because at the server's limit an event vanishes if we die before it is parked: we count.

@@ -39,7 +39,7 @@ export interface ConsumesOptions<Events extends readonly PublishedContract<objec
   readonly maxDeliver?: number;
   /** Pause before each further try, in milliseconds; the last is used for all that follow. Default 0.5, 2, 10, 30 s. */
   readonly retryDelaysMs?: readonly number[];
-  /** How long a silent process may hold an event before others get it. Default 30,000. */
+  /** How long a silent process may hold an event before others get it; its work may take 30 times that. Default 10,000. */
   readonly ackWaitMs?: number;
   /** Where a consumer that does not exist yet begins. Default `beginning`: everything the stream still has. */
   readonly from?: 'beginning' | 'now';

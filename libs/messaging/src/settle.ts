@@ -15,8 +15,13 @@ interface Held {
 
 const DEFAULT_MAX_DELIVER = 6;
 const DEFAULT_RETRY_DELAYS_MS = [500, 2_000, 10_000, 30_000];
+/**
+ * Also how long events wait that were in hand when the server died: it knows that they were delivered, and not that
+ * nobody has them any more. At 30 s, a job whose work took ten seconds was said to be done after half a minute.
+ */
+export const DEFAULT_ACK_WAIT_MS = 10_000;
 /** A handler that is silent for this many times `ackWaitMs` has hung: the event goes to another try. */
-const HANDLER_PATIENCE = 10;
+const HANDLER_PATIENCE = 30;
 
 /**
  * What becomes of delivered messages: acknowledged, given back, or parked with the reason. Resolves when each has met
@@ -36,7 +41,7 @@ export const settler = ({
   readonly contracts: readonly PublishedContract<object>[];
   readonly stopping: AbortSignal;
 }) => {
-  const { durable, maxDeliver = DEFAULT_MAX_DELIVER, ackWaitMs = 30_000 } = options;
+  const { durable, maxDeliver = DEFAULT_MAX_DELIVER, ackWaitMs = DEFAULT_ACK_WAIT_MS } = options;
   const delays = options.retryDelaysMs ?? DEFAULT_RETRY_DELAYS_MS;
   const outcomes = metrics.counter('muster_consumed_total', 'Events delivered, by what became of them', [
     'consumer',

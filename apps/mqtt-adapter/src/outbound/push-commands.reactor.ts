@@ -19,7 +19,6 @@ export class PushCommandsReactor {
     durable: 'mqtt-adapter-push-commands',
     events: [commandCreated],
     batch: { size: 500, waitMs: 0 },
-    ackWaitMs: 30_000,
   })
   async created(events: readonly Delivered<CommandCreated>[]): Promise<void> {
     // An empty directory would say that none of these devices uses MQTT.

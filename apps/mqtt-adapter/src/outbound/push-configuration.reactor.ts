@@ -26,7 +26,6 @@ export class PushConfigurationReactor {
     durable: 'mqtt-adapter-push-configuration',
     events: [desiredConfigurationChanged, configurationReoffered],
     batch: { size: 500, waitMs: 0 },
-    ackWaitMs: 30_000,
   })
   async changed(
     events: readonly Delivered<DesiredConfigurationChanged | ConfigurationReoffered>[],

@@ -28,7 +28,6 @@ export class PushSoftwareReactor {
     durable: 'mqtt-adapter-push-software',
     events: [softwareApplied],
     batch: { size: 500, waitMs: 0 },
-    ackWaitMs: 30_000,
   })
   async applied(events: readonly Delivered<SoftwareApplied>[]): Promise<void> {
     await this.directory.loaded;
@@ -43,7 +42,7 @@ export class PushSoftwareReactor {
     durable: 'mqtt-adapter-push-firmware',
     events: [firmwareRegistered, firmwareChanged],
     batch: { size: 50, waitMs: 0 },
-    ackWaitMs: 600_000,
+    ackWaitMs: 60_000,
   })
   async released(events: readonly Delivered<FirmwareRegistered | FirmwareChanged>[]): Promise<void> {
     await this.directory.loaded;
