@@ -104,8 +104,13 @@ export const connectBus = async ({
   link.onReturn(() => gauge.set(1));
   link.onLoss(() => gauge.set(0));
 
-  const schemaOf = (type: string): string | undefined =>
-    publicUrl === undefined ? undefined : new URL(eventSchemaPath(type), publicUrl).href;
+  const schemas = new Map<string, string>();
+  const schemaOf = (type: string): string | undefined => {
+    if (publicUrl === undefined) return undefined;
+    let schema = schemas.get(type);
+    if (schema === undefined) schemas.set(type, (schema = new URL(eventSchemaPath(type), publicUrl).href));
+    return schema;
+  };
 
   const bus: Bus = {
     request: requester({ link, logger, metrics }),

@@ -1,4 +1,5 @@
-import { headers, type MsgHdrs } from '@nats-io/transport-node';
+import { MsgHdrsImpl } from '@nats-io/nats-core/internal';
+import type { MsgHdrs } from '@nats-io/transport-node';
 
 /** The header names on the bus. `Nats-` is the server's own prefix. */
 export const HEADER = {
@@ -32,13 +33,19 @@ export const HEADER = {
   parkedDeliveries: 'x-parked-deliveries',
 } as const;
 
-/** Line breaks would end a header early, and let its text write the next one. */
+const LINE_BREAKS = /[\r\n]+/g;
+
+/**
+ * Line breaks would end a header early, and let its text write the next one. Not by `set`: for every header that looks its
+ * name up among all others three times and spells it out letter by letter.
+ */
 export const headersOf = (values: Readonly<Record<string, string | undefined>>): MsgHdrs => {
-  const result = headers();
-  for (const [name, value] of Object.entries(values)) {
-    if (value !== undefined) result.set(name, value.replaceAll(/[\r\n]+/g, ' ').slice(0, 1_000));
+  const clean: Record<string, string[]> = {};
+  for (const name of Object.keys(values)) {
+    const value = values[name];
+    if (value !== undefined) clean[name] = [value.replace(LINE_BREAKS, ' ').slice(0, 1_000).trim()];
   }
-  return result;
+  return MsgHdrsImpl.fromRecord(clean);
 };
 
 /** Undefined when absent or empty. */

@@ -1,8 +1,10 @@
-import { jetstream, JetStreamApiError } from '@nats-io/jetstream';
+import { JetStreamApiError } from '@nats-io/jetstream';
 import { errors, InvalidArgumentError, type MsgHdrs } from '@nats-io/transport-node';
 import { AppError } from '@muster/contracts';
 import type { Metrics } from '@muster/observability';
+import { Acknowledgements } from './acknowledgements.js';
 import { backoffMs, pause } from './backoff.js';
+import { HEADER } from './headers.js';
 import type { Link } from './link.js';
 
 export interface Outgoing {
@@ -18,6 +20,9 @@ const DEADLINE_MS = 10_000;
 /** How long one try waits for the server's acknowledgement. */
 const TRY_MS = 2_000;
 
+const STORED = { outcome: 'stored' };
+const DUPLICATE = { outcome: 'duplicate' };
+
 /**
  * Resolves when JetStream has stored the message. Tried again with the same id until the deadline, then `unavailable`;
  * a message the server will never take is `payload-too-large` or `internal`. `beforeRetry` runs between tries.
@@ -31,20 +36,16 @@ export const publisher = ({
   readonly metrics: Metrics;
   readonly beforeRetry: () => Promise<void>;
 }) => {
-  const client = jetstream(link.connection);
+  const acknowledgements = new Acknowledgements(link, TRY_MS);
   const outcomes = metrics.counter('muster_published_total', 'Messages given to JetStream', ['outcome']);
-
-  const once = async ({ subject, id, payload, headers }: Outgoing): Promise<void> => {
-    if (!link.isConnected()) throw new Error('not connected to NATS');
-    const ack = await link.during(client.publish(subject, payload, { msgID: id, headers, timeout: TRY_MS }));
-    outcomes.inc({ outcome: ack.duplicate ? 'duplicate' : 'stored' });
-  };
 
   return async (message: Outgoing, deadlineMs = DEADLINE_MS): Promise<void> => {
     const deadline = Date.now() + deadlineMs;
+    message.headers.set(HEADER.messageId, message.id);
     for (let tries = 0; ; tries += 1) {
       try {
-        await once(message);
+        const { duplicate } = await acknowledgements.publish(message);
+        outcomes.inc(duplicate ? DUPLICATE : STORED);
         return;
       } catch (error) {
         const final = finalFault(message, error);
