@@ -65,8 +65,10 @@ export const recorded = <Event extends DomainEvent>(
     const version = change.expectedVersion + index + 1;
     const row = rowOf(version);
     if (row === undefined) throw new Error(`${change.stream} ${version} was not appended`);
+    // Written out: see decode-event.ts.
     return {
-      ...event,
+      type: event.type,
+      data: event.data,
       schemaVersion: event.schemaVersion ?? 1,
       position: Number(row.position),
       tenantId: change.tenantId,
@@ -76,7 +78,7 @@ export const recorded = <Event extends DomainEvent>(
       version,
       metadata,
       recordedAt: row.recorded_at.toISOString(),
-    };
+    } as RecordedEvent<Event>; // as above
   });
 
 const EVENTS = `

@@ -76,6 +76,13 @@ interface Cursor {
   readonly position: string;
 }
 
+/** `translate` or an upcast threw, or what they made cannot be addressed. */
+class Untellable extends Error {
+  constructor(cause: unknown) {
+    super('the event cannot be told', { cause });
+  }
+}
+
 /** Not a fault: `publishAgain` has set the cursor back since it was read. */
 class CursorMoved extends Error {}
 
@@ -138,41 +145,34 @@ export const startRelay = (options: RelayOptions): Relay => {
     rung = false;
   };
 
-  const publishEvent = async (row: PendingRow, client: pg.Client): Promise<void> => {
-    let messages: readonly Published[];
-    const event = decode(row);
-    const id = `${service}:${row.tenant_id}:${row.stream}:${row.version}`;
+  /** The event's messages under way; rejected as `Untellable`, there are none. */
+  const publishEvent = (row: PendingRow): readonly Promise<void>[] => {
+    const { tenant_id: tenantId } = row;
+    const id = `${service}:${tenantId}:${row.stream}:${row.version}`;
     try {
-      messages = translate(event);
+      const event = decode(row);
+      const messages = translate(event);
       // Throws here, where it parks the event, and not in `publish`, where it would be tried for ever.
-      for (const { contract, entityId } of messages) contract.subject(row.tenant_id, entityId);
-    } catch (error) {
-      await parkEvent(client, row, error);
-      return;
-    }
-    const { traceparent } = event.metadata;
-    const outcomes = await Promise.allSettled(
-      messages.map(({ contract, entityId, data }, index) =>
+      for (const { contract, entityId } of messages) contract.subject(tenantId, entityId);
+      const { recordedAt: time, metadata } = event;
+      const traced = metadata.traceparent === undefined ? {} : { traceparent: metadata.traceparent };
+      return messages.map(({ contract, entityId, data }, index) =>
         bus.publish(contract, {
-          tenantId: row.tenant_id,
+          tenantId,
           entityId,
           id: index === 0 ? id : `${id}:${index}`,
-          time: event.recordedAt,
+          time,
           data,
-          ...(traceparent === undefined ? {} : { traceparent }),
+          ...traced,
         }),
-      ),
-    );
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failed !== undefined) {
-      if (!isHopeless(failed.reason)) throw failed.reason;
-      await parkEvent(client, row, failed.reason);
-      return;
+      );
+    } catch (error) {
+      return [Promise.reject(new Untellable(error))];
     }
-    published.inc(messages.length);
   };
 
-  const parkEvent = async (client: pg.Client, row: PendingRow, reason: unknown): Promise<void> => {
+  const parkEvent = async (client: pg.Client, row: PendingRow, fault: unknown): Promise<void> => {
+    const reason = fault instanceof Untellable ? fault.cause : fault;
     logger.error({ err: reason, stream: row.stream, version: row.version }, 'an event cannot be published');
     await park(client, row, reason);
     parked.inc();
@@ -184,12 +184,22 @@ export const startRelay = (options: RelayOptions): Relay => {
     before: Cursor,
     rows: readonly PendingRow[],
   ): Promise<void> => {
-    const outcomes = await Promise.allSettled(rows.map((row) => publishEvent(row, client)));
-    const firstFailed = outcomes.findIndex((outcome) => outcome.status === 'rejected');
-    const last = rows.at(firstFailed === -1 ? -1 : firstFailed - 1);
-    if (firstFailed !== 0 && last !== undefined) await moveCursor(client, service, before, cursorAt(last));
-    const failed = outcomes[firstFailed];
-    if (failed?.status === 'rejected') throw failed.reason;
+    const underWay = rows.map(publishEvent);
+    const outcomes = await Promise.allSettled(underWay.flat());
+    let first = 0;
+    let acknowledged = 0;
+    let failed: { readonly index: number; readonly reason: unknown } | undefined;
+    for (const [index, row] of rows.entries()) {
+      const own = outcomes.slice(first, (first += underWay[index]?.length ?? 0));
+      const rejected = own.find((outcome) => outcome.status === 'rejected');
+      if (rejected === undefined) acknowledged += own.length;
+      else if (isHopeless(rejected.reason)) await parkEvent(client, row, rejected.reason);
+      else failed ??= { index, reason: rejected.reason };
+    }
+    published.inc(acknowledged);
+    const last = failed === undefined ? rows.at(-1) : rows[failed.index - 1];
+    if (last !== undefined) await moveCursor(client, service, before, cursorAt(last));
+    if (failed !== undefined) throw failed.reason;
   };
 
   const throwIfMoved = (): void => {
@@ -376,6 +386,7 @@ const park = async (client: pg.Client, row: PendingRow, reason: unknown): Promis
 
 /** Refused by the bus for what the event is, not for how the bus is: it would block all others for ever. */
 const isHopeless = (error: unknown): boolean =>
-  error instanceof AppError && (error.code === 'payload-too-large' || error.code === 'internal');
+  error instanceof Untellable ||
+  (error instanceof AppError && (error.code === 'payload-too-large' || error.code === 'internal'));
 
 const cursorAt = (row: PendingRow): Cursor => ({ txid: row.tx, position: row.position });

@@ -2,10 +2,10 @@ import { JetStreamApiError, type ApiError, type PubAck } from '@nats-io/jetstrea
 import { createInbox, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import { LinkLost, type Link } from './link.js';
 
-export interface Message {
+export interface Outgoing {
   readonly subject: string;
   readonly payload: string | Uint8Array;
-  /** With the message id. */
+  /** With the message id: within two minutes the server keeps one message per id, so every try of ours carries the same. */
   readonly headers: MsgHdrs;
 }
 
@@ -49,7 +49,7 @@ export class Acknowledgements {
   }
 
   /** One try, on the wire in the order of the calls. Rejects when the server refuses it, goes away, or is silent for too long. */
-  publish({ subject, payload, headers }: Message): Promise<PubAck> {
+  publish({ subject, payload, headers }: Outgoing): Promise<PubAck> {
     return new Promise((resolve, reject) => {
       if (!this.link.isConnected()) throw new LinkLost('not connected to NATS');
       const number = (this.last += 1);

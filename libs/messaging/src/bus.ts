@@ -1,8 +1,10 @@
+import type { MsgHdrs } from '@nats-io/transport-node';
 import { eventSchemaPath, type PublishedContract, type RequestContract } from '@muster/contracts';
 import { continueTrace, createMetrics, currentTrace, type Logger, type Metrics } from '@muster/observability';
+import type { Outgoing } from './acknowledgements.js';
 import { HEADER, headersOf } from './headers.js';
 import { Link } from './link.js';
-import { publisher, type Outgoing } from './publish.js';
+import { publisher } from './publish.js';
 import { requester, type RequestOptions } from './request.js';
 import { Streams, type StreamDeclaration } from './streams.js';
 
@@ -114,29 +116,20 @@ export const connectBus = async ({
 
   const bus: Bus = {
     request: requester({ link, logger, metrics }),
-    publish: (contract, event) =>
+    publish: ({ subject, type, service }, { tenantId, entityId, id, time, data, traceparent }) =>
       put({
-        subject: contract.subject(event.tenantId, event.entityId),
-        id: event.id,
-        payload: JSON.stringify(event.data),
-        headers: headersOf({
-          ...cloudEvent({ ...event, type: contract.type, source: `/${contract.service}` }),
-          [HEADER.eventSchema]: schemaOf(contract.type),
-          [HEADER.eventSubject]: event.entityId,
-          [HEADER.tenant]: event.tenantId,
-          [HEADER.traceparent]: event.traceparent ?? continueTrace(currentTrace()?.traceparent).traceparent,
-        }),
+        subject: subject(tenantId, entityId),
+        payload: JSON.stringify(data),
+        headers: eventHeaders(
+          { id, type, source: `/${service}`, time },
+          { schema: schemaOf(type), tenantId, entityId, traceparent },
+        ),
       }),
-    publishBatch: (subject, message) =>
+    publishBatch: (subject, { id, type, source, time, data }) =>
       put({
         subject,
-        id: message.id,
-        payload: JSON.stringify(message.data),
-        headers: headersOf({
-          ...cloudEvent(message),
-          [HEADER.eventSchema]: schemaOf(message.type),
-          [HEADER.traceparent]: continueTrace(currentTrace()?.traceparent).traceparent,
-        }),
+        payload: JSON.stringify(data),
+        headers: eventHeaders({ id, type, source, time }, { schema: schemaOf(type) }),
       }),
     ensureStream: (declaration) => streams.ensure(declaration),
     isConnected: () => link.isConnected(),
@@ -147,11 +140,25 @@ export const connectBus = async ({
 };
 
 /** CloudEvents 1.0, NATS binding, binary mode: attributes are headers, the payload is the data alone. */
-const cloudEvent = ({ id, type, source, time }: Omit<PublishedBatch, 'data'>): Record<string, string> => ({
-  [HEADER.eventSpec]: '1.0',
-  [HEADER.eventId]: id,
-  [HEADER.eventType]: type,
-  [HEADER.eventSource]: source,
-  [HEADER.eventTime]: time,
-  [HEADER.eventDataType]: 'application/json',
-});
+const eventHeaders = (
+  { id, type, source, time }: Omit<PublishedBatch, 'data'>,
+  of: {
+    readonly schema: string | undefined;
+    readonly tenantId?: string;
+    readonly entityId?: string;
+    readonly traceparent?: string | undefined;
+  },
+): MsgHdrs =>
+  headersOf({
+    [HEADER.messageId]: id,
+    [HEADER.eventSpec]: '1.0',
+    [HEADER.eventId]: id,
+    [HEADER.eventType]: type,
+    [HEADER.eventSource]: source,
+    [HEADER.eventTime]: time,
+    [HEADER.eventDataType]: 'application/json',
+    [HEADER.eventSchema]: of.schema,
+    [HEADER.eventSubject]: of.entityId,
+    [HEADER.tenant]: of.tenantId,
+    [HEADER.traceparent]: of.traceparent ?? continueTrace(currentTrace()?.traceparent).traceparent,
+  });

@@ -26,9 +26,9 @@ export const park = async (
   await streams.ensure(PARKED_STREAM);
   await put({
     subject: `muster.v1.parked.${stream}.${consumer}`,
-    id,
     payload,
     headers: headersOf({
+      [HEADER.messageId]: id,
       [HEADER.parkedReason]: reason,
       [HEADER.parkedSubject]: subject,
       [HEADER.parkedStream]: stream,

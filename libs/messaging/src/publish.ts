@@ -1,19 +1,10 @@
 import { JetStreamApiError } from '@nats-io/jetstream';
-import { errors, InvalidArgumentError, type MsgHdrs } from '@nats-io/transport-node';
+import { errors, InvalidArgumentError } from '@nats-io/transport-node';
 import { AppError } from '@muster/contracts';
 import type { Metrics } from '@muster/observability';
-import { Acknowledgements } from './acknowledgements.js';
+import { Acknowledgements, type Outgoing } from './acknowledgements.js';
 import { backoffMs, pause } from './backoff.js';
-import { HEADER } from './headers.js';
 import type { Link } from './link.js';
-
-export interface Outgoing {
-  readonly subject: string;
-  /** Within two minutes the server keeps one message per id, so every try of ours carries the same. */
-  readonly id: string;
-  readonly payload: string | Uint8Array;
-  readonly headers: MsgHdrs;
-}
 
 /** How long one message is tried. Long enough for a server that restarts. */
 const DEADLINE_MS = 10_000;
@@ -41,7 +32,6 @@ export const publisher = ({
 
   return async (message: Outgoing, deadlineMs = DEADLINE_MS): Promise<void> => {
     const deadline = Date.now() + deadlineMs;
-    message.headers.set(HEADER.messageId, message.id);
     for (let tries = 0; ; tries += 1) {
       try {
         const { duplicate } = await acknowledgements.publish(message);

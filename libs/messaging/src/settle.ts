@@ -70,7 +70,6 @@ export const settler = ({
   const park = async (message: JsMsg, reason: string): Promise<void> => {
     const copy = {
       subject: `muster.v1.parked.${stream}.${durable}`,
-      id: `parked:${stream}:${durable}:${message.seq}:${message.timestamp}`,
       headers: parkedHeaders(message, reason, stream, durable),
     };
     try {
@@ -206,6 +205,7 @@ const parkedHeaders = (message: JsMsg, reason: string, stream: string, durable: 
     if (!name.startsWith('Nats-')) result.set(name, message.headers?.get(name) ?? '');
   }
   const added = headersOf({
+    [HEADER.messageId]: `parked:${stream}:${durable}:${message.seq}:${message.timestamp}`,
     [HEADER.parkedReason]: reason,
     [HEADER.parkedSubject]: message.subject,
     [HEADER.parkedStream]: stream,

@@ -17,13 +17,14 @@ export const publishedOfConfiguration = (event: RecordedEvent<ConfigurationEvent
   const fact = { deviceId: entityId, version: event.version, source: event.metadata.actor };
   switch (event.type) {
     case 'DesiredConfigurationChanged': {
-      const { changedAt: at, changes, ...data } = event.data;
+      const { changedAt: at, changes, configId, source, reason } = event.data;
       const told = changedValues(changes);
       // Whose value it is changes nothing for anybody but the operator.
       if (Object.keys(told).length === 0) return [];
-      return [
-        { contract: desiredConfigurationChanged, entityId, data: { ...fact, at, ...data, changes: told } },
-      ];
+      // Written out, without `...`, which costs a tenth of all that it takes to publish the event: bulks bring many.
+      const { deviceId, version } = fact;
+      const data = { deviceId, version, source, at, configId, reason, changes: told };
+      return [{ contract: desiredConfigurationChanged, entityId, data }];
     }
     case 'ConfigurationReoffered': {
       const { reofferedAt: at, ...data } = event.data;
