@@ -552,6 +552,14 @@ describe('what is wrong', () => {
     await problem(api('post', '/devices').type('json').send('{"name":'), 400, 'invalid-request');
     await problem(api('post', '/devices'), 400, 'invalid-request');
     await problem(api('post', '/devices').type('json').send('[]'), 400, 'invalid-request');
+    // Within the size, and too much for whatever handles JSON by recursion.
+    for (const nested of [
+      '['.repeat(200_000) + ']'.repeat(200_000),
+      '{"a":'.repeat(101) + '1' + '}'.repeat(101),
+    ]) {
+      const patched = api('patch', '/devices/d/configuration/desired').type('json').send(`{"a":${nested}}`);
+      await problem(patched, 400, 'invalid-request');
+    }
     await problem(api('post', '/devices').type('text/plain').send('name'), 415, 'unsupported-media-type');
     await problem(api('post', '/devices').type('form').send('name=a'), 415, 'unsupported-media-type');
     const large = await problem(

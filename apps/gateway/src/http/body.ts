@@ -25,7 +25,29 @@ export const readBody: RequestHandler = (request, response, next): void => {
     next(new AppError('unsupported-media-type', 'The body must be JSON: content-type application/json.'));
     return;
   }
-  parse(request, response, (error?: unknown) => next(error === undefined ? undefined : faultOf(error)));
+  parse(request, response, (error?: unknown) => {
+    if (error !== undefined) next(faultOf(error));
+    else if (isDeeper(request.body, MAX_DEPTH))
+      next(new AppError('invalid-request', `The body must not be nested deeper than ${MAX_DEPTH} levels.`));
+    else next();
+  });
+};
+
+/** More than anything we take; what handles JSON by recursion ends with an error of its own at some thousands. */
+const MAX_DEPTH = 100;
+
+/** Level by level, for the same reason. */
+const isDeeper = (value: unknown, levels: number): boolean => {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > levels) return true;
+    level = level.flatMap((one): unknown[] =>
+      typeof one === 'object' && one !== null
+        ? Object.values(one).filter((inner) => typeof inner === 'object')
+        : [],
+    );
+  }
+  return false;
 };
 
 const hasBody = (request: Request): boolean =>
