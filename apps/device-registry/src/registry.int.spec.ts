@@ -539,6 +539,10 @@ describe('listDevices', () => {
         cursor: Buffer.from('["devices by createdAt","yesterday","x"]').toString('base64url'),
         sort: 'createdAt' as const,
       },
+      {
+        cursor: Buffer.from('["devices by createdAt","2026-02-30T00:00:00.000Z","x"]').toString('base64url'),
+        sort: 'createdAt' as const,
+      },
     ];
     for (const one of wrong) {
       const refused = await problem(bus.request(listDevices, { tenantId: tenant, ...one }));
