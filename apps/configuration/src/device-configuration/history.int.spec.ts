@@ -126,7 +126,7 @@ const ended = async (deviceId: string): Promise<boolean> => {
 const change = (deviceId: string, desired: JsonObject) =>
   bus.request(changeDesired, { tenantId, deviceId, actor, mode: 'merge', desired });
 const past = (deviceId: string, when: Pick<GetConfiguration, 'version' | 'at'>) =>
-  bus.request(getConfiguration, { tenantId, deviceId, ...when });
+  bus.request(getConfiguration, { tenantId, deviceId, ...when }, { timeoutMs: 10_000 });
 const view = (deviceId: string) => past(deviceId, {});
 const apply = (deviceId: string, configId: string, statusCode = 200) =>
   bus.request(reportApplied, {
@@ -302,6 +302,15 @@ describe('the history', () => {
     }
     expect((await history(id, { key: 'b' })).items).toEqual(items.filter(({ key }) => key === 'b'));
   });
+
+  it.each(['2147483647.0', '9999999999.end', '1', 'x'])(
+    'refuses the cursor %s, which is none',
+    async (text) => {
+      const cursor = Buffer.from(text).toString('base64url');
+      const listed = bus.request(listConfigurationHistory, { tenantId, deviceId: device(), cursor });
+      await expect(listed).rejects.toEqual(code('invalid-request'));
+    },
+  );
 
   it('is erased on purpose, of a deleted device only, as often as one likes', async () => {
     const id = device();

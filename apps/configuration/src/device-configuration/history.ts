@@ -137,8 +137,9 @@ const perKey = (changes: DesiredChanges): Pick<HistoryItem, 'key' | 'from' | 'to
 const cursorAt = ({ version, index }: Place): string =>
   Buffer.from(`${version}.${index === END ? 'end' : index}`).toString('base64url');
 
+/** Nine digits: what is above an `integer` PostgreSQL would refuse with an error of its own. */
 const placeOf = (cursor: string): Place => {
-  const match = /^(\d{1,10})\.(-1|\d{1,6}|end)$/.exec(Buffer.from(cursor, 'base64url').toString());
+  const match = /^(\d{1,9})\.(-1|\d{1,6}|end)$/.exec(Buffer.from(cursor, 'base64url').toString());
   const [, version, index] = match ?? invalid('cursor', 'is not one of ours');
   return { version: Number(version), index: index === 'end' ? END : Number(index) };
 };

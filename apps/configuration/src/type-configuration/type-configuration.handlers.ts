@@ -1,3 +1,4 @@
+import { setImmediate as pause } from 'node:timers/promises';
 import { Controller, Inject } from '@nestjs/common';
 import {
   AppError,
@@ -11,6 +12,7 @@ import {
   type EditTypeConfiguration,
   type FieldError,
   type GetTypeConfiguration,
+  type JsonObject,
   type JsonValue,
   type TypeConfigurationEdit,
   type TypeConfigurationView,
@@ -19,10 +21,11 @@ import type { Database, EventStore } from '@muster/event-store';
 import { Jobs } from '@muster/jobs';
 import { Handles, type Bus } from '@muster/messaging';
 import { assertAcceptable, type Limits } from '../device-configuration/acceptable-values.js';
+import { sizeOf } from '../device-configuration/config-id.js';
 import { BUS, CEILINGS, DATABASE, EVENT_STORE } from '../providers.js';
 import { DEFAULTS_JOB, type DefaultsJobParams } from './defaults-job.js';
 import { changeDefaultsAlone } from './defaults-lock.js';
-import { typeConfiguration, type TypeConfiguration } from './type-configuration.decider.js';
+import { MAX_BYTES, typeConfiguration, type TypeConfiguration } from './type-configuration.decider.js';
 import { limitsOf, valueChecks } from './type-rules.js';
 import { faultsOfSchema } from './value-schema.js';
 
@@ -46,7 +49,7 @@ export class TypeConfigurationHandlers {
   @Handles(editTypeConfiguration)
   async edit(request: EditTypeConfiguration): Promise<TypeConfigurationView> {
     const { tenantId, actor, deviceType, edit, expectedVersion } = request;
-    assertKeys(edit);
+    await assertKeys(edit);
     const { id } = await this.bus.request(getDeviceType, { tenantId, deviceType });
     const { state } = await this.database.transaction(async (tx) => {
       await changeDefaultsAlone(tx, tenantId);
@@ -122,10 +125,25 @@ const assertAppVersion = ({ name, appVersions }: DeviceTypeView, appVersion: str
   );
 };
 
-/** Keys and schemas as they come in, which the contract knows only as an object. */
-const assertKeys = ({ keys = {} }: TypeConfigurationEdit): void => {
+/**
+ * Keys and schemas as they come in, which the contract knows only as an object. To compile thousands of schemas takes
+ * seconds, in which the process would answer nobody else: hence the size first, and a pause after each key.
+ */
+const assertKeys = async (edit: TypeConfigurationEdit): Promise<void> => {
+  const keys = edit.keys ?? {};
+  const bytes = sizeOf(keys as JsonObject); // it came as JSON
+  if (bytes > MAX_BYTES) {
+    throw new AppError(
+      'configuration-too-large',
+      `keys has ${bytes} bytes; at most ${MAX_BYTES} are allowed.`,
+    );
+  }
   assertAcceptable(Object.fromEntries(Object.keys(keys).map((key) => [key, true])), 'keys');
-  const errors = Object.entries(keys).flatMap(([key, rule]) => faultsOfKey(`keys.${key}`, rule));
+  const errors: FieldError[] = [];
+  for (const [key, rule] of Object.entries(keys)) {
+    errors.push(...faultsOfKey(`keys.${key}`, rule));
+    await pause();
+  }
   if (errors.length === 0) return;
   throw new AppError('invalid-configuration', errors.map((e) => `${e.path} ${e.message}`).join('; '), {
     errors,

@@ -168,6 +168,43 @@ describe('rules of a device type', () => {
     expect((await viewOfType(type)).version).toBe(0);
   });
 
+  it('take null for absent', async () => {
+    const type = muster.type('a');
+    const nothing = {
+      keys: null,
+      undeclaredKeys: null,
+      limits: null,
+    } as unknown as EditTypeConfiguration['edit'];
+    expect((await edit(type, nothing)).version).toBe(0);
+  });
+
+  it('are refused at once where they are far too many', async () => {
+    const keys = Object.fromEntries(
+      Array.from({ length: 12_000 }, (_, n) => [`key-${n}`, { schema: { maximum: n } }]),
+    );
+    await expect(edit(muster.type('a'), { keys })).rejects.toEqual(code('configuration-too-large'));
+  });
+
+  it('keep nobody waiting while they are compiled', async () => {
+    const type = muster.type('a');
+    const keys = Object.fromEntries(
+      Array.from({ length: 1_000 }, (_, n) => [`key-${n}`, { schema: { maximum: n } }]),
+    );
+    let done = false;
+    const edited = muster.bus
+      .request(
+        editTypeConfiguration,
+        { tenantId, actor, deviceType: type.name, edit: { keys } },
+        { timeoutMs: 20_000 },
+      )
+      .finally(() => (done = true));
+    for (let others = 0; others < 3; others += 1) {
+      await viewOfType(muster.type('b'));
+      expect(done).toBe(false);
+    }
+    expect((await edited).version).toBe(1);
+  });
+
   it('end with the device type', async () => {
     const type = muster.type('a');
     await edit(type, { limits: { keys: 3 } });
