@@ -4,6 +4,7 @@ import { changes } from './changes.js';
 import { deviceFilter } from './device-filter.js';
 import { killDrill } from './kill-drill.js';
 import { noisyDevice } from './noisy-device.js';
+import { pushBurst } from './push-burst.js';
 import { pushLatency } from './push-latency.js';
 
 const benches: Readonly<Record<string, () => Promise<string>>> = {
@@ -11,6 +12,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   'kill-drill': killDrill,
   'noisy-device': noisyDevice,
   'device-filter': deviceFilter,
+  'push-burst': pushBurst,
   changes,
   bulk,
   'bulk-drill': bulkDrill,
