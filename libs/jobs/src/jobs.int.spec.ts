@@ -9,6 +9,7 @@ import { job, type JobKind, type JobWorkers } from './index.js';
 import { forgetEndedJobs } from './job-upkeep.js';
 import type { JobStanding } from './job.events.js';
 import { migrateWorks, openWorks, startWorkers, write, type Works } from './jobs.fixture.js';
+import { workerSchema } from './worker-schema.js';
 
 const tenantId = 'default';
 const actor = { kind: 'user', id: 'u1' } as const;
@@ -295,6 +296,28 @@ describe('a fault', () => {
     expect(new Set(await effects(jobId)).size).toBe(20_000);
     expect(await effects(jobId)).toHaveLength(20_000);
   }, 60_000);
+});
+
+describe('the workers', () => {
+  it('take tasks also when they could not ask for the first one', async () => {
+    const jobId = await start('write', ['a']);
+    // A sequence is not undone with the transaction that fails: the first asking fails, and no other.
+    await works.database.query('CREATE SEQUENCE askings');
+    await works.database.query(
+      `CREATE FUNCTION fail_first() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN IF nextval('askings') = 1 THEN RAISE 'too busy'; END IF; RETURN NEW; END $$`,
+    );
+    await works.database.query(
+      `CREATE TRIGGER fail_first BEFORE INSERT ON ${workerSchema('works')}._private_tasks
+       FOR EACH ROW EXECUTE FUNCTION fail_first()`,
+    );
+    try {
+      work();
+      expect(await ended(jobId)).toMatchObject({ status: 'success' });
+    } finally {
+      await works.database.query('DROP FUNCTION fail_first CASCADE');
+    }
+  });
 });
 
 describe('several processes', () => {

@@ -30,7 +30,8 @@ const STOP_WITHIN_MS = 10_000;
 
 /**
  * Works on the jobs of this service; any number of processes may. A worker of graphile-worker ends when it cannot say that
- * a task is done; then all of them are replaced.
+ * a task is done. One that cannot ask for a task asks again, but if it was the first time, the answer "cannot" is what
+ * graphile-worker keeps (`taskIdentifiers.js`), and none of its workers ever takes a task. In both cases all are replaced.
  */
 export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
   const { database, concurrency, logger, metrics, retentionHours } = options;
@@ -42,7 +43,7 @@ export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
   let failingSince: number | undefined;
   let failure: unknown;
 
-  /** Resolves when it was told to stop, or a worker has ended. */
+  /** Resolves when it was told to stop, or a worker has ended; throws when one could not ask for a task. */
   const session = async (): Promise<void> => {
     const workerIds: string[] = [];
     const events: WorkerEvents = new EventEmitter();
@@ -50,12 +51,20 @@ export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
       workerIds.push(worker.workerId);
       leases.hold(worker.workerId);
     });
-    const ended = new Promise<void>((resolve) => {
+    const works = (): void => {
+      failingSince = undefined;
+    };
+    events.on('worker:getJob:empty', works);
+    events.on('job:start', works);
+    const ended = new Promise<void>((resolve, reject) => {
       events.on('worker:stop', () => resolve());
+      events.on('worker:getJob:error', ({ error }) => reject(asError(error)));
       stopping.signal.addEventListener('abort', () => resolve(), { once: true });
     });
+    ended.catch(() => undefined); // it may come before anybody waits
+    let runner: Runner | undefined;
     try {
-      const runner = await run({
+      runner = await run({
         pgPool: database.pool,
         schema: workerSchema(database.schema),
         concurrency,
@@ -70,10 +79,9 @@ export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
           [CHUNK_TASK]: (payload, { job }) => tasks.chunk({ chunk: 0, ...(payload as Task) }, job),
         },
       });
-      failingSince = undefined;
       if (!isStopping()) await ended;
-      await stopRunner(runner);
     } finally {
+      if (runner !== undefined) await stopRunner(runner);
       for (const id of workerIds) leases.release(id);
     }
   };
@@ -99,7 +107,7 @@ export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
   return {
     check: () => {
       if (failingSince !== undefined && Date.now() - failingSince > UNWELL_AFTER_MS)
-        throw new Error(`no worker runs: ${failure instanceof Error ? failure.message : String(failure)}`);
+        throw new Error(`no worker runs: ${asError(failure).message}`);
       leases.check();
     },
     stop: async () => {
@@ -110,6 +118,8 @@ export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
     },
   };
 };
+
+const asError = (fault: unknown): Error => (fault instanceof Error ? fault : new Error(String(fault)));
 
 /**
  * Waits for the chunks in hand, but not for ever: without the database graphile-worker would try for minutes to say that
