@@ -44,7 +44,7 @@ export type RecordedEvent<Event extends DomainEvent = DomainEvent> = Event & Rec
 
 /**
  * A pure decider with its name. `decide` gets time and ids with the command, returns no events when the command is already
- * satisfied and throws only AppError. `State` must survive JSON: it is stored beside the stream.
+ * satisfied and throws only AppError. `State` must survive JSON, and not be null: it is stored beside the stream.
  */
 export interface Aggregate<State, Command, Event extends DomainEvent> {
   readonly name: string;
