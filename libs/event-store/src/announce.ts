@@ -37,18 +37,19 @@ export const announce = async (tx: pg.PoolClient, announcements: readonly Announ
 
 /**
  * Removes what was published (it lies before the relay's cursor) and is as old as the stream it was published to, which
- * holds it no longer either. Returns how many went.
+ * holds it no longer either; `most` of it. Returns how many went.
  */
 export const forgetOldAnnouncements = async (
   database: Database,
   relay: string,
   keptHours: number,
+  most: number,
 ): Promise<number> => {
   const { rowCount } = await database.query(
     `DELETE FROM announcements WHERE ctid IN (
        SELECT a.ctid FROM announcements a JOIN relay_cursor c ON c.relay = $1 AND (a.txid, a.position) <= (c.txid, c.position)
-       WHERE a.recorded_at < now() - make_interval(hours => $2) LIMIT 10000)`,
-    [relay, keptHours],
+       WHERE a.recorded_at < now() - make_interval(hours => $2) LIMIT $3)`,
+    [relay, keptHours, most],
   );
   return rowCount ?? 0;
 };

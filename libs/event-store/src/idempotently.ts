@@ -41,12 +41,13 @@ export const idempotently = <Reply extends object>(
   });
 };
 
-/** Removes the replies nobody may ask for any more; returns how many. SKIP LOCKED, so that replicas may do it at once. */
-export const forgetOldReplies = async (database: Database): Promise<number> => {
+/** Removes `most` of the replies nobody may ask for any more; returns how many. SKIP LOCKED, so that replicas may do it at once. */
+export const forgetOldReplies = async (database: Database, most: number): Promise<number> => {
   const { rowCount } = await database.query(
     `DELETE FROM idempotency WHERE (tenant_id, key) IN (
        SELECT tenant_id, key FROM idempotency WHERE created_at < now() - interval '24 hours'
-       LIMIT 10000 FOR UPDATE SKIP LOCKED)`,
+       LIMIT $1 FOR UPDATE SKIP LOCKED)`,
+    [most],
   );
   return rowCount ?? 0;
 };

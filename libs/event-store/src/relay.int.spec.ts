@@ -228,11 +228,25 @@ describe('the relay', () => {
     // Not while it is unpublished, however old it is.
     await database.transaction((tx) => tell(tx, newId()));
     await database.query(`UPDATE announcements SET recorded_at = now() - interval '2 hours'`);
-    expect(await forgetOldAnnouncements(database, 'counters', 3)).toBe(0);
-    expect(await forgetOldAnnouncements(database, 'counters', 1)).toBe(1);
+    expect(await forgetOldAnnouncements(database, 'counters', 3, 10)).toBe(0);
+    expect(await forgetOldAnnouncements(database, 'counters', 1, 10)).toBe(1);
     const { rows } = await database.query('SELECT 1 FROM announcements');
     expect(rows).toHaveLength(1);
   });
+
+  it('forgets all that is old, also where more comes in an hour than it removes at once', async () => {
+    await database.query(
+      `INSERT INTO announcements (tenant_id, stream, version, aggregate, type, schema_version, data, metadata, recorded_at)
+       SELECT $1, 'visit-' || n, 1, 'visit', 'Visited', 1, '{}', $2, now() - interval '2 hours'
+       FROM generate_series(1, 21000) n`,
+      [tenantId, metadata],
+    );
+    relay(publisher(), { announcementsKeptHours: 1, translate: () => [] });
+    await eventually(async () => (await database.query('SELECT FROM announcements LIMIT 1')).rowCount === 0, {
+      what: 'all to be forgotten',
+      deadlineMs: 30_000,
+    });
+  }, 40_000);
 
   it('publishes again with the same ids when it dies before it has moved its cursor', async () => {
     const ids = [newId(), newId()];

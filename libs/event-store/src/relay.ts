@@ -65,6 +65,7 @@ const MAX_RECHECK_MS = 50;
 const MAX_BACKOFF_MS = 5_000;
 const UNWELL_AFTER_MS = 10_000;
 const FORGET_EVERY_MS = 3_600_000;
+const FORGET_AT_ONCE = 10_000;
 
 interface PendingRow extends EventRow {
   tx: string;
@@ -235,8 +236,10 @@ export const startRelay = (options: RelayOptions): Relay => {
       failingSince = undefined;
       if (Date.now() - forgotten > FORGET_EVERY_MS) {
         forgotten = Date.now();
-        await forgetOldReplies(database);
-        await forgetOldAnnouncements(database, service, announcementsKeptHours);
+        const replies = await forgetOldReplies(database, FORGET_AT_ONCE);
+        const told = await forgetOldAnnouncements(database, service, announcementsKeptHours, FORGET_AT_ONCE);
+        // There are more; not all at one go, because what is new is published in between.
+        if (replies === FORGET_AT_ONCE || told === FORGET_AT_ONCE) forgotten = 0;
       }
       // Rows above the horizon wait for a transaction that may belong to another service and will not ring our bell.
       recheckMs = Math.min(recheckMs * 2, MAX_RECHECK_MS);
