@@ -14,10 +14,14 @@ const { consumers } = jetstream(nats, { apiPrefix: integration.apiPrefix });
 
 const follow = async ({ stream, consumer }) => {
   const reader = await consumers.get(stream, consumer);
-  for await (const event of await reader.consume({ max_messages: 100 })) {
+  const events = await reader.consume({ max_messages: 100 });
+  // What is here already is still done: else it comes again only after a minute, behind newer events.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => events.close());
+  for await (const event of events) {
     const [id, type, schema] = ['ce-id', 'ce-type', 'ce-dataschema'].map((name) => event.headers.get(name));
     console.log(JSON.stringify({ id, type, schema, data: event.json() })); // your work; it may come twice
     event.ack(); // only now is it done
   }
 };
 await Promise.all(integration.consumers.map(follow));
+await nats.drain();
