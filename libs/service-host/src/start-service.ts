@@ -54,7 +54,7 @@ export interface ServiceOptions {
   readonly name: string;
   /** Its PostgreSQL schema. */
   readonly schema: string;
-  /** All of the schema; the service waits until the last one has run. */
+  /** All of the schema; the service waits until they have run. */
   readonly migrations: readonly MigrationClass[];
   /** The stream of what it publishes. */
   readonly stream: { readonly name: string; readonly subject: string };
@@ -150,18 +150,21 @@ export const startService = async (options: ServiceOptions): Promise<RunningApp>
   };
 };
 
-/** Not only until somebody answers: before its migrations there is nothing to serve from. */
+/**
+ * Not only until somebody answers: before its migrations there is nothing to serve from. All of them, because an update may
+ * bring one that comes before the last, of a library's tables.
+ */
 const untilMigrated = async (
   database: Database,
   migrations: readonly MigrationClass[],
   logger: Logger,
 ): Promise<void> => {
-  const last = migrations.at(-1)?.name;
   for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 5_000)) {
     try {
-      const { rowCount } = await database.query('SELECT 1 FROM migrations WHERE name = $1', [last]);
-      if (rowCount === 1) return;
-      logger.warn({ migration: last, waitMs }, 'waiting for the migrations');
+      const { rows } = await database.query<{ name: string }>('SELECT name FROM migrations');
+      const missing = migrations.find((migration) => !rows.some(({ name }) => name === migration.name));
+      if (missing === undefined) return;
+      logger.warn({ migration: missing.name, waitMs }, 'waiting for the migrations');
     } catch (error) {
       logger.warn({ err: error, waitMs }, 'waiting for PostgreSQL and the migrations');
     }

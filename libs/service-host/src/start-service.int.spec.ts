@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { Module } from '@nestjs/common';
+import { migrateSchema, type MigrationClass } from '@muster/event-store';
+import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase } from '@muster/testing';
+import pg from 'pg';
+import { startService } from './start-service.js';
+
+const SCHEMA = 'late';
+
+type Migration = InstanceType<MigrationClass>;
+type Runner = Parameters<Migration['up']>[0];
+
+class Own1763600000002 implements Migration {
+  readonly name = 'Own1763600000002';
+  async up(runner: Runner): Promise<void> {
+    await runner.query('CREATE TABLE own (n integer)');
+  }
+  down(): Promise<void> {
+    return Promise.reject(new Error('Migrations go forward only.'));
+  }
+}
+
+/** Comes with an update, and sorts before what is there. */
+class OfLibrary1763600000001 implements Migration {
+  readonly name = 'OfLibrary1763600000001';
+  async up(runner: Runner): Promise<void> {
+    await runner.query('CREATE TABLE of_library (n integer)');
+  }
+  down(): Promise<void> {
+    return Promise.reject(new Error('Migrations go forward only.'));
+  }
+}
+
+@Module({})
+class Nothing {}
+
+let nats: NatsServer;
+let server: TestDatabase;
+
+beforeAll(async () => {
+  nats = await startNats();
+  server = await testDatabase();
+});
+
+afterAll(async () => {
+  await nats.stop();
+  await server.drop();
+});
+
+it('serves when all of its migrations have run, whichever was the last', async () => {
+  const before = [Own1763600000002];
+  const after = [OfLibrary1763600000001, Own1763600000002];
+  await migrateSchema({ url: server.url, schema: SCHEMA, migrations: before });
+  const starting = startService({
+    name: 'late',
+    schema: SCHEMA,
+    migrations: after,
+    stream: { name: 'EVENTS_LATE', subject: 'muster.v1.event.late.>' },
+    config: {
+      databaseUrl: server.url,
+      natsUrl: nats.url,
+      logLevel: 'silent',
+      opsHost: '127.0.0.1',
+      poolSize: 2,
+      streamMaxAgeHours: 1,
+      streamMaxBytes: 1_000_000,
+    },
+    serve: async ({ database }) => {
+      await database.query('SELECT 1 FROM of_library');
+      return { module: { module: Nothing } };
+    },
+  });
+  starting.catch(() => undefined); // awaited below
+  const admin = new pg.Client({ connectionString: server.url });
+  await admin.connect();
+  await eventually(
+    async () => {
+      const asked = await admin.query(
+        `SELECT FROM pg_stat_activity WHERE application_name = 'late' AND query LIKE '%FROM migrations%'`,
+      );
+      return asked.rowCount === 1;
+    },
+    { what: 'the service to look for its migrations' },
+  );
+  await admin.end();
+  await migrateSchema({ url: server.url, schema: SCHEMA, migrations: after });
+  await (await starting).stop();
+});
