@@ -126,6 +126,8 @@ beforeAll(async () => {
     MUSTER_HTTP_ADAPTER_ANSWER_TIMEOUT_MS: '1500',
     MUSTER_HTTP_ADAPTER_DOWNLOAD_STALL_MS: '300',
     MUSTER_HTTP_ADAPTER_REQUESTS_IN_FLIGHT: '400',
+    // Slow enough to be overrun by a machine with other things to do.
+    MUSTER_DEVICE_MESSAGES_PER_SECOND: '10',
   });
   base = `http://127.0.0.1:${adapter.port}`;
   await eventually(async () => (await adapter.ops.health.ready()).ready, { deadlineMs: 10_000 });

@@ -56,7 +56,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
     config,
     serve: ({ database, bus, logger }) => {
       const accounts = new TenantAccounts(database, config.natsUrl, keys);
-      const readers = new Readers(database, bus);
+      const readers = new Readers(database, bus, config);
       const rules: Rules = { natsUrl: publicUrlOf(config), maxIntegrations: config.maxIntegrations };
       return {
         module: AppModule.of([

@@ -326,6 +326,7 @@ describe('a consumer', () => {
     // What is still on its way when the consumer closes can only time out; that is another promise.
     await eventually(
       async () => (await manager.consumers.info(stream.name, 'reader')).num_ack_pending === 150,
+      { deadlineMs: 20_000 },
     );
     const closing = app?.close();
     release();

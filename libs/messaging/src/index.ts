@@ -25,5 +25,6 @@ export {
   type ConsumerReading,
   type OutsideConsumer,
   type OutsideConsumerState,
+  type ReadingLimits,
   type StartAt,
 } from './outside-consumers.js';

@@ -16,12 +16,23 @@ export type StartAt =
   | { readonly kind: 'time'; readonly time: string }
   | { readonly kind: 'sequence'; readonly sequence: number; readonly ofStream: string };
 
+/** Of consumers that are made; those that exist keep theirs. */
+export interface ReadingLimits {
+  /** An event that is not acknowledged within is delivered again. */
+  readonly ackWaitMs: number;
+  /** Fetched and not acknowledged; a reader that stops acknowledging is given no more. */
+  readonly maxUnacknowledged: number;
+  /** Fetches that wait for messages at the same time. */
+  readonly maxFetches: number;
+}
+
 export interface OutsideConsumer {
   readonly stream: string;
   /** Of the durable, `[A-Za-z0-9_-]`. */
   readonly name: string;
   readonly filter: string;
   readonly startAt: StartAt;
+  readonly limits: ReadingLimits;
 }
 
 /** How far its reader is. */
@@ -42,20 +53,13 @@ export interface OutsideConsumerState extends ConsumerReading {
   readonly nextSequence: number;
 }
 
-/** Fetched and not acknowledged; a reader that stops acknowledging is given no more. */
-const OUTSIDE_MAX_UNACKNOWLEDGED = 1_000;
-/** Fetches that wait for messages at the same time. */
-const OUTSIDE_MAX_FETCHES = 32;
-/** An event that is not acknowledged within is delivered again. */
-const OUTSIDE_ACK_WAIT_MS = 60_000;
-
 /**
  * A durable pull consumer that is read by somebody outside; made when it is missing, and left as it is otherwise. Events
  * come until they are acknowledged: none is ever given up. Undefined: there is no such stream (yet).
  */
 export const ensureOutsideConsumer = (
   bus: Bus,
-  { stream, name, filter, startAt }: OutsideConsumer,
+  { stream, name, filter, startAt, limits }: OutsideConsumer,
 ): Promise<OutsideConsumerState | undefined> =>
   asked(async () => {
     const { streams, link } = partsOf(bus);
@@ -69,10 +73,10 @@ export const ensureOutsideConsumer = (
           durable_name: name,
           filter_subject: filter,
           ack_policy: AckPolicy.Explicit,
-          ack_wait: nanos(OUTSIDE_ACK_WAIT_MS),
+          ack_wait: nanos(limits.ackWaitMs),
           max_deliver: -1,
-          max_ack_pending: OUTSIDE_MAX_UNACKNOWLEDGED,
-          max_waiting: OUTSIDE_MAX_FETCHES,
+          max_ack_pending: limits.maxUnacknowledged,
+          max_waiting: limits.maxFetches,
           ...policyOf(startAt, about),
         }),
       ));

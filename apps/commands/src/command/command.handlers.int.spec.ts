@@ -149,7 +149,11 @@ const device = (): string => {
   return id;
 };
 const create = (deviceId: string, more: Partial<CreateCommand> = {}) =>
-  bus.request(createCommand, { tenantId, deviceId, actor, type: 'reboot', ...more });
+  bus.request(
+    createCommand,
+    { tenantId, deviceId, actor, type: 'reboot', ...more },
+    { timeoutMs: 10_000 }, // some specs create hundreds at once
+  );
 const get = (deviceId: string, commandId: string) =>
   bus.request(getCommand, { tenantId, deviceId, commandId });
 const list = (deviceId: string, more: Partial<ListCommands> = {}) =>

@@ -8,6 +8,7 @@ import {
   removeOutsideConsumer,
   type Bus,
   type OutsideConsumerState,
+  type ReadingLimits,
   type StartAt,
 } from '@muster/messaging';
 import { consumerOf, CONSUMER_PREFIX } from './names.js';
@@ -26,6 +27,7 @@ export class Readers {
   constructor(
     private readonly database: Database,
     private readonly bus: Bus,
+    private readonly limits: ReadingLimits,
   ) {}
 
   consumersOf(reader: Reader): IntegrationConsumer[] {
@@ -104,6 +106,7 @@ export class Readers {
       name: consumerOf(id),
       filter: filter(tenantId),
       startAt,
+      limits: this.limits,
     });
   }
 
