@@ -1,3 +1,4 @@
+import { brokerCost } from './broker-cost.js';
 import { bulkDrill } from './bulk-drill.js';
 import { bulk } from './bulk.js';
 import { changes } from './changes.js';
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   'noisy-device': noisyDevice,
   'device-filter': deviceFilter,
   'push-burst': pushBurst,
+  'broker-cost': brokerCost,
   changes,
   bulk,
   'bulk-drill': bulkDrill,

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MqttClient } from 'mqtt';
 import { jobEnds } from './bulk.js';
 import { callAll } from './callers.js';
-import { pidOf, runningParts } from './parts.js';
+import { runningParts } from './parts.js';
 import { call, connectDevice, provision, runName, type BenchDevice } from './platform.js';
+import { processorSeconds } from './processor-time.js';
 import { keepRaw } from './raw-results.js';
 import { markdownTable, milliseconds, percentile } from './statistics.js';
 
@@ -13,8 +13,6 @@ const SAMPLE_EVERY_MS = 10_000;
 const SECONDS = 40;
 const LATE_MS = 10_000;
 const ONE_BY_ONE_CALLERS = 8;
-/** Linux counts processor time in these. */
-const TICKS_PER_SECOND = 100;
 
 interface Sender {
   readonly device: BenchDevice;
@@ -129,16 +127,16 @@ const measure = async (
   latencies = [];
   counts.applied = 0;
   for (const { asked } of senders) asked.clear();
-  const before = ticks();
+  const before = processorTimes();
   const began = performance.now();
   const other = meanwhile();
   const sent = await sendAll(senders, seconds * 1_000);
   await other;
   const elapsed = (performance.now() - began) / 1_000;
-  const after = ticks();
+  const after = processorTimes();
   await delay(LATE_MS); // the last answers
   const cores = Object.entries(after).map(
-    ([part, used]) => [part, (used - (before[part] ?? used)) / TICKS_PER_SECOND / elapsed] as const,
+    ([part, used]) => [part, (used - (before[part] ?? used)) / elapsed] as const,
   );
   return { what, sent, answered: latencies, applied: counts.applied, cores: Object.fromEntries(cores) };
 };
@@ -183,34 +181,6 @@ const changeOneByOne = async (devices: readonly BenchDevice[]): Promise<void> =>
   );
 };
 
-/** Processor time of each part so far; PostgreSQL's is in its children, one per connection, so those are added up. */
-const ticks = (): Readonly<Record<string, number>> =>
-  Object.fromEntries(runningParts().map((part) => [part, ticksOf(pidOf(part))]));
-
-const ticksOf = (pid: number): number => {
-  const own = statOf(pid);
-  const children = childrenOf(pid).reduce((sum, child) => sum + statOf(child), 0);
-  return own + children;
-};
-
-const statOf = (pid: number): number => {
-  try {
-    // The name, in brackets, may hold spaces; user and system time are the 12th and 13th field after it.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
-    return Number(fields[11]) + Number(fields[12]);
-  } catch {
-    return 0; // it has ended
-  }
-};
-
-const childrenOf = (pid: number): number[] => {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-      .trim()
-      .split(' ')
-      .filter(Boolean)
-      .map(Number);
-  } catch {
-    return [];
-  }
-};
+/** Seconds of processor time of each part so far. */
+const processorTimes = (): Readonly<Record<string, number>> =>
+  Object.fromEntries(runningParts().map((part) => [part, processorSeconds(part)]));
