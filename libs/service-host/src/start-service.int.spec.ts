@@ -84,5 +84,7 @@ it('serves when all of its migrations have run, whichever was the last', async (
   );
   await admin.end();
   await migrateSchema({ url: server.url, schema: SCHEMA, migrations: after });
-  await (await starting).stop();
+  const app = await starting;
+  expect(app.name).toBe('late');
+  await app.stop();
 });
