@@ -29,6 +29,7 @@ export class BulkTarget {
 }
 
 export class BulkChangeInput {
+  @IsObject()
   @ValidateNested()
   @Type(() => BulkTarget)
   target!: BulkTarget;

@@ -272,6 +272,10 @@ describe('startBulkChange', () => {
       'invalid-request',
       'bulkChange.target',
     ]);
+    expect(await refused({ desired: { a: 1 } } as unknown as BulkChangeInput)).toEqual([
+      'invalid-request',
+      'bulkChange.target',
+    ]);
     expect(await refused({ target: { filter: 'all', deviceIds: ['x'] }, desired: { a: 1 } })).toEqual([
       'invalid-request',
       'bulkChange.target',
