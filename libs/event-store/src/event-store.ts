@@ -229,6 +229,7 @@ const versionMismatch = (expected: number, stored: number): AppError =>
   new AppError('version-mismatch', `The version is ${stored}, not ${expected}.`);
 
 const withTraceparent = (metadata: EventMetadata): EventMetadata => {
-  const traceparent = metadata.traceparent ?? currentTrace()?.traceparent;
-  return traceparent === undefined ? metadata : { ...metadata, traceparent };
+  if (metadata.traceparent !== undefined) return metadata;
+  const traceparent = currentTrace()?.traceparent;
+  return traceparent === undefined ? metadata : { actor: metadata.actor, traceparent };
 };

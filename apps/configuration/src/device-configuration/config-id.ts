@@ -11,9 +11,18 @@ export const canonicalJson = (value: JsonValue): string => {
   return `{${members.join(',')}}`;
 };
 
+/** Of the last document: a change of many devices mostly gives each the same. */
+let named = { canonical: '', id: '' };
+
 /** The document's name: same content, same id, in any process and at any time. "" for a document without keys. Pure. */
-export const configIdOf = (document: JsonObject, canonical = canonicalJson(document)): string =>
-  Object.keys(document).length === 0 ? '' : createHash('sha256').update(canonical).digest('hex').slice(0, 32);
+export const configIdOf = (document: JsonObject, canonical = canonicalJson(document)): string => {
+  if (Object.keys(document).length === 0) return '';
+  if (canonical !== named.canonical) {
+    const digest = createHash('sha256').update(canonical).digest('hex');
+    named = { canonical, id: digest.slice(0, 32) };
+  }
+  return named.id;
+};
 
 export const sameJson = (a: JsonValue | undefined, b: JsonValue | undefined): boolean =>
   a === b || (a !== undefined && b !== undefined && canonicalJson(a) === canonicalJson(b));

@@ -70,10 +70,9 @@ export const differencesOf = (before: Values, after: Values): DesiredChanges => 
   for (const [key, to] of after) {
     const from = before.get(key);
     if (from === to || (from?.origin === to.origin && sameJson(from.value, to.value))) continue;
-    changes.push([
-      key,
-      { ...(from === undefined ? {} : { from: from.value }), to: to.value, origin: to.origin },
-    ]);
+    // Two literals: adding to what was copied by `...` takes twenty times as long, for each device of a bulk.
+    const { value, origin } = to;
+    changes.push([key, from === undefined ? { to: value, origin } : { from: from.value, to: value, origin }]);
   }
   for (const [key, from] of before) if (!after.has(key)) changes.push([key, { from: from.value }]);
   return Object.fromEntries(changes);
