@@ -5,6 +5,7 @@ import type { Connection, DeviceKey, Known, Presence, Report, Transition } from 
 const RECENT_USE = "interval '10 seconds'";
 /** How long the opening of a closed connection may be reported once more. */
 const CLOSED_KEPT = "interval '1 hour'";
+const FORGET_AT_ONCE = 10_000;
 
 /**
  * One change of presence at a time: each is decided on all connections of a device, so two that do not see each other's
@@ -151,13 +152,14 @@ export const saveBroker = async (tx: pg.PoolClient, name: string, broker: Broker
   );
 };
 
-/** What no report can refer to any more. */
-export const forgetClosed = async (tx: pg.PoolClient): Promise<void> => {
-  await tx.query(
+/** What no report can refer to any more; not all at one go, because other reports wait meanwhile. True: there is more. */
+export const forgetClosed = async (tx: pg.PoolClient): Promise<boolean> => {
+  const { rowCount } = await tx.query(
     `DELETE FROM connections WHERE connection IN (
-       SELECT connection FROM connections WHERE closed_at < now() - ${CLOSED_KEPT} LIMIT 10000)`,
+       SELECT connection FROM connections WHERE closed_at < now() - ${CLOSED_KEPT} LIMIT ${FORGET_AT_ONCE})`,
   );
   await tx.query(`DELETE FROM client_devices WHERE noted_at < now() - ${RECENT_USE}`);
+  return rowCount === FORGET_AT_ONCE;
 };
 
 const deviceOf = (row: { tenant_id: string; device_id: string }): DeviceKey => ({

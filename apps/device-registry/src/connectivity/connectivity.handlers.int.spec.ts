@@ -22,6 +22,7 @@ import {
   unique,
   type RunningRegistry,
 } from '../running-registry.fixture.js';
+import { forgetClosed } from './connection-tables.js';
 
 let registry: RunningRegistry;
 let follower: Follower;
@@ -57,7 +58,9 @@ const used = (clientId: string, deviceId: string, second: number) =>
   ({ kind: 'used', clientId, tenantId, deviceId, at: at(second) }) as const;
 const closed = (connection: string, second: number) =>
   ({ kind: 'closed', connection, at: at(second) }) as const;
-const report = (...reports: ConnectionReport[]) => registry.bus.request(recordConnectivity, { reports });
+/** With the patience of the adapter. */
+const report = (...reports: ConnectionReport[]) =>
+  registry.bus.request(recordConnectivity, { reports }, { timeoutMs: 15_000 });
 const stateOf = (deviceId: string) => registry.bus.request(getConnectivity, { tenantId, deviceId });
 const toldOf = (deviceId: string): string[] => published.filter((line) => line.startsWith(deviceId));
 
@@ -159,6 +162,18 @@ describe('connectivity', () => {
       [id],
     );
     expect(rows).toEqual([]);
+  });
+
+  it('leaves nothing behind of connections that ended long ago, however many they were', async () => {
+    await registry.database.query(
+      `INSERT INTO connections (connection, client_id, broker, incarnation, closed_at)
+       SELECT 'old-' || n, 'old', 'old', 1, now() - interval '2 hours' FROM generate_series(1, 10500) n`,
+    );
+    const forget = () => registry.database.transaction(forgetClosed);
+    expect(await forget()).toBe(true);
+    expect(await forget()).toBe(false);
+    const left = await registry.database.query(`SELECT FROM connections WHERE client_id = 'old'`);
+    expect(left.rowCount).toBe(0);
   });
 
   it('of an HTTP device is not known: only when it was last seen', async () => {

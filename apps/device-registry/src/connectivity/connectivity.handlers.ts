@@ -44,7 +44,7 @@ export class ConnectivityHandlers {
       // Here, because what is to be forgotten grows by reports and by nothing else.
       if (Date.now() - this.forgotten > FORGET_EVERY_MS) {
         this.forgotten = Date.now();
-        await forgetClosed(tx);
+        if (await forgetClosed(tx)) this.forgotten = 0;
       }
       return {
         outcomes: reports.map((report) => {
