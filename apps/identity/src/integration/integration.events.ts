@@ -1,4 +1,4 @@
-/** `userKey` is the public key of the user on NATS; the credentials themselves are stored nowhere. */
+/** `userKey` is the public key of the user on NATS; the credentials are stored nowhere but in the reply of an Idempotency-Key. */
 export interface IntegrationCreated {
   readonly type: 'IntegrationCreated';
   readonly data: {
