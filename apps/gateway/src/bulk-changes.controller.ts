@@ -1,6 +1,7 @@
 import { Controller, Inject, Post } from '@nestjs/common';
 import { BulkChangeInput, startBulkChange, type JobStarted } from '@muster/contracts';
 import { ASKING, type Asking } from './asking.js';
+import { jobLocation } from './http/answer-rules.js';
 import { CheckedBody } from './http/body.js';
 import { Creating, type Caller } from './http/caller.js';
 import { Operation } from './openapi/operation.js';
@@ -18,7 +19,7 @@ export class BulkChangesController {
     asks: [startBulkChange],
     body: BulkChangeInput,
     status: 202,
-    location: (_path, jobId) => `/api/v1/jobs/${jobId}`,
+    location: jobLocation,
   })
   startBulkChange(
     @CheckedBody(BulkChangeInput) bulkChange: BulkChangeInput,

@@ -6,6 +6,8 @@ import { Controller, Module, type INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   AppError,
+  changeDefaults,
+  ChangeDefaults,
   changeCredentialStatus,
   ChangeCredentialStatus,
   changeDesired,
@@ -40,6 +42,7 @@ import {
   querySamples,
   QuerySamples,
   type CredentialList,
+  type DefaultsChanged,
   type DesiredChanged,
   type DeviceCredential,
   type DeviceList,
@@ -188,6 +191,21 @@ class Services {
   @Handles(changeDesired)
   changeDesired(body: ChangeDesired): Promise<DesiredChanged> {
     return answer(body, { version: 2, configId: 'abc', syncState: 'pending' });
+  }
+
+  @Handles(changeDefaults)
+  async changeDefaults(body: ChangeDefaults): Promise<DefaultsChanged> {
+    if ('warm' in body.defaults) {
+      const faults = ['defaults.warm', 'defaults.cold'].map((path) => ({ path, message: 'is unknown' }));
+      throw new AppError(
+        'invalid-configuration',
+        faults.map(({ path, message }) => `${path} ${message}`).join('; '),
+        {
+          errors: faults,
+        },
+      );
+    }
+    return answer(body, { version: 2, jobId: 'a' in body.defaults ? 'job-1' : null });
   }
 
   @Handles(getConfiguration)
@@ -360,6 +378,15 @@ describe('credentials', () => {
     expect(asked.body).toMatchObject({ deviceId: 'd1', kind: 'secret', actor: { id: 'local-admin' } });
     const listed = await api('get', '/devices/d1/credentials').expect(200);
     expect(listed.body).toEqual({ items: [credential] });
+  });
+
+  it('says where the job of changed defaults is, if there is one', async () => {
+    const path = '/device-types/t/configuration/defaults';
+    const started = await api('patch', path).send({ a: 1 }).expect(202);
+    expect(started.headers['location']).toBe('/api/v1/jobs/job-1');
+    const unchanged = await api('put', path).send({}).expect(202);
+    expect(unchanged.body).toEqual({ version: 2, jobId: null });
+    expect(unchanged.headers['location']).toBeUndefined();
   });
 
   it('are revoked', async () => {
@@ -542,6 +569,18 @@ describe('what is wrong', () => {
     expect(response.body).toMatchObject({
       detail: 'bad key must match [a-zA-Z0-9_]{1,64}',
       errors: [{ path: 'bad key', message: 'must match [a-zA-Z0-9_]{1,64}' }],
+    });
+  });
+
+  it('names every fault by its place in the body', async () => {
+    const response = await problem(
+      api('patch', '/device-types/t/configuration/defaults').send({ warm: 1, cold: 2 }),
+      400,
+      'invalid-configuration',
+    );
+    expect(response.body).toMatchObject({
+      detail: 'warm is unknown; cold is unknown',
+      errors: [{ path: 'warm' }, { path: 'cold' }],
     });
   });
 

@@ -9,6 +9,7 @@ import {
   type TypeConfigurationView,
 } from '@muster/contracts';
 import { ASKING, type Asking } from './asking.js';
+import { jobLocation } from './http/answer-rules.js';
 import { CheckedBody, ObjectBody } from './http/body.js';
 import { Changing, Reading, type Caller } from './http/caller.js';
 import { Operation } from './openapi/operation.js';
@@ -50,6 +51,7 @@ export class TypeConfigurationController {
     asks: [changeDefaults],
     body: 'object',
     status: 202,
+    location: jobLocation,
   })
   mergeTypeDefaults(
     @Param('id') deviceType: string,
@@ -65,6 +67,7 @@ export class TypeConfigurationController {
     asks: [changeDefaults],
     body: 'object',
     status: 202,
+    location: jobLocation,
   })
   replaceTypeDefaults(
     @Param('id') deviceType: string,
@@ -80,6 +83,7 @@ export class TypeConfigurationController {
     asks: [changeDefaults],
     body: 'object',
     status: 202,
+    location: jobLocation,
   })
   mergeAppVersionDefaults(
     @Param('id') deviceType: string,
@@ -96,6 +100,7 @@ export class TypeConfigurationController {
     asks: [changeDefaults],
     body: 'object',
     status: 202,
+    location: jobLocation,
   })
   replaceAppVersionDefaults(
     @Param('id') deviceType: string,

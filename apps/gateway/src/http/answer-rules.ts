@@ -7,9 +7,12 @@ export interface AnswerRules {
   readonly secret?: boolean;
   /** False or absent: a query is refused, so that a mistyped filter does not look as if it had worked. */
   readonly takesQuery?: boolean;
-  /** From the path that was asked and the `id`, or else the `jobId`, in the answer. */
+  /** From the path that was asked and the `id`, or else the `jobId`, in the answer; none where that is null. */
   readonly location?: (path: string, id: string) => string;
 }
+
+/** Of what a job does. */
+export const jobLocation = (_path: string, jobId: string): string => `/api/v1/jobs/${jobId}`;
 
 const KEY = Symbol('answer rules');
 

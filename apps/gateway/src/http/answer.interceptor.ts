@@ -21,7 +21,8 @@ export class AnswerInterceptor implements NestInterceptor {
         if (rules?.secret === true) response.setHeader('cache-control', 'no-store');
         if (rules?.location !== undefined) {
           const id = fieldOf(answer, 'id') ?? fieldOf(answer, 'jobId');
-          response.setHeader('location', rules.location(pathOf(http.getRequest<Request>()), String(id)));
+          const place = rules.location(pathOf(http.getRequest<Request>()), String(id));
+          if (id !== null) response.setHeader('location', place);
         }
         return rules?.status === 204 ? undefined : answer;
       }),

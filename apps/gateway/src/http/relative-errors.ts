@@ -11,29 +11,45 @@ const BODIES = [
   'appVersion',
   'firmwareType',
   'bulkChange',
+  'defaults',
 ];
 
-/** `bus`, with the field paths of refused requests as the HTTP caller sees them: `device.name` is `name`. */
+/**
+ * `bus`, with the field paths of refused requests as the HTTP caller sees them: `device.name` is `name`. A name that is no
+ * field of the request stays: it is then something else, such as the defaults that new rules of a type are at odds with.
+ */
 export const relativeErrors = (bus: Pick<Bus, 'request'>, timeoutMs: number): Pick<Bus, 'request'> => ({
   request: async (contract, body, options) => {
     try {
       return await bus.request(contract, body, { timeoutMs, ...options });
     } catch (error) {
-      throw error instanceof AppError ? relative(error) : error;
+      throw error instanceof AppError
+        ? relative(
+            error,
+            BODIES.filter((name) => name in body),
+          )
+        : error;
     }
   },
 });
 
-const relative = (error: AppError): AppError =>
+const relative = (error: AppError, bodies: readonly string[]): AppError =>
   error.errors === undefined
     ? error
-    : new AppError(error.code, withoutBody(error.detail), {
+    : new AppError(error.code, detailWithout(bodies, error.detail), {
         cause: error,
-        errors: error.errors.map(({ path, message }) => ({ path: withoutBody(path), message })),
+        errors: error.errors.map(({ path, message }) => ({ path: without(bodies, path), message })),
         retryAfterSeconds: error.retryAfterSeconds,
       });
 
-const withoutBody = (text: string): string => {
+/** It tells of every fault, each after its path. */
+const detailWithout = (bodies: readonly string[], detail: string): string =>
+  detail
+    .split('; ')
+    .map((fault) => without(bodies, fault))
+    .join('; ');
+
+const without = (bodies: readonly string[], text: string): string => {
   const [first = '', ...rest] = text.split('.');
-  return BODIES.includes(first) && rest.length > 0 && !text.startsWith(`${first}. `) ? rest.join('.') : text;
+  return bodies.includes(first) && rest.length > 0 && !text.startsWith(`${first}. `) ? rest.join('.') : text;
 };
