@@ -24,4 +24,6 @@ const follow = async ({ stream, consumer }) => {
   }
 };
 await Promise.all(integration.consumers.map(follow));
-await nats.drain();
+if (!nats.isClosed()) await nats.drain();
+const fault = await nats.closed();
+if (fault) throw fault; // such as a credential that was cut off
