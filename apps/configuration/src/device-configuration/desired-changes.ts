@@ -1,6 +1,7 @@
 import { AppError, type Actor, type DesiredOutcome, type JsonObject } from '@muster/contracts';
 import type { BulkItem, BulkOutcome, Database, EventStore } from '@muster/event-store';
 import type { DeviceId, DeviceKind, KnownDevices } from '@muster/known-devices';
+import { currentDeadline } from '@muster/messaging';
 import { currentTrace } from '@muster/observability';
 import type pg from 'pg';
 import { holdDefaults } from '../type-configuration/defaults-lock.js';
@@ -39,11 +40,16 @@ interface Wish extends DeviceId {
   readonly commandWith: (rules: Rules) => ConfigurationCommand;
   readonly actor: Actor;
   readonly traceparent?: string | undefined;
+  readonly deadline?: number | undefined;
 }
 
 type Outcome = BulkOutcome<DeviceConfiguration, ConfigurationEvent>;
 type Settled = Outcome | { readonly bug: unknown };
-type TracedChange = DesiredChange & { readonly traceparent?: string | undefined };
+type TracedChange = DesiredChange & {
+  readonly traceparent?: string | undefined;
+  /** Unix milliseconds at which its caller stops waiting. */
+  readonly deadline?: number | undefined;
+};
 
 /** Changes in one transaction: a bulk is as large, and more callers at the same time wait for the next. */
 const MOST = 500;
@@ -51,6 +57,7 @@ const AT_ONCE = 2;
 const TRIES = 3;
 /** A device that is not known well enough is asked for once; what is missing then is missing in the registry. */
 const UNKNOWN = new AppError('device-not-found', 'No such device.');
+const LATE = new AppError('deadline-exceeded', 'Others were changing too much to do it in time.');
 
 /**
  * Every change of desired values goes through here, single ones of callers at the same time together: the defaults are
@@ -72,7 +79,7 @@ export class DesiredChanges {
 
   /** One device. Returns its state after the change; throws what `decide` throws, or `device-not-found`. */
   async change(change: DesiredChange): Promise<DeviceConfiguration> {
-    const traced = { ...change, traceparent: currentTrace()?.traceparent };
+    const traced = { ...change, traceparent: currentTrace()?.traceparent, deadline: currentDeadline() };
     let outcome = await this.coalesced(traced);
     if ('error' in outcome && outcome.error === UNKNOWN) {
       const [fault] = await this.parts.devices.learnKinds([change]);
@@ -190,10 +197,13 @@ export class DesiredChanges {
   ): Promise<Outcome[]> {
     const { store, devices, rules } = this.parts;
     await holdDefaults(tx, tenantId);
+    // That may have taken long. Whoever was told so may have changed something else since: this would undo it.
+    const began = Date.now();
+    const isLate = ({ deadline }: Wish): boolean => deadline !== undefined && deadline <= began;
     const kinds = await devices.kindsOf(wishes, tx);
     const known = wishes.flatMap((wish, index) => {
       const kind = kinds[index];
-      return kind === undefined ? [] : [{ wish, kind, index }];
+      return kind === undefined || isLate(wish) ? [] : [{ wish, kind, index }];
     });
     const inForce = await rules.of(
       tx,
@@ -213,7 +223,7 @@ export class DesiredChanges {
       items.map(({ item }) => item),
       { within: tx, onConflict },
     );
-    const outcomes = wishes.map((): Outcome => ({ error: UNKNOWN }));
+    const outcomes = wishes.map((wish): Outcome => ({ error: isLate(wish) ? LATE : UNKNOWN }));
     items.forEach(({ index }, place) => {
       const outcome = executed[place];
       if (outcome !== undefined) outcomes[index] = outcome;
@@ -228,6 +238,7 @@ const wishOf = ({ mode, desired, source, reason, expectedVersion, ...rest }: Tra
     tenantId: rest.tenantId,
     deviceId: rest.deviceId,
     traceparent: rest.traceparent,
+    deadline: rest.deadline,
     actor: source,
     commandWith: (rules) => ({
       type: 'ChangeDesired',

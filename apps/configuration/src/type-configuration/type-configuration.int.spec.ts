@@ -394,6 +394,29 @@ describe('a change of defaults beside other changes', () => {
     }
   });
 
+  it('lets no change in whose caller has given up meanwhile', async () => {
+    const id = muster.device(muster.type('a'), 'a');
+    await change(id, { n: 0 });
+    const changing = await muster.connect();
+    try {
+      await changing.query('BEGIN');
+      // What `changeDefaultsAlone` does.
+      await changing.query(
+        `SELECT pg_advisory_xact_lock(hashtextextended('configuration defaults of ' || $1, 0))`,
+        [tenantId],
+      );
+      const request = { tenantId, deviceId: id, actor, mode: 'merge', desired: { n: 1 } } as const;
+      await expect(muster.bus.request(changeDesired, request, { timeoutMs: 300 })).rejects.toEqual(
+        code('deadline-exceeded'),
+      );
+      await changing.query('COMMIT');
+    } finally {
+      await changing.end();
+    }
+    for (const m of [1, 2, 3]) await change(id, { m });
+    expect(await values(id)).toEqual({ n: 0, m: 3 });
+  });
+
   it('is seen by whoever decides after it', async () => {
     const type = muster.type('a');
     const id = muster.device(type, 'a');
