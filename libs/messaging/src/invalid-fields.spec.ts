@@ -1,5 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { DeviceRef, Done, ProvisionDevice, StoreSamples } from '@muster/contracts';
+import {
+  BulkChangeInput,
+  DeviceRef,
+  Done,
+  HistoryPage,
+  ProvisionDevice,
+  RecordConnectivity,
+  StoreSamples,
+} from '@muster/contracts';
 import { invalidFields } from './invalid-fields.js';
 
 const actor = { kind: 'api-key', id: 'local-admin' };
@@ -41,6 +49,56 @@ describe('the rules of a contract', () => {
 
   it.each([[null], [[]], ['text'], [7], [undefined]])('refuses %j as a body', (value) => {
     expect(invalidFields(Done, value, 'refuse')).toEqual([{ path: '', message: 'must be an object' }]);
+  });
+
+  describe('of a nested object', () => {
+    const device = { name: 'd', deviceType: 't' };
+
+    it.each(['refuse', 'ignore'] as const)('ask for it when it is missing or null (%s)', (unknown) => {
+      const required = [{ path: 'actor', message: 'is required' }];
+      expect(invalidFields(ProvisionDevice, { tenantId: 'default', device }, unknown)).toEqual(required);
+      expect(invalidFields(ProvisionDevice, { ...provision(device), actor: null }, unknown)).toEqual(
+        required,
+      );
+    });
+
+    it('ask for it in the items of a list', () => {
+      const item = { key: 'k', desired: 1, at: '2026-01-01T00:00:00Z' };
+      expect(invalidFields(HistoryPage, { items: [item], nextCursor: null }, 'ignore')).toContainEqual({
+        path: 'items.0.source',
+        message: 'is required',
+      });
+    });
+
+    it.each([[undefined], [null]])('let an optional one be %j', (position) => {
+      expect(invalidFields(ProvisionDevice, provision({ ...device, position }), 'refuse')).toEqual([]);
+    });
+
+    it.each([['text'], [7], [[]], [[{ latitude: 1, longitude: 2 }]]])(
+      'refuse %j in its place',
+      (position) => {
+        expect(invalidFields(ProvisionDevice, provision({ ...device, position }), 'refuse')).toEqual([
+          { path: 'device.position', message: 'must be an object' },
+        ]);
+      },
+    );
+
+    it.each([[null], ['text'], [[]]])('refuse %j as an item', (item) => {
+      expect(invalidFields(RecordConnectivity, { reports: [item] }, 'refuse')).toEqual([
+        { path: 'reports.0', message: 'must be an object' },
+      ]);
+    });
+
+    it.each([[undefined], [null], ['text']])('say once what must be there instead of %j', (value) => {
+      expect(invalidFields(RecordConnectivity, { reports: value }, 'refuse')).toContainEqual({
+        path: 'reports',
+        message: 'must be an array',
+      });
+      const target = invalidFields(BulkChangeInput, { target: value }, 'refuse');
+      expect(target.filter(({ path }) => path === 'target')).toEqual([
+        { path: 'target', message: 'must be an object' },
+      ]);
+    });
   });
 
   it('does not copy what no rule describes', () => {

@@ -1,7 +1,7 @@
 // The registry behind @Type: class-transformer keeps it out of its index, its users (class-validator-jsonschema) take it from here.
 import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
 import type { TypeMetadata } from 'class-transformer';
-import { validateSync, type ValidationError } from 'class-validator';
+import { getMetadataStorage, validateSync, ValidationTypes, type ValidationError } from 'class-validator';
 import type { FieldError, Shape } from '@muster/contracts';
 
 /** More than these tell a caller nothing new, and an answer must stay small. */
@@ -31,6 +31,42 @@ export const invalidFields = (
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** What the rules of a class say about its nested objects. */
+interface Nested {
+  /** By field: the class of the object, or of a list's items. */
+  readonly fields: ReadonlyMap<string, NestedField>;
+  /** class-validator passes nested validation over where there is nothing; these have no other rule that asks for them. */
+  readonly required: readonly string[];
+}
+
+interface NestedField {
+  readonly shape: Shape<object>;
+  readonly list: boolean;
+}
+
+/** By class: every request asks, and class-validator goes through all classes to answer. */
+const known = new WeakMap<Shape<object>, Nested>();
+
+const nestedOf = (shape: Shape<object>): Nested => {
+  const before = known.get(shape);
+  if (before !== undefined) return before;
+  const storage = getMetadataStorage();
+  const rules = storage.groupByPropertyName(storage.getTargetValidationMetadatas(shape, '', false, false));
+  const fields = Object.entries(rules).flatMap(([name, ofField]) => {
+    // Typed as if it always found something.
+    const type = defaultMetadataStorage.findTypeMetadata(shape, name) as TypeMetadata | undefined;
+    if (type === undefined) return [];
+    const list = ofField.some((rule) => rule.type === ValidationTypes.NESTED_VALIDATION && rule.each);
+    return [[name, { shape: type.typeFunction() as Shape<object>, list }] as const]; // our @Type names classes only
+  });
+  const required = Object.entries(rules)
+    .filter(([, ofField]) => ofField.every((rule) => rule.type === ValidationTypes.NESTED_VALIDATION))
+    .map(([name]) => name);
+  const nested = { fields: new Map(fields), required };
+  known.set(shape, nested);
+  return nested;
+};
+
 /**
  * `value` as an instance of `shape`, and so on where @Type says so; everything else is shared, not copied. Instead of
  * `plainToInstance`, which walks all of it: 500 telemetry messages of free JSON would cost milliseconds a request.
@@ -42,6 +78,7 @@ const dressed = (
   inherited: FieldError[],
 ): object => {
   const instance = new shape() as Record<string, unknown>; // filled with what JSON brought, to be checked
+  const { fields, required } = nestedOf(shape);
   for (const [key, field] of Object.entries(value)) {
     const at = pathOf(path, key);
     if (key in Object.prototype) {
@@ -49,29 +86,31 @@ const dressed = (
       inherited.push({ path: at, message: NOT_KNOWN });
       continue;
     }
-    // Typed as if it always found something.
-    const nested = defaultMetadataStorage.findTypeMetadata(shape, key) as TypeMetadata | undefined;
-    instance[key] =
-      nested === undefined
-        ? field
-        : dressedField(nested.typeFunction() as Shape<object>, field, at, inherited); // our @Type names classes only
+    const nested = fields.get(key);
+    instance[key] = nested === undefined ? field : dressedField(nested, field, at, inherited);
   }
+  // class-validator faults null where it passes a missing object over.
+  for (const key of required) instance[key] ??= null;
   return instance;
 };
 
 const dressedField = (
-  shape: Shape<object>,
+  { shape, list }: NestedField,
   field: unknown,
   path: string,
   inherited: FieldError[],
 ): unknown => {
-  if (Array.isArray(field)) {
-    return field.map((item: unknown, index) =>
-      dressedField(shape, item, pathOf(path, String(index)), inherited),
-    );
-  }
-  return isObject(field) ? dressed(shape, field, path, inherited) : field;
+  if (isObject(field)) return dressed(shape, field, path, inherited);
+  if (!Array.isArray(field)) return field;
+  // class-validator would look for objects in the list, and find no fault with an empty one.
+  if (!list) return NOT_AN_OBJECT;
+  return field.map((item: unknown, index) =>
+    dressedField({ shape, list: false }, item, pathOf(path, String(index)), inherited),
+  );
 };
+
+/** Stands for a list in an object's place: something that class-validator faults. */
+const NOT_AN_OBJECT = 'a list';
 
 const NOT_KNOWN = 'is not a known field';
 
@@ -79,12 +118,18 @@ const pathOf = (parent: string, key: string): string => (parent === '' ? key : `
 
 const flat = (fault: ValidationError, parent: string): FieldError[] => {
   const path = pathOf(parent, fault.property);
-  const own = Object.entries(fault.constraints ?? {}).map(([rule, text]) => ({
+  const { [ValidationTypes.NESTED_VALIDATION]: nested, ...others } = fault.constraints ?? {};
+  const own = Object.entries(others).map(([rule, text]) => ({
     path,
-    message: rule === 'whitelistValidation' ? NOT_KNOWN : withoutName(text, fault.property),
+    message: rule === ValidationTypes.WHITELIST ? NOT_KNOWN : withoutName(text, fault.property),
   }));
+  // The other rules of such a field (@IsArray, @IsObject) say better what must be there.
+  if (nested !== undefined && own.length === 0) own.push({ path, message: nestedMessage(fault) });
   return [...own, ...(fault.children ?? []).flatMap((child) => flat(child, path))];
 };
+
+const nestedMessage = ({ value, target }: ValidationError): string =>
+  value === null && !Array.isArray(target) ? 'is required' : 'must be an object';
 
 /** class-validator starts its texts with the field's name, which `path` tells already. */
 const withoutName = (text: string, property: string): string =>
