@@ -30,6 +30,11 @@ export interface JobItemOutcome {
 export interface JobKind<Params extends object = object> {
   readonly kind: string;
   /**
+   * True: of two jobs of a tenant the later begins when the earlier has ended, so that of two that do the same to an item
+   * the later has the last word. Default: jobs run side by side.
+   */
+  readonly inOrder?: boolean;
+  /**
    * The items, page by page, each item once; `cursor` is null at first. Nothing is done before the last page is here, so
    * a plan that fails has changed nothing. Not asked when the items were given with `start`. An AppError other than those
    * above ends the job with that reason.

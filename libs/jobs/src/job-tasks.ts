@@ -23,6 +23,8 @@ const TRIES = 5;
 const DEATHS = 10;
 const FIRST_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 30_000;
+/** Until a job looks again whether the one before it has ended. */
+const TURN_MS = 200;
 /** Of an error's detail; up to 500 of them go into one event. */
 const DETAIL_LENGTH = 300;
 
@@ -69,6 +71,7 @@ export class JobTasks {
   async plan(task: Task, attempt: Attempt): Promise<void> {
     try {
       assertAlive(attempt);
+      if (await this.waitsForTurn(task)) return;
       while (await this.planPage(task));
     } catch (error) {
       const known = asAppError(error);
@@ -95,6 +98,30 @@ export class JobTasks {
         );
       });
     }
+  }
+
+  /** Ids rise with the time of the start. A job that has not ended is never skipped: it says itself what it waits for. */
+  private async waitsForTurn(task: Task): Promise<boolean> {
+    const { database } = this.options;
+    const work = await readWork(database, task);
+    if (work === undefined || this.kindOf(work).inOrder !== true) return false;
+    const { rows } = await database.query<{ job_id: string }>({
+      name: 'job-before',
+      text: `SELECT job_id FROM job_work
+             WHERE tenant_id = $1 AND kind = $2 AND job_id < $3 AND ended_at IS NULL ORDER BY job_id DESC LIMIT 1`,
+      values: [task.tenantId, work.kind, task.jobId],
+    });
+    const [before] = rows;
+    if (before === undefined) return false;
+    const reason = {
+      code: 'unavailable',
+      detail: `Waits for job ${before.job_id}, which was started before.`,
+    };
+    await database.transaction(async (tx) => {
+      await this.record(tx, task, { type: 'WaitForFault', reason, at: now() });
+      await addTask(tx, database.schema, PLAN_TASK, task, TURN_MS);
+    });
+    return true;
   }
 
   /** True: there is another page. */

@@ -97,6 +97,31 @@ describe('a job', () => {
     expect(events.every(({ metadata }) => metadata.actor.id === 'u1')).toBe(true);
   });
 
+  it('of a kind in order begins when the one before has ended, and says so', async () => {
+    const inOrder: JobKind = { ...write, kind: 'in-order', inOrder: true };
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const first = await start('in-order', ['first']);
+    const second = await start('in-order', ['second']);
+    const other = await start('write', ['other']);
+    work([
+      write,
+      {
+        ...inOrder,
+        prepare: (_job, items) => (items[0] === 'first' ? gate : Promise.resolve()),
+      },
+    ]);
+    await ended(other);
+    await eventually(async () => (await standing(second)).status === 'waiting');
+    expect((await standing(second)).reason?.detail).toBe(`Waits for job ${first}, which was started before.`);
+    expect(await effects(second)).toEqual([]);
+    open();
+    const [before, after] = [await ended(first), await ended(second)];
+    expect([before.status, after.status]).toEqual(['success', 'success']);
+    expect(after.reason).toBeUndefined();
+    expect((after.startedAt ?? '') >= (before.endedAt ?? '')).toBe(true);
+  });
+
   it('does nothing that was not committed', async () => {
     let jobId = '';
     const failed = works.database.transaction(async (tx) => {

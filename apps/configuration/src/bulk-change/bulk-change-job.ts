@@ -19,14 +19,15 @@ const PAGE = 5_000;
 export const FILTER_TIMEOUT_MS = 10_000;
 
 /**
- * The same change of many devices. A device that somebody changes meanwhile keeps whichever change came last: its chunk
- * is done once, and what was done is not done again.
+ * The same change of many devices. Of two bulk changes the later has the last word. A device that somebody changes by
+ * itself meanwhile keeps whichever change came last: its chunk is done once, and what was done is not done again.
  */
 export const bulkChangeJob = (parts: {
   readonly bus: Pick<Bus, 'request'>;
   readonly changes: DesiredChanges;
 }): JobKind<BulkChangeParams> => ({
   kind: BULK_CHANGE_JOB,
+  inOrder: true,
   plan: async ({ tenantId, params: { filter } }, cursor) => {
     if (filter === undefined) throw new Error('a bulk change without devices has no filter');
     const { deviceIds, next } = await parts.bus.request(

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { AppError, type Actor, type DesiredOutcome, type JsonObject } from '@muster/contracts';
 import type { BulkItem, BulkOutcome, Database, EventStore } from '@muster/event-store';
 import type { DeviceId, DeviceKind, KnownDevices } from '@muster/known-devices';
@@ -53,7 +54,7 @@ type TracedChange = DesiredChange & {
 
 /** Changes in one transaction: a bulk is as large, and more callers at the same time wait for the next. */
 const MOST = 500;
-const AT_ONCE = 2;
+const AT_ONCE = 4;
 const TRIES = 3;
 /** A device that is not known well enough is asked for once; what is missing then is missing in the registry. */
 const UNKNOWN = new AppError('device-not-found', 'No such device.');
@@ -64,7 +65,9 @@ const LATE = new AppError('deadline-exceeded', 'Others were changing too much to
  * held, the devices' kinds and rules are read, their streams are locked, decided and appended, in one transaction.
  */
 export class DesiredChanges {
-  private readonly coalesced: (change: TracedChange) => Promise<Settled>;
+  /** A tenant's changes wait for its own defaults: they must not keep those of others waiting. */
+  private readonly tenants = new Map<string, (change: TracedChange) => Promise<Settled>>();
+  private readonly outside = AsyncLocalStorage.snapshot();
 
   constructor(
     private readonly parts: {
@@ -73,9 +76,7 @@ export class DesiredChanges {
       readonly devices: KnownDevices;
       readonly rules: RulesInForce;
     },
-  ) {
-    this.coalesced = coalesce((changes) => this.together(changes), { most: MOST, atOnce: AT_ONCE });
-  }
+  ) {}
 
   /** One device. Returns its state after the change; throws what `decide` throws, or `device-not-found`. */
   async change(change: DesiredChange): Promise<DeviceConfiguration> {
@@ -158,14 +159,19 @@ export class DesiredChanges {
     return outcomes;
   }
 
-  /** A batch. Tenants have their own defaults, and so their own transactions and faults. */
-  private async together(changes: readonly TracedChange[]): Promise<Settled[]> {
-    const settled = new Map<TracedChange, Settled>();
-    for (const own of byTenant(changes)) {
-      const done = await this.transaction(own);
-      own.forEach((change, index) => settled.set(change, done[index] ?? { bug: new Error('no outcome') }));
+  private coalesced(change: TracedChange): Promise<Settled> {
+    let own = this.tenants.get(change.tenantId);
+    if (own === undefined) {
+      // Outside of the request that happens to be the first: see `coalesce`.
+      own = this.outside(() =>
+        coalesce((changes: readonly TracedChange[]) => this.transaction(changes), {
+          most: MOST,
+          atOnce: AT_ONCE,
+        }),
+      );
+      this.tenants.set(change.tenantId, own);
     }
-    return changes.map((change) => settled.get(change) ?? { bug: new Error('no outcome') });
+    return own(change);
   }
 
   /** Of one tenant. A bug in the decision of one change must not become everybody's: each is then tried alone. */
@@ -251,16 +257,6 @@ const wishOf = ({ mode, desired, source, reason, expectedVersion, ...rest }: Tra
       ...(reason === undefined ? {} : { reason }),
     }),
   };
-};
-
-const byTenant = (changes: readonly TracedChange[]): TracedChange[][] => {
-  const tenants = new Map<string, TracedChange[]>();
-  for (const change of changes) {
-    const own = tenants.get(change.tenantId);
-    if (own === undefined) tenants.set(change.tenantId, [change]);
-    else own.push(change);
-  }
-  return [...tenants.values()];
 };
 
 const now = (): string => new Date().toISOString();

@@ -417,6 +417,28 @@ describe('a change of defaults beside other changes', () => {
     expect(await values(id)).toEqual({ n: 0, m: 3 });
   });
 
+  it('keeps nobody of another tenant waiting', async () => {
+    const id = muster.device(muster.type('a'), 'a');
+    const changing = await muster.connect();
+    try {
+      await changing.query('BEGIN');
+      await changing.query(
+        `SELECT pg_advisory_xact_lock(hashtextextended('configuration defaults of ' || $1, 0))`,
+        ['other'],
+      );
+      const request = { tenantId: 'other', deviceId: id, actor, mode: 'merge', desired: { n: 1 } } as const;
+      const waiting = Promise.allSettled(
+        Array.from({ length: 16 }, () => muster.bus.request(changeDesired, request, { timeoutMs: 10_000 })),
+      );
+      await change(id, { n: 2 });
+      await changing.query('COMMIT');
+      expect((await waiting).map(({ status }) => status)).toEqual(Array(16).fill('fulfilled'));
+    } finally {
+      await changing.end();
+    }
+    expect(await values(id)).toEqual({ n: 2 });
+  });
+
   it('is seen by whoever decides after it', async () => {
     const type = muster.type('a');
     const id = muster.device(type, 'a');
