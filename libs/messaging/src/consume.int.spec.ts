@@ -328,6 +328,7 @@ describe('a consumer', () => {
       async () => (await manager.consumers.info(stream.name, 'reader')).num_ack_pending === 150,
       { deadlineMs: 20_000 },
     );
+    await partsOf(bus).link.connection.flush(); // what the server has sent is here
     const closing = app?.close();
     release();
     await closing;

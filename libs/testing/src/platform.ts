@@ -64,8 +64,10 @@ export const startPlatform = async (
   const keyFile = join(directory, 'admin-api-key');
   await writeFile(keyFile, `${API_KEY}\n`, { mode: 0o600 });
   const port = await freePort();
+  let devicesPort = await freePort();
+  // Nobody holds a free port: the second may be the first again.
+  while (devicesPort === port) devicesPort = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const devicesPort = await freePort();
   const devicesUrl = `http://127.0.0.1:${devicesPort}`;
   const env = {
     PATH: process.env['PATH'],
@@ -110,7 +112,19 @@ export const startPlatform = async (
     services.kill(signal);
     await gone;
   };
-  await start();
+  const stop = async (): Promise<void> => {
+    await end('SIGTERM');
+    await bus?.stop();
+    await nats.stop();
+    await rm(directory, { recursive: true, force: true });
+    await database.drop();
+  };
+  try {
+    await start();
+  } catch (error) {
+    await stop(); // what is left open keeps the test run from ending
+    throw error;
+  }
   return {
     url,
     devicesUrl,
@@ -131,13 +145,7 @@ export const startPlatform = async (
     },
     kill9: () => end('SIGKILL'),
     restart: start,
-    stop: async () => {
-      await end('SIGTERM');
-      await bus?.stop();
-      await nats.stop();
-      await rm(directory, { recursive: true, force: true });
-      await database.drop();
-    },
+    stop,
   };
 };
 
