@@ -16,6 +16,7 @@ import {
   type ItemResult,
   type Results,
 } from './index.js';
+import { partsOf } from './bus.js';
 
 class Changed {
   @IsString()
