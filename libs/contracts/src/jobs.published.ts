@@ -35,11 +35,8 @@ export class JobItemError extends JobReason {
   item!: string;
 }
 
-/** Where a job stands after the event; a reader takes the highest `version` of a job and needs no other. */
-export class JobChanged {
-  @IsString()
-  jobId!: string;
-
+/** How far a job is. */
+export class JobProgress {
   @IsString()
   kind!: string;
 
@@ -47,7 +44,7 @@ export class JobChanged {
   status!: JobStatus;
 
   /** Items; null: not known yet. */
-  @ValidateIf((job: JobChanged) => job.total !== null)
+  @ValidateIf((job: JobProgress) => job.total !== null)
   @IsInt()
   total!: number | null;
 
@@ -58,11 +55,9 @@ export class JobChanged {
   /** Of these, the ones with an error. */
   @IsInt()
   failed!: number;
+}
 
-  @ValidateNested()
-  @Type(() => Actor)
-  actor!: Actor;
-
+export class JobFacts extends JobProgress {
   @IsISO8601()
   createdAt!: string;
 
@@ -85,6 +80,16 @@ export class JobChanged {
   @ValidateNested()
   @Type(() => JobReason)
   reason?: JobReason;
+}
+
+/** Where a job stands after the event; a reader takes the highest `version` of a job and needs no other. */
+export class JobChanged extends JobFacts {
+  @IsString()
+  jobId!: string;
+
+  @ValidateNested()
+  @Type(() => Actor)
+  actor!: Actor;
 
   /** Rises with every event of the job. */
   @IsInt()

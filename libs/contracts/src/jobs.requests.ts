@@ -2,8 +2,6 @@ import { Type } from 'class-transformer';
 import {
   IsArray,
   IsIn,
-  IsInt,
-  IsISO8601,
   IsOptional,
   IsString,
   Length,
@@ -13,58 +11,24 @@ import {
 } from 'class-validator';
 import { defineRequest } from './contract.js';
 import { Actor, PageRequest, TenantRequest } from './fields.js';
-import { JOB_STATUSES, JobItemError, JobReason, type JobStatus } from './jobs.published.js';
+import { JOB_STATUSES, JobFacts, JobItemError, JobProgress, type JobStatus } from './jobs.published.js';
 
 /** What a job's kind is called: `configuration-bulk`. */
 export const JOB_KIND_RULE = /^[a-z][a-z0-9-]{0,63}$/;
 
 /** A job of which another is the parent. */
-export class ChildJob {
+export class ChildJob extends JobProgress {
+  @IsString()
+  id!: string;
+}
+
+export class JobView extends JobFacts {
   @IsString()
   id!: string;
 
-  @IsString()
-  kind!: string;
-
-  @IsIn(JOB_STATUSES)
-  status!: JobStatus;
-
-  @ValidateIf((job: ChildJob) => job.total !== null)
-  @IsInt()
-  total!: number | null;
-
-  @IsInt()
-  done!: number;
-
-  @IsInt()
-  failed!: number;
-}
-
-export class JobView extends ChildJob {
   @ValidateNested()
   @Type(() => Actor)
   createdBy!: Actor;
-
-  @IsISO8601()
-  createdAt!: string;
-
-  @IsOptional()
-  @IsISO8601()
-  startedAt?: string;
-
-  @IsOptional()
-  @IsISO8601()
-  endedAt?: string;
-
-  @IsOptional()
-  @IsString()
-  parent?: string;
-
-  /** With `waiting`: what for. With `failed`: only when it is not the items' fault. */
-  @IsOptional()
-  @ValidateNested()
-  @Type(() => JobReason)
-  reason?: JobReason;
 }
 
 export class JobDetails extends JobView {
