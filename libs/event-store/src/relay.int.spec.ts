@@ -339,6 +339,24 @@ describe('the relay', () => {
     expect(rows.find((row) => row.stream.endsWith(bad))?.reason).toContain('subject');
   });
 
+  it('leaves what only a newer version knows to the replica that has it', async () => {
+    const [known, unknown, after] = [newId(), newId(), newId()];
+    const older = relay(publisher(), {
+      translate: (event) =>
+        event.streamId === unknown
+          ? undefined
+          : [{ contract: raised, entityId: event.streamId, data: event.data }],
+    });
+    await eventually(() => older.active, { what: 'the older is active' });
+    for (const id of [known, unknown, after]) await store.execute(counter, add(id));
+    await arrives([known], 'what it knows');
+    await eventually(() => !older.active, { what: 'the older has given up the lock' });
+    const newer = relay(publisher());
+    await arrives([known, unknown, after], 'the rest, in order');
+    expect([older.active, newer.active]).toEqual([false, true]);
+    expect((await database.query('SELECT FROM relay_parked')).rowCount).toBe(0);
+  });
+
   it('publishes thousands, in batches, without gaps', async () => {
     const ids = Array.from({ length: 1_200 }, newId);
     await store.executeMany(

@@ -38,8 +38,11 @@ export interface RelayOptions {
   readonly database: Database;
   readonly service: string;
   readonly bus: EventPublisher;
-  /** Pure. One event may be told as none, one or several; a throw parks the event in `relay_parked`. */
-  readonly translate: (event: RecordedEvent) => readonly Published[];
+  /**
+   * Pure. One event may be told as none, one or several; a throw parks the event in `relay_parked`. Undefined, as a
+   * `switch` gives for a type it does not know: the event is of a newer version, which is left to publish it.
+   */
+  readonly translate: (event: RecordedEvent) => readonly Published[] | undefined;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** For upcasts. */
@@ -81,6 +84,13 @@ interface Cursor {
 class Untellable extends Error {
   constructor(cause: unknown) {
     super('the event cannot be told', { cause });
+  }
+}
+
+/** During an update a newer replica writes what this one does not know. Parked, it would never be published. */
+class OfNewerVersion extends Error {
+  constructor({ type }: RecordedEvent) {
+    super(`this version knows no event "${type}"`);
   }
 }
 
@@ -153,6 +163,7 @@ export const startRelay = (options: RelayOptions): Relay => {
     try {
       const event = decode(row);
       const messages = translate(event);
+      if (messages === undefined) return [Promise.reject(new OfNewerVersion(event))];
       // Throws here, where it parks the event, and not in `publish`, where it would be tried for ever.
       for (const { contract, entityId } of messages) contract.subject(tenantId, entityId);
       const { recordedAt: time, metadata } = event;
@@ -287,6 +298,8 @@ export const startRelay = (options: RelayOptions): Relay => {
           failingSince = Date.now();
           backoff = 100;
         }
+        // Long enough for the newer replica to take the lock.
+        if (error instanceof OfNewerVersion) backoff = Math.max(backoff, 2 * POLL_MS);
         failure = asAppError(error);
         failures.inc();
         logger.warn({ err: failure, backoffMs: backoff }, 'the relay will try again');
