@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import * as contracts from '@muster/contracts';
+import { requestContracts } from '@muster/contracts/schema/every-contract';
 import { eventually, startPlatform, unrulyNats, type Platform, type UnrulyNats } from '@muster/testing';
 import { REFUSED_MOOD, RestlessDevice, type Provisioned } from './restless-device.fixture.js';
 
@@ -11,15 +11,9 @@ const SHORT_LIVED = 5;
 const CHANGES = 12;
 
 const REPEATABLE: ReadonlySet<string> = new Set(
-  Object.values<unknown>(contracts).flatMap((one) =>
-    typeof one === 'object' &&
-    one !== null &&
-    'idempotent' in one &&
-    'subject' in one &&
-    one.idempotent === true
-      ? [String(one.subject)]
-      : [],
-  ),
+  requestContracts()
+    .filter(({ idempotent }) => idempotent)
+    .map(({ subject }) => subject),
 );
 
 let bus: UnrulyNats;

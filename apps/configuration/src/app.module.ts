@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
-import { configurationJobChanged, eventStream } from '@muster/contracts';
+import { eventStream } from '@muster/contracts';
+import { configurationJobChanged } from '@muster/contracts/jobs/published';
 import {
   createEventStore,
   eventStoreMigrations,

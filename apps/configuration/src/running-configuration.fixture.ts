@@ -1,25 +1,28 @@
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import pg from 'pg';
+import { AppError, eventStream, newId } from '@muster/contracts';
 import {
-  AppError,
-  configurationJobChanged,
   configurationReoffered,
   desiredConfigurationChanged,
+  type DesiredConfigurationChanged,
+} from '@muster/contracts/configuration/published';
+import {
+  getDeviceType,
+  type DeviceTypeRef,
+  type DeviceTypeView,
+} from '@muster/contracts/device-registry/device-types.requests';
+import {
+  getDevice,
+  type DeviceRef,
+  type DeviceView,
+} from '@muster/contracts/device-registry/devices.requests';
+import {
   deviceChanged,
   deviceProvisioned,
   deviceTypeDeleted,
-  eventStream,
-  getDevice,
-  getDeviceType,
-  newId,
-  type DesiredConfigurationChanged,
-  type DeviceRef,
-  type DeviceTypeRef,
-  type DeviceTypeView,
-  type DeviceView,
-  type JobChanged,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/published';
+import { configurationJobChanged, type JobChanged } from '@muster/contracts/jobs/published';
 import {
   connectBus,
   Consumes,

@@ -1,35 +1,33 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { AppError, eventStream, newId, type JsonObject } from '@muster/contracts';
 import {
-  addAppVersion,
-  AppError,
-  changeMetadata,
-  changeTokenStatus,
-  createDeviceType,
-  deleteDevice,
-  deleteDeviceType,
-  deleteMetadataKey,
-  editDevice,
-  editDeviceType,
-  eventStream,
   findAccess,
-  getDevice,
-  getDeviceType,
-  issueToken,
   listAccess,
-  listDevices,
-  listDeviceTypes,
-  listTokens,
-  newId,
-  provisionDevice,
   recordSightings,
   type AccessEntry,
+} from '@muster/contracts/device-registry/access.requests';
+import {
+  addAppVersion,
+  createDeviceType,
+  deleteDeviceType,
+  editDeviceType,
+  getDeviceType,
+  listDeviceTypes,
   type CreateDeviceType,
-  type DeviceInput,
   type DeviceTypeView,
   type EditDeviceType,
-  type JsonObject,
+} from '@muster/contracts/device-registry/device-types.requests';
+import {
+  deleteDevice,
+  editDevice,
+  getDevice,
+  listDevices,
+  provisionDevice,
+  type DeviceInput,
   type ProvisionedDevice,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/devices.requests';
+import { changeMetadata, deleteMetadataKey } from '@muster/contracts/device-registry/metadata.requests';
+import { changeTokenStatus, issueToken, listTokens } from '@muster/contracts/device-registry/tokens.requests';
 import { openDatabase, rebuildProjections, type Database } from '@muster/event-store';
 import { connectBus, type Bus } from '@muster/messaging';
 import { createLogger, type RunningApp } from '@muster/observability';

@@ -1,13 +1,14 @@
+import { AppError, newId } from '@muster/contracts';
 import {
-  AppError,
   createDeviceType,
-  newId,
-  provisionDevice,
-  type DeviceInput,
   type DeviceTypeSettings,
   type DeviceTypeView,
+} from '@muster/contracts/device-registry/device-types.requests';
+import {
+  provisionDevice,
+  type DeviceInput,
   type ProvisionedDevice,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/devices.requests';
 import { openDatabase, type Database } from '@muster/event-store';
 import { connectBus, type Bus } from '@muster/messaging';
 import { createLogger } from '@muster/observability';

@@ -6,54 +6,64 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import pg from 'pg';
+import { AppError, eventStream, newId } from '@muster/contracts';
 import {
-  AppError,
-  createFirmwareType,
-  deleteFirmware,
-  deleteUpload,
+  getDeviceType,
+  type DeviceTypeRef,
+  type DeviceTypeView,
+} from '@muster/contracts/device-registry/device-types.requests';
+import {
+  getDevice,
+  type DeviceRef,
+  type DeviceView,
+} from '@muster/contracts/device-registry/devices.requests';
+import {
   deviceChanged,
   deviceDeleted,
   deviceProvisioned,
   deviceTokenChanged,
-  dueSoftware,
-  editFirmware,
-  eventStream,
-  fetchSoftware,
+} from '@muster/contracts/device-registry/published';
+import type { TokenStatus } from '@muster/contracts/device-registry/tokens.requests';
+import {
   firmwareChanged,
   firmwareDeleted,
   firmwareRegistered,
-  getDevice,
-  getDeviceType,
-  getFirmware,
-  getSoftware,
-  getUpload,
-  issueUploadToken,
-  listFirmwares,
-  listFirmwareTypes,
-  listUploads,
-  newId,
-  recordSoftwareDispatched,
-  registerFirmware,
-  registerUpload,
-  reportSoftwareApplied,
-  resolveDownload,
-  resolveUpload,
   softwareApplied,
   softwareOffered,
   softwareRejected,
   uploadStored,
-  type DeviceRef,
-  type DeviceTypeRef,
-  type DeviceTypeView,
-  type DeviceView,
-  type FetchSoftware,
+} from '@muster/contracts/firmware/published';
+import {
+  createFirmwareType,
+  deleteFirmware,
+  editFirmware,
+  getFirmware,
+  listFirmwares,
+  listFirmwareTypes,
+  registerFirmware,
+  resolveDownload,
   type RegisteredFirmware,
   type RegisterFirmware,
   type RolloutStrategy,
+} from '@muster/contracts/firmware/requests';
+import {
+  dueSoftware,
+  fetchSoftware,
+  getSoftware,
+  recordSoftwareDispatched,
+  reportSoftwareApplied,
+  type FetchSoftware,
   type SoftwareDocument,
   type SoftwareReport,
-  type TokenStatus,
-} from '@muster/contracts';
+} from '@muster/contracts/firmware/software.requests';
+import {
+  deleteUpload,
+  getUpload,
+  issueUploadToken,
+  listUploads,
+  registerUpload,
+  resolveUpload,
+} from '@muster/contracts/firmware/uploads.requests';
 import { openDatabase, rebuildProjections } from '@muster/event-store';
 import { openFileStore, type FileStore, type StoredFile } from '@muster/files';
 import { connectBus, Consumes, Handles, NatsStrategy, type Bus, type Delivered } from '@muster/messaging';

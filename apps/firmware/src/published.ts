@@ -6,7 +6,7 @@ import {
   softwareOffered,
   softwareRejected,
   uploadStored,
-} from '@muster/contracts';
+} from '@muster/contracts/firmware/published';
 import type { Published, RecordedEvent } from '@muster/event-store';
 import type { FirmwareTypeEvent } from './firmware-type/firmware-type.events.js';
 import type { FirmwareEvent, FirmwareIdentity, StoredRollout } from './firmware/firmware.events.js';

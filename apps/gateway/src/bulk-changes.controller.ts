@@ -1,5 +1,9 @@
 import { Controller, Inject, Post } from '@nestjs/common';
-import { BulkChangeInput, startBulkChange, type JobStarted } from '@muster/contracts';
+import {
+  BulkChangeInput,
+  startBulkChange,
+  type JobStarted,
+} from '@muster/contracts/configuration/bulk.requests';
 import { ASKING, type Asking } from './asking.js';
 import { jobLocation } from './http/answer-rules.js';
 import { CheckedBody } from './http/body.js';

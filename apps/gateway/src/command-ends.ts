@@ -4,7 +4,7 @@ import {
   commandExpired,
   commandFailed,
   type CommandFact,
-} from '@muster/contracts';
+} from '@muster/contracts/commands/published';
 import type { Following } from './following.js';
 
 /** Which commands of a device have ended since it was made. */

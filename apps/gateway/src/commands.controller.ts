@@ -1,8 +1,8 @@
 import { Controller, Delete, Get, Inject, Param, Post, Res, type OnModuleDestroy } from '@nestjs/common';
 import type { Response } from 'express';
 import { IsIn, IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
+import { AppError, type JsonValue } from '@muster/contracts';
 import {
-  AppError,
   cancelCommand,
   COMMAND_STATUSES,
   COMMAND_TYPE_RULE,
@@ -13,8 +13,7 @@ import {
   type CommandStatus,
   type CommandView,
   type CreateCommand,
-  type JsonValue,
-} from '@muster/contracts';
+} from '@muster/contracts/commands/requests';
 import { ASKING, type Asking } from './asking.js';
 import { listenForEnds } from './command-ends.js';
 import { FOLLOWING, type Following } from './following.js';

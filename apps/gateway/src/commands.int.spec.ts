@@ -4,24 +4,20 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Controller, Module, type INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { AppError, eventStream, newId } from '@muster/contracts';
+import { commandExecuted, commandExpired, type CommandAnswered } from '@muster/contracts/commands/published';
 import {
-  AppError,
   cancelCommand,
   CancelCommand,
-  commandExecuted,
-  commandExpired,
   CommandRef,
   createCommand,
   CreateCommand,
-  eventStream,
   getCommand,
   listCommands,
   ListCommands,
-  newId,
-  type CommandAnswered,
   type CommandPage,
   type CommandView,
-} from '@muster/contracts';
+} from '@muster/contracts/commands/requests';
 import { connectBus, Handles, NatsStrategy, type Bus } from '@muster/messaging';
 import { createLogger } from '@muster/observability';
 import { startNats, type NatsServer } from '@muster/testing';

@@ -1,5 +1,6 @@
 import { Controller, Delete, Get, Inject, Param, Patch, Post, Put } from '@nestjs/common';
 import { IsInt, IsISO8601, IsOptional, IsString, Length, Max, MaxLength, Min } from 'class-validator';
+import type { Done, JsonObject } from '@muster/contracts';
 import {
   changeDesired,
   eraseConfigurationHistory,
@@ -8,10 +9,8 @@ import {
   reofferConfiguration,
   type ConfigurationView,
   type DesiredChanged,
-  type Done,
   type HistoryPage,
-  type JsonObject,
-} from '@muster/contracts';
+} from '@muster/contracts/configuration/requests';
 import { ASKING, type Asking } from './asking.js';
 import { ObjectBody, OptionalBody } from './http/body.js';
 import { Changing, Reading, Who, type Caller } from './http/caller.js';

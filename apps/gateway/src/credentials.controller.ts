@@ -2,13 +2,13 @@ import { Controller, Get, Inject, Param, Patch, Post } from '@nestjs/common';
 import {
   changeCredentialStatus,
   CredentialEdit,
-  CredentialInput,
   issueCredential,
   listCredentials,
   type CredentialList,
   type DeviceCredential,
   type IssuedCredential,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/credentials.requests';
+import { CredentialInput } from '@muster/contracts/device-registry/devices.requests';
 import { ASKING, type Asking } from './asking.js';
 import { CheckedBody } from './http/body.js';
 import { Creating, Reading, Who, type Caller } from './http/caller.js';

@@ -1,4 +1,5 @@
 import { Controller, Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
+import type { Done } from '@muster/contracts';
 import {
   addAppVersion,
   AppVersionInput,
@@ -12,8 +13,7 @@ import {
   type AppVersionView,
   type DeviceTypeList,
   type DeviceTypeView,
-  type Done,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/device-types.requests';
 import { ASKING, type Asking } from './asking.js';
 import { CheckedBody } from './http/body.js';
 import { Changing, Creating, Reading, type Caller } from './http/caller.js';

@@ -1,22 +1,23 @@
 import { Controller, Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
 import { IsIn, IsOptional } from 'class-validator';
+import { IsFilter, type Done } from '@muster/contracts';
+import {
+  getConnectivity,
+  type DeviceConnectivity,
+} from '@muster/contracts/device-registry/connectivity.requests';
 import {
   deleteDevice,
   DEVICE_SORTS,
   DeviceEdit,
   DeviceInput,
   editDevice,
-  getConnectivity,
   getDevice,
-  IsFilter,
   listDevices,
   provisionDevice,
-  type DeviceConnectivity,
   type DeviceList,
   type DeviceView,
-  type Done,
   type ProvisionedDevice,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/devices.requests';
 import { ASKING, type Asking } from './asking.js';
 import { CheckedBody } from './http/body.js';
 import { Changing, Creating, Reading, type Caller } from './http/caller.js';

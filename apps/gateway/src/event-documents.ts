@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express';
 import { eventSchemaPath } from '@muster/contracts';
-import { eventsAsyncApi, eventSchemas } from '@muster/contracts/events';
+import { eventsAsyncApi } from '@muster/contracts/schema/events-asyncapi';
+import { eventSchemas } from '@muster/contracts/schema/published-events';
 
 /** Where the AsyncAPI document of all events is. */
 export const EVENTS_ASYNCAPI_PATH = '/api/v1/asyncapi-events.json';

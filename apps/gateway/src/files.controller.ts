@@ -1,7 +1,13 @@
 import { Controller, Delete, Get, Inject, Param, Req, Res } from '@nestjs/common';
 import { ApiHeader, ApiResponse } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
-import { deleteUpload, Done, getUpload, listUploads, type UploadPage } from '@muster/contracts';
+import { Done } from '@muster/contracts';
+import {
+  deleteUpload,
+  getUpload,
+  listUploads,
+  type UploadPage,
+} from '@muster/contracts/firmware/uploads.requests';
 import { sendFile } from '@muster/files';
 import { ASKING, type Asking } from './asking.js';
 import { FILES, type FileParts } from './file-parts.js';

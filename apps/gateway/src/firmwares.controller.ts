@@ -2,8 +2,8 @@ import { Controller, Delete, Get, Inject, Param, Patch, Post, Req, Res } from '@
 import { ApiBody, ApiConsumes, ApiResponse } from '@nestjs/swagger';
 import { IsOptional, IsString, Length } from 'class-validator';
 import type { Request, Response } from 'express';
+import { AppError, type Done } from '@muster/contracts';
 import {
-  AppError,
   createFirmwareType,
   deleteFirmware,
   editFirmware,
@@ -14,12 +14,11 @@ import {
   listFirmwareTypes,
   registerFirmware,
   RegisterFirmware,
-  type Done,
   type FirmwarePage,
   type FirmwareTypeList,
   type FirmwareTypeView,
   type FirmwareView,
-} from '@muster/contracts';
+} from '@muster/contracts/firmware/requests';
 import type { FileStore, StoredFile } from '@muster/files';
 import { invalidFields } from '@muster/messaging';
 import { ASKING, type Asking } from './asking.js';

@@ -8,33 +8,33 @@ import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Controller, Module, type INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { AppError, newId, type Done } from '@muster/contracts';
 import {
-  AppError,
   createFirmwareType,
   CreateFirmwareType,
   deleteFirmware,
-  deleteUpload,
   editFirmware,
   EditFirmware,
   FirmwareRef,
   getFirmware,
-  getUpload,
   listFirmwares,
   listFirmwareTypes,
-  listUploads,
-  newId,
   registerFirmware,
   RegisterFirmware,
-  UploadRef,
-  type Done,
   type FileToSend,
   type FirmwarePage,
   type FirmwareTypeList,
   type FirmwareTypeView,
   type FirmwareView,
   type RegisteredFirmware,
+} from '@muster/contracts/firmware/requests';
+import {
+  deleteUpload,
+  getUpload,
+  listUploads,
+  UploadRef,
   type UploadPage,
-} from '@muster/contracts';
+} from '@muster/contracts/firmware/uploads.requests';
 import { openFileStore, type FileStore } from '@muster/files';
 import { connectBus, Handles, NatsStrategy, type Bus } from '@muster/messaging';
 import { createLogger } from '@muster/observability';

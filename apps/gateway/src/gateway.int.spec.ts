@@ -4,61 +4,70 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Controller, Module, type INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { AppError, type Done } from '@muster/contracts';
 import {
-  AppError,
-  changeDefaults,
-  ChangeDefaults,
-  changeCredentialStatus,
-  ChangeCredentialStatus,
   changeDesired,
   ChangeDesired,
-  changeMetadata,
-  ChangeMetadata,
+  eraseConfigurationHistory,
+  getConfiguration,
+  listConfigurationHistory,
+  ListHistory,
+  type DesiredChanged,
+  type ConfigurationView,
+  EraseHistory,
+  GetConfiguration,
+  type HistoryPage,
+} from '@muster/contracts/configuration/requests';
+import {
+  changeDefaults,
+  ChangeDefaults,
+  type DefaultsChanged,
+} from '@muster/contracts/configuration/type-configuration.requests';
+import {
+  changeCredentialStatus,
+  ChangeCredentialStatus,
+  issueCredential,
+  IssueCredential,
+  listCredentials,
+  type CredentialList,
+  type DeviceCredential,
+  type IssuedCredential,
+} from '@muster/contracts/device-registry/credentials.requests';
+import {
   createDeviceType,
   CreateDeviceType,
+  type DeviceTypeView,
+} from '@muster/contracts/device-registry/device-types.requests';
+import {
   deleteDevice,
   DeleteDevice,
-  deleteMetadataKey,
-  DeleteMetadataKey,
   DeviceRef,
   editDevice,
   EditDevice,
   getDevice,
-  getLatest,
-  GetLatest,
-  issueCredential,
-  IssueCredential,
-  issueToken,
-  IssueToken,
-  eraseConfigurationHistory,
-  getConfiguration,
-  listConfigurationHistory,
-  listCredentials,
-  ListHistory,
   listDevices,
   ListDevices,
   provisionDevice,
   ProvisionDevice,
+  type DeviceList,
+  type DeviceView,
+  type ProvisionedDevice,
+} from '@muster/contracts/device-registry/devices.requests';
+import {
+  changeMetadata,
+  ChangeMetadata,
+  deleteMetadataKey,
+  DeleteMetadataKey,
+} from '@muster/contracts/device-registry/metadata.requests';
+import { issueToken, IssueToken, type IssuedToken } from '@muster/contracts/device-registry/tokens.requests';
+import {
+  getLatest,
+  GetLatest,
   querySamples,
   QuerySamples,
-  type CredentialList,
-  type DefaultsChanged,
-  type DesiredChanged,
-  type DeviceCredential,
-  type DeviceList,
-  type DeviceTypeView,
-  type DeviceView,
-  type ConfigurationView,
-  type Done,
-  EraseHistory,
-  GetConfiguration,
-  type HistoryPage,
-  type IssuedCredential,
-  type IssuedToken,
   type LatestValues,
-  type ProvisionedDevice,
   type SamplePage,
-} from '@muster/contracts';
+} from '@muster/contracts/telemetry/requests';
 import { connectBus, Handles, NatsStrategy, type Bus } from '@muster/messaging';
 import { createLogger, currentTrace } from '@muster/observability';
 import { startNats, type NatsServer } from '@muster/testing';

@@ -1,4 +1,5 @@
 import { Controller, Delete, Get, Inject, Param, Post } from '@nestjs/common';
+import type { Done } from '@muster/contracts';
 import {
   createIntegration,
   deleteIntegration,
@@ -6,11 +7,10 @@ import {
   IntegrationInput,
   listIntegrations,
   renewIntegrationCredentials,
-  type Done,
   type IntegrationAccess,
   type IntegrationPage,
   type IntegrationState,
-} from '@muster/contracts';
+} from '@muster/contracts/identity/requests';
 import { ASKING, type Asking } from './asking.js';
 import { CheckedBody } from './http/body.js';
 import { Creating, Reading, Who, type Caller } from './http/caller.js';

@@ -1,16 +1,15 @@
 import { Controller, Get, Inject, Param } from '@nestjs/common';
 import { IsIn, IsOptional, Matches } from 'class-validator';
+import { JOB_STATUSES, type JobStatus } from '@muster/contracts/jobs/published';
 import {
   getJob,
   JOB_KIND_RULE,
-  JOB_STATUSES,
   listJobErrors,
   listJobs,
   type JobDetails,
   type JobErrorPage,
   type JobPage,
-  type JobStatus,
-} from '@muster/contracts';
+} from '@muster/contracts/jobs/requests';
 import { ASKING, type Asking } from './asking.js';
 import { Reading } from './http/caller.js';
 import { CheckedQuery } from './http/query.js';

@@ -1,11 +1,7 @@
 import { Controller, Delete, Inject, Param, Patch, Put } from '@nestjs/common';
-import {
-  changeMetadata,
-  deleteMetadataKey,
-  type DeviceView,
-  type JsonObject,
-  type JsonValue,
-} from '@muster/contracts';
+import type { JsonObject, JsonValue } from '@muster/contracts';
+import type { DeviceView } from '@muster/contracts/device-registry/devices.requests';
+import { changeMetadata, deleteMetadataKey } from '@muster/contracts/device-registry/metadata.requests';
 import { ASKING, type Asking } from './asking.js';
 import { ObjectBody, ValueBody } from './http/body.js';
 import { Changing, type Caller } from './http/caller.js';

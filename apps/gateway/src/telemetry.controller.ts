@@ -11,14 +11,14 @@ import {
   MaxLength,
   Min,
 } from 'class-validator';
+import { getDevice } from '@muster/contracts/device-registry/devices.requests';
 import {
-  getDevice,
   getLatest,
   MAX_POINTS,
   querySamples,
   type LatestValues,
   type SamplePage,
-} from '@muster/contracts';
+} from '@muster/contracts/telemetry/requests';
 import { ASKING, type Asking } from './asking.js';
 import { Reading } from './http/caller.js';
 import { CheckedQuery } from './http/query.js';

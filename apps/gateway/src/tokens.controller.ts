@@ -8,7 +8,7 @@ import {
   type IssuedToken,
   type TokenList,
   type TokenView,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/tokens.requests';
 import { ASKING, type Asking } from './asking.js';
 import { CheckedBody, OptionalBody } from './http/body.js';
 import { Creating, Reading, Who, type Caller } from './http/caller.js';

@@ -1,13 +1,13 @@
 import { Controller, Get, Inject, Param, Patch, Put } from '@nestjs/common';
+import type { JsonObject } from '@muster/contracts';
 import {
   changeDefaults,
   editTypeConfiguration,
   getTypeConfiguration,
   TypeConfigurationEdit,
   type DefaultsChanged,
-  type JsonObject,
   type TypeConfigurationView,
-} from '@muster/contracts';
+} from '@muster/contracts/configuration/type-configuration.requests';
 import { ASKING, type Asking } from './asking.js';
 import { jobLocation } from './http/answer-rules.js';
 import { CheckedBody, ObjectBody } from './http/body.js';

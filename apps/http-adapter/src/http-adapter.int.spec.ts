@@ -6,18 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { AppError } from '@muster/contracts';
+import { resolveDownload, type FileToSend, type ResolveDownload } from '@muster/contracts/firmware/requests';
 import {
-  AppError,
   registerUpload,
-  resolveDownload,
   resolveUpload,
-  type FileToSend,
   type RegisterUpload,
-  type ResolveDownload,
   type ResolveUpload,
   type UploadGrant,
   type UploadView,
-} from '@muster/contracts';
+} from '@muster/contracts/firmware/uploads.requests';
 import { openFileStore } from '@muster/files';
 import { Handles, NatsStrategy } from '@muster/messaging';
 import { createLogger, NestLogger } from '@muster/observability';

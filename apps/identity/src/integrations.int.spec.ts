@@ -1,19 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { eventStream, newId } from '@muster/contracts';
+import {
+  desiredConfigurationChanged,
+  type DesiredConfigurationChanged,
+} from '@muster/contracts/configuration/published';
+import { integrationCreated } from '@muster/contracts/identity/published';
 import {
   createIntegration,
   deleteIntegration,
-  desiredConfigurationChanged,
-  eventStream,
   getIntegration,
-  integrationCreated,
   listIntegrations,
-  newId,
   renewIntegrationCredentials,
-  TELEMETRY_STREAM,
-  type DesiredConfigurationChanged,
   type IntegrationAccess,
-} from '@muster/contracts';
+} from '@muster/contracts/identity/requests';
+import { TELEMETRY_STREAM } from '@muster/contracts/telemetry/published';
 import { connectBus, type Bus } from '@muster/messaging';
 import { createLogger, type RunningApp } from '@muster/observability';
 import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase } from '@muster/testing';

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import type { IntegrationAccess, IntegrationState } from '@muster/contracts';
+import type { IntegrationAccess, IntegrationState } from '@muster/contracts/identity/requests';
 import { eventually, startPlatform, type Platform } from '@muster/testing';
 
 interface Line {

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import type { ConnectionReport } from '@muster/contracts';
+import type { ConnectionReport } from '@muster/contracts/device-registry/connectivity.requests';
 import { connectBus, NatsStrategy, park, type Bus } from '@muster/messaging';
 import {
   createLogger,

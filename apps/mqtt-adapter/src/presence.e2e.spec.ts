@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { AppError, type ConnectionReport } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import type { ConnectionReport } from '@muster/contracts/device-registry/connectivity.requests';
 import type { RunningApp } from '@muster/observability';
 import {
   amqpUrl,

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
-import { TELEMETRY_STREAM } from '@muster/contracts';
+import { TELEMETRY_STREAM } from '@muster/contracts/telemetry/published';
 import { migrateSchema } from '@muster/event-store';
 import type { RunningApp } from '@muster/observability';
 import { startService } from '@muster/service-host';

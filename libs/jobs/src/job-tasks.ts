@@ -1,4 +1,5 @@
-import { AppError, type Actor, type JobReason } from '@muster/contracts';
+import { AppError, type Actor } from '@muster/contracts';
+import type { JobReason } from '@muster/contracts/jobs/published';
 import { asAppError, type Database, type EventStore } from '@muster/event-store';
 import type { Logger, Metrics } from '@muster/observability';
 import type pg from 'pg';

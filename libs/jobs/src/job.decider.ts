@@ -1,4 +1,4 @@
-import type { JobItemError, JobReason } from '@muster/contracts';
+import type { JobItemError, JobReason } from '@muster/contracts/jobs/published';
 import type { JobEvent, JobStanding } from './job.events.js';
 
 /**

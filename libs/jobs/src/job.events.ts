@@ -1,4 +1,4 @@
-import type { JobItemError, JobReason, JobStatus } from '@muster/contracts';
+import type { JobItemError, JobReason, JobStatus } from '@muster/contracts/jobs/published';
 
 /**
  * Where a job stands after an event. It is part of every event, because the relay tells others of one event at a time

@@ -1,4 +1,5 @@
-import type { JobChanged, PublishedContract } from '@muster/contracts';
+import type { PublishedContract } from '@muster/contracts';
+import type { JobChanged } from '@muster/contracts/jobs/published';
 import type { Published, RecordedEvent } from '@muster/event-store';
 import { job } from './job.decider.js';
 import type { JobEvent } from './job.events.js';

@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { AppError, getDevice, newId, type DeviceRef, type DeviceView } from '@muster/contracts';
+import { AppError, newId } from '@muster/contracts';
+import {
+  getDevice,
+  type DeviceRef,
+  type DeviceView,
+} from '@muster/contracts/device-registry/devices.requests';
 import { eventStoreMigrations, migrateSchema, openDatabase, type Database } from '@muster/event-store';
 import { connectBus, Handles, NatsStrategy, type Bus } from '@muster/messaging';
 import { createLogger } from '@muster/observability';

@@ -1,4 +1,5 @@
-import { AppError, getDevice } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import { getDevice } from '@muster/contracts/device-registry/devices.requests';
 import type { Database, Queryable } from '@muster/event-store';
 import type { Bus } from '@muster/messaging';
 import type pg from 'pg';

@@ -1,15 +1,17 @@
 /* eslint-disable @typescript-eslint/no-unused-expressions, @typescript-eslint/no-unused-vars -- only types are looked at */
 import { expect, it } from '@jest/globals';
+import { AppError } from '@muster/contracts';
 import {
-  AppError,
-  deviceChanged,
-  deviceDeleted,
   getDevice,
-  type DeviceDeleted,
   type DeviceRef,
   type DeviceView,
-  type LatestValues,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/devices.requests';
+import {
+  deviceChanged,
+  deviceDeleted,
+  type DeviceDeleted,
+} from '@muster/contracts/device-registry/published';
+import type { LatestValues } from '@muster/contracts/telemetry/requests';
 import { Consumes, Handles, isEvent, type Bus, type Delivered } from './index.js';
 
 /** Never run: that it compiles, and that each marked line does not, is the test. */

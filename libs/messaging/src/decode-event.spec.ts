@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { headers } from '@nats-io/transport-node';
-import { deviceChanged, deviceDeleted, deviceTypeChanged } from '@muster/contracts';
+import { deviceChanged, deviceDeleted, deviceTypeChanged } from '@muster/contracts/device-registry/published';
 import { commonFilter } from './consume.js';
 import { decodeEvent } from './decode-event.js';
 

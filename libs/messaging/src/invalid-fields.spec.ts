@@ -1,13 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  BulkChangeInput,
-  DeviceRef,
-  Done,
-  HistoryPage,
-  ProvisionDevice,
-  RecordConnectivity,
-  StoreSamples,
-} from '@muster/contracts';
+import { Done } from '@muster/contracts';
+import { BulkChangeInput } from '@muster/contracts/configuration/bulk.requests';
+import { HistoryPage } from '@muster/contracts/configuration/requests';
+import { RecordConnectivity } from '@muster/contracts/device-registry/connectivity.requests';
+import { DeviceRef, ProvisionDevice } from '@muster/contracts/device-registry/devices.requests';
+import { StoreSamples } from '@muster/contracts/telemetry/requests';
 import { invalidFields } from './invalid-fields.js';
 
 const actor = { kind: 'api-key', id: 'local-admin' };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError, type AccessPage, type FindAccess } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import type { AccessPage, FindAccess } from '@muster/contracts/device-registry/access.requests';
 import type { Bus } from '@muster/messaging';
 import { AccessQuestions } from './access-questions.js';
 import { DeviceDirectory } from './device-directory.js';

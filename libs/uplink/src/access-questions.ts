@@ -1,4 +1,5 @@
-import { AppError, findAccess, type AccessPage } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import { findAccess, type AccessPage } from '@muster/contracts/device-registry/access.requests';
 import type { Bus } from '@muster/messaging';
 import type { Admission, DeviceDirectory } from './device-directory.js';
 

@@ -1,10 +1,5 @@
-import {
-  AppError,
-  fetchCommands,
-  reportResults,
-  type CommandResult,
-  type ItemOutcome,
-} from '@muster/contracts';
+import { AppError, type ItemOutcome } from '@muster/contracts';
+import { fetchCommands, reportResults, type CommandResult } from '@muster/contracts/commands/requests';
 import {
   assertName,
   decodeCommandRequest,

@@ -1,12 +1,12 @@
+import { AppError } from '@muster/contracts';
 import {
-  AppError,
   fetchDocument,
   getReportedState,
   reportApplied,
   reportState,
   type AppliedReport,
   type StateReport,
-} from '@muster/contracts';
+} from '@muster/contracts/configuration/requests';
 import {
   assertName,
   decodeAppliedConfiguration,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { AccessEntry, AccessPage, AccessType } from '@muster/contracts';
+import type { AccessEntry, AccessPage, AccessType } from '@muster/contracts/device-registry/access.requests';
 import { DeviceDirectory } from './device-directory.js';
 
 const entry = (change: Partial<AccessEntry> = {}): AccessEntry => ({

@@ -1,11 +1,7 @@
-import type {
-  AccessEntry,
-  AccessPage,
-  AccessType,
-  DeviceInterface,
-  DeviceTypeSettings,
-  ErrorCode,
-} from '@muster/contracts';
+import type { ErrorCode } from '@muster/contracts';
+import type { AccessEntry, AccessPage, AccessType } from '@muster/contracts/device-registry/access.requests';
+import type { DeviceTypeSettings } from '@muster/contracts/device-registry/device-types.requests';
+import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 
 /** A token that may be used here, and what it opens. */
 export interface Admitted {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError, type AccessEntry } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import { parseTopic, RESOURCES, type ResourceName } from '@muster/kp1';
 import { createLogger, createMetrics } from '@muster/observability';
 import { BoundedLog } from './bounded-log.js';

@@ -1,3 +1,4 @@
+import { findAccess, listAccess } from '@muster/contracts/device-registry/access.requests';
 import {
   deviceChanged,
   deviceCredentialChanged,
@@ -6,9 +7,7 @@ import {
   deviceTokenChanged,
   deviceTypeChanged,
   deviceTypeDeleted,
-  findAccess,
-  listAccess,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/published';
 import { followEvents, type Bus, type Delivered, type Follower } from '@muster/messaging';
 import { newTrace, withTrace, type Logger } from '@muster/observability';
 import { setTimeout as sleep } from 'node:timers/promises';

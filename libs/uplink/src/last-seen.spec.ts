@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError, type AccessEntry, type RecordLastSeen } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
+import type { RecordLastSeen } from '@muster/contracts/device-registry/connectivity.requests';
 import { createLogger } from '@muster/observability';
 import { eventually } from '@muster/testing';
 import { LastSeenTimes } from './last-seen.js';

@@ -1,4 +1,5 @@
-import { recordLastSeen, type AccessEntry } from '@muster/contracts';
+import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
+import { recordLastSeen } from '@muster/contracts/device-registry/connectivity.requests';
 import type { Bus } from '@muster/messaging';
 import { newTrace, withTrace, type Logger } from '@muster/observability';
 

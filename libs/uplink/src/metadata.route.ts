@@ -1,11 +1,10 @@
+import { AppError, type ItemOutcome } from '@muster/contracts';
 import {
-  AppError,
   deleteMetadata,
   listMetadataKeys,
   readMetadata,
   updateMetadata,
-  type ItemOutcome,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/metadata.requests';
 import {
   decodeMetadataDeletion,
   decodeMetadataRequest,

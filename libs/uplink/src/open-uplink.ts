@@ -1,4 +1,4 @@
-import type { DeviceInterface } from '@muster/contracts';
+import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import type { Bus } from '@muster/messaging';
 import type { Logger, Metrics } from '@muster/observability';
 import { AccessQuestions } from './access-questions.js';

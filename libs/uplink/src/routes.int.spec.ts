@@ -1,37 +1,42 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { AppError, type BulkOutcome, type Done, type ItemOutcome } from '@muster/contracts';
 import {
-  AppError,
   fetchCommands,
-  fetchSoftware,
+  reportResults,
+  type CommandResult,
+  type FetchCommands,
+  type OutstandingCommands,
+  type ReportResults,
+} from '@muster/contracts/commands/requests';
+import {
   getReportedState,
-  issueUploadToken,
+  reportState,
+  type DocumentView,
+  type ReportedState,
+  type ReportState,
+} from '@muster/contracts/configuration/requests';
+import {
   listMetadataKeys,
   readMetadata,
   deleteMetadata,
-  reportResults,
-  reportSoftwareApplied,
-  reportState,
   updateMetadata,
-  type BulkOutcome,
-  type CommandResult,
-  type DocumentView,
-  type Done,
-  type FetchCommands,
-  type FetchSoftware,
-  type ItemOutcome,
   type MetadataKeyList,
   type MetadataValues,
-  type OutstandingCommands,
   type ReadMetadata,
-  type ReportedState,
-  type ReportResults,
-  type ReportSoftwareApplied,
-  type ReportState,
   type UpdateMetadata,
   type DeleteMetadata,
+} from '@muster/contracts/device-registry/metadata.requests';
+import {
+  fetchSoftware,
+  reportSoftwareApplied,
+  type FetchSoftware,
+  type ReportSoftwareApplied,
+} from '@muster/contracts/firmware/software.requests';
+import {
+  issueUploadToken,
   type IssueUploadToken,
   type UploadToken,
-} from '@muster/contracts';
+} from '@muster/contracts/firmware/uploads.requests';
 import { parseTopic } from '@muster/kp1';
 import { connectBus, Handles, NatsStrategy, type Bus } from '@muster/messaging';
 import { createLogger, createMetrics, NestLogger } from '@muster/observability';

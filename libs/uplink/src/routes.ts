@@ -1,4 +1,5 @@
-import type { AccessEntry, DeviceTypeSettings } from '@muster/contracts';
+import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
+import type { DeviceTypeSettings } from '@muster/contracts/device-registry/device-types.requests';
 import type { ResourceName, Topic } from '@muster/kp1';
 import type { CommandRoutes } from './command.route.js';
 import type { ConfigurationRoutes } from './configuration.route.js';

@@ -1,5 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError, type AccessEntry, type DeviceSighting, type RecordSightings } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import type {
+  AccessEntry,
+  DeviceSighting,
+  RecordSightings,
+} from '@muster/contracts/device-registry/access.requests';
 import { createLogger } from '@muster/observability';
 import { eventually } from '@muster/testing';
 import { DeviceDirectory } from './device-directory.js';

@@ -1,4 +1,8 @@
-import { recordSightings, type AccessEntry, type DeviceSighting } from '@muster/contracts';
+import {
+  recordSightings,
+  type AccessEntry,
+  type DeviceSighting,
+} from '@muster/contracts/device-registry/access.requests';
 import type { Bus } from '@muster/messaging';
 import { newTrace, withTrace, type Logger } from '@muster/observability';
 import type { DeviceDirectory } from './device-directory.js';

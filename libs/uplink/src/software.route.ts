@@ -1,4 +1,8 @@
-import { fetchSoftware, reportSoftwareApplied, type SoftwareReport } from '@muster/contracts';
+import {
+  fetchSoftware,
+  reportSoftwareApplied,
+  type SoftwareReport,
+} from '@muster/contracts/firmware/software.requests';
 import {
   assertName,
   decodeAppliedConfiguration,

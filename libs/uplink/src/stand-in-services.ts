@@ -1,43 +1,47 @@
 import {
   AppError,
-  desiredConfigurationChanged,
-  dueDocuments,
   eventStream,
-  fetchDocument,
-  findAccess,
-  listAccess,
-  recordConnectivity,
-  recordDispatched,
-  recordLastSeen,
-  recordSightings,
-  reportApplied,
-  storeSamples,
-  deviceTokenChanged,
-  type AccessEntry,
-  type AccessPage,
-  type AccessType,
-  type AppliedReport,
   type BulkOutcome,
-  type ConnectionReport,
-  type DeviceSighting,
+  type ItemOutcome,
+  type JsonObject,
+} from '@muster/contracts';
+import { desiredConfigurationChanged } from '@muster/contracts/configuration/published';
+import {
+  dueDocuments,
+  fetchDocument,
+  recordDispatched,
+  reportApplied,
+  type AppliedReport,
   type DispatchReport,
   type DocumentView,
   type DueDocumentList,
   type DueDocuments,
   type FetchDocument,
+  type RecordDispatched,
+  type ReportApplied,
+} from '@muster/contracts/configuration/requests';
+import {
+  findAccess,
+  listAccess,
+  recordSightings,
+  type AccessEntry,
+  type AccessPage,
+  type AccessType,
+  type DeviceSighting,
   type FindAccess,
-  type ItemOutcome,
-  type JsonObject,
   type ListAccess,
+  type RecordSightings,
+} from '@muster/contracts/device-registry/access.requests';
+import {
+  recordConnectivity,
+  recordLastSeen,
+  type ConnectionReport,
   type LastSeen,
   type RecordConnectivity,
-  type RecordDispatched,
   type RecordLastSeen,
-  type RecordSightings,
-  type ReportApplied,
-  type StoreSamples,
-  type TelemetryMessage,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/connectivity.requests';
+import { deviceTokenChanged } from '@muster/contracts/device-registry/published';
+import { storeSamples, type StoreSamples, type TelemetryMessage } from '@muster/contracts/telemetry/requests';
 import { connectBus, Handles, NatsStrategy, type Bus } from '@muster/messaging';
 import { createLogger, NestLogger } from '@muster/observability';
 import { Controller, Module } from '@nestjs/common';

@@ -1,11 +1,9 @@
+import { AppError, isErrorCode, type ItemOutcome } from '@muster/contracts';
 import {
-  AppError,
-  isErrorCode,
   MAX_TELEMETRY_MESSAGES,
   storeSamples,
-  type ItemOutcome,
   type TelemetryMessage,
-} from '@muster/contracts';
+} from '@muster/contracts/telemetry/requests';
 import { decodePlainTelemetry, decodeTelemetry, EMPTY_REPLY, type TelemetrySample } from '@muster/kp1';
 import type { Bus } from '@muster/messaging';
 import { arrivalClock } from './arrival-clock.js';

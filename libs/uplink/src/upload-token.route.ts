@@ -1,4 +1,4 @@
-import { issueUploadToken } from '@muster/contracts';
+import { issueUploadToken } from '@muster/contracts/firmware/uploads.requests';
 import type { Bus } from '@muster/messaging';
 import { newTrace, withTrace } from '@muster/observability';
 import type { RoutedMessage } from './routes.js';

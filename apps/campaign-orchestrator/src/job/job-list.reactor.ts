@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { jobsChanged, type JobChanged } from '@muster/contracts';
+import { jobsChanged, type JobChanged } from '@muster/contracts/jobs/published';
 import { Consumes, type Delivered } from '@muster/messaging';
 import { JobList } from './job-list.js';
 

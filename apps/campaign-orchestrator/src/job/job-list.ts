@@ -1,13 +1,6 @@
-import type {
-  Actor,
-  ChildJob,
-  JobChanged,
-  JobDetails,
-  JobItemError,
-  JobReason,
-  JobStatus,
-  JobView,
-} from '@muster/contracts';
+import type { Actor } from '@muster/contracts';
+import type { JobChanged, JobItemError, JobReason, JobStatus } from '@muster/contracts/jobs/published';
+import type { ChildJob, JobDetails, JobView } from '@muster/contracts/jobs/requests';
 import type { Database } from '@muster/event-store';
 
 export interface JobKey {

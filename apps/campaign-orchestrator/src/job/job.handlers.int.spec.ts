@@ -1,15 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  AppError,
-  configurationJobChanged,
-  eventStream,
-  getJob,
-  listJobErrors,
-  listJobs,
-  newId,
-  type JobChanged,
-  type JobDetails,
-} from '@muster/contracts';
+import { AppError, eventStream, newId } from '@muster/contracts';
+import { configurationJobChanged, type JobChanged } from '@muster/contracts/jobs/published';
+import { getJob, listJobErrors, listJobs, type JobDetails } from '@muster/contracts/jobs/requests';
 import { connectBus, type Bus } from '@muster/messaging';
 import { createLogger, type RunningApp } from '@muster/observability';
 import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase } from '@muster/testing';

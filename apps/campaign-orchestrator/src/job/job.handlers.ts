@@ -1,8 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Controller, Inject } from '@nestjs/common';
+import { AppError, DEFAULT_PAGE } from '@muster/contracts';
 import {
-  AppError,
-  DEFAULT_PAGE,
   getJob,
   listJobErrors,
   listJobs,
@@ -12,7 +11,7 @@ import {
   type JobRef,
   type ListJobErrors,
   type ListJobs,
-} from '@muster/contracts';
+} from '@muster/contracts/jobs/requests';
 import { Handles } from '@muster/messaging';
 import { JobList } from './job-list.js';
 import { cursorAt, positionOf } from './page-cursor.js';

@@ -1,38 +1,38 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { AppError, eventStream, newId, type JsonValue } from '@muster/contracts';
 import {
-  AppError,
-  cancelCommand,
   commandCancelled,
   commandCreated,
   commandExecuted,
   commandExpired,
   commandFailed,
-  createCommand,
-  deviceDeleted,
-  deviceProvisioned,
-  dueCommands,
-  eventStream,
-  fetchCommands,
-  getCommand,
-  getDevice,
-  listCommands,
-  newId,
-  reportResults,
   type CommandAnswered,
   type CommandFact,
+} from '@muster/contracts/commands/published';
+import {
+  cancelCommand,
+  createCommand,
+  dueCommands,
+  fetchCommands,
+  getCommand,
+  listCommands,
+  reportResults,
   type CommandView,
   type CreateCommand,
-  type DeviceRef,
-  type DeviceView,
   type DueCommand,
   type DueCommandList,
   type DueCommandsOf,
   type FetchCommands,
-  type JsonValue,
   type ListCommands,
-} from '@muster/contracts';
+} from '@muster/contracts/commands/requests';
+import {
+  getDevice,
+  type DeviceRef,
+  type DeviceView,
+} from '@muster/contracts/device-registry/devices.requests';
+import { deviceDeleted, deviceProvisioned } from '@muster/contracts/device-registry/published';
 import { openDatabase, rebuildProjections, type Database } from '@muster/event-store';
 import {
   connectBus,

@@ -1,15 +1,13 @@
 import { Controller, Inject } from '@nestjs/common';
+import { AppError, DEFAULT_PAGE, type BulkOutcome } from '@muster/contracts';
 import {
-  AppError,
   cancelCommand,
   createCommand,
-  DEFAULT_PAGE,
   dueCommands,
   fetchCommands,
   getCommand,
   listCommands,
   reportResults,
-  type BulkOutcome,
   type CancelCommand,
   type CommandPage,
   type CommandRef,
@@ -21,7 +19,7 @@ import {
   type ListCommands,
   type OutstandingCommands,
   type ReportResults,
-} from '@muster/contracts';
+} from '@muster/contracts/commands/requests';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { KnownDevices } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';

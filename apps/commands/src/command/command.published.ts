@@ -4,7 +4,7 @@ import {
   commandExecuted,
   commandExpired,
   commandFailed,
-} from '@muster/contracts';
+} from '@muster/contracts/commands/published';
 import type { Published, RecordedEvent } from '@muster/event-store';
 import type { CommandEvent } from './command-queue.events.js';
 import { commandIdOf, queueOf } from './names.js';

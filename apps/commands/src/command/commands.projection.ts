@@ -1,12 +1,11 @@
+import type { Actor, JsonValue } from '@muster/contracts';
 import type {
-  Actor,
   CommandStatus,
   CommandView,
   DueCommand,
   DueCommandsOf,
-  JsonValue,
   OutstandingCommand,
-} from '@muster/contracts';
+} from '@muster/contracts/commands/requests';
 import type { Database, Projection, RecordedEvent } from '@muster/event-store';
 import type pg from 'pg';
 import { sizeOf } from './acceptable-payload.js';

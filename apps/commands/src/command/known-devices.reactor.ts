@@ -1,11 +1,11 @@
 import { Controller, Inject } from '@nestjs/common';
+import type { Actor } from '@muster/contracts';
 import {
   deviceDeleted,
   deviceProvisioned,
-  type Actor,
   type DeviceDeleted,
   type DeviceProvisioned,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/published';
 import type { EventStore } from '@muster/event-store';
 import { KnownDevices } from '@muster/known-devices';
 import { Consumes, isEvent, type Delivered } from '@muster/messaging';

@@ -1,4 +1,5 @@
-import { selectDevices, type JsonObject } from '@muster/contracts';
+import type { JsonObject } from '@muster/contracts';
+import { selectDevices } from '@muster/contracts/device-registry/devices.requests';
 import type { JobKind } from '@muster/jobs';
 import type { Bus } from '@muster/messaging';
 import type { DesiredChanges } from '../device-configuration/desired-changes.js';

@@ -1,13 +1,12 @@
 import { Controller, Inject } from '@nestjs/common';
+import { AppError, type JsonObject } from '@muster/contracts';
 import {
-  AppError,
-  selectDevices,
   startBulkChange,
   type BulkChangeInput,
   type JobStarted,
-  type JsonObject,
   type StartBulkChange,
-} from '@muster/contracts';
+} from '@muster/contracts/configuration/bulk.requests';
+import { selectDevices } from '@muster/contracts/device-registry/devices.requests';
 import { idempotently, type Database } from '@muster/event-store';
 import { Jobs } from '@muster/jobs';
 import { Handles, type Bus } from '@muster/messaging';

@@ -4,22 +4,18 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { AppError, newId } from '@muster/contracts';
+import { startBulkChange, type BulkChangeInput } from '@muster/contracts/configuration/bulk.requests';
+import { changeDesired, getConfiguration } from '@muster/contracts/configuration/requests';
 import {
-  AppError,
-  changeDesired,
-  configurationJobChanged,
-  getConfiguration,
   getDevice,
-  newId,
   selectDevices,
-  startBulkChange,
-  type BulkChangeInput,
   type DeviceRef,
   type DeviceView,
-  type JobChanged,
   type SelectDevices,
   type SelectedDevices,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/devices.requests';
+import { configurationJobChanged, type JobChanged } from '@muster/contracts/jobs/published';
 import { openDatabase, type Database } from '@muster/event-store';
 import { connectBus, Consumes, Handles, NatsStrategy, type Bus, type Delivered } from '@muster/messaging';
 import { createLogger, NestLogger } from '@muster/observability';

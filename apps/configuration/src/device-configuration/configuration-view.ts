@@ -1,4 +1,8 @@
-import type { ConfigurationKeyView, ConfigurationView, SyncState } from '@muster/contracts';
+import type {
+  ConfigurationKeyView,
+  ConfigurationView,
+  SyncState,
+} from '@muster/contracts/configuration/requests';
 import { sameJson } from './config-id.js';
 import type { DeviceConfiguration } from './device-configuration.decider.js';
 

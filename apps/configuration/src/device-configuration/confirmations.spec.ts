@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { HistoryItem } from '@muster/contracts';
+import type { HistoryItem } from '@muster/contracts/configuration/requests';
 import type { RecordedEvent } from '@muster/event-store';
 import fc from 'fast-check';
 import { Confirmations } from './confirmations.js';

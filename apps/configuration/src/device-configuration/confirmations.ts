@@ -1,4 +1,4 @@
-import type { HistoryItem } from '@muster/contracts';
+import type { HistoryItem } from '@muster/contracts/configuration/requests';
 import type { RecordedEvent } from '@muster/event-store';
 import type { ConfigurationEvent } from './device-configuration.events.js';
 import { timeOf } from './moments.js';

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { AppError, type Actor, type DesiredOutcome, type JsonObject } from '@muster/contracts';
+import { AppError, type Actor, type JsonObject } from '@muster/contracts';
+import type { DesiredOutcome } from '@muster/contracts/configuration/requests';
 import type { BulkItem, BulkOutcome, Database, EventStore } from '@muster/event-store';
 import type { DeviceId, DeviceKind, KnownDevices } from '@muster/known-devices';
 import { currentDeadline } from '@muster/messaging';

@@ -1,10 +1,5 @@
-import {
-  AppError,
-  type FieldError,
-  type JsonObject,
-  type JsonValue,
-  type ValueOrigin,
-} from '@muster/contracts';
+import { AppError, type FieldError, type JsonObject, type JsonValue } from '@muster/contracts';
+import type { ValueOrigin } from '@muster/contracts/configuration/requests';
 import { assertWithinLimits, type Limits } from './acceptable-values.js';
 import { sameJson } from './config-id.js';
 import type { DesiredChanges } from './device-configuration.events.js';

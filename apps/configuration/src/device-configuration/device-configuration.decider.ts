@@ -1,10 +1,5 @@
-import {
-  AppError,
-  type Actor,
-  type DeviceInterface,
-  type JsonObject,
-  type JsonValue,
-} from '@muster/contracts';
+import { AppError, type Actor, type JsonObject, type JsonValue } from '@muster/contracts';
+import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import { assertAcceptable, assertWithinLimits, storable, type Limits } from './acceptable-values.js';
 import { canonicalJson, configIdOf } from './config-id.js';
 import {

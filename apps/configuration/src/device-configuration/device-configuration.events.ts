@@ -1,4 +1,6 @@
-import type { Actor, DeviceInterface, JsonValue, ValueOrigin } from '@muster/contracts';
+import type { Actor, JsonValue } from '@muster/contracts';
+import type { ValueOrigin } from '@muster/contracts/configuration/requests';
+import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import type { StoredEvent } from '@muster/event-store';
 
 /** Key → value before and after; an absent side means "no value". */

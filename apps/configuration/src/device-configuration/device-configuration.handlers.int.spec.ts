@@ -4,34 +4,34 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import pg from 'pg';
+import { AppError, eventStream, newId, type JsonObject } from '@muster/contracts';
 import {
-  AppError,
-  changeDesired,
   configurationApplied,
   configurationDispatched,
   configurationRejected,
   desiredConfigurationChanged,
-  deviceDeleted,
-  deviceProvisioned,
+  reportedStateChanged,
+} from '@muster/contracts/configuration/published';
+import {
+  changeDesired,
   dueDocuments,
-  eventStream,
   fetchDocument,
   getConfiguration,
-  getDevice,
   getReportedState,
   listConfigurationHistory,
-  newId,
   recordDispatched,
   reportApplied,
-  reportedStateChanged,
   reportState,
   type ChangeDesired,
+  type FetchDocument,
+  type ListHistory,
+} from '@muster/contracts/configuration/requests';
+import {
+  getDevice,
   type DeviceRef,
   type DeviceView,
-  type FetchDocument,
-  type JsonObject,
-  type ListHistory,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/devices.requests';
+import { deviceDeleted, deviceProvisioned } from '@muster/contracts/device-registry/published';
 import { connectBus, Consumes, Handles, NatsStrategy, type Bus, type Delivered } from '@muster/messaging';
 import { createLogger, NestLogger, type RunningApp } from '@muster/observability';
 import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase } from '@muster/testing';

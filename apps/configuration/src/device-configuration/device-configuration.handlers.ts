@@ -1,6 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
+import { AppError, type Actor, type BulkOutcome } from '@muster/contracts';
 import {
-  AppError,
   changeDesired,
   changeDesiredMany,
   dueDocuments,
@@ -11,8 +11,6 @@ import {
   reofferConfiguration,
   reportApplied,
   reportState,
-  type Actor,
-  type BulkOutcome,
   type ChangeDesired,
   type ChangeDesiredMany,
   type ConfigurationView,
@@ -33,7 +31,7 @@ import {
   type ReportedState,
   type ReportState,
   type SyncState,
-} from '@muster/contracts';
+} from '@muster/contracts/configuration/requests';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { KnownDevices, type DeviceId } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';

@@ -6,7 +6,7 @@ import {
   desiredConfigurationChanged,
   reportedStateChanged,
   type ValueChanges,
-} from '@muster/contracts';
+} from '@muster/contracts/configuration/published';
 import type { Published, RecordedEvent } from '@muster/event-store';
 import { sameJson } from './config-id.js';
 import type { ConfigurationEvent, DesiredChanges } from './device-configuration.events.js';

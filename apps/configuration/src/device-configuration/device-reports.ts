@@ -1,4 +1,5 @@
-import type { DeviceInterface, JsonObject, JsonValue } from '@muster/contracts';
+import type { JsonObject, JsonValue } from '@muster/contracts';
+import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import { assertAcceptable, assertWithinLimits, storable } from './acceptable-values.js';
 import { sameJson } from './config-id.js';
 import type {

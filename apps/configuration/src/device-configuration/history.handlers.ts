@@ -1,13 +1,12 @@
 import { Controller, Inject } from '@nestjs/common';
+import { AppError, type Done } from '@muster/contracts';
 import {
-  AppError,
   eraseConfigurationHistory,
   listConfigurationHistory,
-  type Done,
   type EraseHistory,
   type HistoryPage,
   type ListHistory,
-} from '@muster/contracts';
+} from '@muster/contracts/configuration/requests';
 import type { EventStore } from '@muster/event-store';
 import { KnownDevices } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';

@@ -1,26 +1,25 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { AppError, eventStream, newId, type JsonObject } from '@muster/contracts';
 import {
-  AppError,
   changeDesired,
-  deviceDeleted,
   eraseConfigurationHistory,
-  eventStream,
   fetchDocument,
   getConfiguration,
-  getDevice,
   listConfigurationHistory,
-  newId,
   recordDispatched,
   reportApplied,
-  type DeviceRef,
-  type DeviceView,
   type GetConfiguration,
   type HistoryItem,
-  type JsonObject,
   type ListHistory,
-} from '@muster/contracts';
+} from '@muster/contracts/configuration/requests';
+import {
+  getDevice,
+  type DeviceRef,
+  type DeviceView,
+} from '@muster/contracts/device-registry/devices.requests';
+import { deviceDeleted } from '@muster/contracts/device-registry/published';
 import { openDatabase, type Database } from '@muster/event-store';
 import { connectBus, Handles, NatsStrategy, type Bus } from '@muster/messaging';
 import { createLogger, NestLogger, type RunningApp } from '@muster/observability';

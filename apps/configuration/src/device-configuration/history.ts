@@ -1,4 +1,4 @@
-import type { HistoryItem, HistoryPage, ListHistory } from '@muster/contracts';
+import type { HistoryItem, HistoryPage, ListHistory } from '@muster/contracts/configuration/requests';
 import type { EventStore, ReadOptions, RecordedEvent } from '@muster/event-store';
 import { Confirmations } from './confirmations.js';
 import { deviceConfiguration } from './device-configuration.decider.js';

@@ -6,7 +6,7 @@ import {
   type DeviceChanged,
   type DeviceDeleted,
   type DeviceProvisioned,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/published';
 import type { Database, EventStore } from '@muster/event-store';
 import { KnownDevices, type AppVersionChange } from '@muster/known-devices';
 import { Consumes, isEvent, type Delivered } from '@muster/messaging';

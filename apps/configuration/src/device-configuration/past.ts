@@ -1,4 +1,5 @@
-import { AppError, type GetConfiguration } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import type { GetConfiguration } from '@muster/contracts/configuration/requests';
 import type { EventStore } from '@muster/event-store';
 import { currentDeadline } from '@muster/messaging';
 import {

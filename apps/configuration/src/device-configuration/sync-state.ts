@@ -1,4 +1,4 @@
-import type { SyncState } from '@muster/contracts';
+import type { SyncState } from '@muster/contracts/configuration/requests';
 import type { DeviceConfiguration } from './device-configuration.decider.js';
 
 /** Derived from the state and the time, never stored. `unconfirmedAfterMs`: how long a device may stay silent. */

@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { deviceTypeDeleted, type DeviceTypeDeleted } from '@muster/contracts';
+import { deviceTypeDeleted, type DeviceTypeDeleted } from '@muster/contracts/device-registry/published';
 import type { EventStore } from '@muster/event-store';
 import { Consumes, type Delivered } from '@muster/messaging';
 import { EVENT_STORE } from '../providers.js';

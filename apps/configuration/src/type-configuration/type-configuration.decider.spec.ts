@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { JsonObject, TypeConfigurationEdit } from '@muster/contracts';
+import type { JsonObject } from '@muster/contracts';
+import type { TypeConfigurationEdit } from '@muster/contracts/configuration/type-configuration.requests';
 import { scenario } from '@muster/testing';
 import {
   decide,

@@ -1,11 +1,8 @@
-import {
-  AppError,
-  type FieldError,
-  type JsonObject,
-  type JsonValue,
-  type TypeConfigurationEdit,
-  type UndeclaredKeys,
-} from '@muster/contracts';
+import { AppError, type FieldError, type JsonObject, type JsonValue } from '@muster/contracts';
+import type {
+  TypeConfigurationEdit,
+  UndeclaredKeys,
+} from '@muster/contracts/configuration/type-configuration.requests';
 import {
   assertAcceptable,
   assertWithinLimits,

@@ -1,4 +1,5 @@
-import type { JsonObject, JsonValue, UndeclaredKeys } from '@muster/contracts';
+import type { JsonObject, JsonValue } from '@muster/contracts';
+import type { UndeclaredKeys } from '@muster/contracts/configuration/type-configuration.requests';
 
 /** Limits of the type's own; an absent one is the service's. */
 export interface OwnLimits {

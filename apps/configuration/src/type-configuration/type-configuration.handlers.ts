@@ -1,22 +1,18 @@
 import { setImmediate as pause } from 'node:timers/promises';
 import { Controller, Inject } from '@nestjs/common';
+import { AppError, type FieldError, type JsonObject, type JsonValue } from '@muster/contracts';
 import {
-  AppError,
   changeDefaults,
   editTypeConfiguration,
-  getDeviceType,
   getTypeConfiguration,
   type ChangeDefaults,
   type DefaultsChanged,
-  type DeviceTypeView,
   type EditTypeConfiguration,
-  type FieldError,
   type GetTypeConfiguration,
-  type JsonObject,
-  type JsonValue,
   type TypeConfigurationEdit,
   type TypeConfigurationView,
-} from '@muster/contracts';
+} from '@muster/contracts/configuration/type-configuration.requests';
+import { getDeviceType, type DeviceTypeView } from '@muster/contracts/device-registry/device-types.requests';
 import type { Database, EventStore } from '@muster/event-store';
 import { Jobs } from '@muster/jobs';
 import { Handles, type Bus } from '@muster/messaging';

@@ -1,22 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newId, type JsonObject } from '@muster/contracts';
 import {
-  changeDefaults,
   changeDesired,
   changeDesiredMany,
   dueDocuments,
-  editTypeConfiguration,
   getConfiguration,
-  getTypeConfiguration,
   listConfigurationHistory,
-  newId,
   recordDispatched,
   reofferConfiguration,
   reportApplied,
+} from '@muster/contracts/configuration/requests';
+import {
+  changeDefaults,
+  editTypeConfiguration,
+  getTypeConfiguration,
   type ChangeDefaults,
-  type DeviceTypeView,
   type EditTypeConfiguration,
-  type JsonObject,
-} from '@muster/contracts';
+} from '@muster/contracts/configuration/type-configuration.requests';
+import type { DeviceTypeView } from '@muster/contracts/device-registry/device-types.requests';
 import { eventually, type EventuallyOptions } from '@muster/testing';
 import { actor, runningConfiguration, tenantId } from '../running-configuration.fixture.js';
 

@@ -1,4 +1,4 @@
-import type { AccessEntry, AccessType } from '@muster/contracts';
+import type { AccessEntry, AccessType } from '@muster/contracts/device-registry/access.requests';
 import type { Queryable } from '@muster/event-store';
 
 interface EntryRow {

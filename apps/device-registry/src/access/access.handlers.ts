@@ -1,15 +1,15 @@
 import { Controller, Inject } from '@nestjs/common';
+import type { BulkOutcome } from '@muster/contracts';
 import {
   findAccess,
   listAccess,
   recordSightings,
   type AccessPage,
-  type BulkOutcome,
   type DeviceSighting,
   type FindAccess,
   type ListAccess,
   type RecordSightings,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/access.requests';
 import type { Database, EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { knownAppVersions } from '../device-type/app-version-owner.js';

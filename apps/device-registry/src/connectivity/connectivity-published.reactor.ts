@@ -1,4 +1,4 @@
-import { deviceConnected, deviceDisconnected } from '@muster/contracts';
+import { deviceConnected, deviceDisconnected } from '@muster/contracts/device-registry/published';
 import type { Published, RecordedEvent } from '@muster/event-store';
 
 /** What others are told of an announcement about connectivity. */

@@ -1,16 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newId } from '@muster/contracts';
 import {
-  deleteDevice,
-  deviceConnected,
-  deviceDisconnected,
   getConnectivity,
-  getDevice,
-  listDevices,
-  newId,
   recordConnectivity,
   recordLastSeen,
   type ConnectionReport,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/connectivity.requests';
+import { deleteDevice, getDevice, listDevices } from '@muster/contracts/device-registry/devices.requests';
+import { deviceConnected, deviceDisconnected } from '@muster/contracts/device-registry/published';
 import { followEvents, type Follower } from '@muster/messaging';
 import { createLogger } from '@muster/observability';
 import { eventually } from '@muster/testing';

@@ -1,16 +1,14 @@
 import { Controller, Inject } from '@nestjs/common';
+import { AppError, type BulkOutcome, type ItemOutcome } from '@muster/contracts';
 import {
-  AppError,
   getConnectivity,
   recordConnectivity,
   recordLastSeen,
-  type BulkOutcome,
   type DeviceConnectivity,
-  type DeviceRef,
-  type ItemOutcome,
   type RecordConnectivity,
   type RecordLastSeen,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/connectivity.requests';
+import type { DeviceRef } from '@muster/contracts/device-registry/devices.requests';
 import type { Database, EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, EVENT_STORE } from '../wiring.js';

@@ -1,4 +1,5 @@
-import type { Connectivity, DeviceInterface, LastSeen } from '@muster/contracts';
+import type { LastSeen } from '@muster/contracts/device-registry/connectivity.requests';
+import type { Connectivity, DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import type { Projection, Queryable } from '@muster/event-store';
 import type pg from 'pg';
 import type { DeviceKey, Transition } from './presence.js';

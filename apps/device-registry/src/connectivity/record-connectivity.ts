@@ -1,4 +1,4 @@
-import type { ConnectionReport } from '@muster/contracts';
+import type { ConnectionReport } from '@muster/contracts/device-registry/connectivity.requests';
 import type { EventStore } from '@muster/event-store';
 import type pg from 'pg';
 import {

@@ -1,4 +1,5 @@
-import { AppError, type DeviceTypeView } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import type { DeviceTypeView } from '@muster/contracts/device-registry/device-types.requests';
 import {
   foreignKeyViolation,
   uniqueViolation,

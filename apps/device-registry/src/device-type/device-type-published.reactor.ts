@@ -1,4 +1,4 @@
-import { deviceTypeChanged, deviceTypeDeleted } from '@muster/contracts';
+import { deviceTypeChanged, deviceTypeDeleted } from '@muster/contracts/device-registry/published';
 import type { Published, RecordedEvent } from '@muster/event-store';
 import type { DeviceTypeEvent, Summary } from './device-type.events.js';
 

@@ -1,14 +1,12 @@
 import { Controller, Inject } from '@nestjs/common';
+import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
 import {
   addAppVersion,
-  AppError,
   createDeviceType,
-  DEFAULT_PAGE,
   deleteDeviceType,
   editDeviceType,
   getDeviceType,
   listDeviceTypes,
-  newId,
   type AddAppVersion,
   type AppVersionView,
   type CreateDeviceType,
@@ -16,10 +14,9 @@ import {
   type DeviceTypeList,
   type DeviceTypeRef,
   type DeviceTypeView,
-  type Done,
   type EditDeviceType,
   type ListDeviceTypes,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/device-types.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { refuseNulls } from '../not-null.js';

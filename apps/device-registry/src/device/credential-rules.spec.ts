@@ -1,5 +1,5 @@
 import { describe, it } from '@jest/globals';
-import type { CredentialKind, DeviceInterface } from '@muster/contracts';
+import type { CredentialKind, DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import { scenario } from '@muster/testing';
 import { device, type DeviceCommand } from './device.decider.js';
 import type { DeviceEvent } from './device.events.js';

@@ -1,4 +1,5 @@
-import { AppError, type CredentialKind, type DeviceInterface } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import type { CredentialKind, DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 
 /** The one a device uses, and the one it is being moved to. */
 export const MAX_ACTIVE_SECRETS = 2;

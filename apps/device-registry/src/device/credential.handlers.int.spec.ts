@@ -1,25 +1,23 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventStream, newId, type JsonObject } from '@muster/contracts';
+import { findAccess, listAccess, type AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import {
   changeCredentialStatus,
-  deleteDevice,
-  deviceCredentialChanged,
-  eventStream,
-  findAccess,
-  getDevice,
   issueCredential,
-  issueToken,
-  listAccess,
   listCredentials,
-  newId,
-  provisionDevice,
-  type AccessEntry,
   type CredentialStatus,
+} from '@muster/contracts/device-registry/credentials.requests';
+import {
+  deleteDevice,
+  getDevice,
+  provisionDevice,
   type DeviceInput,
-  type JsonObject,
   type ProvisionDevice,
   type ProvisionedDevice,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/devices.requests';
+import { deviceCredentialChanged } from '@muster/contracts/device-registry/published';
+import { issueToken } from '@muster/contracts/device-registry/tokens.requests';
 import { eventually } from '@muster/testing';
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';

@@ -1,17 +1,16 @@
 import { Controller, Inject } from '@nestjs/common';
+import { AppError, newId } from '@muster/contracts';
 import {
-  AppError,
   changeCredentialStatus,
   issueCredential,
   listCredentials,
-  newId,
   type ChangeCredentialStatus,
   type CredentialList,
   type DeviceCredential,
-  type DeviceRef,
   type IssueCredential,
   type IssuedCredential,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/credentials.requests';
+import type { DeviceRef } from '@muster/contracts/device-registry/devices.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, EVENT_STORE } from '../wiring.js';

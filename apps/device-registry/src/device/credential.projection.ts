@@ -1,4 +1,8 @@
-import type { CredentialKind, CredentialStatus, DeviceCredential } from '@muster/contracts';
+import type {
+  CredentialStatus,
+  DeviceCredential,
+} from '@muster/contracts/device-registry/credentials.requests';
+import type { CredentialKind } from '@muster/contracts/device-registry/devices.requests';
 import type { Projection, Queryable, RecordedEvent } from '@muster/event-store';
 import type { CredentialIssued, CredentialStatusChanged, DeviceDeleted } from './device.events.js';
 

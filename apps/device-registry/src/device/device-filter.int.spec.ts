@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createDeviceType, listDeviceTypes } from '@muster/contracts/device-registry/device-types.requests';
 import {
-  createDeviceType,
   listDevices,
-  listDeviceTypes,
   MAX_SELECTED_DEVICES,
   provisionDevice,
   selectDevices,
   type DeviceInput,
   type DeviceView,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/devices.requests';
 import { matches, readFilter } from '@muster/filter';
 import { eventually } from '@muster/testing';
 import fc from 'fast-check';

@@ -1,4 +1,4 @@
-import { INTERFACES } from '@muster/contracts';
+import { INTERFACES } from '@muster/contracts/device-registry/devices.requests';
 import type { Queryable } from '@muster/event-store';
 import {
   mapConditions,

@@ -1,4 +1,5 @@
-import { AppError, type DeviceView, type JsonObject, type JsonValue } from '@muster/contracts';
+import { AppError, type JsonObject, type JsonValue } from '@muster/contracts';
+import type { DeviceView } from '@muster/contracts/device-registry/devices.requests';
 import {
   foreignKeyViolation,
   uniqueViolation,

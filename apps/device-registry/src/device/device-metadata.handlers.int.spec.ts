@@ -1,17 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { JsonObject } from '@muster/contracts';
+import { findAccess } from '@muster/contracts/device-registry/access.requests';
+import {
+  createDeviceType,
+  editDeviceType,
+  type DeviceTypeSettings,
+} from '@muster/contracts/device-registry/device-types.requests';
+import { getDevice } from '@muster/contracts/device-registry/devices.requests';
 import {
   changeMetadata,
-  createDeviceType,
   deleteMetadata,
-  editDeviceType,
-  findAccess,
-  getDevice,
   listMetadataKeys,
   readMetadata,
   updateMetadata,
-  type DeviceTypeSettings,
-  type JsonObject,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/metadata.requests';
 import { rebuildProjections } from '@muster/event-store';
 import { aggregates, projections } from '../app.module.js';
 import {

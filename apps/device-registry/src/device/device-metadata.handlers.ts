@@ -1,17 +1,17 @@
 import { Controller, Inject } from '@nestjs/common';
+import type { Done } from '@muster/contracts';
+import type { DeviceRef } from '@muster/contracts/device-registry/devices.requests';
 import {
   deleteMetadata,
   listMetadataKeys,
   readMetadata,
   updateMetadata,
   type DeleteMetadata,
-  type DeviceRef,
-  type Done,
   type MetadataKeyList,
   type MetadataValues,
   type ReadMetadata,
   type UpdateMetadata,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/metadata.requests';
 import type { Database, EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, EVENT_STORE } from '../wiring.js';

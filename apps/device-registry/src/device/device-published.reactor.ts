@@ -1,13 +1,13 @@
+import type { JsonValue } from '@muster/contracts';
+import type { CredentialStatus } from '@muster/contracts/device-registry/credentials.requests';
 import {
   deviceChanged,
   deviceCredentialChanged,
   deviceDeleted,
   deviceProvisioned,
   deviceTokenChanged,
-  type CredentialStatus,
-  type JsonValue,
-  type TokenStatus,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/published';
+import type { TokenStatus } from '@muster/contracts/device-registry/tokens.requests';
 import type { Published, RecordedEvent } from '@muster/event-store';
 import type { DeviceEvent } from './device.events.js';
 

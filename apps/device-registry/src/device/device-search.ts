@@ -1,4 +1,5 @@
-import { AppError, type DEVICE_SORTS, type DeviceView } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import type { DEVICE_SORTS, DeviceView } from '@muster/contracts/device-registry/devices.requests';
 import type { Database, Queryable } from '@muster/event-store';
 import type pg from 'pg';
 import { CONNECTIVITY_JOIN } from '../connectivity/device-connectivity.js';

@@ -1,12 +1,7 @@
-import {
-  AppError,
-  type CredentialKind,
-  type CredentialStatus,
-  type DeviceInterface,
-  type JsonObject,
-  type JsonValue,
-  type TokenStatus,
-} from '@muster/contracts';
+import { AppError, type JsonObject, type JsonValue } from '@muster/contracts';
+import type { CredentialStatus } from '@muster/contracts/device-registry/credentials.requests';
+import type { CredentialKind, DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
+import type { TokenStatus } from '@muster/contracts/device-registry/tokens.requests';
 import type { Aggregate } from '@muster/event-store';
 import { sameJson } from '../same-json.js';
 import { credentialKind, MAX_ACTIVE_SECRETS, tokensAreIssuedElsewhere } from './credential-rules.js';

@@ -1,10 +1,7 @@
-import type {
-  CredentialStatus,
-  DeviceInterface,
-  JsonObject,
-  JsonValue,
-  TokenStatus,
-} from '@muster/contracts';
+import type { JsonObject, JsonValue } from '@muster/contracts';
+import type { CredentialStatus } from '@muster/contracts/device-registry/credentials.requests';
+import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
+import type { TokenStatus } from '@muster/contracts/device-registry/tokens.requests';
 import type { StoredEvent } from '@muster/event-store';
 
 export interface GeoPosition {

@@ -1,32 +1,30 @@
 import { Controller, Inject } from '@nestjs/common';
+import { AppError, DEFAULT_PAGE, newId, type ChangeRequest, type Done } from '@muster/contracts';
 import {
-  AppError,
-  changeMetadata,
-  DEFAULT_PAGE,
   deleteDevice,
-  deleteMetadataKey,
   editDevice,
   getDevice,
   listDevices,
   MAX_SELECTED_DEVICES,
-  newId,
   provisionDevice,
   selectDevices,
-  type ChangeMetadata,
-  type ChangeRequest,
   type DeleteDevice,
-  type DeleteMetadataKey,
   type DeviceList,
   type DeviceRef,
   type DeviceView,
-  type Done,
   type EditDevice,
   type ListDevices,
   type ProvisionDevice,
   type ProvisionedDevice,
   type SelectDevices,
   type SelectedDevices,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/devices.requests';
+import {
+  changeMetadata,
+  deleteMetadataKey,
+  type ChangeMetadata,
+  type DeleteMetadataKey,
+} from '@muster/contracts/device-registry/metadata.requests';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import type pg from 'pg';

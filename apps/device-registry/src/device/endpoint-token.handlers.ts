@@ -1,17 +1,16 @@
 import { Controller, Inject } from '@nestjs/common';
+import { AppError, newId } from '@muster/contracts';
+import type { DeviceRef } from '@muster/contracts/device-registry/devices.requests';
 import {
-  AppError,
   changeTokenStatus,
   issueToken,
   listTokens,
-  newId,
   type ChangeTokenStatus,
-  type DeviceRef,
   type IssuedToken,
   type IssueToken,
   type TokenList,
   type TokenView,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/tokens.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, EVENT_STORE } from '../wiring.js';

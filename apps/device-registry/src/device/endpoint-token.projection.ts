@@ -1,4 +1,4 @@
-import type { TokenStatus, TokenView } from '@muster/contracts';
+import type { TokenStatus, TokenView } from '@muster/contracts/device-registry/tokens.requests';
 import type { Projection, Queryable, RecordedEvent } from '@muster/event-store';
 import type { DeviceDeleted, EndpointTokenIssued, EndpointTokenStatusChanged } from './device.events.js';
 

@@ -1,4 +1,5 @@
-import { AppError, type DeviceTypeSettings, type JsonObject } from '@muster/contracts';
+import { AppError, type JsonObject } from '@muster/contracts';
+import type { DeviceTypeSettings } from '@muster/contracts/device-registry/device-types.requests';
 
 /** What the device's type says of its metadata keys. */
 export type MetadataRules = Pick<DeviceTypeSettings, 'metadataKeys' | 'undeclaredMetadataKeys'>;

@@ -1,4 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
+import type { JsonValue } from '@muster/contracts';
 import {
   deviceChanged,
   deviceDeleted,
@@ -8,8 +9,7 @@ import {
   type DeviceDeleted,
   type DeviceProvisioned,
   type DeviceTokenChanged,
-  type JsonValue,
-} from '@muster/contracts';
+} from '@muster/contracts/device-registry/published';
 import type { EventStore } from '@muster/event-store';
 import { Consumes, isEvent, type Delivered } from '@muster/messaging';
 import { EVENT_STORE } from '../providers.js';

@@ -1,15 +1,14 @@
 import { Controller, Inject } from '@nestjs/common';
+import { AppError, newId } from '@muster/contracts';
+import { getDeviceType } from '@muster/contracts/device-registry/device-types.requests';
 import {
-  AppError,
   createFirmwareType,
-  getDeviceType,
   listFirmwareTypes,
-  newId,
   type CreateFirmwareType,
   type FirmwareTypeList,
   type FirmwareTypeView,
   type ListFirmwareTypes,
-} from '@muster/contracts';
+} from '@muster/contracts/firmware/requests';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles, type Bus } from '@muster/messaging';
 import { BUS, DATABASE, EVENT_STORE } from '../providers.js';

@@ -1,4 +1,5 @@
-import { AppError, type FirmwareTypeView } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import type { FirmwareTypeView } from '@muster/contracts/firmware/requests';
 import { uniqueViolation, type Database, type Projection, type RecordedEvent } from '@muster/event-store';
 import type { FirmwareTypeEvent } from './firmware-type.events.js';
 

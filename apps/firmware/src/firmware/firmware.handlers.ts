@@ -1,7 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
+import { AppError, DEFAULT_PAGE, type Done } from '@muster/contracts';
 import {
-  AppError,
-  DEFAULT_PAGE,
   deleteFirmware,
   editFirmware,
   getFirmware,
@@ -9,7 +8,6 @@ import {
   registerFirmware,
   resolveDownload,
   type DeleteFirmware,
-  type Done,
   type EditFirmware,
   type FileToSend,
   type FirmwarePage,
@@ -19,7 +17,7 @@ import {
   type RegisteredFirmware,
   type RegisterFirmware,
   type ResolveDownload,
-} from '@muster/contracts';
+} from '@muster/contracts/firmware/requests';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { FirmwareTypes } from '../firmware-type/firmware-types.projection.js';

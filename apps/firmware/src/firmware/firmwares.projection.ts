@@ -1,4 +1,5 @@
-import { AppError, type FirmwareView } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import type { FirmwareView } from '@muster/contracts/firmware/requests';
 import { uniqueViolation, type Database, type Projection, type RecordedEvent } from '@muster/event-store';
 import type pg from 'pg';
 import type { Settings } from '../providers.js';

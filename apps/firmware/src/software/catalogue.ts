@@ -1,4 +1,5 @@
-import { AppError, type FirmwareTypeView, type JsonObject } from '@muster/contracts';
+import { AppError, type JsonObject } from '@muster/contracts';
+import type { FirmwareTypeView } from '@muster/contracts/firmware/requests';
 import type { DeviceFacts } from '../device/devices.projection.js';
 import type { FirmwareTypes } from '../firmware-type/firmware-types.projection.js';
 import { highestFirst } from '../firmware/order-versions.js';

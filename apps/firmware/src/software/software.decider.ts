@@ -1,4 +1,5 @@
-import { AppError, type DeviceInterface } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import { nextHop, type Candidate } from './next-hop.js';
 import type { SoftwareApplied, SoftwareEvent, SoftwareOffered } from './software.events.js';
 

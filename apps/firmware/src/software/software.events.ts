@@ -1,4 +1,4 @@
-import type { DeviceInterface } from '@muster/contracts';
+import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 
 /** Which of the device's software: the name of a firmware type, or `default` for the first one of its device type. */
 interface OfSoftware {

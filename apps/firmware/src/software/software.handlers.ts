@@ -1,13 +1,11 @@
 import { Controller, Inject } from '@nestjs/common';
+import { AppError, type Actor, type BulkOutcome } from '@muster/contracts';
 import {
-  AppError,
   dueSoftware,
   fetchSoftware,
   getSoftware,
   recordSoftwareDispatched,
   reportSoftwareApplied,
-  type Actor,
-  type BulkOutcome,
   type DueSoftware,
   type DueSoftwareList,
   type FetchSoftware,
@@ -17,7 +15,7 @@ import {
   type SoftwareDocument,
   type SoftwareStates,
   type SoftwareView,
-} from '@muster/contracts';
+} from '@muster/contracts/firmware/software.requests';
 import type { EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { Devices, isKnown, type DeviceId } from '../device/devices.projection.js';

@@ -1,4 +1,5 @@
-import { AppError, type TokenStatus } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import type { TokenStatus } from '@muster/contracts/device-registry/tokens.requests';
 import type { Database } from '@muster/event-store';
 import { hashOf, newToken } from '../secret-token.js';
 

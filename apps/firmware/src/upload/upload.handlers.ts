@@ -1,6 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
+import { DEFAULT_PAGE, type Done } from '@muster/contracts';
+import type { FileToSend } from '@muster/contracts/firmware/requests';
 import {
-  DEFAULT_PAGE,
   deleteUpload,
   getUpload,
   issueUploadToken,
@@ -8,8 +9,6 @@ import {
   registerUpload,
   resolveUpload,
   type DeleteUpload,
-  type Done,
-  type FileToSend,
   type IssueUploadToken,
   type ListUploads,
   type RegisterUpload,
@@ -19,7 +18,7 @@ import {
   type UploadRef,
   type UploadToken,
   type UploadView,
-} from '@muster/contracts';
+} from '@muster/contracts/firmware/uploads.requests';
 import type { EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { Devices } from '../device/devices.projection.js';

@@ -1,4 +1,6 @@
-import { AppError, type FileToSend, type UploadView } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import type { FileToSend } from '@muster/contracts/firmware/requests';
+import type { UploadView } from '@muster/contracts/firmware/uploads.requests';
 import type { Database, Projection, RecordedEvent } from '@muster/event-store';
 import type { UploadEvent } from './upload.events.js';
 

@@ -1,6 +1,6 @@
 import { Query, type PipeTransform } from '@nestjs/common';
 import type { FieldError, Shape } from '@muster/contracts';
-import { schemasOf, type JsonSchema } from '@muster/contracts/json-schema';
+import { schemasOf, type JsonSchema } from '@muster/contracts/schema/json-schema';
 import { invalidFields } from '@muster/messaging';
 import { refuse } from './body.js';
 

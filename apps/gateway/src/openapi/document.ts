@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import { schemasOf } from '@muster/contracts/json-schema';
+import { schemasOf } from '@muster/contracts/schema/json-schema';
 import { documentedShapes } from './operation.js';
 
 const DESCRIPTION = `Devices and their types, configuration, telemetry, commands, firmwares and files.

@@ -1,4 +1,5 @@
-import { AppError, resolveDownload } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import { resolveDownload } from '@muster/contracts/firmware/requests';
 import { sendFile, type FileStore } from '@muster/files';
 import type { Bus } from '@muster/messaging';
 import type { DeviceRoute } from '../http/device-server.js';

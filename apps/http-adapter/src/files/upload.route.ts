@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { AppError, registerUpload, resolveUpload, type UploadView } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import { registerUpload, resolveUpload, type UploadView } from '@muster/contracts/firmware/uploads.requests';
 import type { FileStore } from '@muster/files';
 import type { Bus } from '@muster/messaging';
 import { answerEmpty } from '../http/answer.js';

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
-import type { AccessEntry, DeviceTypeSettings } from '@muster/contracts';
+import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
+import type { DeviceTypeSettings } from '@muster/contracts/device-registry/device-types.requests';
 import { authenticate } from './device-credential.js';
 
 const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('hex');

@@ -1,4 +1,8 @@
-import { integrationCreated, integrationCredentialsRenewed, integrationDeleted } from '@muster/contracts';
+import {
+  integrationCreated,
+  integrationCredentialsRenewed,
+  integrationDeleted,
+} from '@muster/contracts/identity/published';
 import type { Published, RecordedEvent } from '@muster/event-store';
 import type { IntegrationEvent } from './integration.events.js';
 

@@ -1,16 +1,13 @@
 import { Controller, Inject } from '@nestjs/common';
+import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
 import {
-  AppError,
   createIntegration,
-  DEFAULT_PAGE,
   deleteIntegration,
   getIntegration,
   listIntegrations,
-  newId,
   renewIntegrationCredentials,
   type CreateIntegration,
   type DeleteIntegration,
-  type Done,
   type IntegrationAccess,
   type IntegrationPage,
   type IntegrationRef,
@@ -18,8 +15,8 @@ import {
   type IntegrationView,
   type ListIntegrations,
   type RenewIntegrationCredentials,
-} from '@muster/contracts';
-import { liveSubject } from '@muster/contracts/events';
+} from '@muster/contracts/identity/requests';
+import { liveSubject } from '@muster/contracts/schema/published-events';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles, type StartAt } from '@muster/messaging';
 import { INTEGRATORS_API } from '@muster/nats-accounts';

@@ -1,4 +1,5 @@
-import { AppError, type Actor, type IntegrationView } from '@muster/contracts';
+import { AppError, type Actor } from '@muster/contracts';
+import type { IntegrationView } from '@muster/contracts/identity/requests';
 import { uniqueViolation, type Projection, type Queryable, type RecordedEvent } from '@muster/event-store';
 import type pg from 'pg';
 import type { IntegrationEvent } from './integration.events.js';

@@ -1,5 +1,6 @@
-import { AppError, type IntegrationConsumer, type IntegrationConsumerState } from '@muster/contracts';
-import { publishedStreams, type PublishedStream } from '@muster/contracts/events';
+import { AppError } from '@muster/contracts';
+import type { IntegrationConsumer, IntegrationConsumerState } from '@muster/contracts/identity/requests';
+import { publishedStreams, type PublishedStream } from '@muster/contracts/schema/published-events';
 import type { Database, Queryable } from '@muster/event-store';
 import {
   ensureOutsideConsumer,

@@ -1,4 +1,4 @@
-import type { ConnectionReport } from '@muster/contracts';
+import type { ConnectionReport } from '@muster/contracts/device-registry/connectivity.requests';
 import { clientKey } from './client-uses.js';
 
 /** `<rabbit@host.1795222273.770.0>`: node, its incarnation, process. The second number is another after each start. */

@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
-import { AppError, recordConnectivity, type ConnectionReport } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import {
+  recordConnectivity,
+  type ConnectionReport,
+} from '@muster/contracts/device-registry/connectivity.requests';
 import type { Bus } from '@muster/messaging';
 import { newTrace, withTrace, type Logger, type Metrics } from '@muster/observability';
 import type { ClientUse } from './client-uses.js';

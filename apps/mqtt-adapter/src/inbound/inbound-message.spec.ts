@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError, type AccessEntry, type ErrorCode } from '@muster/contracts';
+import { AppError, type ErrorCode } from '@muster/contracts';
+import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import { formatTopic, RESOURCES, type ResourceName, type Topic } from '@muster/kp1';
 import { createLogger, createMetrics } from '@muster/observability';
 import {

@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { commandCreated, type CommandCreated } from '@muster/contracts';
+import { commandCreated, type CommandCreated } from '@muster/contracts/commands/published';
 import { Consumes, type Delivered } from '@muster/messaging';
 import { DirectoryFollower } from '@muster/uplink';
 import { CommandPusher } from './push-commands.js';

@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError, type AccessEntry, type DueCommand, type DueCommands } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import type { DueCommand, DueCommands } from '@muster/contracts/commands/requests';
+import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import { createMetrics } from '@muster/observability';
 import { DeviceDirectory } from '@muster/uplink';
 import type { DownlinkMessage } from '../broker/rabbitmq-connection.js';

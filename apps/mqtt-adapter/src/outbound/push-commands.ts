@@ -1,4 +1,4 @@
-import { dueCommands, type DueCommand, type DueCommandsOf } from '@muster/contracts';
+import { dueCommands, type DueCommand, type DueCommandsOf } from '@muster/contracts/commands/requests';
 import { encodeCommands } from '@muster/kp1';
 import type { Bus } from '@muster/messaging';
 import type { PushTarget, TokenPushes } from './token-pushes.js';

@@ -4,7 +4,7 @@ import {
   desiredConfigurationChanged,
   type ConfigurationReoffered,
   type DesiredConfigurationChanged,
-} from '@muster/contracts';
+} from '@muster/contracts/configuration/published';
 import { Consumes, type Delivered } from '@muster/messaging';
 import { DirectoryFollower } from '@muster/uplink';
 import { CONFIGURATION_PUSHER } from './push-configuration.js';

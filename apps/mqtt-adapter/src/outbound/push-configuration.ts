@@ -1,4 +1,4 @@
-import { dueDocuments, recordDispatched } from '@muster/contracts';
+import { dueDocuments, recordDispatched } from '@muster/contracts/configuration/requests';
 import type { Bus } from '@muster/messaging';
 import type { DocumentSource } from './push-documents.js';
 

@@ -1,12 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  AppError,
-  type AccessEntry,
-  type AccessPage,
-  type DueDocument,
-  type DueDocuments,
-  type RecordDispatched,
-} from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import type { DueDocument, DueDocuments, RecordDispatched } from '@muster/contracts/configuration/requests';
+import type { AccessEntry, AccessPage } from '@muster/contracts/device-registry/access.requests';
 import { createLogger, createMetrics } from '@muster/observability';
 import type { DownlinkMessage } from '../broker/rabbitmq-connection.js';
 import { DeviceDirectory } from '@muster/uplink';

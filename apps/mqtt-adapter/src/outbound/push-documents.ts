@@ -1,4 +1,5 @@
-import type { BulkOutcome, DeviceKey, JsonObject } from '@muster/contracts';
+import type { BulkOutcome, JsonObject } from '@muster/contracts';
+import type { DeviceKey } from '@muster/contracts/configuration/requests';
 import { encodeConfigurationPush } from '@muster/kp1';
 import type { Logger } from '@muster/observability';
 import type { PushTarget, TokenPushes } from './token-pushes.js';

@@ -6,7 +6,7 @@ import {
   type FirmwareChanged,
   type FirmwareRegistered,
   type SoftwareApplied,
-} from '@muster/contracts';
+} from '@muster/contracts/firmware/published';
 import { Consumes, type Delivered } from '@muster/messaging';
 import { DeviceDirectory, DirectoryFollower } from '@muster/uplink';
 import type { DocumentPusher } from './push-documents.js';

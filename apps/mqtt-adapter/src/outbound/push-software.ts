@@ -1,4 +1,4 @@
-import { dueSoftware, recordSoftwareDispatched } from '@muster/contracts';
+import { dueSoftware, recordSoftwareDispatched } from '@muster/contracts/firmware/software.requests';
 import type { Bus } from '@muster/messaging';
 import type { DocumentSource } from './push-documents.js';
 

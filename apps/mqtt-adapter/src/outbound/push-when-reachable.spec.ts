@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError, type AccessEntry } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
+import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import { createLogger } from '@muster/observability';
 import { eventually } from '@muster/testing';
 import { DeviceDirectory } from '@muster/uplink';

@@ -1,4 +1,4 @@
-import type { AccessEntry } from '@muster/contracts';
+import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import type { Logger } from '@muster/observability';
 import type { DeviceDirectory } from '@muster/uplink';
 import { coversPush, subscribedAs, type Subscribers } from '../broker/subscribers.js';

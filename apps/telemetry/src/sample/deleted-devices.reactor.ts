@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { deviceDeleted, type DeviceDeleted } from '@muster/contracts';
+import { deviceDeleted, type DeviceDeleted } from '@muster/contracts/device-registry/published';
 import type { Database } from '@muster/event-store';
 import { Consumes, type Delivered } from '@muster/messaging';
 import { forgetLatest } from './latest-values.js';

@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import { AppError, type GetLatest, type JsonValue, type LatestValues } from '@muster/contracts';
+import { AppError, type JsonValue } from '@muster/contracts';
+import type { GetLatest, LatestValues } from '@muster/contracts/telemetry/requests';
 import type { Database } from '@muster/event-store';
 import { bytesOf, PAGE_BYTES } from './page-bytes.js';
 import type { PreparedMessage, PreparedSample } from './prepare-message.js';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { JsonValue, TelemetryMessage } from '@muster/contracts';
+import type { JsonValue } from '@muster/contracts';
+import type { TelemetryMessage } from '@muster/contracts/telemetry/requests';
 import { prepareMessage, type PreparedMessage } from './prepare-message.js';
 
 const now = Date.UTC(2026, 0, 1) * 1_000;

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
-import type { ErrorCode, ItemOutcome, JsonValue, Sample, TelemetryMessage } from '@muster/contracts';
+import type { ErrorCode, ItemOutcome, JsonValue } from '@muster/contracts';
+import type { Sample, TelemetryMessage } from '@muster/contracts/telemetry/requests';
 import { DAY_MICROS, EARLIEST, isoMillis } from './time.js';
 
 /** A sample as it will lie in the table. */

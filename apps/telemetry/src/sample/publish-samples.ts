@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { TELEMETRY_TYPE, telemetrySubject, type StoredSample } from '@muster/contracts';
+import { TELEMETRY_TYPE, telemetrySubject, type StoredSample } from '@muster/contracts/telemetry/published';
 import type { Bus } from '@muster/messaging';
 import type { StoredMessage } from './store-samples.js';
 import { isoMicros } from './time.js';

@@ -1,4 +1,5 @@
-import { AppError, type JsonValue, type QuerySamples, type SamplePage } from '@muster/contracts';
+import { AppError, type JsonValue } from '@muster/contracts';
+import type { QuerySamples, SamplePage } from '@muster/contracts/telemetry/requests';
 import type { Database } from '@muster/event-store';
 import { bytesOf, PAGE_BYTES } from './page-bytes.js';
 import { DAY_MICROS, isoMicros, isoMillis, nowMicros } from './time.js';

@@ -4,18 +4,16 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DiscardPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect as connectNats, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
+import { eventStream, newId, type JsonValue } from '@muster/contracts';
+import { deviceDeleted } from '@muster/contracts/device-registry/published';
+import { TELEMETRY_STREAM } from '@muster/contracts/telemetry/published';
 import {
-  deviceDeleted,
-  eventStream,
   getLatest,
-  newId,
   querySamples,
   storeSamples,
-  TELEMETRY_STREAM,
-  type JsonValue,
   type QuerySamples,
   type TelemetryMessage,
-} from '@muster/contracts';
+} from '@muster/contracts/telemetry/requests';
 import { openDatabase } from '@muster/event-store';
 import { connectBus, type Bus } from '@muster/messaging';
 import { createLogger, type RunningApp } from '@muster/observability';

@@ -1,15 +1,15 @@
 import { Controller, Inject } from '@nestjs/common';
+import type { BulkOutcome } from '@muster/contracts';
 import {
   getLatest,
   querySamples,
   storeSamples,
-  type BulkOutcome,
   type GetLatest,
   type LatestValues,
   type QuerySamples,
   type SamplePage,
   type StoreSamples,
-} from '@muster/contracts';
+} from '@muster/contracts/telemetry/requests';
 import type { Database } from '@muster/event-store';
 import { Handles, type Bus } from '@muster/messaging';
 import { readLatest } from './latest-values.js';

@@ -1,4 +1,5 @@
-import { AppError, type ErrorCode, type ItemOutcome, type TelemetryMessage } from '@muster/contracts';
+import { AppError, type ErrorCode, type ItemOutcome } from '@muster/contracts';
+import type { TelemetryMessage } from '@muster/contracts/telemetry/requests';
 import type { Database } from '@muster/event-store';
 import type { Logger, Metrics } from '@muster/observability';
 import type pg from 'pg';

@@ -1,0 +1,342 @@
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayNotEmpty,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsISO8601,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  Min,
+  ValidateIf,
+  ValidateNested,
+} from 'class-validator';
+import { DeviceKey } from '../configuration/requests.js';
+import { defineRequest } from '../contract.js';
+import { Actor, BulkOutcome, CreateRequest, PageRequest, TenantRequest, type JsonValue } from '../fields.js';
+
+/**
+ * A level of a topic (1/KP): digits alone would be read as a request id, `status` and `error` are the ends of replies.
+ */
+export const COMMAND_TYPE_RULE = /^(?!\d+$|status$|error$)[A-Za-z0-9_-]{1,64}$/;
+
+/** `pending` is outstanding; the others are final. `executed`: the device answered 2xx; `failed`: anything else. */
+export const COMMAND_STATUSES = ['pending', 'executed', 'failed', 'expired', 'cancelled'] as const;
+export type CommandStatus = (typeof COMMAND_STATUSES)[number];
+
+// ---- for operators --------------------------------------------------------------------------------------------------
+
+export class CommandView {
+  /**
+   * Unique within the device, and opaque to callers: `<type>:<number>`, so that the one name is found in the REST API, in
+   * events and, in its two parts, on the wire.
+   */
+  @IsString()
+  id!: string;
+
+  @IsString()
+  deviceId!: string;
+
+  @IsString()
+  type!: string;
+
+  /** The `id` the device sees (11/CEP): 1, 2, 3… per device and type, at most 2^31-1. */
+  @IsInt()
+  number!: number;
+
+  /** A command past its `expiresAt` without a result is `expired`. */
+  @IsIn(COMMAND_STATUSES)
+  status!: CommandStatus;
+
+  /** Any JSON value, null included; absent: the command has none. */
+  @IsOptional()
+  payload?: JsonValue;
+
+  @IsISO8601()
+  createdAt!: string;
+
+  @ValidateNested()
+  @Type(() => Actor)
+  createdBy!: Actor;
+
+  @IsISO8601()
+  expiresAt!: string;
+
+  /** When it became what `status` says; absent while pending. */
+  @IsOptional()
+  @IsISO8601()
+  finishedAt?: string;
+
+  /** With `executed` and `failed`: what the device answered. */
+  @IsOptional()
+  @IsInt()
+  statusCode?: number;
+
+  @IsOptional()
+  @IsString()
+  reasonPhrase?: string;
+
+  /** The device's payload, any JSON value; absent: it sent none. */
+  @IsOptional()
+  result?: JsonValue;
+}
+
+export class CreateCommand extends CreateRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+
+  @Matches(COMMAND_TYPE_RULE)
+  type!: string;
+
+  /** Any JSON value, by default at most 64 KB of it. */
+  @IsOptional()
+  payload?: JsonValue;
+
+  /** Default 60; by default at most 7 days. */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  ttlSeconds?: number;
+}
+
+export class CommandRef extends TenantRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+
+  @IsString()
+  @Length(1, 80)
+  commandId!: string;
+}
+
+export class CancelCommand extends CommandRef {
+  @ValidateNested()
+  @Type(() => Actor)
+  actor!: Actor;
+}
+
+/** Newest first. */
+export class ListCommands extends PageRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+
+  @IsOptional()
+  @IsIn(COMMAND_STATUSES)
+  status?: CommandStatus;
+
+  @IsOptional()
+  @Matches(COMMAND_TYPE_RULE)
+  type?: string;
+}
+
+export class CommandPage {
+  /** May be fewer than `limit` although there are more: a page must fit in a message. */
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => CommandView)
+  items!: CommandView[];
+
+  @ValidateIf((page: CommandPage) => page.nextCursor !== null)
+  @IsString()
+  nextCursor!: string | null;
+}
+
+/** Not idempotent without a key: every call is another command. `too-many-commands` passes as commands finish. */
+export const createCommand = defineRequest({
+  subject: 'muster.v1.service.commands.command.create',
+  request: CreateCommand,
+  reply: CommandView,
+  errors: [
+    'device-not-found',
+    'invalid-payload',
+    'payload-too-large',
+    'too-many-commands',
+    'idempotency-key-reused',
+    'concurrent-change',
+  ],
+  idempotent: false,
+});
+
+export const getCommand = defineRequest({
+  subject: 'muster.v1.service.commands.command.get',
+  request: CommandRef,
+  reply: CommandView,
+  errors: ['device-not-found', 'command-not-found'],
+  idempotent: true,
+});
+
+export const listCommands = defineRequest({
+  subject: 'muster.v1.service.commands.command.list',
+  request: ListCommands,
+  reply: CommandPage,
+  errors: ['device-not-found'],
+  idempotent: true,
+});
+
+/** Cancelled already: nothing happens. `command-finished`: it was executed, failed or expired. */
+export const cancelCommand = defineRequest({
+  subject: 'muster.v1.service.commands.command.cancel',
+  request: CancelCommand,
+  reply: CommandView,
+  errors: ['device-not-found', 'command-not-found', 'command-finished', 'concurrent-change'],
+  idempotent: true,
+});
+
+// ---- for adapters ---------------------------------------------------------------------------------------------------
+
+/** A device asks for its commands (11/CEP). */
+export class FetchCommands extends TenantRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+
+  /** Absent: all types. */
+  @IsOptional()
+  @Matches(COMMAND_TYPE_RULE)
+  type?: string;
+
+  /**
+   * Remembered for that type until the next request that says it: false = push nothing until asked otherwise. Without
+   * `type` it holds for all types, also for those of later commands.
+   */
+  @IsOptional()
+  @IsBoolean()
+  observe?: boolean;
+}
+
+/** As the device gets it. `type` is for requests without one: on a topic of one type only `id` and `payload` are sent. */
+export class OutstandingCommand {
+  @IsString()
+  type!: string;
+
+  /** `number` of the command. */
+  @IsInt()
+  id!: number;
+
+  /** Any JSON value; absent: the command has none. */
+  @IsOptional()
+  payload?: JsonValue;
+}
+
+export class OutstandingCommands {
+  /** Oldest first; of one type in the order of their ids. Empty when there is none. */
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => OutstandingCommand)
+  items!: OutstandingCommand[];
+
+  /** There are more than fit in a message; they come when these have results. */
+  @IsBoolean()
+  truncated!: boolean;
+}
+
+export class DueCommandsOf extends DeviceKey {
+  /** Opaque: where to go on, from `askAgain`. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  after?: number;
+}
+
+export class DueCommands {
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(500)
+  @ValidateNested({ each: true })
+  @Type(() => DueCommandsOf)
+  devices!: DueCommandsOf[];
+}
+
+export class DueCommand extends OutstandingCommand {
+  @IsString()
+  tenantId!: string;
+
+  @IsString()
+  deviceId!: string;
+}
+
+export class DueCommandList {
+  /** Device by device in the order of the request, each device's oldest first. */
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => DueCommand)
+  items!: DueCommand[];
+
+  /** What did not fit in the answer: ask again with these. */
+  @IsOptional()
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => DueCommandsOf)
+  askAgain?: DueCommandsOf[];
+}
+
+/** A device says what became of a command. */
+export class CommandResult extends DeviceKey {
+  @Matches(COMMAND_TYPE_RULE)
+  type!: string;
+
+  /** `number` of the command. */
+  @IsInt()
+  id!: number;
+
+  /** 2xx: executed. Anything else from 100 to 599: failed. */
+  @IsInt()
+  statusCode!: number;
+
+  /** Kept up to 1,000 characters. */
+  @IsOptional()
+  @IsString()
+  reasonPhrase?: string;
+
+  /** Any JSON value, by default at most 64 KB of it. */
+  @IsOptional()
+  payload?: JsonValue;
+}
+
+export class ReportResults {
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(500)
+  @ValidateNested({ each: true })
+  @Type(() => CommandResult)
+  results!: CommandResult[];
+}
+
+export const fetchCommands = defineRequest({
+  subject: 'muster.v1.service.commands.outstanding.fetch',
+  request: FetchCommands,
+  reply: OutstandingCommands,
+  errors: ['device-not-found', 'concurrent-change'],
+  idempotent: true,
+});
+
+/**
+ * Of these devices, the outstanding commands that should be pushed: of every type the device has not asked to be left
+ * alone with (`observe: false`). Unknown devices have none.
+ */
+export const dueCommands = defineRequest({
+  subject: 'muster.v1.service.commands.outstanding.due',
+  request: DueCommands,
+  reply: DueCommandList,
+  errors: [],
+  idempotent: true,
+});
+
+/**
+ * Outcomes: `command-not-found` for an id that was never given out; `invalid-payload` (status code, nesting) and
+ * `payload-too-large` leave the command outstanding; `concurrent-change` is worth another try. A result for a command that
+ * is finished or past its expiry is accepted and ignored: the first one wins.
+ */
+export const reportResults = defineRequest({
+  subject: 'muster.v1.service.commands.result.report',
+  request: ReportResults,
+  reply: BulkOutcome,
+  errors: [],
+  idempotent: true,
+});

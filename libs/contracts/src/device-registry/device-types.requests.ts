@@ -1,0 +1,298 @@
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsBoolean,
+  IsInt,
+  IsISO8601,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  MaxLength,
+  registerDecorator,
+  ValidateIf,
+  ValidateNested,
+} from 'class-validator';
+import { defineRequest } from '../contract.js';
+import {
+  ChangeRequest,
+  CreateRequest,
+  Done,
+  METADATA_KEY_RULE,
+  NAME_RULE,
+  PageRequest,
+  TenantRequest,
+} from '../fields.js';
+
+const NAME_MESSAGE = { message: '$property must match [A-Za-z0-9_-]{1,64}' };
+
+export class AppVersionInput {
+  /** A level of every topic, so unique in the whole system, not only in the tenant. */
+  @Matches(NAME_RULE, NAME_MESSAGE)
+  name!: string;
+}
+
+/** What the devices of a type may do with a metadata key. Operators may do everything. */
+export class MetadataKeyRule {
+  /** Default: true. */
+  @IsOptional()
+  @IsBoolean()
+  readable?: boolean;
+
+  /** Default: true. */
+  @IsOptional()
+  @IsBoolean()
+  writable?: boolean;
+}
+
+const MAX_METADATA_RULES = 100;
+
+const wrongMetadataRule = (rules: unknown): string | undefined => {
+  if (typeof rules !== 'object' || rules === null || Array.isArray(rules)) return 'must be an object';
+  const entries = Object.entries(rules);
+  if (entries.length > MAX_METADATA_RULES) return `must not name more than ${MAX_METADATA_RULES} keys`;
+  for (const [key, rule] of entries) {
+    if (!METADATA_KEY_RULE.test(key)) return 'must have keys that match [a-zA-Z0-9_]{1,64}';
+    if (!isMetadataRule(rule)) return `.${key} must be {readable?: boolean, writable?: boolean}`;
+  }
+  return undefined;
+};
+
+const isMetadataRule = (rule: unknown): boolean =>
+  typeof rule === 'object' &&
+  rule !== null &&
+  !Array.isArray(rule) &&
+  Object.entries(rule).every(
+    ([name, value]) => (name === 'readable' || name === 'writable') && typeof value === 'boolean',
+  );
+
+/** By hand: class-validator has no rule for an object with keys of the caller's own. */
+const AreMetadataRules = (): PropertyDecorator => (target, propertyName) => {
+  registerDecorator({
+    name: 'areMetadataRules',
+    target: target.constructor,
+    propertyName: String(propertyName),
+    validator: {
+      validate: (value: unknown) => wrongMetadataRule(value) === undefined,
+      defaultMessage: (of) => `${String(propertyName)} ${wrongMetadataRule(of?.value) ?? ''}`,
+    },
+  });
+};
+
+export class DeviceTypeSettings {
+  /** Accept `dcx/{token}/plain/{metric}`. Default: off. */
+  @IsOptional()
+  @IsBoolean()
+  plainTelemetry?: boolean;
+
+  /** Over HTTP the endpoint token is enough; a device's secret then need not be sent. Default: off. */
+  @IsOptional()
+  @IsBoolean()
+  httpTokenOnly?: boolean;
+
+  /** Dotted path of a sample's own time (`ts`, `meta.time`): ISO 8601 or Unix milliseconds. Default: `ts`. */
+  @IsOptional()
+  @Matches(/^[A-Za-z0-9_]{1,64}(\.[A-Za-z0-9_]{1,64}){0,7}$/, {
+    message: '$property must be a dotted path such as meta.time',
+  })
+  timestampPath?: string;
+
+  /** By metadata key: what devices may do with it. Replaced as a whole by an edit. */
+  @IsOptional()
+  @AreMetadataRules()
+  metadataKeys?: Record<string, MetadataKeyRule>;
+
+  /** The same for all keys `metadataKeys` does not name: `{readable: false, writable: false}` makes it the list of allowed keys. */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => MetadataKeyRule)
+  undeclaredMetadataKeys?: MetadataKeyRule;
+}
+
+export class DeviceTypeInput {
+  @Matches(NAME_RULE, NAME_MESSAGE)
+  name!: string;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(1000)
+  description?: string;
+
+  /** Default: one, named `<name>-v1`. */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(100)
+  @ValidateNested({ each: true })
+  @Type(() => AppVersionInput)
+  appVersions?: AppVersionInput[];
+
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => DeviceTypeSettings)
+  settings?: DeviceTypeSettings;
+}
+
+export class DeviceTypeEdit {
+  @IsOptional()
+  @Matches(NAME_RULE, NAME_MESSAGE)
+  name?: string;
+
+  /** null removes it. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(1000)
+  description?: string | null;
+
+  /** Replaces the settings named, leaves the others; null in one: its default again. */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => DeviceTypeSettings)
+  settings?: DeviceTypeSettings;
+}
+
+export class AppVersionView {
+  @IsString()
+  id!: string;
+
+  @IsString()
+  name!: string;
+}
+
+export class DeviceTypeView {
+  @IsString()
+  id!: string;
+
+  @IsString()
+  name!: string;
+
+  @IsOptional()
+  @IsString()
+  description?: string;
+
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => AppVersionView)
+  appVersions!: AppVersionView[];
+
+  @ValidateNested()
+  @Type(() => DeviceTypeSettings)
+  settings!: DeviceTypeSettings;
+
+  /** Raised by every change; the `ETag`. */
+  @IsInt()
+  version!: number;
+
+  @IsISO8601()
+  createdAt!: string;
+}
+
+export class DeviceTypeList {
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => DeviceTypeView)
+  items!: DeviceTypeView[];
+
+  @ValidateIf((list: DeviceTypeList) => list.nextCursor !== null)
+  @IsString()
+  nextCursor!: string | null;
+
+  @IsOptional()
+  @IsInt()
+  total?: number;
+}
+
+export class CreateDeviceType extends CreateRequest {
+  @ValidateNested()
+  @Type(() => DeviceTypeInput)
+  deviceType!: DeviceTypeInput;
+}
+
+export class DeviceTypeRef extends TenantRequest {
+  /** Id or name. */
+  @IsString()
+  @Length(1, 64)
+  deviceType!: string;
+}
+
+export class ListDeviceTypes extends PageRequest {
+  @IsOptional()
+  @IsBoolean()
+  count?: boolean;
+}
+
+export class EditDeviceType extends ChangeRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceType!: string;
+
+  @ValidateNested()
+  @Type(() => DeviceTypeEdit)
+  edit!: DeviceTypeEdit;
+}
+
+export class DeleteDeviceType extends ChangeRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceType!: string;
+}
+
+export class AddAppVersion extends CreateRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceType!: string;
+
+  @ValidateNested()
+  @Type(() => AppVersionInput)
+  appVersion!: AppVersionInput;
+}
+
+export const createDeviceType = defineRequest({
+  subject: 'muster.v1.service.device-registry.device-type.create',
+  request: CreateDeviceType,
+  reply: DeviceTypeView,
+  errors: ['device-type-name-taken', 'app-version-name-taken', 'idempotency-key-reused'],
+  idempotent: false,
+});
+
+export const getDeviceType = defineRequest({
+  subject: 'muster.v1.service.device-registry.device-type.get',
+  request: DeviceTypeRef,
+  reply: DeviceTypeView,
+  errors: ['device-type-not-found'],
+  idempotent: true,
+});
+
+/** Ordered by name. */
+export const listDeviceTypes = defineRequest({
+  subject: 'muster.v1.service.device-registry.device-type.list',
+  request: ListDeviceTypes,
+  reply: DeviceTypeList,
+  errors: [],
+  idempotent: true,
+});
+
+export const editDeviceType = defineRequest({
+  subject: 'muster.v1.service.device-registry.device-type.edit',
+  request: EditDeviceType,
+  reply: DeviceTypeView,
+  errors: ['device-type-not-found', 'device-type-name-taken', 'version-mismatch', 'concurrent-change'],
+  idempotent: true,
+});
+
+/** Refused while devices of the type exist. */
+export const deleteDeviceType = defineRequest({
+  subject: 'muster.v1.service.device-registry.device-type.delete',
+  request: DeleteDeviceType,
+  reply: Done,
+  errors: ['device-type-not-found', 'device-type-in-use', 'version-mismatch', 'concurrent-change'],
+  idempotent: true,
+});
+
+export const addAppVersion = defineRequest({
+  subject: 'muster.v1.service.device-registry.app-version.add',
+  request: AddAppVersion,
+  reply: AppVersionView,
+  errors: ['device-type-not-found', 'app-version-name-taken', 'concurrent-change', 'idempotency-key-reused'],
+  idempotent: false,
+});

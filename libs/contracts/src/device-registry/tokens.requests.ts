@@ -1,0 +1,106 @@
+import { Type } from 'class-transformer';
+import {
+  IsArray,
+  IsIn,
+  IsISO8601,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  ValidateNested,
+} from 'class-validator';
+import { defineRequest } from '../contract.js';
+import { DeviceRef } from './devices.requests.js';
+import { ChangeRequest, CreateRequest, TOKEN_RULE } from '../fields.js';
+
+export const TOKEN_STATUSES = ['inactive', 'active', 'suspended', 'revoked'] as const;
+export type TokenStatus = (typeof TOKEN_STATUSES)[number];
+
+const TOKEN_MESSAGE = { message: '$property must match [A-Za-z0-9_~-]{4,64}' };
+
+export class TokenView {
+  @IsString()
+  id!: string;
+
+  /** The first four characters, to tell tokens apart; the whole text is shown only when it is issued. */
+  @IsString()
+  hint!: string;
+
+  @IsIn(TOKEN_STATUSES)
+  status!: TokenStatus;
+
+  @IsISO8601()
+  createdAt!: string;
+}
+
+export class IssuedToken extends TokenView {
+  @IsString()
+  token!: string;
+}
+
+export class TokenList {
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => TokenView)
+  items!: TokenView[];
+}
+
+export class TokenInput {
+  /** Default: generated, 24 characters. */
+  @IsOptional()
+  @Matches(TOKEN_RULE, TOKEN_MESSAGE)
+  token?: string;
+}
+
+export class TokenEdit {
+  @IsIn(['active', 'suspended', 'revoked'])
+  status!: 'active' | 'suspended' | 'revoked';
+}
+
+export class IssueToken extends CreateRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+
+  @IsOptional()
+  @Matches(TOKEN_RULE, TOKEN_MESSAGE)
+  token?: string;
+}
+
+export class ChangeTokenStatus extends ChangeRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+
+  @IsString()
+  @Length(1, 64)
+  tokenId!: string;
+
+  @IsIn(['active', 'suspended', 'revoked'])
+  status!: 'active' | 'suspended' | 'revoked';
+}
+
+export const issueToken = defineRequest({
+  subject: 'muster.v1.service.device-registry.token.issue',
+  request: IssueToken,
+  reply: IssuedToken,
+  errors: ['device-not-found', 'token-taken', 'concurrent-change', 'idempotency-key-reused'],
+  idempotent: false,
+});
+
+export const listTokens = defineRequest({
+  subject: 'muster.v1.service.device-registry.token.list',
+  request: DeviceRef,
+  reply: TokenList,
+  errors: ['device-not-found'],
+  idempotent: true,
+});
+
+/** Inactive → active → suspended ⇄ active → revoked, which is final (16/ECAP). */
+export const changeTokenStatus = defineRequest({
+  subject: 'muster.v1.service.device-registry.token.change-status',
+  request: ChangeTokenStatus,
+  reply: TokenView,
+  errors: ['device-not-found', 'token-not-found', 'token-status-final', 'concurrent-change'],
+  idempotent: true,
+});

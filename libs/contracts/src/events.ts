@@ -1,8 +1,0 @@
-export {
-  eventSchemas,
-  liveSubject,
-  publishedContracts,
-  publishedStreams,
-  type PublishedStream,
-} from './published-events.js';
-export { eventsAsyncApi } from './events-asyncapi.js';

@@ -1,0 +1,111 @@
+import { Type } from 'class-transformer';
+import {
+  IsArray,
+  IsIn,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  ValidateIf,
+  ValidateNested,
+} from 'class-validator';
+import { defineRequest } from '../contract.js';
+import { Actor, PageRequest, TenantRequest } from '../fields.js';
+import { JOB_STATUSES, JobFacts, JobItemError, JobProgress, type JobStatus } from './published.js';
+
+/** What a job's kind is called: `configuration-bulk`. */
+export const JOB_KIND_RULE = /^[a-z][a-z0-9-]{0,63}$/;
+
+/** A job of which another is the parent. */
+export class ChildJob extends JobProgress {
+  @IsString()
+  id!: string;
+}
+
+export class JobView extends JobFacts {
+  @IsString()
+  id!: string;
+
+  @ValidateNested()
+  @Type(() => Actor)
+  createdBy!: Actor;
+}
+
+export class JobDetails extends JobView {
+  /** Oldest first, at most 500. */
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => ChildJob)
+  children!: ChildJob[];
+}
+
+export class JobRef extends TenantRequest {
+  @IsString()
+  @Length(1, 64)
+  jobId!: string;
+}
+
+/** Newest first. */
+export class ListJobs extends PageRequest {
+  @IsOptional()
+  @IsIn(JOB_STATUSES)
+  status?: JobStatus;
+
+  @IsOptional()
+  @Matches(JOB_KIND_RULE)
+  kind?: string;
+}
+
+export class JobPage {
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => JobView)
+  items!: JobView[];
+
+  @ValidateIf((page: JobPage) => page.nextCursor !== null)
+  @IsString()
+  nextCursor!: string | null;
+}
+
+/** In the order of the items. */
+export class ListJobErrors extends PageRequest {
+  @IsString()
+  @Length(1, 64)
+  jobId!: string;
+}
+
+export class JobErrorPage {
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => JobItemError)
+  items!: JobItemError[];
+
+  @ValidateIf((page: JobErrorPage) => page.nextCursor !== null)
+  @IsString()
+  nextCursor!: string | null;
+}
+
+export const listJobs = defineRequest({
+  subject: 'muster.v1.service.campaign-orchestrator.job.list',
+  request: ListJobs,
+  reply: JobPage,
+  errors: ['invalid-request'],
+  idempotent: true,
+});
+
+/** For a job that was started a moment ago it waits up to 1.5 s until the news has arrived. */
+export const getJob = defineRequest({
+  subject: 'muster.v1.service.campaign-orchestrator.job.get',
+  request: JobRef,
+  reply: JobDetails,
+  errors: ['job-not-found'],
+  idempotent: true,
+});
+
+export const listJobErrors = defineRequest({
+  subject: 'muster.v1.service.campaign-orchestrator.job-error.list',
+  request: ListJobErrors,
+  reply: JobErrorPage,
+  errors: ['job-not-found', 'invalid-request'],
+  idempotent: true,
+});

@@ -1,0 +1,75 @@
+import type { PublishedContract, RequestContract } from '../contract.js';
+import * as commandsPublished from '../commands/published.js';
+import * as commands from '../commands/requests.js';
+import * as bulkChanges from '../configuration/bulk.requests.js';
+import * as configurationPublished from '../configuration/published.js';
+import * as configuration from '../configuration/requests.js';
+import * as typeConfiguration from '../configuration/type-configuration.requests.js';
+import * as access from '../device-registry/access.requests.js';
+import * as connectivity from '../device-registry/connectivity.requests.js';
+import * as credentials from '../device-registry/credentials.requests.js';
+import * as deviceTypes from '../device-registry/device-types.requests.js';
+import * as devices from '../device-registry/devices.requests.js';
+import * as metadata from '../device-registry/metadata.requests.js';
+import * as registryPublished from '../device-registry/published.js';
+import * as tokens from '../device-registry/tokens.requests.js';
+import * as firmwarePublished from '../firmware/published.js';
+import * as firmware from '../firmware/requests.js';
+import * as software from '../firmware/software.requests.js';
+import * as uploads from '../firmware/uploads.requests.js';
+import * as identityPublished from '../identity/published.js';
+import * as identity from '../identity/requests.js';
+import * as jobsPublished from '../jobs/published.js';
+import * as jobs from '../jobs/requests.js';
+import * as telemetryPublished from '../telemetry/published.js';
+import * as telemetry from '../telemetry/requests.js';
+
+/** By its path under `src`; the specification beside this file finds a module that is missing here. */
+export const contractModules: Readonly<Record<string, object>> = {
+  'commands/published': commandsPublished,
+  'commands/requests': commands,
+  'configuration/bulk.requests': bulkChanges,
+  'configuration/published': configurationPublished,
+  'configuration/requests': configuration,
+  'configuration/type-configuration.requests': typeConfiguration,
+  'device-registry/access.requests': access,
+  'device-registry/connectivity.requests': connectivity,
+  'device-registry/credentials.requests': credentials,
+  'device-registry/device-types.requests': deviceTypes,
+  'device-registry/devices.requests': devices,
+  'device-registry/metadata.requests': metadata,
+  'device-registry/published': registryPublished,
+  'device-registry/tokens.requests': tokens,
+  'firmware/published': firmwarePublished,
+  'firmware/requests': firmware,
+  'firmware/software.requests': software,
+  'firmware/uploads.requests': uploads,
+  'identity/published': identityPublished,
+  'identity/requests': identity,
+  'jobs/published': jobsPublished,
+  'jobs/requests': jobs,
+  'telemetry/published': telemetryPublished,
+  'telemetry/requests': telemetry,
+};
+
+/** Everything that these modules export, contracts and the classes of their fields alike. */
+const exported = (): readonly unknown[] =>
+  Object.values(contractModules).flatMap((module) =>
+    Object.values<unknown>(module as Record<string, unknown>),
+  ); // a module's namespace
+
+/** Every request that a service answers. */
+export const requestContracts = (): readonly RequestContract<object, object>[] =>
+  exported().filter(isRequest);
+
+/** Every event that a service publishes, by type and service. */
+export const publishedContracts = (): readonly PublishedContract<object>[] =>
+  exported()
+    .filter(isPublished)
+    .sort((a, b) => (`${a.type} ${a.service}` < `${b.type} ${b.service}` ? -1 : 1));
+
+const isRequest = (value: unknown): value is RequestContract<object, object> =>
+  typeof value === 'object' && value !== null && 'reply' in value && 'subject' in value;
+
+const isPublished = (value: unknown): value is PublishedContract<object> =>
+  typeof value === 'object' && value !== null && 'filter' in value && 'verb' in value;
