@@ -1,9 +1,8 @@
-/** Injection tokens of what has no class of its own. */
-export const DATABASE = Symbol('Database');
-export const EVENT_STORE = Symbol('EventStore');
-export const BUS = Symbol('Bus');
-export const LOGGER = Symbol('Logger');
+/** Injection tokens of what is this service's own. */
+
 /** The service's own limits of documents, values and keys. */
 export const CEILINGS = Symbol('Ceilings');
 /** After how many milliseconds of silence a dispatched document is unconfirmed. */
 export const UNCONFIRMED_AFTER_MS = Symbol('UnconfirmedAfterMs');
+/** Most devices that one request may name. */
+export const BULK_DEVICES = Symbol('BulkDevices');

@@ -11,7 +11,7 @@ import {
   type RecordedEvent,
 } from '@muster/event-store';
 import type { RunningApp } from '@muster/observability';
-import { startService } from '@muster/service-host';
+import { DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { DeviceTypes1763600200001 } from '../migrations/0001-device-types.js';
 import { Devices1763600200002 } from '../migrations/0002-devices.js';
 import { DeviceSecrets1763600200003 } from '../migrations/0003-device-secrets.js';
@@ -28,17 +28,16 @@ import type { DeviceTypeEvent } from './device-type/device-type.events.js';
 import { DeviceTypeHandlers } from './device-type/device-type.handlers.js';
 import { deviceTypeList } from './device-type/device-type-list.projection.js';
 import { publishedOfDeviceType } from './device-type/device-type-published.reactor.js';
-import { CredentialHandlers } from './device/credential.handlers.js';
-import { deviceCredentials } from './device/credential.projection.js';
+import { CredentialHandlers } from './credential/credential.handlers.js';
+import { deviceCredentials } from './credential/credential.projection.js';
 import { device } from './device/device.decider.js';
 import type { DeviceEvent } from './device/device.events.js';
 import { DeviceHandlers } from './device/device.handlers.js';
-import { DeviceMetadataHandlers } from './device/device-metadata.handlers.js';
+import { DeviceMetadataHandlers } from './metadata/device-metadata.handlers.js';
 import { deviceList } from './device/device-list.projection.js';
 import { publishedOfDevice } from './device/device-published.reactor.js';
-import { EndpointTokenHandlers } from './device/endpoint-token.handlers.js';
-import { endpointTokens } from './device/endpoint-token.projection.js';
-import { DATABASE, EVENT_STORE } from './wiring.js';
+import { EndpointTokenHandlers } from './token/endpoint-token.handlers.js';
+import { endpointTokens } from './token/endpoint-token.projection.js';
 
 const SERVICE = 'device-registry';
 const SCHEMA = 'device_registry';

@@ -4,7 +4,8 @@ import { eventStream } from '@muster/contracts';
 import { createEventStore, eventStoreMigrations, migrateSchema, rebuildsOf } from '@muster/event-store';
 import { openFileStore } from '@muster/files';
 import type { RunningApp } from '@muster/observability';
-import { startService } from '@muster/service-host';
+import { BUS, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
+import { SETTINGS } from './providers.js';
 import { Firmware1763600200001 } from '../migrations/0001-firmware.js';
 import { loadConfig, loadStreamMaxAgeHours } from './config.js';
 import { Devices } from './device/devices.projection.js';
@@ -17,7 +18,6 @@ import { FirmwareTypes, firmwareTypesProjection } from './firmware-type/firmware
 import { firmware } from './firmware/firmware.decider.js';
 import { FirmwareHandlers } from './firmware/firmware.handlers.js';
 import { Firmwares, firmwaresProjection } from './firmware/firmwares.projection.js';
-import { BUS, DATABASE, EVENT_STORE, SETTINGS } from './providers.js';
 import { publishedOf } from './published.js';
 import { deviceSoftware } from './software/software.decider.js';
 import { SoftwareHandlers } from './software/software.handlers.js';

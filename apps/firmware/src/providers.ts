@@ -1,7 +1,4 @@
-/** Names under which Nest hands out what is no class of this application. */
-export const BUS = Symbol('Bus');
-export const DATABASE = Symbol('Database');
-export const EVENT_STORE = Symbol('EventStore');
+/** Injection tokens of what is this service's own. */
 export const SETTINGS = Symbol('Settings');
 
 export interface Settings {

@@ -3,14 +3,15 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { TELEMETRY_STREAM } from '@muster/contracts/telemetry/published';
 import { migrateSchema } from '@muster/event-store';
 import type { RunningApp } from '@muster/observability';
-import { startService } from '@muster/service-host';
+import { BUS, DATABASE, startService } from '@muster/service-host';
+import { SAMPLES_STORE } from './providers.js';
 import { Samples1763600200001 } from '../migrations/0001-samples.js';
 import { Duplicates1763600200002 } from '../migrations/0002-duplicates.js';
 import { loadConfig } from './config.js';
 import { DeletedDevicesReactor } from './sample/deleted-devices.reactor.js';
 import { Partitions } from './sample/partitions.js';
 import { startRetention } from './sample/retention.js';
-import { BUS, DATABASE, SampleHandlers, STORE } from './sample/sample.handlers.js';
+import { SampleHandlers } from './sample/sample.handlers.js';
 import { samplesStore } from './sample/store-samples.js';
 
 const SERVICE = 'telemetry';
@@ -50,7 +51,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         module: AppModule.of([
           { provide: DATABASE, useValue: database },
           { provide: BUS, useValue: bus },
-          { provide: STORE, useValue: store },
+          { provide: SAMPLES_STORE, useValue: store },
         ]),
         background: { retention: startRetention(partitions, logger) },
       };

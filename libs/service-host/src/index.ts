@@ -1,3 +1,4 @@
+export { BUS, DATABASE, EVENT_STORE, LOGGER } from './providers.js';
 export { serviceKeys } from './service-keys.js';
 export {
   startService,

@@ -23,13 +23,11 @@ import {
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { KnownDevices } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';
+import { DATABASE, EVENT_STORE } from '@muster/service-host';
+import { RULES } from '../providers.js';
 import { commandQueue, type Limits } from './command-queue.decider.js';
 import { CommandTable, type CommandKey } from './commands.projection.js';
 import { ALL_TYPES, commandIdOf, commandOf, queueId } from './names.js';
-
-export const DATABASE = Symbol('Database');
-export const EVENT_STORE = Symbol('EventStore');
-export const RULES = Symbol('Rules');
 
 export interface Rules {
   readonly limits: Limits;

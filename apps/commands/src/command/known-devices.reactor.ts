@@ -9,7 +9,7 @@ import {
 import type { EventStore } from '@muster/event-store';
 import { KnownDevices } from '@muster/known-devices';
 import { Consumes, isEvent, type Delivered } from '@muster/messaging';
-import { EVENT_STORE } from './command.handlers.js';
+import { EVENT_STORE } from '@muster/service-host';
 import { commandQueue } from './command-queue.decider.js';
 import { CommandTable } from './commands.projection.js';
 import { queueId } from './names.js';

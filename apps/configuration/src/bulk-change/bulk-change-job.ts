@@ -2,7 +2,7 @@ import type { JsonObject } from '@muster/contracts';
 import { selectDevices } from '@muster/contracts/device-registry/devices.requests';
 import type { JobKind } from '@muster/jobs';
 import type { Bus } from '@muster/messaging';
-import type { DesiredChanges } from '../device-configuration/desired-changes.js';
+import type { DesiredChanges } from '../desired/desired-changes.js';
 
 export const BULK_CHANGE_JOB = 'configuration-bulk';
 

@@ -10,17 +10,11 @@ import { selectDevices } from '@muster/contracts/device-registry/devices.request
 import { idempotently, type Database } from '@muster/event-store';
 import { Jobs } from '@muster/jobs';
 import { Handles, type Bus } from '@muster/messaging';
-import {
-  assertAcceptable,
-  assertWithinLimits,
-  type Limits,
-} from '../device-configuration/acceptable-values.js';
-import { mergePatch } from '../device-configuration/merge-patch.js';
-import { BUS, CEILINGS, DATABASE } from '../providers.js';
+import { BUS, DATABASE } from '@muster/service-host';
+import { BULK_DEVICES, CEILINGS } from '../providers.js';
+import { assertAcceptable, assertWithinLimits, type Limits } from '../desired/acceptable-values.js';
+import { mergePatch } from '../desired/merge-patch.js';
 import { BULK_CHANGE_JOB, FILTER_TIMEOUT_MS, type BulkChangeParams } from './bulk-change-job.js';
-
-/** Most devices that one request may name. */
-export const BULK_DEVICES = Symbol('BulkDevices');
 
 /** Refuses at once what could only become the same error of every device; everything else is the job's. */
 @Controller()

@@ -16,7 +16,7 @@ import {
   type ReportState,
 } from './device-configuration.decider.js';
 import { documentOf } from './documents.js';
-import type { Effective, Rules } from './desired-values.js';
+import type { Effective, Rules } from '../desired/desired-values.js';
 import type { ConfigurationEvent, StateReported } from './device-configuration.events.js';
 import { isDueAfterChange, isSuperseded, syncStateOf } from './sync-state.js';
 

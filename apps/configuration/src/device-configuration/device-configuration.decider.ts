@@ -1,6 +1,6 @@
 import { AppError, type Actor, type JsonObject, type JsonValue } from '@muster/contracts';
 import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
-import { assertAcceptable, assertWithinLimits, storable, type Limits } from './acceptable-values.js';
+import { assertAcceptable, assertWithinLimits, storable, type Limits } from '../desired/acceptable-values.js';
 import { canonicalJson, configIdOf } from './config-id.js';
 import {
   assertAllowed,
@@ -10,7 +10,7 @@ import {
   withDefaults,
   type Effective,
   type Rules,
-} from './desired-values.js';
+} from '../desired/desired-values.js';
 import { upcast, type ConfigurationEvent, type DesiredChanges } from './device-configuration.events.js';
 import {
   appliedBy,
@@ -19,7 +19,7 @@ import {
   recordDispatched,
   rejectedBy,
   reportState,
-} from './device-reports.js';
+} from '../reports/device-reports.js';
 import { documentFrom, effectiveOf } from './documents.js';
 
 /** Survives JSON: it is stored beside the stream. */

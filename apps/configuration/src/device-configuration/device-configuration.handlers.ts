@@ -35,17 +35,18 @@ import {
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { KnownDevices, type DeviceId } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';
-import { CEILINGS, DATABASE, EVENT_STORE, UNCONFIRMED_AFTER_MS } from '../providers.js';
-import type { Limits } from './acceptable-values.js';
+import { DATABASE, EVENT_STORE } from '@muster/service-host';
+import { CEILINGS, UNCONFIRMED_AFTER_MS } from '../providers.js';
+import type { Limits } from '../desired/acceptable-values.js';
 import { viewOf } from './configuration-view.js';
-import { DesiredChanges } from './desired-changes.js';
+import { DesiredChanges } from '../desired/desired-changes.js';
 import {
   deviceConfiguration,
   type ConfigurationCommand,
   type DeviceConfiguration,
 } from './device-configuration.decider.js';
 import { documentOf, reportedStateOf } from './documents.js';
-import { asksForPast, readPast } from './past.js';
+import { asksForPast, readPast } from '../history/past.js';
 import { isDue, isDueAfterChange, isSuperseded, syncStateOf } from './sync-state.js';
 
 interface BulkItem extends DeviceId {

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@muster/contracts';
-import type { Effective } from './desired-values.js';
+import type { Effective } from '../desired/desired-values.js';
 import type { DeviceConfiguration } from './device-configuration.decider.js';
 
 /** All values in effect as the one JSON object that the device gets. */

@@ -11,9 +11,9 @@ import type { Database, EventStore } from '@muster/event-store';
 import { KnownDevices, type AppVersionChange } from '@muster/known-devices';
 import { Consumes, isEvent, type Delivered } from '@muster/messaging';
 import type { Logger } from '@muster/observability';
-import { DATABASE, EVENT_STORE, LOGGER } from '../providers.js';
+import { DATABASE, EVENT_STORE, LOGGER } from '@muster/service-host';
 import { changeDefaultsAlone } from '../type-configuration/defaults-lock.js';
-import { DesiredChanges, type DefaultsWish } from './desired-changes.js';
+import { DesiredChanges, type DefaultsWish } from '../desired/desired-changes.js';
 import { deviceConfiguration } from './device-configuration.decider.js';
 
 type DeviceEvent = Delivered<DeviceProvisioned | DeviceChanged | DeviceDeleted>;

@@ -1,4 +1,4 @@
-import type { DesiredChanges } from '../device-configuration/desired-changes.js';
+import type { DesiredChanges } from '../desired/desired-changes.js';
 import type { KnownDevices } from '@muster/known-devices';
 import type { JobKind } from '@muster/jobs';
 

@@ -2,7 +2,7 @@ import { Controller, Inject } from '@nestjs/common';
 import { deviceTypeDeleted, type DeviceTypeDeleted } from '@muster/contracts/device-registry/published';
 import type { EventStore } from '@muster/event-store';
 import { Consumes, type Delivered } from '@muster/messaging';
-import { EVENT_STORE } from '../providers.js';
+import { EVENT_STORE } from '@muster/service-host';
 import { typeConfiguration } from './type-configuration.decider.js';
 
 /** A device type that is gone takes its rules and defaults with it. It had no devices any more. */

@@ -3,14 +3,10 @@ import type {
   TypeConfigurationEdit,
   UndeclaredKeys,
 } from '@muster/contracts/configuration/type-configuration.requests';
-import {
-  assertAcceptable,
-  assertWithinLimits,
-  type Limits,
-} from '../device-configuration/acceptable-values.js';
+import { assertAcceptable, assertWithinLimits, type Limits } from '../desired/acceptable-values.js';
 import { sameJson, sizeOf } from '../device-configuration/config-id.js';
-import type { Effective } from '../device-configuration/desired-values.js';
-import { mergePatch } from '../device-configuration/merge-patch.js';
+import type { Effective } from '../desired/desired-values.js';
+import { mergePatch } from '../desired/merge-patch.js';
 import type { OwnLimits, TypeConfigurationEvent } from './type-configuration.events.js';
 
 /** Survives JSON: it is stored beside the stream. */

@@ -16,9 +16,10 @@ import { getDeviceType, type DeviceTypeView } from '@muster/contracts/device-reg
 import type { Database, EventStore } from '@muster/event-store';
 import { Jobs } from '@muster/jobs';
 import { Handles, type Bus } from '@muster/messaging';
-import { assertAcceptable, type Limits } from '../device-configuration/acceptable-values.js';
+import { BUS, DATABASE, EVENT_STORE } from '@muster/service-host';
+import { CEILINGS } from '../providers.js';
+import { assertAcceptable, type Limits } from '../desired/acceptable-values.js';
 import { sizeOf } from '../device-configuration/config-id.js';
-import { BUS, CEILINGS, DATABASE, EVENT_STORE } from '../providers.js';
 import { DEFAULTS_JOB, type DefaultsJobParams } from './defaults-job.js';
 import { changeDefaultsAlone } from './defaults-lock.js';
 import { MAX_BYTES, typeConfiguration, type TypeConfiguration } from './type-configuration.decider.js';

@@ -1,5 +1,5 @@
 import type { FieldError, JsonValue } from '@muster/contracts';
-import type { Limits } from '../device-configuration/acceptable-values.js';
+import type { Limits } from '../desired/acceptable-values.js';
 import type { TypeRules, ValueCheck } from './type-configuration.decider.js';
 import { compileSchema, type SchemaCheck } from './value-schema.js';
 

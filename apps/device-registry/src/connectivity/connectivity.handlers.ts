@@ -11,7 +11,7 @@ import {
 import type { DeviceRef } from '@muster/contracts/device-registry/devices.requests';
 import type { Database, EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
-import { DATABASE, EVENT_STORE } from '../wiring.js';
+import { DATABASE, EVENT_STORE } from '@muster/service-host';
 import { forgetClosed } from './connection-tables.js';
 import { findConnectivity, keyOf, saveLastSeen } from './device-connectivity.js';
 import { deviceOf, recordReports } from './record-connectivity.js';

@@ -19,9 +19,9 @@ import {
 } from '@muster/contracts/device-registry/device-types.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
+import { DATABASE, EVENT_STORE } from '@muster/service-host';
 import { refuseNulls } from '../not-null.js';
 import { decodeCursor, encodeCursor, TEXT } from '../page-cursor.js';
-import { DATABASE, EVENT_STORE } from '../wiring.js';
 import { countDeviceTypes, findDeviceType, listByName } from './device-type-list.projection.js';
 import { deviceType } from './device-type.decider.js';
 

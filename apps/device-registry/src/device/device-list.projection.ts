@@ -15,7 +15,7 @@ import {
   type ConnectivityRow,
 } from '../connectivity/device-connectivity.js';
 import type { DeviceDeleted, DeviceEvent, DeviceProvisioned } from './device.events.js';
-import type { MetadataRules } from './metadata-access.js';
+import type { MetadataRules } from '../metadata/metadata-access.js';
 
 /** Devices as operators see them, and the rules that only a table of all devices can keep. Set-based: sightings come by the hundred. */
 export const deviceList: Projection = {

@@ -4,17 +4,21 @@ import type { CredentialKind, DeviceInterface } from '@muster/contracts/device-r
 import type { TokenStatus } from '@muster/contracts/device-registry/tokens.requests';
 import type { Aggregate } from '@muster/event-store';
 import { sameJson } from '../same-json.js';
-import { credentialKind, MAX_ACTIVE_SECRETS, tokensAreIssuedElsewhere } from './credential-rules.js';
+import {
+  credentialKind,
+  MAX_ACTIVE_SECRETS,
+  tokensAreIssuedElsewhere,
+} from '../credential/credential-rules.js';
 import { upcast, type DeviceEvent, type GeoPosition } from './device.events.js';
-import type { MetadataRules } from './metadata-access.js';
+import type { MetadataRules } from '../metadata/metadata-access.js';
 import {
   deletedByDevice,
   merged,
   metadataChanges,
   updatedByDevice,
   withChanges,
-} from './metadata-changes.js';
-import { refuseBadMetadata } from './metadata-rules.js';
+} from '../metadata/metadata-changes.js';
+import { refuseBadMetadata } from '../metadata/metadata-rules.js';
 
 export interface ExistingDevice {
   readonly status: 'existing';

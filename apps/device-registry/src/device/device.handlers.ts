@@ -28,17 +28,17 @@ import {
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import type pg from 'pg';
+import { DATABASE, EVENT_STORE } from '@muster/service-host';
 import { knownAppVersions } from '../device-type/app-version-owner.js';
 import { findDeviceType } from '../device-type/device-type-list.projection.js';
 import { refuseNulls } from '../not-null.js';
 import { decodeCursor, digestOf, encodeCursor, TEXT, TIME } from '../page-cursor.js';
-import { DATABASE, EVENT_STORE } from '../wiring.js';
 import { deviceCondition, type DeviceCondition } from './device-filter.js';
 import { viewDevice } from './device-list.projection.js';
 import { DeviceSearch, positionOf } from './device-search.js';
 import { device, type DeviceCommand } from './device.decider.js';
-import { keepSecret, newSecret } from './secret.js';
-import { hintOf, keepTokenText, newTokenText } from './token-text.js';
+import { keepSecret, newSecret } from '../credential/secret.js';
+import { hintOf, keepTokenText, newTokenText } from '../token/token-text.js';
 
 @Controller()
 export class DeviceHandlers {

@@ -12,7 +12,7 @@ import {
 } from '@muster/contracts/device-registry/published';
 import type { EventStore } from '@muster/event-store';
 import { Consumes, isEvent, type Delivered } from '@muster/messaging';
-import { EVENT_STORE } from '../providers.js';
+import { EVENT_STORE } from '@muster/service-host';
 import { deviceSoftware } from '../software/software.decider.js';
 import { UploadTokens } from '../upload/upload-tokens.js';
 import { Devices } from './devices.projection.js';

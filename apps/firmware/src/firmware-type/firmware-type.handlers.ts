@@ -11,7 +11,7 @@ import {
 } from '@muster/contracts/firmware/requests';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles, type Bus } from '@muster/messaging';
-import { BUS, DATABASE, EVENT_STORE } from '../providers.js';
+import { BUS, DATABASE, EVENT_STORE } from '@muster/service-host';
 import { firmwareType } from './firmware-type.decider.js';
 import { FirmwareTypes } from './firmware-types.projection.js';
 

@@ -20,9 +20,9 @@ import {
 } from '@muster/contracts/firmware/requests';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
+import { DATABASE, EVENT_STORE } from '@muster/service-host';
 import { FirmwareTypes } from '../firmware-type/firmware-types.projection.js';
 import { cursorOf, pageOf } from '../page.js';
-import { DATABASE, EVENT_STORE } from '../providers.js';
 import { hashOf, newToken } from '../secret-token.js';
 import { firmware } from './firmware.decider.js';
 import { Firmwares } from './firmwares.projection.js';

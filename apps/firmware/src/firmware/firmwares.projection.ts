@@ -2,7 +2,7 @@ import { AppError } from '@muster/contracts';
 import type { FirmwareView } from '@muster/contracts/firmware/requests';
 import { uniqueViolation, type Database, type Projection, type RecordedEvent } from '@muster/event-store';
 import type pg from 'pg';
-import type { Settings } from '../providers.js';
+import { type Settings } from '../providers.js';
 import type { FirmwareEvent, StoredRollout } from './firmware.events.js';
 
 export const firmwaresProjection: Projection = {

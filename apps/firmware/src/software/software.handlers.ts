@@ -18,10 +18,10 @@ import {
 } from '@muster/contracts/firmware/software.requests';
 import type { EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
+import { EVENT_STORE } from '@muster/service-host';
 import { Devices, isKnown, type DeviceId } from '../device/devices.projection.js';
 import { FirmwareTypes } from '../firmware-type/firmware-types.projection.js';
 import { Firmwares } from '../firmware/firmwares.projection.js';
-import { EVENT_STORE } from '../providers.js';
 import { Catalogue, DEFAULT_SOFTWARE, documentOf } from './catalogue.js';
 import { nextHop } from './next-hop.js';
 import {

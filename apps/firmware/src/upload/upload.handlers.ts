@@ -21,9 +21,10 @@ import {
 } from '@muster/contracts/firmware/uploads.requests';
 import type { EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
+import { EVENT_STORE } from '@muster/service-host';
+import { SETTINGS, type Settings } from '../providers.js';
 import { Devices } from '../device/devices.projection.js';
 import { cursorOf, pageOf } from '../page.js';
-import { EVENT_STORE, SETTINGS, type Settings } from '../providers.js';
 import { upload } from './upload.decider.js';
 import { UploadTokens } from './upload-tokens.js';
 import { Uploads } from './uploads.projection.js';

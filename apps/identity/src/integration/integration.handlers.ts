@@ -20,7 +20,8 @@ import { liveSubject } from '@muster/contracts/schema/published-events';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles, type StartAt } from '@muster/messaging';
 import { INTEGRATORS_API } from '@muster/nats-accounts';
-import { DATABASE, EVENT_STORE } from '../wiring.js';
+import { DATABASE, EVENT_STORE } from '@muster/service-host';
+import { RULES } from '../providers.js';
 import { integration } from './integration.decider.js';
 import {
   countIntegrations,
@@ -32,8 +33,6 @@ import { inboxPrefixOf } from './names.js';
 import { afterName, cursorOf } from './page-cursor.js';
 import { Readers, requireKnownServices } from './readers.js';
 import { TenantAccounts } from './tenant-accounts.js';
-
-export const RULES = Symbol('Rules');
 
 export interface Rules {
   /** As integrators reach it. */

@@ -2,8 +2,8 @@ import { Controller, Inject } from '@nestjs/common';
 import { deviceDeleted, type DeviceDeleted } from '@muster/contracts/device-registry/published';
 import type { Database } from '@muster/event-store';
 import { Consumes, type Delivered } from '@muster/messaging';
+import { DATABASE } from '@muster/service-host';
 import { forgetLatest } from './latest-values.js';
-import { DATABASE } from './sample.handlers.js';
 
 /** Follows the registry. May be repeated. */
 @Controller()

@@ -12,14 +12,12 @@ import {
 } from '@muster/contracts/telemetry/requests';
 import type { Database } from '@muster/event-store';
 import { Handles, type Bus } from '@muster/messaging';
+import { BUS, DATABASE } from '@muster/service-host';
+import { SAMPLES_STORE } from '../providers.js';
 import { readLatest } from './latest-values.js';
 import { publishSamples } from './publish-samples.js';
 import { readSamples } from './query-samples.js';
 import type { samplesStore } from './store-samples.js';
-
-export const DATABASE = Symbol('Database');
-export const BUS = Symbol('Bus');
-export const STORE = Symbol('samples store');
 
 const NOT_PUBLISHED = {
   code: 'unavailable',
@@ -31,7 +29,7 @@ export class SampleHandlers {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     @Inject(BUS) private readonly bus: Bus,
-    @Inject(STORE) private readonly store: ReturnType<typeof samplesStore>,
+    @Inject(SAMPLES_STORE) private readonly store: ReturnType<typeof samplesStore>,
   ) {}
 
   /** Stored and committed, then published, then answered: what is answered as done is on disk and on its way to others. */

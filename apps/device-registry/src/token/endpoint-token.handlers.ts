@@ -1,0 +1,82 @@
+import { Controller, Inject } from '@nestjs/common';
+import { AppError, newId } from '@muster/contracts';
+import type { DeviceRef } from '@muster/contracts/device-registry/devices.requests';
+import {
+  changeTokenStatus,
+  issueToken,
+  listTokens,
+  type ChangeTokenStatus,
+  type IssuedToken,
+  type IssueToken,
+  type TokenList,
+  type TokenView,
+} from '@muster/contracts/device-registry/tokens.requests';
+import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
+import { Handles } from '@muster/messaging';
+import { DATABASE, EVENT_STORE } from '@muster/service-host';
+import { viewDevice } from '../device/device-list.projection.js';
+import { device } from '../device/device.decider.js';
+import { tokensOf } from './endpoint-token.projection.js';
+import { hintOf, keepTokenText, newTokenText } from './token-text.js';
+
+@Controller()
+export class EndpointTokenHandlers {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+  ) {}
+
+  @Handles(issueToken)
+  issue(request: IssueToken): Promise<IssuedToken> {
+    const { tenantId, actor, deviceId, idempotencyKey } = request;
+    return idempotently(this.database, {
+      tenantId,
+      key: idempotencyKey,
+      body: { operation: issueToken.subject, request },
+      run: async (tx) => {
+        const tokenId = newId();
+        const text = request.token ?? newTokenText();
+        const at = new Date().toISOString();
+        await this.store.execute(device, {
+          tenantId,
+          id: deviceId,
+          metadata: { actor },
+          within: tx,
+          command: { type: 'IssueToken', tokenId, hint: hintOf(text), at },
+        });
+        await keepTokenText(tx, { tenantId, deviceId, tokenId, text });
+        return { ...(await tokenOf(tx, tenantId, deviceId, tokenId)), token: text };
+      },
+    });
+  }
+
+  @Handles(listTokens)
+  async list({ tenantId, deviceId }: DeviceRef): Promise<TokenList> {
+    const items = await tokensOf(this.database, tenantId, deviceId);
+    if (items.length === 0) await viewDevice(this.database, tenantId, deviceId); // throws when there is no such device
+    return { items };
+  }
+
+  /** Without `expectedVersion`: a status is final or replaces another, whatever else of the device has changed. */
+  @Handles(changeTokenStatus)
+  async changeStatus({ tenantId, actor, deviceId, tokenId, status }: ChangeTokenStatus): Promise<TokenView> {
+    await this.store.execute(device, {
+      tenantId,
+      id: deviceId,
+      metadata: { actor },
+      command: { type: 'ChangeTokenStatus', tokenId, status },
+    });
+    return tokenOf(this.database, tenantId, deviceId, tokenId);
+  }
+}
+
+const tokenOf = async (
+  from: Queryable,
+  tenantId: string,
+  deviceId: string,
+  tokenId: string,
+): Promise<TokenView> => {
+  const found = (await tokensOf(from, tenantId, deviceId)).find((token) => token.id === tokenId);
+  if (found === undefined) throw new AppError('device-not-found', 'There is no such device.');
+  return found;
+};

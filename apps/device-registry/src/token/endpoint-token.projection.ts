@@ -1,0 +1,94 @@
+import type { TokenStatus, TokenView } from '@muster/contracts/device-registry/tokens.requests';
+import type { Projection, Queryable, RecordedEvent } from '@muster/event-store';
+import type {
+  DeviceDeleted,
+  EndpointTokenIssued,
+  EndpointTokenStatusChanged,
+} from '../device/device.events.js';
+
+type TokenEvent = EndpointTokenIssued | EndpointTokenStatusChanged | DeviceDeleted;
+
+/**
+ * Tokens and their status, without their texts. With a device its tokens go, and their texts too: what opens nothing any
+ * more need not be kept, and may be given to another device.
+ */
+export const endpointTokens: Projection = {
+  name: 'endpoint-tokens',
+  handles: ['EndpointTokenIssued', 'EndpointTokenStatusChanged', 'DeviceDeleted'],
+  project: async (tx, events) => {
+    // `handles` names these three. Tokens are issued before they change and go with their device.
+    const all = events as readonly RecordedEvent<TokenEvent>[];
+    const issued = all.filter((event) => event.type === 'EndpointTokenIssued');
+    if (issued.length > 0) {
+      await tx.query({
+        name: 'insert-tokens',
+        text: `INSERT INTO device_tokens (tenant_id, id, device_id, hint, status, created_at)
+               SELECT tenant_id, id, device_id, hint, 'inactive', created_at
+               FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+                 AS t (tenant_id, id, device_id, hint, created_at)`,
+        values: [
+          issued.map((event) => event.tenantId),
+          issued.map((event) => event.data.tokenId),
+          issued.map((event) => event.streamId),
+          issued.map((event) => event.data.hint),
+          issued.map((event) => event.data.issuedAt),
+        ],
+      });
+    }
+    // The last status of each token: an UPDATE that joins two rows to one would take either.
+    const last = new Map(
+      all
+        .filter((event) => event.type === 'EndpointTokenStatusChanged')
+        .map((event) => [`${event.tenantId}\n${event.data.tokenId}`, event]),
+    );
+    if (last.size > 0) {
+      const changed = [...last.values()];
+      await tx.query(
+        `UPDATE device_tokens d SET status = t.status FROM unnest($1::text[], $2::text[], $3::text[])
+           AS t (tenant_id, id, status) WHERE d.tenant_id = t.tenant_id AND d.id = t.id`,
+        [
+          changed.map((event) => event.tenantId),
+          changed.map((event) => event.data.tokenId),
+          changed.map((event) => event.data.to),
+        ],
+      );
+    }
+    const deleted = all.filter((event) => event.type === 'DeviceDeleted');
+    if (deleted.length > 0) {
+      const keys = [deleted.map((event) => event.tenantId), deleted.map((event) => event.streamId)];
+      for (const table of ['device_tokens', 'endpoint_tokens']) {
+        await tx.query(
+          `DELETE FROM ${table} WHERE (tenant_id, device_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
+          keys,
+        );
+      }
+    }
+  },
+  /** The texts stay: no event could bring them back. */
+  reset: async (tx) => {
+    await tx.query('DELETE FROM device_tokens');
+  },
+};
+
+interface TokenRow {
+  id: string;
+  hint: string;
+  status: TokenStatus;
+  created_at: Date;
+}
+
+/** Oldest first. */
+export const tokensOf = async (from: Queryable, tenantId: string, deviceId: string): Promise<TokenView[]> => {
+  const { rows } = await from.query<TokenRow>({
+    name: 'tokens-of',
+    text: `SELECT id, hint, status, created_at FROM device_tokens WHERE tenant_id = $1 AND device_id = $2
+           ORDER BY created_at, id`,
+    values: [tenantId, deviceId],
+  });
+  return rows.map((row) => ({
+    id: row.id,
+    hint: row.hint,
+    status: row.status,
+    createdAt: row.created_at.toISOString(),
+  }));
+};

@@ -1,0 +1,61 @@
+import { Controller, Get, Inject, Param, Patch, Post } from '@nestjs/common';
+import {
+  changeCredentialStatus,
+  CredentialEdit,
+  issueCredential,
+  listCredentials,
+  type CredentialList,
+  type DeviceCredential,
+  type IssuedCredential,
+} from '@muster/contracts/device-registry/credentials.requests';
+import { CredentialInput } from '@muster/contracts/device-registry/devices.requests';
+import { type Asking, ASKING } from '../providers.js';
+import { CheckedBody } from '../http/body.js';
+import { Creating, Reading, Who, type Caller } from '../http/caller.js';
+import { Operation } from '../openapi/operation.js';
+
+@Controller('api/v1/devices/:id/credentials')
+export class CredentialsController {
+  constructor(@Inject(ASKING) private readonly bus: Asking) {}
+
+  @Post()
+  @Operation({
+    summary: 'Issue a secret to an HTTP device; it is shown this once, and two may be active at a time',
+    asks: [issueCredential],
+    body: CredentialInput,
+    status: 201,
+    secret: true,
+    location: (path, id) => `${path}/${id}`,
+  })
+  issueCredential(
+    @Param('id') deviceId: string,
+    @CheckedBody(CredentialInput) { kind }: CredentialInput,
+    @Creating() creating: Caller,
+  ): Promise<IssuedCredential> {
+    return this.bus.request(issueCredential, { ...creating, deviceId, kind });
+  }
+
+  @Get()
+  @Operation({ summary: 'List the credentials, without their secrets', asks: [listCredentials] })
+  listCredentials(
+    @Param('id') deviceId: string,
+    @Reading() reading: { tenantId: string },
+  ): Promise<CredentialList> {
+    return this.bus.request(listCredentials, { ...reading, deviceId });
+  }
+
+  @Patch(':credentialId')
+  @Operation({
+    summary: 'Revoke a credential',
+    asks: [changeCredentialStatus],
+    body: CredentialEdit,
+  })
+  changeCredentialStatus(
+    @Param('id') deviceId: string,
+    @Param('credentialId') credentialId: string,
+    @CheckedBody(CredentialEdit) { status }: CredentialEdit,
+    @Who() who: Caller,
+  ): Promise<DeviceCredential> {
+    return this.bus.request(changeCredentialStatus, { ...who, deviceId, credentialId, status });
+  }
+}

@@ -1,0 +1,58 @@
+import { Controller, Get, Inject, Param, Patch, Post } from '@nestjs/common';
+import {
+  changeTokenStatus,
+  issueToken,
+  listTokens,
+  TokenEdit,
+  TokenInput,
+  type IssuedToken,
+  type TokenList,
+  type TokenView,
+} from '@muster/contracts/device-registry/tokens.requests';
+import { type Asking, ASKING } from '../providers.js';
+import { CheckedBody, OptionalBody } from '../http/body.js';
+import { Creating, Reading, Who, type Caller } from '../http/caller.js';
+import { Operation } from '../openapi/operation.js';
+
+@Controller('api/v1/devices/:id/tokens')
+export class TokensController {
+  constructor(@Inject(ASKING) private readonly bus: Asking) {}
+
+  @Post()
+  @Operation({
+    summary: 'Issue an endpoint token; its text is shown this once',
+    asks: [issueToken],
+    body: TokenInput,
+    status: 201,
+    secret: true,
+    location: (path, id) => `${path}/${id}`,
+  })
+  issueToken(
+    @Param('id') deviceId: string,
+    @OptionalBody(TokenInput) { token }: TokenInput,
+    @Creating() creating: Caller,
+  ): Promise<IssuedToken> {
+    return this.bus.request(issueToken, { ...creating, deviceId, token });
+  }
+
+  @Get()
+  @Operation({ summary: 'List the endpoint tokens, without their text', asks: [listTokens] })
+  listTokens(@Param('id') deviceId: string, @Reading() reading: { tenantId: string }): Promise<TokenList> {
+    return this.bus.request(listTokens, { ...reading, deviceId });
+  }
+
+  @Patch(':tokenId')
+  @Operation({
+    summary: 'Change the status of an endpoint token',
+    asks: [changeTokenStatus],
+    body: TokenEdit,
+  })
+  changeTokenStatus(
+    @Param('id') deviceId: string,
+    @Param('tokenId') tokenId: string,
+    @CheckedBody(TokenEdit) { status }: TokenEdit,
+    @Who() who: Caller,
+  ): Promise<TokenView> {
+    return this.bus.request(changeTokenStatus, { ...who, deviceId, tokenId, status });
+  }
+}
