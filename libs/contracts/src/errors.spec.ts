@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError, errorCatalogue, toProblem } from './index.js';
+import { AppError, errorCatalogue, isPassing, toProblem } from './index.js';
 
 describe('an error that leaves the platform', () => {
   it('is a problem with the code, status and title of the catalogue', () => {
@@ -19,5 +19,38 @@ describe('an error that leaves the platform', () => {
     const problem = toProblem(new Error('password=hunter2'));
     expect(problem).toMatchObject({ code: 'internal', status: 500 });
     expect(JSON.stringify(problem)).not.toContain('hunter2');
+  });
+});
+
+describe('a fault that passes by itself', () => {
+  it('is one of these codes, and no other', () => {
+    const passing = Object.keys(errorCatalogue).filter((code) => isPassing({ code }));
+    expect(passing.sort()).toEqual([
+      'concurrent-change',
+      'deadline-exceeded',
+      'storage-full',
+      'too-many-requests',
+      'unavailable',
+    ]);
+  });
+
+  it('is known as what was thrown, as an outcome of an item, and as PostgreSQL says it', () => {
+    expect(isPassing(new AppError('deadline-exceeded', 'No answer.'))).toBe(true);
+    expect(isPassing({ code: 'unavailable', detail: 'Nobody there.' })).toBe(true);
+    for (const code of ['40001', '40P01'])
+      expect(isPassing(Object.assign(new Error('x'), { code }))).toBe(true);
+  });
+
+  it('is nothing else', () => {
+    const others = [
+      new Error('unavailable'),
+      'unavailable',
+      {},
+      null,
+      undefined,
+      { code: 503 },
+      { code: '23505' },
+    ];
+    expect(others.filter(isPassing)).toEqual([]);
   });
 });

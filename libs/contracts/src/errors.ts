@@ -1,6 +1,6 @@
 /**
  * Every fault a caller can be told about: `code → { status, title }`. Codes are permanent and about the subject.
- * `status` is the HTTP status; on MQTT it is the `statusCode` of the `/error` body.
+ * `status` is the HTTP status; on MQTT it is the `statusCode` of the `/error` body. `passes`: see `isPassing`.
  */
 export const errorCatalogue = {
   // the caller's fault
@@ -52,7 +52,7 @@ export const errorCatalogue = {
     title: 'The bus of this installation has no credentials to give',
   },
   // somebody else was faster
-  'concurrent-change': { status: 409, title: 'Changed by somebody else at the same time' },
+  'concurrent-change': { status: 409, title: 'Changed by somebody else at the same time', passes: true },
   'version-mismatch': { status: 412, title: 'Changed since it was read' },
   'idempotency-key-reused': { status: 422, title: 'The idempotency key was used for another request' },
   // too much
@@ -61,17 +61,44 @@ export const errorCatalogue = {
   'unsupported-media-type': { status: 415, title: 'The media type is not supported' },
   'too-many-commands': { status: 429, title: 'Too many commands are outstanding' },
   'range-not-satisfiable': { status: 416, title: 'The file ends before the range begins' },
-  'too-many-requests': { status: 429, title: 'Too many requests' },
+  'too-many-requests': { status: 429, title: 'Too many requests', passes: true },
   // ours
   internal: { status: 500, title: 'Internal error' },
-  unavailable: { status: 503, title: 'Temporarily unavailable' },
-  'storage-full': { status: 507, title: 'There is no room left' },
-  'deadline-exceeded': { status: 504, title: 'No answer in time' },
-} as const satisfies Record<string, { readonly status: number; readonly title: string }>;
+  unavailable: { status: 503, title: 'Temporarily unavailable', passes: true },
+  'storage-full': { status: 507, title: 'There is no room left', passes: true },
+  'deadline-exceeded': { status: 504, title: 'No answer in time', passes: true },
+} as const satisfies Record<string, CatalogueEntry>;
+
+interface CatalogueEntry {
+  readonly status: number;
+  readonly title: string;
+  readonly passes?: true;
+}
 
 export type ErrorCode = keyof typeof errorCatalogue;
 
 export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(errorCatalogue, text);
+
+const PASSING: ReadonlySet<string> = new Set([
+  ...Object.entries<CatalogueEntry>(errorCatalogue).flatMap(([code, { passes }]) => (passes ? [code] : [])),
+  // PostgreSQL's serialization failure and deadlock, which the event store leaves as they are inside of a transaction.
+  '40001',
+  '40P01',
+]);
+
+/**
+ * The one answer to "is it worth another try?": true for a fault that lies in the moment and not in what was asked, so
+ * that the same will succeed later, unchanged. Whoever may repeat repeats for as long as it takes, and nothing is ever
+ * parked or given up for such a fault. Takes what was thrown (`AppError`, an error of pg) and an item's outcome alike.
+ *
+ * Not among them: `version-mismatch` and `too-many-commands`, where somebody must do something first, and `internal`.
+ */
+export const isPassing = (fault: unknown): boolean =>
+  typeof fault === 'object' &&
+  fault !== null &&
+  'code' in fault &&
+  typeof fault.code === 'string' &&
+  PASSING.has(fault.code);
 
 /** One fault inside a request: `path` is dotted from the root of the body (`desired.interval`), `message` names the rule. */
 export interface FieldError {

@@ -6,6 +6,7 @@ export {
   AppError,
   errorCatalogue,
   isErrorCode,
+  isPassing,
   toProblem,
   type AppErrorOptions,
   type ErrorCode,

@@ -1,4 +1,4 @@
-import { AppError } from '@muster/contracts';
+import { AppError, isPassing } from '@muster/contracts';
 import type pg from 'pg';
 import {
   streamName,
@@ -133,10 +133,10 @@ export const appendAndProject = async <Event extends DomainEvent>(
   return appended;
 };
 
-/** The AppError that says why one of the items cannot be written; a fault of the database or of ours is thrown. */
+/** The AppError that says why one of the items cannot be written; a fault that passes, or is ours, is thrown. */
 export const refusalIn = (error: unknown): AppError => {
   const known = asAppError(error);
-  if (!(known instanceof AppError) || known.code === 'unavailable') throw known;
+  if (!(known instanceof AppError) || isPassing(known)) throw known;
   return known;
 };
 

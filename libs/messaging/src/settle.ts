@@ -1,6 +1,6 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
-import { AppError, type PublishedContract } from '@muster/contracts';
+import { AppError, isPassing, type PublishedContract } from '@muster/contracts';
 import { continueTrace, withTrace } from '@muster/observability';
 import { backoffMs, pause } from './backoff.js';
 import type { ConsumerParts } from './consume.js';
@@ -106,7 +106,7 @@ export const settler = ({
         );
       }
     } catch (error) {
-      if (isAway(error)) throw error;
+      if (isPassing(error)) throw error;
       const [only] = some;
       if (some.length === 1 && only !== undefined) {
         logger.warn({ err: error, consumer: durable, id: only.event.id }, 'an event was not handled');
@@ -190,8 +190,6 @@ const untilHung = async <T>(work: () => Promise<T>, ms: number): Promise<T> => {
     clearTimeout(timer);
   }
 };
-
-const isAway = (error: unknown): boolean => error instanceof AppError && error.code === 'unavailable';
 
 const reasonOf = (error: unknown): string => {
   if (error instanceof AppError) return `${error.code}: ${error.detail}`;

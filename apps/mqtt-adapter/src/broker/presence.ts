@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
-import { AppError } from '@muster/contracts';
+import { isPassing } from '@muster/contracts';
 import {
   recordConnectivity,
   type ConnectionReport,
@@ -94,7 +94,7 @@ export class PresenceConsumer {
         for (const { kind } of reports) this.reported.inc({ kind, outcome: 'told' });
         return true;
       } catch (error) {
-        if (error instanceof AppError && (error.status === 503 || error.status === 504)) {
+        if (isPassing(error)) {
           if (failures === 0) this.parts.logger.warn({ err: error }, 'presence is told later');
         } else if (reports.length > 1) {
           // One of them cannot be digested; it must not hold up the others.
