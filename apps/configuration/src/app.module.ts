@@ -28,6 +28,7 @@ import { bulkChangeJob } from './bulk-change/bulk-change-job.js';
 import { loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
 import type { Limits } from './desired/acceptable-values.js';
 import { DesiredChanges } from './desired/desired-changes.js';
+import { DesiredHandlers } from './desired/desired.handlers.js';
 import { deviceConfiguration } from './device-configuration/device-configuration.decider.js';
 import type { ConfigurationEvent } from './device-configuration/device-configuration.events.js';
 import { DeviceConfigurationHandlers } from './device-configuration/device-configuration.handlers.js';
@@ -35,6 +36,7 @@ import { HistoryHandlers } from './history/history.handlers.js';
 import { publishedOfConfiguration } from './device-configuration/device-configuration.published.js';
 import { KnownDevicesReactor } from './device-configuration/known-devices.reactor.js';
 import { RulesInForce } from './desired/rules-in-force.js';
+import { ReportHandlers } from './reports/report.handlers.js';
 import { defaultsJob } from './type-configuration/defaults-job.js';
 import { DeviceTypesReactor } from './type-configuration/device-types.reactor.js';
 import { typeConfiguration } from './type-configuration/type-configuration.decider.js';
@@ -51,6 +53,8 @@ export class AppModule {
       module: AppModule,
       controllers: [
         DeviceConfigurationHandlers,
+        DesiredHandlers,
+        ReportHandlers,
         HistoryHandlers,
         TypeConfigurationHandlers,
         BulkChangeHandlers,

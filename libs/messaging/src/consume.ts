@@ -10,20 +10,9 @@ import {
 } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { eventStream, type PublishedContract } from '@muster/contracts';
-import type { Logger, Metrics } from '@muster/observability';
 import { backoffMs, pause } from './backoff.js';
-import type { BusParts } from './bus.js';
-import type { ConsumesOptions, Delivered, Results } from './handles.js';
-import { DEFAULT_ACK_WAIT_MS, settler } from './settle.js';
+import { DEFAULT_ACK_WAIT_MS, settler, type ConsumerParts } from './settle.js';
 import { PARKED_STREAM } from './streams.js';
-
-export interface ConsumerParts {
-  readonly parts: BusParts;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly options: ConsumesOptions<readonly PublishedContract<object>[]>;
-  readonly handler: (events: readonly Delivered[]) => Promise<Results>;
-}
 
 /** Silent for twice this, and the consumer is looked for again. */
 const HEARTBEAT_MS = 2_500;

@@ -3,9 +3,10 @@ import { lastValueFrom } from 'rxjs';
 import type { PublishedContract } from '@muster/contracts';
 import { createMetrics, type Logger, type Metrics } from '@muster/observability';
 import { partsOf, type Bus } from './bus.js';
-import { DurableConsumer, type ConsumerParts } from './consume.js';
+import { DurableConsumer } from './consume.js';
 import type { HandlerExtras, Results } from './handles.js';
 import { RequestListener } from './serve.js';
+import type { ConsumerParts } from './settle.js';
 
 export interface NatsStrategyOptions {
   readonly bus: Bus;

@@ -1,12 +1,20 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { AppError, isPassing, type PublishedContract } from '@muster/contracts';
-import { continueTrace, withTrace } from '@muster/observability';
+import { continueTrace, withTrace, type Logger, type Metrics } from '@muster/observability';
 import { backoffMs, pause } from './backoff.js';
-import type { ConsumerParts } from './consume.js';
+import type { BusParts } from './bus.js';
 import { decodeEvent } from './decode-event.js';
-import type { Delivered, ItemResult, Results } from './handles.js';
+import type { ConsumesOptions, Delivered, ItemResult, Results } from './handles.js';
 import { HEADER, headersOf } from './headers.js';
+
+export interface ConsumerParts {
+  readonly parts: BusParts;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly options: ConsumesOptions<readonly PublishedContract<object>[]>;
+  readonly handler: (events: readonly Delivered[]) => Promise<Results>;
+}
 
 interface Held {
   readonly message: JsMsg;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { callAll } from './callers.js';
+import { callAll } from './call-all.js';
 import { connectDevice, provision, runName } from './platform.js';
 import { processorSeconds } from './processor-time.js';
 import { keepRaw } from './raw-results.js';

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { MqttClient } from 'mqtt';
 import pg from 'pg';
 import type { Job } from './bulk.js';
-import { callAll } from './callers.js';
+import { callAll } from './call-all.js';
 import { pidOf, runningParts, startedAgain, waitFor } from './parts.js';
 import { call, connectDevice, databaseUrl, provision, runName, type BenchDevice } from './platform.js';
 import { keepRaw } from './raw-results.js';

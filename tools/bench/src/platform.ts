@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { resolve } from 'node:path';
 import { connectAsync, type MqttClient } from 'mqtt';
-import { callAll } from './callers.js';
+import { callAll } from './call-all.js';
 
 /** The running platform, as `npm start` leaves it; `MUSTER_URL`, `MUSTER_MQTT_URL` and `MUSTER_DIRECTORY` point elsewhere. */
 export const platform = {

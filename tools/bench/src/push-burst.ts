@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MqttClient } from 'mqtt';
 import { jobEnds } from './bulk.js';
-import { callAll } from './callers.js';
+import { callAll } from './call-all.js';
 import { runningParts } from './parts.js';
 import { call, connectDevice, provision, runName, type BenchDevice } from './platform.js';
 import { processorSeconds } from './processor-time.js';

@@ -9,10 +9,10 @@ import type pg from 'pg';
 import { holdDefaults } from '../type-configuration/defaults-lock.js';
 import { coalesce } from './coalesce.js';
 import type { Rules } from './desired-values.js';
+import type { DeviceConfiguration } from '../device-configuration/configuration-state.js';
 import {
   deviceConfiguration,
   type ConfigurationCommand,
-  type DeviceConfiguration,
 } from '../device-configuration/device-configuration.decider.js';
 import type { ConfigurationEvent } from '../device-configuration/device-configuration.events.js';
 import type { RulesInForce } from './rules-in-force.js';

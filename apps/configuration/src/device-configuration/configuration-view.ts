@@ -4,7 +4,7 @@ import type {
   SyncState,
 } from '@muster/contracts/configuration/requests';
 import { sameJson } from './config-id.js';
-import type { DeviceConfiguration } from './device-configuration.decider.js';
+import type { DeviceConfiguration } from './configuration-state.js';
 
 /** What operators see of a device's configuration, now or in the past. */
 export const viewOf = (

@@ -2,22 +2,19 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { AppError, type JsonObject, type JsonValue } from '@muster/contracts';
 import { scenario } from '@muster/testing';
-import { configIdOf } from './config-id.js';
-import {
-  decide,
-  evolve,
-  initial,
-  type ApplyDefaults,
-  type ChangeDesired,
-  type FetchDocument,
-  type RecordDispatched,
-  type Reoffer,
-  type ReportApplied,
-  type ReportState,
-} from './device-configuration.decider.js';
-import { documentOf } from './documents.js';
+import type { ApplyDefaults, ChangeDesired, Reoffer } from '../desired/desired-decisions.js';
 import type { Effective, Rules } from '../desired/desired-values.js';
+import type {
+  FetchDocument,
+  RecordDispatched,
+  ReportApplied,
+  ReportState,
+} from '../reports/report-decisions.js';
+import { configIdOf } from './config-id.js';
+import { initial } from './configuration-state.js';
+import { decide, evolve } from './device-configuration.decider.js';
 import type { ConfigurationEvent, StateReported } from './device-configuration.events.js';
+import { documentOf } from './documents.js';
 import { isDueAfterChange, isSuperseded, syncStateOf } from './sync-state.js';
 
 const configuration = scenario({ initial, evolve, decide });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StoredEvent } from '@muster/event-store';
 import { withoutFixture, type NewestVersions } from '@muster/testing';
-import { evolve, initial } from './device-configuration.decider.js';
+import { initial } from './configuration-state.js';
+import { evolve } from './device-configuration.decider.js';
 import { upcast, type ConfigurationEvent } from './device-configuration.events.js';
 
 /** As they lie in the table, version 1. Never edited: a changed shape is a new version with an upcast, and a new line. */

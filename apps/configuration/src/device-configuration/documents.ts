@@ -1,6 +1,6 @@
 import type { JsonObject } from '@muster/contracts';
 import type { Effective } from '../desired/desired-values.js';
-import type { DeviceConfiguration } from './device-configuration.decider.js';
+import type { DeviceConfiguration } from './configuration-state.js';
 
 /** All values in effect as the one JSON object that the device gets. */
 export const documentOf = (state: DeviceConfiguration): JsonObject => documentFrom(effectiveOf(state));

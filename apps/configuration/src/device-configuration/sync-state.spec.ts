@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { initial, type DeviceConfiguration } from './device-configuration.decider.js';
+import { initial, type DeviceConfiguration } from './configuration-state.js';
 import { isDue, isDueAfterChange, syncStateOf } from './sync-state.js';
 
 const at = '2026-01-01T00:00:00.000Z';

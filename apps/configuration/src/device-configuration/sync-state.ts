@@ -1,5 +1,5 @@
 import type { SyncState } from '@muster/contracts/configuration/requests';
-import type { DeviceConfiguration } from './device-configuration.decider.js';
+import type { DeviceConfiguration } from './configuration-state.js';
 
 /** Derived from the state and the time, never stored. `unconfirmedAfterMs`: how long a device may stay silent. */
 export const syncStateOf = (state: DeviceConfiguration, now: Date, unconfirmedAfterMs: number): SyncState => {

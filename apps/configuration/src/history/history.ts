@@ -1,12 +1,12 @@
 import type { HistoryItem, HistoryPage, ListHistory } from '@muster/contracts/configuration/requests';
 import type { EventStore, ReadOptions, RecordedEvent } from '@muster/event-store';
-import { Confirmations } from '../reports/confirmations.js';
+import { Confirmations } from './confirmations.js';
 import { deviceConfiguration } from '../device-configuration/device-configuration.decider.js';
 import type {
   ConfigurationEvent,
   DesiredChanges,
 } from '../device-configuration/device-configuration.events.js';
-import { invalid, timeIn } from '../device-configuration/moments.js';
+import { invalid, timeIn } from './moments.js';
 
 const DEFAULT_LIMIT = 50;
 const READ_AT_ONCE = 200;

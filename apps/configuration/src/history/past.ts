@@ -2,13 +2,9 @@ import { AppError } from '@muster/contracts';
 import type { GetConfiguration } from '@muster/contracts/configuration/requests';
 import type { EventStore } from '@muster/event-store';
 import { currentDeadline } from '@muster/messaging';
-import {
-  deviceConfiguration,
-  evolve,
-  initial,
-  type DeviceConfiguration,
-} from '../device-configuration/device-configuration.decider.js';
-import { invalid, timeIn, timeOf } from '../device-configuration/moments.js';
+import { initial, type DeviceConfiguration } from '../device-configuration/configuration-state.js';
+import { deviceConfiguration, evolve } from '../device-configuration/device-configuration.decider.js';
+import { invalid, timeIn, timeOf } from './moments.js';
 
 /** A long stream is folded without ever being in memory as a whole. */
 const READ_AT_ONCE = 500;

@@ -1,5 +1,5 @@
 import { AppError } from '@muster/contracts';
-import type { ConfigurationEvent } from './device-configuration.events.js';
+import type { ConfigurationEvent } from '../device-configuration/device-configuration.events.js';
 
 /** When it happened by the clock of whoever saw it: what the history shows, a little before `recordedAt`. */
 export const timeOf = (event: ConfigurationEvent): string => {

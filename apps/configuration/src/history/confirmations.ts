@@ -1,7 +1,7 @@
 import type { HistoryItem } from '@muster/contracts/configuration/requests';
 import type { RecordedEvent } from '@muster/event-store';
 import type { ConfigurationEvent } from '../device-configuration/device-configuration.events.js';
-import { timeOf } from '../device-configuration/moments.js';
+import { timeOf } from './moments.js';
 
 /** A change of which older events may tell that it was confirmed from the start: it came back to a confirmed document. */
 interface Open {

@@ -1,24 +1,58 @@
 import type { JsonObject, JsonValue } from '@muster/contracts';
 import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
-import { assertAcceptable, assertWithinLimits, storable } from '../desired/acceptable-values.js';
+import { assertAcceptable, assertWithinLimits, storable, type Limits } from '../desired/acceptable-values.js';
+import { mergePatch } from '../desired/merge-patch.js';
 import { sameJson } from '../device-configuration/config-id.js';
+import {
+  withChanges,
+  type DeviceConfiguration,
+  type Report,
+} from '../device-configuration/configuration-state.js';
 import type {
-  DeviceConfiguration,
-  FetchDocument,
-  RecordDispatched,
-  Report,
-  ReportApplied,
-  ReportState,
-} from '../device-configuration/device-configuration.decider.js';
-import type {
+  ConfigurationDispatched,
   ConfigurationEvent,
   StateReported,
   StoredChanges,
 } from '../device-configuration/device-configuration.events.js';
 import { documentOf, reportedStateOf } from '../device-configuration/documents.js';
-import { mergePatch } from '../desired/merge-patch.js';
 
 // What adapters and devices report: the half of the decider that no operator has a hand in.
+
+/** The device asks for its document, and gets it unless `configId` names it. */
+export interface FetchDocument {
+  readonly type: 'FetchDocument';
+  readonly interface: DeviceInterface;
+  readonly configId?: string;
+  readonly observe?: boolean;
+  readonly at: string;
+}
+
+export interface ReportApplied {
+  readonly type: 'ReportApplied';
+  readonly interface: DeviceInterface;
+  readonly configId: string;
+  readonly statusCode: number;
+  readonly reasonPhrase?: string;
+  readonly at: string;
+}
+
+export interface RecordDispatched {
+  readonly type: 'RecordDispatched';
+  readonly interface: DeviceInterface;
+  readonly configId: string;
+  readonly subscriber: boolean;
+  /** When it was put on the wire. */
+  readonly at: string;
+}
+
+/** The device says how it is. Merged into what is known (RFC 7396): null removes. */
+export interface ReportState {
+  readonly type: 'ReportState';
+  readonly interface: DeviceInterface;
+  readonly reported: JsonObject;
+  readonly limits: Limits;
+  readonly at: string;
+}
 
 export const observation = (
   command: FetchDocument,
@@ -169,3 +203,29 @@ const differences = (before: JsonObject, after: JsonObject): StoredChanges => {
 
 const side = (name: 'from' | 'to', value: JsonValue | undefined): { from?: JsonValue; to?: JsonValue } =>
   value === undefined ? {} : { [name]: value };
+
+export const withDispatch = (
+  state: DeviceConfiguration,
+  { configId, subscriber, dispatchedAt: at }: ConfigurationDispatched['data'],
+): DeviceConfiguration => {
+  const reachedAt = state.dispatched?.configId === configId ? state.dispatched.reachedAt : null;
+  return {
+    ...state,
+    dispatched: { configId, subscriber, at, reachedAt: reachedAt ?? (subscriber ? at : null) },
+    // A late one that carried an older document has taken the place of what was sent before.
+    sentSinceChange: subscriber ? configId === state.configId : state.sentSinceChange,
+    // A device that was sent another document may have applied it: that it once confirmed this one proves nothing now.
+    confirmation: subscriber && state.confirmation?.configId !== configId ? null : state.confirmation,
+  };
+};
+
+export const withReport = (state: DeviceConfiguration, report: Report): DeviceConfiguration =>
+  report.configId === state.configId ? { ...state, confirmation: report } : { ...state, strayReport: report };
+
+export const withReportedState = (
+  state: DeviceConfiguration,
+  { changes, reportedAt: at }: StateReported['data'],
+): DeviceConfiguration => ({
+  ...state,
+  reported: withChanges(state.reported, changes, (value) => ({ value, at })),
+});

@@ -3,7 +3,8 @@ import type { HistoryItem } from '@muster/contracts/configuration/requests';
 import type { RecordedEvent } from '@muster/event-store';
 import fc from 'fast-check';
 import { Confirmations } from './confirmations.js';
-import { evolve, initial } from '../device-configuration/device-configuration.decider.js';
+import { initial } from '../device-configuration/configuration-state.js';
+import { evolve } from '../device-configuration/device-configuration.decider.js';
 import type { ConfigurationEvent } from '../device-configuration/device-configuration.events.js';
 
 /** A second apart, so that a time says which event it is of. */

@@ -1,0 +1,72 @@
+import { Controller, Inject } from '@nestjs/common';
+import {
+  changeDesired,
+  changeDesiredMany,
+  reofferConfiguration,
+  type ChangeDesired,
+  type ChangeDesiredMany,
+  type DesiredChanged,
+  type DesiredOutcomes,
+  type ReofferConfiguration,
+} from '@muster/contracts/configuration/requests';
+import { idempotently, type Database, type EventStore } from '@muster/event-store';
+import { KnownDevices } from '@muster/known-devices';
+import { Handles } from '@muster/messaging';
+import { DATABASE, EVENT_STORE } from '@muster/service-host';
+import type { DeviceConfiguration } from '../device-configuration/configuration-state.js';
+import { deviceConfiguration } from '../device-configuration/device-configuration.decider.js';
+import { syncStateOf } from '../device-configuration/sync-state.js';
+import { UNCONFIRMED_AFTER_MS } from '../providers.js';
+import { DesiredChanges } from './desired-changes.js';
+
+/** What operators and campaigns want of devices. */
+@Controller()
+export class DesiredHandlers {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(KnownDevices) private readonly devices: KnownDevices,
+    @Inject(DesiredChanges) private readonly changes: DesiredChanges,
+    @Inject(UNCONFIRMED_AFTER_MS) private readonly unconfirmedAfterMs: number,
+  ) {}
+
+  @Handles(changeDesired)
+  async change({ actor, ...request }: ChangeDesired): Promise<DesiredChanged> {
+    return this.standing(await this.changes.change({ ...request, source: actor }));
+  }
+
+  @Handles(changeDesiredMany)
+  async changeMany({ operationId, actor, ...request }: ChangeDesiredMany): Promise<DesiredOutcomes> {
+    await this.changes.prepare(request.tenantId, request.deviceIds);
+    return idempotently(this.database, {
+      tenantId: request.tenantId,
+      key: `${changeDesiredMany.subject} ${operationId}`,
+      body: { actor, ...request },
+      run: async (tx) => ({ outcomes: await this.changes.changeMany(tx, { ...request, source: actor }) }),
+    });
+  }
+
+  @Handles(reofferConfiguration)
+  async reoffer(request: ReofferConfiguration): Promise<DesiredChanged> {
+    await this.devices.assertKnown(request);
+    const { tenantId, deviceId, actor, reason, expectedVersion } = request;
+    const { state } = await this.store.execute(deviceConfiguration, {
+      tenantId,
+      id: deviceId,
+      command: {
+        type: 'Reoffer',
+        source: actor,
+        at: new Date().toISOString(),
+        ...(expectedVersion === undefined ? {} : { expectedVersion }),
+        ...(reason === undefined ? {} : { reason }),
+      },
+      metadata: { actor },
+    });
+    return this.standing(state);
+  }
+
+  private standing(state: DeviceConfiguration): DesiredChanged {
+    const syncState = syncStateOf(state, new Date(), this.unconfirmedAfterMs);
+    return { version: state.version, configId: state.configId, syncState };
+  }
+}

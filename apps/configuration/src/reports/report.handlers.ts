@@ -1,0 +1,199 @@
+import { Controller, Inject } from '@nestjs/common';
+import { AppError, type Actor, type BulkOutcome } from '@muster/contracts';
+import {
+  dueDocuments,
+  fetchDocument,
+  getReportedState,
+  recordDispatched,
+  reportApplied,
+  reportState,
+  type DeviceKey,
+  type DispatchesRecorded,
+  type DocumentView,
+  type DueDocument,
+  type DueDocumentList,
+  type DueDocuments,
+  type FetchDocument,
+  type GetReportedState,
+  type RecordDispatched,
+  type ReportApplied,
+  type ReportedState,
+  type ReportState,
+} from '@muster/contracts/configuration/requests';
+import type { EventStore } from '@muster/event-store';
+import { KnownDevices, type DeviceId } from '@muster/known-devices';
+import { Handles } from '@muster/messaging';
+import { EVENT_STORE } from '@muster/service-host';
+import type { Limits } from '../desired/acceptable-values.js';
+import type { DeviceConfiguration } from '../device-configuration/configuration-state.js';
+import {
+  deviceConfiguration,
+  type ConfigurationCommand,
+} from '../device-configuration/device-configuration.decider.js';
+import { documentOf, reportedStateOf } from '../device-configuration/documents.js';
+import { isDue, isDueAfterChange, isSuperseded } from '../device-configuration/sync-state.js';
+import { CEILINGS } from '../providers.js';
+
+interface BulkItem extends DeviceId {
+  readonly command: ConfigurationCommand;
+  readonly actor: Actor;
+}
+
+/** An answer must fit in a message of the bus, which takes 1 MB by default. */
+const ANSWER_BYTES = 700_000;
+
+/**
+ * What devices and their adapters ask for and report. Existence is asked first; a deletion that comes in between is met by
+ * `decide`.
+ */
+@Controller()
+export class ReportHandlers {
+  constructor(
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(KnownDevices) private readonly devices: KnownDevices,
+    @Inject(CEILINGS) private readonly ceilings: Limits,
+  ) {}
+
+  @Handles(fetchDocument)
+  async fetch(request: FetchDocument): Promise<DocumentView> {
+    await this.devices.assertKnown(request);
+    const { tenantId, deviceId, configId, observe } = request;
+    const { state } = await this.store.execute(deviceConfiguration, {
+      tenantId,
+      id: deviceId,
+      command: {
+        type: 'FetchDocument',
+        interface: request.interface,
+        at: now(),
+        ...(configId === undefined ? {} : { configId }),
+        ...(observe === undefined ? {} : { observe }),
+      },
+      metadata: { actor: { kind: 'device', id: deviceId } },
+    });
+    const unchanged = configId === state.configId;
+    const config = unchanged || state.configId === '' ? null : documentOf(state);
+    return { unchanged, configId: state.configId, config };
+  }
+
+  @Handles(reportApplied)
+  reportApplied({ reports }: ReportApplied): Promise<BulkOutcome> {
+    const at = now();
+    return this.executeMany(
+      reports.map(({ tenantId, deviceId, reasonPhrase, ...report }) => ({
+        tenantId,
+        deviceId,
+        command: {
+          type: 'ReportApplied',
+          interface: report.interface,
+          configId: report.configId,
+          statusCode: report.statusCode,
+          at,
+          ...(reasonPhrase === undefined ? {} : { reasonPhrase }),
+        },
+        actor: { kind: 'device', id: deviceId },
+      })),
+    );
+  }
+
+  @Handles(reportState)
+  reportState({ reports }: ReportState): Promise<BulkOutcome> {
+    const at = now();
+    return this.executeMany(
+      reports.map(({ tenantId, deviceId, reported, ...report }) => ({
+        tenantId,
+        deviceId,
+        command: {
+          type: 'ReportState',
+          interface: report.interface,
+          reported,
+          limits: this.ceilings,
+          at,
+        },
+        actor: { kind: 'device', id: deviceId },
+      })),
+    );
+  }
+
+  @Handles(getReportedState)
+  async reportedState(request: GetReportedState): Promise<ReportedState> {
+    await this.devices.assertKnown(request);
+    const { state } = await this.store.load(deviceConfiguration, request.tenantId, request.deviceId);
+    if (state.ended) throw new AppError('device-not-found', 'No such device.');
+    return { reported: reportedStateOf(state) };
+  }
+
+  @Handles(recordDispatched)
+  async recordDispatched({ dispatches }: RecordDispatched): Promise<DispatchesRecorded> {
+    const latest = Date.now();
+    const superseded: DeviceKey[] = [];
+    const { outcomes } = await this.executeMany(
+      dispatches.map(({ tenantId, deviceId, configId, subscriber, ...dispatch }) => ({
+        tenantId,
+        deviceId,
+        command: {
+          type: 'RecordDispatched',
+          interface: dispatch.interface,
+          configId,
+          subscriber,
+          // An adapter's clock that runs ahead would make what comes after it look old.
+          at: new Date(Math.min(latest, Date.parse(dispatch.at) || latest)).toISOString(),
+        },
+        actor: { kind: 'system', id: `${dispatch.interface}-adapter` },
+      })),
+      ({ tenantId, deviceId }, state) => {
+        if (isSuperseded(state)) superseded.push({ tenantId, deviceId });
+      },
+    );
+    return { outcomes, superseded };
+  }
+
+  @Handles(dueDocuments)
+  async dueDocuments({ devices, changed }: DueDocuments): Promise<DueDocumentList> {
+    const loaded = await this.store.loadMany(
+      deviceConfiguration,
+      devices.map(({ tenantId, deviceId }) => ({ tenantId, id: deviceId })),
+    );
+    const due = changed === true ? isDueAfterChange : isDue;
+    const items: DueDocument[] = [];
+    let bytes = 0;
+    for (const [index, { tenantId, deviceId }] of devices.entries()) {
+      const state = loaded[index]?.state;
+      if (state === undefined || !due(state)) continue;
+      const item = { tenantId, deviceId, configId: state.configId, config: documentOf(state) };
+      bytes += Buffer.byteLength(JSON.stringify(item));
+      if (items.length > 0 && bytes > ANSWER_BYTES) return { items, askAgain: devices.slice(index) };
+      items.push(item);
+    }
+    return { items };
+  }
+
+  private async executeMany(
+    items: readonly BulkItem[],
+    done: (item: BulkItem, state: DeviceConfiguration) => void = () => undefined,
+  ): Promise<BulkOutcome> {
+    const faults = await this.devices.faultsOf(items);
+    const known = items.filter((_item, index) => faults[index] === undefined);
+    const executed = await this.store.executeMany(
+      deviceConfiguration,
+      known.map(({ tenantId, deviceId, command, actor }) => ({
+        tenantId,
+        id: deviceId,
+        command,
+        metadata: { actor },
+      })),
+    );
+    for (const [index, item] of known.entries()) {
+      const outcome = executed[index];
+      if (outcome?.error === undefined && outcome !== undefined) done(item, outcome.state);
+    }
+    const outcomes = executed.values();
+    return {
+      outcomes: faults.map((fault) => {
+        const error = fault ?? outcomes.next().value?.error;
+        return error === undefined ? {} : { code: error.code, detail: error.detail };
+      }),
+    };
+  }
+}
+
+const now = (): string => new Date().toISOString();
