@@ -51,6 +51,7 @@ export default tseslint.config(
       'apps/*/src/migrate.ts',
       'apps/*/src/rebuild.ts',
       'tools/**/*.ts',
+      'libs/local-servers/**/*.ts',
       'libs/testing/**/*.ts',
       '**/*.spec.ts',
     ],

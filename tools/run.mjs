@@ -5,8 +5,8 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const OLDEST_NODE = [20, 19];
@@ -16,10 +16,10 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [command, ...flags] = process.argv.slice(2);
 
 const main = async () => {
-  if (!COMMANDS.includes(command)) giveUp(`Usage: node tools/run.mjs ${COMMANDS.join('|')} [flags]`);
   requireNode();
   installPackages();
   build();
+  if (!COMMANDS.includes(command)) giveUp(`Usage: node tools/run.mjs ${COMMANDS.join('|')} [flags]`);
   const module = await import(`./launcher/dist/src/${command}.js`);
   process.exitCode = await module[command](root, flags);
   // A server adopted or a probe under way may still hold the event loop; all that matters is done.
@@ -59,9 +59,14 @@ const isInstalled = (wanted) => {
   const list = join(root, 'node_modules', '.package-lock.json');
   if (!existsSync(list)) return false;
   const installed = JSON.parse(readFileSync(list, 'utf8')).packages;
-  return Object.entries(wanted).every(([path, { version, optional, link }]) => {
+  return Object.entries(wanted).every(([path, { version, optional, link, resolved }]) => {
     if (!path.includes('node_modules/')) return true;
-    if (link) return existsSync(join(root, path)); // a workspace that came with the last pull
+    if (link) {
+      // A workspace that came with the last pull needs no npm.
+      if (!existsSync(join(root, path)))
+        symlinkSync(relative(dirname(join(root, path)), join(root, resolved)), join(root, path));
+      return true;
+    }
     const found = installed[path];
     return found === undefined ? optional === true : found.version === version;
   });

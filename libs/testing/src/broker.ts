@@ -1,4 +1,4 @@
-import { markedProcesses } from '@muster/launcher';
+import { markedProcesses } from '@muster/local-servers';
 import { eventually } from './eventually.js';
 import { requireTestVariable } from './test-environment.js';
 

@@ -11,7 +11,7 @@ export {
 } from './mosquitto.js';
 export { killBroker } from './broker.js';
 export { amqpUrl, mqttAuthPort, mqttUrl } from './test-environment.js';
-export { freePort } from '@muster/launcher';
+export { freePort } from '@muster/local-servers';
 export { startPlatform, type ApiAnswer, type Platform, type PlatformOptions } from './platform.js';
 export { unrulyNats, type UnrulyNats, type UnrulyOptions } from './unruly-nats.js';
 export { withoutFixture, type NewestVersions } from './stored-events.js';

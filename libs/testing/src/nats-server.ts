@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '@muster/launcher';
+import { freePort } from '@muster/local-servers';
 import { openTrust, trustLines, type Trust } from '@muster/nats-accounts';
 import { eventually } from './eventually.js';
 import { requireTestVariable } from './test-environment.js';

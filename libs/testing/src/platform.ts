@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { freePort } from '@muster/launcher';
+import { freePort } from '@muster/local-servers';
 import { eventually } from './eventually.js';
 import { startNats, type NatsServer } from './nats-server.js';
 import { testDatabase } from './test-database.js';

@@ -93,8 +93,7 @@ const checkOurs = (project: Project, imported: Project, isTest: boolean): string
     if (!isTest) rules.push('uses @muster/testing outside a spec');
     return rules;
   }
-  const startsServers = project.name === '@muster/testing' && imported.name === '@muster/launcher';
-  if (!startsServers && !(MAY_IMPORT[project.kind] ?? []).includes(imported.kind)) {
+  if (!(MAY_IMPORT[project.kind] ?? []).includes(imported.kind)) {
     rules.push(`kind ${project.kind} may not import kind ${imported.kind}: ${imported.name}`);
   }
   if (STANDALONE.includes(project.name)) rules.push(`stands alone, so not with ${imported.name}`);

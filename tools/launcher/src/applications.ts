@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure } from './failure.js';
-import { DATABASE_NAME, DATABASE_USER } from './postgres.js';
-import { healthOf } from './probe.js';
-import { AMQP_USER } from './rabbitmq.js';
-import { natsKeys } from './nats.js';
-import type { Secrets } from './secrets.js';
-import type { Server } from './server.js';
-import type { Settings } from './settings.js';
+import {
+  Failure,
+  healthOf,
+  natsKeys,
+  type Secrets,
+  type Server,
+  type Settings,
+  urlsOf,
+} from '@muster/local-servers';
 
 /** The order gives the ports of their health: MUSTER_PORT_BASE + 900 and the next ones. */
 const SEPARATE = [
@@ -24,28 +25,6 @@ const SEPARATE = [
 ] as const;
 
 export type Application = Server & { readonly healthUrl: string };
-
-export type Urls = {
-  readonly database: string;
-  readonly nats: string;
-  readonly amqp: string;
-  readonly mqtt: string;
-  readonly gateway: string;
-  readonly httpDevices: string;
-};
-
-export const urlsOf = ({ given, ports }: Settings, secrets: Secrets): Urls => ({
-  database:
-    given.database ??
-    `postgres://${DATABASE_USER}:${secrets.databasePassword}@127.0.0.1:${ports.postgres}/${DATABASE_NAME}`,
-  nats: given.nats ?? `nats://127.0.0.1:${ports.nats}`,
-  amqp: given.amqp ?? `amqp://${AMQP_USER}:${secrets.amqpPassword}@127.0.0.1:${ports.amqp}`,
-  mqtt:
-    given.mqtt ??
-    `mqtt://${given.amqp === undefined ? '127.0.0.1' : new URL(given.amqp).hostname}:${ports.mqtt}`,
-  gateway: `http://127.0.0.1:${ports.gateway}`,
-  httpDevices: `http://127.0.0.1:${ports.httpDevices}`,
-});
 
 export const applications = (
   settings: Settings,

@@ -1,8 +1,12 @@
-import { bringUpPostgres, migrate as migrateDatabase } from './bring-up.js';
-import { Failure } from './failure.js';
-import { openInstance, type Instance } from './instance.js';
-import { explainMissing } from './missing.js';
-import { readSettings } from './settings.js';
+import {
+  bringUpPostgres,
+  explainMissing,
+  Failure,
+  type Instance,
+  openInstance,
+  readSettings,
+} from '@muster/local-servers';
+import { migrateDatabase } from './migrate-database.js';
 import { complain, onStopSignals, say } from './terminal.js';
 
 /**

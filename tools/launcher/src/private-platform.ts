@@ -1,10 +1,18 @@
 import { rmSync } from 'node:fs';
-import { applications, urlsOf } from './applications.js';
-import { bringUp, bringUpNats, bringUpPostgres, migrate } from './bring-up.js';
-import { freePortBase } from './free-port.js';
-import { openInstance } from './instance.js';
-import { postgresPlace, serverUser } from './postgres.js';
-import { TEST_OFFSETS, testSettings } from './settings.js';
+import {
+  bringUp,
+  bringUpNats,
+  bringUpPostgres,
+  freePortBase,
+  openInstance,
+  postgresPlace,
+  serverUser,
+  TEST_OFFSETS,
+  testSettings,
+  urlsOf,
+} from '@muster/local-servers';
+import { applications } from './applications.js';
+import { migrateDatabase } from './migrate-database.js';
 
 export type PrivatePlatform = {
   readonly databaseUrl: string;
@@ -37,7 +45,7 @@ export const startPrivatePlatform = async (
   };
   try {
     await Promise.all([bringUpPostgres(instance), bringUpNats(instance)]);
-    await migrate(instance);
+    await migrateDatabase(instance);
     const wanted = applications(settings, instance.secrets, true).filter(({ name }) => names.includes(name));
     for (const application of wanted) await bringUp(instance, application);
   } catch (error) {

@@ -1,12 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import {
+  bringUpPostgres,
+  explainMissing,
+  type Instance,
+  lockHolder,
+  openInstance,
+  readSecrets,
+  readSettings,
+  type Secrets,
+  type Settings,
+} from '@muster/local-servers';
 import { applicationEnvironment, rebuildProgram } from './applications.js';
-import { bringUpPostgres, migrate } from './bring-up.js';
-import { explainMissing } from './missing.js';
-import { openInstance, type Instance } from './instance.js';
-import { readSecrets, type Secrets } from './secrets.js';
-import { readSettings, type Settings } from './settings.js';
-import { lockHolder } from './state.js';
+import { migrateDatabase } from './migrate-database.js';
 import { complain, onStopSignals, say } from './terminal.js';
 
 /**
@@ -27,7 +33,7 @@ export const rebuild = async (root: string, names: readonly string[]): Promise<n
       () => opened.killAll(),
     );
     await bringUpPostgres(opened);
-    await migrate(opened);
+    await migrateDatabase(opened);
     return await run(settings, opened.secrets, names);
   } catch (error) {
     complain(explainMissing(error));

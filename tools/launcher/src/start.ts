@@ -1,13 +1,26 @@
 import { setInterval } from 'node:timers';
-import { type Application, applications, urlsOf } from './applications.js';
-import { bringUp, bringUpNats, bringUpPostgres, bringUpRabbitmq, migrate } from './bring-up.js';
-import { Failure, joined } from './failure.js';
-import { explainMissing } from './missing.js';
+import {
+  bringUp,
+  bringUpNats,
+  bringUpPostgres,
+  bringUpRabbitmq,
+  explainMissing,
+  Failure,
+  healthOf,
+  type Instance,
+  joined,
+  onPath,
+  openInstance,
+  type Ports,
+  readSettings,
+  type Settings,
+  urlsOf,
+  variableOf,
+  type WantedPort,
+} from '@muster/local-servers';
+import { type Application, applications } from './applications.js';
 import { followLog } from './follow-log.js';
-import { type Instance, openInstance, type WantedPort } from './instance.js';
-import { healthOf } from './probe.js';
-import { onPath } from './resolve.js';
-import { type Ports, readSettings, type Settings, variableOf } from './settings.js';
+import { migrateDatabase } from './migrate-database.js';
 import { complain, onStopSignals, say } from './terminal.js';
 import { welcome } from './welcome.js';
 
@@ -53,7 +66,7 @@ const run = async (instance: Instance, separate: boolean): Promise<void> => {
     () => bringUpRabbitmq(instance),
     async () => {
       await together([
-        () => bringUpPostgres(instance).then(() => migrate(instance)),
+        () => bringUpPostgres(instance).then(() => migrateDatabase(instance)),
         () => bringUpNats(instance),
       ]);
       // Not after RabbitMQ: the applications connect to it when it is there, and its boot takes longest.

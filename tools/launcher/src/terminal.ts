@@ -1,4 +1,4 @@
-import { asFailure } from './failure.js';
+import { asFailure } from '@muster/local-servers';
 
 const began = Date.now();
 

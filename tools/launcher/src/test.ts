@@ -2,17 +2,28 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { urlsOf } from './applications.js';
-import { bringUpNats, bringUpPostgres, bringUpRabbitmq, seconds } from './bring-up.js';
-import { Failure } from './failure.js';
-import { freePortBase } from './free-port.js';
-import { type Instance, openInstance, stopLeftovers } from './instance.js';
-import { explainMissing } from './missing.js';
-import { MARK_INSTANCE, MARK_SERVER } from './process-identity.js';
-import { postgresPlace, serverUser } from './postgres.js';
-import { resolveMosquitto, resolveNats } from './resolve.js';
-import { TEST_OFFSETS, testSettings } from './settings.js';
-import { lockHolder } from './state.js';
+import {
+  bringUpNats,
+  bringUpPostgres,
+  bringUpRabbitmq,
+  explainMissing,
+  Failure,
+  freePortBase,
+  type Instance,
+  lockHolder,
+  MARK_INSTANCE,
+  MARK_SERVER,
+  openInstance,
+  postgresPlace,
+  resolveMosquitto,
+  resolveNats,
+  seconds,
+  serverUser,
+  stopLeftovers,
+  TEST_OFFSETS,
+  testSettings,
+  urlsOf,
+} from '@muster/local-servers';
 import { complain, onStopSignals } from './terminal.js';
 import { addUp, type Count, countOfJest, distPattern } from './test-count.js';
 

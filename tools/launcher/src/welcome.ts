@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
-import type { Application, Urls } from './applications.js';
-import type { Settings } from './settings.js';
+import type { Settings, Urls } from '@muster/local-servers';
+import type { Application } from './applications.js';
 
 /** Lines to paste: they need nothing but curl and a client, and nothing in them is to be edited. */
 export const welcome = (

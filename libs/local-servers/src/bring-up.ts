@@ -1,18 +1,12 @@
-import { openSync, closeSync, fstatSync } from 'node:fs';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { applicationEnvironment, migrationProgram } from './applications.js';
 import { asFailure, Failure } from './failure.js';
 import type { Instance } from './instance.js';
 import { natsServer, openNatsTrust } from './nats.js';
 import { Missing, type MissingServer } from './missing.js';
-import { MARK_INSTANCE, MARK_SERVER } from './process-identity.js';
 import { postgresServer, resolvePostgres } from './postgres.js';
 import { amqpAnswers, natsAnswers, postgresAnswers } from './probe.js';
 import { epmdServer, rabbitmqServer } from './rabbitmq.js';
 import { resolveNats, resolveRabbitmq } from './resolve.js';
-import { logTail, type Server } from './server.js';
+import type { Server } from './server.js';
 
 /** Each of the three servers: taken from its URL, taken over, or started. Resolves when it answers. */
 export const bringUpPostgres = async (instance: Instance): Promise<void> => {
@@ -41,45 +35,6 @@ export const bringUpRabbitmq = async (instance: Instance): Promise<void> => {
   const program = await found('RabbitMQ', resolveRabbitmq(whereOf(instance)));
   await bringUp(instance, epmdServer(settings, program));
   await bringUp(instance, rabbitmqServer(settings, program, secrets));
-};
-
-/** Creates and changes the tables. Safe to run twice; its output is in .muster/log/migrate.log. */
-export const migrate = async ({ settings, secrets, signal, say }: Instance): Promise<void> => {
-  const began = Date.now();
-  const logFile = join(settings.home, 'log', 'migrate.log');
-  const program = migrationProgram(settings);
-  const log = openSync(logFile, 'a', 0o600);
-  const from = fstatSync(log).size;
-  const child = spawn(process.execPath, ['--enable-source-maps', program], {
-    cwd: settings.root,
-    env: {
-      ...applicationEnvironment(settings, secrets),
-      [MARK_INSTANCE]: settings.home,
-      [MARK_SERVER]: 'migrate',
-    },
-    stdio: ['ignore', log, log],
-    detached: true, // the terminal's Ctrl-C must not break it between two statements' outcome and its report
-  });
-  closeSync(log);
-  const end = () => child.kill('SIGTERM');
-  signal.addEventListener('abort', end, { once: true });
-  try {
-    const [code] = (await once(child, 'exit')) as [number | null];
-    if (code !== 0) {
-      throw new Failure('The migrations of the database failed.', [
-        'The end of their log:',
-        ...logTail(logFile, from)
-          .trim()
-          .slice(-1_000)
-          .split('\n')
-          .map((line) => `  ${line}`),
-        `The whole log: ${logFile}`,
-      ]);
-    }
-    say(`Database migrated (${seconds(began)})`);
-  } finally {
-    signal.removeEventListener('abort', end);
-  }
 };
 
 export const bringUp = async (instance: Instance, server: Server): Promise<void> => {

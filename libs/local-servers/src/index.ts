@@ -1,0 +1,22 @@
+export { bringUp, bringUpNats, bringUpPostgres, bringUpRabbitmq, seconds } from './bring-up.js';
+export { asFailure, Failure, joined } from './failure.js';
+export { freePort, freePortBase } from './free-port.js';
+export { openInstance, stopLeftovers, type Instance, type WantedPort } from './instance.js';
+export { explainMissing } from './missing.js';
+export { natsKeys } from './nats.js';
+export { postgresPlace, serverUser } from './postgres.js';
+export { healthOf } from './probe.js';
+export { MARK_INSTANCE, MARK_SERVER, markedProcesses } from './process-identity.js';
+export { onPath, resolveMosquitto, resolveNats } from './resolve.js';
+export { readSecrets, type Secrets } from './secrets.js';
+export { logTail, type Server } from './server.js';
+export {
+  readSettings,
+  TEST_OFFSETS,
+  testSettings,
+  variableOf,
+  type Ports,
+  type Settings,
+} from './settings.js';
+export { lockHolder } from './state.js';
+export { urlsOf, type Urls } from './urls.js';
