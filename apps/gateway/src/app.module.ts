@@ -15,6 +15,7 @@ import { eventDocuments } from './openapi/event-documents.js';
 import { FilesController } from './devices/files.controller.js';
 import { FirmwaresController, FirmwareTypesController } from './firmware/firmwares.controller.js';
 import { AnswerInterceptor } from './http/answer.interceptor.js';
+import { checkAddress } from './http/address.js';
 import { readBody } from './http/body.js';
 import { CallerGuard, identify, requireCaller } from './http/caller.js';
 import { documentationHeaders, enterTrace, measure, operations, secureHeaders } from './http/entry.js';
@@ -93,6 +94,7 @@ export const gatewayApp = async (parts: GatewayParts): Promise<INestApplication>
     limitRate(parts.requestsPerMinute),
     eventDocuments(),
     requireCaller,
+    checkAddress,
     readBody,
   ];
   for (const handler of chain) app.use(handler);

@@ -15,6 +15,8 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { Type } from 'class-transformer';
+import { wrongName, wrongText } from './names.js';
+import { timeOf, WRONG_TIME } from './times.js';
 
 /** Names that appear in topics and URLs: device types and application versions. */
 export const NAME_RULE = /^[A-Za-z0-9_-]{1,64}$/;
@@ -102,21 +104,46 @@ export class PageRequest extends TenantRequest {
   cursor?: string;
 }
 
+/** A rule of our own: `wrong` says what breaks it, undefined: nothing. `name` is what the JSON Schema knows it by. */
+export const rule =
+  (
+    name: string,
+    wrong: (value: unknown) => string | undefined,
+    constraints: readonly unknown[] = [],
+  ): PropertyDecorator =>
+  (target, propertyName) => {
+    registerDecorator({
+      name,
+      constraints: [...constraints],
+      target: target.constructor,
+      propertyName: String(propertyName),
+      validator: {
+        validate: (value: unknown) => wrong(value) === undefined,
+        defaultMessage: (of) => `${String(propertyName)} ${wrong(of?.value) ?? ''}`,
+      },
+    });
+  };
+
+/** A name that people give: it can be seen, and looks like what it is. */
+export const IsName = (max: number): PropertyDecorator =>
+  rule('isName', (value) => wrongName(value, max), [1, max]);
+
+/** A description, a reason. */
+export const IsText = (max: number): PropertyDecorator =>
+  rule('isText', (value) => wrongText(value, max), [max]);
+
+/** A moment that a caller names. */
+export const IsTime = (): PropertyDecorator =>
+  rule('isTime', (value) =>
+    typeof value === 'string' && timeOf(value) !== undefined ? undefined : WRONG_TIME,
+  );
+
 /**
  * A filter in the grammar of docs/filters.md. Any text passes: whether it can be read is known to the service whose fields
  * they are, and what it says of a wrong one (`invalid-filter`, with the position) is better than "must match".
  */
-export const IsFilter = (): PropertyDecorator => (target, propertyName) => {
-  registerDecorator({
-    name: 'isFilter',
-    target: target.constructor,
-    propertyName: String(propertyName),
-    validator: {
-      validate: (value: unknown) => typeof value === 'string',
-      defaultMessage: () => `${String(propertyName)} must be a string`,
-    },
-  });
-};
+export const IsFilter = (): PropertyDecorator =>
+  rule('isFilter', (value) => (typeof value === 'string' ? undefined : 'must be a string'));
 
 /** The answer of a request that has nothing to say. */
 export class Done {}

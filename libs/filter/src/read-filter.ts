@@ -1,3 +1,5 @@
+import { dayOf, timeOf } from '@muster/contracts/times';
+import { isKept } from '@muster/json';
 import type { Condition, Field, FieldKind, Fields, Filter, Operand, Test } from './filter.js';
 import { parse, written, type Comparison, type Expression, type Operator, type Value } from './parse.js';
 import { quote, refusal } from './refusal.js';
@@ -167,7 +169,9 @@ const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 
 const numberIn = (value: Value): number | undefined => {
   const text = plain(value) ?? '';
-  return NUMBER.test(text) && Number.isFinite(Number(text)) ? Number(text) : undefined;
+  if (!NUMBER.test(text)) return undefined;
+  // Rounded, it would find what equals another number.
+  return isKept(text) ? Number(text) : expect(value, 'a number that a double holds, or text in quotes');
 };
 
 const TIME = 'a time such as 2026-11-01T00:00:00Z, with Z or an offset and at most milliseconds, or a date';
@@ -178,11 +182,7 @@ const TIME_RULE = /^((?:19|2\d)\d\d-\d\d-\d\d)(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})
 const timeIn = (value: Value): number | undefined => {
   const match = TIME_RULE.exec(plain(value) ?? '');
   if (match?.[1] === undefined) return undefined;
-  // Date.parse takes the 30th of February for the 2nd of March.
-  const day = Date.parse(match[1]);
-  if (Number.isNaN(day) || new Date(day).toISOString().slice(0, 10) !== match[1]) return undefined;
-  const at = Date.parse(match[0]);
-  return Number.isNaN(at) ? undefined : at;
+  return match[0] === match[1] ? dayOf(match[1]) : timeOf(match[0]);
 };
 
 /** Undefined where there is a wildcard. */

@@ -1,4 +1,5 @@
-import { cutReason, isEmpty, parseJson, shape, withoutNulls, type Json } from './payload.js';
+import type { Json } from '@muster/json';
+import { cutReason, isEmpty, parseJson, shape, withoutNulls } from './payload.js';
 
 /** RFC 12 carries the id as int32, arduino's client as unsigned. */
 const MAX_ID = 2 ** 31 - 1;
@@ -36,7 +37,7 @@ const asResult = shape<{ id: number; statusCode: number; reasonPhrase?: string }
   type: 'object',
   properties: {
     id: { type: 'integer', maximum: MAX_ID },
-    statusCode: { type: 'number', exclusiveMaximum: 1000 },
+    statusCode: { type: 'integer', maximum: 999 },
     reasonPhrase: { type: 'string', nullable: true },
   },
   required: ['id', 'statusCode'],
@@ -62,8 +63,7 @@ export const decodeCommandResults = (payload: Uint8Array): readonly ReportedResu
       typeof item === 'object' && item !== null && !Array.isArray(item) ? item['payload'] : undefined;
     return {
       id,
-      // What counts is the class, as in the answer to a document.
-      statusCode: Math.floor(statusCode),
+      statusCode,
       ...(reasonPhrase === undefined ? {} : { reasonPhrase: cutReason(reasonPhrase) }),
       ...(result === undefined ? {} : { payload: result }),
     };

@@ -1,4 +1,5 @@
-import { cutReason, isEmpty, parseJson, shape, withoutNulls, type JsonObject } from './payload.js';
+import type { JsonObject } from '@muster/json';
+import { cutReason, isEmpty, parseJson, shape, withoutNulls } from './payload.js';
 
 /** As long as the platform's own ids are with room to spare; a device echoes what it was given. */
 const MAX_CONFIG_ID = 128;
@@ -34,7 +35,7 @@ const asApplied = shape<{
   type: 'object',
   properties: {
     configId: { type: 'string', maxLength: MAX_CONFIG_ID },
-    statusCode: { type: 'number', minimum: 0, exclusiveMaximum: 1000, nullable: true },
+    statusCode: { type: 'integer', minimum: 0, maximum: 999, nullable: true },
     reasonPhrase: { type: 'string', nullable: true },
   },
   required: ['configId'],
@@ -56,8 +57,7 @@ export const decodeAppliedConfiguration = (payload: Uint8Array): AppliedConfigur
   const value = asApplied(withoutNulls(parseJson(payload)));
   return {
     configId: value.configId,
-    // The protocol's schema says number: what counts is the class.
-    statusCode: Math.floor(value.statusCode ?? 200),
+    statusCode: value.statusCode ?? 200,
     ...(typeof value.reasonPhrase === 'string' ? { reasonPhrase: cutReason(value.reasonPhrase) } : {}),
   };
 };

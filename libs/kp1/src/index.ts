@@ -23,7 +23,8 @@ export {
   type ResourceName,
   type UplinkBinding,
 } from './resources.js';
-export { PayloadError, type Json, type JsonObject } from './payload.js';
+export type { Json, JsonObject } from '@muster/json';
+export { PayloadError } from './payload.js';
 export { assertName } from './names.js';
 export { decodePlainTelemetry, decodeTelemetry, type TelemetrySample } from './telemetry.js';
 export { decodeMetadataDeletion, decodeMetadataRequest, decodeMetadataUpdate } from './metadata.js';

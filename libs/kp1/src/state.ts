@@ -1,4 +1,5 @@
-import { kindOf, parseJson, PayloadError, type JsonObject } from './payload.js';
+import type { JsonObject } from '@muster/json';
+import { kindOf, parseJson, PayloadError } from './payload.js';
 
 /**
  * Our extension to cmx: single values of the device's own state, which the protocol has no way to report. An object; what is

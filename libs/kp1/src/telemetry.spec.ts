@@ -113,8 +113,8 @@ describe('telemetry', () => {
   it.each([
     ['{"a":"x\\u0000y"}', 'a must not contain the character U+0000'],
     ['{"a":{"b":["\\ud800"]}}', 'a.b[0] must not contain half a surrogate pair'],
-    ['{"\\u0000":1}', 'a field name of payload must not contain the character U+0000'],
-    ['{"a":1e999}', 'a must be a number that a double can hold'],
+    ['{"\\u0000":1}', 'payload must not have a field name with the character U+0000'],
+    ['{"a":1e999}', 'a must be a number that a double can hold, is one beyond'],
     ['['.repeat(65) + ']'.repeat(65), 'payload must not be nested deeper than 64 levels'],
   ])('refuses what the database cannot keep: %j', (text, reason) => {
     expect(refusal(() => decode(text))).toBe(reason);
@@ -161,7 +161,7 @@ describe('a plain sample', () => {
   it.each([
     ['', 'payload must not be empty'],
     [' ', 'payload must not be empty'],
-    ['1e999', 'payload must be a number that a double can hold'],
+    ['1e999', 'payload must be a number that a double can hold, is one beyond'],
     ['a\0', 'payload must not contain the character U+0000'],
   ])('%j is refused', (text, reason) => expect(() => plain(text)).toThrow(reason));
 

@@ -1,5 +1,6 @@
 import { assertName } from './names.js';
-import { kindOf, parseJson, parseText, PayloadError, type Json } from './payload.js';
+import { isKept, numberFault, type Json } from '@muster/json';
+import { kindOf, parseJson, parseText, PayloadError } from './payload.js';
 import { parseTimestamp, valueAt } from './timestamp.js';
 
 export interface TelemetrySample {
@@ -34,8 +35,9 @@ export const decodePlainTelemetry = (metric: string, payload: Uint8Array): Telem
   const text = parseText(payload);
   const quantity = QUANTITY.exec(text);
   if (quantity === null) return { at: null, data: { [`${metric}-value`]: text } };
-  const value = Number(quantity[1]);
-  if (!Number.isFinite(value)) throw new PayloadError('payload must be a number that a double can hold');
+  const [, written = ''] = quantity;
+  if (!isKept(written)) throw new PayloadError(`payload ${numberFault(written)}`);
+  const value = Number(written);
   return { at: null, data: { [`${metric}-value`]: value, [`${metric}-unit`]: quantity[2] ?? 'number' } };
 };
 

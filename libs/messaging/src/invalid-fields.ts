@@ -119,7 +119,10 @@ const pathOf = (parent: string, key: string): string => (parent === '' ? key : `
 const flat = (fault: ValidationError, parent: string): FieldError[] => {
   const path = pathOf(parent, fault.property);
   const { [ValidationTypes.NESTED_VALIDATION]: nested, ...others } = fault.constraints ?? {};
-  const own = Object.entries(others).map(([rule, text]) => ({
+  const broken = Object.entries(others);
+  // To what is of the wrong kind, its length and size say nothing: class-validator would tell them first.
+  const kinds = broken.filter(([rule]) => KINDS.has(rule));
+  const own = (kinds.length > 0 ? kinds : broken).map(([rule, text]) => ({
     path,
     message: rule === ValidationTypes.WHITELIST ? NOT_KNOWN : withoutName(text, fault.property),
   }));
@@ -127,6 +130,8 @@ const flat = (fault: ValidationError, parent: string): FieldError[] => {
   if (nested !== undefined && own.length === 0) own.push({ path, message: nestedMessage(fault) });
   return [...own, ...(fault.children ?? []).flatMap((child) => flat(child, path))];
 };
+
+const KINDS = new Set(['isInt', 'isNumber', 'isString', 'isBoolean', 'isArray', 'isObject']);
 
 const nestedMessage = ({ value, target }: ValidationError): string =>
   value === null && !Array.isArray(target) ? 'is required' : 'must be an object';

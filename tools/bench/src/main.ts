@@ -3,6 +3,7 @@ import { bulkDrill } from './bulk-drill.js';
 import { bulk } from './bulk.js';
 import { changes } from './changes.js';
 import { deviceFilter } from './device-filter.js';
+import { jsonReading } from './json-reading.js';
 import { killDrill } from './kill-drill.js';
 import { noisyDevice } from './noisy-device.js';
 import { pushBurst } from './push-burst.js';
@@ -18,13 +19,14 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   changes,
   bulk,
   'bulk-drill': bulkDrill,
+  'json-reading': jsonReading,
 };
 
 const name = process.argv[2] ?? '';
 const bench = benches[name];
 if (bench === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; device-filter runs alone)\n`,
+    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; device-filter and json-reading run alone)\n`,
   );
   process.exitCode = 64;
 } else {

@@ -36,8 +36,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   tool: ['tool', 'lib'],
 };
 
-/** Libraries that must stay free of ours, so that anybody can use them alone. */
-const STANDALONE = ['@muster/contracts', '@muster/kp1'];
+/** Libraries that must stay free of ours, so that anybody can use them alone → those of ours, as free, that they may bring along. */
+const STANDALONE: Readonly<Record<string, readonly string[]>> = {
+  '@muster/contracts': [],
+  '@muster/json': [],
+  '@muster/kp1': ['@muster/json'],
+};
 
 /** Deterministic parts of Node that a decider may use. */
 const PURE_MODULES = ['@muster/contracts', 'node:crypto'];
@@ -96,7 +100,9 @@ const checkOurs = (project: Project, imported: Project, isTest: boolean): string
   if (!(MAY_IMPORT[project.kind] ?? []).includes(imported.kind)) {
     rules.push(`kind ${project.kind} may not import kind ${imported.kind}: ${imported.name}`);
   }
-  if (STANDALONE.includes(project.name)) rules.push(`stands alone, so not with ${imported.name}`);
+  if (STANDALONE[project.name]?.includes(imported.name) === false) {
+    rules.push(`stands alone, so not with ${imported.name}`);
+  }
   if (project.kind === 'edge' && imported.name === '@muster/event-store') {
     rules.push('an edge owns nothing, so not with @muster/event-store');
   }

@@ -104,10 +104,10 @@ export const evolve = (before: DeviceConfiguration, event: ConfigurationEvent): 
   }
 };
 
-/** The stream `configuration-<deviceId>`. State version 2: `sentSinceChange`; 3: whose values, reoffers; 4: the empty document. */
+/** The stream `configuration-<deviceId>`. State version 2: `sentSinceChange`; 3: whose values, reoffers. */
 export const deviceConfiguration = {
   name: 'configuration',
-  stateVersion: 4,
+  stateVersion: 3,
   initial,
   evolve,
   decide,

@@ -6,7 +6,7 @@ import type {
   ConfigurationEvent,
   DesiredChanges,
 } from '../device-configuration/device-configuration.events.js';
-import { invalid, timeIn } from './moments.js';
+import { invalid } from './moments.js';
 
 const DEFAULT_LIMIT = 50;
 const READ_AT_ONCE = 200;
@@ -34,8 +34,8 @@ const newestOf = ({ version, index }: Place): number => (index === END ? version
 /** The stream itself, newest first, one item per key for desired and reported values. Throws `invalid-request`. */
 export const readHistory = async (store: EventStore, request: ListHistory): Promise<HistoryPage> => {
   const { tenantId, deviceId, key, limit = DEFAULT_LIMIT } = request;
-  const from = request.from === undefined ? Number.NEGATIVE_INFINITY : timeIn('from', request.from);
-  const to = request.to === undefined ? Number.POSITIVE_INFINITY : timeIn('to', request.to);
+  const from = request.from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(request.from);
+  const to = request.to === undefined ? Number.POSITIVE_INFINITY : Date.parse(request.to);
   const read = (options: ReadOptions) => store.readStream(tenantId, deviceConfiguration, deviceId, options);
   const begin = request.cursor === undefined ? undefined : placeOf(request.cursor);
   const confirmations = new Confirmations();

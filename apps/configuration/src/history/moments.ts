@@ -22,13 +22,6 @@ export const timeOf = (event: ConfigurationEvent): string => {
   }
 };
 
-/** Unix milliseconds of a time in a request. Throws `invalid-request`. */
-export const timeIn = (field: string, text: string): number => {
-  const time = Date.parse(text);
-  // The contract takes every ISO 8601 form, JavaScript reads only some of them.
-  return Number.isNaN(time) ? invalid(field, 'must be a time like 2026-01-31T12:00:00Z') : time;
-};
-
 export const invalid = (path: string, message: string): never => {
   throw new AppError('invalid-request', `${path} ${message}`, { errors: [{ path, message }] });
 };

@@ -4,7 +4,7 @@ import type { EventStore } from '@muster/event-store';
 import { currentDeadline } from '@muster/messaging';
 import { initial, type DeviceConfiguration } from '../device-configuration/configuration-state.js';
 import { deviceConfiguration, evolve } from '../device-configuration/device-configuration.decider.js';
-import { invalid, timeIn, timeOf } from './moments.js';
+import { invalid, timeOf } from './moments.js';
 
 /** A long stream is folded without ever being in memory as a whole. */
 const READ_AT_ONCE = 500;
@@ -31,7 +31,7 @@ export const readPast = async (
 ): Promise<Past> => {
   if (version !== undefined && at !== undefined) invalid('at', 'cannot be given together with version');
   const now = Date.now();
-  const until = at === undefined ? now : Math.min(timeIn('at', at), now);
+  const until = at === undefined ? now : Math.min(Date.parse(at), now);
   let state = initial;
   let asOf = until;
 

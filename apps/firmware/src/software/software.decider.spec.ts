@@ -92,15 +92,10 @@ describe('FetchSoftware', () => {
     software.given([changed]).when(fetch()).then([]);
   });
 
-  it('does not offer what was refused, until it is made available anew', () => {
-    const history = [offered('1', second(1)), rejected('1', second(2))];
+  it('offers anew what was refused', () => {
     software
-      .given(history)
-      .when(fetch({ candidates: [may('1', [], second(0))] }))
-      .then([]);
-    software
-      .given(history)
-      .when(fetch({ candidates: [may('1', [], second(3))] }))
+      .given([offered('1', second(1)), rejected('1', second(2))])
+      .when(fetch({ candidates: [may('1', [])] }))
       .then([offered('1')]);
   });
 

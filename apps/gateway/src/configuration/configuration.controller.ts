@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, Inject, Param, Patch, Post, Put } from '@nestjs/common';
-import { IsInt, IsISO8601, IsOptional, IsString, Length, Max, MaxLength, Min } from 'class-validator';
-import type { Done, JsonObject } from '@muster/contracts';
+import { IsInt, IsOptional, IsString, Length, Max, Min } from 'class-validator';
+import { IsText, IsTime, type Done, type JsonObject } from '@muster/contracts';
 import {
   changeDesired,
   eraseConfigurationHistory,
@@ -28,7 +28,7 @@ export class PastQuery {
   version?: number;
 
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsTime()
   at?: string;
 }
 
@@ -40,19 +40,18 @@ export class HistoryQuery extends PageQuery {
 
   /** Inclusive. */
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsTime()
   from?: string;
 
   /** Exclusive. */
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsTime()
   to?: string;
 }
 
 export class ReofferInput {
   @IsOptional()
-  @IsString()
-  @MaxLength(500)
+  @IsText(500)
   reason?: string;
 }
 

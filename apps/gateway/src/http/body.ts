@@ -1,53 +1,60 @@
 import { Body, type PipeTransform } from '@nestjs/common';
-import { json, type Request, type RequestHandler } from 'express';
+import { raw, type Request, type RequestHandler } from 'express';
 import { AppError, type FieldError, type Shape } from '@muster/contracts';
+import { JsonFault, readJson, type Json } from '@muster/json';
 import { invalidFields } from '@muster/messaging';
 import { pathOf } from './caller.js';
 
 /** Every body but a firmware's. */
 export const MAX_BODY_BYTES = 1_048_576;
 
-const parse = json({
-  limit: MAX_BODY_BYTES,
-  // `PUT …/metadata/{key}` takes any JSON value.
-  strict: false,
-  type: ['application/json', 'application/merge-patch+json'],
-});
+/** Levels of a JSON body: more than anything we take; what handles JSON by recursion ends with an error of its own at some thousands. */
+const MAX_DEPTH = 100;
 
-/** Reads JSON bodies; says in our words what is wrong with one. */
+const TYPES = ['application/json', 'application/merge-patch+json'];
+const readBytes = raw({ limit: MAX_BODY_BYTES, type: TYPES });
+
+/** Reads JSON bodies by the rules of `readJson`; says in our words what is wrong with one. No body is undefined. */
 export const readBody: RequestHandler = (request, response, next): void => {
   // A firmware is streamed by its route, never held here.
   if (request.method === 'POST' && pathOf(request) === '/api/v1/firmwares') {
     next();
     return;
   }
-  if (hasBody(request) && request.is(['application/json', 'application/merge-patch+json']) === false) {
+  if (hasBody(request) && request.is(TYPES) === false) {
     next(new AppError('unsupported-media-type', 'The body must be JSON: content-type application/json.'));
     return;
   }
-  parse(request, response, (error?: unknown) => {
-    if (error !== undefined) next(faultOf(error));
-    else if (isDeeper(request.body, MAX_DEPTH))
-      next(new AppError('invalid-request', `The body must not be nested deeper than ${MAX_DEPTH} levels.`));
-    else next();
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.get('content-type') ?? '')?.[1];
+  if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset)) {
+    next(new AppError('unsupported-media-type', ENCODING));
+    return;
+  }
+  readBytes(request, response, (error?: unknown) => {
+    try {
+      if (error !== undefined) throw faultOf(error);
+      const bytes: unknown = request.body;
+      request.body = Buffer.isBuffer(bytes) && bytes.length > 0 ? parsed(bytes) : undefined;
+      next();
+    } catch (fault) {
+      next(fault);
+    }
   });
 };
 
-/** More than anything we take; what handles JSON by recursion ends with an error of its own at some thousands. */
-const MAX_DEPTH = 100;
+const ENCODING = 'The encoding of the body is not supported: send UTF-8.';
 
-/** Level by level, for the same reason. */
-const isDeeper = (value: unknown, levels: number): boolean => {
-  let level = [value];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > levels) return true;
-    level = level.flatMap((one): unknown[] =>
-      typeof one === 'object' && one !== null
-        ? Object.values(one).filter((inner) => typeof inner === 'object')
-        : [],
-    );
+const parsed = (bytes: Buffer): Json => {
+  try {
+    return readJson(bytes, MAX_DEPTH);
+  } catch (error) {
+    if (!(error instanceof JsonFault)) throw error;
+    const { path, rule: message } = error;
+    throw new AppError('invalid-request', `${path === '' ? 'The body' : path} ${message}.`, {
+      cause: error,
+      errors: [{ path, message }],
+    });
   }
-  return false;
 };
 
 const hasBody = (request: Request): boolean =>
@@ -60,10 +67,9 @@ const faultOf = (error: unknown): AppError => {
     case 'entity.too.large':
       return new AppError('payload-too-large', `The body may have at most ${MAX_BODY_BYTES} bytes.`);
     case 'encoding.unsupported':
-    case 'charset.unsupported':
-      return new AppError('unsupported-media-type', 'The encoding of the body is not supported: send UTF-8.');
+      return new AppError('unsupported-media-type', ENCODING);
     default:
-      return new AppError('invalid-request', 'The body is not JSON.', { cause: error });
+      return new AppError('invalid-request', 'The body cannot be read.', { cause: error });
   }
 };
 
@@ -74,10 +80,16 @@ export const refuse = (faults: readonly FieldError[], whole: string): void => {
   throw new AppError('invalid-request', `${name} ${first.message}`, { errors: faults });
 };
 
+/** A content type without a body is no `{}`. */
+const refuseNone = (body: unknown): void => {
+  if (body === undefined) refuse([{ path: '', message: 'is missing: send JSON' }], 'The body');
+};
+
 /** The body, checked against the rules of the contract's class, with paths that start at the body. */
 export const CheckedBody = (shape: Shape<object>): ParameterDecorator =>
   Body({
     transform: (body: unknown) => {
+      refuseNone(body);
       refuse(invalidFields(shape, body, 'refuse'), 'The body');
       return body;
     },
@@ -96,6 +108,7 @@ export const OptionalBody = (shape: Shape<object>): ParameterDecorator =>
 export const ObjectBody = (): ParameterDecorator =>
   Body({
     transform: (body: unknown) => {
+      refuseNone(body);
       if (typeof body !== 'object' || body === null || Array.isArray(body)) {
         refuse([{ path: '', message: 'must be a JSON object' }], 'The body');
       }
@@ -107,7 +120,8 @@ export const ObjectBody = (): ParameterDecorator =>
 export const ValueBody = (): ParameterDecorator =>
   Body({
     transform: (body: unknown) => {
-      if (body === undefined || body === null) {
+      refuseNone(body);
+      if (body === null) {
         refuse(
           [{ path: '', message: 'must be a JSON value other than null; DELETE removes a key' }],
           'The body',

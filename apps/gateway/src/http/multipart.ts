@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import busboy from 'busboy';
 import { AppError } from '@muster/contracts';
+import { textFault } from '@muster/json';
 
 export interface FormFile {
   /** Its name at the sender's; the last part of a path. */
@@ -39,7 +40,9 @@ export const receiveForm = async <Received>(
 
   const read = new Promise<void>((resolve, reject) => {
     parser.on('field', (name, value, { nameTruncated, valueTruncated }) => {
-      if (nameTruncated || valueTruncated) {
+      const wrong = wrongText(name) ?? wrongText(value);
+      if (wrong !== undefined) reject(invalid(`The field "${name}" ${wrong}.`));
+      else if (nameTruncated || valueTruncated) {
         reject(invalid(`A field may have at most ${LIMITS.fieldSize} bytes.`));
       } else if (receiving !== undefined) {
         reject(invalid(`The field "${name}" comes after the file: send the file last.`));
@@ -48,9 +51,16 @@ export const receiveForm = async <Received>(
     parser.on('file', (field, stream, { filename = '' }) => {
       // A stream nobody listens to would throw when the sender goes away.
       stream.on('error', () => undefined);
-      if (field !== 'file') {
+      const wrong = wrongText(filename);
+      if (field !== 'file' || wrong !== undefined) {
         stream.resume();
-        reject(invalid(`The file must be in the field "file", not in "${field}".`));
+        reject(
+          invalid(
+            wrong === undefined
+              ? `The file must be in the field "file", not in "${field}".`
+              : `The name of the file ${wrong}.`,
+          ),
+        );
         return;
       }
       receiving = receive(fields, { name: filename, stream });
@@ -84,6 +94,13 @@ export const receiveForm = async <Received>(
   );
   if (received !== undefined) await undo(received.done);
   throw broken;
+};
+
+/** The parser puts U+FFFD in the place of bytes that are no UTF-8. */
+const wrongText = (text: string): string | undefined => {
+  if (text.includes('\uFFFD')) return 'must be UTF-8 text';
+  const character = textFault(text);
+  return character === undefined ? undefined : `must not contain ${character}`;
 };
 
 const invalid = (detail: string, cause?: unknown): AppError =>

@@ -4,13 +4,13 @@ import {
   IsArray,
   IsIn,
   IsInt,
-  IsISO8601,
   IsOptional,
   IsString,
   Max,
   MaxLength,
   Min,
 } from 'class-validator';
+import { IsTime } from '@muster/contracts';
 import { getDevice } from '@muster/contracts/device-registry/devices.requests';
 import {
   getLatest,
@@ -40,11 +40,11 @@ export class LatestQuery {
 
 export class SamplesQuery extends LatestQuery {
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsTime()
   from?: string;
 
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsTime()
   to?: string;
 
   @IsOptional()

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '@muster/contracts';
+import { wrongName } from '@muster/contracts/names';
 import { registerUpload, resolveUpload, type UploadView } from '@muster/contracts/firmware/uploads.requests';
 import type { FileStore } from '@muster/files';
 import type { Bus } from '@muster/messaging';
@@ -79,9 +80,8 @@ export const uploadRoute = (parts: UploadParts): DeviceRoute => {
 };
 
 const checkedName = (name: string): string => {
-  if (name === '' || name.length > 255) {
-    throw new AppError('invalid-request', 'name must have 1 to 255 characters');
-  }
+  const wrong = wrongName(name, 255);
+  if (wrong !== undefined) throw new AppError('invalid-request', `name ${wrong}`);
   return name;
 };
 

@@ -98,6 +98,12 @@ const limitTimes = (server: Server): void => {
 /** No `new URL`: it would resolve `..` and collapse what the device wrote. */
 const splitTarget = (target: string): { pathname: string; query: URLSearchParams } => {
   const at = target.indexOf('?');
+  try {
+    // URLSearchParams would read U+FFFD.
+    decodeURIComponent(target.slice(at + 1));
+  } catch {
+    throw new HttpFault(400, 'the query must be percent-encoded UTF-8');
+  }
   return at < 0
     ? { pathname: target, query: new URLSearchParams() }
     : { pathname: target.slice(0, at), query: new URLSearchParams(target.slice(at + 1)) };

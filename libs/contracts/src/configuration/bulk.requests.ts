@@ -7,11 +7,10 @@ import {
   IsOptional,
   IsString,
   Matches,
-  MaxLength,
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
-import { CreateRequest, IsFilter, type JsonValue } from '../fields.js';
+import { CreateRequest, IsFilter, IsText, type JsonValue } from '../fields.js';
 
 /** Exactly one of the two. */
 export class BulkTarget {
@@ -45,8 +44,7 @@ export class BulkChangeInput {
 
   /** For the history of each device, which names the job as well. */
   @IsOptional()
-  @IsString()
-  @MaxLength(400)
+  @IsText(400)
   reason?: string;
 }
 

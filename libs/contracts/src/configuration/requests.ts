@@ -26,6 +26,8 @@ import {
   BulkOutcome,
   ChangeRequest,
   Done,
+  IsText,
+  IsTime,
   ItemOutcome,
   PageRequest,
   TenantRequest,
@@ -118,7 +120,7 @@ export class GetConfiguration extends TenantRequest {
 
   /** After the last event that was not later. A time to come is now. */
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsTime()
   at?: string;
 }
 
@@ -139,8 +141,7 @@ export class ChangeDesired extends ChangeRequest {
   desired!: Record<string, JsonValue>;
 
   @IsOptional()
-  @IsString()
-  @MaxLength(500)
+  @IsText(500)
   reason?: string;
 }
 
@@ -182,8 +183,7 @@ export class ChangeDesiredMany extends TenantRequest {
   desired!: Record<string, JsonValue>;
 
   @IsOptional()
-  @IsString()
-  @MaxLength(500)
+  @IsText(500)
   reason?: string;
 }
 
@@ -220,8 +220,7 @@ export class ReofferConfiguration extends ChangeRequest {
   deviceId!: string;
 
   @IsOptional()
-  @IsString()
-  @MaxLength(500)
+  @IsText(500)
   reason?: string;
 }
 
@@ -318,12 +317,12 @@ export class ListHistory extends PageRequest {
 
   /** Inclusive. */
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsTime()
   from?: string;
 
   /** Exclusive. */
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsTime()
   to?: string;
 }
 

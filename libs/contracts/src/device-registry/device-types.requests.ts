@@ -9,8 +9,6 @@ import {
   IsString,
   Length,
   Matches,
-  MaxLength,
-  registerDecorator,
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
@@ -19,9 +17,11 @@ import {
   ChangeRequest,
   CreateRequest,
   Done,
+  IsText,
   METADATA_KEY_RULE,
   NAME_RULE,
   PageRequest,
+  rule,
   TenantRequest,
 } from '../fields.js';
 
@@ -68,17 +68,7 @@ const isMetadataRule = (rule: unknown): boolean =>
   );
 
 /** By hand: class-validator has no rule for an object with keys of the caller's own. */
-const AreMetadataRules = (): PropertyDecorator => (target, propertyName) => {
-  registerDecorator({
-    name: 'areMetadataRules',
-    target: target.constructor,
-    propertyName: String(propertyName),
-    validator: {
-      validate: (value: unknown) => wrongMetadataRule(value) === undefined,
-      defaultMessage: (of) => `${String(propertyName)} ${wrongMetadataRule(of?.value) ?? ''}`,
-    },
-  });
-};
+const AreMetadataRules = (): PropertyDecorator => rule('areMetadataRules', wrongMetadataRule);
 
 export class DeviceTypeSettings {
   /** Accept `dcx/{token}/plain/{metric}`. Default: off. */
@@ -115,8 +105,7 @@ export class DeviceTypeInput {
   name!: string;
 
   @IsOptional()
-  @IsString()
-  @MaxLength(1000)
+  @IsText(1000)
   description?: string;
 
   /** Default: one, named `<name>-v1`. */
@@ -140,8 +129,7 @@ export class DeviceTypeEdit {
 
   /** null removes it. */
   @IsOptional()
-  @IsString()
-  @MaxLength(1000)
+  @IsText(1000)
   description?: string | null;
 
   /** Replaces the settings named, leaves the others; null in one: its default again. */

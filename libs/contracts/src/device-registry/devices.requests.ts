@@ -16,7 +16,6 @@ import {
   Matches,
   Max,
   Min,
-  registerDecorator,
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
@@ -26,12 +25,15 @@ import {
   CreateRequest,
   Done,
   IsFilter,
+  IsName,
   NAME_RULE,
   PageRequest,
+  rule,
   TenantRequest,
   TOKEN_RULE,
   type JsonObject,
 } from '../fields.js';
+import { wrongName } from '../names.js';
 
 export const INTERFACES = ['mqtt', 'http', 'iothub'] as const;
 export type DeviceInterface = (typeof INTERFACES)[number];
@@ -39,7 +41,20 @@ export type DeviceInterface = (typeof INTERFACES)[number];
 const NAME_MESSAGE = { message: '$property must match [A-Za-z0-9_-]{1,64}' };
 const TOKEN_MESSAGE = { message: '$property must match [A-Za-z0-9_~-]{4,64}' };
 const FOLDER_RULE = /^\/$|^(\/[^/\s][^/]{0,62}){1,16}$/;
-const FOLDER_MESSAGE = { message: '$property must be a path such as /paris/building-2' };
+const wrongFolder = (value: unknown): string | undefined => {
+  if (typeof value !== 'string' || !FOLDER_RULE.test(value))
+    return 'must be a path such as /paris/building-2';
+  const [wrong] =
+    value === '/'
+      ? []
+      : value
+          .slice(1)
+          .split('/')
+          .flatMap((name) => wrongName(name, 63) ?? []);
+  return wrong === undefined ? undefined : `must be a path of names: each ${wrong}`;
+};
+
+const IsFolder = (): PropertyDecorator => rule('isFolder', wrongFolder, [FOLDER_RULE.source]);
 
 export class Position {
   @IsLatitude()
@@ -60,19 +75,8 @@ export const CREDENTIAL_KIND = {
 };
 
 /** A field that is there only so that whoever sends it is told why it cannot be: "is not a known field" would not. */
-const NotGiven =
-  (why: string): PropertyDecorator =>
-  (target, propertyName) => {
-    registerDecorator({
-      name: 'notGiven',
-      target: target.constructor,
-      propertyName: String(propertyName),
-      validator: {
-        validate: (value: unknown) => value === undefined,
-        defaultMessage: () => `${String(propertyName)} ${why}`,
-      },
-    });
-  };
+const NotGiven = (why: string): PropertyDecorator =>
+  rule('notGiven', (value) => (value === undefined ? undefined : why));
 
 export class CredentialInput {
   /** Which one goes with which interface is decided by device-registry. */
@@ -96,8 +100,7 @@ export class CredentialInput {
 
 export class DeviceInput {
   /** Unique in the tenant. */
-  @IsString()
-  @Length(1, 128)
+  @IsName(128)
   name!: string;
 
   /** Id or name. */
@@ -117,7 +120,7 @@ export class DeviceInput {
 
   /** Default: `/`. */
   @IsOptional()
-  @Matches(FOLDER_RULE, FOLDER_MESSAGE)
+  @IsFolder()
   folder?: string;
 
   @IsOptional()
@@ -132,8 +135,7 @@ export class DeviceInput {
   metadata?: JsonObject;
 
   @IsOptional()
-  @IsString()
-  @Length(1, 128)
+  @IsName(128)
   serialNumber?: string;
 
   @IsOptional()
@@ -156,8 +158,7 @@ export class DeviceInput {
 /** Merge: what is absent stays, null removes where the field is optional. */
 export class DeviceEdit {
   @IsOptional()
-  @IsString()
-  @Length(1, 128)
+  @IsName(128)
   name?: string;
 
   /** Name of another application version of the same type. */
@@ -166,7 +167,7 @@ export class DeviceEdit {
   appVersion?: string;
 
   @IsOptional()
-  @Matches(FOLDER_RULE, FOLDER_MESSAGE)
+  @IsFolder()
   folder?: string;
 
   @IsOptional()
@@ -177,8 +178,7 @@ export class DeviceEdit {
   tags?: string[];
 
   @IsOptional()
-  @IsString()
-  @Length(1, 128)
+  @IsName(128)
   serialNumber?: string | null;
 
   @IsOptional()

@@ -11,13 +11,21 @@ import {
   IsString,
   Length,
   Matches,
-  MaxLength,
   Min,
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
-import { ChangeRequest, CreateRequest, Done, NAME_RULE, PageRequest, TenantRequest } from '../fields.js';
+import {
+  ChangeRequest,
+  CreateRequest,
+  Done,
+  IsName,
+  IsText,
+  NAME_RULE,
+  PageRequest,
+  TenantRequest,
+} from '../fields.js';
 
 /** `suspended`: offered to nobody. `targeted`: to the devices its filter names. `general`: to all of the device type. */
 export const ROLLOUT_STRATEGIES = ['suspended', 'targeted', 'general'] as const;
@@ -219,8 +227,7 @@ export class RegisterFirmware extends CreateRequest {
   @Matches(FILE_KEY_RULE)
   fileKey!: string;
 
-  @IsString()
-  @Length(1, 255)
+  @IsName(255)
   name!: string;
 
   /** Bytes. */
@@ -232,8 +239,7 @@ export class RegisterFirmware extends CreateRequest {
   sha256!: string;
 
   @IsOptional()
-  @IsString()
-  @MaxLength(1000)
+  @IsText(1000)
   description?: string;
 
   @IsOptional()
@@ -288,8 +294,7 @@ export class FirmwarePage {
 export class FirmwareEdit {
   /** null removes it. */
   @IsOptional()
-  @IsString()
-  @MaxLength(1000)
+  @IsText(1000)
   description?: string | null;
 
   @IsOptional()

@@ -14,7 +14,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
-import { ChangeRequest, Done, PageRequest, TenantRequest } from '../fields.js';
+import { ChangeRequest, Done, IsName, PageRequest, TenantRequest } from '../fields.js';
 import { FileToSend } from './requests.js';
 
 /** A device asks for leave to upload (bcx). */
@@ -66,8 +66,7 @@ export class RegisterUpload extends TenantRequest {
   fileKey!: string;
 
   /** What the device calls it. */
-  @IsString()
-  @Length(1, 255)
+  @IsName(255)
   name!: string;
 
   /** Bytes. */

@@ -14,11 +14,20 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
-import { Actor, CreateRequest, Done, NAME_RULE, PageRequest, TenantRequest } from '../fields.js';
+import { Actor, CreateRequest, Done, NAME_RULE, PageRequest, rule, TenantRequest } from '../fields.js';
+import { timeOf } from '../times.js';
 
 /** `now`, `beginning`: what the streams still hold; or an ISO 8601 time. */
-export const INTEGRATION_FROM_RULE =
-  /^(now|beginning|\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))$/;
+const START_PATTERN =
+  '^(now|beginning|\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2}))$';
+
+const wrongStart = (value: unknown): string | undefined => {
+  if (value === 'now' || value === 'beginning') return undefined;
+  if (typeof value === 'string' && timeOf(value) !== undefined) return undefined;
+  return 'must be now, beginning or an ISO 8601 time that exists, with Z or an offset';
+};
+
+const IsStart = (): PropertyDecorator => rule('isStart', wrongStart, [START_PATTERN]);
 
 export class IntegrationInput {
   @Matches(NAME_RULE)
@@ -35,7 +44,7 @@ export class IntegrationInput {
 
   /** Where its replay begins: `now` (default), `beginning` (what the streams still hold), or an ISO 8601 time. */
   @IsOptional()
-  @Matches(INTEGRATION_FROM_RULE)
+  @IsStart()
   from?: string;
 }
 

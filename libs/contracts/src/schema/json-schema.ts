@@ -50,6 +50,11 @@ const allSchemas = (
     refPointerPrefix: refPrefix,
     additionalConverters: {
       isIso8601: { type: 'string', format: 'date-time' },
+      isTime: { type: 'string', format: 'date-time' },
+      isFolder: withConstraints('pattern'),
+      isStart: withConstraints('pattern'),
+      isName: withConstraints('minLength', 'maxLength'),
+      isText: withConstraints('maxLength'),
       isLatLong: { type: 'string' },
       isLatitude: { type: 'number', minimum: -90, maximum: 90 },
       isLongitude: { type: 'number', minimum: -180, maximum: 180 },
@@ -75,6 +80,14 @@ const allSchemas = (
   made.set(refPrefix, { all, asked: new Set([...(before?.asked ?? []), ...shapes]) });
   return all;
 };
+
+/** A text, with what a rule of ours was made with under these names. */
+const withConstraints =
+  (...names: readonly ('pattern' | 'minLength' | 'maxLength')[]) =>
+  ({ constraints }: { readonly constraints: readonly unknown[] }) => ({
+    ...Object.fromEntries(names.map((name, index) => [name, constraints[index]])),
+    type: 'string' as const,
+  });
 
 /** A class that adds no field to the one it extends is unknown to class-validator. */
 const inherited = (

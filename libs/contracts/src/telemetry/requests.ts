@@ -17,7 +17,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
-import { BulkOutcome, TenantRequest, type JsonValue } from '../fields.js';
+import { BulkOutcome, IsTime, TenantRequest, type JsonValue } from '../fields.js';
 
 /** One sample of a device's message. */
 export interface Sample {
@@ -153,12 +153,12 @@ export class QuerySamples extends TenantRequest {
 
   /** Inclusive. Default: 24 hours before `to`. */
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsTime()
   from?: string;
 
   /** Exclusive. Default: now. */
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsTime()
   to?: string;
 
   /** Default `asc`. */

@@ -1,0 +1,11 @@
+export {
+  decodeUtf8,
+  isKept,
+  JsonFault,
+  numberFault,
+  readJson,
+  shorten,
+  textFault,
+  type Json,
+  type JsonObject,
+} from './read-json.js';
