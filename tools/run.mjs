@@ -1,23 +1,29 @@
 /**
- * `npm start`, `npm test`, `npm run migrate`, `npm run rebuild`: makes a fresh checkout runnable
- * and hands over to tools/launcher, in this same process, so that signals need
- * no forwarding. Plain JavaScript without dependencies: it runs before there are any.
+ * `npm start`, `npm test` and what else package.json runs with it: makes a fresh checkout runnable and hands over to
+ * tools/launcher. Plain JavaScript without dependencies: it runs before there are any, and on any Node.js from 20.19 on.
+ * Everything after the packages are there runs on the Node.js that came with them.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { delimiter, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const OLDEST_NODE = [20, 19];
-const COMMANDS = ['start', 'test', 'migrate', 'rebuild'];
+const COMMANDS = ['start', 'test', 'migrate', 'rebuild', 'simulate', 'bench'];
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+/** The package with the Node.js of this kind of machine. */
+const RUNTIME = `node-${process.platform}-${process.arch}`;
 const [command, ...flags] = process.argv.slice(2);
 
 const main = async () => {
   requireNode();
   installPackages();
+  const runtime = runtimeToHandOverTo();
+  if (runtime !== undefined) return handOver(runtime);
+  dieWithOuter();
   build();
   if (!COMMANDS.includes(command)) giveUp(`Usage: node tools/run.mjs ${COMMANDS.join('|')} [flags]`);
   const module = await import(`./launcher/dist/src/${command}.js`);
@@ -31,6 +37,44 @@ const requireNode = () => {
   const [oldestMajor, oldestMinor] = OLDEST_NODE;
   if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
   giveUp(`muster needs Node.js ${OLDEST_NODE.join('.')} or newer; this is ${process.versions.node}.`);
+};
+
+/** undefined: this one is it, or there is none for this machine. */
+const runtimeToHandOverTo = () => {
+  const wanted = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).optionalDependencies[RUNTIME];
+  if (process.versions.node === wanted) return undefined;
+  const runtime = join(root, 'node_modules', RUNTIME, 'bin/node');
+  // Also where the C library is another one, the package is there but its program does not run.
+  if (wanted !== undefined && spawnSync(runtime, ['--version']).status === 0) return runtime;
+  console.log(
+    `npm has no Node.js 24 that runs here (${RUNTIME}); going on with Node.js ${process.versions.node}`,
+  );
+  return undefined;
+};
+
+/**
+ * Node.js cannot become another program, so this process stays as a shell around the other one: it passes signals on, and
+ * ends as the other ends. A session of its own keeps the terminal's Ctrl-C from reaching that one twice. `node` means the
+ * same one in all that is started from there.
+ */
+const handOver = async (runtime) => {
+  const child = spawn(runtime, process.argv.slice(1), {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    detached: true,
+    env: { ...process.env, PATH: `${dirname(runtime)}${delimiter}${process.env.PATH}` },
+  });
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const name of signals) process.on(name, (received) => child.kill(received));
+  const [code, signal] = await once(child, 'exit');
+  for (const name of signals) process.removeAllListeners(name);
+  if (signal !== null) process.kill(process.pid, signal);
+  process.exit(code ?? 1);
+};
+
+/** Who kills the outer process (-9) means this one: the two are one launcher to everybody. */
+const dieWithOuter = () => {
+  process.channel?.unref();
+  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 };
 
 /**
@@ -68,7 +112,9 @@ const isInstalled = (wanted) => {
       return true;
     }
     const found = installed[path];
-    return found === undefined ? optional === true : found.version === version;
+    // Optional packages are for other systems, but for the one that everything shall run on.
+    if (found === undefined) return optional === true && path !== `node_modules/${RUNTIME}`;
+    return found.version === version;
   });
 };
 

@@ -1,5 +1,6 @@
 import { rebuilds as commands } from '@muster/commands';
 import { rebuilds as configuration } from '@muster/configuration';
+import { AppError } from '@muster/contracts';
 import { rebuilds as deviceRegistry } from '@muster/device-registry';
 import { rebuilds as firmware } from '@muster/firmware';
 import { rebuilds as identity } from '@muster/identity';
@@ -15,6 +16,14 @@ const known: ReadonlyMap<string, (typeof configuration)[string]> = new Map(
     Object.entries(rebuilds).map(([name, rebuild]) => [`${service}.${name}`, rebuild] as const),
   ),
 );
+
+/** What the catalogue knows is a sentence with its cause; anything else is our bug and shows its stack. */
+const explain = (error: unknown): string => {
+  if (!(error instanceof AppError))
+    return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
+  return `${error.detail}${cause}`;
+};
 
 const complain = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -38,7 +47,7 @@ const main = async (names: readonly string[]): Promise<number> => {
       const done = await known.get(name)?.run(url, process.env);
       process.stdout.write(`${name}: ${done ?? ''} (${((Date.now() - began) / 1_000).toFixed(1)} s)\n`);
     } catch (error) {
-      complain(`${name}: failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      complain(`${name}: failed: ${explain(error)}`);
       return 1;
     }
   }

@@ -15,8 +15,9 @@ export {
   TEST_OFFSETS,
   testSettings,
   variableOf,
+  type Given,
   type Ports,
   type Settings,
 } from './settings.js';
-export { lockHolder } from './state.js';
+export { lockHolder, settingsOfRunning } from './state.js';
 export { urlsOf, type Urls } from './urls.js';

@@ -15,7 +15,7 @@ import { gone, identityOf, type Identity, isAlive, signal } from './process-iden
 import { natsAnswers } from './probe.js';
 import type { Server } from './server.js';
 import { type Settings, TEST_OFFSETS, testSettings } from './settings.js';
-import { lock, type Known } from './state.js';
+import { lock, settingsOfRunning, type Known } from './state.js';
 
 let settings: Settings;
 let trust: Trust;
@@ -211,6 +211,24 @@ describe('one launcher at a time', () => {
     await (await open()).stop();
     const dead: Identity = { pid: process.pid, startedAt: '0', bootId: 'another boot' };
     await writeFile(join(settings.home, 'launcher.lock'), JSON.stringify(dead));
-    lock(settings.home)();
+    lock(settings)();
+  });
+
+  it('tells the commands that run beside it where its servers are, whatever their own settings say', async () => {
+    const other = { ...settings, ports: testSettings(settings.root, 'other', 20_000).ports };
+    expect(settingsOfRunning(other, [])).toBeNull();
+    await open();
+    expect(settingsOfRunning(other, ['database'])?.ports).toEqual(settings.ports);
+  });
+
+  it('tells a command that lacks the URL of a server that it was given', async () => {
+    const database = 'postgres://user:secret@db.example:5432/muster';
+    settings = { ...settings, given: { database } };
+    await open();
+    const other = { ...settings, given: {} };
+    expect(() => settingsOfRunning(other, ['database'])).toThrow('with MUSTER_DATABASE_URL');
+    expect(settingsOfRunning(other, ['nats'])?.ports).toEqual(settings.ports);
+    expect(settingsOfRunning(settings, ['database'])?.given).toEqual({ database });
+    expect(await readFile(join(settings.home, 'launcher.lock'), 'utf8')).not.toContain('secret');
   });
 });

@@ -42,7 +42,7 @@ const LEAST_FREE_BYTES = 200_000_000;
 export const openInstance = async (settings: Settings, say: (line: string) => void): Promise<Instance> => {
   const { home } = settings;
   makeHome(settings);
-  const unlock = lock(home);
+  const unlock = lock(settings);
   try {
     requireDiskSpace(home);
     return await openLocked(settings, say, unlock);

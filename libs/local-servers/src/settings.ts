@@ -39,6 +39,13 @@ export type Given = {
   readonly mqtt?: string;
 };
 
+export const GIVEN_BY: Readonly<Record<keyof Given, string>> = {
+  database: 'MUSTER_DATABASE_URL',
+  nats: 'MUSTER_NATS_URL',
+  amqp: 'MUSTER_AMQP_URL',
+  mqtt: 'MUSTER_MQTT_URL',
+};
+
 /** Offsets of what only our own processes talk to. */
 const INTERNAL = { epmd: 369, mqttAuth: 380, postgres: 432, distribution: 567, amqp: 672, ops: 900 } as const;
 /** In a test run what users connect to moves along. */
@@ -69,10 +76,10 @@ export const readSettings = (root: string, environment: NodeJS.ProcessEnv): Sett
       nats: port(environment, 'MUSTER_NATS_PORT', 4_222),
     },
     given: {
-      database: url(environment, 'MUSTER_DATABASE_URL', ['postgres:', 'postgresql:']),
-      nats: url(environment, 'MUSTER_NATS_URL', ['nats:', 'tls:']),
-      amqp: url(environment, 'MUSTER_AMQP_URL', ['amqp:', 'amqps:']),
-      mqtt: url(environment, 'MUSTER_MQTT_URL', ['mqtt:', 'mqtts:']),
+      database: url(environment, GIVEN_BY.database, ['postgres:', 'postgresql:']),
+      nats: url(environment, GIVEN_BY.nats, ['nats:', 'tls:']),
+      amqp: url(environment, GIVEN_BY.amqp, ['amqp:', 'amqps:']),
+      mqtt: url(environment, GIVEN_BY.mqtt, ['mqtt:', 'mqtts:']),
     },
     anonymousMqtt: onOff(environment, 'MUSTER_ANONYMOUS_MQTT', 'on'),
     durable: true,

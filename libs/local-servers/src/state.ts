@@ -2,6 +2,7 @@ import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writ
 import { join } from 'node:path';
 import { Failure } from './failure.js';
 import { type Identity, identityOf, isAlive } from './process-identity.js';
+import { GIVEN_BY, type Given, type Ports, type Settings } from './settings.js';
 
 /** What was started, for the next launcher, should this one be killed. */
 export type Known = { readonly identity: Identity; /** See `fingerprintOf`. */ readonly fingerprint: string };
@@ -30,10 +31,18 @@ export const openState = (home: string): StateFile => {
   };
 };
 
+/** The launcher that has a directory. What else runs in the checkout finds by this where the servers and services are. */
+export type Holder = Identity & {
+  readonly ports: Ports;
+  /** What was given to it by URL. Not the URLs: they may hold passwords. */
+  readonly given: readonly (keyof Given)[];
+};
+
 /** Takes the directory for this process until it ends. Throws a Failure when a living launcher has it. */
-export const lock = (home: string): (() => void) => {
+export const lock = ({ home, ports, given }: Pick<Settings, 'home' | 'ports' | 'given'>): (() => void) => {
   const path = join(home, 'launcher.lock');
-  const mine = identityOf(process.pid);
+  const identity = identityOf(process.pid);
+  const mine = identity && { ...identity, ports, given: namesOf(given) };
   const temporary = `${path}.${process.pid}`;
   writeFileSync(temporary, JSON.stringify(mine), { mode: 0o600 });
   try {
@@ -51,9 +60,29 @@ export const lock = (home: string): (() => void) => {
 };
 
 /** The living launcher of a directory; null when there is none. */
-export const lockHolder = (home: string): Identity | null => {
+export const lockHolder = (home: string): Holder | null => {
   const holder = readHolder(join(home, 'launcher.lock'));
   return holder !== null && isAlive(holder) ? holder : null;
+};
+
+const namesOf = (given: Given): (keyof Given)[] =>
+  (['database', 'nats', 'amqp', 'mqtt'] as const).filter((name) => given[name] !== undefined);
+
+/**
+ * The settings of the launcher that runs here, for a command that works with what it started; null when none runs. Throws a
+ * Failure when that one was given a server by URL and this command was not: it would look in the wrong place.
+ */
+export const settingsOfRunning = (settings: Settings, needed: readonly (keyof Given)[]): Settings | null => {
+  const holder = lockHolder(settings.home);
+  if (holder === null) return null;
+  for (const name of needed) {
+    if (!holder.given.includes(name) || settings.given[name] !== undefined) continue;
+    const variable = GIVEN_BY[name];
+    throw new Failure(`muster runs here (pid ${holder.pid}) with ${variable}; this command needs the same.`, [
+      `${variable}=… in front of the same command`,
+    ]);
+  }
+  return { ...settings, ports: holder.ports };
 };
 
 const alreadyRunning = (holder: Identity): Failure =>
@@ -76,7 +105,7 @@ const linked = (from: string, to: string): boolean => {
  * read and now another start may have put its own, living lock there, and that
  * one goes back to its place.
  */
-const setAside = (path: string, seen: Identity | null): void => {
+const setAside = (path: string, seen: Holder | null): void => {
   const aside = `${path}.stale.${process.pid}`;
   try {
     renameSync(path, aside);
@@ -88,11 +117,11 @@ const setAside = (path: string, seen: Identity | null): void => {
   unlinkSync(aside);
 };
 
-const unlockMine = (path: string, mine: Identity | null): void => {
+const unlockMine = (path: string, mine: Holder | null): void => {
   if (JSON.stringify(readHolder(path)) === JSON.stringify(mine)) rmSync(path, { force: true });
 };
 
-const readHolder = (path: string): Identity | null => parse<Identity | null>(path, null);
+const readHolder = (path: string): Holder | null => parse<Holder | null>(path, null);
 const readState = (path: string): Record<string, Known> => parse<Record<string, Known>>(path, {});
 
 /** A file that is missing or broken says nothing; what runs is then found by its mark. */

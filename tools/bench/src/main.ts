@@ -6,6 +6,7 @@ import { deviceFilter } from './device-filter.js';
 import { jsonReading } from './json-reading.js';
 import { killDrill } from './kill-drill.js';
 import { noisyDevice } from './noisy-device.js';
+import { platform } from './platform.js';
 import { pushBurst } from './push-burst.js';
 import { pushLatency } from './push-latency.js';
 
@@ -22,6 +23,10 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   'json-reading': jsonReading,
 };
 
+const isUnreachable = (error: unknown): boolean =>
+  error instanceof Error &&
+  /ECONNREFUSED|ENOTFOUND|fetch failed/.test(`${error.message} ${String(error.cause)}`);
+
 const name = process.argv[2] ?? '';
 const bench = benches[name];
 if (bench === undefined) {
@@ -30,5 +35,11 @@ if (bench === undefined) {
   );
   process.exitCode = 64;
 } else {
-  process.stdout.write(`${await bench()}\n`);
+  try {
+    process.stdout.write(`${await bench()}\n`);
+  } catch (error) {
+    if (!isUnreachable(error)) throw error;
+    process.stderr.write(`${platform.url} and ${platform.mqttUrl} are not both there: does npm start run?\n`);
+    process.exitCode = 1;
+  }
 }

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { callAll } from './call-all.js';
 
-/** The running platform, as `npm start` leaves it; `MUSTER_URL`, `MUSTER_MQTT_URL` and `MUSTER_DIRECTORY` point elsewhere. */
+/** The running platform: `npm run bench` says where, when `npm start` runs in this checkout. */
 export const platform = {
   url: process.env['MUSTER_URL'] ?? 'http://127.0.0.1:3000',
   mqttUrl: process.env['MUSTER_MQTT_URL'] ?? 'mqtt://127.0.0.1:1883',
@@ -51,11 +51,9 @@ const CREATORS = 16;
 
 /** The database of what `npm start` runs, to count in it what no API tells. */
 export const databaseUrl = (): string => {
-  const given = process.env['MUSTER_DATABASE_URL'];
-  if (given !== undefined) return given;
-  const password = readFileSync(resolve(platform.directory, 'postgres-password'), 'utf8').trim();
-  const port = Number(process.env['MUSTER_PORT_BASE'] ?? 17_000) + 432;
-  return `postgres://muster:${password}@127.0.0.1:${port}/muster`;
+  const url = process.env['MUSTER_DATABASE_URL'];
+  if (url === undefined) throw new Error('MUSTER_DATABASE_URL is not set, and no npm start runs here');
+  return url;
 };
 
 /** Without Nagle's algorithm: it holds a PUBLISH back until the PUBACK before it is acknowledged, 40 ms later. */

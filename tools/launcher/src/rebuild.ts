@@ -1,31 +1,32 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   bringUpPostgres,
   explainMissing,
   type Instance,
-  lockHolder,
   openInstance,
   readSecrets,
   readSettings,
-  type Secrets,
-  type Settings,
+  settingsOfRunning,
 } from '@muster/local-servers';
 import { applicationEnvironment, rebuildProgram } from './applications.js';
 import { migrateDatabase } from './migrate-database.js';
 import { complain, onStopSignals, say } from './terminal.js';
+import { runHere } from './run-here.js';
 
 /**
- * `npm run rebuild -- <service>.<what>…`: makes again what is made from events. With MUSTER_DATABASE_URL there; else in
- * the private database, whether muster runs here or not.
+ * `npm run rebuild -- <service>.<what>…`: makes again what is made from events. Of the muster that runs here, or with
+ * MUSTER_DATABASE_URL there; else in the private database, started for the purpose.
  */
 export const rebuild = async (root: string, names: readonly string[]): Promise<number> => {
   let instance: Instance | undefined;
   try {
     const settings = readSettings(root, process.env);
-    const elsewhere = settings.given.database !== undefined || lockHolder(settings.home) !== null;
+    const running = settingsOfRunning(settings, ['database', 'nats']);
+    const run = (): Promise<number> => {
+      const environment = applicationEnvironment(running ?? settings, readSecrets(settings.home));
+      return runHere(rebuildProgram(settings), names, environment);
+    };
     // A list of what there is needs no database.
-    if (elsewhere || names.length === 0) return await run(settings, readSecrets(settings.home), names);
+    if (running !== null || settings.given.database !== undefined || names.length === 0) return await run();
     const opened = await openInstance(settings, say);
     instance = opened;
     onStopSignals(
@@ -34,22 +35,11 @@ export const rebuild = async (root: string, names: readonly string[]): Promise<n
     );
     await bringUpPostgres(opened);
     await migrateDatabase(opened);
-    return await run(settings, opened.secrets, names);
+    return await run();
   } catch (error) {
     complain(explainMissing(error));
     return 1;
   } finally {
     await instance?.stop();
   }
-};
-
-/** In this terminal: Ctrl-C ends it between two batches, or undoes the one transaction. */
-const run = async (settings: Settings, secrets: Secrets, names: readonly string[]): Promise<number> => {
-  const child = spawn(process.execPath, ['--enable-source-maps', rebuildProgram(settings), ...names], {
-    cwd: settings.root,
-    env: applicationEnvironment(settings, secrets),
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  const [code] = (await once(child, 'exit')) as [number | null];
-  return code ?? 1;
 };

@@ -166,19 +166,19 @@ const OPTIONS = {
   url: option(
     'address',
     'http://127.0.0.1:3000',
-    'REST API. Default: MUSTER_URL, or what is shown.',
+    'REST API. Default: MUSTER_URL, where npm start runs here, or what is shown.',
     address('http:', 'https:'),
   ),
   'mqtt-url': option(
     'address',
     'mqtt://127.0.0.1:1883',
-    'Broker. Default: MUSTER_MQTT_URL, or what is shown.',
+    'Broker. Default: MUSTER_MQTT_URL, where npm start runs here, or what is shown.',
     address('mqtt:', 'mqtts:'),
   ),
   'http-url': option(
     'address',
     'http://127.0.0.1:3001',
-    'Device API over HTTP. Default: MUSTER_HTTP_URL, or what is shown.',
+    'Device API over HTTP. Default: MUSTER_HTTP_URL, where npm start runs here, or what is shown.',
     address('http:', 'https:'),
   ),
   'api-key-file': option(

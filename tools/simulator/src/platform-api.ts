@@ -27,10 +27,12 @@ export const platformApi =
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     }).catch((error: unknown) => {
-      throw new ApiError(0, '', `${url} does not answer (${String(error)}). Does npm start run?`);
+      // fetch says what happened in the cause alone.
+      const { cause = error } = error as Error;
+      throw new ApiError(0, '', `${url} does not answer (${String(cause)}). Does npm start run?`);
     });
     const text = await response.text();
-    if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
+    if (response.ok) return (text === '' ? undefined : parse(url, text)) as T;
     const code = /"code":"([^"]*)"/.exec(text)?.[1] ?? '';
     throw new ApiError(
       response.status,
@@ -38,3 +40,12 @@ export const platformApi =
       `${method} ${path} answers ${response.status}: ${text.slice(0, 500)}`,
     );
   };
+
+/** Something else may listen there. */
+const parse = (url: string, text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ApiError(200, '', `${url} answers, but not as the REST API of muster does.`);
+  }
+};
