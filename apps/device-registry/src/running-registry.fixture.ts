@@ -1,7 +1,8 @@
 import { AppError, newId } from '@muster/contracts';
+import { findAccess, type AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import {
   createDeviceType,
-  type DeviceTypeSettings,
+  type DeviceTypeInput,
   type DeviceTypeView,
 } from '@muster/contracts/device-registry/device-types.requests';
 import {
@@ -11,22 +12,28 @@ import {
 } from '@muster/contracts/device-registry/devices.requests';
 import { openDatabase, type Database } from '@muster/event-store';
 import { connectBus, type Bus } from '@muster/messaging';
-import { createLogger } from '@muster/observability';
-import { startNats, testDatabase } from '@muster/testing';
+import { createLogger, type RunningApp } from '@muster/observability';
+import { startNats, testDatabase, type NatsServer } from '@muster/testing';
 import { migrate, start } from './app.module.js';
 
 export const tenantId = 'default';
-export const base = { tenantId, actor: { kind: 'user', id: 'u1' } } as const;
+export const actor = { kind: 'user', id: 'u1' } as const;
+export const base = { tenantId, actor } as const;
 
 /** The service over a NATS and a database of its own, as specs use it. */
 export interface RunningRegistry {
   readonly bus: Bus;
-  readonly natsUrl: string;
+  readonly app: RunningApp;
+  readonly nats: NatsServer;
   /** A superuser's, and the service's own schema. */
   readonly databaseUrl: string;
   readonly database: Database;
-  createType(settings?: DeviceTypeSettings): Promise<DeviceTypeView>;
-  provision(device: Partial<DeviceInput> & { readonly deviceType: string }): Promise<ProvisionedDevice>;
+  createType(more?: Partial<DeviceTypeInput>): Promise<DeviceTypeView>;
+  provision(
+    device: Partial<DeviceInput> & { readonly deviceType: string },
+    idempotencyKey?: string,
+  ): Promise<ProvisionedDevice>;
+  accessOf(deviceId: string): Promise<AccessEntry[]>;
   stop(): Promise<void>;
 }
 
@@ -48,13 +55,19 @@ export const startRegistry = async (): Promise<RunningRegistry> => {
   const database = openDatabase({ url: test.url, schema: 'device_registry', poolSize: 2, name: 'spec' });
   return {
     bus,
-    natsUrl: nats.url,
+    app,
+    nats,
     databaseUrl: test.url,
     database,
-    createType: (settings) =>
-      bus.request(createDeviceType, { ...base, deviceType: { name: unique('type'), settings } }),
-    provision: (device) =>
-      bus.request(provisionDevice, { ...base, device: { name: unique('device'), ...device } }),
+    createType: (more) =>
+      bus.request(createDeviceType, { ...base, deviceType: { name: unique('type'), ...more } }),
+    provision: (device, idempotencyKey) =>
+      bus.request(provisionDevice, {
+        ...base,
+        idempotencyKey,
+        device: { name: unique('device'), ...device },
+      }),
+    accessOf: async (deviceId) => (await bus.request(findAccess, { deviceIds: [deviceId] })).entries,
     stop: async () => {
       await bus.close();
       await app.stop();
@@ -65,6 +78,8 @@ export const startRegistry = async (): Promise<RunningRegistry> => {
   };
 };
 
+export const without = (object: object, ...keys: readonly string[]): object =>
+  Object.fromEntries(Object.entries(object).filter(([key]) => !keys.includes(key)));
 export const unique = (prefix: string): string => `${prefix}-${newId().replaceAll('-', '').slice(-12)}`;
 
 /** What the request was refused with; anything else is thrown. */

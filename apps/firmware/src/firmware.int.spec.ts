@@ -650,11 +650,12 @@ describe('dueSoftware', () => {
     expect((await bus.request(getSoftware, { tenantId, deviceId: device })).items).toMatchObject([
       { rejected: { version: '1.0.0', statusCode: 500, reasonPhrase: 'no space' } },
     ]);
-    // Who asks by itself gets it.
-    expect(await fetch(device)).toMatchObject({ configId: '1.0.0' });
+    // Nor for the asking.
+    expect(await fetch(device)).toMatchObject({ unchanged: true, config: null });
     const edit = { rollout: { strategy: 'targeted' as const, filter: { deviceIds: [device] } } };
     await bus.request(editFirmware, { tenantId, actor, firmwareId, edit });
     expect(await due(device)).toHaveLength(1);
+    expect(await fetch(device)).toMatchObject({ configId: '1.0.0' });
   });
 
   it('leaves a device alone that wants to be', async () => {

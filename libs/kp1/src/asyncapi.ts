@@ -36,7 +36,7 @@ const appliedReport: Schema = {
   type: 'object',
   properties: {
     configId,
-    statusCode: { type: 'integer', default: 200, description: '2xx: applied, anything else: refused' },
+    statusCode: { type: 'number', default: 200, description: '2xx: applied, anything else: refused' },
     reasonPhrase: { type: 'string' },
   },
   required: ['configId'],
@@ -77,7 +77,7 @@ const commandResult: Schema = {
   type: 'object',
   properties: {
     id: { type: 'integer' },
-    statusCode: { type: 'integer', minimum: 100, maximum: 599, description: '2xx: executed' },
+    statusCode: { type: 'number', minimum: 100, exclusiveMaximum: 1000, description: '2xx: executed' },
     reasonPhrase: { type: ['string', 'null'] },
     payload: { description: 'Any JSON' },
   },

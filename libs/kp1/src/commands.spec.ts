@@ -40,13 +40,19 @@ describe('results of commands', () => {
     expect(result?.reasonPhrase).toBe('x'.repeat(999));
   });
 
+  it('have a status that is taken by its class', () =>
+    expect(results('[{"id":1,"statusCode":200.0},{"id":2,"statusCode":404.5}]')).toMatchObject([
+      { statusCode: 200 },
+      { statusCode: 404 },
+    ]));
+
   it.each([
     ['', 'payload must be JSON, is empty'],
     ['[{"statusCode":200}]', 'id is required'],
     ['[{"id":1}]', 'statusCode is required'],
     ['[{"id":"1","statusCode":200}]', 'id must be a whole number, is text'],
     ['[{"id":2147483648,"statusCode":200}]', 'id must be <= 2147483647'],
-    ['[{"id":1,"statusCode":200.5}]', 'statusCode must be a whole number, is a number'],
+    ['[{"id":1,"statusCode":1000}]', 'statusCode must be < 1000'],
     ['[1]', 'payload must be an object, is a number'],
   ])('are not %j', (text, reason) => expect(() => results(text)).toThrow(reason));
 });

@@ -37,7 +37,7 @@ const asResult = shape<{ id: number; statusCode: number; reasonPhrase?: string }
   type: 'object',
   properties: {
     id: { type: 'integer', maximum: MAX_ID },
-    statusCode: { type: 'integer', maximum: 999 },
+    statusCode: { type: 'number', exclusiveMaximum: 1000 },
     reasonPhrase: { type: 'string', nullable: true },
   },
   required: ['id', 'statusCode'],
@@ -63,7 +63,8 @@ export const decodeCommandResults = (payload: Uint8Array): readonly ReportedResu
       typeof item === 'object' && item !== null && !Array.isArray(item) ? item['payload'] : undefined;
     return {
       id,
-      statusCode,
+      // What counts is the class, as in the answer to a document.
+      statusCode: Math.floor(statusCode),
       ...(reasonPhrase === undefined ? {} : { reasonPhrase: cutReason(reasonPhrase) }),
       ...(result === undefined ? {} : { payload: result }),
     };

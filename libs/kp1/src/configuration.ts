@@ -35,7 +35,7 @@ const asApplied = shape<{
   type: 'object',
   properties: {
     configId: { type: 'string', maxLength: MAX_CONFIG_ID },
-    statusCode: { type: 'integer', minimum: 0, maximum: 999, nullable: true },
+    statusCode: { type: 'number', minimum: 0, exclusiveMaximum: 1000, nullable: true },
     reasonPhrase: { type: 'string', nullable: true },
   },
   required: ['configId'],
@@ -57,7 +57,8 @@ export const decodeAppliedConfiguration = (payload: Uint8Array): AppliedConfigur
   const value = asApplied(withoutNulls(parseJson(payload)));
   return {
     configId: value.configId,
-    statusCode: value.statusCode ?? 200,
+    // The protocol's schema says number: what counts is the class.
+    statusCode: Math.floor(value.statusCode ?? 200),
     ...(typeof value.reasonPhrase === 'string' ? { reasonPhrase: cutReason(value.reasonPhrase) } : {}),
   };
 };

@@ -14,9 +14,8 @@ export const canonicalJson = (value: JsonValue): string => {
 /** Of the last document: a change of many devices mostly gives each the same. */
 let named = { canonical: '', id: '' };
 
-/** The document's name: same content, same id, in any process and at any time. "" for a document without keys. Pure. */
+/** The document's name: same content, same id, in any process and at any time. Pure. */
 export const configIdOf = (document: JsonObject, canonical = canonicalJson(document)): string => {
-  if (Object.keys(document).length === 0) return '';
   if (canonical !== named.canonical) {
     const digest = createHash('sha256').update(canonical).digest('hex');
     named = { canonical, id: digest.slice(0, 32) };

@@ -9,6 +9,7 @@ export interface DeviceConfiguration {
   readonly streamVersion: number;
   /** Stream version at the last change of the desired values; 0: never changed. */
   readonly version: number;
+  /** "" as long as nothing was ever configured; without keys, the document has an id as any other. */
   readonly configId: string;
   /** Values in effect. The device's own are those of the origin `device`, which always win. */
   readonly desired: Readonly<Record<string, Effective & { readonly at: string; readonly by: Actor }>>;

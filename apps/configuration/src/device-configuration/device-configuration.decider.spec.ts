@@ -15,7 +15,7 @@ import { initial } from './configuration-state.js';
 import { decide, evolve } from './device-configuration.decider.js';
 import type { ConfigurationEvent, StateReported } from './device-configuration.events.js';
 import { documentOf } from './documents.js';
-import { isDueAfterChange, isSuperseded, syncStateOf } from './sync-state.js';
+import { isDue, isDueAfterChange, isRefused, isSuperseded, syncStateOf } from './sync-state.js';
 
 const configuration = scenario({ initial, evolve, decide });
 const operator = { kind: 'user', id: 'anna' } as const;
@@ -167,9 +167,19 @@ describe('ChangeDesired', () => {
       .then([]);
   });
 
-  it('has the empty configId again after the last key is removed', () => {
-    const state = stateAfter([desired({}, A), desired(A, {})]);
-    expect([state.configId, state.version]).toEqual(['', 2]);
+  it('leaves a document without keys when the last one is removed, which is sent and confirmed as any other', () => {
+    const history = [desired({}, A), dispatched(a), applied(a), desired(A, {}, 4)];
+    const state = stateAfter(history);
+    expect([state.configId, state.version, isDue(state)]).toEqual([configIdOf({}), 4, true]);
+    const confirmed = decide(report(configIdOf({}), 200), {
+      ...state,
+      reported: { interval: { value: 10, at: now } },
+    });
+    expect(confirmed.map(({ data }) => data)).toMatchObject([
+      { configId: configIdOf({}) },
+      { changes: { interval: { from: 10 } } },
+    ]);
+    expect(isDue(stateAfter([...history, ...confirmed]))).toBe(false);
   });
 
   it('has the old configId again after a revert', () => {
@@ -464,7 +474,7 @@ describe('the document in effect', () => {
         }
         const wanted = { ...ofType, ...ofVersion, ...Object.fromEntries(own) };
         expect(documentOf(state)).toEqual(wanted);
-        expect(state.configId).toBe(configIdOf(wanted));
+        expect(state.configId).toBe(state.version === 0 ? '' : configIdOf(wanted));
       }),
       { numRuns: 500 },
     );
@@ -588,6 +598,15 @@ describe('FetchDocument', () => {
           data: { changes: { interval: { to: 10 } }, configId: a, interface: 'http', reportedAt: now },
         },
       ]);
+  });
+
+  it('leaves a refusal as it is, whether the device names the document or asks for it', () => {
+    const history = [desired({}, A), dispatched(a), rejected(a)];
+    for (const asked of [{}, { configId: a }, { configId: 'older' }]) {
+      configuration.given(history).when(fetch(asked)).then([]);
+    }
+    expect(isRefused(stateAfter(history))).toBe(true);
+    expect(isRefused(stateAfter([...history, desired(A, B), desired(B, A)]))).toBe(false);
   });
 
   it('records nothing for a device that was never configured', () => {

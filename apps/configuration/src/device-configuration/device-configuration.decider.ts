@@ -104,10 +104,10 @@ export const evolve = (before: DeviceConfiguration, event: ConfigurationEvent): 
   }
 };
 
-/** The stream `configuration-<deviceId>`. State version 2: `sentSinceChange`; 3: whose values, reoffers. */
+/** The stream `configuration-<deviceId>`. State version 2: `sentSinceChange`; 3: whose values, reoffers; 4: the empty document. */
 export const deviceConfiguration = {
   name: 'configuration',
-  stateVersion: 3,
+  stateVersion: 4,
   initial,
   evolve,
   decide,

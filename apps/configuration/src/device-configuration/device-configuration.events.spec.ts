@@ -25,6 +25,13 @@ const version2 = `
 {"type":"ConfigurationReoffered","data":{"configId":"33333333333333333333333333333333","source":{"kind":"user","id":"anna"},"reason":"new firmware","reofferedAt":"2026-01-02T00:00:03.000Z"}}
 `;
 
+/** As they lie in the table since before the document without keys had an id. */
+const withoutKeys = `
+{"type":"DesiredConfigurationChanged","schemaVersion":1,"data":{"changes":{"interval":{"from":20}},"configId":"","source":{"kind":"api-key","id":"k1"},"changedAt":"2026-01-03T00:00:00.000Z"}}
+{"type":"DesiredConfigurationChanged","schemaVersion":2,"data":{"changes":{"interval":{"from":20}},"configId":"","source":{"kind":"api-key","id":"k1"},"changedAt":"2026-01-03T00:00:00.000Z"}}
+{"type":"ConfigurationApplied","schemaVersion":1,"data":{"configId":"","interface":"http","implicit":true,"appliedAt":"2026-01-03T00:00:01.000Z"}}
+`;
+
 const parsed = (lines: string, versionOf: (type: string) => number): StoredEvent[] =>
   lines
     .trim()
@@ -102,5 +109,15 @@ describe('stored events of a configuration', () => {
       sentSinceChange: false,
       confirmation: null,
     });
+  });
+
+  it('that named the document without keys "" name it by its id', () => {
+    const events = withoutKeys
+      .trim()
+      .split('\n')
+      .map((line) => upcast(JSON.parse(line) as StoredEvent));
+    expect(events.map(({ data }) => 'configId' in data && data.configId)).toEqual(
+      Array(3).fill('44136fa355b3678a1146ad16f7e8649e'),
+    );
   });
 });

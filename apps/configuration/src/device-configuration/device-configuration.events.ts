@@ -2,6 +2,7 @@ import type { Actor, JsonValue } from '@muster/contracts';
 import type { ValueOrigin } from '@muster/contracts/configuration/requests';
 import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import type { StoredEvent } from '@muster/event-store';
+import { configIdOf } from './config-id.js';
 
 /** Key → value before and after; an absent side means "no value". */
 export type StoredChanges = Readonly<Record<string, { readonly from?: JsonValue; readonly to?: JsonValue }>>;
@@ -117,14 +118,19 @@ export type ConfigurationEvent =
   | ObservationChanged
   | ConfigurationEnded;
 
-/** Before there were defaults, every value was a device's own. */
+/**
+ * Version 1 of a change: before there were defaults, every value was a device's own. Version 2 and older, and confirmations
+ * of that time, name the document without keys "", as if there were none.
+ */
 export const upcast = (stored: StoredEvent): ConfigurationEvent => {
-  if (stored.type !== 'DesiredConfigurationChanged' || stored.schemaVersion > 1) {
-    return stored as ConfigurationEvent; // the newest shape, as it was written
-  }
-  const { changes, ...data } = stored.data as DesiredConfigurationChanged['data']; // but for the origins
+  const event = stored as ConfigurationEvent; // the newest shape, but for what follows
+  if (event.type !== 'DesiredConfigurationChanged' && event.type !== 'ConfigurationApplied') return event;
+  if (event.data.configId === '')
+    return upcast({ ...stored, data: { ...event.data, configId: configIdOf({}) } });
+  if (event.type === 'ConfigurationApplied' || stored.schemaVersion > 1) return event;
+  const { changes, ...data } = event.data;
   return {
-    type: stored.type,
+    type: event.type,
     schemaVersion: 2,
     data: {
       ...data,

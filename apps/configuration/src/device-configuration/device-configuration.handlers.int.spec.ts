@@ -332,9 +332,31 @@ describe('the way of a document', () => {
       rejection: { statusCode: 422, reasonPhrase: 'too fast' },
     });
     expect(await due(id)).toEqual([]);
+    for (const asked of [{}, { configId }]) {
+      expect(await fetch(id, asked)).toEqual({ unchanged: true, configId, config: null });
+    }
+    expect(await view(id)).toMatchObject({ syncState: 'rejected', keys: { interval: { desired: 1 } } });
+    expect((await view(id)).keys['interval']).not.toHaveProperty('reported');
     await change(id, { interval: 2 });
     expect(await due(id)).toHaveLength(1);
     expect((await publishedOf(id, 4)).map(({ data }) => data.version)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('goes on to the document without keys, which is due, confirmed and in sync', async () => {
+    const id = device();
+    const { configId } = await change(id, { interval: 1 });
+    await report(id, configId, 200);
+    const emptied = await change(id, { interval: null });
+    expect(emptied).toMatchObject({ configId: '44136fa355b3678a1146ad16f7e8649e', syncState: 'pending' });
+    expect(await due(id)).toEqual([{ tenantId, deviceId: id, configId: emptied.configId, config: {} }]);
+    expect(await fetch(id, { configId })).toEqual({
+      unchanged: false,
+      configId: emptied.configId,
+      config: {},
+    });
+    await report(id, emptied.configId, 200);
+    expect(await view(id)).toMatchObject({ syncState: 'in_sync', keys: {} });
+    expect(await due(id)).toEqual([]);
   });
 
   it('is unconfirmed when the device stays silent past the deadline', async () => {

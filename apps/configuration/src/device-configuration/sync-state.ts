@@ -11,6 +11,10 @@ export const syncStateOf = (state: DeviceConfiguration, now: Date, unconfirmedAf
   return silentMs > unconfirmedAfterMs ? 'unconfirmed' : 'dispatched';
 };
 
+/** Whether the device refused its document: it is not offered again until it changes or somebody says so. */
+export const isRefused = ({ configId, confirmation }: DeviceConfiguration): boolean =>
+  confirmation?.configId === configId && confirmation.rejection !== null;
+
 /** Whether the device should be sent its document, as soon as it can be reached. */
 export const isDue = ({ ended, configId, confirmation, observe }: DeviceConfiguration): boolean =>
   !ended && configId !== '' && observe !== false && confirmation?.configId !== configId;

@@ -87,9 +87,7 @@ const expected = (steps: readonly Step[]): Map<number, string | undefined> => {
   };
   return new Map(
     events.flatMap((event, index) =>
-      event.type === 'DesiredConfigurationChanged' && event.data.configId !== ''
-        ? [[event.version, confirmedAt(index)] as const]
-        : [],
+      event.type === 'DesiredConfigurationChanged' ? [[event.version, confirmedAt(index)] as const] : [],
     ),
   );
 };

@@ -73,7 +73,7 @@ export class Confirmations {
     this.reported = new Set();
     if (confirmedAt !== undefined) confirm(items, confirmedAt);
     // Confirmed later, it may have been from the start as well: refused or replaced in between.
-    if (configId !== '' && items.length > 0) this.open.push({ configId, changedAt, items });
+    if (items.length > 0) this.open.push({ configId, changedAt, items });
   }
 
   private saidOf(configId: string, said: 'applied' | 'rejected'): void {

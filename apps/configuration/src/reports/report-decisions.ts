@@ -15,10 +15,11 @@ import type {
   StoredChanges,
 } from '../device-configuration/device-configuration.events.js';
 import { documentOf, reportedStateOf } from '../device-configuration/documents.js';
+import { isRefused } from '../device-configuration/sync-state.js';
 
 // What adapters and devices report: the half of the decider that no operator has a hand in.
 
-/** The device asks for its document, and gets it unless `configId` names it. */
+/** The device asks for its document, and gets it unless `configId` names it or the device refused it. */
 export interface FetchDocument {
   readonly type: 'FetchDocument';
   readonly interface: DeviceInterface;
@@ -73,6 +74,8 @@ export const fetched = (
 ): readonly ConfigurationEvent[] => {
   // A device that was never configured has nothing to be dispatched to it or applied by it, however often it asks.
   if (state.version === 0) return [];
+  // It has said no. That it still knows which document that was does not make it a yes.
+  if (isRefused(state)) return [];
   if (command.configId === state.configId) {
     return appliedBy({ ...command, configId: command.configId, implicit: true }, state);
   }

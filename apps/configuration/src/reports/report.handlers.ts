@@ -31,7 +31,7 @@ import {
   type ConfigurationCommand,
 } from '../device-configuration/device-configuration.decider.js';
 import { documentOf, reportedStateOf } from '../device-configuration/documents.js';
-import { isDue, isDueAfterChange, isSuperseded } from '../device-configuration/sync-state.js';
+import { isDue, isDueAfterChange, isRefused, isSuperseded } from '../device-configuration/sync-state.js';
 import { CEILINGS } from '../providers.js';
 
 interface BulkItem extends DeviceId {
@@ -70,8 +70,8 @@ export class ReportHandlers {
       },
       metadata: { actor: { kind: 'device', id: deviceId } },
     });
-    const unchanged = configId === state.configId;
-    const config = unchanged || state.configId === '' ? null : documentOf(state);
+    const unchanged = configId === state.configId || isRefused(state);
+    const config = unchanged || state.version === 0 ? null : documentOf(state);
     return { unchanged, configId: state.configId, config };
   }
 

@@ -190,7 +190,7 @@ describe('credentials', () => {
 
 /** What was published of the device's credentials, once there are `count`. */
 const publishedOf = async (deviceId: string, count: number): Promise<JsonObject[]> => {
-  const connection = await connect({ servers: registry.natsUrl });
+  const connection = await connect({ servers: registry.nats.url });
   try {
     const consumer = await jetstream(connection).consumers.get(eventStream('device-registry').name, {
       filter_subjects: deviceCredentialChanged.subject(tenantId, deviceId),

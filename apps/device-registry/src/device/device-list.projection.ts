@@ -126,7 +126,7 @@ const change = async (
       metadata: new Map<string, JsonValue | undefined>(),
     };
     changes.set(key, row);
-    row.version = event.version;
+    row.version = inserted.get(key) ?? event.version; // of a new row already the last
     applyTo(row, event);
   }
   if (changes.size === 0) return;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StoredEvent } from '@muster/event-store';
 import { withoutFixture, type NewestVersions } from '@muster/testing';
-import { device, type Device } from './device.decider.js';
+import type { Device } from './device-state.js';
+import { device } from './device.decider.js';
 import { upcast, type DeviceEvent } from './device.events.js';
 
 /**

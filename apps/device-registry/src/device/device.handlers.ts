@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, DEFAULT_PAGE, newId, type ChangeRequest, type Done } from '@muster/contracts';
+import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
 import {
   deleteDevice,
   editDevice,
@@ -19,12 +19,6 @@ import {
   type SelectDevices,
   type SelectedDevices,
 } from '@muster/contracts/device-registry/devices.requests';
-import {
-  changeMetadata,
-  deleteMetadataKey,
-  type ChangeMetadata,
-  type DeleteMetadataKey,
-} from '@muster/contracts/device-registry/metadata.requests';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import type pg from 'pg';
@@ -36,7 +30,7 @@ import { decodeCursor, digestOf, encodeCursor, TEXT, TIME } from '../page-cursor
 import { deviceCondition, type DeviceCondition } from './device-filter.js';
 import { viewDevice } from './device-list.projection.js';
 import { DeviceSearch, positionOf } from './device-search.js';
-import { device, type DeviceCommand } from './device.decider.js';
+import { device } from './device.decider.js';
 import { keepSecret, newSecret } from '../credential/secret.js';
 import { hintOf, keepTokenText, newTokenText } from '../token/token-text.js';
 
@@ -107,7 +101,15 @@ export class DeviceHandlers {
     const { appVersion: wanted, ...fields } = request.edit;
     const [appVersion] =
       wanted === undefined ? [] : await knownAppVersions(this.database, request.tenantId, [wanted]);
-    return this.change(request, { type: 'EditDevice', ...fields, appVersion });
+    const { tenantId, actor, deviceId, expectedVersion } = request;
+    await this.store.execute(device, {
+      tenantId,
+      id: deviceId,
+      metadata: { actor },
+      expectedVersion,
+      command: { type: 'EditDevice', ...fields, appVersion },
+    });
+    return viewDevice(this.database, tenantId, deviceId);
   }
 
   @Handles(deleteDevice)
@@ -123,30 +125,11 @@ export class DeviceHandlers {
     return {};
   }
 
-  @Handles(changeMetadata)
-  changeMetadata(request: ChangeMetadata): Promise<DeviceView> {
-    return this.change(request, { type: 'ChangeMetadata', patch: request.patch });
-  }
-
-  @Handles(deleteMetadataKey)
-  deleteMetadataKey(request: DeleteMetadataKey): Promise<DeviceView> {
-    return this.change(request, { type: 'DeleteMetadataKey', key: request.key });
-  }
-
   private async conditionOf(
     tenantId: string,
     filter: string | undefined,
   ): Promise<DeviceCondition | undefined> {
     return filter === undefined ? undefined : deviceCondition(this.database, tenantId, filter);
-  }
-
-  private async change(
-    { tenantId, actor, expectedVersion, deviceId }: ChangeRequest & { readonly deviceId: string },
-    command: DeviceCommand,
-  ): Promise<DeviceView> {
-    const metadata = { actor };
-    await this.store.execute(device, { tenantId, id: deviceId, metadata, expectedVersion, command });
-    return viewDevice(this.database, tenantId, deviceId);
   }
 
   private async provisionWithin(tx: pg.PoolClient, request: ProvisionDevice): Promise<ProvisionedDevice> {

@@ -10,6 +10,7 @@ import { getDevice } from '@muster/contracts/device-registry/devices.requests';
 import {
   changeMetadata,
   deleteMetadata,
+  deleteMetadataKey,
   listMetadataKeys,
   readMetadata,
   updateMetadata,
@@ -39,7 +40,7 @@ const settings: DeviceTypeSettings = {
 const metadata = { floor: 3, serial: 'S-1', hidden: 'h', connected: true };
 
 const made = async (type: DeviceTypeSettings = settings, given: JsonObject = metadata) => {
-  const { id: deviceType } = await registry.createType(type);
+  const { id: deviceType } = await registry.createType({ settings: type });
   const { id: deviceId } = await registry.provision({ deviceType, metadata: given });
   const who = { tenantId, deviceId };
   return {
@@ -210,5 +211,41 @@ describe('the rules of a type', () => {
     const refused = await problem(registry.bus.request(createDeviceType, { ...base, deviceType }));
     expect(refused.code).toBe('invalid-request');
     expect(refused.errors?.[0]?.path).toBe('deviceType.settings.metadataKeys');
+  });
+});
+
+describe('changeMetadata and deleteMetadataKey', () => {
+  it('is patched and removed by key', async () => {
+    const type = await registry.createType();
+    const made = await registry.provision({ deviceType: type.id, metadata: { a: 1, b: { c: 2 } } });
+    const request = { ...base, deviceId: made.id };
+    const patched = await registry.bus.request(changeMetadata, {
+      ...request,
+      patch: { a: null, b: { d: 3 }, e: 'x', never: null },
+    });
+    expect(patched.metadata).toEqual({ b: { d: 3 }, e: 'x' });
+    const again = await registry.bus.request(changeMetadata, { ...request, patch: { e: 'x' } });
+    expect(again.version).toBe(patched.version);
+    const removed = await registry.bus.request(deleteMetadataKey, { ...request, key: 'e' });
+    expect(removed.metadata).toEqual({ b: { d: 3 } });
+  });
+
+  it('keeps its rules', async () => {
+    const type = await registry.createType();
+    const made = await registry.provision({ deviceType: type.id });
+    const request = { ...base, deviceId: made.id };
+    const patch = (value: JsonObject, more: object = {}) =>
+      problem(registry.bus.request(changeMetadata, { ...request, patch: value, ...more }));
+    const refused = await patch({ ok: 1, 'not ok': 2 });
+    expect(refused.code).toBe('invalid-request');
+    expect(refused.errors?.map((error) => error.path)).toEqual(['patch.not ok']);
+    expect((await patch({ a: 1 }, { expectedVersion: 1 })).code).toBe('version-mismatch');
+    expect((await patch({ a: 1 }, { deviceId: 'nobody' })).code).toBe('device-not-found');
+    const remove = (key: string, more: object = {}) =>
+      code(registry.bus.request(deleteMetadataKey, { ...request, key, ...more }));
+    expect(await remove('nothing')).toBe('metadata-key-not-found');
+    expect(await remove('nothing', { deviceId: 'nobody' })).toBe('device-not-found');
+    await registry.bus.request(changeMetadata, { ...request, patch: { a: 1 } });
+    expect(await remove('a', { expectedVersion: 1 })).toBe('version-mismatch');
   });
 });

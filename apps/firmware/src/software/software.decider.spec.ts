@@ -92,10 +92,15 @@ describe('FetchSoftware', () => {
     software.given([changed]).when(fetch()).then([]);
   });
 
-  it('offers anew what was refused', () => {
+  it('does not offer what was refused, until it is made available anew', () => {
+    const history = [offered('1', second(1)), rejected('1', second(2))];
     software
-      .given([offered('1', second(1)), rejected('1', second(2))])
-      .when(fetch({ candidates: [may('1', [])] }))
+      .given(history)
+      .when(fetch({ candidates: [may('1', [], second(0))] }))
+      .then([]);
+    software
+      .given(history)
+      .when(fetch({ candidates: [may('1', [], second(3))] }))
       .then([offered('1')]);
   });
 

@@ -99,19 +99,21 @@ export const decide = (command: SoftwareCommand, state: DeviceSoftware): readonl
 export const softwareOf = (state: DeviceSoftware, name: string): Software =>
   (Object.hasOwn(state.software, name) ? state.software[name] : undefined) ?? unknown;
 
-/**
- * What the device should be told of without having asked: not what it has refused since that was last made available,
- * and nothing when it wants to be left alone.
- */
-export const dueHop = <One extends Candidate>(
-  { reported, rejected, observe }: Software,
+/** The version that is open to the device: none while the next one is what it has refused since that was made available. */
+export const openHop = <One extends Candidate>(
+  { reported, rejected }: Software,
   candidates: readonly One[],
 ): One | undefined => {
-  if (observe === false) return undefined;
   const hop = nextHop(reported?.version ?? null, candidates);
   const refused = rejected?.version === hop?.version && (rejected?.at ?? '') >= (hop?.availableSince ?? '');
   return refused ? undefined : hop;
 };
+
+/** What the device should be told of without having asked: nothing when it wants to be left alone. */
+export const dueHop = <One extends Candidate>(
+  software: Software,
+  candidates: readonly One[],
+): One | undefined => (software.observe === false ? undefined : openHop(software, candidates));
 
 const fetched = (command: FetchSoftware, software: Software): readonly SoftwareEvent[] => {
   const { configId, observe, candidates, at } = command;
@@ -125,7 +127,7 @@ const fetched = (command: FetchSoftware, software: Software): readonly SoftwareE
   const named = configId === undefined || configId === '' ? undefined : storable(configId);
   const applied =
     named === undefined ? [] : appliedBy({ ...command, version: named, implicit: true }, software);
-  const hop = nextHop(named ?? software.reported?.version ?? null, candidates);
+  const hop = openHop(applied.reduce(evolveSoftware, software), candidates);
   const offer =
     hop === undefined ? [] : offered({ ...command, version: hop.version, subscriber: true }, software);
   return [...events, ...applied, ...offer];

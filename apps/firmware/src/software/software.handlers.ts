@@ -23,10 +23,10 @@ import { Devices, isKnown, type DeviceId } from '../device/devices.projection.js
 import { FirmwareTypes } from '../firmware-type/firmware-types.projection.js';
 import { Firmwares } from '../firmware/firmwares.projection.js';
 import { Catalogue, DEFAULT_SOFTWARE, documentOf } from './catalogue.js';
-import { nextHop } from './next-hop.js';
 import {
   deviceSoftware,
   dueHop,
+  openHop,
   softwareOf,
   type Software,
   type SoftwareCommand,
@@ -68,10 +68,10 @@ export class SoftwareHandlers {
       },
       metadata: { actor: { kind: 'device', id: deviceId } },
     });
-    const reported = softwareOf(state, software).reported?.version ?? null;
-    const offer = nextHop(reported, offers);
+    const known = softwareOf(state, software);
+    const offer = openHop(known, offers);
     return offer === undefined
-      ? { unchanged: true, configId: reported ?? '', config: null }
+      ? { unchanged: true, configId: known.reported?.version ?? '', config: null }
       : { unchanged: false, configId: offer.version, config: documentOf(offer) };
   }
 

@@ -3,34 +3,13 @@ import type { CredentialKind, DeviceInterface } from '@muster/contracts/device-r
 import { scenario } from '@muster/testing';
 import { device, type DeviceCommand } from '../device/device.decider.js';
 import type { DeviceEvent } from '../device/device.events.js';
+import { at, provision as radiator, provisionedAs, tokenIssued } from '../device/radiator.fixture.js';
 
-const at = '2026-11-20T10:00:00.000Z';
-const given = (over: DeviceInterface) =>
-  ({
-    name: 'radiator 7',
-    deviceTypeId: 'type-1',
-    deviceType: 'radiator',
-    appVersion: 'radiator-v1',
-    interface: over,
-    folder: '/',
-    tags: [],
-    metadata: {},
-  }) as const;
 const provision = (over: DeviceInterface, kind: CredentialKind | undefined): DeviceCommand => ({
-  type: 'ProvisionDevice',
-  ...given(over),
-  token: { tokenId: 'token-1', hint: 'abcd' },
+  ...radiator,
+  interface: over,
   credential: { kind, credentialId: 'secret-1' },
-  at,
 });
-const provisioned = (over: DeviceInterface): DeviceEvent => ({
-  type: 'DeviceProvisioned',
-  data: { ...given(over), provisionedAt: at },
-});
-const token: DeviceEvent = {
-  type: 'EndpointTokenIssued',
-  data: { tokenId: 'token-1', hint: 'abcd', issuedAt: at },
-};
 const issued = (credentialId: string): DeviceEvent => ({
   type: 'CredentialIssued',
   data: { credentialId, kind: 'secret', issuedAt: at },
@@ -44,7 +23,7 @@ const issue = (credentialId: string, kind: CredentialKind = 'secret') =>
 const change = (credentialId: string, status: 'active' | 'revoked') =>
   ({ type: 'ChangeCredentialStatus', credentialId, status }) as const;
 const subject = scenario(device);
-const overHttp = [provisioned('http'), token, issued('secret-1')];
+const overHttp = [provisionedAs('http'), tokenIssued, issued('secret-1')];
 
 describe('ProvisionDevice', () => {
   it('issues a secret to an HTTP device, asked for or not', () => {
@@ -58,7 +37,7 @@ describe('ProvisionDevice', () => {
         subject
           .given([])
           .when(provision(over, kind))
-          .then([provisioned(over), token]);
+          .then([provisionedAs(over), tokenIssued]);
       }
     }
   });
@@ -84,7 +63,7 @@ describe('IssueCredential', () => {
       .then([issued('secret-3')]);
   });
   it('refuses what does not go with the interface, and tokens always', () => {
-    const overMqtt = subject.given([provisioned('mqtt'), token]);
+    const overMqtt = subject.given([provisionedAs('mqtt'), tokenIssued]);
     overMqtt.when(issue('secret-1')).thenThrows('invalid-request');
     overMqtt.when(issue('secret-1', 'token')).thenThrows('invalid-request');
     subject.given(overHttp).when(issue('secret-2', 'token')).thenThrows('invalid-request');

@@ -1,8 +1,9 @@
 import { describe, it } from '@jest/globals';
-import type { JsonObject } from '@muster/contracts';
+import type { JsonObject, JsonValue } from '@muster/contracts';
 import { scenario } from '@muster/testing';
 import { device, type DeviceCommand } from '../device/device.decider.js';
 import type { DeviceEvent } from '../device/device.events.js';
+import { parsed, provisioned as radiator, tokenIssued } from '../device/radiator.fixture.js';
 import type { MetadataRules } from './metadata-access.js';
 
 const rules: MetadataRules = {
@@ -33,8 +34,7 @@ const update = (mode: 'full' | 'partial', values: JsonObject, more = rules): Dev
 const remove = (...keys: string[]): DeviceCommand => ({ type: 'DeleteMetadata', keys, rules });
 const subject = scenario(device);
 const existing = subject.given([provisioned]);
-/** The only way to an own property of the name `__proto__`. */
-const parsed = <T>(json: string): T => JSON.parse(json) as T;
+const theRadiator = subject.given([radiator, tokenIssued]);
 
 describe('UpdateMetadata, partial', () => {
   it('adds and replaces, and leaves the others', () =>
@@ -115,5 +115,67 @@ describe('a device that is not there', () => {
       .when(update('full', { a: 1 }))
       .thenThrows('device-not-found');
     subject.given([]).when(remove('a')).thenThrows('device-not-found');
+  });
+});
+
+describe('ChangeMetadata', () => {
+  it('tells what changed, per key', () =>
+    theRadiator
+      .when({ type: 'ChangeMetadata', patch: { floor: null, room: { a: 1 }, never: null } })
+      .then([
+        { type: 'DeviceMetadataChanged', data: { changes: { floor: { from: 3 }, room: { to: { a: 1 } } } } },
+      ]));
+  it('compares values as JSON', () =>
+    subject
+      .given([
+        radiator,
+        tokenIssued,
+        { type: 'DeviceMetadataChanged', data: { changes: { room: { to: { a: 1, b: 2 } } } } },
+      ])
+      .when({ type: 'ChangeMetadata', patch: { room: { b: 2, a: 1 } } })
+      .then([]));
+  it('treats the names of Object.prototype as any other key', () =>
+    theRadiator.when({ type: 'ChangeMetadata', patch: parsed('{"__proto__": 1, "constructor": 2}') }).then([
+      {
+        type: 'DeviceMetadataChanged',
+        data: { changes: parsed('{"__proto__": {"to": 1}, "constructor": {"to": 2}}') },
+      },
+    ]));
+  it('refuses keys, sizes and numbers against the rules', () => {
+    const patches: Record<string, JsonValue>[] = [
+      { 'a.b': 1 },
+      { 'a.b': null },
+      { big: 'x'.repeat(8_191) },
+      Object.fromEntries(Array.from({ length: 256 }, (_, index) => [`k${index}`, 1])),
+    ];
+    for (const patch of patches) {
+      theRadiator.when({ type: 'ChangeMetadata', patch }).thenThrows('invalid-request');
+    }
+  });
+  it('accepts what is just within the rules', () => {
+    const patch = Object.fromEntries(Array.from({ length: 255 }, (_, index) => [`k${index}`, 1]));
+    const changes = Object.fromEntries(Object.keys(patch).map((key) => [key, { to: 1 }]));
+    theRadiator
+      .when({ type: 'ChangeMetadata', patch })
+      .then([{ type: 'DeviceMetadataChanged', data: { changes } }]);
+    const longest = 'x'.repeat(8_190);
+    theRadiator
+      .when({ type: 'ChangeMetadata', patch: { big: longest } })
+      .then([{ type: 'DeviceMetadataChanged', data: { changes: { big: { to: longest } } } }]);
+  });
+});
+
+describe('DeleteMetadataKey', () => {
+  it('removes the key', () =>
+    theRadiator
+      .when(
+        { type: 'DeleteMetadataKey', key: 'floor' },
+        { notIdempotentBecause: 'the contract answers metadata-key-not-found to the second' },
+      )
+      .then([{ type: 'DeviceMetadataChanged', data: { changes: { floor: { from: 3 } } } }]));
+  it('refuses a key that is not there', () => {
+    for (const key of ['room', 'constructor']) {
+      theRadiator.when({ type: 'DeleteMetadataKey', key }).thenThrows('metadata-key-not-found');
+    }
   });
 });

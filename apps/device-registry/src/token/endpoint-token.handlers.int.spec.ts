@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newId } from '@muster/contracts';
+import { deleteDevice } from '@muster/contracts/device-registry/devices.requests';
+import { changeTokenStatus, issueToken, listTokens } from '@muster/contracts/device-registry/tokens.requests';
+import {
+  base,
+  code,
+  tenantId,
+  unique,
+  startRegistry,
+  type RunningRegistry,
+} from '../running-registry.fixture.js';
+
+let registry: RunningRegistry;
+
+beforeAll(async () => {
+  registry = await startRegistry();
+});
+afterAll(() => registry.stop());
+
+describe('tokens', () => {
+  it('are issued, listed without their text, suspended, resumed and revoked', async () => {
+    const type = await registry.createType();
+    const made = await registry.provision({ deviceType: type.id });
+    const request = { ...base, deviceId: made.id };
+    const issued = await registry.bus.request(issueToken, request);
+    expect(issued).toMatchObject({ status: 'inactive', hint: issued.token.slice(0, 4) });
+    const { items } = await registry.bus.request(listTokens, { tenantId, deviceId: made.id });
+    expect(items.map((item) => item.hint)).toEqual([made.token.slice(0, 4), issued.hint]);
+    expect(JSON.stringify(items)).not.toContain(made.token);
+    const change = (status: 'active' | 'suspended' | 'revoked') =>
+      registry.bus.request(changeTokenStatus, { ...request, tokenId: issued.id, status });
+    for (const status of ['active', 'suspended', 'active', 'revoked', 'revoked'] as const) {
+      expect((await change(status)).status).toBe(status);
+    }
+    expect(await code(change('active'))).toBe('token-status-final');
+    expect((await registry.accessOf(made.id)).map((entry) => entry.tokenStatus)).toEqual(
+      expect.arrayContaining(['inactive', 'revoked']),
+    );
+  });
+
+  it('refuses', async () => {
+    const type = await registry.createType();
+    const made = await registry.provision({ deviceType: type.id });
+    const request = { ...base, deviceId: made.id };
+    expect(await code(registry.bus.request(issueToken, { ...request, token: made.token }))).toBe(
+      'token-taken',
+    );
+    const missing = { ...request, tokenId: newId(), status: 'active' as const };
+    expect(await code(registry.bus.request(changeTokenStatus, missing))).toBe('token-not-found');
+    expect(await code(registry.bus.request(changeTokenStatus, { ...missing, deviceId: 'nobody' }))).toBe(
+      'device-not-found',
+    );
+    const [idempotencyKey, token] = [newId(), unique('tok')];
+    const first = await registry.bus.request(issueToken, { ...request, idempotencyKey, token });
+    expect(await registry.bus.request(issueToken, { ...request, idempotencyKey, token })).toEqual(first);
+    expect(await code(registry.bus.request(issueToken, { ...request, idempotencyKey }))).toBe(
+      'idempotency-key-reused',
+    );
+  });
+
+  it('are in no event', async () => {
+    const type = await registry.createType();
+    const made = await registry.provision({ deviceType: type.id });
+    await registry.bus.request(deleteDevice, { ...base, deviceId: made.id });
+    const { rows } = await registry.database.query<{ stored: string }>(
+      `SELECT coalesce(string_agg(e::text, ''), '') || (SELECT coalesce(string_agg(s::text, ''), '') FROM streams s) AS stored
+       FROM events e`,
+    );
+    expect(rows[0]?.stored).toContain(made.id);
+    expect(rows[0]?.stored).not.toContain(made.token);
+  });
+});
