@@ -1,14 +1,21 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { eventStream } from '@muster/contracts';
-import { createEventStore, eventStoreMigrations, migrateSchema, rebuildsOf } from '@muster/event-store';
+import {
+  createEventStore,
+  eventStoreMigrations,
+  migrateSchema,
+  rebuildsOf,
+  told,
+  translateBy,
+} from '@muster/event-store';
 import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
 import { DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { RULES } from './providers.js';
 import { Commands1763600300001 } from '../migrations/0001-commands.js';
 import { CommandHandlers, type Rules } from './command/command.handlers.js';
-import { publishedOf } from './command/command.published.js';
+import { publishedOfCommands } from './command/command-queue.published.js';
 import { commandQueue } from './command/command-queue.decider.js';
 import { commands, CommandTable } from './command/commands.projection.js';
 import { startExpiry } from './command/expiry.js';
@@ -67,7 +74,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: KnownDevices, useFactory: () => new KnownDevices(database, bus) },
           { provide: RULES, useValue: rulesOf(config) },
         ]),
-        relay: { translate: publishedOf, aggregates },
+        relay: { translate: translateBy(told(commandQueue, publishedOfCommands)), aggregates },
         background: {
           expiry: startExpiry({ database, store, table, everyMs: config.expireEveryMs, logger, metrics }),
         },

@@ -7,18 +7,10 @@ import {
   eventStoreMigrations,
   migrateSchema,
   rebuildsOf,
-  type Published,
-  type RecordedEvent,
+  told,
+  translateBy,
 } from '@muster/event-store';
-import {
-  isJobEvent,
-  job,
-  Jobs,
-  jobsMigrations,
-  migrateJobs,
-  publishedOfJob,
-  startJobWorkers,
-} from '@muster/jobs';
+import { job, Jobs, jobsMigrations, migrateJobs, publishedOfJob, startJobWorkers } from '@muster/jobs';
 import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
 import { BUS, DATABASE, EVENT_STORE, LOGGER, startService } from '@muster/service-host';
@@ -30,7 +22,6 @@ import type { Limits } from './desired/acceptable-values.js';
 import { DesiredChanges } from './desired/desired-changes.js';
 import { DesiredHandlers } from './desired/desired.handlers.js';
 import { deviceConfiguration } from './device-configuration/device-configuration.decider.js';
-import type { ConfigurationEvent } from './device-configuration/device-configuration.events.js';
 import { DeviceConfigurationHandlers } from './device-configuration/device-configuration.handlers.js';
 import { HistoryHandlers } from './history/history.handlers.js';
 import { publishedOfConfiguration } from './device-configuration/device-configuration.published.js';
@@ -45,6 +36,12 @@ import { TypeConfigurationHandlers } from './type-configuration/type-configurati
 const SERVICE = 'configuration';
 const SCHEMA = 'configuration';
 const aggregates = [deviceConfiguration, typeConfiguration, job];
+const translate = translateBy(
+  told(deviceConfiguration, publishedOfConfiguration),
+  // Rules and defaults of device types are the operators' own; what they do to devices is told device by device.
+  told(typeConfiguration, () => []),
+  told(job, (event) => publishedOfJob(configurationJobChanged, event)),
+);
 
 @Module({})
 export class AppModule {
@@ -120,19 +117,11 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: BULK_DEVICES, useValue: config.bulkDevices },
           { provide: UNCONFIRMED_AFTER_MS, useValue: config.unconfirmedAfterSeconds * 1_000 },
         ]),
-        relay: { translate: publishedOf, aggregates },
+        relay: { translate, aggregates },
         background: { jobs: workers },
       };
     },
   });
-};
-
-/** Rules and defaults of device types are the operators' own; what they do to devices is told device by device. */
-const publishedOf = (event: RecordedEvent): readonly Published[] => {
-  if (isJobEvent(event)) return publishedOfJob(configurationJobChanged, event);
-  return event.aggregate === deviceConfiguration.name
-    ? publishedOfConfiguration(event as RecordedEvent<ConfigurationEvent>) // this aggregate's
-    : [];
 };
 
 const ceilingsOf = (config: Config): Limits => ({

@@ -6,9 +6,9 @@ import {
   eventStoreMigrations,
   migrateSchema,
   rebuildsOf,
+  told,
+  translateBy,
   type Database,
-  type Published,
-  type RecordedEvent,
 } from '@muster/event-store';
 import type { RunningApp } from '@muster/observability';
 import { DATABASE, EVENT_STORE, startService } from '@muster/service-host';
@@ -20,22 +20,20 @@ import { DeviceFilters1763600200005 } from '../migrations/0005-device-filters.js
 import { AccessHandlers } from './access/access.handlers.js';
 import { loadConfig, loadStreamMaxAgeHours } from './config.js';
 import { ConnectivityHandlers } from './connectivity/connectivity.handlers.js';
-import { publishedOfConnectivity } from './connectivity/connectivity-published.reactor.js';
+import { publishedOfConnectivity } from './connectivity/connectivity.published.js';
 import { deviceConnectivity } from './connectivity/device-connectivity.js';
 import { CONNECTIVITY } from './connectivity/record-connectivity.js';
 import { deviceType } from './device-type/device-type.decider.js';
-import type { DeviceTypeEvent } from './device-type/device-type.events.js';
 import { DeviceTypeHandlers } from './device-type/device-type.handlers.js';
 import { deviceTypeList } from './device-type/device-type-list.projection.js';
-import { publishedOfDeviceType } from './device-type/device-type-published.reactor.js';
+import { publishedOfDeviceType } from './device-type/device-type.published.js';
 import { CredentialHandlers } from './credential/credential.handlers.js';
 import { deviceCredentials } from './credential/credential.projection.js';
 import { device } from './device/device.decider.js';
-import type { DeviceEvent } from './device/device.events.js';
 import { DeviceHandlers } from './device/device.handlers.js';
 import { DeviceMetadataHandlers } from './metadata/device-metadata.handlers.js';
 import { deviceList } from './device/device-list.projection.js';
-import { publishedOfDevice } from './device/device-published.reactor.js';
+import { publishedOfDevice } from './device/device.published.js';
 import { EndpointTokenHandlers } from './token/endpoint-token.handlers.js';
 import { endpointTokens } from './token/endpoint-token.projection.js';
 
@@ -51,6 +49,11 @@ export const projections = [
   deviceConnectivity,
 ] as const;
 export const aggregates = [deviceType, device] as const;
+const translate = translateBy(
+  told(deviceType, publishedOfDeviceType),
+  told(device, publishedOfDevice),
+  told({ name: CONNECTIVITY }, publishedOfConnectivity),
+);
 
 @Module({})
 export class AppModule {
@@ -106,14 +109,6 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
     config: loadConfig(env),
     serve: ({ database }) => ({
       module: AppModule.of(database),
-      relay: { translate: publishedOf, aggregates },
+      relay: { translate, aggregates },
     }),
   });
-
-const publishedOf = (event: RecordedEvent): readonly Published[] => {
-  if (event.aggregate === CONNECTIVITY) return publishedOfConnectivity(event);
-  // The upcasts of `aggregates` made it one of these.
-  return event.aggregate === device.name
-    ? publishedOfDevice(event as RecordedEvent<DeviceEvent>)
-    : publishedOfDeviceType(event as RecordedEvent<DeviceTypeEvent>);
-};

@@ -1,7 +1,14 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { eventStream } from '@muster/contracts';
-import { createEventStore, eventStoreMigrations, migrateSchema, rebuildsOf } from '@muster/event-store';
+import {
+  createEventStore,
+  eventStoreMigrations,
+  migrateSchema,
+  rebuildsOf,
+  told,
+  translateBy,
+} from '@muster/event-store';
 import { openFileStore } from '@muster/files';
 import type { RunningApp } from '@muster/observability';
 import { BUS, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
@@ -18,7 +25,9 @@ import { FirmwareTypes, firmwareTypesProjection } from './firmware-type/firmware
 import { firmware } from './firmware/firmware.decider.js';
 import { FirmwareHandlers } from './firmware/firmware.handlers.js';
 import { Firmwares, firmwaresProjection } from './firmware/firmwares.projection.js';
-import { publishedOf } from './published.js';
+import { publishedOfFirmware } from './firmware/firmware.published.js';
+import { publishedOfSoftware } from './software/software.published.js';
+import { publishedOfUpload } from './upload/upload.published.js';
 import { deviceSoftware } from './software/software.decider.js';
 import { SoftwareHandlers } from './software/software.handlers.js';
 import { upload } from './upload/upload.decider.js';
@@ -38,6 +47,12 @@ export const projections = [
 ];
 
 export const aggregates = [firmwareType, firmware, deviceSoftware, upload];
+const translate = translateBy(
+  told(firmwareType, () => []), // a name for operators to choose from
+  told(firmware, publishedOfFirmware),
+  told(deviceSoftware, publishedOfSoftware),
+  told(upload, publishedOfUpload),
+);
 
 @Module({})
 export class AppModule {
@@ -91,7 +106,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: UploadTokens, useValue: tokens },
           { provide: Devices, useValue: new Devices(database, bus) },
         ]),
-        relay: { translate: publishedOf, aggregates },
+        relay: { translate, aggregates },
         background: {
           housekeeping: startHousekeeping({
             database,

@@ -1,14 +1,21 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { eventStream } from '@muster/contracts';
-import { createEventStore, eventStoreMigrations, migrateSchema, rebuildsOf } from '@muster/event-store';
+import {
+  createEventStore,
+  eventStoreMigrations,
+  migrateSchema,
+  rebuildsOf,
+  told,
+  translateBy,
+} from '@muster/event-store';
 import type { IntegrationKeys } from '@muster/nats-accounts';
 import { ConfigError, type RunningApp } from '@muster/observability';
 import { DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { RULES } from './providers.js';
 import { Integrations1763600700001 } from '../migrations/0001-integrations.js';
 import { configSchema, loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
-import { publishedOf } from './integration/integration-published.reactor.js';
+import { publishedOfIntegration } from './integration/integration.published.js';
 import { integration } from './integration/integration.decider.js';
 import { IntegrationHandlers, type Rules } from './integration/integration.handlers.js';
 import { integrations } from './integration/integrations.projection.js';
@@ -66,7 +73,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: Readers, useValue: readers },
           { provide: RULES, useValue: rules },
         ]),
-        relay: { translate: publishedOf, aggregates },
+        relay: { translate: translateBy(told(integration, publishedOfIntegration)), aggregates },
         background: {
           integrations: startTending({ accounts, readers, everyMs: config.tendEveryMs, logger }),
         },

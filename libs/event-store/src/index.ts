@@ -39,4 +39,5 @@ export { rebuildsOf, type Rebuild, type RebuildableService, type Rebuilds } from
 export { publishAgain } from './publish-again.js';
 export { type ReadOptions } from './read-stream.js';
 export { refoldStates, type Refolded } from './refold-states.js';
+export { told, translateBy, type Told } from './translate.js';
 export { startRelay, type EventPublisher, type Published, type Relay, type RelayOptions } from './relay.js';

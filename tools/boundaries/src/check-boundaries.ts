@@ -43,8 +43,8 @@ const STANDALONE: Readonly<Record<string, readonly string[]>> = {
   '@muster/kp1': ['@muster/json'],
 };
 
-/** Deterministic parts of Node that a decider may use. */
-const PURE_MODULES = ['@muster/contracts', 'node:crypto'];
+/** Deterministic modules that a decider may use. */
+const PURE_MODULES = ['@muster/contracts', '@muster/contracts/same-json', 'node:crypto'];
 const IMPURE =
   /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\brandomUUID\b|\brandomBytes\b|\bnewId\b|\bprocess\./;
 

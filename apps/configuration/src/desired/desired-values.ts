@@ -1,7 +1,7 @@
 import { AppError, type FieldError, type JsonObject, type JsonValue } from '@muster/contracts';
+import { sameJson } from '@muster/contracts/same-json';
 import type { ValueOrigin } from '@muster/contracts/configuration/requests';
 import { assertWithinLimits, type Limits } from './acceptable-values.js';
-import { sameJson } from '../device-configuration/config-id.js';
 import type { DesiredChanges } from '../device-configuration/device-configuration.events.js';
 import { mergePatch } from './merge-patch.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { canonicalJson, configIdOf, sameJson } from './config-id.js';
+import { canonicalJson, configIdOf } from './config-id.js';
 
 describe('configIdOf', () => {
   it('is the first half of the SHA-256 of the canonical JSON', () => {
@@ -35,10 +35,5 @@ describe('canonicalJson', () => {
 
   it('reads a key named __proto__ as data', () => {
     expect(canonicalJson(JSON.parse('{"__proto__":{"a":1}}') as never)).toBe('{"__proto__":{"a":1}}');
-  });
-
-  it('tells an absent value from null', () => {
-    expect(sameJson(undefined, null)).toBe(false);
-    expect(sameJson({ a: 1, b: 2 }, { b: 2, a: 1 })).toBe(true);
   });
 });

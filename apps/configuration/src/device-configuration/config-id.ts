@@ -23,8 +23,5 @@ export const configIdOf = (document: JsonObject, canonical = canonicalJson(docum
   return named.id;
 };
 
-export const sameJson = (a: JsonValue | undefined, b: JsonValue | undefined): boolean =>
-  a === b || (a !== undefined && b !== undefined && canonicalJson(a) === canonicalJson(b));
-
 /** UTF-8 bytes of the canonical JSON: what limits are counted in. */
 export const sizeOf = (value: JsonValue): number => Buffer.byteLength(canonicalJson(value));

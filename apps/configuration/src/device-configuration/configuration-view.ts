@@ -3,7 +3,7 @@ import type {
   ConfigurationView,
   SyncState,
 } from '@muster/contracts/configuration/requests';
-import { sameJson } from './config-id.js';
+import { sameJson } from '@muster/contracts/same-json';
 import type { DeviceConfiguration } from './configuration-state.js';
 
 /** What operators see of a device's configuration, now or in the past. */

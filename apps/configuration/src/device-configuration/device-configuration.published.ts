@@ -7,8 +7,8 @@ import {
   reportedStateChanged,
   type ValueChanges,
 } from '@muster/contracts/configuration/published';
+import { sameJson } from '@muster/contracts/same-json';
 import type { Published, RecordedEvent } from '@muster/event-store';
-import { sameJson } from './config-id.js';
 import type { ConfigurationEvent, DesiredChanges } from './device-configuration.events.js';
 
 /** What others are told of a stored event. `observe` is the adapters' matter, and the registry tells of the end. */

@@ -1,8 +1,8 @@
 import type { JsonObject, JsonValue } from '@muster/contracts';
+import { sameJson } from '@muster/contracts/same-json';
 import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import { assertAcceptable, assertWithinLimits, storable, type Limits } from '../desired/acceptable-values.js';
 import { mergePatch } from '../desired/merge-patch.js';
-import { sameJson } from '../device-configuration/config-id.js';
 import {
   withChanges,
   type DeviceConfiguration,

@@ -1,10 +1,11 @@
 import { AppError, type FieldError, type JsonObject, type JsonValue } from '@muster/contracts';
+import { sameJson } from '@muster/contracts/same-json';
 import type {
   TypeConfigurationEdit,
   UndeclaredKeys,
 } from '@muster/contracts/configuration/type-configuration.requests';
 import { assertAcceptable, assertWithinLimits, type Limits } from '../desired/acceptable-values.js';
-import { sameJson, sizeOf } from '../device-configuration/config-id.js';
+import { sizeOf } from '../device-configuration/config-id.js';
 import type { Effective } from '../desired/desired-values.js';
 import { mergePatch } from '../desired/merge-patch.js';
 import type { OwnLimits, TypeConfigurationEvent } from './type-configuration.events.js';

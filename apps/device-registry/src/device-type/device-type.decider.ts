@@ -1,6 +1,6 @@
 import { AppError } from '@muster/contracts';
+import { sameJson } from '@muster/contracts/same-json';
 import type { Aggregate } from '@muster/event-store';
-import { sameJson } from '../same-json.js';
 import {
   upcast,
   type AppVersion,

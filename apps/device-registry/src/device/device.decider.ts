@@ -1,4 +1,5 @@
 import { AppError, type JsonObject } from '@muster/contracts';
+import { sameJson } from '@muster/contracts/same-json';
 import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import type { Aggregate } from '@muster/event-store';
 import {
@@ -22,7 +23,6 @@ import {
   type DeleteMetadataKey,
   type UpdateMetadata,
 } from '../metadata/metadata-decisions.js';
-import { sameJson } from '../same-json.js';
 import {
   changeTokenStatus,
   issueToken,

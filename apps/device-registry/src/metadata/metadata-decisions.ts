@@ -1,7 +1,7 @@
 import { AppError, type JsonObject, type JsonValue } from '@muster/contracts';
+import { sameJson } from '@muster/contracts/same-json';
 import type { ExistingDevice } from '../device/device-state.js';
 import type { DeviceMetadataChanged } from '../device/device.events.js';
-import { sameJson } from '../same-json.js';
 import { isPlatformKey, isWritable, refuseRestricted, type MetadataRules } from './metadata-access.js';
 import { refuseBadMetadata } from './metadata-rules.js';
 

@@ -7,18 +7,17 @@ import type { Published, RecordedEvent } from '@muster/event-store';
 import type { IntegrationEvent } from './integration.events.js';
 
 /** What others are told of a stored event. Pure; the relay publishes it at least once. */
-export const publishedOf = (event: RecordedEvent): readonly Published[] => {
-  const known = event as RecordedEvent<IntegrationEvent>; // the service has no other events
+export const publishedOfIntegration = (event: RecordedEvent<IntegrationEvent>): readonly Published[] => {
   const fact = {
     integrationId: event.streamId,
     version: event.version,
     at: event.recordedAt,
     actor: event.metadata.actor,
-    name: known.data.name,
+    name: event.data.name,
   };
-  switch (known.type) {
+  switch (event.type) {
     case 'IntegrationCreated': {
-      const { services, from } = known.data;
+      const { services, from } = event.data;
       const data = { ...fact, ...(services === undefined ? {} : { services: [...services] }), from };
       return [{ contract: integrationCreated, entityId: event.streamId, data }];
     }

@@ -10,16 +10,15 @@ import type { CommandEvent } from './command-queue.events.js';
 import { commandIdOf, queueOf } from './names.js';
 
 /** What others are told of a stored event. `observe` is the adapters' matter, and the registry tells of the end. */
-export const publishedOf = (recorded: RecordedEvent): readonly Published[] => {
-  const event = recorded as RecordedEvent<CommandEvent>; // the only aggregate of this service
-  const { deviceId: entityId, type } = queueOf(recorded.streamId);
+export const publishedOfCommands = (event: RecordedEvent<CommandEvent>): readonly Published[] => {
+  const { deviceId: entityId, type } = queueOf(event.streamId);
   const fact = (number: number) => ({
     deviceId: entityId,
     commandId: commandIdOf(type, number),
     commandType: type,
     number,
-    version: recorded.version,
-    source: recorded.metadata.actor,
+    version: event.version,
+    source: event.metadata.actor,
   });
   switch (event.type) {
     case 'CommandCreated': {

@@ -1,4 +1,4 @@
-/** Equal as JSON: the order of fields does not matter, and a field that is undefined is not there. */
+/** Equal as JSON: the order of fields does not matter, and a field that is undefined is not there. Pure; deciders may use it. */
 export const sameJson = (a: unknown, b: unknown): boolean => {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
