@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 
 /** Who may import whom is not checked here but by tools/boundaries, as a test: see the comment there. */
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/fixtures/**', '.muster/**', '.nx/**'] },
+  { ignores: ['**/dist/**', 'libs/api-client/src/openapi.ts', '**/fixtures/**', '.muster/**', '.nx/**'] },
   {
     files: ['**/*.mjs'],
     extends: [js.configs.recommended],

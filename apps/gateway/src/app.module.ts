@@ -18,6 +18,7 @@ import { AnswerInterceptor } from './http/answer.interceptor.js';
 import { checkAddress } from './http/address.js';
 import { readBody } from './http/body.js';
 import { CallerGuard, identify, requireCaller } from './http/caller.js';
+import { checkMethod } from './http/methods.js';
 import { documentationHeaders, enterTrace, measure, operations, secureHeaders } from './http/entry.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { limitRate } from './http/rate-limit.js';
@@ -95,6 +96,7 @@ export const gatewayApp = async (parts: GatewayParts): Promise<INestApplication>
     eventDocuments(),
     requireCaller,
     checkAddress,
+    checkMethod(server),
     readBody,
   ];
   for (const handler of chain) app.use(handler);

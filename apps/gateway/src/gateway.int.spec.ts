@@ -337,6 +337,46 @@ it('no spelling of an address is a way around the key', async () => {
   }
 });
 
+describe('a method', () => {
+  it.each([
+    ['/devices', 'GET, HEAD, OPTIONS, POST', 'DELETE'],
+    ['/devices/d1/', 'DELETE, GET, HEAD, OPTIONS, PATCH', 'PUT'],
+    ['/devices/d1/metadata/room', 'DELETE, OPTIONS, PUT', 'POST'],
+    ['/configuration/bulk', 'OPTIONS, POST', 'GET'],
+    ['/firmwares', 'GET, HEAD, OPTIONS, POST', 'PUT'],
+    ['/openapi.json', 'GET, HEAD, OPTIONS', 'POST'],
+    ['/asyncapi-events.json', 'GET, HEAD, OPTIONS', 'POST'],
+  ])('that %s does not have is 405, and Allow says which it has: %s', async (path, allowed, wrong) => {
+    const as = (method: string) =>
+      fetch(`${url()}/api/v1${path}`, {
+        method,
+        headers: { 'x-api-key': KEY, 'content-type': 'text/plain' },
+      });
+    const refused = await as(wrong);
+    expect([refused.status, refused.headers.get('allow')]).toEqual([405, allowed]);
+    expect(await refused.json()).toMatchObject({ code: 'method-not-allowed', status: 405 });
+    const options = await as('OPTIONS');
+    expect([options.status, options.headers.get('allow'), await options.text()]).toEqual([204, allowed, '']);
+  });
+
+  it('of a path that does not exist is 404, and of a stranger 401', async () => {
+    for (const method of ['GET', 'PUT', 'OPTIONS']) {
+      const headers = { 'x-api-key': KEY };
+      expect((await fetch(`${url()}/api/v1/nothing`, { method, headers })).status).toBe(404);
+      expect((await fetch(`${url()}/api/v1/devices/%zz`, { method, headers })).status).toBe(400);
+      expect((await fetch(`${url()}/api/v1/devices`, { method })).status).toBe(401);
+    }
+  });
+
+  it('HEAD is answered like GET, without the body', async () => {
+    const response = await fetch(`${url()}/api/v1/devices/d1`, {
+      method: 'HEAD',
+      headers: { 'x-api-key': KEY },
+    });
+    expect([response.status, response.headers.get('etag'), await response.text()]).toEqual([200, '"7"', '']);
+  });
+});
+
 describe('creating', () => {
   it('answers 201 with the address, carries the caller, and lets nobody keep the secret', async () => {
     const response = await api('post', '/devices').send({ name: 'r1', deviceType: 'thermostat' }).expect(201);

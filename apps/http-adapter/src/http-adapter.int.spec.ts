@@ -268,9 +268,30 @@ describe('HTTP', () => {
 
   it('answers another method with 405 and what is allowed', async () => {
     const response = await fetch(`${base}/kp1/radiator-v1/dcx/token-of-h1/json`);
-    expect(response.headers.get('allow')).toBe('POST');
+    expect(response.headers.get('allow')).toBe('POST, OPTIONS');
     expect(response.status).toBe(405);
   });
+
+  it.each([
+    ['/kp1/radiator-v1/dcx/token-of-h1/json', 'POST, OPTIONS', 'HEAD'],
+    ['/firmwares/f1', 'GET, HEAD, OPTIONS', 'DELETE'],
+    ['/bcx/api/v1/binary-data', 'POST, OPTIONS', 'GET'],
+    ['/bcx/api/v1/files/boot.log', 'POST, OPTIONS', 'PUT'],
+  ])('says of %s what may be asked: %s', async (path, allowed, wrong) => {
+    const options = await fetch(base + path, { method: 'OPTIONS' });
+    expect([options.status, options.headers.get('allow')]).toEqual([204, allowed]);
+    const refused = await fetch(base + path, { method: wrong });
+    expect([refused.status, refused.headers.get('allow')]).toEqual([405, allowed]);
+  });
+
+  it.each(['/kp1/radiator-v1', '/firmwares/', '/bcx/api/v1/nothing', '/elsewhere'])(
+    'knows no %s by any method',
+    async (path) => {
+      for (const method of ['GET', 'OPTIONS', 'DELETE']) {
+        expect((await fetch(base + path, { method })).status).toBe(404);
+      }
+    },
+  );
 
   it('answers 413 to two megabytes, announced or not, and 415 to what is compressed', async () => {
     device('h2');

@@ -30,6 +30,7 @@ export const errorCatalogue = {
   'job-not-found': { status: 404, title: 'No such job' },
   'integration-not-found': { status: 404, title: 'No such integration' },
   'file-not-found': { status: 404, title: 'No such file' },
+  'method-not-allowed': { status: 405, title: 'The method is not possible here' },
   'resource-unknown': { status: 404, title: 'Unknown resource' },
   // refused by a rule
   'device-name-taken': { status: 409, title: 'The device name is taken' },

@@ -26,6 +26,7 @@ export {
   type RequestOf,
   type Shape,
 } from './contract.js';
+export { AnyJson, Described, JSON_VALUE, NullRemoves, ValuesAre, type RefTo } from './described.js';
 export { DEFAULT_TENANT, newId } from './ids.js';
 export {
   Actor,

@@ -21,6 +21,8 @@ export interface ExistingDeviceType {
 export type DeviceType =
   ExistingDeviceType | { readonly status: 'none' } | { readonly status: 'deleted'; readonly name: string };
 
+type SettingsEdit = { readonly [K in keyof Settings]: Settings[K] | null };
+
 export type DeviceTypeCommand =
   | {
       readonly type: 'CreateDeviceType';
@@ -37,7 +39,7 @@ export type DeviceTypeCommand =
       /** Null removes it. */
       readonly description?: string | null | undefined;
       /** Replaces the settings named; null in one: its default again. */
-      readonly settings?: Settings | undefined;
+      readonly settings?: SettingsEdit | undefined;
     }
   | { readonly type: 'AddAppVersion'; readonly appVersion: AppVersion }
   | { readonly type: 'DeleteDeviceType' };
@@ -160,5 +162,5 @@ const summaryOf = ({ name, appVersions, settings }: ExistingDeviceType): Summary
 });
 
 /** Null passes the contract's rules of an optional field. Stored, it would make two ways to say "the default". */
-const withoutNulls = (settings: Settings): Settings =>
+const withoutNulls = (settings: SettingsEdit): Settings =>
   Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== null));

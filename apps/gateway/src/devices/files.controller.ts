@@ -15,6 +15,8 @@ import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
 import { PageQuery } from '../http/page-query.js';
 
+const BYTES = { type: 'string', format: 'binary' };
+
 /** What the device uploaded (bcx). */
 @Controller('api/v1/devices/:id/files')
 export class FilesController {
@@ -35,20 +37,24 @@ export class FilesController {
 
   /** Nest sends nothing by itself where it hands out the response: the file does. */
   @Get(':fileId')
-  @Operation({ summary: 'Download a file, or a range of it', asks: [getUpload], answer: Done })
+  @Operation({
+    summary: 'Download a file, or a range of it',
+    asks: [getUpload],
+    answer: Done,
+    errors: ['range-not-satisfiable'],
+  })
   @ApiHeader({ name: 'Range', required: false, schema: { type: 'string' }, description: '`bytes=0-499`' })
   @ApiResponse({
     status: 200,
     description: 'The file.',
-    content: { 'application/octet-stream': { schema: {} } },
+    content: { 'application/octet-stream': { schema: BYTES } },
   })
   @ApiResponse({
     status: 206,
     description: 'The range.',
-    content: { 'application/octet-stream': { schema: {} } },
+    content: { 'application/octet-stream': { schema: BYTES } },
   })
   @ApiResponse({ status: 304, description: 'Not changed since the `If-None-Match`.' })
-  @ApiResponse({ status: 416, description: '`range-not-satisfiable`: The file ends before the range begins' })
   async downloadFile(
     @Param('id') deviceId: string,
     @Param('fileId') uploadId: string,

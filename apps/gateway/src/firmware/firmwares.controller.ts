@@ -1,5 +1,5 @@
 import { Controller, Delete, Get, Inject, Param, Patch, Post, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiResponse } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes } from '@nestjs/swagger';
 import { IsOptional, IsString, Length } from 'class-validator';
 import type { Request, Response } from 'express';
 import { AppError, type Done } from '@muster/contracts';
@@ -8,6 +8,7 @@ import {
   deleteFirmware,
   editFirmware,
   FirmwareEdit,
+  FirmwareView,
   FirmwareTypeInput,
   getFirmware,
   listFirmwares,
@@ -17,7 +18,6 @@ import {
   type FirmwarePage,
   type FirmwareTypeList,
   type FirmwareTypeView,
-  type FirmwareView,
 } from '@muster/contracts/firmware/requests';
 import type { FileStore, StoredFile } from '@muster/files';
 import { invalidFields } from '@muster/messaging';
@@ -85,6 +85,8 @@ export class FirmwaresController {
   @Operation({
     summary: 'Upload a firmware; the file comes last in the form',
     asks: [registerFirmware],
+    answer: FirmwareView,
+    errors: ['payload-too-large', 'unsupported-media-type', 'storage-full'],
     status: 201,
     secret: true,
     location: (path, id) => `${path}/${id}`,
@@ -108,9 +110,6 @@ export class FirmwaresController {
       required: ['firmwareType', 'version', 'file'],
     },
   })
-  @ApiResponse({ status: 413, description: '`payload-too-large`: The payload is too large' })
-  @ApiResponse({ status: 415, description: '`unsupported-media-type`: The media type is not supported' })
-  @ApiResponse({ status: 507, description: '`storage-full`: There is no room left' })
   async uploadFirmware(
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,

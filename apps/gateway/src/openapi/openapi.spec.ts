@@ -1,11 +1,30 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { EXAMPLES } from './examples.js';
+import { CLIENT_TYPES, OPENAPI, sourceLine } from './generated-files.js';
 import { generatedOpenApi } from './generated-openapi.js';
 
-const committed: unknown = JSON.parse(
-  readFileSync(join(import.meta.dirname, '../../../../../docs/openapi.json'), 'utf8'),
-);
+const text = readFileSync(OPENAPI, 'utf8');
+const committed: unknown = JSON.parse(text);
+
+interface Media {
+  readonly example?: unknown;
+}
+
+interface Content {
+  readonly 'application/json'?: Media;
+  readonly 'application/problem+json'?: Media;
+}
+
+/** As far as the specs look into it. */
+interface Operation {
+  readonly operationId: string;
+  readonly parameters?: readonly { readonly name: string; readonly in: string }[];
+  readonly requestBody?: { readonly content: Content };
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Content; readonly headers?: Readonly<Record<string, unknown>> }>
+  >;
+}
 
 describe('docs/openapi.json', () => {
   let generated: Awaited<ReturnType<typeof generatedOpenApi>>;
@@ -34,4 +53,52 @@ describe('docs/openapi.json', () => {
       required: ['deviceType', 'name'],
     });
   });
+
+  describe('has for every operation', () => {
+    const operations = (): readonly Operation[] =>
+      Object.values(generated.paths).flatMap((item) => Object.values(item) as Operation[]);
+    const names = (found: readonly Operation[]): readonly string[] =>
+      found.map(({ operationId }) => operationId);
+
+    it('an example of what it takes and of what it answers: see examples.ts', () => {
+      const without = operations().filter(({ requestBody, responses }) => {
+        const media = [
+          ...Object.values<Media>({ ...requestBody?.content }),
+          ...Object.entries(responses)
+            .filter(([status]) => status.startsWith('2'))
+            .map(([, { content }]) => content?.['application/json'])
+            .filter((one) => one !== undefined),
+        ];
+        return media.some(({ example }) => example === undefined);
+      });
+      expect(names(without)).toEqual([]);
+    });
+
+    it('and no example for one that is not there', () => {
+      expect(Object.keys(EXAMPLES).filter((name) => !names(operations()).includes(name))).toEqual([]);
+    });
+
+    it('a problem for every error, and says when to try again', () => {
+      for (const { operationId, responses } of operations()) {
+        for (const [status, { content, headers }] of Object.entries(responses)) {
+          const where = `${operationId} ${status}`;
+          if (Number(status) >= 400) expect([where, content]).toEqual([where, WITH_PROBLEM]);
+          if (['429', '503'].includes(status)) expect([where, headers]).toEqual([where, WITH_RETRY_AFTER]);
+        }
+        expect([operationId, ...Object.keys(responses)]).toEqual(
+          expect.arrayContaining(['400', '401', '429', '500', '503', '504']),
+        );
+      }
+    });
+  });
 });
+
+describe('the types of libs/api-client', () => {
+  it('are those of docs/openapi.json: run `node apps/gateway/dist/src/openapi/write-openapi.js`', () => {
+    const [firstLine] = readFileSync(CLIENT_TYPES, 'utf8').split('\n', 1);
+    expect(firstLine).toBe(sourceLine(text));
+  });
+});
+
+const WITH_PROBLEM: unknown = { 'application/problem+json': expect.anything() };
+const WITH_RETRY_AFTER: unknown = expect.objectContaining({ 'Retry-After': expect.anything() });

@@ -5,10 +5,12 @@ import {
   CreateRequest,
   Done,
   errorCatalogue,
+  JSON_VALUE,
   type ErrorCode,
   type RequestContract,
   type Shape,
 } from '@muster/contracts';
+import { schemasOf } from '@muster/contracts/schema/json-schema';
 import { setAnswerRules, type AnswerRules } from '../http/answer-rules.js';
 import { queryFields } from '../http/query.js';
 
@@ -21,13 +23,16 @@ export interface OperationOptions extends Partial<AnswerRules> {
   readonly query?: Shape<object>;
   /** Status → when it comes instead, with the same answer. The handler sets it. */
   readonly also?: Readonly<Record<number, string>>;
-  /** Where no service is asked. */
-  readonly answer?: Shape<object>;
+  /** Where no service is asked, or its answer is not the caller's. */
+  readonly answer?: Shape<object> | typeof JSON_VALUE;
+  /** What the gateway itself may answer with. */
+  readonly errors?: readonly ErrorCode[];
 }
 
 const GATEWAY_ERRORS: readonly ErrorCode[] = [
   'invalid-request',
   'unauthenticated',
+  'too-many-requests',
   'internal',
   'unavailable',
   'deadline-exceeded',
@@ -48,23 +53,36 @@ export const Operation = (options: OperationOptions): MethodDecorator => {
     ...GATEWAY_ERRORS,
     ...(body === undefined ? [] : BODY_ERRORS),
     ...asks.flatMap(({ errors }) => errors),
+    ...(options.errors ?? []),
   ]);
+  const isEmpty = status === 204 || answer === undefined || answer === Done;
+  const success = isEmpty ? {} : { schema: refTo(answer) };
+  const headers = successHeaders(rules, isEmpty ? undefined : answer);
   return applyDecorators(
     (_target: object, _key: string | symbol, descriptor: PropertyDescriptor) =>
       setAnswerRules(descriptor.value as object, rules),
     HttpCode(status),
     ApiOperation({ summary }),
     ...(body === undefined ? [] : [ApiBody({ schema: bodySchema(body), required: true })]),
-    ...Object.entries(query === undefined ? {} : queryFields(query)).map(([name, schema]) =>
-      ApiQuery({
-        name,
-        required: false,
-        schema: { ...schema } as object, // JSON Schema, which OpenAPI 3.1 takes as it is
-        ...(schema.type === 'array' ? { style: 'form' as const, explode: false } : {}),
-      }),
+    ...Object.entries(query === undefined ? {} : queryFields(query)).map(
+      ([name, { description, ...schema }]) =>
+        ApiQuery({
+          name,
+          required: false,
+          ...(typeof description === 'string' ? { description } : {}),
+          schema: schema as object, // JSON Schema, which OpenAPI 3.1 takes as it is
+          ...(schema.type === 'array' ? { style: 'form' as const, explode: false } : {}),
+        }),
     ),
     ...(creates
-      ? [ApiHeader({ name: 'Idempotency-Key', required: false, schema: { type: 'string', maxLength: 255 } })]
+      ? [
+          ApiHeader({
+            name: 'Idempotency-Key',
+            required: false,
+            schema: { type: 'string', maxLength: 255 },
+            description: 'The same key with the same body gets the first answer again, for 24 hours.',
+          }),
+        ]
       : []),
     ...(edits
       ? [
@@ -76,46 +94,97 @@ export const Operation = (options: OperationOptions): MethodDecorator => {
           }),
         ]
       : []),
-    ApiResponse({
-      status,
-      description: status === 204 ? 'Done.' : 'OK',
-      ...(status === 204 || answer === undefined || answer === Done ? {} : { schema: refTo(answer) }),
-    }),
+    ApiResponse({ status, description: SUCCESS[status], headers, ...success }),
     ...Object.entries(options.also ?? {}).map(([other, description]) =>
-      ApiResponse({
-        status: Number(other),
-        description,
-        ...(answer === undefined ? {} : { schema: refTo(answer) }),
-      }),
+      ApiResponse({ status: Number(other), description, headers, ...success }),
     ),
-    ...[...byStatus(codes)].map(([errorStatus, texts]) =>
+    ...[...byStatus(codes)].map(([errorStatus, errors]) =>
       ApiResponse({
         status: errorStatus,
-        description: texts.join('; '),
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        description: errors.map((code) => `\`${code}\`: ${errorCatalogue[code].title}`).join('; '),
+        headers: ERROR_HEADERS[errorStatus] ?? {},
+        content: { 'application/problem+json': { schema: problemOf(errors) } },
       }),
     ),
   );
 };
 
-const bodySchema = (body: Shape<object> | 'object' | 'value'): object =>
-  body === 'object' ? { type: 'object', additionalProperties: true } : body === 'value' ? {} : refTo(body);
+const SUCCESS: Readonly<Record<AnswerRules['status'], string>> = {
+  200: 'OK',
+  201: 'Created.',
+  202: 'Accepted: a job does it.',
+  204: 'Done.',
+};
+
+interface Header {
+  readonly description: string;
+  readonly schema: { readonly type: 'string' | 'integer' };
+}
+
+const RETRY_AFTER: Header = {
+  description: 'Seconds after which it is worth another try.',
+  schema: { type: 'integer' },
+};
+
+const ERROR_HEADERS: Readonly<Record<number, Readonly<Record<string, Header>>>> = {
+  401: { 'WWW-Authenticate': { description: 'What would be accepted.', schema: { type: 'string' } } },
+  429: { 'Retry-After': RETRY_AFTER },
+  503: { 'Retry-After': RETRY_AFTER },
+};
+
+/** As `AnswerInterceptor` sets them. */
+const successHeaders = (
+  { location }: AnswerRules,
+  answer: OperationOptions['answer'],
+): Readonly<Record<string, Header>> => ({
+  ...(hasVersion(answer)
+    ? {
+        ETag: {
+          description: 'The version of what was answered, for `If-Match`.',
+          schema: { type: 'string' as const },
+        },
+      }
+    : {}),
+  ...(location === undefined
+    ? {}
+    : { Location: { description: 'Where to read what was made.', schema: { type: 'string' as const } } }),
+});
+
+const hasVersion = (answer: OperationOptions['answer']): boolean => {
+  if (answer === undefined || typeof answer === 'string') return false;
+  const { properties = {} } = schemasOf([answer], '')[answer.name] ?? {};
+  return (properties['revision'] ?? properties['version'])?.type === 'integer';
+};
+
+/** A problem of one of these codes, so that a client can tell them apart by its types. */
+const problemOf = (codes: readonly ErrorCode[]): object => ({
+  allOf: [
+    { $ref: '#/components/schemas/Problem' },
+    { type: 'object', properties: { code: { type: 'string', enum: codes } }, required: ['code'] },
+  ],
+});
+
+const bodySchema = (body: Shape<object> | 'object' | 'value'): object => {
+  if (body === 'value') return refTo(JSON_VALUE);
+  return body === 'object' ? { type: 'object', additionalProperties: refTo(JSON_VALUE) } : refTo(body);
+};
 
 const documented = new Set<Shape<object>>();
 
 /** Classes the document must define. */
 export const documentedShapes = (): readonly Shape<object>[] => [...documented];
 
-const refTo = (shape: Shape<object>): { $ref: string } => {
+const refTo = (shape: Shape<object> | typeof JSON_VALUE): { $ref: string } => {
+  if (typeof shape === 'string') return { $ref: `#/components/schemas/${shape}` };
   documented.add(shape);
   return { $ref: `#/components/schemas/${shape.name}` };
 };
 
-const byStatus = (codes: ReadonlySet<ErrorCode>): ReadonlyMap<number, string[]> => {
-  const result = new Map<number, string[]>();
+const byStatus = (codes: ReadonlySet<ErrorCode>): ReadonlyMap<number, ErrorCode[]> => {
+  const result = new Map<number, ErrorCode[]>();
   for (const code of [...codes].sort()) {
-    const { status, title } = errorCatalogue[code];
-    result.set(status, [...(result.get(status) ?? []), `\`${code}\`: ${title}`]);
+    const { status } = errorCatalogue[code];
+    result.set(status, [...(result.get(status) ?? []), code]);
   }
   return result;
 };

@@ -3,7 +3,6 @@ import { resolveDownload } from '@muster/contracts/firmware/requests';
 import { sendFile, type FileStore } from '@muster/files';
 import type { Bus } from '@muster/messaging';
 import type { DeviceRoute } from '../http/device-server.js';
-import { HttpFault } from '../http/http-fault.js';
 import { tokenIn } from './token-in.js';
 
 export interface DownloadParts {
@@ -19,9 +18,9 @@ export interface DownloadParts {
  */
 export const downloadRoute = ({ bus, store, stallTimeoutMs }: DownloadParts): DeviceRoute => ({
   prefix: '/firmwares/',
+  exists: (firmwareId) => /^[A-Za-z0-9_-]{1,64}$/.test(firmwareId),
   methods: ['GET', 'HEAD'],
   handle: async (request, response, { rest: firmwareId, query }) => {
-    if (!/^[A-Za-z0-9_-]{1,64}$/.test(firmwareId)) throw new HttpFault(404, 'unknown resource');
     const token = tokenIn(request.headers['x-auth-token']) ?? tokenIn(query.get('token'));
     if (token === undefined) throw new AppError('not-allowed', 'the download token is missing or malformed');
     const { fileKey, size, sha256, name } = await bus.request(resolveDownload, { token, firmwareId });

@@ -6,7 +6,6 @@ import type { FileStore } from '@muster/files';
 import type { Bus } from '@muster/messaging';
 import { answerEmpty } from '../http/answer.js';
 import type { DeviceRoute } from '../http/device-server.js';
-import { HttpFault } from '../http/http-fault.js';
 import { tokenIn } from './token-in.js';
 
 export interface UploadParts {
@@ -61,6 +60,7 @@ export const uploadRoute = (parts: UploadParts): DeviceRoute => {
 
   return {
     prefix: '/bcx/api/v1/',
+    exists: (rest) => rest === 'binary-data' || FILE_PATH.test(rest),
     methods: ['POST'],
     handle: async (request, response, { rest, query }) => {
       const token = tokenIn(request.headers['x-auth-token']);
@@ -71,13 +71,14 @@ export const uploadRoute = (parts: UploadParts): DeviceRoute => {
         answerEmpty(request, response, 201, { location });
         return;
       }
-      const name = /^files\/([^/]+)$/.exec(rest)?.[1];
-      if (name === undefined) throw new HttpFault(404, 'unknown resource');
+      const name = FILE_PATH.exec(rest)?.[1] ?? '';
       await store(request, { name: decodedName(name), overwrite: true }, token);
       answerEmpty(request, response, 204, {});
     },
   };
 };
+
+const FILE_PATH = /^files\/([^/]+)$/;
 
 const checkedName = (name: string): string => {
   const wrong = wrongName(name, 255);

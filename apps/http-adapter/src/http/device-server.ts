@@ -2,12 +2,14 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from '@muster/observability';
-import { answerRefusal } from './answer.js';
+import { answerEmpty, answerRefusal } from './answer.js';
 import { HttpFault, refusal, refusalOf } from './http-fault.js';
 
 export interface DeviceRoute {
   /** The path begins with that: `/kp1/`. */
   readonly prefix: string;
+  /** Whether the rest of a path names something. Whatever does, has these methods, and OPTIONS, which says so. */
+  readonly exists: (rest: string) => boolean;
   readonly methods: readonly string[];
   /** Answers, or throws `AppError` or `HttpFault` for what the device is told. `rest`: the path after the prefix. */
   readonly handle: (
@@ -55,12 +57,17 @@ export const startDeviceServer = async (options: DeviceServerOptions): Promise<D
     if (inFlight > options.requestsInFlight) throw new HttpFault(503, 'too many requests at once', OVERLOAD);
     const { pathname, query } = splitTarget(request.url ?? '');
     const route = options.routes.find(({ prefix }) => pathname.startsWith(prefix));
-    if (route === undefined) throw new HttpFault(404, 'unknown resource');
+    const rest = pathname.slice(route?.prefix.length);
+    if (route === undefined || !route.exists(rest)) throw new HttpFault(404, 'unknown resource');
     if (!route.methods.includes(request.method ?? '')) {
-      const allow = route.methods.join(', ');
-      throw new HttpFault(405, `method must be ${route.methods.join(' or ')}`, { allow });
+      const allow = [...route.methods, 'OPTIONS'].join(', ');
+      if (request.method !== 'OPTIONS') {
+        throw new HttpFault(405, `method must be ${route.methods.join(' or ')}`, { allow });
+      }
+      answerEmpty(request, response, 204, { allow });
+      return;
     }
-    await route.handle(request, response, { rest: pathname.slice(route.prefix.length), query });
+    await route.handle(request, response, { rest, query });
   };
 
   limitTimes(server);

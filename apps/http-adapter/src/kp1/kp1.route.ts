@@ -33,6 +33,7 @@ export const kp1Route = (parts: Kp1RouteParts): DeviceRoute => {
 
   const handle: DeviceRoute['handle'] = async (request, response, { rest }) => {
     const topic = topicOf(rest);
+    if (topic === undefined) throw new HttpFault(404, 'unknown resource');
     const payload = await readBody(request, {
       maxBytes: parts.maxPayloadBytes,
       timeoutMs: parts.bodyTimeoutMs,
@@ -106,22 +107,21 @@ export const kp1Route = (parts: Kp1RouteParts): DeviceRoute => {
     }
   }
 
-  return { prefix: '/kp1/', methods: ['POST'], handle };
+  return { prefix: '/kp1/', exists: (rest) => topicOf(rest) !== undefined, methods: ['POST'], handle };
 };
 
-/** Throws 404 for a path that is no topic; which resource it names is the uplink's business. */
-const topicOf = (rest: string): Topic => {
-  const topic = parseTopic(`kp1/${decoded(rest)}`);
-  if (topic === undefined) throw new HttpFault(404, 'unknown resource');
-  return topic;
+/** Undefined: the path is no topic. Which resource a topic names is the uplink's business. */
+const topicOf = (rest: string): Topic | undefined => {
+  const path = decoded(rest);
+  return path === undefined ? undefined : parseTopic(`kp1/${path}`);
 };
 
 /** An escaped `/` stays escaped: it must not become another level. */
-const decoded = (path: string): string => {
+const decoded = (path: string): string | undefined => {
   if (!path.includes('%')) return path;
   try {
     return decodeURIComponent(path.replaceAll(/%2f/gi, '%252F'));
   } catch {
-    throw new HttpFault(404, 'unknown resource');
+    return undefined;
   }
 };

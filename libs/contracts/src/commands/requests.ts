@@ -17,6 +17,7 @@ import {
 } from 'class-validator';
 import { DeviceKey } from '../configuration/requests.js';
 import { defineRequest } from '../contract.js';
+import { AnyJson } from '../described.js';
 import { Actor, BulkOutcome, CreateRequest, PageRequest, TenantRequest, type JsonValue } from '../fields.js';
 
 /**
@@ -52,8 +53,9 @@ export class CommandView {
   @IsIn(COMMAND_STATUSES)
   status!: CommandStatus;
 
-  /** Any JSON value, null included; absent: the command has none. */
+  /** Null included; absent: the command has none. */
   @IsOptional()
+  @AnyJson()
   payload?: JsonValue;
 
   @IsISO8601()
@@ -80,8 +82,9 @@ export class CommandView {
   @IsString()
   reasonPhrase?: string;
 
-  /** The device's payload, any JSON value; absent: it sent none. */
+  /** The device's payload; absent: it sent none. */
   @IsOptional()
+  @AnyJson()
   result?: JsonValue;
 }
 

@@ -10,6 +10,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { JSON_VALUE, ValuesAre } from '../described.js';
 import { CreateRequest, IsFilter, IsText, type JsonValue } from '../fields.js';
 
 /** Exactly one of the two. */
@@ -34,6 +35,7 @@ export class BulkChangeInput {
   target!: BulkTarget;
 
   /** Key → text, number, boolean, object or array. */
+  @ValuesAre(JSON_VALUE)
   @IsObject()
   desired!: Record<string, JsonValue>;
 

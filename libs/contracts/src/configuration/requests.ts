@@ -20,6 +20,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { AnyJson, Described, ValuesAre } from '../described.js';
 import { INTERFACES, type DeviceInterface } from '../device-registry/devices.requests.js';
 import {
   Actor,
@@ -50,8 +51,9 @@ export type ValueOrigin = (typeof VALUE_ORIGINS)[number];
 // ---- for operators --------------------------------------------------------------------------------------------------
 
 export class ConfigurationKeyView {
-  /** Any JSON value; absent: no desired value. */
+  /** Absent: no desired value. */
   @IsOptional()
+  @AnyJson()
   desired?: JsonValue;
 
   @IsOptional()
@@ -69,6 +71,7 @@ export class ConfigurationKeyView {
   origin?: ValueOrigin;
 
   @IsOptional()
+  @AnyJson()
   reported?: JsonValue;
 
   @IsOptional()
@@ -79,6 +82,15 @@ export class ConfigurationKeyView {
   @IsBoolean()
   inSync!: boolean;
 }
+
+const REJECTION = {
+  properties: {
+    statusCode: { type: 'integer' },
+    reasonPhrase: { type: 'string' },
+    at: { type: 'string', format: 'date-time' },
+  },
+  required: ['statusCode', 'at'],
+};
 
 export class ConfigurationView {
   @IsString()
@@ -97,10 +109,12 @@ export class ConfigurationView {
 
   /** Why the device refused the current document; only with `rejected`. */
   @IsOptional()
+  @Described(() => REJECTION)
   @IsObject()
   rejection?: { statusCode: number; reasonPhrase?: string; at: string };
 
   /** Key → its desired and reported value. */
+  @ValuesAre(ConfigurationKeyView)
   @IsObject()
   keys!: Record<string, ConfigurationKeyView>;
 }
@@ -248,10 +262,12 @@ export class HistoryItem {
 
   /** Value before; absent: there was none. */
   @IsOptional()
+  @AnyJson()
   from?: JsonValue;
 
   /** Value after; absent: removed. */
   @IsOptional()
+  @AnyJson()
   to?: JsonValue;
 
   /** With `desired` and `to`: the device's own value, or whose default. With `from` equal to `to` only this changed. */

@@ -11,6 +11,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { Described, JSON_VALUE, NullRemoves, type RefTo, ValuesAre } from '../described.js';
 import { ChangeRequest, TenantRequest, type JsonObject, type JsonValue } from '../fields.js';
 
 /** Whether devices of a type may have keys that the type does not declare. */
@@ -38,16 +39,19 @@ export class TypeLimits {
 /** Merge: what is absent stays, null takes it back. */
 export class TypeLimitsEdit {
   @IsOptional()
+  @NullRemoves()
   @IsInt()
   @Min(1)
   documentBytes?: number | null;
 
   @IsOptional()
+  @NullRemoves()
   @IsInt()
   @Min(1)
   valueBytes?: number | null;
 
   @IsOptional()
+  @NullRemoves()
   @IsInt()
   @Min(1)
   keys?: number | null;
@@ -58,6 +62,18 @@ export interface DeclaredKey {
   schema: JsonValue;
 }
 
+const DECLARED_KEY = {
+  type: 'object',
+  properties: { schema: { type: ['object', 'boolean'], description: 'JSON Schema, draft 2020-12.' } },
+  required: ['schema'],
+};
+
+const defaultsOf = (refTo: RefTo): object => ({
+  type: 'object',
+  properties: { defaults: { type: 'object', additionalProperties: refTo(JSON_VALUE) } },
+  required: ['defaults'],
+});
+
 export class TypeConfigurationView {
   @IsString()
   deviceTypeId!: string;
@@ -67,6 +83,7 @@ export class TypeConfigurationView {
   version!: number;
 
   /** Key → what its value must be. */
+  @Described(() => ({ additionalProperties: DECLARED_KEY }))
   @IsObject()
   keys!: Record<string, DeclaredKey>;
 
@@ -79,10 +96,12 @@ export class TypeConfigurationView {
   limits!: TypeLimits;
 
   /** Key → value for every device of the type whose app version has no default of its own for the key. */
+  @ValuesAre(JSON_VALUE)
   @IsObject()
   defaults!: JsonObject;
 
   /** Name → defaults of that app version; versions without defaults are absent. */
+  @Described((refTo) => ({ additionalProperties: defaultsOf(refTo) }))
   @IsObject()
   appVersions!: Record<string, { defaults: JsonObject }>;
 }
@@ -90,16 +109,19 @@ export class TypeConfigurationView {
 export class TypeConfigurationEdit {
   /** Key → `{schema}`, which replaces the key's schema; null: no longer declared. */
   @IsOptional()
+  @Described(() => ({ additionalProperties: { anyOf: [DECLARED_KEY, { type: 'null' }] } }))
   @IsObject()
   keys?: Record<string, DeclaredKey | null>;
 
   /** Default: `allowed`. */
   @IsOptional()
+  @NullRemoves()
   @IsIn(UNDECLARED_KEYS)
   undeclaredKeys?: UndeclaredKeys | null;
 
   /** null: none of the type's own. */
   @IsOptional()
+  @NullRemoves()
   @ValidateNested()
   @Type(() => TypeLimitsEdit)
   limits?: TypeLimitsEdit | null;

@@ -13,6 +13,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { NullRemoves } from '../described.js';
 import {
   ChangeRequest,
   CreateRequest,
@@ -70,6 +71,9 @@ const isMetadataRule = (rule: unknown): boolean =>
 /** By hand: class-validator has no rule for an object with keys of the caller's own. */
 const AreMetadataRules = (): PropertyDecorator => rule('areMetadataRules', wrongMetadataRule);
 
+const TIMESTAMP_PATH_RULE = /^[A-Za-z0-9_]{1,64}(\.[A-Za-z0-9_]{1,64}){0,7}$/;
+const TIMESTAMP_PATH_MESSAGE = { message: '$property must be a dotted path such as meta.time' };
+
 export class DeviceTypeSettings {
   /** Accept `dcx/{token}/plain/{metric}`. Default: off. */
   @IsOptional()
@@ -83,9 +87,7 @@ export class DeviceTypeSettings {
 
   /** Dotted path of a sample's own time (`ts`, `meta.time`): ISO 8601 or Unix milliseconds. Default: `ts`. */
   @IsOptional()
-  @Matches(/^[A-Za-z0-9_]{1,64}(\.[A-Za-z0-9_]{1,64}){0,7}$/, {
-    message: '$property must be a dotted path such as meta.time',
-  })
+  @Matches(TIMESTAMP_PATH_RULE, TIMESTAMP_PATH_MESSAGE)
   timestampPath?: string;
 
   /** By metadata key: what devices may do with it. Replaced as a whole by an edit. */
@@ -98,6 +100,36 @@ export class DeviceTypeSettings {
   @ValidateNested()
   @Type(() => MetadataKeyRule)
   undeclaredMetadataKeys?: MetadataKeyRule;
+}
+
+/** The same in an edit, where null puts a default back. */
+export class DeviceTypeSettingsEdit {
+  @IsOptional()
+  @NullRemoves()
+  @IsBoolean()
+  plainTelemetry?: boolean | null;
+
+  @IsOptional()
+  @NullRemoves()
+  @IsBoolean()
+  httpTokenOnly?: boolean | null;
+
+  @IsOptional()
+  @NullRemoves()
+  @Matches(TIMESTAMP_PATH_RULE, TIMESTAMP_PATH_MESSAGE)
+  timestampPath?: string | null;
+
+  /** Replaced as a whole. */
+  @IsOptional()
+  @NullRemoves()
+  @AreMetadataRules()
+  metadataKeys?: Record<string, MetadataKeyRule> | null;
+
+  @IsOptional()
+  @NullRemoves()
+  @ValidateNested()
+  @Type(() => MetadataKeyRule)
+  undeclaredMetadataKeys?: MetadataKeyRule | null;
 }
 
 export class DeviceTypeInput {
@@ -129,14 +161,15 @@ export class DeviceTypeEdit {
 
   /** null removes it. */
   @IsOptional()
+  @NullRemoves()
   @IsText(1000)
   description?: string | null;
 
   /** Replaces the settings named, leaves the others; null in one: its default again. */
   @IsOptional()
   @ValidateNested()
-  @Type(() => DeviceTypeSettings)
-  settings?: DeviceTypeSettings;
+  @Type(() => DeviceTypeSettingsEdit)
+  settings?: DeviceTypeSettingsEdit;
 }
 
 export class AppVersionView {

@@ -20,6 +20,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { JSON_VALUE, NullRemoves, ValuesAre } from '../described.js';
 import {
   ChangeRequest,
   CreateRequest,
@@ -131,6 +132,7 @@ export class DeviceInput {
   tags?: string[];
 
   @IsOptional()
+  @ValuesAre(JSON_VALUE)
   @IsObject()
   metadata?: JsonObject;
 
@@ -178,10 +180,12 @@ export class DeviceEdit {
   tags?: string[];
 
   @IsOptional()
+  @NullRemoves()
   @IsName(128)
   serialNumber?: string | null;
 
   @IsOptional()
+  @NullRemoves()
   @ValidateNested()
   @Type(() => Position)
   position?: Position | null;
@@ -232,6 +236,7 @@ export class DeviceView {
   @IsString({ each: true })
   tags!: string[];
 
+  @ValuesAre(JSON_VALUE)
   @IsObject()
   metadata!: JsonObject;
 

@@ -16,6 +16,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { NullRemoves } from '../described.js';
 import {
   ChangeRequest,
   CreateRequest,
@@ -294,6 +295,7 @@ export class FirmwarePage {
 export class FirmwareEdit {
   /** null removes it. */
   @IsOptional()
+  @NullRemoves()
   @IsText(1000)
   description?: string | null;
 

@@ -38,7 +38,11 @@ export const breakingChanges = (before: JsonSchema, after: JsonSchema): readonly
         found.push(`${at} may no longer be ${String(value)}`);
     }
     for (const rule of RULES) {
-      if (now[rule] !== undefined && JSON.stringify(now[rule]) !== JSON.stringify(old[rule])) {
+      if (
+        now[rule] !== undefined &&
+        !isFree(rule, now) &&
+        JSON.stringify(now[rule]) !== JSON.stringify(old[rule])
+      ) {
         found.push(`${at} has another ${rule}: events that were published before may break it`);
       }
     }
@@ -52,6 +56,10 @@ const RULES = [
   ...['format', 'pattern', 'minLength', 'maxLength', 'minimum', 'maximum', 'minItems', 'maxItems'],
   ...['uniqueItems', 'additionalProperties', 'not', 'const'],
 ];
+
+/** Said outright, that there may be any other member narrows nothing. */
+const isFree = (rule: string, schema: JsonSchema): boolean =>
+  rule === 'additionalProperties' && schema[rule] === true;
 
 const resolved = (schema: JsonSchema, root: JsonSchema): JsonSchema => {
   if (schema.$ref === undefined) return schema;

@@ -1,6 +1,7 @@
 import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
 import { validationMetadatasToSchemas } from 'class-validator-jsonschema';
 import type { Shape } from '../contract.js';
+import { JSON_VALUE, type RefTo } from '../described.js';
 
 /** A JSON Schema (2020-12), as far as we look into it. */
 export interface JsonSchema {
@@ -9,6 +10,7 @@ export interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
   readonly items?: JsonSchema;
+  readonly enum?: readonly unknown[];
   readonly [keyword: string]: unknown;
 }
 
@@ -21,7 +23,7 @@ export const schemasOf = (
   const reached = new Map<string, JsonSchema>();
   const reach = (name: string, schema = all[name]): void => {
     if (schema === undefined || reached.has(name)) return;
-    reached.set(name, withNulls(schema));
+    reached.set(name, finished(schema));
     for (const ref of refsIn(schema, refPrefix)) reach(ref);
   };
   for (const shape of shapes) reach(shape.name, all[shape.name] ?? inherited(shape, all));
@@ -45,7 +47,7 @@ const allSchemas = (
   const before = made.get(refPrefix);
   if (before !== undefined && shapes.every((shape) => shape.name in before.all || before.asked.has(shape)))
     return before.all;
-  const all = validationMetadatasToSchemas({
+  const ofClasses = validationMetadatasToSchemas({
     classTransformerMetadataStorage: defaultMetadataStorage,
     refPointerPrefix: refPrefix,
     additionalConverters: {
@@ -59,6 +61,11 @@ const allSchemas = (
       isLatitude: { type: 'number', minimum: -90, maximum: 90 },
       isLongitude: { type: 'number', minimum: -180, maximum: 180 },
       notGiven: { not: {} },
+      described: ({ constraints }) => {
+        const [schema] = constraints as [(refTo: RefTo) => Readonly<Record<string, unknown>>]; // as `Described` registers it
+        return schema((what) => ({ $ref: `${refPrefix}${typeof what === 'string' ? what : what.name}` }));
+      },
+      nullRemoves: { [NULL_REMOVES]: true },
       isFilter: {
         type: 'string',
         description:
@@ -77,6 +84,7 @@ const allSchemas = (
       conditionalValidation: (rule) => (rule.name === 'isOptional' ? {} : { [OR_NULL]: true }),
     },
   }) as Readonly<Record<string, JsonSchema>>; // the same, typed for OpenAPI 3.0
+  const all = { ...ofClasses, [JSON_VALUE]: ANY_JSON };
   made.set(refPrefix, { all, asked: new Set([...(before?.asked ?? []), ...shapes]) });
   return all;
 };
@@ -99,23 +107,54 @@ const inherited = (
   return all[parent.name] ?? inherited(parent as Shape<object>, all); // what a class extends is a class
 };
 
-const OR_NULL = 'x-or-null';
+/** Spelled out: generators make a union of it, where `{}` would become a type of which nothing is known. */
+const ANY_JSON: JsonSchema = {
+  description: 'Any JSON value.',
+  type: ['string', 'number', 'boolean', 'object', 'array', 'null'],
+  items: {},
+  additionalProperties: true,
+};
 
-/** class-validator-jsonschema takes a conditional field for an optional one; ours is always there, and may be null. */
-const withNulls = (schema: JsonSchema): JsonSchema => {
+const OR_NULL = 'x-or-null';
+const NULL_REMOVES = 'x-null-removes';
+
+/**
+ * class-validator-jsonschema takes a conditional field for an optional one; ours is always there, and may be null. What null
+ * removes stays optional.
+ */
+const finished = (schema: JsonSchema): JsonSchema => {
   const required = new Set(schema.required ?? []);
   const properties = Object.entries(schema.properties ?? {}).map(([name, property]) => {
-    if (property[OR_NULL] !== true) return [name, property] as const;
-    required.add(name);
-    const described = Object.entries(property).filter(([keyword]) => keyword !== OR_NULL);
-    return [name, { ...Object.fromEntries(described), type: [String(property.type), 'null'] }] as const;
+    if (property[OR_NULL] === true) required.add(name);
+    const mayBeNull = property[OR_NULL] === true || property[NULL_REMOVES] === true;
+    const described = Object.fromEntries(
+      Object.entries(property).filter(([keyword]) => keyword !== OR_NULL && keyword !== NULL_REMOVES),
+    );
+    return [name, mayBeNull ? orNull(explicit(described)) : explicit(described)] as const;
   });
   return {
     ...schema,
-    properties: Object.fromEntries<JsonSchema>(properties),
+    ...(schema.properties === undefined ? {} : { properties: Object.fromEntries<JsonSchema>(properties) }),
     ...(required.size > 0 ? { required: [...required].sort() } : {}),
   };
 };
+
+/** An object without declared members may have any: generators take `type: object` alone for one that has none. */
+const explicit = (property: JsonSchema): JsonSchema => {
+  if (property.$ref !== undefined) return { $ref: property.$ref };
+  const { type, properties, additionalProperties } = property;
+  const isFree = type === 'object' && properties === undefined && additionalProperties === undefined;
+  return isFree ? { ...property, additionalProperties: true } : property;
+};
+
+const orNull = (property: JsonSchema): JsonSchema =>
+  property.$ref === undefined
+    ? {
+        ...property,
+        type: [String(property.type), 'null'],
+        ...(property.enum === undefined ? {} : { enum: [...property.enum, null] }),
+      }
+    : { anyOf: [property, { type: 'null' }] };
 
 const refsIn = (value: unknown, prefix: string): string[] => {
   if (typeof value !== 'object' || value === null) return [];

@@ -17,6 +17,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { AnyJson, Described, JSON_VALUE, type RefTo } from '../described.js';
 import { BulkOutcome, IsTime, TenantRequest, type JsonValue } from '../fields.js';
 
 /** One sample of a device's message. */
@@ -98,6 +99,7 @@ export class LatestValue {
   key!: string;
 
   @IsOptional()
+  @AnyJson()
   value!: JsonValue;
 
   @IsISO8601()
@@ -180,11 +182,19 @@ export class QuerySamples extends TenantRequest {
   cursor?: string;
 }
 
+const pointOf = (refTo: RefTo): object => ({
+  type: 'array',
+  prefixItems: [{ type: 'string', format: 'date-time' }, refTo(JSON_VALUE)],
+  minItems: 2,
+  maxItems: 2,
+});
+
 export class Series {
   @IsString()
   key!: string;
 
   /** `[ISO time, value]`, in time order. */
+  @Described((refTo) => ({ items: pointOf(refTo) }))
   @IsArray()
   points!: [string, JsonValue][];
 }

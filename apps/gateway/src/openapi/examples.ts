@@ -1,0 +1,354 @@
+/** What an operation takes and answers, for instance. A spec holds both against the schemas of the operation. */
+export interface Example {
+  readonly request?: unknown;
+  readonly response?: unknown;
+}
+
+const AT = '2026-11-28T09:30:00.000Z';
+const LATER = '2026-11-28T09:30:02.114Z';
+
+const DEVICE_ID = '01936c2e-8f3a-7c41-9d0e-5b7a1f2c3d4e';
+const TYPE_ID = '01936c2e-1b6f-7a90-8c3d-2e4f5a6b7c8d';
+const FIRMWARE_TYPE_ID = '01936c2f-0a1b-7c2d-8e3f-4a5b6c7d8e9f';
+const FIRMWARE_ID = '01936c30-5d4e-7f6a-8b7c-9d8e0f1a2b3c';
+const JOB_ID = '01936c31-7a8b-7c9d-8e0f-1a2b3c4d5e6f';
+const CONFIG_ID = '4f8b1c2d3e5a69788796a5b4c3d2e1f0';
+const OPERATOR = { kind: 'api-key', id: 'local-admin' };
+const SHA256 = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08';
+
+const page = (...items: readonly unknown[]): { items: readonly unknown[]; nextCursor: null } => ({
+  items,
+  nextCursor: null,
+});
+
+const appVersion = { id: '01936c2e-1b70-7b3c-9a4d-6f5e4d3c2b1a', name: 'radiator-v1' };
+
+const deviceType = {
+  id: TYPE_ID,
+  name: 'radiator',
+  description: 'Radiator valves',
+  appVersions: [appVersion],
+  settings: { plainTelemetry: true },
+  version: 1,
+  createdAt: AT,
+};
+
+const device = {
+  id: DEVICE_ID,
+  name: 'radiator-17',
+  deviceType: 'radiator',
+  deviceTypeId: TYPE_ID,
+  appVersion: 'radiator-v1',
+  interface: 'mqtt',
+  folder: '/paris/building-2',
+  tags: ['roof'],
+  metadata: { room: 'kitchen' },
+  connectivity: { connected: true, since: AT, lastSeenAt: LATER },
+  version: 3,
+  createdAt: AT,
+};
+
+const token = { id: '01936c2e-8f3b-7d52-8e1f-6c8b2a3d4e5f', hint: 'Kx7e', status: 'active', createdAt: AT };
+
+const credential = {
+  id: '01936c32-1a2b-7c3d-9e4f-5a6b7c8d9e0f',
+  kind: 'secret',
+  status: 'active',
+  createdAt: AT,
+};
+
+const desiredChanged = { version: 4, configId: CONFIG_ID, syncState: 'pending' };
+const defaultsChanged = { version: 2, jobId: JOB_ID };
+
+const typeConfiguration = {
+  deviceTypeId: TYPE_ID,
+  version: 2,
+  keys: { targetTemperature: { schema: { type: 'number', minimum: 5, maximum: 30 } } },
+  undeclaredKeys: 'allowed',
+  limits: { documentBytes: 65536, valueBytes: 16384, keys: 200 },
+  defaults: { targetTemperature: 20 },
+  appVersions: { 'radiator-v1': { defaults: { reportSeconds: 300 } } },
+};
+
+const command = {
+  id: 'reboot:1',
+  deviceId: DEVICE_ID,
+  type: 'reboot',
+  number: 1,
+  status: 'executed',
+  payload: { delaySeconds: 5 },
+  createdAt: AT,
+  createdBy: OPERATOR,
+  expiresAt: '2026-11-28T09:31:00.000Z',
+  finishedAt: LATER,
+  statusCode: 200,
+  result: { uptimeSeconds: 86400 },
+};
+
+const firmwareType = {
+  id: FIRMWARE_TYPE_ID,
+  deviceTypeId: TYPE_ID,
+  name: 'main',
+  versionKey: 'firmwareVersion',
+  urlKey: 'firmwareUrl',
+  tokenKey: 'firmwareToken',
+  isDefault: true,
+  createdAt: AT,
+};
+
+const firmware = {
+  id: FIRMWARE_ID,
+  firmwareTypeId: FIRMWARE_TYPE_ID,
+  firmwareType: 'main',
+  deviceTypeId: TYPE_ID,
+  version: '1.2.0',
+  name: 'radiator-1.2.0.bin',
+  size: 482304,
+  sha256: SHA256,
+  url: `http://localhost:3001/firmwares/${FIRMWARE_ID}`,
+  token: 'Zm9yLWV4YW1wbGUtb25seS1ub3QtYS1yZWFsLXRva2Vu',
+  description: 'Quieter motor',
+  upgradableFrom: ['1.1.0'],
+  rollout: { strategy: 'targeted', filter: { tags: ['roof'] } },
+  revision: 2,
+  createdAt: AT,
+};
+
+const file = {
+  id: '01936c33-2b3c-7d4e-8f5a-6b7c8d9e0f1a',
+  deviceId: DEVICE_ID,
+  name: 'boot.log',
+  size: 2048,
+  sha256: SHA256,
+  contentType: 'text/plain',
+  storedAt: AT,
+};
+
+const consumer = {
+  service: 'telemetry',
+  stream: 'TELEMETRY',
+  consumer: 'integration-01936c34',
+  filter: 'muster.v1.event.telemetry.default.>',
+};
+
+const integration = {
+  id: '01936c34-3c4d-7e5f-8a6b-7c8d9e0f1a2b',
+  name: 'billing',
+  services: ['telemetry'],
+  from: 'now',
+  version: 1,
+  createdAt: AT,
+  createdBy: OPERATOR,
+  credentialsAt: AT,
+};
+
+const integrationAccess = {
+  id: integration.id,
+  name: 'billing',
+  tenant: 'default',
+  natsUrl: 'nats://localhost:4222',
+  credentials: '-----BEGIN NATS USER JWT-----\n…\n------END NATS USER JWT------\n',
+  inboxPrefix: '_INBOX_01936c34',
+  apiPrefix: 'muster.js.default',
+  consumers: [consumer],
+  liveSubject: 'muster.v1.event.*.default.>',
+  version: 1,
+};
+
+const job = {
+  id: JOB_ID,
+  kind: 'configuration-bulk',
+  status: 'success',
+  done: 20000,
+  failed: 1,
+  total: 20000,
+  createdAt: AT,
+  startedAt: AT,
+  endedAt: LATER,
+  createdBy: OPERATOR,
+};
+
+/** By `operationId`. */
+export const EXAMPLES: Readonly<Record<string, Example>> = {
+  getMe: { response: { id: 'local-admin', kind: 'api-key', tenantId: 'default' } },
+
+  createDeviceType: {
+    request: { name: 'radiator', description: 'Radiator valves', settings: { plainTelemetry: true } },
+    response: deviceType,
+  },
+  listDeviceTypes: { response: page(deviceType) },
+  getDeviceType: { response: deviceType },
+  editDeviceType: {
+    request: { description: null, settings: { timestampPath: 'meta.time' } },
+    response: {
+      ...deviceType,
+      description: undefined,
+      settings: { plainTelemetry: true, timestampPath: 'meta.time' },
+      version: 2,
+    },
+  },
+  addAppVersion: { request: { name: 'radiator-v1' }, response: appVersion },
+
+  createDevice: {
+    request: {
+      name: 'radiator-17',
+      deviceType: 'radiator',
+      folder: '/paris/building-2',
+      tags: ['roof'],
+      metadata: { room: 'kitchen' },
+    },
+    response: {
+      ...device,
+      connectivity: { connected: false, since: null, lastSeenAt: null },
+      token: 'Kx7eQm2RvT9pLw4ZsB8nYc3D',
+      credential: { kind: 'token' },
+    },
+  },
+  listDevices: { response: page(device) },
+  getDevice: { response: device },
+  getConnectivity: { response: { ...device.connectivity, interface: 'mqtt' } },
+  editDevice: {
+    request: { tags: ['roof', 'north'], serialNumber: null },
+    response: { ...device, version: 4 },
+  },
+
+  changeMetadata: { request: { room: 'kitchen', floor: 2, old: null }, response: device },
+  setMetadataKey: { request: 'kitchen', response: device },
+
+  issueToken: {
+    request: { token: 'my-first-token' },
+    response: { ...token, hint: 'my-f', status: 'inactive', token: 'my-first-token' },
+  },
+  listTokens: { response: { items: [token] } },
+  changeTokenStatus: { request: { status: 'suspended' }, response: { ...token, status: 'suspended' } },
+
+  issueCredential: {
+    request: { kind: 'secret' },
+    response: { ...credential, secret: 'b25seS1hbi1leGFtcGxlLW9ubHktYW4tZXhhbXBsZS0' },
+  },
+  listCredentials: { response: { items: [credential] } },
+  changeCredentialStatus: { request: { status: 'revoked' }, response: { ...credential, status: 'revoked' } },
+
+  getConfiguration: {
+    response: {
+      deviceId: DEVICE_ID,
+      version: 4,
+      configId: CONFIG_ID,
+      syncState: 'in_sync',
+      keys: {
+        targetTemperature: {
+          desired: 21.5,
+          desiredAt: AT,
+          desiredBy: OPERATOR,
+          origin: 'device',
+          reported: 21.5,
+          reportedAt: LATER,
+          inSync: true,
+        },
+      },
+    },
+  },
+  mergeDesired: { request: { targetTemperature: 21.5, oldKey: null }, response: desiredChanged },
+  replaceDesired: { request: { targetTemperature: 21.5 }, response: desiredChanged },
+  reofferConfiguration: { request: { reason: 'the valve was replaced' }, response: desiredChanged },
+  listConfigurationHistory: {
+    response: page({
+      at: AT,
+      kind: 'desired',
+      key: 'targetTemperature',
+      from: 20,
+      to: 21.5,
+      origin: 'device',
+      source: OPERATOR,
+      configId: CONFIG_ID,
+      version: 4,
+      confirmedAt: LATER,
+    }),
+  },
+
+  getTypeConfiguration: { response: typeConfiguration },
+  editTypeConfiguration: {
+    request: {
+      keys: { targetTemperature: { schema: { type: 'number', minimum: 5, maximum: 30 } }, oldKey: null },
+      limits: { keys: 200, valueBytes: null },
+    },
+    response: typeConfiguration,
+  },
+  mergeTypeDefaults: { request: { targetTemperature: 20 }, response: defaultsChanged },
+  replaceTypeDefaults: { request: { targetTemperature: 20 }, response: defaultsChanged },
+  mergeAppVersionDefaults: { request: { reportSeconds: 300 }, response: defaultsChanged },
+  replaceAppVersionDefaults: { request: { reportSeconds: 300 }, response: defaultsChanged },
+  startBulkChange: {
+    request: { target: { filter: 'deviceType==radiator;tags==roof' }, desired: { targetTemperature: 19 } },
+    response: { jobId: JOB_ID },
+  },
+
+  getLatestTelemetry: { response: page({ key: 'temperature', value: 21.3, ts: AT }) },
+  queryTelemetry: {
+    response: {
+      series: [
+        {
+          key: 'temperature',
+          points: [
+            [AT, 21.3],
+            [LATER, 21.4],
+          ],
+        },
+      ],
+      nextCursor: null,
+    },
+  },
+
+  createCommand: {
+    request: { type: 'reboot', payload: { delaySeconds: 5 }, waitSeconds: 10 },
+    response: command,
+  },
+  listCommands: { response: page(command) },
+  getCommand: { response: command },
+
+  createFirmwareType: {
+    request: {
+      name: 'main',
+      versionKey: 'firmwareVersion',
+      urlKey: 'firmwareUrl',
+      tokenKey: 'firmwareToken',
+    },
+    response: firmwareType,
+  },
+  listFirmwareTypes: { response: { items: [firmwareType] } },
+  uploadFirmware: {
+    request: { firmwareType: 'main', version: '1.2.0', upgradableFrom: ['1.1.0'], file: '(the bytes)' },
+    response: { ...firmware, rollout: { strategy: 'suspended' }, revision: 1 },
+  },
+  listFirmwares: { response: page(firmware) },
+  getFirmware: { response: firmware },
+  editFirmware: {
+    request: { description: null, rollout: { strategy: 'targeted', filter: { tags: ['roof'] } } },
+    response: { ...firmware, description: undefined, revision: 3 },
+  },
+
+  listFiles: { response: page(file) },
+
+  createIntegration: {
+    request: { name: 'billing', services: ['telemetry'], from: 'now' },
+    response: integrationAccess,
+  },
+  listIntegrations: { response: page(integration) },
+  getIntegration: {
+    response: {
+      ...integration,
+      consumers: [{ ...consumer, waiting: 12, unacknowledged: 0, lastAcknowledgedAt: AT }],
+    },
+  },
+  renewIntegrationCredentials: { response: { ...integrationAccess, version: 2 } },
+
+  listJobs: { response: page(job) },
+  getJob: { response: { ...job, children: [] } },
+  listJobErrors: {
+    response: page({
+      item: DEVICE_ID,
+      code: 'device-not-found',
+      detail: 'No such device.',
+    }),
+  },
+};

@@ -1,0 +1,25 @@
+/** What the groups of operations are about, in the order of the page. An operation's group is named after its controller. */
+export const TAGS: Readonly<Record<string, string>> = {
+  'Device types':
+    'What devices of one make have in common: application versions, settings, rules for metadata.',
+  Devices: 'The devices themselves: who they are, where they belong, whether they are connected.',
+  Metadata: 'What is noted about a device, key by key, by operators and by the device.',
+  Tokens: 'Endpoint tokens: a part of the topics of a device, by which it is known.',
+  Credentials: 'Secrets by which a device that speaks HTTP proves who it is.',
+  Configuration: 'What a device should be (desired) and says it is (reported), with its history.',
+  'Type configuration': 'Which keys the devices of a type may have, and the default values of those keys.',
+  'Bulk changes': 'The same change of many devices, as a job.',
+  Telemetry: 'What devices measured.',
+  Commands: 'What a device is asked to do, and what it answered.',
+  'Firmware types': 'What can be updated in the devices of a type.',
+  Firmwares: 'Versions of a firmware type, with their files and their rollout.',
+  Software: 'Which version of each firmware type a device runs, was offered and refused.',
+  Files: 'What devices uploaded.',
+  Integrations: 'Who outside may read the events of the platform, over NATS.',
+  Jobs: 'Long work, its progress and its errors.',
+  Me: 'Who is asking.',
+};
+
+/** `TypeConfiguration` → `Type configuration`. */
+export const tagOf = (controller: string): string =>
+  controller.replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
