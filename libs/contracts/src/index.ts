@@ -28,6 +28,7 @@ export {
 } from './contract.js';
 export { AnyJson, Described, JSON_VALUE, NullRemoves, ValuesAre, type RefTo } from './described.js';
 export { DEFAULT_TENANT, newId } from './ids.js';
+export { howManyFit, REPLY_BYTES, whatFits } from './reply-bytes.js';
 export {
   Actor,
   ACTOR_KINDS,

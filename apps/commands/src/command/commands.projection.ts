@@ -1,4 +1,4 @@
-import type { Actor, JsonValue } from '@muster/contracts';
+import { REPLY_BYTES, type Actor, type JsonValue } from '@muster/contracts';
 import type {
   CommandStatus,
   CommandView,
@@ -52,12 +52,9 @@ interface OutstandingRow {
   fits: boolean;
 }
 
-/** An answer must fit in a message of the bus, which takes 1 MB by default. */
-const ANSWER_BYTES = 700_000;
-
 /** All that an item says besides payload and result, generously. */
 const ITEM_BYTES = 500;
-const MORE_THAN_FIT = ANSWER_BYTES / ITEM_BYTES + 1;
+const MORE_THAN_FIT = REPLY_BYTES / ITEM_BYTES + 1;
 
 /** The rows of both tables, written in the transaction of the events. */
 export const commands: Projection = {
@@ -222,7 +219,7 @@ export class CommandTable {
        FROM (
          SELECT *, row_number() OVER page = 1
                 OR (row_number() OVER page <= $6
-                    AND sum(payload_bytes + result_bytes + ${ITEM_BYTES}) OVER page <= ${ANSWER_BYTES}) AS fits
+                    AND sum(payload_bytes + result_bytes + ${ITEM_BYTES}) OVER page <= ${REPLY_BYTES}) AS fits
          FROM (
            SELECT * FROM commands
            WHERE tenant_id = $1 AND device_id = $2 AND ($3::text IS NULL OR ${status('$7')} = $3)
@@ -320,7 +317,7 @@ export class CommandTable {
               CASE WHEN fits THEN payload::text END AS payload
        FROM (
          SELECT *, row_number() OVER page = 1
-                OR sum(payload_bytes + ${ITEM_BYTES}) OVER page <= ${ANSWER_BYTES} AS fits
+                OR sum(payload_bytes + ${ITEM_BYTES}) OVER page <= ${REPLY_BYTES} AS fits
          FROM (
            SELECT c.tenant_id, c.device_id, c.type, c.number, c.position, c.payload, c.payload_bytes, d.nth
            FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS d (tenant_id, device_id, after, nth)

@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, type Actor, type BulkOutcome } from '@muster/contracts';
+import { AppError, whatFits, type Actor, type BulkOutcome } from '@muster/contracts';
 import {
   dueDocuments,
   fetchDocument,
@@ -38,9 +38,6 @@ interface BulkItem extends DeviceId {
   readonly command: ConfigurationCommand;
   readonly actor: Actor;
 }
-
-/** An answer must fit in a message of the bus, which takes 1 MB by default. */
-const ANSWER_BYTES = 700_000;
 
 /**
  * What devices and their adapters ask for and report. Existence is asked first; a deletion that comes in between is met by
@@ -154,17 +151,11 @@ export class ReportHandlers {
       devices.map(({ tenantId, deviceId }) => ({ tenantId, id: deviceId })),
     );
     const due = changed === true ? isDueAfterChange : isDue;
-    const items: DueDocument[] = [];
-    let bytes = 0;
-    for (const [index, { tenantId, deviceId }] of devices.entries()) {
+    return whatFits(devices, ({ tenantId, deviceId }, index): DueDocument[] => {
       const state = loaded[index]?.state;
-      if (state === undefined || !due(state)) continue;
-      const item = { tenantId, deviceId, configId: state.configId, config: documentOf(state) };
-      bytes += Buffer.byteLength(JSON.stringify(item));
-      if (items.length > 0 && bytes > ANSWER_BYTES) return { items, askAgain: devices.slice(index) };
-      items.push(item);
-    }
-    return { items };
+      if (state === undefined || !due(state)) return [];
+      return [{ tenantId, deviceId, configId: state.configId, config: documentOf(state) }];
+    });
   }
 
   private async executeMany(

@@ -250,6 +250,27 @@ describe('listDevices', () => {
     expect(await walk('-createdAt')).toEqual([...names].reverse());
   });
 
+  it('keeps a page within a message, however much metadata the devices have', async () => {
+    const own = { tenantId: 'devices-with-metadata', actor };
+    const type = await registry.bus.request(createDeviceType, {
+      ...own,
+      deviceType: { name: unique('type') },
+    });
+    const metadata = Object.fromEntries([1, 2, 3, 4, 5, 6, 7].map((n) => [`k${n}`, 'x'.repeat(8_000)]));
+    const made = Array.from({ length: 20 }, (_, n) => `device-${String(n).padStart(2, '0')}`);
+    for (const name of made) {
+      await registry.bus.request(provisionDevice, {
+        ...own,
+        device: { name, deviceType: type.id, metadata },
+      });
+    }
+    const first = await registry.bus.request(listDevices, { tenantId: own.tenantId });
+    const cursor = first.nextCursor ?? '';
+    const second = await registry.bus.request(listDevices, { tenantId: own.tenantId, cursor });
+    expect([...first.items, ...second.items].map(({ name }) => name)).toEqual(made);
+    expect([first.items.length, second.nextCursor]).toEqual([12, null]);
+  });
+
   it('counts', async () => {
     const page = await registry.bus.request(listDevices, { tenantId: tenant, limit: 1, count: true });
     expect(page.total).toBe(names.length);

@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
+import { AppError, DEFAULT_PAGE, howManyFit, newId, type Done } from '@muster/contracts';
 import {
   deleteDevice,
   editDevice,
@@ -71,12 +71,12 @@ export class DeviceHandlers {
     const which = await this.conditionOf(tenantId, filter);
     const wanted = { tenantId, which, after, limit: limit + 1 };
     const items = await this.search.list(sort, wanted);
-    const page = items.slice(0, limit);
+    const page = items.slice(0, Math.min(limit, howManyFit(items)));
     const last = page.at(-1);
     return {
       items: page,
       nextCursor:
-        items.length > limit && last !== undefined ? encodeCursor(list, positionOf(sort, last)) : null,
+        items.length > page.length && last !== undefined ? encodeCursor(list, positionOf(sort, last)) : null,
       ...(count === true ? { total: await this.search.count(wanted) } : {}),
     };
   }

@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, type Actor, type BulkOutcome } from '@muster/contracts';
+import { AppError, isPassing, whatFits, type Actor, type BulkOutcome } from '@muster/contracts';
 import {
   dueSoftware,
   fetchSoftware,
@@ -7,6 +7,7 @@ import {
   recordSoftwareDispatched,
   reportSoftwareApplied,
   type DueSoftware,
+  type DueSoftwareItem,
   type DueSoftwareList,
   type FetchSoftware,
   type GetSoftware,
@@ -122,13 +123,15 @@ export class SoftwareHandlers {
   @Handles(dueSoftware)
   async due({ devices }: DueSoftware): Promise<DueSoftwareList> {
     const found = await this.devices.find(devices);
+    // Left out, such a device would look as if nothing were due to it.
+    for (const one of found) if (one instanceof AppError && isPassing(one)) throw one;
     const known = found.filter(isKnown);
     const catalogue = await Catalogue.for(known, this.types, this.firmwares);
     const loaded = await this.store.loadMany(
       deviceSoftware,
       known.map(({ tenantId, deviceId }) => ({ tenantId, id: deviceId })),
     );
-    const items = known.flatMap((device, index) => {
+    const due = whatFits(known, (device, index): DueSoftwareItem[] => {
       const state = loaded[index]?.state;
       if (state === undefined || state.ended) return [];
       return catalogue.shelvesOf(device).flatMap(({ software, offers }) => {
@@ -139,7 +142,12 @@ export class SoftwareHandlers {
         return [{ tenantId, deviceId, ...name, configId: offer.version, config: documentOf(offer) }];
       });
     });
-    return { items };
+    return {
+      ...due,
+      ...(due.askAgain === undefined
+        ? {}
+        : { askAgain: due.askAgain.map(({ tenantId, deviceId }) => ({ tenantId, deviceId })) }),
+    };
   }
 
   @Handles(getSoftware)

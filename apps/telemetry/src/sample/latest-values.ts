@@ -1,8 +1,8 @@
 import type pg from 'pg';
-import { AppError, type JsonValue } from '@muster/contracts';
+import { AppError, REPLY_BYTES, type JsonValue } from '@muster/contracts';
 import type { GetLatest, LatestValues } from '@muster/contracts/telemetry/requests';
 import type { Database } from '@muster/event-store';
-import { bytesOf, PAGE_BYTES } from './page-bytes.js';
+import { bytesOf } from './bytes-of.js';
 import type { PreparedMessage, PreparedSample } from './prepare-message.js';
 import { isoMillis } from './time.js';
 
@@ -72,7 +72,7 @@ export const readLatest = async (
   for (const { key, value, at } of rows) {
     const item = { key, value, ts: isoMillis(Number(at)) };
     bytes += bytesOf(item) + 1;
-    if (bytes > PAGE_BYTES && items.length > 0) {
+    if (bytes > REPLY_BYTES && items.length > 0) {
       return { items, nextCursor: String(Number(cursor) + items.length) };
     }
     items.push(item);

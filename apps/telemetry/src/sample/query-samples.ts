@@ -1,7 +1,7 @@
-import { AppError, type JsonValue } from '@muster/contracts';
+import { AppError, REPLY_BYTES, type JsonValue } from '@muster/contracts';
 import type { QuerySamples, SamplePage } from '@muster/contracts/telemetry/requests';
 import type { Database } from '@muster/event-store';
-import { bytesOf, PAGE_BYTES } from './page-bytes.js';
+import { bytesOf } from './bytes-of.js';
 import { DAY_MICROS, isoMicros, isoMillis, nowMicros } from './time.js';
 
 const DEFAULT_LIMIT = 1_000;
@@ -62,7 +62,7 @@ export const readSamples = async (database: Database, request: QuerySamples): Pr
       if (member < done || (wanted !== undefined && !wanted.has(key))) continue;
       const known = series.get(key);
       bytes += POINT_BYTES + bytesOf(value) + (known === undefined ? SERIES_BYTES + bytesOf(key) : 0);
-      if (bytes > PAGE_BYTES && series.size > 0) return pageTo({ ...last, member });
+      if (bytes > REPLY_BYTES && series.size > 0) return pageTo({ ...last, member });
       if (known === undefined) series.set(key, [[ts, value]]);
       else known.push([ts, value]);
     }

@@ -124,6 +124,13 @@ export class DueSoftwareList {
   @ValidateNested({ each: true })
   @Type(() => DueSoftwareItem)
   items!: DueSoftwareItem[];
+
+  /** Devices that were not looked at, because the answer would have become too large for a message: ask again with these. */
+  @IsOptional()
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => DeviceKey)
+  askAgain?: DeviceKey[];
 }
 
 export class SoftwareDispatch extends DeviceKey {
