@@ -37,7 +37,7 @@ export const announce = async (tx: pg.PoolClient, announcements: readonly Announ
 
 /**
  * Removes what was published (it lies before the relay's cursor) and is as old as the stream it was published to, which
- * holds it no longer either; `most` of it. Returns how many went.
+ * holds it no longer either; `most` of it. Returns how many went. SKIP LOCKED, so that replicas may do it at once.
  */
 export const forgetOldAnnouncements = async (
   database: Database,
@@ -48,7 +48,7 @@ export const forgetOldAnnouncements = async (
   const { rowCount } = await database.query(
     `DELETE FROM announcements WHERE ctid IN (
        SELECT a.ctid FROM announcements a JOIN relay_cursor c ON c.relay = $1 AND (a.txid, a.position) <= (c.txid, c.position)
-       WHERE a.recorded_at < now() - make_interval(hours => $2) LIMIT $3)`,
+       WHERE a.recorded_at < now() - make_interval(hours => $2) LIMIT $3 FOR UPDATE OF a SKIP LOCKED)`,
     [relay, keptHours, most],
   );
   return rowCount ?? 0;

@@ -30,6 +30,7 @@ export {
   type Within,
 } from './event-store.js';
 export { type BulkItem, type BulkOutcome } from './bulk-items.js';
+export { forgetOld } from './forget.js';
 export { idempotently } from './idempotently.js';
 export { type Queryable } from './append.js';
 export { type LoadedState, type StreamKey } from './load.js';

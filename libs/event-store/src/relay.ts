@@ -2,14 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AppError, type PublishedContract } from '@muster/contracts';
 import type { Logger, Metrics } from '@muster/observability';
 import type pg from 'pg';
-import { forgetOldAnnouncements } from './announce.js';
 import { adoptRestoredEvents } from './adopt-restored-events.js';
 import type { RecordedEvent, Upcasting } from './aggregate.js';
 import type { Database } from './database.js';
 import { asAppError } from './database-fault.js';
 import { decoderFor, EVENT_COLUMNS, type EventRow } from './decode-event.js';
 import { doorbellChannel } from './doorbell.js';
-import { forgetOldReplies } from './idempotently.js';
 import { CURSOR_MOVED } from './publish-again.js';
 
 /** What is told outside about one stored event. */
@@ -47,8 +45,6 @@ export interface RelayOptions {
   readonly metrics: Metrics;
   /** For upcasts. */
   readonly aggregates?: readonly Upcasting[];
-  /** How long announcements are kept: as long as the stream that they are published to. Default 168. */
-  readonly announcementsKeptHours?: number;
   /** Events read, and in flight, at once. Default 500. */
   readonly batchSize?: number;
 }
@@ -67,8 +63,6 @@ const POLL_MS = 1_000;
 const MAX_RECHECK_MS = 50;
 const MAX_BACKOFF_MS = 5_000;
 const UNWELL_AFTER_MS = 10_000;
-const FORGET_EVERY_MS = 3_600_000;
-const FORGET_AT_ONCE = 10_000;
 
 interface PendingRow extends EventRow {
   tx: string;
@@ -110,16 +104,7 @@ class CursorMoved extends Error {}
  * JetStream drops inside its window; later duplicates are for the consumers to ignore.
  */
 export const startRelay = (options: RelayOptions): Relay => {
-  const {
-    database,
-    service,
-    bus,
-    translate,
-    logger,
-    metrics,
-    batchSize = 500,
-    announcementsKeptHours = 168,
-  } = options;
+  const { database, service, bus, translate, logger, metrics, batchSize = 500 } = options;
   const decode = decoderFor(options.aggregates ?? []);
   const published = metrics.counter('muster_relay_published_total', 'Events acknowledged by JetStream');
   const failures = metrics.counter('muster_relay_failures_total', 'Failed attempts to publish a batch');
@@ -137,7 +122,6 @@ export const startRelay = (options: RelayOptions): Relay => {
   let rung = false;
   let cursorMoved = false;
   let wake: () => void = () => undefined;
-  let forgotten = 0;
 
   const ring = (): void => {
     rung = true;
@@ -245,13 +229,6 @@ export const startRelay = (options: RelayOptions): Relay => {
         continue;
       }
       failingSince = undefined;
-      if (Date.now() - forgotten > FORGET_EVERY_MS) {
-        forgotten = Date.now();
-        const replies = await forgetOldReplies(database, FORGET_AT_ONCE);
-        const told = await forgetOldAnnouncements(database, service, announcementsKeptHours, FORGET_AT_ONCE);
-        // There are more; not all at one go, because what is new is published in between.
-        if (replies === FORGET_AT_ONCE || told === FORGET_AT_ONCE) forgotten = 0;
-      }
       // Rows above the horizon wait for a transaction that may belong to another service and will not ring our bell.
       recheckMs = Math.min(recheckMs * 2, MAX_RECHECK_MS);
       await idle(rows.length > 0 ? recheckMs : POLL_MS);

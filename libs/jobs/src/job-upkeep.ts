@@ -1,6 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Database } from '@muster/event-store';
-import type { Logger, Metrics } from '@muster/observability';
+import { startUpkeep, type Logger, type Metrics, type Upkeep } from '@muster/observability';
 import { workerSchema } from './worker-schema.js';
 
 export interface JobUpkeepOptions {
@@ -14,35 +13,33 @@ const MEASURE_EVERY_MS = 10_000;
 const FORGET_EVERY_MS = 3_600_000;
 
 /** Measures how long work has been waiting, and removes the items of jobs that ended long ago. */
-export const startJobUpkeep = (options: JobUpkeepOptions): { stop(): Promise<void> } => {
+export const startJobUpkeep = (options: JobUpkeepOptions): Pick<Upkeep, 'stop'> => {
   const { database, logger, metrics } = options;
   const oldest = metrics.gauge(
     'muster_job_oldest_waiting_seconds',
     'For how long the oldest chunk or plan could have been worked on, and nobody did',
   );
-  const stopping = new AbortController();
-  let forgotten = Date.now();
-
-  const run = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      try {
-        oldest.set(await oldestWaitingSeconds(database));
-        if (Date.now() - forgotten > FORGET_EVERY_MS) {
-          forgotten = Date.now();
-          await forgetEndedJobs(database, options.retentionHours);
-        }
-      } catch (error) {
-        logger.warn({ err: error }, 'the upkeep of jobs will be done later');
-      }
-      await pause(MEASURE_EVERY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
-    }
-  };
-
-  const running = run();
+  const measuring = startUpkeep({
+    what: 'measuring how long jobs wait',
+    everyMs: MEASURE_EVERY_MS,
+    round: async () => {
+      oldest.set(await oldestWaitingSeconds(database));
+      return false;
+    },
+    logger,
+  });
+  const forgetting = startUpkeep({
+    what: 'forgetting ended jobs',
+    everyMs: FORGET_EVERY_MS,
+    round: async () => {
+      await forgetEndedJobs(database, options.retentionHours); // all that there are
+      return false;
+    },
+    logger,
+  });
   return {
     stop: async () => {
-      stopping.abort();
-      await running;
+      await Promise.all([measuring.stop(), forgetting.stop()]);
     },
   };
 };

@@ -17,5 +17,6 @@ export {
   type ConfigOf,
   type ConfigSchema,
 } from './config.js';
+export { startUpkeep, type Upkeep, type UpkeepOptions } from './upkeep.js';
 export { runApp, type Host, type RunningApp } from './run-app.js';
 export { NestLogger } from './nest-logger.js';

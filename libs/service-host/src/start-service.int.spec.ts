@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Module } from '@nestjs/common';
-import { migrateSchema, type MigrationClass } from '@muster/event-store';
+import {
+  createEventStore,
+  eventStoreMigrations,
+  migrateSchema,
+  openDatabase,
+  type MigrationClass,
+} from '@muster/event-store';
 import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase } from '@muster/testing';
 import pg from 'pg';
 import { startService } from './start-service.js';
@@ -88,3 +94,57 @@ it('serves when all of its migrations have run, whichever was the last', async (
   expect(app.name).toBe('late');
   await app.stop();
 });
+
+it('forgets old replies while events come without a pause', async () => {
+  await migrateSchema({ url: server.url, schema: 'busy', migrations: eventStoreMigrations });
+  const database = openDatabase({ url: server.url, schema: 'busy', poolSize: 2, name: 'spec' });
+  await database.query(
+    `INSERT INTO idempotency (tenant_id, key, body_hash, reply, created_at)
+     SELECT 'default', n, '', '{}', now() - interval '25 hours' FROM generate_series(1, 25000) n`,
+  );
+  const store = createEventStore(database);
+  const enough = new AbortController();
+  const events = (async () => {
+    for (let version = 1; !enough.signal.aborted; version += 1) {
+      await database.transaction((tx) =>
+        store.announce(tx, [
+          {
+            tenantId: 'default',
+            about: 'visit',
+            id: 'one',
+            version,
+            event: { type: 'Visited', data: {} },
+            metadata: { actor: { kind: 'system', id: 'spec' } },
+          },
+        ]),
+      );
+    }
+  })();
+  const app = await startService({
+    name: 'busy',
+    schema: 'busy',
+    migrations: eventStoreMigrations,
+    stream: { name: 'EVENTS_BUSY', subject: 'muster.v1.event.busy.>' },
+    config: {
+      databaseUrl: server.url,
+      natsUrl: nats.url,
+      logLevel: 'silent',
+      opsHost: '127.0.0.1',
+      poolSize: 2,
+      streamMaxAgeHours: 1,
+      streamMaxBytes: 1_000_000,
+    },
+    serve: () => ({ module: { module: Nothing }, relay: { translate: () => [], aggregates: [] } }),
+  });
+  try {
+    await eventually(async () => (await database.query('SELECT FROM idempotency LIMIT 1')).rowCount === 0, {
+      what: 'all to be forgotten',
+      deadlineMs: 30_000,
+    });
+  } finally {
+    enough.abort();
+    await events;
+    await app.stop();
+    await database.close();
+  }
+}, 60_000);

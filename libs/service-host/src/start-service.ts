@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
+  forgetOld,
   openDatabase,
   startRelay,
   type Database,
@@ -16,6 +17,7 @@ import {
   Health,
   NestLogger,
   startOpsServer,
+  startUpkeep,
   type Logger,
   type LogLevel,
   type Metrics,
@@ -29,12 +31,14 @@ export interface ServiceParts {
   readonly metrics: Metrics;
 }
 
-/** Work that goes on beside the requests: expiry, retention. */
+/** Work that goes on beside the requests: expiry, retention. Mostly a `startUpkeep`. */
 export interface Background {
   /** Throws when it does not get on. */
   check?(): void;
   stop(): Promise<void>;
 }
+
+const FORGET_EVERY_MS = 300_000;
 
 /** What is a service's own. */
 export interface Served {
@@ -115,8 +119,15 @@ export const startService = async (options: ServiceOptions): Promise<RunningApp>
       bus,
       logger,
       metrics,
-      announcementsKeptHours: config.streamMaxAgeHours,
       ...served.relay,
+    });
+  const forgetting =
+    served.relay &&
+    startUpkeep({
+      what: 'forgetting old replies and announcements',
+      everyMs: FORGET_EVERY_MS,
+      round: () => forgetOld(database, { service: name, announcementsKeptHours: config.streamMaxAgeHours }),
+      logger,
     });
   await app.listen();
 
@@ -125,6 +136,7 @@ export const startService = async (options: ServiceOptions): Promise<RunningApp>
     if (!bus.isConnected()) throw new Error('not connected');
   });
   if (relay !== undefined) health.add('relay', () => relay.check());
+  if (forgetting !== undefined) health.add('forgetting', () => forgetting.check());
   for (const [what, work] of background) if (work.check) health.add(what, () => work.check?.());
   for (const [what, check] of Object.entries(served.checks ?? {})) health.add(what, check);
   const ops = { health, metrics };
@@ -141,6 +153,7 @@ export const startService = async (options: ServiceOptions): Promise<RunningApp>
       // In this order: take no more, finish what was taken, publish what that caused, then the connections.
       await app.close();
       for (const [, work] of background) await work.stop();
+      await forgetting?.stop();
       await relay?.stop();
       await bus.close();
       await database.close();

@@ -1,16 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Database, EventStore } from '@muster/event-store';
-import type { Logger, Metrics } from '@muster/observability';
+import { startUpkeep, type Logger, type Metrics, type Upkeep } from '@muster/observability';
 import { commandQueue } from './command-queue.decider.js';
 import type { CommandTable } from './commands.projection.js';
 import { queueId } from './names.js';
-
-export interface Expiry {
-  /** Throws when rounds have been failing for 10 s. */
-  check(): void;
-  /** Finishes the round in hand. */
-  stop(): Promise<void>;
-}
 
 export interface ExpiryOptions {
   readonly database: Database;
@@ -31,12 +23,9 @@ const UNWELL_AFTER_MS = 10_000;
  * Of several replicas one works at a time. The lock spares the others double work; were it lost, two rounds would meet in
  * the version check of the streams, and the second would find nothing to do.
  */
-export const startExpiry = (options: ExpiryOptions): Expiry => {
+export const startExpiry = (options: ExpiryOptions): Upkeep => {
   const { database, store, table, everyMs, logger, metrics } = options;
   const expired = metrics.counter('muster_commands_expired_total', 'Commands that expired without an answer');
-  const stopping = new AbortController();
-  let failingSince: number | undefined;
-  let failure: unknown;
 
   /** Returns how many commands expired. */
   const round = (): Promise<number> =>
@@ -65,33 +54,15 @@ export const startExpiry = (options: ExpiryOptions): Expiry => {
       return count;
     });
 
-  const run = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      let again = false;
-      try {
-        const count = await round();
-        expired.inc(count);
-        failingSince = undefined;
-        again = count >= COMMANDS_AT_ONCE;
-      } catch (error) {
-        failingSince ??= Date.now();
-        failure = error;
-        logger.warn({ err: error }, 'commands could not be expired');
-      }
-      if (!again) await pause(everyMs, undefined, { signal: stopping.signal }).catch(() => undefined);
-    }
-  };
-
-  const running = run();
-  return {
-    check: () => {
-      if (failingSince !== undefined && Date.now() - failingSince > UNWELL_AFTER_MS) {
-        throw new Error(`expiry fails: ${failure instanceof Error ? failure.message : String(failure)}`);
-      }
+  return startUpkeep({
+    what: 'the expiry of commands',
+    everyMs,
+    unwellAfterMs: UNWELL_AFTER_MS,
+    round: async () => {
+      const count = await round();
+      expired.inc(count);
+      return count >= COMMANDS_AT_ONCE;
     },
-    stop: async () => {
-      stopping.abort();
-      await running;
-    },
-  };
+    logger,
+  });
 };

@@ -1,7 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Database, EventStore } from '@muster/event-store';
 import type { FileStore } from '@muster/files';
-import type { Logger, Metrics } from '@muster/observability';
+import { startUpkeep, type Logger, type Metrics, type Upkeep } from '@muster/observability';
 import { upload } from '../upload/upload.decider.js';
 import type { UploadTokens } from '../upload/upload-tokens.js';
 import type { Uploads } from '../upload/uploads.projection.js';
@@ -20,41 +19,32 @@ export interface HousekeepingOptions {
 
 /** Few enough that the transaction of one round is short even with a slow store. */
 const FILES_AT_ONCE = 50;
+const UPLOADS_AT_ONCE = 500;
+const TOKENS_AT_ONCE = 10_000;
 const RETRY_SECONDS = 60;
 
 /** Removes what is too old or may not be had any more, again and again. Every replica does; what one has, others skip. */
-export const startHousekeeping = (options: HousekeepingOptions): { stop(): Promise<void> } => {
-  const { logger, metrics, tokens, everyMs } = options;
+export const startHousekeeping = (options: HousekeepingOptions): Upkeep => {
+  const { logger, metrics, everyMs } = options;
   const removed = metrics.counter('muster_firmware_files_removed_total', 'Files removed from the store');
-  const stopping = new AbortController();
-
-  const round = async (): Promise<void> => {
-    await removeOldUploads(options);
-    await tokens.forgetExpired();
-    for (let count = FILES_AT_ONCE; count === FILES_AT_ONCE && !stopping.signal.aborted;) {
-      count = await removeFiles(options);
-      removed.inc(count);
-    }
-  };
-  const run = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      await round().catch((error: unknown) => logger.warn({ err: error }, 'housekeeping will try again'));
-      await pause(everyMs, undefined, { signal: stopping.signal }).catch(() => undefined);
-    }
-  };
-
-  const running = run();
-  return {
-    stop: async () => {
-      stopping.abort();
-      await running;
+  return startUpkeep({
+    what: 'the housekeeping of files',
+    everyMs,
+    round: async () => {
+      const uploads = await removeOldUploads(options);
+      const tokens = await options.tokens.forgetExpired(TOKENS_AT_ONCE);
+      const files = await removeFiles(options);
+      removed.inc(files.removed);
+      return uploads === UPLOADS_AT_ONCE || tokens === TOKENS_AT_ONCE || files.due === FILES_AT_ONCE;
     },
-  };
+    logger,
+  });
 };
 
-const removeOldUploads = async ({ uploads, store, keepDays }: HousekeepingOptions): Promise<void> => {
-  const old = await uploads.olderThan(keepDays);
-  await store.executeMany(
+/** Returns how many were removed: fewer than there are when one could not be, so that it is not tried without a pause. */
+const removeOldUploads = async ({ uploads, store, keepDays }: HousekeepingOptions): Promise<number> => {
+  const old = await uploads.olderThan(keepDays, UPLOADS_AT_ONCE);
+  const outcomes = await store.executeMany(
     upload,
     old.map(({ tenantId, deviceId, id }) => ({
       tenantId,
@@ -63,10 +53,15 @@ const removeOldUploads = async ({ uploads, store, keepDays }: HousekeepingOption
       metadata: { actor: { kind: 'system', id: 'firmware' } },
     })),
   );
+  return outcomes.filter((outcome) => outcome.error === undefined).length;
 };
 
-/** Returns how many were due. A file that cannot be removed now is tried again after a minute. */
-const removeFiles = ({ database, files, logger }: HousekeepingOptions): Promise<number> =>
+/** A file that cannot be removed now is tried again after a minute. */
+const removeFiles = ({
+  database,
+  files,
+  logger,
+}: HousekeepingOptions): Promise<{ readonly due: number; readonly removed: number }> =>
   database.transaction(async (tx) => {
     const { rows } = await tx.query<{ file_key: string }>(
       `SELECT file_key FROM file_removals WHERE not_before <= now() ORDER BY not_before LIMIT $1
@@ -88,5 +83,5 @@ const removeFiles = ({ database, files, logger }: HousekeepingOptions): Promise<
       'UPDATE file_removals SET not_before = now() + make_interval(secs => $2) WHERE file_key = ANY($1)',
       [failed, RETRY_SECONDS],
     );
-    return keys.length;
+    return { due: keys.length, removed: keys.length - failed.length };
   });

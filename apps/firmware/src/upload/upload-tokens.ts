@@ -80,7 +80,13 @@ export class UploadTokens {
     );
   }
 
-  async forgetExpired(): Promise<void> {
-    await this.database.query('DELETE FROM upload_tokens WHERE expires_at < now()');
+  /** Returns how many went, at most `most`. SKIP LOCKED, so that replicas may do it at once. */
+  async forgetExpired(most: number): Promise<number> {
+    const { rowCount } = await this.database.query(
+      `DELETE FROM upload_tokens WHERE ctid IN (
+         SELECT ctid FROM upload_tokens WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)`,
+      [most],
+    );
+    return rowCount ?? 0;
   }
 }

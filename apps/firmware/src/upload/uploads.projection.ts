@@ -106,11 +106,11 @@ export class Uploads {
     return rows.map((row) => ({ id: row.id, reason: row.overwritten ? 'overwritten' : 'too-many' }));
   }
 
-  async olderThan(days: number): Promise<UploadKey[]> {
+  async olderThan(days: number, most: number): Promise<UploadKey[]> {
     const { rows } = await this.database.query<{ tenant_id: string; device_id: string; id: string }>(
       `SELECT tenant_id, device_id, id FROM uploads WHERE stored_at < now() - make_interval(days => $1)
-       ORDER BY stored_at LIMIT 500`,
-      [days],
+       ORDER BY stored_at LIMIT $2`,
+      [days, most],
     );
     return rows.map((row) => ({ tenantId: row.tenant_id, deviceId: row.device_id, id: row.id }));
   }
