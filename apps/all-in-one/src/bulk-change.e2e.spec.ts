@@ -8,6 +8,7 @@ interface Job {
   readonly total: number | null;
   readonly done: number;
   readonly failed: number;
+  readonly retryOf?: string;
   readonly createdBy: { readonly kind: string; readonly id: string };
 }
 
@@ -51,7 +52,7 @@ const ended = (jobId: string): Promise<Job> =>
   eventually(
     async () => {
       const job = await jobOf(jobId);
-      if (job.status !== 'success' && job.status !== 'failed') throw new Error(JSON.stringify(job));
+      if (!['success', 'failed', 'cancelled'].includes(job.status)) throw new Error(JSON.stringify(job));
       return job;
     },
     { deadlineMs: 30_000, what: 'the job has ended' },
@@ -61,6 +62,10 @@ const started = (answer: ApiAnswer): string => {
   const { jobId } = answer.body as { jobId: string };
   expect(answer.headers.get('location')).toBe(`/api/v1/jobs/${jobId}`);
   return jobId;
+};
+const refused = async (method: string, path: string): Promise<readonly unknown[]> => {
+  const { status, body } = await platform.api(method, path);
+  return [status, (body as { code: string }).code];
 };
 const desiredOf = async (id: string | undefined): Promise<unknown> => {
   const { body } = await platform.api('GET', `/devices/${id ?? ''}/configuration`);
@@ -119,6 +124,11 @@ describe('POST /configuration/bulk', () => {
       return [status, code, errors?.[0]?.path];
     };
     expect(await problem({ target: {}, desired })).toEqual([400, 'invalid-request', 'target']);
+    expect(await problem({ target: { deviceIds: ids }, desired: {} })).toEqual([
+      400,
+      'invalid-request',
+      'desired',
+    ]);
     expect(await problem({ target: { filter: 'tags=in=(' }, desired })).toEqual([
       400,
       'invalid-filter',
@@ -143,6 +153,63 @@ describe('POST /configuration/bulk', () => {
     expect((await platform.api('GET', '/jobs/nobody')).status).toBe(404);
     expect((await platform.api('GET', '/jobs?status=lost')).status).toBe(400);
   });
+
+  it('does only the items that failed when it is retried', async () => {
+    const { body } = await platform.api('GET', '/jobs?kind=configuration-bulk&status=failed&count=true');
+    const { items, total } = body as { items: Job[]; total: number };
+    expect(total).toBe(1);
+    const [failed] = items;
+    const retry = () =>
+      platform.api('POST', `/jobs/${failed?.id ?? ''}/retry`, undefined, { 'idempotency-key': 'again' });
+    const again = started(await retry());
+    expect(started(await retry())).toBe(again);
+    expect(await ended(again)).toMatchObject({ status: 'failed', retryOf: failed?.id, total: 3, failed: 3 });
+    const { body: errors } = await platform.api('GET', `/jobs/${again}/errors`);
+    expect((errors as { items: { item: string }[] }).items.map(({ item }) => item)).toEqual([
+      'nobody-1',
+      'nobody-2',
+      'nobody-3',
+    ]);
+    const well = await platform.api('GET', '/jobs?status=success&limit=1');
+    const done = (well.body as { items: Job[] }).items[0]?.id ?? '';
+    expect(await refused('POST', `/jobs/${done}/retry`)).toEqual([409, 'job-without-failures']);
+    expect(await refused('POST', `/jobs/${done}/cancel`)).toEqual([409, 'job-finished']);
+    expect(await refused('POST', '/jobs/nobody/cancel')).toEqual([404, 'job-not-found']);
+    expect(await refused('POST', '/jobs/nobody/retry')).toEqual([404, 'job-not-found']);
+  });
+
+  it('changes no device after the cancel was answered, but for the chunk in hand', async () => {
+    // Half of the fleet in the first chunks, half in the last, and names of nobody between them.
+    const nobody = Array.from({ length: 15_000 }, (_none, nth) => `nobody-${nth}`);
+    const jobId = started(
+      await bulk({
+        target: { deviceIds: [...ids.slice(0, 600), ...nobody, ...ids.slice(600)] },
+        desired: { interval: 999 },
+      }),
+    );
+    const waiting = started(await bulk({ target: { deviceIds: ids.slice(0, 2) }, desired: { interval: 7 } }));
+    await eventually(async () => (await jobOf(jobId)).done > 0, { what: 'a chunk is through' });
+    const answer = await platform.api('POST', `/jobs/${jobId}/cancel`);
+    expect(answer.status).toBe(200);
+    const told = answer.body as Job;
+    expect(['cancelling', 'cancelled']).toContain(told.status);
+    const job = await ended(jobId);
+    expect(job).toMatchObject({ status: 'cancelled', total: 15_000 + DEVICES });
+    // Two workers, each with one chunk of 500 at most.
+    expect(job.done - told.done).toBeLessThanOrEqual(1_000);
+    expect(job.failed).toBeLessThanOrEqual(job.done);
+    // What was waiting for it goes on, and is the only change these devices have seen.
+    expect((await ended(waiting)).status).toBe('success');
+    expect(await desiredOf(ids[0])).toBe(7);
+    const values = await Promise.all(ids.map(desiredOf));
+    const changed = values.filter((value) => value === 999).length;
+    expect(changed).toBeLessThanOrEqual(job.done - job.failed);
+    expect(job.done - job.failed - changed).toBeLessThanOrEqual(2);
+    expect(changed).toBeGreaterThan(0);
+    expect(new Set(values.slice(600))).toEqual(new Set([90]));
+    // Again: the same answer.
+    expect((await platform.api('POST', `/jobs/${jobId}/cancel`)).body).toMatchObject({ status: 'cancelled' });
+  }, 60_000);
 
   it('goes on after kill -9 of everything and has done every device once', async () => {
     const jobId = started(

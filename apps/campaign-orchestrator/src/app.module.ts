@@ -3,8 +3,9 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { eventStream } from '@muster/contracts';
 import { migrateSchema } from '@muster/event-store';
 import type { RunningApp } from '@muster/observability';
-import { startService } from '@muster/service-host';
+import { BUS, startService } from '@muster/service-host';
 import { JobList1763600800001 } from '../migrations/0001-jobs.js';
+import { JobOwners1764300000002 } from '../migrations/0002-job-owners.js';
 import { loadConfig } from './config.js';
 import { JobHandlers } from './job/job.handlers.js';
 import { JobList } from './job/job-list.js';
@@ -20,7 +21,7 @@ export class AppModule {
   }
 }
 
-const migrations = [JobList1763600800001];
+const migrations = [JobList1763600800001, JobOwners1764300000002];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
 export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
@@ -33,7 +34,10 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
     migrations,
     stream: eventStream(SERVICE),
     config: loadConfig(env),
-    serve: ({ database }) => ({
-      module: AppModule.of([{ provide: JobList, useFactory: () => new JobList(database) }]),
+    serve: ({ database, bus }) => ({
+      module: AppModule.of([
+        { provide: BUS, useValue: bus },
+        { provide: JobList, useFactory: () => new JobList(database) },
+      ]),
     }),
   });

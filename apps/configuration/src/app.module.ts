@@ -26,6 +26,7 @@ import { DeviceConfigurationHandlers } from './device-configuration/device-confi
 import { HistoryHandlers } from './history/history.handlers.js';
 import { publishedOfConfiguration } from './device-configuration/device-configuration.published.js';
 import { KnownDevicesReactor } from './device-configuration/known-devices.reactor.js';
+import { JobHandlers } from './jobs/job.handlers.js';
 import { RulesInForce } from './desired/rules-in-force.js';
 import { ReportHandlers } from './reports/report.handlers.js';
 import { defaultsJob } from './type-configuration/defaults-job.js';
@@ -55,6 +56,7 @@ export class AppModule {
         HistoryHandlers,
         TypeConfigurationHandlers,
         BulkChangeHandlers,
+        JobHandlers,
         KnownDevicesReactor,
         DeviceTypesReactor,
       ],
@@ -95,10 +97,11 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
       const devices = new KnownDevices(database, bus);
       const rules = new RulesInForce(store, ceilings);
       const changes = new DesiredChanges({ database, store, devices, rules });
+      const kinds = [defaultsJob({ devices, changes }), bulkChangeJob({ bus, changes })];
       const workers = startJobWorkers({
         database,
         store,
-        kinds: [defaultsJob({ devices, changes }), bulkChangeJob({ bus, changes })],
+        kinds,
         concurrency: config.jobConcurrency,
         retentionHours: config.jobRetentionHours,
         logger,
@@ -112,7 +115,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: LOGGER, useValue: logger },
           { provide: KnownDevices, useValue: devices },
           { provide: DesiredChanges, useValue: changes },
-          { provide: Jobs, useValue: new Jobs(database, store) },
+          { provide: Jobs, useValue: new Jobs(database, store, kinds) },
           { provide: CEILINGS, useValue: ceilings },
           { provide: BULK_DEVICES, useValue: config.bulkDevices },
           { provide: UNCONFIRMED_AFTER_MS, useValue: config.unconfirmedAfterSeconds * 1_000 },

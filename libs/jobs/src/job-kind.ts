@@ -24,20 +24,22 @@ export interface JobItemOutcome {
 
 /**
  * What a service can do as a job. Each method may be called again with the same arguments, by any replica, after a
- * fault or a kill. An AppError `unavailable`, `deadline-exceeded` or `concurrent-change`, thrown or as an outcome, makes the
- * job wait and try again for as long as it takes; anything else that is thrown is taken for a bug.
+ * fault or a kill. A fault that passes (`isPassing` of the contracts), thrown or as an outcome, makes the job wait and try again
+ * for as long as it takes. Anything else that is thrown is tried a few times, and is then the error of each item of the chunk.
  */
 export interface JobKind<Params extends object = object> {
   readonly kind: string;
   /**
-   * True: of two jobs of a tenant the later begins when the earlier has ended, so that of two that do the same to an item
-   * the later has the last word. Default: jobs run side by side.
+   * True: of two jobs of a tenant the one that was committed later begins when the other has ended, so that of two that do
+   * the same to an item the later has the last word. Default: jobs run side by side.
    */
   readonly inOrder?: boolean;
+  /** False: what failed cannot be tried again by asking for it. Default: it can, with the same parameters. */
+  readonly retry?: boolean;
   /**
    * The items, page by page, each item once; `cursor` is null at first. Nothing is done before the last page is here, so
-   * a plan that fails has changed nothing. Not asked when the items were given with `start`. An AppError other than those
-   * above ends the job with that reason.
+   * a plan that fails has changed nothing. Not asked when the items were given with `start`. An AppError that
+   * does not pass ends the job with that reason.
    */
   plan?(job: JobOf<Params>, cursor: string | null): Promise<PlanPage>;
   /** Before the transaction of a chunk: whatever asks others, so that it does not hold locks while it waits. */

@@ -1,10 +1,11 @@
-import { AppError, type Actor } from '@muster/contracts';
-import type { JobReason } from '@muster/contracts/jobs/published';
+import { AppError, isErrorCode, isPassing } from '@muster/contracts';
+import type { JobFault } from '@muster/contracts/jobs/published';
 import { asAppError, type Database, type EventStore } from '@muster/event-store';
 import type { Logger, Metrics } from '@muster/observability';
 import type pg from 'pg';
-import { job, type JobCommand } from './job.decider.js';
-import type { JobKind, JobOf } from './job-kind.js';
+import { job } from './job.decider.js';
+import type { JobItemOutcome, JobKind, JobOf, PlanPage } from './job-kind.js';
+import { JobRecord, lockJob, lockLane } from './job-record.js';
 import { chunksOf, insertChunks } from './jobs.js';
 import { addChunkTasks, addTask, CHUNK_TASK, PLAN_TASK, type Task } from './tasks.js';
 
@@ -24,8 +25,8 @@ const TRIES = 5;
 const DEATHS = 10;
 const FIRST_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 30_000;
-/** Until a job looks again whether the one before it has ended. */
-const TURN_MS = 200;
+/** Chunks of the job that is retried whose errors make one page of the plan. */
+const RETRY_PAGE_CHUNKS = 20;
 /** Of an error's detail; up to 500 of them go into one event. */
 const DETAIL_LENGTH = 300;
 
@@ -35,6 +36,20 @@ interface Work extends JobOf<object> {
   readonly chunks: number;
   readonly items: number;
   readonly planned: boolean;
+  readonly lane: string | null;
+  readonly retryOf: string | null;
+  readonly cancelled: boolean;
+}
+
+type ChunkTask = Task & { readonly chunk: number };
+
+interface Failure {
+  readonly bugs: number;
+  readonly faults: number;
+  /** It is not tried again. */
+  readonly hopeless: boolean;
+  /** What is told of it while it is. */
+  readonly fault: JobFault;
 }
 
 /** What graphile-worker knows of a task besides its payload. */
@@ -53,6 +68,7 @@ interface Attempt {
  */
 export class JobTasks {
   private readonly kinds: ReadonlyMap<string, JobKind>;
+  private readonly log: JobRecord;
   private readonly chunksRun;
   private readonly itemsFailed;
   private readonly faults;
@@ -67,6 +83,9 @@ export class JobTasks {
     this.faults = metrics.counter('muster_job_faults_total', 'Chunks and plans that are tried again', [
       'code',
     ]);
+    this.log = new JobRecord(options.database.schema, options.store, (kind, errors) => {
+      if (errors.length > 0) this.itemsFailed.inc({ kind }, errors.length);
+    });
   }
 
   async plan(task: Task, attempt: Attempt): Promise<void> {
@@ -76,53 +95,60 @@ export class JobTasks {
       while (await this.planPage(task));
     } catch (error) {
       const known = asAppError(error);
-      const refusal = known instanceof AppError && !isPassing(known.code) ? reasonOf(known) : undefined;
-      await this.putOff(PLAN_TASK, task, known, async (tx) => {
-        await this.record(tx, task, { type: 'FailJob', reason: refusal ?? OUR_FAULT, at: now() });
+      const refused = known instanceof AppError && !isPassing(known);
+      const failure = this.failureOf(task, known, refused);
+      await this.options.database.transaction(async (tx) => {
+        if (failure.hopeless)
+          await this.log.record(tx, task, { type: 'FailJob', reason: lastReason(known), at: now() });
+        else await this.putOff(tx, PLAN_TASK, task, failure);
       });
     }
   }
 
-  async chunk(task: Task & { readonly chunk: number }, attempt: Attempt): Promise<void> {
+  async chunk(task: ChunkTask, attempt: Attempt): Promise<void> {
     try {
       assertAlive(attempt);
       await this.runChunk(task);
     } catch (error) {
-      await this.putOff(CHUNK_TASK, task, asAppError(error), async (tx) => {
+      const known = asAppError(error);
+      const failure = this.failureOf(task, known, false);
+      await this.options.database.transaction(async (tx) => {
         const items = await lockChunk(tx, task);
         if (items === undefined) return;
+        if ((await lockJob(tx, task))?.cancelled === true) return this.dropChunk(tx, task);
+        if (!failure.hopeless) return this.putOff(tx, CHUNK_TASK, task, failure);
         await this.finishChunk(
           tx,
           task,
           items,
-          items.map(() => OUR_FAULT),
+          items.map(() => lastReason(known)),
         );
       });
     }
   }
 
-  /** Ids rise with the time of the start. A job that has not ended is never skipped: it says itself what it waits for. */
+  /** A job that waits is not looked at again until the one before it has ended: see JobRecord. */
   private async waitsForTurn(task: Task): Promise<boolean> {
     const { database } = this.options;
     const work = await readWork(database, task);
-    if (work === undefined || this.kindOf(work).inOrder !== true) return false;
-    const { rows } = await database.query<{ job_id: string }>({
-      name: 'job-before',
-      text: `SELECT job_id FROM job_work
-             WHERE tenant_id = $1 AND kind = $2 AND job_id < $3 AND ended_at IS NULL ORDER BY job_id DESC LIMIT 1`,
-      values: [task.tenantId, work.kind, task.jobId],
+    if (work?.lane == null) return false;
+    const { tenantId, lane } = { ...task, lane: work.lane };
+    return database.transaction(async (tx) => {
+      const locked = await lockJob(tx, task);
+      if (locked === undefined) return false;
+      if (locked.parent !== null) await lockJob(tx, { tenantId, jobId: locked.parent });
+      await lockLane(tx, tenantId, lane);
+      const { rows } = await tx.query<{ job_id: string }>({
+        name: 'job-before',
+        text: `SELECT job_id FROM job_work WHERE tenant_id = $1 AND lane = $2 AND place < $3 AND ended_at IS NULL
+               ORDER BY place DESC LIMIT 1`,
+        values: [tenantId, lane, locked.place],
+      });
+      const [before] = rows;
+      if (before === undefined) return false;
+      await this.log.record(tx, task, { type: 'WaitForTurn', before: before.job_id, at: now() });
+      return true;
     });
-    const [before] = rows;
-    if (before === undefined) return false;
-    const reason = {
-      code: 'unavailable',
-      detail: `Waits for job ${before.job_id}, which was started before.`,
-    };
-    await database.transaction(async (tx) => {
-      await this.record(tx, task, { type: 'WaitForFault', reason, at: now() });
-      await addTask(tx, database.schema, PLAN_TASK, task, TURN_MS);
-    });
-    return true;
   }
 
   /** True: there is another page. */
@@ -135,21 +161,19 @@ export class JobTasks {
       await database.transaction((tx) => this.finishPlan(tx, task, work));
       return false;
     }
-    const kind = this.kindOf(work);
-    if (kind.plan === undefined) throw new Error(`${kind.kind} cannot plan, and no items were given`);
-    const page = await kind.plan(work, work.cursor);
+    const page = (await this.failedPage(work)) ?? (await this.pageOf(work));
     const chunks = chunksOf(page.items);
     return database.transaction(async (tx) => {
       const moved = await tx.query(
         `UPDATE job_work SET cursor = $3::text, planned = $3::text IS NULL, chunks = chunks + $4, items = items + $5
-         WHERE tenant_id = $1 AND job_id = $2 AND NOT planned AND cursor IS NOT DISTINCT FROM $6`,
+         WHERE tenant_id = $1 AND job_id = $2 AND NOT planned AND ended_at IS NULL AND cursor IS NOT DISTINCT FROM $6`,
         [task.tenantId, task.jobId, page.next, chunks.length, page.items.length, work.cursor],
       );
-      // Somebody else has stored this page meanwhile, and goes on with the next.
+      // Somebody else has stored this page meanwhile and goes on with the next, or has cancelled the job.
       if (moved.rowCount === 0) return false;
       await insertChunks(tx, task, work.chunks, chunks);
       if (page.next !== null) {
-        await this.record(tx, task, { type: 'StartJob', at: now() });
+        await this.log.record(tx, task, { type: 'StartJob', at: now() });
         return true;
       }
       await this.finishPlan(tx, task, {
@@ -161,26 +185,56 @@ export class JobTasks {
     });
   }
 
+  private pageOf(work: Work): Promise<PlanPage> {
+    const kind = this.kindOf(work);
+    if (kind.plan === undefined) throw new Error(`${kind.kind} cannot plan, and no items were given`);
+    return kind.plan(work, work.cursor);
+  }
+
+  /** Of the job that is retried: undefined when it is none, or failed as a whole. */
+  private async failedPage({ tenantId, retryOf, cursor }: Work): Promise<PlanPage | undefined> {
+    if (retryOf === null) return undefined;
+    const { store } = this.options;
+    const { state } = await store.load(job, tenantId, retryOf);
+    if (state.standing === null) throw new AppError('job-not-found', `Job ${retryOf} has been forgotten.`);
+    if (state.standing.failed === 0) return undefined;
+    const events = await store.readStream(tenantId, job, retryOf, {
+      types: ['JobProgressed'],
+      fromVersion: cursor === null ? 0 : Number(cursor),
+      limit: RETRY_PAGE_CHUNKS,
+    });
+    const last = events.at(-1);
+    return {
+      items: events.flatMap((event) =>
+        event.type === 'JobProgressed' ? event.data.errors.map(({ item }) => item) : [],
+      ),
+      next: last === undefined || events.length < RETRY_PAGE_CHUNKS ? null : String(last.version + 1),
+    };
+  }
+
   private async finishPlan(
     tx: pg.PoolClient,
     task: Task,
     work: Pick<Work, 'chunks' | 'items'>,
   ): Promise<void> {
-    const news = await this.record(tx, task, { type: 'PlanJob', total: work.items, at: now() });
+    const recorded = await this.log.record(tx, task, { type: 'PlanJob', total: work.items, at: now() });
     const { tenantId, jobId } = task;
-    if (news > 0) await addChunkTasks(tx, this.options.database.schema, { tenantId, jobId }, work.chunks);
+    if (recorded !== undefined && recorded.news > 0)
+      await addChunkTasks(tx, this.options.database.schema, { tenantId, jobId }, work.chunks);
   }
 
-  private async runChunk(task: Task & { readonly chunk: number }): Promise<void> {
+  private async runChunk(task: ChunkTask): Promise<void> {
     const { database } = this.options;
     const work = await readWork(database, task);
     const items = await openItems(database, task);
     if (work === undefined || items === undefined) return;
     const kind = this.kindOf(work);
-    await kind.prepare?.(work, items);
+    if (!work.cancelled) await kind.prepare?.(work, items);
     await database.transaction(async (tx) => {
       // Whoever runs the same chunk at the same time waits here, and then finds it done.
       if ((await lockChunk(tx, task)) === undefined) return;
+      // Not before the lock: who cancels takes a chunk that is locked for one that will be done, or dropped here.
+      if (await isCancelled(tx, task)) return this.dropChunk(tx, task);
       const outcomes = await kind.run(tx, work, items);
       if (outcomes.length !== items.length)
         throw new Error(`${kind.kind} gave ${outcomes.length} outcomes for ${items.length} items`);
@@ -192,76 +246,53 @@ export class JobTasks {
   /** Marks the chunk done and records its progress, which is the last thing to do: it locks the job for all its chunks. */
   private async finishChunk(
     tx: pg.PoolClient,
-    task: Task & { readonly chunk: number },
+    task: ChunkTask,
     items: readonly string[],
-    outcomes: readonly (JobReason | undefined)[],
+    outcomes: readonly (JobFault | undefined)[],
   ): Promise<void> {
-    const { tenantId, jobId, chunk } = task;
-    const errors = outcomes.flatMap((reason, index) =>
-      reason === undefined ? [] : [{ item: items[index] ?? '', ...reason }],
+    const { chunk } = task;
+    const errors = outcomes.flatMap((fault, index) =>
+      fault === undefined ? [] : [{ item: items[index] ?? '', ...fault }],
     );
-    await tx.query('UPDATE job_chunks SET done = true WHERE tenant_id = $1 AND job_id = $2 AND chunk = $3', [
-      tenantId,
-      jobId,
-      chunk,
-    ]);
-    await this.record(tx, task, { type: 'RecordChunk', chunk, items: items.length, errors, at: now() });
+    await markDone(tx, task);
+    await this.log.record(tx, task, { type: 'RecordChunk', chunk, items: items.length, errors, at: now() });
   }
 
-  /** Returns how many events that caused. */
-  private async record(tx: pg.PoolClient, { tenantId, jobId }: Task, command: JobCommand): Promise<number> {
-    const { store } = this.options;
-    const actor = await actorOf(tx, tenantId, jobId);
-    if (actor === undefined) return 0;
-    const { events, state } = await store.execute(job, {
-      tenantId,
-      id: jobId,
-      command,
-      metadata: { actor },
-      within: tx,
-    });
-    if (state.standing?.endedAt !== undefined && events.length > 0) {
-      await tx.query('UPDATE job_work SET ended_at = now() WHERE tenant_id = $1 AND job_id = $2', [
-        tenantId,
-        jobId,
-      ]);
-    }
-    if (command.type === 'RecordChunk' && events.length > 0 && command.errors.length > 0) {
-      this.itemsFailed.inc({ kind: state.standing?.kind ?? '' }, command.errors.length);
-    }
-    return events.length;
+  private async dropChunk(tx: pg.PoolClient, task: ChunkTask): Promise<void> {
+    await markDone(tx, task);
+    await this.log.record(tx, task, { type: 'DropChunk', chunk: task.chunk, at: now() });
   }
 
-  /** `giveUp` when the error is a bug that has come too often, or in a plan a refusal. */
-  private async putOff(
-    name: string,
-    task: Task,
-    error: unknown,
-    giveUp: (tx: pg.PoolClient) => Promise<void>,
-  ): Promise<void> {
-    const { database, logger } = this.options;
-    const passing = passingReason(error);
+  /** Counts and logs it. `refused`: to try it again would be of no use. */
+  private failureOf(task: Task, error: unknown, refused: boolean): Failure {
+    const passing = passingFault(error);
     const bugs = task.bugs + (passing === undefined ? 1 : 0);
     const faults = task.faults + (passing === undefined ? 0 : 1);
-    const hopeless =
-      passing === undefined &&
-      (bugs >= TRIES || error instanceof Deadly || (name === PLAN_TASK && error instanceof AppError));
+    const hopeless = passing === undefined && (refused || bugs >= TRIES || error instanceof Deadly);
     this.faults.inc({ code: passing?.code ?? 'internal' });
     const about = { err: error, jobId: task.jobId, chunk: task.chunk, bugs, faults };
+    const { logger } = this.options;
     if (passing !== undefined) logger.warn(about, 'a job waits');
     else logger.error(about, hopeless ? 'a step of a job is given up' : 'a step of a job failed');
-    await database.transaction(async (tx) => {
-      if (hopeless) return giveUp(tx);
-      // Two transactions in each other's way are nothing to tell of.
-      if (passing?.code !== 'concurrent-change' || faults > 3) {
-        await this.record(tx, task, { type: 'WaitForFault', reason: passing ?? TRIED_AGAIN, at: now() });
-      }
-      const delayMs = Math.min(
-        (this.options.firstDelayMs ?? FIRST_DELAY_MS) * 2 ** (bugs + faults - 1),
-        MAX_DELAY_MS,
-      );
-      await addTask(tx, database.schema, name, { ...task, bugs, faults }, delayMs);
-    });
+    return { bugs, faults, hopeless, fault: passing ?? TRIED_AGAIN };
+  }
+
+  private async putOff(
+    tx: pg.PoolClient,
+    name: string,
+    task: Task,
+    { bugs, faults, fault }: Failure,
+  ): Promise<void> {
+    const at = now();
+    const since = task.since ?? at;
+    // Two transactions in each other's way are nothing to tell of.
+    if (fault.code !== 'concurrent-change' || faults > 3) {
+      const chunk = task.chunk ?? null;
+      await this.log.record(tx, task, { type: 'WaitForFault', chunk, fault, since, at });
+    }
+    const { database, firstDelayMs = FIRST_DELAY_MS } = this.options;
+    const delayMs = Math.min(firstDelayMs * 2 ** (bugs + faults - 1), MAX_DELAY_MS);
+    await addTask(tx, database.schema, name, { ...task, bugs, faults, since }, delayMs);
   }
 
   private kindOf({ kind }: Work): JobKind {
@@ -273,11 +304,11 @@ export class JobTasks {
   }
 }
 
-const OUR_FAULT: JobReason = {
+const OUR_FAULT: JobFault = {
   code: 'internal',
   detail: 'Something failed on our side; the log of the service has the cause.',
 };
-const TRIED_AGAIN: JobReason = {
+const TRIED_AGAIN: JobFault = {
   code: 'internal',
   detail: 'Something failed on our side; it is tried again.',
 };
@@ -292,33 +323,32 @@ const assertAlive = ({ attempts, last_error }: Attempt): void => {
     throw new Deadly(`the process ended ${attempts - 1} times while it worked on this`);
 };
 
-const isPassing = (code: string | undefined): boolean =>
-  code === 'unavailable' || code === 'deadline-exceeded' || code === 'concurrent-change';
-
-/** Why it is worth trying again; undefined: a bug. */
-const passingReason = (error: unknown): JobReason | undefined => {
-  if (error instanceof AppError) return isPassing(error.code) ? reasonOf(error) : undefined;
-  // Serialization failure and deadlock, which the event store leaves as they are inside our transaction.
-  const state = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-  return state === '40001' || state === '40P01'
-    ? { code: 'concurrent-change', detail: 'Somebody else changed the same at the same time.' }
-    : undefined;
+/** Why it is worth trying again; undefined: it is not. */
+const passingFault = (error: unknown): JobFault | undefined => {
+  if (!isPassing(error)) return undefined;
+  return error instanceof AppError
+    ? faultOf(error)
+    : { code: 'concurrent-change', detail: 'Somebody else changed the same at the same time.' };
 };
 
-const reasonOf = ({ code, detail }: AppError): JobReason => ({ code, detail });
+/** What is told of an error that is not tried again. */
+const lastReason = (error: unknown): JobFault =>
+  error instanceof AppError && error.code !== 'internal' ? faultOf(error) : OUR_FAULT;
+
+const faultOf = ({ code, detail }: AppError): JobFault => ({ code, detail: detail.slice(0, DETAIL_LENGTH) });
 
 /** An outcome that passes by itself undoes the chunk, which is then tried again. */
-const settled = ({ code, detail = '' }: { readonly code?: string; readonly detail?: string }) => {
+const settled = ({ code, detail = '' }: JobItemOutcome): JobFault | undefined => {
   if (code === undefined) return undefined;
-  if (code === 'unavailable' || code === 'deadline-exceeded' || code === 'concurrent-change')
-    throw new AppError(code, detail);
+  if (isPassing({ code }) && isErrorCode(code)) throw new AppError(code, detail);
   return { code, detail: detail.slice(0, DETAIL_LENGTH) };
 };
 
 const readWork = async (database: Database, { tenantId, jobId }: Task): Promise<Work | undefined> => {
   const { rows } = await database.query<Omit<Work, 'tenantId' | 'jobId'>>({
     name: 'job-work',
-    text: `SELECT kind, params, actor, cursor, chunks, items, planned FROM job_work
+    text: `SELECT kind, params, actor, cursor, chunks, items, planned, lane, retry_of AS "retryOf", cancelled
+           FROM job_work
            WHERE tenant_id = $1 AND job_id = $2 AND ended_at IS NULL`,
     values: [tenantId, jobId],
   });
@@ -328,7 +358,7 @@ const readWork = async (database: Database, { tenantId, jobId }: Task): Promise<
 /** Undefined: done, or removed. */
 const openItems = async (
   database: Database,
-  { tenantId, jobId, chunk }: Task,
+  { tenantId, jobId, chunk }: ChunkTask,
 ): Promise<readonly string[] | undefined> => {
   const { rows } = await database.query<{ items: string[] }>({
     name: 'job-chunk',
@@ -341,7 +371,7 @@ const openItems = async (
 /** Undefined: done, or removed. */
 const lockChunk = async (
   tx: pg.PoolClient,
-  { tenantId, jobId, chunk }: Task,
+  { tenantId, jobId, chunk }: ChunkTask,
 ): Promise<readonly string[] | undefined> => {
   const { rows } = await tx.query<{ items: string[]; done: boolean }>({
     name: 'lock-job-chunk',
@@ -351,13 +381,22 @@ const lockChunk = async (
   return rows[0]?.done === false ? rows[0].items : undefined;
 };
 
-const actorOf = async (tx: pg.PoolClient, tenantId: string, jobId: string): Promise<Actor | undefined> => {
-  const { rows } = await tx.query<{ actor: Actor }>({
-    name: 'job-actor',
-    text: 'SELECT actor FROM job_work WHERE tenant_id = $1 AND job_id = $2',
+const markDone = async (tx: pg.PoolClient, { tenantId, jobId, chunk }: ChunkTask): Promise<void> => {
+  await tx.query('UPDATE job_chunks SET done = true WHERE tenant_id = $1 AND job_id = $2 AND chunk = $3', [
+    tenantId,
+    jobId,
+    chunk,
+  ]);
+};
+
+/** Not locked: all chunks of a job would wait for each other. */
+const isCancelled = async (tx: pg.PoolClient, { tenantId, jobId }: Task): Promise<boolean> => {
+  const { rows } = await tx.query<{ cancelled: boolean }>({
+    name: 'job-cancelled',
+    text: 'SELECT cancelled FROM job_work WHERE tenant_id = $1 AND job_id = $2',
     values: [tenantId, jobId],
   });
-  return rows[0]?.actor;
+  return rows[0]?.cancelled !== false;
 };
 
 const now = (): string => new Date().toISOString();

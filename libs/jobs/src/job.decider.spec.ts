@@ -1,14 +1,25 @@
 import { describe, expect, it } from '@jest/globals';
 import { scenario } from '@muster/testing';
-import { decide, evolve, initial, job, type JobCommand } from './job.decider.js';
-import type { JobEvent, JobStanding } from './job.events.js';
+import { decide, evolve, initial, job, type Job, type JobCommand } from './job.decider.js';
+import type { ChildStanding, JobEvent, JobStanding } from './job.events.js';
 
 const at = '2026-11-21T10:00:01.000Z';
 const later = '2026-11-21T10:00:02.000Z';
 const createdAt = '2026-11-21T10:00:00.000Z';
-const reason = { code: 'unavailable', detail: 'The registry is away.' };
+const fault = { code: 'unavailable', detail: 'The registry is away.' };
+const reason = { ...fault, since: at };
+const actor = { kind: 'user', id: 'anna' } as const;
+const bert = { kind: 'user', id: 'bert' } as const;
 
-const fresh: JobStanding = { kind: 'k', status: 'created', total: null, done: 0, failed: 0, createdAt };
+const fresh: JobStanding = {
+  kind: 'k',
+  status: 'created',
+  total: null,
+  done: 0,
+  failed: 0,
+  createdAt,
+  createdBy: actor,
+};
 const working: JobStanding = { ...fresh, status: 'in_progress', startedAt: at };
 const created: JobEvent = { type: 'JobCreated', data: { at: createdAt, job: fresh } };
 const started: JobEvent = { type: 'JobStarted', data: { at, job: working } };
@@ -18,8 +29,10 @@ const planned = (total: number): JobEvent => ({
 });
 const waiting: JobEvent = {
   type: 'JobWaited',
-  data: { at, job: { ...working, total: 600, status: 'waiting', reason } },
+  schemaVersion: 2,
+  data: { at, job: { ...working, total: 600, status: 'waiting', reason }, chunk: 0 },
 };
+const states = (...history: readonly JobEvent[]): Job => history.reduce(evolve, initial);
 const chunk = (number: number, items: number, errors = 0): JobCommand => ({
   type: 'RecordChunk',
   chunk: number,
@@ -29,11 +42,20 @@ const chunk = (number: number, items: number, errors = 0): JobCommand => ({
 });
 
 describe('CreateJob', () => {
-  it('creates a job, with the job it is a part of', () => {
+  it('creates a job, with the job it is a part of, or repeats', () => {
     scenario(job)
       .given([])
-      .when({ type: 'CreateJob', kind: 'k', parent: 'p', at })
-      .then([{ type: 'JobCreated', data: { at, job: { ...fresh, createdAt: at, parent: 'p' } } }]);
+      .when({ type: 'CreateJob', kind: 'k', actor, parent: 'p', retryOf: 'r', at })
+      .then([
+        { type: 'JobCreated', data: { at, job: { ...fresh, createdAt: at, parent: 'p', retryOf: 'r' } } },
+      ]);
+  });
+
+  it('creates one that is made of others', () => {
+    scenario(job)
+      .given([])
+      .when({ type: 'CreateJob', kind: 'k', actor, children: ['a', 'b'], at })
+      .then([{ type: 'JobCreated', data: { at, job: { ...fresh, createdAt: at }, children: ['a', 'b'] } }]);
   });
 });
 
@@ -126,20 +148,197 @@ describe('RecordChunk', () => {
 });
 
 describe('WaitForFault', () => {
-  it('says what the job waits for, once', () => {
+  const wait = (chunk: number | null, code = 'unavailable', since = at): JobCommand => ({
+    type: 'WaitForFault',
+    chunk,
+    fault: { ...fault, code },
+    since,
+    at: later,
+  });
+
+  it('says what the job waits for and since when, once, whichever chunk says it', () => {
     scenario(job)
       .given([created, planned(600)])
-      .when({ type: 'WaitForFault', reason, at })
-      .then([waiting]);
+      .when(wait(0))
+      .then([{ ...waiting, data: { ...waiting.data, at: later } }]);
+    expect(decide(wait(1), states(created, planned(600), waiting))).toEqual([]);
   });
 
   it('says so again when it is another reason', () => {
-    const other = { code: 'deadline-exceeded', detail: 'No answer in time.' };
-    const events = decide(
-      { type: 'WaitForFault', reason: other, at },
-      [created, planned(600), waiting].reduce(evolve, initial),
+    const events = decide(wait(1, 'deadline-exceeded', later), states(created, planned(600), waiting));
+    expect(events).toMatchObject([
+      { type: 'JobWaited', data: { chunk: 1, job: { reason: { code: 'deadline-exceeded', since: later } } } },
+    ]);
+  });
+
+  it('stays to be seen, since the first time, while other chunks go on', () => {
+    const before = states(created, planned(600), waiting);
+    const onward = decide(chunk(1, 100), before);
+    expect(onward).toMatchObject([{ data: { job: { status: 'in_progress', done: 100, reason } } }]);
+    const again = decide(wait(2, 'unavailable', later), onward.reduce(evolve, before));
+    expect(again).toMatchObject([{ data: { chunk: 0, job: { status: 'waiting', done: 100, reason } } }]);
+    const after = [...onward, ...again].reduce(evolve, before);
+    const through = decide(chunk(0, 100), after);
+    expect(through[0]?.data.job).toEqual({ ...working, total: 600, done: 200 });
+  });
+});
+
+describe('WaitForTurn', () => {
+  const turn = { type: 'WaitForTurn', before: 'j1', at } as const;
+  const detail = 'Waits for job j1, which was asked for before it.';
+  const turnReason = { code: 'job-before', detail, jobId: 'j1', since: at };
+  const waitsForTurn: JobEvent = {
+    type: 'JobWaited',
+    schemaVersion: 2,
+    data: { at, job: { ...fresh, status: 'waiting', reason: turnReason }, chunk: null },
+  };
+
+  it('names the job that must end first, and since when it waits for that', () => {
+    scenario(job).given([created]).when(turn).then([waitsForTurn]);
+  });
+
+  it('names another when that one has gone', () => {
+    const events = decide({ ...turn, before: 'j0', at: later }, states(created, waitsForTurn));
+    expect(events).toMatchObject([{ data: { job: { reason: { jobId: 'j0', since: later } } } }]);
+  });
+
+  it('is forgotten with the first work, and changes nothing after it', () => {
+    const events = decide({ type: 'PlanJob', total: 5, at }, states(created, waitsForTurn));
+    expect(events).toEqual([planned(5)]);
+    expect(decide(turn, states(created, planned(5)))).toEqual([]);
+  });
+});
+
+describe('CancelJob', () => {
+  const cancel = (...inHand: number[]): JobCommand => ({ type: 'CancelJob', actor: bert, inHand, at: later });
+  const cancelling = { ...working, total: 600, status: 'cancelling', cancelledBy: bert } as const;
+  const requested = (...inHand: number[]): JobEvent => ({
+    type: 'JobCancelRequested',
+    data: { at: later, job: cancelling, inHand },
+  });
+  const endedAs = (rest: Partial<JobStanding>): JobEvent => ({
+    type: 'JobEnded',
+    data: { at: later, job: { ...cancelling, status: 'cancelled', endedAt: later, ...rest } },
+  });
+
+  it('ends at once what nobody works on', () => {
+    scenario(job)
+      .given([created, planned(600), waiting])
+      .when(cancel())
+      .then([requested(), endedAs({})]);
+  });
+
+  it('ends with the last of the chunks in hand, which count', () => {
+    scenario(job)
+      .given([created, planned(600)])
+      .when(cancel(0, 1))
+      .then([requested(0, 1)]);
+    const history = [created, planned(600), requested(0, 1)];
+    const first = decide(chunk(0, 500, 2), states(...history));
+    expect(first).toMatchObject([{ data: { job: { status: 'cancelling', done: 500, failed: 2 } } }]);
+    scenario(job)
+      .given([...history, ...first])
+      .when({ type: 'DropChunk', chunk: 1, at: later })
+      .then([
+        {
+          type: 'JobChunkDropped',
+          data: { at: later, job: { ...cancelling, done: 500, failed: 2 }, chunk: 1 },
+        },
+        endedAs({ done: 500, failed: 2 }),
+      ]);
+  });
+
+  it('is cancelled also when what was in hand was all there was', () => {
+    const events = decide(chunk(0, 600), states(created, planned(600), requested(0)));
+    expect(events.at(-1)).toEqual(endedAs({ done: 600 }));
+  });
+
+  it('waits for nothing any more', () => {
+    const state = states(created, planned(600), requested(0));
+    expect(decide({ type: 'WaitForFault', chunk: 0, fault, since: at, at }, state)).toEqual([]);
+    expect(decide({ type: 'DropChunk', chunk: 5, at }, state)).toEqual([]);
+  });
+
+  it('is refused for a job that has ended otherwise, or is none', () => {
+    const end = decide(chunk(0, 600), states(created, planned(600)));
+    scenario(job)
+      .given([created, planned(600), ...end])
+      .when(cancel())
+      .thenThrows('job-finished');
+    scenario(job).given([]).when(cancel()).thenThrows('job-not-found');
+  });
+});
+
+describe('DropChunk', () => {
+  it('changes nothing in a job that was not cancelled', () => {
+    expect(decide({ type: 'DropChunk', chunk: 0, at }, states(created, planned(600)))).toEqual([]);
+  });
+});
+
+describe('RecordChild', () => {
+  const family: JobEvent = { type: 'JobCreated', data: { at: createdAt, job: fresh, children: ['a', 'b'] } };
+  const child = (id: string, standing: Partial<ChildStanding>): JobCommand => ({
+    type: 'RecordChild',
+    child: id,
+    standing: { status: 'in_progress', total: 10, done: 0, failed: 0, ...standing },
+    at: later,
+  });
+  const after = (...commands: readonly JobCommand[]): Job =>
+    commands.reduce((state, command) => decide(command, state).reduce(evolve, state), states(family));
+
+  it('makes the parent the sum of its children', () => {
+    scenario(job)
+      .given([family])
+      .when(child('a', { done: 4, failed: 1 }))
+      .then([
+        {
+          type: 'JobChildChanged',
+          data: {
+            at: later,
+            job: { ...fresh, status: 'in_progress', done: 4, failed: 1, startedAt: later },
+            child: 'a',
+            childStanding: { status: 'in_progress', total: 10, done: 4, failed: 1 },
+          },
+        },
+      ]);
+    const both = after(child('a', { done: 4 }), child('b', { total: 5, done: 2, failed: 1 }));
+    expect(both.standing).toMatchObject({ total: 15, done: 6, failed: 1 });
+  });
+
+  it('waits when no child works and one waits', () => {
+    const waits = after(child('a', { status: 'waiting', reason }));
+    expect(waits.standing).toMatchObject({ status: 'waiting', reason });
+    const works = after(child('a', { status: 'waiting', reason }), child('b', {}));
+    expect(works.standing).toMatchObject({ status: 'in_progress' });
+    expect(works.standing?.reason).toBeUndefined();
+  });
+
+  it.each([
+    ['success', 'success', 'success'],
+    ['success', 'failed', 'failed'],
+    ['cancelled', 'failed', 'failed'],
+    ['success', 'cancelled', 'cancelled'],
+  ] as const)('ends with the last of them: %s and %s is %s', (first, second, whole) => {
+    const open = after(child('a', { status: first, done: 10 }));
+    expect(open.standing).toMatchObject({ status: 'in_progress', done: 10 });
+    const end = after(child('a', { status: first, done: 10 }), child('b', { status: second, done: 10 }));
+    expect(end.standing).toMatchObject({ status: whole, done: 20, endedAt: later });
+  });
+
+  it('is cancelled when its children have ended, however they did', () => {
+    const cancelled = after(
+      child('a', { status: 'success', done: 10 }),
+      { type: 'CancelJob', actor: bert, inHand: [], at },
+      child('b', { status: 'failed', done: 10, failed: 1 }),
     );
-    expect(events).toMatchObject([{ type: 'JobWaited', data: { job: { reason: other } } }]);
+    expect(cancelled.standing).toMatchObject({ status: 'cancelled', done: 20, failed: 1, cancelledBy: bert });
+  });
+
+  it('changes nothing for a child that has ended, or is none of its own', () => {
+    const state = after(child('a', { status: 'success', done: 10 }));
+    expect(decide(child('a', { done: 5 }), state)).toEqual([]);
+    expect(decide(child('c', {}), state)).toEqual([]);
+    expect(decide(child('a', {}), states(created))).toEqual([]);
   });
 });
 
@@ -147,8 +346,10 @@ describe('FailJob', () => {
   it('ends it with the reason', () => {
     scenario(job)
       .given([created])
-      .when({ type: 'FailJob', reason, at })
-      .then([{ type: 'JobEnded', data: { at, job: { ...fresh, status: 'failed', reason, endedAt: at } } }]);
+      .when({ type: 'FailJob', reason: fault, at })
+      .then([
+        { type: 'JobEnded', data: { at, job: { ...fresh, status: 'failed', reason: fault, endedAt: at } } },
+      ]);
   });
 });
 
@@ -157,12 +358,14 @@ describe('a command that comes too late', () => {
     { type: 'StartJob', at },
     { type: 'PlanJob', total: 5, at },
     chunk(0, 5),
-    { type: 'WaitForFault', reason, at },
-    { type: 'FailJob', reason, at },
+    { type: 'WaitForFault', chunk: 0, fault, since: at, at },
+    { type: 'WaitForTurn', before: 'j1', at },
+    { type: 'DropChunk', chunk: 0, at },
+    { type: 'FailJob', reason: fault, at },
   ];
 
   it('changes nothing in a job that has ended', () => {
-    const ended = decide({ type: 'FailJob', reason, at }, evolve(initial, created));
+    const ended = decide({ type: 'FailJob', reason: fault, at }, evolve(initial, created));
     const state = [created, ...ended].reduce(evolve, initial);
     expect(commands.flatMap((command) => decide(command, state))).toEqual([]);
   });

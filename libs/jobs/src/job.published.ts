@@ -3,6 +3,7 @@ import type { JobChanged } from '@muster/contracts/jobs/published';
 import type { Published, RecordedEvent } from '@muster/event-store';
 import { job } from './job.decider.js';
 import type { JobEvent } from './job.events.js';
+import { standsOf } from './jobs.js';
 
 export const isJobEvent = (recorded: RecordedEvent): recorded is RecordedEvent<JobEvent> =>
   recorded.aggregate === job.name;
@@ -15,10 +16,7 @@ export const publishedOfJob = (
   const { at, job: standing } = event.data;
   const errors = event.type === 'JobProgressed' ? event.data.errors : [];
   const data: JobChanged = {
-    jobId: event.streamId,
-    ...standing,
-    actor: event.metadata.actor,
-    version: event.version,
+    ...standsOf(event.streamId, standing, event.version, event.metadata.actor),
     at,
     ...(errors.length === 0 ? {} : { errors: [...errors] }),
   };

@@ -33,10 +33,10 @@ export interface Works {
   readonly jobs: Jobs;
 }
 
-export const openWorks = (url: string, name = 'works'): Works => {
+export const openWorks = (url: string, name = 'works', kinds: readonly JobKind[] = []): Works => {
   const database = openDatabase({ url, schema: SCHEMA, poolSize: 8, name });
   const store = createEventStore(database);
-  return { database, store, jobs: new Jobs(database, store) };
+  return { database, store, jobs: new Jobs(database, store, kinds) };
 };
 
 export const startWorkers = (

@@ -97,31 +97,6 @@ describe('a job', () => {
     expect(events.every(({ metadata }) => metadata.actor.id === 'u1')).toBe(true);
   });
 
-  it('of a kind in order begins when the one before has ended, and says so', async () => {
-    const inOrder: JobKind = { ...write, kind: 'in-order', inOrder: true };
-    let open = (): void => undefined;
-    const gate = new Promise<void>((resolve) => (open = resolve));
-    const first = await start('in-order', ['first']);
-    const second = await start('in-order', ['second']);
-    const other = await start('write', ['other']);
-    work([
-      write,
-      {
-        ...inOrder,
-        prepare: (_job, items) => (items[0] === 'first' ? gate : Promise.resolve()),
-      },
-    ]);
-    await ended(other);
-    await eventually(async () => (await standing(second)).status === 'waiting');
-    expect((await standing(second)).reason?.detail).toBe(`Waits for job ${first}, which was started before.`);
-    expect(await effects(second)).toEqual([]);
-    open();
-    const [before, after] = [await ended(first), await ended(second)];
-    expect([before.status, after.status]).toEqual(['success', 'success']);
-    expect(after.reason).toBeUndefined();
-    expect((after.startedAt ?? '') >= (before.endedAt ?? '')).toBe(true);
-  });
-
   it('does nothing that was not committed', async () => {
     let jobId = '';
     const failed = works.database.transaction(async (tx) => {
@@ -202,6 +177,403 @@ describe('a job', () => {
   });
 });
 
+describe('jobs in order', () => {
+  const gates = new Map<string, () => void>();
+  /** Each item waits for its gate. */
+  const gated = (items: readonly string[]): Promise<void> =>
+    items[0]?.startsWith('gated') === true
+      ? new Promise<void>((resolve) => gates.set(items[0] ?? '', resolve))
+      : Promise.resolve();
+  const inOrder: JobKind = {
+    ...write,
+    kind: 'in-order',
+    inOrder: true,
+    prepare: (_job, items) => gated(items),
+  };
+  const open = (item: string): Promise<void> =>
+    eventually(() => gates.get(item), { what: `${item} is in hand` }).then((go) => go());
+  let own: Works;
+  const startOne = (item: string): Promise<string> =>
+    own.database.transaction((tx) =>
+      own.jobs.start(tx, { tenantId, kind: 'in-order', params: {}, actor, items: [item] }),
+    );
+  const waitsFor = (jobId: string, before: string) =>
+    eventually(
+      async () => {
+        const { status, reason } = await standing(jobId);
+        return status === 'waiting' && reason?.jobId === before && reason;
+      },
+      { what: 'it waits for the one before' },
+    );
+
+  beforeEach(() => {
+    own = openWorks(server.url, 'works', [inOrder]);
+    gates.clear();
+  });
+  afterEach(async () => {
+    await own.database.close();
+  });
+
+  it('begin when the one before has ended, and say for which they wait and since when', async () => {
+    const [first, second] = [await startOne('gated 1'), await startOne('2')];
+    const other = await start('write', ['other']);
+    work([write, inOrder]);
+    await ended(other);
+    expect(await waitsFor(second, first)).toEqual({
+      code: 'job-before',
+      detail: `Waits for job ${first}, which was asked for before it.`,
+      jobId: first,
+      since: expect.stringMatching(/Z$/) as unknown,
+    });
+    expect(await effects(second)).toEqual([]);
+    await open('gated 1');
+    const [before, after] = [await ended(first), await ended(second)];
+    expect([before.status, after.status]).toEqual(['success', 'success']);
+    expect(after.reason).toBeUndefined();
+    expect((after.startedAt ?? '') >= (before.endedAt ?? '')).toBe(true);
+  });
+
+  it('are in the order of their commits, whatever the clocks say', async () => {
+    const ids = [await startOne('gated 1')];
+    const clock = Date.now;
+    try {
+      // As processes whose clocks differ by hours, each behind the one before: ids carry the time of the process.
+      for (const hours of [1, 2, 3]) {
+        Date.now = () => clock() - hours * 3_600_000;
+        ids.push(await startOne(`${hours}`));
+      }
+    } finally {
+      Date.now = clock;
+    }
+    work([inOrder]);
+    await waitsFor(ids[3] ?? '', ids[2] ?? '');
+    await open('gated 1');
+    for (const jobId of ids) await ended(jobId);
+    const { rows } = await works.database.query<{ item: string }>(
+      'SELECT item FROM effects WHERE job_id = ANY($1) ORDER BY nth',
+      [ids],
+    );
+    expect(rows.map(({ item }) => item)).toEqual(['gated 1', '1', '2', '3']);
+  });
+
+  it('wait for one whose transaction began before and is committed later', async () => {
+    let commit = (): void => undefined;
+    const held = new Promise<void>((resolve) => (commit = resolve));
+    let early = '';
+    const first = own.database.transaction(async (tx) => {
+      early = await own.jobs.start(tx, { tenantId, kind: 'in-order', params: {}, actor, items: ['early'] });
+      await held;
+    });
+    await eventually(() => early !== '');
+    const second = startOne('late');
+    work([inOrder]);
+    const admin = new pg.Client({ connectionString: server.url });
+    await admin.connect();
+    await eventually(
+      async () =>
+        (
+          await admin.query(
+            `SELECT 1 FROM pg_stat_activity WHERE query LIKE '%job_lanes%' AND wait_event_type = 'Lock'`,
+          )
+        ).rowCount !== 0,
+      { what: 'the second waits for its place' },
+    );
+    await admin.end();
+    commit();
+    await first;
+    const late = await second;
+    const [before, after] = [await ended(early), await ended(late)];
+    expect((after.startedAt ?? '') >= (before.endedAt ?? '')).toBe(true);
+  });
+
+  it('go on when one fails for good, or is cancelled while it waits', async () => {
+    const failing: JobKind = {
+      ...inOrder,
+      plan: () => Promise.reject(new AppError('invalid-request', 'There is no such field.')),
+    };
+    const [gate, refused] = [
+      await startOne('gated 1'),
+      await own.database.transaction((tx) =>
+        own.jobs.start(tx, { tenantId, kind: 'in-order', params: {}, actor }),
+      ),
+    ];
+    const [given, last] = [await startOne('given up'), await startOne('last')];
+    work([failing]);
+    await waitsFor(last, given);
+    await own.jobs.cancel({ tenantId, jobId: given, actor });
+    await waitsFor(last, refused);
+    await open('gated 1');
+    expect((await ended(gate)).status).toBe('success');
+    expect((await ended(refused)).status).toBe('failed');
+    expect((await ended(last)).status).toBe('success');
+    expect((await standing(given)).status).toBe('cancelled');
+    expect(await effects(given)).toEqual([]);
+  });
+
+  it('go on one after the other when many are started and ended at once', async () => {
+    work([inOrder]);
+    work([inOrder]);
+    const ids = await Promise.all(Array.from({ length: 30 }, (_none, nth) => startOne(`${nth}`)));
+    const all = await Promise.all(ids.map(ended));
+    expect(all.every(({ status }) => status === 'success')).toBe(true);
+    const { rows } = await works.database.query<{ placed: string[]; done: string[] }>(
+      `SELECT array_agg(w.job_id ORDER BY w.place) AS placed, array_agg(w.job_id ORDER BY e.nth) AS done
+       FROM job_work w JOIN effects e USING (job_id) WHERE w.job_id = ANY($1)`,
+      [ids],
+    );
+    expect(rows[0]?.done).toEqual(rows[0]?.placed);
+  }, 30_000);
+});
+
+describe('a job that is cancelled', () => {
+  const bert = { kind: 'user', id: 'bert' } as const;
+  /** The first chunk stays in its transaction until it is let go. */
+  const holding = () => {
+    let letGo = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (letGo = resolve));
+    let inHand = 0;
+    const kind: JobKind = {
+      ...write,
+      run: async (tx, of, items) => {
+        inHand += 1;
+        const outcomes = await write.run(tx, of, items);
+        await gate;
+        return outcomes;
+      },
+    };
+    return { kind, letGo, inHand: () => eventually(() => inHand > 0, { what: 'a chunk is in hand' }) };
+  };
+
+  it('finishes the chunk in hand and begins no other', async () => {
+    const { kind, letGo, inHand } = holding();
+    const jobId = await start('write', itemsOf(5_000));
+    work([kind], 1);
+    await inHand();
+    const answer = await works.jobs.cancel({ tenantId, jobId, actor: bert });
+    expect(answer).toMatchObject({
+      jobId,
+      status: 'cancelling',
+      total: 5_000,
+      done: 0,
+      actor,
+      cancelledBy: bert,
+    });
+    expect(await works.jobs.cancel({ tenantId, jobId, actor })).toEqual(answer);
+    letGo();
+    const end = await ended(jobId);
+    expect(end).toMatchObject({ status: 'cancelled', total: 5_000, done: 500, failed: 0, cancelledBy: bert });
+    expect(await works.jobs.cancel({ tenantId, jobId, actor })).toMatchObject({
+      status: 'cancelled',
+      done: 500,
+    });
+    // The tasks of the others are taken, and find nothing to do.
+    await eventually(
+      async () => (await works.database.query('SELECT 1 FROM works_worker._private_jobs')).rowCount === 0,
+    );
+    expect(await effects(jobId)).toHaveLength(500);
+  });
+
+  it('ends at once when nothing is in hand, also before it was planned', async () => {
+    const jobId = await start('write', itemsOf(600));
+    const unplanned = await start('write');
+    for (const id of [jobId, unplanned])
+      expect((await works.jobs.cancel({ tenantId, jobId: id, actor })).status).toBe('cancelled');
+    work();
+    await ended(await start('write', ['a']));
+    expect(await effects(jobId)).toEqual([]);
+    expect((await eventsOf(unplanned)).map(({ type }) => type)).toEqual([
+      'JobCreated',
+      'JobCancelRequested',
+      'JobEnded',
+    ]);
+  });
+
+  it('ends while it waits for something that is away', async () => {
+    const needy: JobKind = {
+      ...write,
+      prepare: () => Promise.reject(new AppError('unavailable', 'The registry is away.')),
+    };
+    const jobId = await start('write', itemsOf(600));
+    work([needy]);
+    await eventually(async () => (await standing(jobId)).status === 'waiting');
+    await works.jobs.cancel({ tenantId, jobId, actor });
+    expect(await ended(jobId)).toMatchObject({ status: 'cancelled', done: 0 });
+  });
+
+  it('drops the chunk in hand when it fails', async () => {
+    let fail = (): void => undefined;
+    const failure = new Promise<never>((_resolve, reject) => {
+      fail = () => reject(new AppError('unavailable', 'Gone.'));
+    });
+    let inHand = false;
+    const failing: JobKind = {
+      ...write,
+      run: () => {
+        inHand = true;
+        return failure;
+      },
+    };
+    const jobId = await start('write', itemsOf(1_200));
+    work([failing], 1);
+    await eventually(() => inHand);
+    await works.jobs.cancel({ tenantId, jobId, actor });
+    fail();
+    expect(await ended(jobId)).toMatchObject({ status: 'cancelled', done: 0 });
+  });
+
+  it('is no job that has ended, and none that there is not', async () => {
+    work();
+    const jobId = await start('write', ['a']);
+    await ended(jobId);
+    const refused = (id: string) =>
+      works.jobs.cancel({ tenantId, jobId: id, actor }).catch((error: unknown) => (error as AppError).code);
+    expect(await refused(jobId)).toBe('job-finished');
+    expect(await refused('nobody')).toBe('job-not-found');
+    expect((await standing(jobId)).status).toBe('success');
+  });
+});
+
+describe('a retry', () => {
+  const picky = (bad: ReadonlySet<string>, more: Partial<JobKind> = {}): JobKind => ({
+    ...write,
+    ...more,
+    run: async (tx, of, items) => {
+      await write.run(tx, of, items);
+      return items.map((item) =>
+        bad.has(item) ? { code: 'device-not-found', detail: 'No such device.' } : {},
+      );
+    },
+  });
+  const retry = (jobId: string, from: Works = works): Promise<string> =>
+    from.database.transaction((tx) => from.jobs.retry(tx, { tenantId, jobId, actor }));
+  const refusal = (jobId: string, from: Works = works) =>
+    retry(jobId, from).catch((error: unknown) => (error as AppError).code);
+
+  it('does the items that failed, and no others, over many chunks', async () => {
+    const items = itemsOf(12_500);
+    const bad = new Set(items.filter((_item, nth) => nth % 7 === 0));
+    const kinds = [picky(bad)];
+    work(kinds);
+    const jobId = await start('write', items);
+    expect(await ended(jobId)).toMatchObject({ status: 'failed', failed: bad.size });
+    expect(await refusal('nobody')).toBe('job-not-found');
+    const wanted = [...bad];
+    wanted.slice(1).forEach((item) => bad.delete(item));
+    const again = await retry(jobId);
+    const end = await ended(again);
+    expect(end).toMatchObject({ retryOf: jobId, status: 'failed', total: wanted.length, failed: 1 });
+    expect((await effects(again)).sort()).toEqual(wanted.sort());
+    const last = await retry(again);
+    bad.clear();
+    expect(await ended(last)).toMatchObject({ retryOf: again, status: 'success', total: 1 });
+    expect(await refusal(last)).toBe('job-without-failures');
+  }, 30_000);
+
+  it('tries the whole of what failed as a whole', async () => {
+    let refuse = true;
+    const planning: JobKind = {
+      ...write,
+      plan: () =>
+        refuse
+          ? Promise.reject(new AppError('filter-too-slow', 'Too slow.'))
+          : Promise.resolve({ items: ['a', 'b'], next: null }),
+    };
+    work([planning]);
+    const jobId = await start('write');
+    expect((await ended(jobId)).status).toBe('failed');
+    refuse = false;
+    expect(await ended(await retry(jobId))).toMatchObject({ status: 'success', total: 2 });
+  });
+
+  it('is refused for a job that has not ended, and for a kind that cannot be', async () => {
+    const once = picky(new Set(['a']), { kind: 'once', retry: false });
+    const own = openWorks(server.url, 'works', [once]);
+    const jobId = await start('once', ['a']);
+    expect(await refusal(jobId, own)).toBe('job-not-finished');
+    work([once]);
+    await ended(jobId);
+    expect(await refusal(jobId, own)).toBe('job-not-retryable');
+    await own.database.close();
+  });
+});
+
+describe('a job with children', () => {
+  const startFamily = (...parts: (readonly string[])[]): Promise<string> =>
+    works.database.transaction((tx) =>
+      works.jobs.start(tx, {
+        tenantId,
+        kind: 'family',
+        params: {},
+        actor,
+        children: parts.map((items) => ({ kind: 'write', params: {}, items })),
+      }),
+    );
+  const childrenOf = async (parent: string): Promise<string[]> => {
+    const { rows } = await works.database.query<{ job_id: string }>(
+      'SELECT job_id FROM job_work WHERE parent = $1 ORDER BY job_id',
+      [parent],
+    );
+    return rows.map(({ job_id }) => job_id);
+  };
+
+  it('is the sum of them and ends with the last', async () => {
+    const parent = await startFamily(itemsOf(1_200), itemsOf(300), []);
+    work();
+    work();
+    expect(await ended(parent)).toMatchObject({ status: 'success', total: 1_500, done: 1_500, failed: 0 });
+    for (const child of await childrenOf(parent)) {
+      expect(await standing(child)).toMatchObject({ parent, status: 'success' });
+      expect((await standing(child)).endedAt).toBeDefined();
+    }
+    const sums = (await eventsOf(parent)).map(({ data }) => data.job.done);
+    expect(sums).toEqual([...sums].sort((a, b) => a - b));
+  });
+
+  it('is cancelled with all of them', async () => {
+    let letGo = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (letGo = resolve));
+    let inHand = 0;
+    const holding: JobKind = {
+      ...write,
+      run: async (tx, of, items) => {
+        inHand += 1;
+        await gate;
+        return write.run(tx, of, items);
+      },
+    };
+    const parent = await startFamily(itemsOf(1_200), itemsOf(1_200), itemsOf(1_200));
+    work([holding], 2);
+    await eventually(() => inHand === 2);
+    expect(await works.jobs.cancel({ tenantId, jobId: parent, actor })).toMatchObject({
+      status: 'cancelling',
+    });
+    letGo();
+    expect(await ended(parent)).toMatchObject({ status: 'cancelled', total: 3_600, done: 1_000 });
+    const children = await Promise.all((await childrenOf(parent)).map(standing));
+    expect(children.map(({ status }) => status)).toEqual(['cancelled', 'cancelled', 'cancelled']);
+  });
+
+  it('is retried with those that have failed', async () => {
+    let bad = 'item-2';
+    const picky: JobKind = {
+      ...write,
+      run: async (tx, of, items) => {
+        await write.run(tx, of, items);
+        return items.map((item) => (item === bad ? { code: 'device-not-found', detail: 'Gone.' } : {}));
+      },
+    };
+    work([picky]);
+    const parent = await startFamily(itemsOf(2), itemsOf(3));
+    expect(await ended(parent)).toMatchObject({ status: 'failed', total: 5, failed: 1 });
+    bad = '';
+    const again = await works.database.transaction((tx) =>
+      works.jobs.retry(tx, { tenantId, jobId: parent, actor }),
+    );
+    expect(await ended(again)).toMatchObject({ retryOf: parent, status: 'success', total: 1, done: 1 });
+    expect(await childrenOf(again)).toHaveLength(1);
+  });
+});
+
 describe('a fault', () => {
   it('of somebody else makes the job wait, with the reason, until it is over', async () => {
     let away = true;
@@ -219,7 +591,10 @@ describe('a fault', () => {
       },
       { what: 'the job waits' },
     );
-    expect(waiting.reason).toEqual({ code: 'unavailable', detail: 'The registry is away.' });
+    expect(waiting.reason).toMatchObject({ code: 'unavailable', detail: 'The registry is away.' });
+    expect(waiting.reason?.since).toBe(
+      (await eventsOf(jobId)).find(({ type }) => type === 'JobWaited')?.data.at,
+    );
     away = false;
     const end = await ended(jobId);
     expect(end).toMatchObject({ status: 'success', done: 600 });
@@ -381,6 +756,18 @@ describe('several processes', () => {
     expect(await ended(jobId)).toMatchObject({ status: 'success', done: 1_200, failed: 0 });
     expect(Date.now() - killedAt).toBeLessThan(10_000);
     expect((await effects(jobId)).sort()).toEqual([...items].sort());
+  }, 30_000);
+
+  it('drop the chunk that one was killed at, once the job is cancelled', async () => {
+    const jobId = await start('write', itemsOf(1_200));
+    const child = await processToKill();
+    expect(await works.jobs.cancel({ tenantId, jobId, actor })).toMatchObject({ status: 'cancelling' });
+    await kill(child);
+    // Asked for again in between: what is in hand stays for the next worker to say what became of it.
+    expect(await works.jobs.cancel({ tenantId, jobId, actor })).toMatchObject({ status: 'cancelling' });
+    work();
+    expect(await ended(jobId)).toMatchObject({ status: 'cancelled', total: 1_200, done: 0 });
+    expect(await effects(jobId)).toEqual([]);
   }, 30_000);
 
   it('do everything once when one is killed after its commit, before the task was taken away', async () => {

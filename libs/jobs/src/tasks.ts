@@ -14,7 +14,11 @@ export interface Task {
   readonly faults: number;
   /** How often it failed of itself. */
   readonly bugs: number;
+  /** When it failed for the first time; ISO 8601. */
+  readonly since?: string;
 }
+
+export const planTask = (tenantId: string, jobId: string): Task => ({ tenantId, jobId, faults: 0, bugs: 0 });
 
 /** The highest graphile-worker takes: it is we who give up, and say so in the job. */
 const MAX_ATTEMPTS = 32_767;

@@ -10,6 +10,8 @@ export class JobListReactor {
 
   @Consumes({ durable: 'campaign-orchestrator-jobs', events: jobsChanged })
   follow(events: readonly Delivered<JobChanged>[]): Promise<void> {
-    return this.jobs.follow(events);
+    return this.jobs.follow(
+      events.map(({ contract, tenantId, data }) => ({ tenantId, service: contract.service, data })),
+    );
   }
 }

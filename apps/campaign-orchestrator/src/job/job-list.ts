@@ -1,5 +1,11 @@
 import type { Actor } from '@muster/contracts';
-import type { JobChanged, JobItemError, JobReason, JobStatus } from '@muster/contracts/jobs/published';
+import type {
+  JobChanged,
+  JobItemError,
+  JobReason,
+  JobStands,
+  JobStatus,
+} from '@muster/contracts/jobs/published';
 import type { ChildJob, JobDetails, JobView } from '@muster/contracts/jobs/requests';
 import type { Database } from '@muster/event-store';
 
@@ -10,7 +16,15 @@ export interface JobKey {
 
 export interface ChangeOfJob {
   readonly tenantId: string;
-  readonly data: JobChanged;
+  /** Which runs it. */
+  readonly service: string;
+  readonly data: JobStands & Pick<JobChanged, 'errors'>;
+}
+
+export interface JobFilter {
+  readonly status: JobStatus | undefined;
+  readonly kind: string | undefined;
+  readonly parent: string | undefined;
 }
 
 interface JobRow {
@@ -25,12 +39,14 @@ interface JobRow {
   started_at: Date | null;
   ended_at: Date | null;
   parent: string | null;
+  retry_of: string | null;
+  cancelled_by: Actor | null;
   reason: JobReason | null;
 }
 
 const MAX_CHILDREN = 500;
 const COLUMNS =
-  'job_id, kind, status, total, done, failed, actor, created_at, started_at, ended_at, parent, reason';
+  'job_id, kind, status, total, done, failed, actor, created_at, started_at, ended_at, parent, retry_of, cancelled_by, reason';
 
 /** Jobs of all services and the errors of their items. Events may come again and in any order. */
 export class JobList {
@@ -55,14 +71,14 @@ export class JobList {
       const jobs = [...newest].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, change]) => change);
       await tx.query(
         `INSERT INTO jobs (tenant_id, job_id, version, kind, status, total, done, failed, actor, created_at, started_at,
-                           ended_at, parent, reason)
+                           ended_at, parent, reason, service, retry_of, cancelled_by)
          SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::integer[],
                               $7::integer[], $8::integer[], $9::jsonb[], $10::timestamptz[], $11::timestamptz[],
-                              $12::timestamptz[], $13::text[], $14::jsonb[])
+                              $12::timestamptz[], $13::text[], $14::jsonb[], $15::text[], $16::text[], $17::jsonb[])
          ON CONFLICT (tenant_id, job_id) DO UPDATE SET
            version = excluded.version, status = excluded.status, total = excluded.total, done = excluded.done,
            failed = excluded.failed, started_at = excluded.started_at, ended_at = excluded.ended_at,
-           reason = excluded.reason
+           reason = excluded.reason, cancelled_by = excluded.cancelled_by
          WHERE jobs.version < excluded.version`,
         [
           jobs.map(({ tenantId }) => tenantId),
@@ -79,6 +95,9 @@ export class JobList {
           jobs.map(({ data }) => data.endedAt ?? null),
           jobs.map(({ data }) => data.parent ?? null),
           jobs.map(({ data }) => (data.reason === undefined ? null : JSON.stringify(data.reason))),
+          jobs.map(({ service }) => service),
+          jobs.map(({ data }) => data.retryOf ?? null),
+          jobs.map(({ data }) => (data.cancelledBy === undefined ? null : JSON.stringify(data.cancelledBy))),
         ],
       );
       if (errors.length === 0) return;
@@ -107,24 +126,36 @@ export class JobList {
     return { ...viewOf(rows[0]), children: await this.children({ tenantId, jobId }) };
   }
 
+  /** The service that runs it. */
+  async ownerOf({ tenantId, jobId }: JobKey): Promise<string | undefined> {
+    const { rows } = await this.database.query<{ service: string }>({
+      name: 'job-owner',
+      text: 'SELECT service FROM jobs WHERE tenant_id = $1 AND job_id = $2',
+      values: [tenantId, jobId],
+    });
+    return rows[0]?.service;
+  }
+
   /** Newest first. `before`: id of the last job of the page before. One more than `limit` means that there is another page. */
   async list(
     tenantId: string,
-    filter: {
-      readonly status: JobStatus | undefined;
-      readonly kind: string | undefined;
-      readonly before: string | undefined;
-      readonly limit: number;
-    },
+    filter: JobFilter,
+    { before, limit }: { readonly before: string | undefined; readonly limit: number },
   ): Promise<JobView[]> {
     const { rows } = await this.database.query<JobRow>(
-      `SELECT ${COLUMNS} FROM jobs
-       WHERE tenant_id = $1 AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR kind = $3)
-         AND ($4::text IS NULL OR job_id < $4)
-       ORDER BY job_id DESC LIMIT $5`,
-      [tenantId, filter.status ?? null, filter.kind ?? null, filter.before ?? null, filter.limit],
+      `SELECT ${COLUMNS} FROM jobs WHERE ${WHICH} AND ($5::text IS NULL OR job_id < $5)
+       ORDER BY job_id DESC LIMIT $6`,
+      [...valuesOf(tenantId, filter), before ?? null, limit],
     );
     return rows.map(viewOf);
+  }
+
+  async count(tenantId: string, filter: JobFilter): Promise<number> {
+    const { rows } = await this.database.query<{ total: number }>(
+      `SELECT count(*)::integer AS total FROM jobs WHERE ${WHICH}`,
+      valuesOf(tenantId, filter),
+    );
+    return rows[0]?.total ?? 0;
   }
 
   /** By item. `after`: item of the last error of the page before. */
@@ -151,6 +182,16 @@ export class JobList {
   }
 }
 
+const WHICH = `tenant_id = $1 AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR kind = $3)
+               AND ($4::text IS NULL OR parent = $4)`;
+
+const valuesOf = (tenantId: string, { status, kind, parent }: JobFilter): unknown[] => [
+  tenantId,
+  status ?? null,
+  kind ?? null,
+  parent ?? null,
+];
+
 const viewOf = (row: JobRow): JobView => ({
   id: row.job_id,
   kind: row.kind,
@@ -163,5 +204,7 @@ const viewOf = (row: JobRow): JobView => ({
   ...(row.started_at === null ? {} : { startedAt: row.started_at.toISOString() }),
   ...(row.ended_at === null ? {} : { endedAt: row.ended_at.toISOString() }),
   ...(row.parent === null ? {} : { parent: row.parent }),
+  ...(row.retry_of === null ? {} : { retryOf: row.retry_of }),
+  ...(row.cancelled_by === null ? {} : { cancelledBy: row.cancelled_by }),
   ...(row.reason === null ? {} : { reason: row.reason }),
 });

@@ -1,16 +1,62 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Controller, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import { AppError, eventStream, newId } from '@muster/contracts';
-import { configurationJobChanged, type JobChanged } from '@muster/contracts/jobs/published';
-import { getJob, listJobErrors, listJobs, type JobDetails } from '@muster/contracts/jobs/requests';
-import { connectBus, type Bus } from '@muster/messaging';
-import { createLogger, type RunningApp } from '@muster/observability';
+import {
+  cancelConfigurationJob,
+  jobOwners,
+  retryConfigurationJob,
+} from '@muster/contracts/jobs/owner.requests';
+import {
+  configurationJobChanged,
+  jobsChanged,
+  type JobChanged,
+  type JobStands,
+} from '@muster/contracts/jobs/published';
+import {
+  cancelJob,
+  getJob,
+  listJobErrors,
+  listJobs,
+  retryJob,
+  type CancelJob,
+  type JobDetails,
+  type JobRetried,
+  type RetryJob,
+} from '@muster/contracts/jobs/requests';
+import { connectBus, Handles, NatsStrategy, type Bus } from '@muster/messaging';
+import { createLogger, NestLogger, type RunningApp } from '@muster/observability';
 import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase } from '@muster/testing';
 import { migrate, start } from '../app.module.js';
 
 const tenantId = 'default';
 const actor = { kind: 'user', id: 'anna' } as const;
 
+/** Stands for configuration, which is another app: its answers, and what it was asked. */
+const owner: { stands: Map<string, JobStands>; asked: RetryJob[] } = { stands: new Map(), asked: [] };
+
+@Controller()
+class Owner {
+  @Handles(cancelConfigurationJob)
+  cancel({ jobId, actor: cancelledBy }: CancelJob): Promise<JobStands> {
+    const stands = owner.stands.get(jobId);
+    return stands === undefined
+      ? Promise.reject(new AppError('job-finished', 'The job has ended.'))
+      : Promise.resolve({ ...stands, cancelledBy });
+  }
+
+  @Handles(retryConfigurationJob)
+  retry(request: RetryJob): Promise<JobRetried> {
+    owner.asked.push(request);
+    return Promise.resolve({ jobId: 'again' });
+  }
+}
+
+@Module({ controllers: [Owner] })
+class OwnerModule {}
+
 let nats: NatsServer;
+let configuration: { close(): Promise<unknown> };
 let server: TestDatabase;
 let app: RunningApp;
 let bus: Bus;
@@ -33,6 +79,13 @@ beforeAll(async () => {
     name: 'spec',
     logger: createLogger({ service: 'spec', level: 'silent' }),
   });
+  const logger = createLogger({ service: 'spec', level: 'silent' });
+  const owning = await NestFactory.createMicroservice(OwnerModule, {
+    strategy: new NatsStrategy({ bus, service: 'configuration', logger }),
+    logger: new NestLogger(logger),
+  });
+  await owning.listen();
+  configuration = owning;
   const stream = eventStream('configuration');
   await bus.ensureStream({
     name: stream.name,
@@ -43,6 +96,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await configuration.close();
   await bus.close();
   await app.stop();
   await nats.stop();
@@ -164,6 +218,58 @@ describe('listJobs', () => {
     expect(failed.items.map(({ id }) => id)).toEqual([ids[2]]);
     expect(await code(list({ cursor: 'bm9uc2Vuc2U' }))).toBe('invalid-request');
   });
+});
+
+describe('listJobs, counted and by parent', () => {
+  it('says how many there are, of all pages', async () => {
+    const [parent, ...children] = Array.from({ length: 4 }, newId);
+    await publish(change(parent ?? '', 1));
+    for (const jobId of children) await publish(change(jobId, 1, { parent: parent ?? '' }));
+    await reached(children.at(-1) ?? '', 1);
+    const page = await bus.request(listJobs, { tenantId, parent: parent ?? '', limit: 2, count: true });
+    expect(page.items.map(({ id }) => id)).toEqual([...children].reverse().slice(0, 2));
+    expect(page.total).toBe(3);
+    expect((await bus.request(listJobs, { tenantId, parent: 'nobody', count: true })).total).toBe(0);
+    expect(await bus.request(listJobs, { tenantId, limit: 1 })).not.toHaveProperty('total');
+  });
+});
+
+describe('cancelJob', () => {
+  it('is passed on to the service that runs the job, and the list knows the answer at once', async () => {
+    const jobId = newId();
+    const running = change(jobId, 3, { kind: 'k' });
+    await publish(running);
+    await reached(jobId, 3);
+    owner.stands.set(jobId, { ...running, version: 4, status: 'cancelling' });
+    const bert = { kind: 'user', id: 'bert' } as const;
+    const answer = await bus.request(cancelJob, { tenantId, jobId, actor: bert });
+    expect(answer).toMatchObject({ id: jobId, status: 'cancelling', cancelledBy: bert, createdBy: actor });
+    expect(await find(jobId)).toEqual(answer);
+  });
+
+  it('answers as that service does, and knows what there is not', async () => {
+    const jobId = newId();
+    await publish(change(jobId, 1));
+    await reached(jobId, 1);
+    expect(await code(bus.request(cancelJob, { tenantId, jobId, actor }))).toBe('job-finished');
+    const old = '0190a000-0000-7000-8000-000000000000';
+    expect(await code(bus.request(cancelJob, { tenantId, jobId: old, actor }))).toBe('job-not-found');
+    expect(await code(bus.request(retryJob, { tenantId, jobId: old, actor }))).toBe('job-not-found');
+  });
+});
+
+describe('retryJob', () => {
+  it('is passed on with its idempotency key', async () => {
+    const jobId = newId();
+    await publish(change(jobId, 1));
+    const request = { tenantId, jobId, actor, idempotencyKey: 'once' };
+    expect(await bus.request(retryJob, request)).toEqual({ jobId: 'again' });
+    expect(owner.asked).toEqual([request]);
+  });
+});
+
+it('every service whose jobs are followed can be asked to cancel and to retry', () => {
+  expect(Object.keys(jobOwners).sort()).toEqual(jobsChanged.map(({ service }) => service).sort());
 });
 
 const list = ({

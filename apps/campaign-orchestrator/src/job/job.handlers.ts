@@ -1,18 +1,25 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Controller, Inject } from '@nestjs/common';
 import { AppError, DEFAULT_PAGE } from '@muster/contracts';
+import { jobOwners, type JobOwner } from '@muster/contracts/jobs/owner.requests';
 import {
+  cancelJob,
   getJob,
   listJobErrors,
   listJobs,
+  retryJob,
+  type CancelJob,
   type JobDetails,
   type JobErrorPage,
   type JobPage,
   type JobRef,
+  type JobRetried,
   type ListJobErrors,
   type ListJobs,
+  type RetryJob,
 } from '@muster/contracts/jobs/requests';
-import { Handles } from '@muster/messaging';
+import { Handles, type Bus } from '@muster/messaging';
+import { BUS } from '@muster/service-host';
 import { JobList } from './job-list.js';
 import { cursorAt, positionOf } from './page-cursor.js';
 
@@ -26,27 +33,51 @@ const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$
 
 @Controller()
 export class JobHandlers {
-  constructor(@Inject(JobList) private readonly jobs: JobList) {}
+  constructor(
+    @Inject(JobList) private readonly jobs: JobList,
+    @Inject(BUS) private readonly bus: Bus,
+  ) {}
 
   @Handles(getJob)
-  async get(request: JobRef): Promise<JobDetails> {
-    const giveUpAt = Date.now() + WAIT_MS;
-    for (;;) {
-      const found = JOB_ID.test(request.jobId) ? await this.jobs.find(request) : undefined;
-      if (found !== undefined) return found;
-      // Who was answered a job's id a moment ago must not be told that there is no such job.
-      if (!isYoung(request.jobId) || Date.now() >= giveUpAt)
-        throw new AppError('job-not-found', 'No such job.');
-      await pause(LOOK_EVERY_MS);
-    }
+  get(request: JobRef): Promise<JobDetails> {
+    return untilKnown(request.jobId, () => this.jobs.find(request));
+  }
+
+  @Handles(cancelJob)
+  async cancel(request: CancelJob): Promise<JobDetails> {
+    const { tenantId } = request;
+    const { service, owner } = await this.ownerOf(request);
+    const data = await this.bus.request(owner.cancel, request);
+    // Its event is on its way; whoever looks now must not see it as it was.
+    await this.jobs.follow([{ tenantId, service, data }]);
+    return this.get(request);
+  }
+
+  @Handles(retryJob)
+  async retry(request: RetryJob): Promise<JobRetried> {
+    const { owner } = await this.ownerOf(request);
+    return this.bus.request(owner.retry, request);
   }
 
   @Handles(listJobs)
-  async list({ tenantId, status, kind, cursor, limit = DEFAULT_PAGE }: ListJobs): Promise<JobPage> {
+  async list({
+    tenantId,
+    status,
+    kind,
+    parent,
+    count,
+    cursor,
+    limit = DEFAULT_PAGE,
+  }: ListJobs): Promise<JobPage> {
     const before = positionOf('jobs', cursor);
-    const found = await this.jobs.list(tenantId, { status, kind, before, limit: limit + 1 });
+    const filter = { status, kind, parent };
+    const found = await this.jobs.list(tenantId, filter, { before, limit: limit + 1 });
     const items = found.slice(0, limit);
-    return { items, nextCursor: cursorAt('jobs', found.length > limit ? items.at(-1)?.id : undefined) };
+    return {
+      items,
+      nextCursor: cursorAt('jobs', found.length > limit ? items.at(-1)?.id : undefined),
+      ...(count === true ? { total: await this.jobs.count(tenantId, filter) } : {}),
+    };
   }
 
   @Handles(listJobErrors)
@@ -61,7 +92,25 @@ export class JobHandlers {
       nextCursor: cursorAt('job-errors', found.length > limit ? items.at(-1)?.item : undefined),
     };
   }
+
+  private async ownerOf(job: JobRef): Promise<{ service: string; owner: JobOwner }> {
+    const service = await untilKnown(job.jobId, () => this.jobs.ownerOf(job));
+    const owner = jobOwners[service];
+    if (owner === undefined) throw new Error(`${service} runs jobs and is not in jobOwners`);
+    return { service, owner };
+  }
 }
+
+/** Who was answered a job's id a moment ago must not be told that there is no such job. */
+const untilKnown = async <T>(jobId: string, look: () => Promise<T | undefined>): Promise<T> => {
+  const giveUpAt = Date.now() + WAIT_MS;
+  for (;;) {
+    const found = JOB_ID.test(jobId) ? await look() : undefined;
+    if (found !== undefined) return found;
+    if (!isYoung(jobId) || Date.now() >= giveUpAt) throw new AppError('job-not-found', 'No such job.');
+    await pause(LOOK_EVERY_MS);
+  }
+};
 
 /** The first 48 bits of a UUIDv7 are the time at which it was made, in milliseconds. */
 const isYoung = (id: string): boolean =>

@@ -34,6 +34,7 @@ export class BulkChangeHandlers {
     const { desired, mode = 'merge', reason } = bulkChange;
     const { deviceIds, filter } = this.targetOf(bulkChange);
     await inBody(() => {
+      assertChanges(desired, mode);
       assertAcceptable(desired, 'desired');
       // What a device that has nothing yet would get; with what others have it only becomes more.
       const document = leastDocument(desired);
@@ -88,6 +89,13 @@ export class BulkChangeHandlers {
 }
 
 const leastDocument = (desired: JsonObject): JsonObject => mergePatch(undefined, desired) as JsonObject; // an object yields one
+
+/** To replace everything by nothing is a change; to merge nothing is a mistake, and a job that does nothing hides it. */
+const assertChanges = (desired: JsonObject, mode: 'merge' | 'replace'): void => {
+  if (mode === 'replace' || Object.keys(desired).length > 0) return;
+  const message = 'must have at least one key';
+  throw new AppError('invalid-request', `desired ${message}`, { errors: [{ path: 'desired', message }] });
+};
 
 /** Faults are told by their place in the request. */
 const inBody = async (check: () => Promise<void> | void, inside?: string): Promise<void> => {

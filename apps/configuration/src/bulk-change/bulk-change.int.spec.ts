@@ -260,6 +260,7 @@ describe('startBulkChange', () => {
       'invalid-configuration',
       'bulkChange.desired.a b',
     ]);
+    expect(await refused({ target, desired: {} })).toEqual(['invalid-request', 'bulkChange.desired']);
     expect(await refused({ target, desired: { a: 'x'.repeat(9_000) } })).toEqual([
       'configuration-too-large',
       undefined,

@@ -158,7 +158,7 @@ const integrationAccess = {
 const job = {
   id: JOB_ID,
   kind: 'configuration-bulk',
-  status: 'success',
+  status: 'failed',
   done: 20000,
   failed: 1,
   total: 20000,
@@ -344,6 +344,10 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
 
   listJobs: { response: page(job) },
   getJob: { response: { ...job, children: [] } },
+  cancelJob: {
+    response: { ...job, status: 'cancelled', done: 4500, failed: 0, cancelledBy: OPERATOR, children: [] },
+  },
+  retryJob: { response: { jobId: JOB_ID } },
   listJobErrors: {
     response: page({
       item: DEVICE_ID,

@@ -13,14 +13,24 @@ import { definePublished, type PublishedContract } from '../contract.js';
 import { Actor } from '../fields.js';
 
 /**
- * `created` nothing is done yet; `in_progress`; `waiting` for something that is away, and goes on by itself; `success`
- * every item is done; `failed` at least one is not, or it could not be found out which items there are.
+ * `created` nothing is done yet; `in_progress`; `waiting` for something that is away or for another job, and goes on by
+ * itself; `cancelling` what is in hand is finished, and no more is begun; `success` every item is done; `failed` at least
+ * one is not, or it could not be found out which items there are; `cancelled` somebody ended it: `done` of `total` items
+ * are through, and nothing was done to the others. The last three are final.
  */
-export const JOB_STATUSES = ['created', 'in_progress', 'waiting', 'success', 'failed'] as const;
+export const JOB_STATUSES = [
+  'created',
+  'in_progress',
+  'waiting',
+  'cancelling',
+  'success',
+  'failed',
+  'cancelled',
+] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
-/** Why a job waits, or why all of it failed. */
-export class JobReason {
+/** Why something of a job failed. */
+export class JobFault {
   /** Of the error catalogue. */
   @IsString()
   code!: string;
@@ -29,13 +39,26 @@ export class JobReason {
   detail!: string;
 }
 
-export class JobItemError extends JobReason {
+/** Why a job waits, or why all of it failed. `job-before`: it waits for another job, which was asked for before it. */
+export class JobReason extends JobFault {
+  /** With `job-before` as the code: the job that must end first. */
+  @IsOptional()
+  @IsString()
+  jobId?: string;
+
+  /** Since when it waits for this. */
+  @IsOptional()
+  @IsISO8601()
+  since?: string;
+}
+
+export class JobItemError extends JobFault {
   /** What the job's items are called: with devices, the device's id. */
   @IsString()
   item!: string;
 }
 
-/** How far a job is. */
+/** How far a job is; one with children: the sum of theirs. */
 export class JobProgress {
   @IsString()
   kind!: string;
@@ -48,7 +71,7 @@ export class JobProgress {
   @IsInt()
   total!: number | null;
 
-  /** Items that are through, whatever their outcome; `total` of them at the end. */
+  /** Items that are through, whatever their outcome; `total` of them at the end, unless it was cancelled. */
   @IsInt()
   done!: number;
 
@@ -75,18 +98,32 @@ export class JobFacts extends JobProgress {
   @IsString()
   parent?: string;
 
-  /** With `waiting`: what for. With `failed`: only when it is not the items' fault. */
+  /** The job whose failed items these are. */
+  @IsOptional()
+  @IsString()
+  retryOf?: string;
+
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => Actor)
+  cancelledBy?: Actor;
+
+  /**
+   * With `waiting`: what for. With `in_progress`: a part of it is tried again and again while the rest goes on. With
+   * `failed`: only when it is not the items' fault.
+   */
   @IsOptional()
   @ValidateNested()
   @Type(() => JobReason)
   reason?: JobReason;
 }
 
-/** Where a job stands after the event; a reader takes the highest `version` of a job and needs no other. */
-export class JobChanged extends JobFacts {
+/** Where a job stands; of several the one with the highest `version` counts, and no other is needed. */
+export class JobStands extends JobFacts {
   @IsString()
   jobId!: string;
 
+  /** Who wanted the job. */
   @ValidateNested()
   @Type(() => Actor)
   actor!: Actor;
@@ -94,7 +131,10 @@ export class JobChanged extends JobFacts {
   /** Rises with every event of the job. */
   @IsInt()
   version!: number;
+}
 
+/** Where a job stands after the event. */
+export class JobChanged extends JobStands {
   @IsISO8601()
   at!: string;
 

@@ -1,7 +1,9 @@
 import { Type } from 'class-transformer';
 import {
   IsArray,
+  IsBoolean,
   IsIn,
+  IsInt,
   IsOptional,
   IsString,
   Length,
@@ -10,7 +12,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
-import { Actor, PageRequest, TenantRequest } from '../fields.js';
+import { Actor, CreateRequest, PageRequest, TenantRequest } from '../fields.js';
 import { JOB_STATUSES, JobFacts, JobItemError, JobProgress, type JobStatus } from './published.js';
 
 /** What a job's kind is called: `configuration-bulk`. */
@@ -54,6 +56,17 @@ export class ListJobs extends PageRequest {
   @IsOptional()
   @Matches(JOB_KIND_RULE)
   kind?: string;
+
+  /** The parts of this job. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 64)
+  parent?: string;
+
+  /** Whether the reply says how many there are in all. */
+  @IsOptional()
+  @IsBoolean()
+  count?: boolean;
 }
 
 export class JobPage {
@@ -65,6 +78,34 @@ export class JobPage {
   @ValidateIf((page: JobPage) => page.nextCursor !== null)
   @IsString()
   nextCursor!: string | null;
+
+  /** Where it was asked for. */
+  @IsOptional()
+  @IsInt()
+  total?: number;
+}
+
+export class CancelJob extends TenantRequest {
+  /** Who wants it ended. */
+  @ValidateNested()
+  @Type(() => Actor)
+  actor!: Actor;
+
+  @IsString()
+  @Length(1, 64)
+  jobId!: string;
+}
+
+export class RetryJob extends CreateRequest {
+  @IsString()
+  @Length(1, 64)
+  jobId!: string;
+}
+
+export class JobRetried {
+  /** Of the new job. */
+  @IsString()
+  jobId!: string;
 }
 
 /** In the order of the items. */
@@ -108,4 +149,34 @@ export const listJobErrors = defineRequest({
   reply: JobErrorPage,
   errors: ['job-not-found', 'invalid-request'],
   idempotent: true,
+});
+
+/**
+ * Nothing more of the job is begun, nor of its children; what is in hand is finished, and with it the job is `cancelled`.
+ * Whoever asks again gets the same answer; of a job that has ended otherwise it is `job-finished`.
+ */
+export const cancelJob = defineRequest({
+  subject: 'muster.v1.service.campaign-orchestrator.job.cancel',
+  request: CancelJob,
+  reply: JobDetails,
+  errors: ['job-not-found', 'job-finished'],
+  idempotent: true,
+});
+
+/**
+ * A new job of the items that failed in one that has ended: of the same kind, with the same parameters, and as new as any
+ * other where jobs have an order. What failed as a whole, because its items could not be found, is tried as a whole.
+ */
+export const retryJob = defineRequest({
+  subject: 'muster.v1.service.campaign-orchestrator.job.retry',
+  request: RetryJob,
+  reply: JobRetried,
+  errors: [
+    'job-not-found',
+    'job-not-finished',
+    'job-not-retryable',
+    'job-without-failures',
+    'idempotency-key-reused',
+  ],
+  idempotent: false,
 });

@@ -19,6 +19,7 @@ import * as software from '../firmware/software.requests.js';
 import * as uploads from '../firmware/uploads.requests.js';
 import * as identityPublished from '../identity/published.js';
 import * as identity from '../identity/requests.js';
+import * as jobOwners from '../jobs/owner.requests.js';
 import * as jobsPublished from '../jobs/published.js';
 import * as jobs from '../jobs/requests.js';
 import * as telemetryPublished from '../telemetry/published.js';
@@ -46,6 +47,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'firmware/uploads.requests': uploads,
   'identity/published': identityPublished,
   'identity/requests': identity,
+  'jobs/owner.requests': jobOwners,
   'jobs/published': jobsPublished,
   'jobs/requests': jobs,
   'telemetry/published': telemetryPublished,

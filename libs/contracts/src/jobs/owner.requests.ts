@@ -1,0 +1,36 @@
+import { defineRequest, type RequestContract } from '../contract.js';
+import { JobStands } from './published.js';
+import { cancelJob, CancelJob, JobRetried, RetryJob, retryJob } from './requests.js';
+
+/** `cancelJob`, of the service that runs the job. */
+const cancelJobOf = (service: string): RequestContract<CancelJob, JobStands> =>
+  defineRequest({
+    subject: `muster.v1.service.${service}.job.cancel`,
+    request: CancelJob,
+    reply: JobStands,
+    errors: cancelJob.errors,
+    idempotent: true,
+  });
+
+/** `retryJob`, of the service that runs the job. */
+const retryJobOf = (service: string): RequestContract<RetryJob, JobRetried> =>
+  defineRequest({
+    subject: `muster.v1.service.${service}.job.retry`,
+    request: RetryJob,
+    reply: JobRetried,
+    errors: retryJob.errors,
+    idempotent: false,
+  });
+
+export const cancelConfigurationJob = cancelJobOf('configuration');
+export const retryConfigurationJob = retryJobOf('configuration');
+
+export interface JobOwner {
+  readonly cancel: RequestContract<CancelJob, JobStands>;
+  readonly retry: RequestContract<RetryJob, JobRetried>;
+}
+
+/** Every service that runs jobs, by its name; the same as in `jobsChanged`. */
+export const jobOwners: Readonly<Record<string, JobOwner>> = {
+  configuration: { cancel: cancelConfigurationJob, retry: retryConfigurationJob },
+};
