@@ -35,6 +35,7 @@ import { DeviceMetadataHandlers } from './metadata/device-metadata.handlers.js';
 import { deviceList } from './device/device-list.projection.js';
 import { publishedOfDevice } from './device/device.published.js';
 import { EndpointTokenHandlers } from './token/endpoint-token.handlers.js';
+import { type Rules, RULES } from './providers.js';
 import { endpointTokens } from './token/endpoint-token.projection.js';
 
 const SERVICE = 'device-registry';
@@ -57,7 +58,7 @@ const translate = translateBy(
 
 @Module({})
 export class AppModule {
-  static of(database: Database): DynamicModule {
+  static of(database: Database, rules: Rules): DynamicModule {
     return {
       module: AppModule,
       controllers: [
@@ -71,6 +72,7 @@ export class AppModule {
       ],
       providers: [
         { provide: DATABASE, useValue: database },
+        { provide: RULES, useValue: rules },
         { provide: EVENT_STORE, useFactory: () => createEventStore(database, { projections }) },
       ],
     };
@@ -100,15 +102,18 @@ export const rebuilds = rebuildsOf({
 });
 
 /** Resolves when requests are served: waits for PostgreSQL (migrated) and NATS, however long they take. */
-export const start = (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> =>
-  startService({
+export const start = (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> => {
+  const config = loadConfig(env);
+  const rules = { interfaces: config.interfaces.split(',') };
+  return startService({
     name: SERVICE,
     schema: SCHEMA,
     migrations,
     stream: eventStream(SERVICE),
-    config: loadConfig(env),
+    config,
     serve: ({ database }) => ({
-      module: AppModule.of(database),
+      module: AppModule.of(database, rules),
       relay: { translate, aggregates },
     }),
   });
+};

@@ -1,8 +1,16 @@
-import { readConfig, type ConfigOf } from '@muster/observability';
+import { INTERFACES } from '@muster/contracts/device-registry/devices.requests';
+import { readConfig, string, type ConfigOf } from '@muster/observability';
 import { serviceKeys } from '@muster/service-host';
 
 export const configSchema = {
   ...serviceKeys({ prefix: 'DEVICE_REGISTRY', schema: 'device_registry' }),
+  interfaces: string({
+    env: 'MUSTER_INTERFACES',
+    doc: 'Interfaces that this installation serves, with commas between; a device of another one could connect nowhere',
+    unit: INTERFACES.join(', '),
+    pattern: new RegExp(`^(${INTERFACES.join('|')})(,(${INTERFACES.join('|')}))*$`),
+    default: 'mqtt,http',
+  }),
 };
 
 export type Config = ConfigOf<typeof configSchema>;

@@ -32,8 +32,10 @@ export interface RunningRegistry {
   provision(
     device: Partial<DeviceInput> & { readonly deviceType: string },
     idempotencyKey?: string,
-  ): Promise<ProvisionedDevice>;
+  ): Promise<ProvisionedDevice & { readonly token: string }>;
   accessOf(deviceId: string): Promise<AccessEntry[]>;
+  /** What is kept for repetitions with an idempotency key, as one text. */
+  keptReplies(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -49,6 +51,7 @@ export const startRegistry = async (): Promise<RunningRegistry> => {
     MUSTER_DATABASE_URL: test.url,
     MUSTER_NATS_URL: nats.url,
     MUSTER_LOG_LEVEL: 'silent',
+    MUSTER_INTERFACES: 'mqtt,http,iothub',
   });
   const logger = createLogger({ service: 'spec', level: 'silent' });
   const bus = await connectBus({ url: nats.url, name: 'spec', logger });
@@ -61,13 +64,19 @@ export const startRegistry = async (): Promise<RunningRegistry> => {
     database,
     createType: (more) =>
       bus.request(createDeviceType, { ...base, deviceType: { name: unique('type'), ...more } }),
-    provision: (device, idempotencyKey) =>
-      bus.request(provisionDevice, {
+    provision: async (device, idempotencyKey) => {
+      const made = await bus.request(provisionDevice, {
         ...base,
         idempotencyKey,
         device: { name: unique('device'), ...device },
-      }),
+      });
+      return { ...made, token: made.token ?? '' };
+    },
     accessOf: async (deviceId) => (await bus.request(findAccess, { deviceIds: [deviceId] })).entries,
+    keptReplies: async () => {
+      const { rows } = await database.query<{ reply: string }>('SELECT reply::text FROM idempotency');
+      return rows.map(({ reply }) => reply).join();
+    },
     stop: async () => {
       await bus.close();
       await app.stop();

@@ -7,7 +7,8 @@ import type { Database } from './database.js';
  * Runs `run` in a transaction, once per Idempotency-Key of a tenant: the same key with the same body gets the stored reply
  * for 24 hours, another body AppError('idempotency-key-reused'). A second caller waits for the first. When `run` throws,
  * nothing is kept and the key is free again. Without a key it is just the transaction. The reply is stored as JSON: it must
- * survive that. `body` should say which operation it is for, since keys are shared by all operations.
+ * survive that. `body` should say which operation it is for, since keys are shared by all operations. A reply that shows a
+ * secret is kept without it (`kept`): whoever asks again, or reads the table, does not get it.
  */
 export const idempotently = <Reply extends object>(
   database: Database,
@@ -16,9 +17,11 @@ export const idempotently = <Reply extends object>(
     readonly key: string | null | undefined;
     readonly body: object;
     readonly run: (tx: pg.PoolClient) => Promise<Reply>;
+    /** Of the reply, what is stored and answered the next time. Absent: all of it. */
+    readonly kept?: (reply: Reply) => Reply;
   },
 ): Promise<Reply> => {
-  const { tenantId, key, body, run } = request;
+  const { tenantId, key, body, run, kept } = request;
   if (key === undefined || key === null) return database.transaction(run);
   const hash = createHash('sha256').update(canonicalJson(body)).digest();
   return database.transaction(async (tx) => {
@@ -35,7 +38,7 @@ export const idempotently = <Reply extends object>(
     await tx.query({
       name: 'idempotency-reply',
       text: 'UPDATE idempotency SET reply = $3 WHERE tenant_id = $1 AND key = $2',
-      values: [tenantId, key, JSON.stringify(reply)],
+      values: [tenantId, key, JSON.stringify(kept === undefined ? reply : kept(reply))],
     });
     return reply;
   });

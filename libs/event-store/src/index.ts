@@ -1,6 +1,7 @@
 import { Events1763600000001 } from '../migrations/0001-events.js';
 import { Idempotency1763600000002 } from '../migrations/0002-idempotency.js';
 import { Announcements1763600000003 } from '../migrations/0003-announcements.js';
+import { RepliesWithoutSecrets1763600000004 } from '../migrations/0004-replies-without-secrets.js';
 import type { MigrationClass } from './migrate-schema.js';
 
 /** Give these to `migrateSchema` in front of the service's own. */
@@ -8,6 +9,7 @@ export const eventStoreMigrations: readonly MigrationClass[] = [
   Events1763600000001,
   Idempotency1763600000002,
   Announcements1763600000003,
+  RepliesWithoutSecrets1763600000004,
 ];
 
 export {

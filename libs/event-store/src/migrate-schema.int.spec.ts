@@ -16,7 +16,12 @@ const migrate = (schema: string) =>
 describe('migrateSchema', () => {
   it('runs every migration once, also when it is started many times at once', async () => {
     const runs = await Promise.all([migrate('one'), migrate('one'), migrate('one'), migrate('two')]);
-    const names = ['Events1763600000001', 'Idempotency1763600000002', 'Announcements1763600000003'];
+    const names = [
+      'Events1763600000001',
+      'Idempotency1763600000002',
+      'Announcements1763600000003',
+      'RepliesWithoutSecrets1763600000004',
+    ];
     expect(runs.slice(0, 3).flat()).toEqual(names);
     expect(runs[3]).toEqual(names);
     expect(await migrate('one')).toEqual([]);

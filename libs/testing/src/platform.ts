@@ -24,7 +24,7 @@ export interface Platform {
   /** The device API over HTTP. */
   readonly devicesUrl: string;
   readonly nats: NatsServer;
-  /** One REST call with the admin's key, path below `/api/v1`. */
+  /** One REST call with the admin's key, path below `/api/v1`. Text and bytes are sent as they are, anything else as JSON. */
   readonly api: (
     method: string,
     path: string,
@@ -134,7 +134,7 @@ export const startPlatform = async (
       const response = await fetch(`${url}/api/v1${path}`, {
         method,
         headers: { 'x-api-key': API_KEY, 'content-type': 'application/json', ...headers },
-        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body: isWritten(body) ? body : JSON.stringify(body) }),
       });
       const text = await response.text();
       return {
@@ -148,6 +148,10 @@ export const startPlatform = async (
     stop,
   };
 };
+
+/** Sent as it is. */
+const isWritten = (body: unknown): body is string | Uint8Array<ArrayBuffer> =>
+  typeof body === 'string' || body instanceof Uint8Array;
 
 const program = (name: string): string =>
   resolve(import.meta.dirname, '../../../../apps/all-in-one/dist/src', name);

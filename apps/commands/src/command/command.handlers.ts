@@ -101,9 +101,8 @@ export class CommandHandlers {
     const { status, type, cursor } = request;
     const before = cursor == null ? undefined : positionOf(cursor);
     const limit = request.limit ?? DEFAULT_PAGE;
+    await this.devices.assertKnown(request);
     const page = await this.table.list(request, { status, type, before, limit }, new Date());
-    // The commands of a deleted device stay readable, so only a device without any needs to exist.
-    if (page.items.length === 0) await this.devices.assertKnown(request);
     return { items: page.items, nextCursor: page.before === undefined ? null : cursorAt(page.before) };
   }
 
@@ -188,20 +187,20 @@ export class CommandHandlers {
   }
 
   private async find(key: CommandKey, device: CommandRef): Promise<CommandView> {
-    const view = await this.table.find(key, new Date());
-    if (view !== undefined) return view;
     await this.devices.assertKnown(device);
-    throw notFound();
+    return (await this.table.find(key, new Date())) ?? notFound();
   }
 }
 
 const keyOf = ({ tenantId, deviceId, commandId }: CommandRef): CommandKey => {
   const command = commandOf(commandId);
-  if (command === undefined) throw notFound();
+  if (command === undefined) return notFound();
   return { tenantId, deviceId, ...command };
 };
 
-const notFound = (): AppError => new AppError('command-not-found', 'No such command.');
+const notFound = (): never => {
+  throw new AppError('command-not-found', 'No such command.');
+};
 
 const cursorAt = (position: number): string => Buffer.from(String(position)).toString('base64url');
 

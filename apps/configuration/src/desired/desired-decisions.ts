@@ -59,6 +59,7 @@ export const changeDesired = (
   state: DeviceConfiguration,
 ): readonly ConfigurationEvent[] => {
   assertAcceptable(command.desired, 'desired');
+  assertNotBeyond(command.expectedVersion, state);
   const before = effectiveOf(state);
   const after = changedDesired(before, command.mode, command.desired, command.rules);
   const changes = differencesOf(before, after);
@@ -85,6 +86,7 @@ export const applyDefaults = (
 };
 
 export const reoffer = (command: Reoffer, state: DeviceConfiguration): readonly ConfigurationEvent[] => {
+  assertNotBeyond(command.expectedVersion, state);
   const { configId, dispatched, sentSinceChange } = state;
   const confirmation = state.confirmation?.configId === configId ? state.confirmation : null;
   if (configId === '' || confirmation?.rejection === null) return [];
@@ -121,6 +123,14 @@ const desiredChanged = (
     changedAt: at,
   },
 });
+
+/**
+ * A version that has never been cannot have been read, whether or not there is something to change. An older one with nothing
+ * to change is how a repetition looks whose first answer was lost: it is satisfied.
+ */
+const assertNotBeyond = (expected: number | undefined, state: DeviceConfiguration): void => {
+  if (expected !== undefined && expected > state.version) assertExpected(expected, state);
+};
 
 const assertExpected = (expected: number | undefined, { version }: DeviceConfiguration): void => {
   if (expected === undefined || expected === version) return;

@@ -78,11 +78,15 @@ describe('EditRules', () => {
     ['what is there', { keys: { interval: NUMBER }, undeclaredKeys: 'refused', limits: { keys: 2 } }],
     ['the removal of what is not', { keys: { led: null }, limits: { valueBytes: null } }],
     ['nothing', {}],
-  ])('does nothing for %s, whatever version was expected', (_what, change) => {
+  ])('does nothing for %s, whatever version that has been was expected', (_what, change) => {
+    type
+      .given([declared])
+      .when(edit(change, { expectedVersion: 0 }))
+      .then([]);
     type
       .given([declared])
       .when(edit(change, { expectedVersion: 9 }))
-      .then([]);
+      .thenThrows('version-mismatch');
   });
 
   it('refuses another version than the expected one', () => {
@@ -154,11 +158,16 @@ describe('ChangeTypeDefaults', () => {
     expect(after([...history, ...none]).appVersions).toEqual({});
   });
 
-  it('does nothing when they are the same, whatever version was expected', () => {
+  it('does nothing when they are the same, whatever version that has been was expected', () => {
+    const same = { a: { y: 2, x: 1 }, z: null };
     type
       .given([given({ a: { x: 1, y: 2 } })])
-      .when(defaults({ a: { y: 2, x: 1 }, z: null }, { expectedVersion: 9 }))
+      .when(defaults(same, { expectedVersion: 0 }))
       .then([]);
+    type
+      .given([given({ a: { x: 1, y: 2 } })])
+      .when(defaults(same, { expectedVersion: 9 }))
+      .thenThrows('version-mismatch');
   });
 
   it.each<[string, JsonObject, string]>([

@@ -73,7 +73,7 @@ export type TypeConfigurationCommand = EditRules | ChangeTypeDefaults | EndTypeC
 export const MAX_BYTES = 262_144;
 
 /**
- * No events when the command is already satisfied, whatever version it expected. Throws `device-type-not-found` (deleted),
+ * No events when the command is already satisfied, whatever version it expected of those that have been. Throws `device-type-not-found` (deleted),
  * `invalid-configuration`, `configuration-too-large`, `version-mismatch`.
  */
 export const decide = (
@@ -85,13 +85,16 @@ export const decide = (
   }
   if (state.ended) throw new AppError('device-type-not-found', 'There is no such device type.');
   const event = command.type === 'EditRules' ? editRules(command, state) : changeDefaults(command, state);
-  if (event === undefined) return [];
-  if (command.expectedVersion !== undefined && command.expectedVersion !== state.version) {
+  const { expectedVersion = state.version } = command;
+  // Satisfied whatever it expected, since a repetition looks so; but nobody can have read a version that has never been.
+  if (event === undefined && expectedVersion <= state.version) return [];
+  if (expectedVersion !== state.version) {
     throw new AppError(
       'version-mismatch',
-      `The configuration of the device type is at version ${state.version}, not ${command.expectedVersion}.`,
+      `The configuration of the device type is at version ${state.version}, not ${expectedVersion}.`,
     );
   }
+  if (event === undefined) return [];
   const after = evolve(state, event);
   assertConsistent(after, command);
   return [event];

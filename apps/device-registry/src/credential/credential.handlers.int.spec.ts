@@ -69,7 +69,7 @@ describe('provisionDevice over HTTP', () => {
     ]);
   });
 
-  it('shows the same secret to the same idempotency key', async () => {
+  it('shows token and secret once, and not again to the same idempotency key', async () => {
     const device = {
       name: unique('device'),
       deviceType: (await registry.createType()).id,
@@ -77,7 +77,17 @@ describe('provisionDevice over HTTP', () => {
     };
     const request = { ...base, idempotencyKey: newId(), device } as ProvisionDevice;
     const first = await registry.bus.request(provisionDevice, request);
-    expect(await registry.bus.request(provisionDevice, request)).toEqual(first);
+    const { token = '', credential, ...shown } = first;
+    expect([token, credential.secret]).toEqual([
+      expect.stringMatching(/^\w{24}$/),
+      expect.stringMatching(/^[\w-]{43}$/),
+    ]);
+    const again = { ...shown, credential: { kind: 'secret' } };
+    expect(await registry.bus.request(provisionDevice, request)).toEqual(again);
+    const kept = await registry.keptReplies();
+    expect(kept).toContain(first.id);
+    expect(kept).not.toContain(token);
+    expect(kept).not.toContain(credential.secret);
   });
 
   it.each([
@@ -133,7 +143,9 @@ describe('credentials', () => {
     const made = await provision();
     const idempotencyKey = newId();
     const first = await issue(made.id, { idempotencyKey });
-    expect(await issue(made.id, { idempotencyKey })).toEqual(first);
+    const { secret, ...again } = first;
+    expect(await issue(made.id, { idempotencyKey })).toEqual(again);
+    expect(await registry.keptReplies()).not.toContain(secret);
     expect(await list(made.id)).toHaveLength(2);
     const other = await provision();
     expect(await code(issue(other.id, { idempotencyKey }))).toBe('idempotency-key-reused');

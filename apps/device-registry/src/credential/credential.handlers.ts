@@ -29,7 +29,7 @@ export class CredentialHandlers {
   @Handles(issueCredential)
   issue(request: IssueCredential): Promise<IssuedCredential> {
     const { tenantId, actor, deviceId, kind, idempotencyKey } = request;
-    return idempotently(this.database, {
+    return idempotently<IssuedCredential>(this.database, {
       tenantId,
       key: idempotencyKey,
       body: { operation: issueCredential.subject, request },
@@ -46,6 +46,7 @@ export class CredentialHandlers {
         await keepSecret(tx, { tenantId, deviceId, credentialId, secret });
         return { ...(await credentialOf(tx, tenantId, deviceId, credentialId)), secret };
       },
+      kept: (issued) => ({ ...issued, secret: undefined }),
     });
   }
 

@@ -10,7 +10,7 @@ export const newSecret = (): string => randomBytes(32).toString('base64url');
  */
 export const hashOfSecret = (secret: string): Buffer => createHash('sha256').update(secret).digest();
 
-/** Keeps the hash of a secret in the transaction of its event; the secret itself is kept only in the reply of an Idempotency-Key. */
+/** Keeps the hash of a secret in the transaction of its event; the secret itself is kept nowhere. */
 export const keepSecret = async (
   tx: pg.PoolClient,
   issued: {

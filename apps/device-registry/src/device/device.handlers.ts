@@ -31,6 +31,7 @@ import { deviceCondition, type DeviceCondition } from './device-filter.js';
 import { viewDevice } from './device-list.projection.js';
 import { DeviceSearch, positionOf } from './device-search.js';
 import { device } from './device.decider.js';
+import { type Rules, RULES } from '../providers.js';
 import { keepSecret, newSecret } from '../credential/secret.js';
 import { hintOf, keepTokenText, newTokenText } from '../token/token-text.js';
 
@@ -41,6 +42,7 @@ export class DeviceHandlers {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(RULES) private readonly rules: Rules,
   ) {
     this.search = new DeviceSearch(database);
   }
@@ -52,6 +54,7 @@ export class DeviceHandlers {
       key: request.idempotencyKey,
       body: { operation: provisionDevice.subject, request },
       run: (tx) => this.provisionWithin(tx, request),
+      kept: ({ credential: { kind }, ...shown }) => ({ ...shown, token: undefined, credential: { kind } }),
     });
   }
 
@@ -134,6 +137,13 @@ export class DeviceHandlers {
 
   private async provisionWithin(tx: pg.PoolClient, request: ProvisionDevice): Promise<ProvisionedDevice> {
     const { tenantId, actor, device: input } = request;
+    const { interface: by = 'mqtt' } = input;
+    if (!this.rules.interfaces.includes(by)) {
+      const message = `must be one that this installation serves: ${this.rules.interfaces.join(', ')}`;
+      throw new AppError('invalid-request', `device.interface ${message}`, {
+        errors: [{ path: 'device.interface', message }],
+      });
+    }
     const type = await findDeviceType(tx, tenantId, input.deviceType);
     if (type === undefined) throw new AppError('device-type-not-found', 'There is no such device type.');
     // Null in an optional field passes the contract's rules and means the same as absent.
@@ -157,7 +167,7 @@ export class DeviceHandlers {
         deviceTypeId: type.id,
         deviceType: type.name,
         appVersion,
-        interface: input.interface ?? 'mqtt',
+        interface: by,
         folder: input.folder ?? '/',
         tags: input.tags ?? [],
         metadata: input.metadata ?? {},

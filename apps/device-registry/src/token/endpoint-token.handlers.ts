@@ -29,7 +29,7 @@ export class EndpointTokenHandlers {
   @Handles(issueToken)
   issue(request: IssueToken): Promise<IssuedToken> {
     const { tenantId, actor, deviceId, idempotencyKey } = request;
-    return idempotently(this.database, {
+    return idempotently<IssuedToken>(this.database, {
       tenantId,
       key: idempotencyKey,
       body: { operation: issueToken.subject, request },
@@ -47,6 +47,7 @@ export class EndpointTokenHandlers {
         await keepTokenText(tx, { tenantId, deviceId, tokenId, text });
         return { ...(await tokenOf(tx, tenantId, deviceId, tokenId)), token: text };
       },
+      kept: (issued) => ({ ...issued, token: undefined }),
     });
   }
 

@@ -56,7 +56,7 @@ export interface DeleteFirmware {
 export type FirmwareCommand = RegisterFirmware | EditFirmware | DeleteFirmware;
 
 /**
- * Pure. No events when the command is already satisfied, whatever version it expected: the repetition of a change whose
+ * Pure. No events when the command is already satisfied, whatever version of those that have been it expected: the repetition of a change whose
  * answer got lost must not answer `version-mismatch`. That the version is free in its firmware type is seen by the
  * projection. Throws `firmware-not-found`, `invalid-request`, `version-mismatch`.
  */
@@ -106,7 +106,8 @@ const edit = (command: EditFirmware, state: Firmware): readonly FirmwareEvent[] 
       events.push({ type: 'RolloutChanged', data: { ...identity, rollout, changedAt } });
     }
   }
-  if (events.length > 0) assertExpected(command, state);
+  // With nothing to change an older one is a repetition, and satisfied; a version that has never been is nobody's.
+  if (events.length > 0 || (command.expectedVersion ?? 0) > state.revision) assertExpected(command, state);
   return events;
 };
 

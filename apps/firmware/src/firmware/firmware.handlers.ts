@@ -40,7 +40,8 @@ export class FirmwareHandlers {
   async register(request: RegisterFirmware): Promise<RegisteredFirmware> {
     const { tenantId, actor, idempotencyKey, fileKey, ...described } = request;
     const type = await this.types.find(tenantId, described.firmwareType);
-    return idempotently(this.database, {
+    // The token of the download is in the answer, and not in what is kept of it.
+    const { fileKey: kept } = await idempotently(this.database, {
       tenantId,
       key: idempotencyKey,
       // Without the file's key: who repeats an upload has stored the same bytes under another one.
@@ -69,9 +70,10 @@ export class FirmwareHandlers {
             [tenantId, fileKey, token, hashOf(token)],
           );
         }
-        return { ...(await this.firmwares.get(tenantId, fileKey, tx)), fileKey };
+        return { fileKey };
       },
     });
+    return { ...(await this.firmwares.get(tenantId, kept)), fileKey: kept };
   }
 
   @Handles(getFirmware)

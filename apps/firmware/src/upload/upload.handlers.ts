@@ -82,9 +82,8 @@ export class UploadHandlers {
 
   @Handles(listUploads)
   async list({ tenantId, deviceId, cursor, limit = DEFAULT_PAGE }: ListUploads): Promise<UploadPage> {
+    await this.devices.get({ tenantId, deviceId });
     const found = await this.uploads.list(tenantId, deviceId, cursorOf(cursor), limit + 1);
-    // What a deleted device left behind stays readable, so only a device without any needs to exist.
-    if (found.length === 0) await this.devices.get({ tenantId, deviceId });
     return pageOf(found, limit);
   }
 

@@ -14,6 +14,7 @@ import {
   type CommandView,
   type CreateCommand,
 } from '@muster/contracts/commands/requests';
+import { getDevice } from '@muster/contracts/device-registry/devices.requests';
 import { type Asking, ASKING, FOLLOWING, type Following } from '../providers.js';
 import { listenForEnds } from './command-ends.js';
 import { CheckedBody } from '../http/body.js';
@@ -92,22 +93,28 @@ export class CommandsController implements OnModuleDestroy {
   }
 
   @Get()
-  @Operation({ summary: 'List commands, newest first', asks: [listCommands], query: CommandsQuery })
-  listCommands(
+  @Operation({
+    summary: 'List commands, newest first',
+    asks: [getDevice, listCommands],
+    query: CommandsQuery,
+  })
+  async listCommands(
     @Param('id') deviceId: string,
     @CheckedQuery(CommandsQuery) { limit, cursor, status, type }: CommandsQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<CommandPage> {
+    await this.bus.request(getDevice, { ...reading, deviceId });
     return this.bus.request(listCommands, { ...reading, deviceId, limit, cursor, status, type });
   }
 
   @Get(':commandId')
-  @Operation({ summary: 'Get a command and its result', asks: [getCommand] })
-  getCommand(
+  @Operation({ summary: 'Get a command and its result', asks: [getDevice, getCommand] })
+  async getCommand(
     @Param('id') deviceId: string,
     @Param('commandId') commandId: string,
     @Reading() reading: { tenantId: string },
   ): Promise<CommandView> {
+    await this.bus.request(getDevice, { ...reading, deviceId });
     return this.bus.request(getCommand, { ...reading, deviceId, commandId });
   }
 

@@ -23,6 +23,7 @@ import { createLogger } from '@muster/observability';
 import { startNats, type NatsServer } from '@muster/testing';
 import request from 'supertest';
 import { start } from '../index.js';
+import { Registry } from '../registry.fixture.js';
 
 const KEY = 'a-secret-key-for-tests';
 const pending: Readonly<CommandView> = {
@@ -81,7 +82,7 @@ class Commands {
   }
 }
 
-@Module({ controllers: [Commands] })
+@Module({ controllers: [Commands, Registry] })
 class CommandsModule {}
 
 let nats: NatsServer;

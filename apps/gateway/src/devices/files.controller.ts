@@ -2,6 +2,7 @@ import { Controller, Delete, Get, Inject, Param, Req, Res } from '@nestjs/common
 import { ApiHeader, ApiResponse } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { Done } from '@muster/contracts';
+import { getDevice } from '@muster/contracts/device-registry/devices.requests';
 import {
   deleteUpload,
   getUpload,
@@ -26,12 +27,17 @@ export class FilesController {
   ) {}
 
   @Get()
-  @Operation({ summary: 'List the files of a device, newest first', asks: [listUploads], query: PageQuery })
-  listFiles(
+  @Operation({
+    summary: 'List the files of a device, newest first',
+    asks: [getDevice, listUploads],
+    query: PageQuery,
+  })
+  async listFiles(
     @Param('id') deviceId: string,
     @CheckedQuery(PageQuery) { limit, cursor }: PageQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<UploadPage> {
+    await this.bus.request(getDevice, { ...reading, deviceId });
     return this.bus.request(listUploads, { ...reading, deviceId, limit, cursor });
   }
 
@@ -39,7 +45,7 @@ export class FilesController {
   @Get(':fileId')
   @Operation({
     summary: 'Download a file, or a range of it',
-    asks: [getUpload],
+    asks: [getDevice, getUpload],
     answer: Done,
     errors: ['range-not-satisfiable'],
   })
@@ -62,6 +68,7 @@ export class FilesController {
     @Req() request: Request,
     @Res() response: Response,
   ): Promise<void> {
+    await this.bus.request(getDevice, { ...reading, deviceId });
     const { fileKey: key, ...file } = await this.bus.request(getUpload, { ...reading, deviceId, uploadId });
     await sendFile(request, response, this.parts.store, { ...file, key });
   }

@@ -41,6 +41,7 @@ import { createLogger } from '@muster/observability';
 import { eventually, startNats, type NatsServer } from '@muster/testing';
 import request from 'supertest';
 import { start } from '../index.js';
+import { Registry } from '../registry.fixture.js';
 
 const KEY = 'a-secret-key-for-tests';
 const MAX_BYTES = 3_000_000;
@@ -134,7 +135,7 @@ class Firmware {
   }
 }
 
-@Module({ controllers: [Firmware] })
+@Module({ controllers: [Firmware, Registry] })
 class SpecModule {}
 
 let nats: NatsServer;

@@ -10,7 +10,7 @@ const DESCRIPTION = `Devices and their types, configuration, telemetry, commands
 Lists take \`limit\` (default 50, at most 500) and \`cursor\`, and answer \`{items, nextCursor}\`; with \`count=true\` they
 tell the \`total\` too. Errors are \`application/problem+json\`; unknown fields and query parameters are refused. What can be
 edited carries an \`ETag\`; send it back as \`If-Match\`. A POST that creates may carry an \`Idempotency-Key\`: the same key
-and body get the first answer again for 24 hours. 429 and 503 say in \`Retry-After\` when to try again.`;
+and body get the first answer again for 24 hours, without the secrets that it showed. 429 and 503 say in \`Retry-After\` when to try again.`;
 
 /** OpenAPI 3.1. Schemas come from the contracts' own rules. */
 export const openApiDocument = (app: INestApplication): OpenAPIObject => {

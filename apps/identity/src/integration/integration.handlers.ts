@@ -93,6 +93,7 @@ export class IntegrationHandlers {
         await this.readers.begin(tx, created, startAt);
         return this.accessOf(created, credentials);
       },
+      kept: withoutCredentials,
     });
   }
 
@@ -135,6 +136,7 @@ export class IntegrationHandlers {
         await this.accounts.apply(tx, tenantId);
         return this.accessOf(await findIntegration(tx, tenantId, id), credentials);
       },
+      kept: withoutCredentials,
     });
   }
 
@@ -173,6 +175,11 @@ export class IntegrationHandlers {
     };
   }
 }
+
+const withoutCredentials = (access: IntegrationAccess): IntegrationAccess => ({
+  ...access,
+  credentials: undefined,
+});
 
 const startOf = (from: string): StartAt => {
   if (from === 'now' || from === 'beginning') return { kind: from };

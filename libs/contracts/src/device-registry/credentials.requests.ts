@@ -1,5 +1,5 @@
 import { Type } from 'class-transformer';
-import { IsArray, IsIn, IsISO8601, IsString, Length, ValidateNested } from 'class-validator';
+import { IsArray, IsIn, IsISO8601, IsOptional, IsString, Length, ValidateNested } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { CREDENTIAL_KIND, CREDENTIAL_KINDS, DeviceRef, type CredentialKind } from './devices.requests.js';
 import { ChangeRequest, CreateRequest } from '../fields.js';
@@ -25,9 +25,10 @@ export class DeviceCredential {
 
 /** As its creator gets it: the only time the secret is shown. */
 export class IssuedCredential extends DeviceCredential {
-  /** 32 random bytes as base64url: 43 characters. */
+  /** 32 random bytes as base64url: 43 characters. Absent in the answer to a repetition with the same `Idempotency-Key`. */
+  @IsOptional()
   @IsString()
-  secret!: string;
+  secret?: string;
 }
 
 export class CredentialList {

@@ -273,8 +273,10 @@ export class CredentialView {
 
 /** A device as its creator gets it: the only time the token and the secret are shown. */
 export class ProvisionedDevice extends DeviceView {
+  /** Absent in the answer to a repetition with the same `Idempotency-Key`, as the secret is: nothing keeps them. */
+  @IsOptional()
   @IsString()
-  token!: string;
+  token?: string;
 
   @ValidateNested()
   @Type(() => CredentialView)

@@ -34,8 +34,10 @@ export class TokenView {
 }
 
 export class IssuedToken extends TokenView {
+  /** Shown this once: absent in the answer to a repetition with the same `Idempotency-Key`. */
+  @IsOptional()
   @IsString()
-  token!: string;
+  token?: string;
 }
 
 export class TokenList {

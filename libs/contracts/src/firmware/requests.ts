@@ -371,6 +371,7 @@ export const registerFirmware = defineRequest({
   reply: RegisteredFirmware,
   errors: [
     'firmware-type-not-found',
+    'firmware-not-found',
     'firmware-version-taken',
     'invalid-request',
     'idempotency-key-reused',

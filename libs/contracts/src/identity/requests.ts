@@ -105,9 +105,10 @@ export class IntegrationAccess {
   @IsString()
   natsUrl!: string;
 
-  /** Content of a .creds file. */
+  /** Content of a .creds file. Absent in the answer to a repetition with the same `Idempotency-Key`: nothing keeps them. */
+  @IsOptional()
   @IsString()
-  credentials!: string;
+  credentials?: string;
 
   /** Clients must be told: they may listen to no other inbox. */
   @IsString()
