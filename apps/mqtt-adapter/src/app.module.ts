@@ -21,9 +21,10 @@ import { startMqttAuth } from './broker/mqtt-auth.controller.js';
 import { PresenceConsumer } from './broker/presence.js';
 import { assertTopology, channelOf, Downlink, RabbitConnection } from './broker/rabbitmq-connection.js';
 import { Subscribers } from './broker/subscribers.js';
+import { DESTINATIONS } from './broker/topology.js';
 import { loadConfig, type Config } from './config.js';
 import { inboundMessages, type InboundMessage } from './inbound/inbound-message.js';
-import { UplinkConsumer } from './inbound/uplink-consumer.js';
+import { headersOf, UplinkConsumer } from './inbound/uplink-consumer.js';
 import { pushAtStart } from './outbound/push-at-start.js';
 import { CommandPusher } from './outbound/push-commands.js';
 import { PushCommandsReactor } from './outbound/push-commands.reactor.js';
@@ -68,7 +69,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   });
 
   const parts = makeParts(config, bus, logger, metrics);
-  const { uplink, consumer, downlink, reachable, responder, presence, uses } = parts;
+  const { uplink, consumers, downlink, reachable, responder, presence, uses } = parts;
   const uplinkConnection = new RabbitConnection({
     url: config.amqpUrl,
     name: `${SERVICE} uplink`,
@@ -77,11 +78,13 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       await assertTopology(connection);
       // Without the directory every message would have to be asked for.
       await uplink.follower.loaded;
-      await consumer.open(connection);
+      for (const consumer of consumers) await consumer.open(connection);
       await presence.open(connection);
       await consumeBrokerEvents(connection, (event) => reachable.handle(event), logger);
     },
-    lost: () => consumer.lost(),
+    lost: () => {
+      for (const consumer of consumers) consumer.lost();
+    },
   });
   // A connection of its own: a broker that is short of memory stops reading from those that publish, and our
   // acknowledgements, which would relieve it, must not wait behind that.
@@ -145,13 +148,13 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     ops,
     stop: async () => {
       stopping.abort();
-      await consumer.pause();
+      for (const consumer of consumers) await consumer.pause();
       await presence.pause();
       await app.close();
-      await finished(consumer, uplink);
+      await finished(consumers, uplink);
       uplink.giveUp();
       reachable.stop();
-      consumer.flush();
+      for (const consumer of consumers) consumer.flush();
       await uplinkConnection.stop();
       await downlinkConnection.stop();
       // Last of the broker's parts: without an answer it refuses every device.
@@ -180,8 +183,20 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
   const uses = new ClientUses(logger);
   const presence = new PresenceConsumer({ bus, park: parkReport(bus), logger, metrics });
   const responder = new Responder(downlink, logger, metrics);
-  const handle = inboundMessages({ uplink, respond: responder, park: parkOn(bus), logger, metrics });
-  const consumer = new UplinkConsumer(handle, config.prefetch, logger);
+  const handle = inboundMessages({
+    uplink,
+    respond: responder,
+    park: parkOn(bus),
+    handOn: (exchange, message) => {
+      const { routingKey, payload: body, qos } = message;
+      return downlink.handOn({ exchange, routingKey, body, qos, headers: headersOf(message) });
+    },
+    logger,
+    metrics,
+  });
+  const consumers = DESTINATIONS.map(
+    (destination) => new UplinkConsumer(destination, handle, config.prefetch, logger),
+  );
   const pushes = new TokenPushes({
     directory,
     questions: uplink.questions,
@@ -211,7 +226,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     presence,
     downlink,
     responder,
-    consumer,
+    consumers,
     configuration,
     software,
     commands,
@@ -264,10 +279,10 @@ const healthOf = (
 
 /** While a service is away, what waits for it would not be finished in time either. */
 const finished = async (
-  consumer: Pick<UplinkConsumer, 'inFlight'>,
+  consumers: readonly Pick<UplinkConsumer, 'inFlight'>[],
   uplink: Pick<Uplink, 'isServiceAway'>,
 ): Promise<void> => {
   const deadline = Date.now() + FINISH_MS;
-  const isWorthWaiting = () => consumer.inFlight > 0 && !uplink.isServiceAway();
+  const isWorthWaiting = () => consumers.some(({ inFlight }) => inFlight > 0) && !uplink.isServiceAway();
   while (isWorthWaiting() && Date.now() < deadline) await sleep(20);
 };

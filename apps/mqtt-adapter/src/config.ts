@@ -35,7 +35,7 @@ export const configSchema = {
   ...uplinkConfigSchema,
   prefetch: int({
     env: 'MUSTER_MQTT_ADAPTER_PREFETCH',
-    doc: 'Messages taken from the broker and not yet finished; bounds memory while a service is away',
+    doc: 'Messages taken from the queue of each destination and not yet finished; bounds memory while a service is away',
     unit: 'messages',
     min: 1,
     max: 20_000,

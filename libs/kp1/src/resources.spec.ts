@@ -105,7 +105,7 @@ describe('the table of resources', () => {
       true,
     ]);
     expect(bound('kp1/a/cmx/t/config/json/status')).toEqual([
-      { pattern: 'kp1.*.cmx.*.config.json.*', endsInAnything: true },
+      { pattern: 'kp1.*.cmx.*.config.json.*', extension: 'cmx', endsInAnything: true },
     ]);
   });
 

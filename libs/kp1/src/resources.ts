@@ -91,7 +91,7 @@ const parameterName = (level: string): string | undefined => /^\{(.+)\}$/.exec(l
 
 /** Which resource a topic names; undefined: unknown resource (404). A topic with a reply suffix names none. */
 export const matchResource = (
-  topic: Topic,
+  topic: Pick<Topic, 'extension' | 'path' | 'suffix'>,
   resources: readonly Resource[] = RESOURCES,
 ): MatchedResource | undefined => {
   if (topic.suffix !== undefined) return undefined;
@@ -111,11 +111,12 @@ export const matchResource = (
 };
 
 /** Whether success is told to the device. Errors are always told. */
-export const answersSuccess = (resource: Resource, topic: Topic): boolean =>
+export const answersSuccess = (resource: Resource, topic: Pick<Topic, 'requestId'>): boolean =>
   resource.kind === 'fetch' || topic.requestId !== undefined;
 
 export interface UplinkBinding {
   readonly pattern: string;
+  readonly extension: string;
   /**
    * The last word stands for a request id or a name. It would also match the platform's own `…/status` and `…/error` one
    * level up, so a queue bound with it must be shielded from those.
@@ -125,12 +126,17 @@ export interface UplinkBinding {
 
 /** The topic exchange's bindings through which requests of devices come in: with and without id, each pattern once. */
 export const uplinkBindings = (resources: readonly Resource[] = RESOURCES): readonly UplinkBinding[] => {
-  const patterns = resources.flatMap((resource) => {
-    const pattern = formatRoutingKey({ ...ANYBODY, ...resource, path: wordsOf(resource) });
-    return [pattern, `${pattern}.*`];
-  });
   // A path that ends in a name is the path above it with an id: `config.json.*` is both.
-  return [...new Set(patterns)].map((pattern) => ({ pattern, endsInAnything: pattern.endsWith('.*') }));
+  const extensions = new Map<string, string>();
+  for (const resource of resources) {
+    const pattern = formatRoutingKey({ ...ANYBODY, ...resource, path: wordsOf(resource) });
+    for (const one of [pattern, `${pattern}.*`]) extensions.set(one, resource.extension);
+  }
+  return Array.from(extensions, ([pattern, extension]) => ({
+    pattern,
+    extension,
+    endsInAnything: pattern.endsWith('.*'),
+  }));
 };
 
 /** Patterns of all topics on which one token may be spoken to unasked. */

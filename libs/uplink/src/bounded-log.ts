@@ -1,3 +1,4 @@
+import type { Topic } from '@muster/kp1';
 import type { Logger } from '@muster/observability';
 
 const REPEAT_MS = 60_000;
@@ -50,3 +51,18 @@ export class BoundedLog {
 
 /** The first four characters: enough to find a device by, not enough to be it. */
 export const tokenHint = (token: string): string => `${token.slice(0, 4)}…`;
+
+/** For a log: what was asked for. */
+export const describeTopic = (
+  topic: Pick<Topic, 'appVersion' | 'extension' | 'path'>,
+): Record<string, string> => ({
+  appVersion: topic.appVersion,
+  extension: topic.extension,
+  path: topic.path.join('/'),
+});
+
+/** The same of somebody who is not known: never the whole token, because whoever knows it is the device. */
+export const describeToken = (topic: Topic): Record<string, string> => ({
+  ...describeTopic(topic),
+  tokenHint: tokenHint(topic.token),
+});

@@ -5,7 +5,7 @@ import { parseTopic, RESOURCES, type ResourceName } from '@muster/kp1';
 import { createLogger, createMetrics } from '@muster/observability';
 import { BoundedLog } from './bounded-log.js';
 import { deviceRequests, type DeviceRequest, type RequestParts } from './device-requests.js';
-import type { Route } from './routes.js';
+import type { Route } from './routed-message.js';
 
 const logger = createLogger({ service: 'test', level: 'silent' });
 const entry: AccessEntry = {
@@ -26,8 +26,6 @@ const scene = (change: Partial<RequestParts> & { route?: Route } = {}) => {
   const route = change.route ?? (async () => 'body');
   const answer = deviceRequests({
     routes: Object.fromEntries(RESOURCES.map(({ name }) => [name, route])) as Record<ResourceName, Route>, // of all names
-    directory: { admit: () => ({ admitted: true, entry, settings: {} }) },
-    questions: { admit: async () => ({ admitted: true, entry, settings: {} }) },
     sightings: { note: () => undefined },
     lastSeen: { note: () => undefined },
     limits: { check: () => ({ verdict: 'pass' }) },
@@ -40,53 +38,48 @@ const scene = (change: Partial<RequestParts> & { route?: Route } = {}) => {
   const topic = parseTopic('kp1/v1/dcx/tok1/json');
   if (topic === undefined) throw new Error('not a topic');
   const request: DeviceRequest = {
+    device: { admitted: true, entry, settings: {} },
     topic,
     payload: Buffer.from('{}'),
     redelivered: false,
     duplicate: false,
+    isAcknowledged: false,
     isWanted: () => true,
   };
   return { metrics, ask: (more: Partial<DeviceRequest> = {}) => answer({ ...request, ...more }) };
 };
 
 describe('a request over a limit', () => {
-  const limits = (verdict: 'refuse' | 'drop'): RequestParts['limits'] => ({
-    check: () => ({ verdict, limit: 'tenant', reason: 'too many' }),
-  });
+  const over: RequestParts['limits'] = {
+    check: () => ({ verdict: 'over', limit: 'tenant', reason: 'too many' }),
+  };
+  const verdicts = async (metrics: ReturnType<typeof createMetrics>): Promise<string[]> =>
+    [
+      ...(await metrics.text()).matchAll(/limited_total\{[^}]*limit="tenant"[^}]*verdict="(\w+)"[^}]*\} 1/g),
+    ].map(([, verdict]) => verdict ?? '');
 
   it('is refused with 429 before its service hears of it, and counted', async () => {
-    const { ask, metrics } = scene({
-      limits: limits('refuse'),
-      route: () => Promise.reject(new Error('was asked')),
-    });
+    const { ask, metrics } = scene({ limits: over, route: () => Promise.reject(new Error('was asked')) });
     expect(await ask()).toMatchObject({
       kind: 'refused',
       statusCode: 429,
       reasonPhrase: 'too many',
       retryAfterSeconds: 1,
     });
-    expect(await metrics.text()).toMatch(/limited_total\{[^}]*limit="tenant"[^}]*verdict="refuse"[^}]*\} 1/);
+    expect(await verdicts(metrics)).toEqual(['refused']);
   });
 
-  it('is dropped when it was told often enough', async () => {
-    expect(await scene({ limits: limits('drop') }).ask()).toMatchObject({ kind: 'dropped' });
+  it('is taken all the same, and counted, when the device was told that it would be stored', async () => {
+    const { ask, metrics } = scene({ limits: over });
+    expect(await ask({ isAcknowledged: true })).toMatchObject({ kind: 'done' });
+    expect(await verdicts(metrics)).toEqual(['taken']);
   });
 
-  it('is not counted for who cannot show to be the device', async () => {
-    let counted = 0;
-    const { ask } = scene({
-      limits: {
-        check: () => {
-          counted += 1;
-          return { verdict: 'pass' };
-        },
-      },
-    });
-    const authenticate = (): void => {
-      throw new AppError('unauthenticated', 'who are you');
-    };
-    expect(await ask({ authenticate })).toMatchObject({ kind: 'refused', statusCode: 401 });
-    expect(counted).toBe(0);
+  it('is refused also then when it only asks for something', async () => {
+    const { ask } = scene({ limits: over });
+    const topic = parseTopic('kp1/v1/cmx/tok1/config/json/1');
+    if (topic === undefined) throw new Error('not a topic');
+    expect(await ask({ topic, isAcknowledged: true })).toMatchObject({ kind: 'refused', statusCode: 429 });
   });
 });
 
@@ -104,16 +97,6 @@ describe('a write whose service is away', () => {
   it('is nothing more when nobody waits', async () => {
     const outcome = await scene({ route: () => Promise.reject(away) }).ask({ isWanted: () => false });
     expect(outcome.kind).toBe('abandoned');
-  });
-
-  it('is told so as well when device-registry cannot be asked about its token', async () => {
-    const { ask } = scene({
-      directory: {
-        admit: () => ({ admitted: false, code: 'token-unknown', reason: 'x', ask: { token: 'tok1' } }),
-      },
-      questions: { admit: () => Promise.reject(away) },
-    });
-    expect(await ask()).toMatchObject({ kind: 'refused', statusCode: 503 });
   });
 });
 

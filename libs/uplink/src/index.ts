@@ -1,7 +1,8 @@
 export { openUplink, type Uplink, type UplinkOptions } from './open-uplink.js';
-export { deviceRequests, describeTopic, type DeviceRequest, type Outcome } from './device-requests.js';
-export type { RequestParts } from './device-requests.js';
-export type { RoutedMessage, Route } from './routes.js';
+export { deviceRequests, type DeviceRequest, type Outcome, type RequestParts } from './device-requests.js';
+export { tokenAdmission, type TokenAdmission } from './token-admission.js';
+export { refusalOf, type Refusal } from './refusal.js';
+export type { RequestTopic, RoutedMessage, Route } from './routed-message.js';
 export { Abandoned, Unprocessable, type WhenAway } from './micro-batcher.js';
 export { DeviceDirectory, type Admission, type Admitted } from './device-directory.js';
 export { DirectoryFollower } from './directory-follower.js';
@@ -9,4 +10,4 @@ export { AccessQuestions } from './access-questions.js';
 export { Sightings } from './sightings.js';
 export { RateLimits, type Pace, type Rate, type RateLimitOptions } from './rate-limits.js';
 export { rateLimitsOf, uplinkConfigSchema } from './uplink-config.js';
-export { BoundedLog, tokenHint } from './bounded-log.js';
+export { BoundedLog, describeToken, describeTopic, tokenHint } from './bounded-log.js';

@@ -14,8 +14,8 @@ import {
 import type { Bus } from '@muster/messaging';
 import { newTrace, withTrace } from '@muster/observability';
 import { MicroBatcher, type Batching } from './micro-batcher.js';
-import type { RoutedMessage } from './routes.js';
-import { refuse } from './telemetry.route.js';
+import { refuse } from './refusal.js';
+import type { RoutedMessage } from './routed-message.js';
 
 /** A change of one device's metadata, ready to be asked for. */
 interface MetadataWrite {
@@ -25,6 +25,15 @@ interface MetadataWrite {
 
 /** Under way at the same time, per lane: each is a request of its own. */
 const MAX_WRITES = 50;
+
+const FINAL: ReadonlySet<string> = new Set([
+  'device-not-found',
+  'metadata-key-restricted',
+  'invalid-request',
+  'payload-too-large',
+]);
+/** Not begun: an earlier write of the device must be tried again first. */
+const BEHIND: ItemOutcome = { code: 'unavailable', detail: 'waits for an earlier write of the device' };
 
 /** epmx: a device reads and writes its metadata (10/EPMP). */
 export class MetadataRoutes {
@@ -41,7 +50,7 @@ export class MetadataRoutes {
       name: 'metadata',
       maxItems: MAX_WRITES,
       maxBytes: 1024 * 1024,
-      final: new Set(['device-not-found', 'metadata-key-restricted', 'invalid-request', 'payload-too-large']),
+      final: FINAL,
       send: inOrderPerDevice,
     });
   }
@@ -92,7 +101,7 @@ const inOrderPerDevice = async (writes: readonly MetadataWrite[]): Promise<reado
       const before = ends.get(deviceId);
       const outcome = (async (): Promise<ItemOutcome> => {
         const last = await before;
-        if (last?.code !== undefined && isTransient(last.code)) return last;
+        if (last?.code !== undefined && !FINAL.has(last.code)) return BEHIND;
         return withTrace(newTrace(), ask).then(() => ({}), outcomeOf);
       })();
       ends.set(deviceId, outcome);
@@ -100,9 +109,6 @@ const inOrderPerDevice = async (writes: readonly MetadataWrite[]): Promise<reado
     }),
   );
 };
-
-const isTransient = (code: string): boolean =>
-  code === 'unavailable' || code === 'deadline-exceeded' || code === 'concurrent-change';
 
 const outcomeOf = (error: unknown): ItemOutcome => {
   if (error instanceof AppError) return { code: error.code, detail: error.detail };

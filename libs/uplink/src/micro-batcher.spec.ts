@@ -24,6 +24,7 @@ const batcherOf = (change: Partial<MicroBatcherOptions<string>>) => {
     maxItems: 10,
     maxBytes: 1_000,
     maxWaitMs: 5,
+    setAsideAfterMs: 60_000,
     final: new Set(['sample-time-out-of-range']),
     backoffMs: [1],
     ...change,
@@ -231,7 +232,7 @@ describe('an item that fails where others succeed', () => {
     const poison = batcher.add('key', 'poison', 1, wanted);
     poison.catch(() => undefined);
     await eventually(() => sent.length > 5);
-    await batcher.add('key', 'good', 1, wanted);
+    await batcher.add('other', 'good', 1, wanted);
     await expect(poison).rejects.toThrow(Unprocessable);
   });
 
@@ -256,6 +257,88 @@ describe('an item that fails where others succeed', () => {
     });
     const outcomes = await Promise.all(['a', 'huge', 'b'].map((item) => batcher.add('key', item, 1, wanted)));
     expect(outcomes).toEqual([{}, expect.objectContaining({ code: 'payload-too-large' }), {}]);
+  });
+});
+
+describe('an item that fails although nothing else is there to succeed', () => {
+  it('is given up after a while, with its reason', async () => {
+    const { batcher } = batcherOf({
+      setAsideAfterMs: 20,
+      send: async () => {
+        throw new AppError('internal', 'a bug');
+      },
+    });
+    await expect(batcher.add('key', 'poison', 1, wanted)).rejects.toThrow('internal: a bug');
+  });
+
+  it.each(['unavailable', 'deadline-exceeded', 'storage-full'] as const)(
+    'is never given up for %s, which passes',
+    async (code) => {
+      let away = true;
+      const { sent, batcher } = batcherOf({
+        setAsideAfterMs: 0,
+        send: async (items) => {
+          if (away) throw new AppError(code, 'not now');
+          return items.map(() => ({}));
+        },
+      });
+      const outcome = batcher.add('key', 'a', 1, wanted);
+      await eventually(() => sent.length > 5);
+      away = false;
+      expect(await outcome).toEqual({});
+    },
+  );
+
+  it('is not given up because its service was away for long after it had failed once', async () => {
+    const faults = [new AppError('internal', 'a bug'), new AppError('unavailable', 'away')];
+    const { sent, batcher } = batcherOf({
+      setAsideAfterMs: 40,
+      backoffMs: [50],
+      send: async (items) => {
+        const fault = faults[sent.length - 1] ?? (sent.length === 3 ? faults[0] : undefined);
+        if (fault !== undefined) throw fault;
+        return items.map(() => ({}));
+      },
+    });
+    expect(await batcher.add('key', 'a', 1, wanted)).toEqual({});
+  });
+});
+
+describe('the order of a device', () => {
+  it('is kept when the first half of a halved batch finds the service away: the second is not sent before it', async () => {
+    const stored: string[] = [];
+    let tries = 0;
+    const { batcher } = batcherOf({
+      send: async (items) => {
+        tries += 1;
+        if (tries === 1) throw new AppError('internal', 'a bug');
+        if (tries === 2) throw new AppError('deadline-exceeded', 'frozen');
+        stored.push(...items);
+        return items.map(() => ({}));
+      },
+    });
+    await Promise.all(['1', '2', '3', '4'].map((item) => batcher.add('key', item, 1, wanted)));
+    expect(stored).toEqual(['1', '2', '3', '4']);
+  });
+
+  it('is kept behind an item that fails alone; other devices go on', async () => {
+    const stored: string[] = [];
+    const { batcher } = batcherOf({
+      send: async (items) => {
+        if (items.includes('poison')) throw new AppError('internal', 'a bug');
+        stored.push(...items);
+        return items.map(() => ({}));
+      },
+    });
+    const outcomes = await Promise.allSettled([
+      batcher.add('a', 'a1', 1, wanted),
+      batcher.add('b', 'poison', 1, wanted),
+      batcher.add('b', 'b2', 1, wanted),
+      batcher.add('a', 'a2', 1, wanted),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+    // b2 was not sent until its device's earlier item had an outcome.
+    expect(stored).toEqual(['a1', 'a2', 'b2']);
   });
 });
 

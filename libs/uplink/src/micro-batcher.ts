@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode, type ItemOutcome } from '@muster/contracts';
+import { AppError, isPassing, type ItemOutcome } from '@muster/contracts';
 import { newTrace, withTrace, type Logger } from '@muster/observability';
 
 /**
@@ -18,6 +18,8 @@ export interface Batching {
   readonly lanes: number;
   /** How long the first item of a batch waits for others. */
   readonly maxWaitMs: number;
+  /** An item that fails alone for so long, for a reason that does not pass, is given up though nothing else succeeds. */
+  readonly setAsideAfterMs: number;
 }
 
 export interface MicroBatcherOptions<Item> extends Batching {
@@ -44,34 +46,39 @@ export class Abandoned extends Error {
 }
 
 interface Queued<Item> {
+  readonly key: string;
   readonly item: Item;
   readonly bytes: number;
   readonly since: number;
   readonly isWanted: () => boolean;
   readonly resolve: (outcome: ItemOutcome) => void;
   readonly reject: (error: Error) => void;
-  /** `successes` of the batcher when it failed alone for the first time. */
+  /** `successes` of the batcher when it was sent for the first time. */
+  successesBefore?: number;
+  /** Unix milliseconds at which it failed alone for the first time. */
   failedAt?: number;
 }
 
+/** What became of some items of a batch. */
+interface Attempt<Item> {
+  /** To be tried again, in order. */
+  readonly left: readonly Queued<Item>[];
+  /** The other end is away: whatever is sent now would only fail as well. */
+  readonly isAway: boolean;
+}
+
+const NOTHING_LEFT = { left: [], isAway: false } as const;
 const RETRY_AFTER_SECONDS = 5;
 const BACKOFF_MS = [50, 100, 200, 500, 1_000, 2_000];
-
-/** Codes of a whole request that say nothing against its items: nobody there, too slow, somebody else was faster. */
-const TRANSIENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'unavailable',
-  'deadline-exceeded',
-  'concurrent-change',
-  'too-many-requests',
-]);
 
 /**
  * Puts single items together into requests and gives each its outcome. While the other end is away, items wait and are
  * tried for as long as somebody wants them. What bounds them with `wait` is that the broker hands out no more than its
  * prefetch window; with `refuse` there are no new ones meanwhile.
  *
- * A request that fails for another reason is halved until the item that causes it stands alone. That one is given up only
- * when others have succeeded since: a service that fails everything is broken, and then nothing is given up.
+ * A request that fails for a reason that does not pass is halved until the item that causes it stands alone. That one is
+ * given up when others have succeeded since, or after `setAsideAfterMs`: nobody else may be there to succeed. Until then
+ * later items of its key wait behind it, as they do behind whatever is to be tried again: two merges never swap.
  */
 export class MicroBatcher<Item> {
   private readonly queues: Queued<Item>[][];
@@ -104,7 +111,7 @@ export class MicroBatcher<Item> {
         return;
       }
       const lane = hash(key) % this.options.lanes;
-      this.queues[lane]?.push({ item, bytes, since: Date.now(), isWanted, resolve, reject });
+      this.queues[lane]?.push({ key, item, bytes, since: Date.now(), isWanted, resolve, reject });
       this.arrange(lane);
     });
   }
@@ -161,7 +168,8 @@ export class MicroBatcher<Item> {
     for (;;) {
       const batch = this.take(lane);
       if (batch.length === 0) break;
-      const left = await withTrace(newTrace(), () => this.attempt(batch));
+      for (const queued of batch) queued.successesBefore ??= this.successes;
+      const { left } = await withTrace(newTrace(), () => this.attempt(batch));
       if (left.length === 0) {
         failures = 0;
         // What came meanwhile may wait for company again, unless it has waited long enough.
@@ -206,7 +214,7 @@ export class MicroBatcher<Item> {
   }
 
   /** Settles what can be settled; the rest is to be tried again. */
-  private async attempt(batch: Queued<Item>[]): Promise<Queued<Item>[]> {
+  private async attempt(batch: Queued<Item>[]): Promise<Attempt<Item>> {
     let outcomes: readonly ItemOutcome[];
     try {
       outcomes = await this.options.send(batch.map(({ item }) => item));
@@ -216,56 +224,69 @@ export class MicroBatcher<Item> {
     } catch (error) {
       return this.afterFailure(batch, error);
     }
-    const left: Queued<Item>[] = [];
+    const unfinished: { readonly queued: Queued<Item>; readonly outcome: ItemOutcome }[] = [];
     for (const [index, queued] of batch.entries()) {
       const outcome = outcomes[index] ?? { code: 'internal' };
       if (outcome.code === undefined || this.options.final.has(outcome.code)) {
         this.successes += 1;
         queued.resolve(outcome);
       } else {
-        left.push(queued);
+        unfinished.push({ queued, outcome });
       }
     }
-    if (left.length < batch.length) this.recover();
-    return left.flatMap((queued) => {
-      const { code = 'internal', detail = '' } = outcomes[batch.indexOf(queued)] ?? {};
-      if (TRANSIENT.has(code as ErrorCode)) {
-        if (left.length === batch.length) this.fail(code, undefined);
-        return [queued];
-      }
-      return this.suspect(queued, `${code}: ${detail}`);
-    });
+    if (unfinished.length < batch.length) this.recover();
+    const isAway =
+      unfinished.length === batch.length && unfinished.every(({ outcome }) => isPassing(outcome));
+    if (isAway) this.fail(unfinished[0]?.outcome.code ?? 'internal', undefined);
+    const left = unfinished.filter(
+      ({ queued, outcome: { code, detail = '' } }) =>
+        isPassing({ code }) || !this.isGivenUp(queued, `${code}: ${detail}`),
+    );
+    return { left: left.map(({ queued }) => queued), isAway };
   }
 
-  private async afterFailure(batch: Queued<Item>[], error: unknown): Promise<Queued<Item>[]> {
+  private async afterFailure(batch: Queued<Item>[], error: unknown): Promise<Attempt<Item>> {
     const code = error instanceof AppError ? error.code : 'internal';
-    if (TRANSIENT.has(code)) {
+    if (isPassing(error)) {
       this.fail(code, error);
-      return batch;
+      // It says nothing against the items, and the time it takes must not be held against one that had failed before.
+      for (const queued of batch) delete queued.failedAt;
+      return { left: batch, isAway: true };
     }
     const [only] = batch;
     if (batch.length === 1 && only !== undefined) {
       if (code === 'payload-too-large') {
         only.resolve({ code, detail: 'payload is too large for one message' });
-        return [];
+        return { left: [], isAway: false };
       }
       this.fail(code, error);
-      return this.suspect(only, error instanceof Error ? error.message : String(error));
+      const isGivenUp = this.isGivenUp(only, error instanceof Error ? error.message : String(error));
+      return { left: isGivenUp ? [] : [only], isAway: false };
     }
     const middle = Math.ceil(batch.length / 2);
     const first = await this.attempt(batch.slice(0, middle));
-    // Away in the middle of it: the other half would only fail as well.
-    return [...first, ...(await this.attempt(batch.slice(middle)))];
+    const rest = batch.slice(middle);
+    if (first.isAway) return { left: [...first.left, ...rest], isAway: true };
+    const waiting = new Set(first.left.map(({ key }) => key));
+    const free = rest.filter(({ key }) => !waiting.has(key));
+    const second = free.length === 0 ? NOTHING_LEFT : await this.attempt(free);
+    const left = new Set<Queued<Item>>([
+      ...first.left,
+      ...rest.filter(({ key }) => waiting.has(key)),
+      ...second.left,
+    ]);
+    return { left: batch.filter((queued) => left.has(queued)), isAway: second.isAway };
   }
 
-  /** Failed alone. Given up when something else has succeeded since its first failure. */
-  private suspect(queued: Queued<Item>, reason: string): Queued<Item>[] {
-    if (queued.failedAt !== undefined && this.successes > queued.failedAt) {
-      queued.reject(new Unprocessable(reason));
-      return [];
-    }
-    queued.failedAt ??= this.successes;
-    return [queued];
+  /** Failed alone. Given up the second time if something else has succeeded meanwhile, or else after a while. */
+  private isGivenUp(queued: Queued<Item>, reason: string): boolean {
+    const { failedAt, successesBefore = this.successes } = queued;
+    queued.failedAt ??= Date.now();
+    if (failedAt === undefined) return false;
+    const isKnownBad =
+      this.successes > successesBefore || Date.now() - failedAt >= this.options.setAsideAfterMs;
+    if (isKnownBad) queued.reject(new Unprocessable(reason));
+    return isKnownBad;
   }
 
   private fail(code: string, error: unknown): void {

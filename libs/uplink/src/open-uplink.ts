@@ -16,6 +16,7 @@ import { routesOf } from './routes.js';
 import { Sightings } from './sightings.js';
 import { SoftwareRoutes } from './software.route.js';
 import { TelemetryRoute } from './telemetry.route.js';
+import { tokenAdmission } from './token-admission.js';
 import { UploadTokenRoute } from './upload-token.route.js';
 
 export interface UplinkOptions {
@@ -29,6 +30,8 @@ export interface UplinkOptions {
   readonly lanes: number;
   /** How long the first message of a batch waits for others. */
   readonly batchWaitMs: number;
+  /** A message that fails alone for so long is given up, also when nothing else succeeds. */
+  readonly setAsideAfterSeconds: number;
   readonly maxPayloadBytes: number;
   readonly rateLimits: RateLimitOptions;
   /** A device's `lastSeenAt` is told at most once in so many seconds. */
@@ -42,7 +45,9 @@ export interface Uplink {
   readonly questions: AccessQuestions;
   readonly sightings: Sightings;
   readonly refusals: BoundedLog;
-  /** One request of a device. Never rejects. */
+  /** Whose a token of kp1 is, for doors that know a device by it. Never rejects. */
+  readonly admit: ReturnType<typeof tokenAdmission>;
+  /** One request of a device that is identified already. Never rejects. */
   readonly answer: (request: DeviceRequest) => Promise<Outcome>;
   /** For the health page: throws while a service does not take what devices send. */
   checkServices(): void;
@@ -62,7 +67,8 @@ export const openUplink = (options: UplinkOptions): Uplink => {
   const sightings = new Sightings(directory, bus, logger);
   const lastSeen = new LastSeenTimes(bus, options.lastSeenSeconds * 1_000, logger);
   const refusals = new BoundedLog(logger);
-  const batching = { logger, whenAway, lanes, maxWaitMs: batchWaitMs };
+  const setAsideAfterMs = options.setAsideAfterSeconds * 1_000;
+  const batching = { logger, whenAway, lanes, maxWaitMs: batchWaitMs, setAsideAfterMs };
   const routes = {
     telemetry: new TelemetryRoute(bus, batching),
     metadata: new MetadataRoutes(bus, batching),
@@ -81,8 +87,6 @@ export const openUplink = (options: UplinkOptions): Uplink => {
   ];
   const answer = deviceRequests({
     routes: routesOf(routes),
-    directory,
-    questions,
     sightings,
     lastSeen,
     limits: new RateLimits(options.rateLimits),
@@ -97,6 +101,7 @@ export const openUplink = (options: UplinkOptions): Uplink => {
     questions,
     sightings,
     refusals,
+    admit: tokenAdmission({ questions, refusals }),
     answer,
     checkServices: () => {
       for (const batcher of batchers) batcher.check();

@@ -12,16 +12,13 @@ export interface RateLimitOptions {
 export type Pace =
   | { readonly verdict: 'pass' }
   | {
-      /** `drop`: was told often enough, and is told nothing any more. */
-      readonly verdict: 'refuse' | 'drop';
+      readonly verdict: 'over';
       readonly limit: 'device' | 'tenant';
       /** The same text for the same limit. */
       readonly reason: string;
     };
 
 const PASS: Pace = { verdict: 'pass' };
-/** What a device is told of its being too fast; beyond that, answers would only add to the load. */
-const TOLD: Rate = { perSecond: 10, burst: 100 };
 const FORGET_EVERY_MS = 60_000;
 
 /**
@@ -35,7 +32,6 @@ const FORGET_EVERY_MS = 60_000;
 export class RateLimits {
   private readonly devices: Buckets;
   private readonly tenants: Buckets;
-  private readonly told = new Buckets(TOLD);
   private readonly reasons;
   private forgetAt = 0;
 
@@ -51,7 +47,7 @@ export class RateLimits {
     };
   }
 
-  /** Counts one message, unless it is refused. `waitedMs` Infinity: nothing is known of its pace, and it is not counted. */
+  /** Counts one message, unless it is over a limit. `waitedMs` Infinity: nothing is known of its pace, and it is not counted. */
   check({ tenantId, deviceId }: { tenantId: string; deviceId: string }, waitedMs = 0): Pace {
     if (waitedMs === Infinity) return PASS;
     const now = this.now();
@@ -63,25 +59,23 @@ export class RateLimits {
         ? 'tenant'
         : undefined;
     if (limit === undefined) {
-      // Only now: what is refused to one device must not use up what its tenant's others may send.
+      // Only now: what is over one device's limit must not use up what its tenant's others may send.
       this.devices.take(deviceId, since);
       this.tenants.take(tenantId, since);
       return PASS;
     }
-    const isTold = this.told.hasRoom(deviceId, now, now);
-    if (isTold) this.told.take(deviceId, now);
-    return { verdict: isTold ? 'refuse' : 'drop', limit, reason: this.reasons[limit] };
+    return { verdict: 'over', limit, reason: this.reasons[limit] };
   }
 
   /** Buckets held in memory; for specs. */
   get size(): number {
-    return this.devices.size + this.tenants.size + this.told.size;
+    return this.devices.size + this.tenants.size;
   }
 
   private forget(now: number): void {
     if (now < this.forgetAt) return;
     this.forgetAt = now + FORGET_EVERY_MS;
-    for (const buckets of [this.devices, this.tenants, this.told]) buckets.forget(now);
+    for (const buckets of [this.devices, this.tenants]) buckets.forget(now);
   }
 }
 

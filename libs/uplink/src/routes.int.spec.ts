@@ -125,11 +125,14 @@ let standIns: StandIns;
 let services: { close(): Promise<unknown> };
 let uplink: Uplink;
 
-const ask = (path: string, payload = '') => {
+const ask = async (path: string, payload = '') => {
   const topic = parseTopic(`kp1/radiator-v1/${path.replace('/', '/token-of-d1/')}`);
   if (topic === undefined) throw new Error(`not a topic: ${path}`);
-  const request = { topic, payload: Buffer.from(payload), redelivered: false, duplicate: false };
-  return uplink.answer({ ...request, isWanted: () => true });
+  const admission = await uplink.admit(topic);
+  if (admission.kind !== 'admitted') return admission;
+  const marks = { redelivered: false, duplicate: false, isAcknowledged: true };
+  const { device } = admission;
+  return uplink.answer({ device, topic, payload: Buffer.from(payload), ...marks, isWanted: () => true });
 };
 
 beforeAll(async () => {
@@ -153,6 +156,7 @@ beforeAll(async () => {
     metrics: createMetrics('test'),
     lanes: 2,
     batchWaitMs: 1,
+    setAsideAfterSeconds: 60,
     lastSeenSeconds: 60,
     maxPayloadBytes: 100_000,
     rateLimits: { device: plenty, tenant: plenty },

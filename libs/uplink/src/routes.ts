@@ -1,32 +1,11 @@
-import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
-import type { DeviceTypeSettings } from '@muster/contracts/device-registry/device-types.requests';
-import type { ResourceName, Topic } from '@muster/kp1';
+import type { ResourceName } from '@muster/kp1';
 import type { CommandRoutes } from './command.route.js';
 import type { ConfigurationRoutes } from './configuration.route.js';
 import type { MetadataRoutes } from './metadata.route.js';
+import type { Route } from './routed-message.js';
 import type { SoftwareRoutes } from './software.route.js';
 import type { TelemetryRoute } from './telemetry.route.js';
 import type { UploadTokenRoute } from './upload-token.route.js';
-
-/** A message of a device that may send it, on a resource that exists. */
-export interface RoutedMessage {
-  readonly topic: Topic;
-  /** Values of the `{name}` levels of the resource's path. */
-  readonly parameters: Readonly<Record<string, string>>;
-  readonly payload: Buffer;
-  readonly entry: AccessEntry;
-  readonly settings: DeviceTypeSettings;
-  readonly redelivered: boolean;
-  readonly duplicate: boolean;
-  /** False when nobody waits for the outcome: over MQTT it will be delivered again, over HTTP the connection is gone. */
-  readonly isWanted: () => boolean;
-}
-
-/**
- * Resolves with the body of the answer, after the service has done its work for good. Throws `PayloadError` or `AppError`
- * for what the device is told, `Abandoned`, or anything else for a bug of ours.
- */
-export type Route = (message: RoutedMessage) => Promise<string>;
 
 export interface RouteParts {
   readonly telemetry: TelemetryRoute;

@@ -13,8 +13,8 @@ import {
 import type { Bus } from '@muster/messaging';
 import { newTrace, withTrace } from '@muster/observability';
 import { MicroBatcher, type Batching } from './micro-batcher.js';
-import type { RoutedMessage } from './routes.js';
-import { refuse } from './telemetry.route.js';
+import { refuse } from './refusal.js';
+import type { RoutedMessage } from './routed-message.js';
 
 const MAX_REPORTS = 500;
 

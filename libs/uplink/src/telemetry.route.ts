@@ -1,4 +1,4 @@
-import { AppError, isErrorCode, type ItemOutcome } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
 import {
   MAX_TELEMETRY_MESSAGES,
   storeSamples,
@@ -8,7 +8,8 @@ import { decodePlainTelemetry, decodeTelemetry, EMPTY_REPLY, type TelemetrySampl
 import type { Bus } from '@muster/messaging';
 import { arrivalClock } from './arrival-clock.js';
 import { MicroBatcher, type Batching } from './micro-batcher.js';
-import type { RoutedMessage } from './routes.js';
+import { refuse } from './refusal.js';
+import type { RoutedMessage } from './routed-message.js';
 
 /** Each sample costs a frame of its own on the bus, whose messages end at 1 MB. */
 const MAX_SAMPLES = 10_000;
@@ -67,9 +68,3 @@ export class TelemetryRoute {
     return EMPTY_REPLY;
   }
 }
-
-/** Turns a final outcome that is not success into what the device is told. */
-export const refuse = ({ code, detail }: ItemOutcome): void => {
-  if (code === undefined) return;
-  throw new AppError(isErrorCode(code) ? code : 'internal', detail ?? code);
-};

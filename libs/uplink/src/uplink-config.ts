@@ -23,7 +23,7 @@ export const uplinkConfigSchema = {
   }),
   deviceMessagesPerSecond: int({
     env: 'MUSTER_DEVICE_MESSAGES_PER_SECOND',
-    doc: 'A device that sends more is answered with 429; counted by each replica for itself',
+    doc: 'What a device sends beyond that is refused with 429, unless it was acknowledged (MQTT, QoS 1): then it is taken all the same. Counted by each replica for itself',
     unit: 'messages per second',
     min: 1,
     max: 1_000_000,
@@ -76,6 +76,14 @@ export const uplinkConfigSchema = {
     min: 0,
     max: 1_000,
     default: 10,
+  }),
+  setAsideAfterSeconds: int({
+    env: 'MUSTER_UPLINK_SET_ASIDE_AFTER_SECONDS',
+    doc: 'A message that its service fails on by itself, for a reason that does not pass, is tried for so long and then set aside (parked)',
+    unit: 'seconds',
+    min: 1,
+    max: 86_400,
+    default: 60,
   }),
   opsPort: int({
     env: 'MUSTER_OPS_PORT',

@@ -1,7 +1,7 @@
 import { issueUploadToken } from '@muster/contracts/firmware/uploads.requests';
 import type { Bus } from '@muster/messaging';
 import { newTrace, withTrace } from '@muster/observability';
-import type { RoutedMessage } from './routes.js';
+import type { RoutedMessage } from './routed-message.js';
 
 /** bcx: leave to upload over HTTP. The payload is ignored; the seed says nothing of one. */
 export class UploadTokenRoute {

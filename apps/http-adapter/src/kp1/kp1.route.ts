@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parseTopic, type Topic } from '@muster/kp1';
 import type { Logger, Metrics } from '@muster/observability';
-import { describeTopic, type Outcome, type Uplink } from '@muster/uplink';
+import { describeToken, refusalOf, type Outcome, type TokenAdmission, type Uplink } from '@muster/uplink';
 import { answerBody, answerRefusal } from '../http/answer.js';
 import type { DeviceRoute } from '../http/device-server.js';
 import { HttpFault, refusal } from '../http/http-fault.js';
@@ -9,7 +9,7 @@ import { readBody } from '../http/read-body.js';
 import { authenticate } from './device-credential.js';
 
 export interface Kp1RouteParts {
-  readonly uplink: Pick<Uplink, 'answer'>;
+  readonly uplink: Pick<Uplink, 'admit' | 'answer'>;
   readonly maxPayloadBytes: number;
   readonly bodyTimeoutMs: number;
   readonly answerTimeoutMs: number;
@@ -17,8 +17,8 @@ export interface Kp1RouteParts {
   readonly metrics: Metrics;
 }
 
-/** HTTP does not say that a request is sent again. */
-const FIRST_TIME = { redelivered: false, duplicate: false };
+/** HTTP does not say that a request is sent again, and nothing is acknowledged before its outcome. */
+const MARKS = { redelivered: false, duplicate: false, isAcknowledged: false };
 
 /**
  * The device API over HTTP: the topic of MQTT is the path, the payload the body, `/status` and `/error` are the answer.
@@ -52,13 +52,8 @@ export const kp1Route = (parts: Kp1RouteParts): DeviceRoute => {
         answerRefusal(request, response, refusal(statusCode, reasonPhrase, retryAfterSeconds));
         return;
       }
-      case 'dropped':
-        // Over MQTT it would be silent. Here the connection goes too, so that the next try costs the device a new one.
-        response.shouldKeepAlive = false;
-        answerRefusal(request, response, refusal(429, 'too many messages'));
-        return;
       case 'failed':
-        parts.logger.error({ err: outcome.cause, ...describeTopic(topic) }, 'a request of a device failed');
+        parts.logger.error({ err: outcome.cause, ...describeToken(topic) }, 'a request of a device failed');
         answerRefusal(request, response, refusal(500, 'internal error'));
         return;
       case 'abandoned':
@@ -92,15 +87,14 @@ export const kp1Route = (parts: Kp1RouteParts): DeviceRoute => {
         });
       }, parts.answerTimeoutMs);
     });
-    const answered = parts.uplink.answer({
-      topic,
-      payload,
-      ...FIRST_TIME,
-      isWanted: () => isWanted,
-      authenticate: authenticate(request.headers),
-    });
+    const answer = async (): Promise<Outcome> => {
+      const admission = await parts.uplink.admit(topic, authenticate(request.headers));
+      if (admission.kind !== 'admitted') return notAdmitted(admission);
+      const { device } = admission;
+      return parts.uplink.answer({ device, topic, payload, ...MARKS, isWanted: () => isWanted });
+    };
     try {
-      return await Promise.race([answered, late]);
+      return await Promise.race([answer(), late]);
     } finally {
       clearTimeout(timer);
       response.off('close', giveUp);
@@ -108,6 +102,16 @@ export const kp1Route = (parts: Kp1RouteParts): DeviceRoute => {
   }
 
   return { prefix: '/kp1/', exists: (rest) => topicOf(rest) !== undefined, methods: ['POST'], handle };
+};
+
+/** Who is asked to come again is told so, here and now: it holds a connection open for it. */
+const notAdmitted = (admission: Exclude<TokenAdmission, { kind: 'admitted' }>): Outcome => {
+  if (admission.kind !== 'undecided') return admission;
+  const { resource, cause } = admission;
+  const refusal = refusalOf(cause, true);
+  return refusal === undefined
+    ? { kind: 'failed', resource, cause }
+    : { kind: 'refused', resource, ...refusal };
 };
 
 /** Undefined: the path is no topic. Which resource a topic names is the uplink's business. */

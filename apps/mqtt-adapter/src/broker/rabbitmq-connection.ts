@@ -169,9 +169,16 @@ export interface DownlinkMessage {
   readonly mandatory?: boolean;
 }
 
+/** The same for a queue of ours. */
+export interface HandedOn extends Omit<DownlinkMessage, 'body'> {
+  readonly exchange: string;
+  readonly body: Buffer;
+  readonly headers: Readonly<Record<string, boolean>>;
+}
+
 const CONFIRM_MS = 5_000;
 
-/** Publishes to MQTT clients, and knows what became of it. */
+/** Publishes to MQTT clients, or to a queue of ours, and knows what became of it. */
 export class Downlink {
   private channel: ConfirmChannel | undefined;
   private readonly waiting = new Set<() => void>();
@@ -198,12 +205,25 @@ export class Downlink {
    * Resolves with the broker's confirm; `no-route` only for `mandatory` messages. Throws `unavailable` when the broker is
    * away or silent for five seconds: the message may have gone out or not.
    */
-  async publish({
+  publish(message: DownlinkMessage): Promise<'routed' | 'no-route'> {
+    return this.send({ ...message, exchange: MQTT_EXCHANGE, body: Buffer.from(message.body), headers: {} });
+  }
+
+  /** Resolves when the message is on disk in the queues that the exchange leads to; throws as `publish` does. */
+  async handOn(message: HandedOn): Promise<void> {
+    const result = await this.send({ ...message, mandatory: true });
+    // Confirmed by the broker and dropped by it, for want of a binding.
+    if (result === 'no-route') throw away(`${message.exchange} leads to no queue`);
+  }
+
+  private async send({
+    exchange,
     routingKey,
     body,
     qos,
+    headers,
     mandatory = false,
-  }: DownlinkMessage): Promise<'routed' | 'no-route'> {
+  }: HandedOn): Promise<'routed' | 'no-route'> {
     const channel = this.channel ?? (await this.nextChannel());
     this.messages += 1;
     const messageId = mandatory ? String(this.messages) : undefined;
@@ -216,12 +236,12 @@ export class Downlink {
       };
       try {
         channel.publish(
-          MQTT_EXCHANGE,
+          exchange,
           routingKey,
-          Buffer.from(body),
+          body,
           {
             // 3.10 reads the header, 4.x reads only the delivery mode.
-            headers: { 'x-mqtt-publish-qos': qos },
+            headers: { 'x-mqtt-publish-qos': qos, ...headers },
             persistent: qos === 1,
             mandatory,
             ...(messageId === undefined ? {} : { messageId }),

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { matchesBinding, uplinkBindings } from '@muster/kp1';
-import { TOPOLOGY, type Binding } from './topology.js';
+import { matchesBinding, RESOURCES, uplinkBindings } from '@muster/kp1';
+import { DESTINATIONS, destinationOf, TOPOLOGY, type Binding } from './topology.js';
 
 interface Definitions {
   readonly exchanges: readonly Record<string, unknown>[];
@@ -51,7 +51,7 @@ describe('the broker definitions that are deployed', () => {
 });
 
 /** Where a message published to the MQTT exchange ends up: what RabbitMQ does, with its alternate exchanges. */
-const queuesReached = (routingKey: string): Set<string> => {
+const queuesReached = (routingKey: string, from = 'amq.topic'): Set<string> => {
   const queues = new Set<string>();
   const visit = (exchange: string): void => {
     const declared = TOPOLOGY.exchanges.find(({ name }) => name === exchange);
@@ -65,32 +65,41 @@ const queuesReached = (routingKey: string): Set<string> => {
       else visit(destination);
     }
   };
-  visit('amq.topic');
+  visit(from);
   return queues;
 };
 
 describe('the topology', () => {
   it.each([
-    'kp1.a.dcx.t.json',
-    'kp1.a.dcx.t.json.5',
-    'kp1.a.cmx.t.config.json.07',
-    'kp1.a.cmx.t.applied.json',
-    'kp1.a.dcx.t.plain.temperature',
-    'kp1.a.epmx.t.get.keys.1',
-    'kp1.a.cex.t.command',
-    'kp1.a.cex.t.command.reboot',
-    'kp1.a.cex.t.command.reboot.5',
-    'kp1.a.cmx.t.config.json.default.5',
-    'kp1.a.cmx.t.state.json.get.5',
-    'kp1.a.bcx.t.token',
-  ])('brings %s to the uplink queue', (key) => expect([...queuesReached(key)]).toEqual(['muster.uplink']));
+    ['kp1.a.dcx.t.json', 'muster.uplink'],
+    ['kp1.a.dcx.t.json.5', 'muster.uplink'],
+    ['kp1.a.dcx.t.plain.temperature', 'muster.uplink'],
+    ['kp1.a.cmx.t.config.json.07', 'muster.uplink.configuration'],
+    ['kp1.a.cmx.t.applied.json', 'muster.uplink.configuration'],
+    ['kp1.a.cmx.t.config.json.default.5', 'muster.uplink.configuration'],
+    ['kp1.a.cmx.t.state.json.get.5', 'muster.uplink.configuration'],
+    ['kp1.a.epmx.t.get.keys.1', 'muster.uplink.registry'],
+    ['kp1.a.cex.t.command', 'muster.uplink.commands'],
+    ['kp1.a.cex.t.command.reboot', 'muster.uplink.commands'],
+    ['kp1.a.cex.t.command.reboot.5', 'muster.uplink.commands'],
+    ['kp1.a.cmx_ota.t.applied.json.5', 'muster.uplink.firmware'],
+    ['kp1.a.bcx.t.token', 'muster.uplink.firmware'],
+  ])('brings %s to %s alone', (key, queue) => expect([...queuesReached(key)]).toEqual([queue]));
 
-  it.each(uplinkBindings().map(({ pattern }) => pattern.replaceAll('*', '1')))(
-    'brings no reply or push of ours to it (%s)',
-    (key) => {
-      expect([...queuesReached(key)]).toEqual(['muster.uplink']);
-      expect([...queuesReached(`${key}.status`)]).toEqual([]);
-      expect([...queuesReached(`${key}.error`)]).toEqual([]);
-    },
-  );
+  it('has one destination for each extension', () => {
+    const extensions = new Set(RESOURCES.map(({ extension }) => extension));
+    expect(DESTINATIONS.flatMap((one) => one.extensions).sort()).toEqual([...extensions].sort());
+  });
+
+  it.each(
+    uplinkBindings().map(({ pattern, extension }) => [pattern.replaceAll('*', '1'), extension] as const),
+  )('brings no reply or push of ours to a queue (%s)', (key, extension) => {
+    expect([...queuesReached(key)]).toEqual([destinationOf(extension)?.queue]);
+    expect([...queuesReached(`${key}.status`)]).toEqual([]);
+    expect([...queuesReached(`${key}.error`)]).toEqual([]);
+  });
+
+  it('brings what is undecided to device-registry, whatever it is', () => {
+    expect([...queuesReached('kp1.a.dcx.t.json', 'muster.undecided')]).toEqual(['muster.uplink.registry']);
+  });
 });

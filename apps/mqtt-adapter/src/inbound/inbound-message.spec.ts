@@ -7,11 +7,13 @@ import {
   Abandoned,
   BoundedLog,
   deviceRequests,
+  tokenAdmission,
   Unprocessable,
   type Admission,
   type RequestParts,
   type Route,
 } from '@muster/uplink';
+import { destinationOf, DESTINATIONS, REGISTRY, type Destination } from '../broker/topology.js';
 import { AckWindow } from './ack-window.js';
 import { inboundMessages, type InboundMessage, type InboundParts } from './inbound-message.js';
 
@@ -30,9 +32,16 @@ const entry: AccessEntry = {
 };
 const welcome: Admission = { admitted: true, entry, settings: {} };
 
+const extensionOf = ({ routingKey }: InboundMessage): string => routingKey.split('.')[2] ?? '';
+
 /** What was said and done, in order. */
 const scene = (
-  change: Partial<InboundParts & RequestParts> & { route?: Route; admission?: Admission } = {},
+  change: Partial<InboundParts & RequestParts> & {
+    route?: Route;
+    admit?: () => Promise<Admission>;
+    admission?: Admission;
+    here?: Destination;
+  } = {},
 ) => {
   const done: string[] = [];
   const route: Route = async (message) => {
@@ -52,8 +61,6 @@ const scene = (
   const window = new AckWindow((tag) => done.push(`acked ${tag}`));
   const answer = deviceRequests({
     routes,
-    directory: { admit: () => change.admission ?? welcome },
-    questions: { admit: async () => change.admission ?? welcome },
     sightings: { note: () => undefined },
     lastSeen: { note: () => undefined },
     limits: { check: () => ({ verdict: 'pass' }) },
@@ -63,10 +70,12 @@ const scene = (
     whenAway: 'wait',
     ...change,
   });
+  const questions = { admit: change.admit ?? (async () => change.admission ?? welcome) };
   const receive = inboundMessages({
-    uplink: { answer },
+    uplink: { admit: tokenAdmission({ questions, refusals: new BoundedLog(logger) }), answer },
     respond: { status: say('status'), error: say('error') },
     park: async (_message, reason) => void done.push(`parked: ${reason}`),
+    handOn: async (exchange) => void done.push(`to ${exchange}`),
     logger,
     metrics: createMetrics('test'),
     ...change,
@@ -83,7 +92,8 @@ const scene = (
   return {
     window,
     receive: async (...args: Parameters<typeof message>): Promise<string[]> => {
-      await receive(message(...args), window);
+      const inbound = message(...args);
+      await receive(inbound, window, change.here ?? destinationOf(extensionOf(inbound)) ?? REGISTRY);
       window.flush();
       return done;
     },
@@ -218,23 +228,64 @@ describe('a message that stays the broker’s', () => {
     });
     expect(await here.receive('kp1.v1.dcx.tok1.json.1')).toEqual(['routed']);
   });
+});
 
-  it('waits while device-registry cannot be asked about its token, if it writes', async () => {
+describe('a token that only device-registry could tell of, while it is away', () => {
+  const away = () => Promise.reject(new AppError('deadline-exceeded', 'frozen'));
+
+  it('sends a write to the queue of device-registry, where it holds up no known device', async () => {
+    expect(await scene({ admit: away }).receive('kp1.v1.dcx.tok1.json')).toEqual([
+      'to muster.undecided',
+      'acked 1',
+    ]);
+  });
+
+  it('is told to who asks for something', async () => {
+    expect(await scene({ admit: away }).receive('kp1.v1.cmx.tok1.config.json.1')).toEqual([
+      'kp1/v1/cmx/tok1/config/json/1/error [504,"frozen",1]',
+      'acked 1',
+    ]);
+  });
+
+  it('is asked for there until there is an answer, and the write goes on to its destination', async () => {
     let tries = 0;
-    const done = await scene({
-      directory: {
-        admit: () => ({ admitted: false, code: 'token-unknown', reason: 'x', ask: { token: 'tok1' } }),
-      },
-      questions: {
-        admit: async () => {
-          tries += 1;
-          if (tries === 1) throw new AppError('unavailable', 'away');
-          return welcome;
-        },
-      },
-    }).receive('kp1.v1.dcx.tok1.json');
+    const admit = async (): Promise<Admission> => {
+      tries += 1;
+      return tries === 1 ? away() : welcome;
+    };
+    const done = await scene({ admit, here: REGISTRY }).receive('kp1.v1.dcx.tok1.json');
     expect(tries).toBe(2);
-    expect(done).toEqual(['routed', 'acked 1']);
+    expect(done).toEqual(['to muster.destinations', 'acked 1']);
+  });
+
+  it('may turn out to be nobody’s', async () => {
+    const admission: Admission = { admitted: false, code: 'token-unknown', reason: 'unknown endpoint token' };
+    expect(await scene({ admission, here: REGISTRY }).receive('kp1.v1.dcx.tok1.json')).toEqual([
+      'kp1/v1/dcx/tok1/json/error [401,"unknown endpoint token",1]',
+      'acked 1',
+    ]);
+  });
+});
+
+describe('a message in the queue that earlier versions had for all', () => {
+  it('is handed on to its destination', async () => {
+    const here = DESTINATIONS.find(({ name }) => name === 'telemetry');
+    const routed = await scene({ ...(here && { here }) }).receive('kp1.v1.cex.tok1.result.reboot.1');
+    expect(routed).toEqual(['to muster.destinations', 'acked 1']);
+  });
+
+  it('is not acknowledged before it is safe there', async () => {
+    let tries = 0;
+    const here = DESTINATIONS.find(({ name }) => name === 'telemetry');
+    const done = await scene({
+      ...(here && { here }),
+      handOn: async () => {
+        tries += 1;
+        if (tries === 1) throw new AppError('unavailable', 'away');
+      },
+    }).receive('kp1.v1.cmx.tok1.applied.json');
+    expect(tries).toBe(2);
+    expect(done).toEqual(['acked 1']);
   });
 });
 

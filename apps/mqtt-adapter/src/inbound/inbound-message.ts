@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answersSuccess, parseRoutingKey, type Topic } from '@muster/kp1';
 import type { Logger, Metrics } from '@muster/observability';
-import { describeTopic, type Uplink } from '@muster/uplink';
+import { describeToken, refusalOf, type Outcome, type TokenAdmission, type Uplink } from '@muster/uplink';
+import {
+  DESTINATIONS_EXCHANGE,
+  destinationOf,
+  REGISTRY,
+  UNDECIDED_EXCHANGE,
+  type Destination,
+} from '../broker/topology.js';
 import type { Responder } from '../outbound/respond.js';
 import type { AckWindow } from './ack-window.js';
 
@@ -20,21 +27,23 @@ export interface InboundMessage {
 }
 
 export interface InboundParts {
-  readonly uplink: Pick<Uplink, 'answer'>;
+  readonly uplink: Pick<Uplink, 'admit' | 'answer'>;
   readonly respond: Pick<Responder, 'status' | 'error'>;
   /** Sets a message aside for somebody to look at. */
   readonly park: (message: InboundMessage, reason: string) => Promise<void>;
+  /** Gives a message to the queue behind one of our exchanges; resolves when it is on disk there. */
+  readonly handOn: (exchange: string, message: InboundMessage) => Promise<void>;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
 
-const PARK_AGAIN_MS = 1_000;
+const AGAIN_MS = 1_000;
 
 /**
- * The whole path of a message: parse → answer (authorise and dispatch, in libs/uplink) → respond → acknowledge. The
- * acknowledgement comes last and only after a final outcome: stored, refused with a reason, or parked. A message without
- * one stays unacknowledged, and as the broker hands out no more than its prefetch window, that alone stops the
- * consumption; there is no nack.
+ * The whole path of a message: parse → admit → answer (both in libs/uplink) → respond → acknowledge. The acknowledgement
+ * comes last and only after a final outcome: stored, refused with a reason, parked, or on disk in another queue of ours. A
+ * message without one stays unacknowledged, and as the broker hands out no more than the prefetch window of a queue, that
+ * alone stops the consumption of this queue, and of no other; there is no nack.
  */
 export const inboundMessages = (parts: InboundParts) => {
   const outcomes = parts.metrics.counter('muster_mqtt_messages_total', 'Messages of devices', [
@@ -42,41 +51,49 @@ export const inboundMessages = (parts: InboundParts) => {
     'outcome',
   ]);
 
-  return async (message: InboundMessage, window: AckWindow): Promise<void> => {
-    const topic = parseRoutingKey(message.routingKey);
-    // Our own replies, should a binding let them in, and what no device may send: the broker's callbacks refuse both.
-    if (topic === undefined || topic.suffix !== undefined) {
-      outcomes.inc({ resource: 'none', outcome: 'ignored' });
-      window.finish(message.deliveryTag);
-      return;
-    }
-    const { payload, redelivered, duplicate, waitedMs, qos } = message;
-    const isWanted = (): boolean => window.isOpen;
-    const marks = { redelivered, duplicate };
-    const outcome = await parts.uplink.answer({ topic, payload, ...marks, waitedMs, isWanted });
-    const { resource } = outcome;
-    const settled = (label: string): void => {
+  return async (message: InboundMessage, window: AckWindow, here: Destination): Promise<void> => {
+    const settle = ({ resource }: Pick<Outcome, 'resource'>, label: string): void => {
       outcomes.inc({ resource: resource?.name ?? 'none', outcome: label });
       window.finish(message.deliveryTag);
     };
+    const handOn = async (exchange: string): Promise<void> => {
+      const isDone = await untilDone(window, 'a message could not be handed on yet', () =>
+        parts.handOn(exchange, message),
+      );
+      if (isDone) settle({ resource: undefined }, 'handed-on');
+    };
+
+    const topic = parseRoutingKey(message.routingKey);
+    // Our own replies, should a binding let them in, and what no device may send: the broker's callbacks refuse both.
+    if (topic === undefined || topic.suffix !== undefined) return settle({ resource: undefined }, 'ignored');
+    const owner = destinationOf(topic.extension) ?? here;
+    // Put here by an earlier version, which had one queue for all.
+    if (owner !== here && here !== REGISTRY) return handOn(DESTINATIONS_EXCHANGE);
+
+    const admission = await admit(topic, window, here);
+    const outcome =
+      admission.kind === 'admitted' && owner === here
+        ? await answer(message, topic, admission, window)
+        : admission;
     switch (outcome.kind) {
+      case 'admitted':
+        return handOn(DESTINATIONS_EXCHANGE);
+      case 'undecided':
+        if (window.isOpen) await handOn(UNDECIDED_EXCHANGE);
+        return;
       case 'done':
-        if (resource !== undefined && answersSuccess(resource, topic)) {
-          await parts.respond.status(topic, outcome.body, qos);
+        if (outcome.resource !== undefined && answersSuccess(outcome.resource, topic)) {
+          await parts.respond.status(topic, outcome.body, message.qos);
         }
-        settled('done');
-        return;
+        return settle(outcome, 'done');
       case 'refused':
-        await parts.respond.error(topic, outcome.statusCode, outcome.reasonPhrase, qos);
-        settled(`refused-${outcome.statusCode}`);
-        return;
-      case 'dropped':
-        settled('dropped');
-        return;
+        await parts.respond.error(topic, outcome.statusCode, outcome.reasonPhrase, message.qos);
+        return settle(outcome, `refused-${outcome.statusCode}`);
       case 'failed':
-        await parkPatiently(message, topic, outcome.cause, window);
-        await parts.respond.error(topic, 500, 'internal error', qos);
-        settled('parked');
+        if (await isParked(message, topic, outcome.cause, window)) {
+          await parts.respond.error(topic, 500, 'internal error', message.qos);
+          settle(outcome, 'parked');
+        }
         return;
       case 'abandoned':
         // After a loss of the channel it comes again and is answered then.
@@ -84,23 +101,57 @@ export const inboundMessages = (parts: InboundParts) => {
     }
   };
 
-  /** Until it is safely aside: acknowledged before that, it would be gone. */
-  async function parkPatiently(
+  /**
+   * Whose it is. When only device-registry could say and cannot be asked, who waits for an answer is told so; a write waits
+   * in the registry's own queue, so that it holds up nobody whose token is known.
+   */
+  async function admit(topic: Topic, window: AckWindow, here: Destination): Promise<TokenAdmission> {
+    for (;;) {
+      const admission = await parts.uplink.admit(topic);
+      if (admission.kind !== 'undecided') return admission;
+      if (admission.resource?.kind === 'fetch') {
+        const refusal = refusalOf(admission.cause, true);
+        if (refusal !== undefined) return { kind: 'refused', resource: admission.resource, ...refusal };
+      }
+      if (here !== REGISTRY || !window.isOpen) return admission;
+      await sleep(AGAIN_MS);
+    }
+  }
+
+  function answer(
+    { payload, redelivered, duplicate, waitedMs, qos }: InboundMessage,
+    topic: Topic,
+    { device }: Extract<TokenAdmission, { kind: 'admitted' }>,
+    window: AckWindow,
+  ): Promise<Outcome> {
+    const isWanted = (): boolean => window.isOpen;
+    const marks = { redelivered, duplicate, isAcknowledged: qos === 1 };
+    return parts.uplink.answer({ device, topic, payload, ...marks, waitedMs, isWanted });
+  }
+
+  /** When it is safely aside: acknowledged before that, it would be gone. */
+  function isParked(
     message: InboundMessage,
     topic: Topic,
     cause: unknown,
     window: AckWindow,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
-    parts.logger.error({ err: cause, ...describeTopic(topic) }, 'a message was parked');
+    parts.logger.error({ err: cause, ...describeToken(topic) }, 'a message is set aside');
+    return untilDone(window, 'a message could not be set aside yet', () => parts.park(message, reason));
+  }
+
+  /** False: the channel is gone, and the message with it. */
+  async function untilDone(window: AckWindow, failure: string, act: () => Promise<void>): Promise<boolean> {
     while (window.isOpen) {
       try {
-        await parts.park(message, reason);
-        return;
+        await act();
+        return true;
       } catch (error) {
-        parts.logger.error({ err: error }, 'a message could not be parked yet');
-        await sleep(PARK_AGAIN_MS);
+        parts.logger.error({ err: error }, failure);
+        await sleep(AGAIN_MS);
       }
     }
+    return false;
   }
 };

@@ -1,7 +1,7 @@
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import type { Logger } from '@muster/observability';
 import { ackUpTo, channelOf } from '../broker/rabbitmq-connection.js';
-import { UPLINK_QUEUE } from '../broker/topology.js';
+import type { Destination } from '../broker/topology.js';
 import { AckWindow } from './ack-window.js';
 import type { InboundMessage } from './inbound-message.js';
 import { QueueLag } from './queue-lag.js';
@@ -9,7 +9,8 @@ import { QueueLag } from './queue-lag.js';
 const LOOK_EVERY_MS = 1_000;
 
 /**
- * Takes the devices' messages out of the durable queue, on one channel of one connection. Its `open` is called for every
+ * Takes the devices' messages for one destination out of its durable queue, on a channel of its own with a window of its
+ * own: what is not finished there stops nothing elsewhere. Its `open` is called for every
  * new connection; the window of the one before is closed then, so that nothing of it is acknowledged on the wrong channel.
  */
 export class UplinkConsumer {
@@ -20,28 +21,30 @@ export class UplinkConsumer {
   private looking: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly handle: (message: InboundMessage, window: AckWindow) => Promise<void>,
+    private readonly destination: Destination,
+    private readonly handle: (message: InboundMessage, window: AckWindow, here: Destination) => Promise<void>,
     private readonly prefetch: number,
     private readonly logger: Logger,
   ) {}
 
   async open(connection: ChannelModel): Promise<void> {
+    const { queue } = this.destination;
     const channel = await channelOf(connection, () => connection.createChannel(), this.logger);
     await channel.prefetch(this.prefetch);
     const window = new AckWindow((deliveryTag) => ackUpTo(channel, deliveryTag));
     this.window = window;
     this.lastDelivered = 0;
-    this.lag.opened((await channel.checkQueue(UPLINK_QUEUE)).messageCount);
-    const { consumerTag } = await channel.consume(UPLINK_QUEUE, (delivery) => {
+    this.lag.opened((await channel.checkQueue(queue)).messageCount);
+    const { consumerTag } = await channel.consume(queue, (delivery) => {
       if (delivery === null) {
         // The queue was deleted or moved: everything is made anew, the queue too.
-        this.logger.error('RabbitMQ cancelled the consumer of the uplink queue');
+        this.logger.error({ queue }, 'RabbitMQ cancelled the consumer of a queue');
         void connection.close().catch(() => undefined);
         return;
       }
       this.lastDelivered = delivery.fields.deliveryTag;
       const message = inboundOf(delivery, this.lag.ofNext(delivery.fields.redelivered));
-      this.handle(message, window).catch((error: unknown) =>
+      this.handle(message, window, this.destination).catch((error: unknown) =>
         // It has dealt with every error it knows; unacknowledged, the message comes again after a restart.
         this.logger.error({ err: error }, 'a message was left without an outcome'),
       );
@@ -62,7 +65,7 @@ export class UplinkConsumer {
 
   private async look(channel: Channel): Promise<void> {
     try {
-      this.lag.seen((await channel.checkQueue(UPLINK_QUEUE)).messageCount);
+      this.lag.seen((await channel.checkQueue(this.destination.queue)).messageCount);
     } catch {
       // The channel is gone, and `lost` or `open` ends this.
     }
@@ -84,7 +87,16 @@ export class UplinkConsumer {
   }
 }
 
-/** What a delivery of the uplink queue says. */
+/** Said by us of what we hand on to another queue: the broker's own mark stays behind. */
+const REDELIVERED = 'x-muster-redelivered';
+
+/** Of what is handed on, so that `inboundOf` reads the same there. */
+export const headersOf = ({ duplicate, redelivered }: InboundMessage): Record<string, boolean> => ({
+  ...(duplicate ? { 'x-mqtt-dup': true } : {}),
+  ...(redelivered ? { [REDELIVERED]: true } : {}),
+});
+
+/** What a delivery says. */
 export const inboundOf = (
   { fields, properties, content }: ConsumeMessage,
   waitedMs: number,
@@ -96,7 +108,7 @@ export const inboundOf = (
     payload: content,
     // 3.10 says it in a header, 4.x only by the delivery mode.
     qos: (typeof header === 'number' ? header > 0 : properties.deliveryMode === 2) ? 1 : 0,
-    redelivered: fields.redelivered,
+    redelivered: fields.redelivered || headers[REDELIVERED] === true,
     // Only 3.10 hands the client's DUP flag on.
     duplicate: headers['x-mqtt-dup'] === true,
     waitedMs,

@@ -1,0 +1,78 @@
+import { describe, expect, it } from '@jest/globals';
+import { AppError, type ErrorCode } from '@muster/contracts';
+import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
+import { parseTopic } from '@muster/kp1';
+import { createLogger } from '@muster/observability';
+import { BoundedLog } from './bounded-log.js';
+import type { Admission } from './device-directory.js';
+import { tokenAdmission } from './token-admission.js';
+
+const entry: AccessEntry = {
+  tenantId: 'default',
+  token: 'tok1',
+  tokenId: 'id-tok1',
+  tokenStatus: 'active',
+  deviceId: 'd1',
+  deviceTypeId: 'radiator',
+  appVersion: 'v1',
+  interface: 'http',
+  credentialKinds: ['secret'],
+  secretHashes: [],
+};
+const known: Admission = { admitted: true, entry, settings: {} };
+
+const scene = (find: () => Promise<Admission>) => {
+  const lines: Record<string, unknown>[] = [];
+  const logger = createLogger({
+    service: 'test',
+    destination: { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
+  });
+  const admit = tokenAdmission({ questions: { admit: find }, refusals: new BoundedLog(logger) });
+  const topic = parseTopic('kp1/v1/dcx/tok1/json');
+  if (topic === undefined) throw new Error('not a topic');
+  return { lines, admit: (prove?: () => void) => admit(topic, prove) };
+};
+
+describe('a token', () => {
+  it('that may be used says whose it is', async () => {
+    expect(await scene(async () => known).admit()).toEqual({ kind: 'admitted', device: known });
+  });
+
+  it.each<[ErrorCode, number]>([
+    ['token-unknown', 401],
+    ['token-suspended', 403],
+    ['app-version-not-found', 404],
+  ])(
+    'that may not is refused (%s), with a line in the log that does not hold it',
+    async (code, statusCode) => {
+      const { admit, lines } = scene(async () => ({ admitted: false, code, reason: 'why' }));
+      expect(await admit()).toMatchObject({ kind: 'refused', statusCode, reasonPhrase: 'why' });
+      expect(lines).toMatchObject([{ statusCode, reason: 'why', path: 'json' }]);
+      expect(JSON.stringify(lines)).not.toContain('"tok1"');
+    },
+  );
+
+  it('is not enough where more is asked for, and the log names the device', async () => {
+    const { admit, lines } = scene(async () => known);
+    const outcome = await admit(() => {
+      throw new AppError('unauthenticated', 'who are you');
+    });
+    expect(outcome).toMatchObject({ kind: 'refused', statusCode: 401, reasonPhrase: 'who are you' });
+    expect(lines).toMatchObject([{ deviceId: 'd1' }]);
+  });
+
+  it.each<ErrorCode>(['unavailable', 'deadline-exceeded'])(
+    'is undecided when nobody can say (%s)',
+    async (code) => {
+      const { admit, lines } = scene(() => Promise.reject(new AppError(code, 'away')));
+      expect(await admit()).toMatchObject({ kind: 'undecided', cause: { code } });
+      expect(lines).toEqual([]);
+    },
+  );
+
+  it('fails by a fault of ours', async () => {
+    expect(await scene(() => Promise.reject(new TypeError('a bug'))).admit()).toMatchObject({
+      kind: 'failed',
+    });
+  });
+});

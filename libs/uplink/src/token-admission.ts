@@ -1,0 +1,52 @@
+import { AppError, isPassing } from '@muster/contracts';
+import { matchResource, type Resource, type Topic } from '@muster/kp1';
+import type { AccessQuestions } from './access-questions.js';
+import { describeToken, type BoundedLog } from './bounded-log.js';
+import type { Admitted } from './device-directory.js';
+import { refusalOf, type Refusal } from './refusal.js';
+
+/** Whose a token of kp1 is. `resource` is undefined where the topic names none. */
+export type TokenAdmission =
+  | { readonly kind: 'admitted'; readonly device: Admitted }
+  | ({ readonly kind: 'refused'; readonly resource: Resource | undefined } & Refusal)
+  /** device-registry would have to be asked and cannot be now: `cause` says why, and passes. */
+  | { readonly kind: 'undecided'; readonly resource: Resource | undefined; readonly cause: AppError }
+  /** By a fault of ours. */
+  | { readonly kind: 'failed'; readonly resource: Resource | undefined; readonly cause: unknown };
+
+export interface AdmissionParts {
+  /** Memory first. */
+  readonly questions: Pick<AccessQuestions, 'admit'>;
+  readonly refusals: BoundedLog;
+}
+
+/**
+ * For doors where a device says who it is by the token in its topic: MQTT and HTTP. `prove`, where the token alone is not
+ * enough, checks who speaks for it and throws `AppError`. Never rejects.
+ */
+export const tokenAdmission =
+  ({ questions, refusals }: AdmissionParts) =>
+  async (topic: Topic, prove?: (device: Admitted) => void): Promise<TokenAdmission> => {
+    const resource = matchResource(topic)?.resource;
+    let deviceId: string | undefined;
+    try {
+      const admission = await questions.admit(topic.token, topic.appVersion);
+      if (!admission.admitted) throw new AppError(admission.code, admission.reason);
+      ({ deviceId } = admission.entry);
+      prove?.(admission);
+      return { kind: 'admitted', device: admission };
+    } catch (error) {
+      if (error instanceof AppError && isPassing(error)) {
+        return { kind: 'undecided', resource, cause: error };
+      }
+      const refusal = refusalOf(error, false);
+      if (refusal === undefined) return { kind: 'failed', resource, cause: error };
+      const { statusCode, reasonPhrase: reason } = refusal;
+      refusals.info(
+        `${topic.token} ${reason}`,
+        { ...describeToken(topic), ...(deviceId === undefined ? {} : { deviceId }), statusCode, reason },
+        'a message was refused',
+      );
+      return { kind: 'refused', resource, ...refusal };
+    }
+  };
