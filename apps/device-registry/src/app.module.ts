@@ -16,6 +16,7 @@ import { DeviceTypes1763600200001 } from '../migrations/0001-device-types.js';
 import { Devices1763600200002 } from '../migrations/0002-devices.js';
 import { DeviceSecrets1763600200003 } from '../migrations/0003-device-secrets.js';
 import { Connectivity1763600200004 } from '../migrations/0004-connectivity.js';
+import { AppVersionsInUse1764300000006 } from '../migrations/0006-app-versions-in-use.js';
 import { DeviceFilters1763600200005 } from '../migrations/0005-device-filters.js';
 import { AccessHandlers } from './access/access.handlers.js';
 import { loadConfig, loadStreamMaxAgeHours } from './config.js';
@@ -86,6 +87,7 @@ const migrations = [
   DeviceSecrets1763600200003,
   Connectivity1763600200004,
   DeviceFilters1763600200005,
+  AppVersionsInUse1764300000006,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */

@@ -40,6 +40,19 @@ export const decodeCursor = (
   return position;
 };
 
+/** A page of `found`, which holds one more than `limit` where there is another page. `of`: by what the list is ordered. */
+export const pageBy = <Item>(
+  list: string,
+  found: readonly Item[],
+  limit: number,
+  of: (item: Item) => readonly string[],
+): { items: Item[]; nextCursor: string | null } => {
+  const items = found.slice(0, limit);
+  const last = items.at(-1);
+  const isLast = found.length <= limit || last === undefined;
+  return { items, nextCursor: isLast ? null : encodeCursor(list, of(last)) };
+};
+
 /** Stands for a filter in the name of a list: a filter may be longer than a cursor. */
 export const digestOf = (filter: string): string =>
   createHash('sha256').update(filter).digest('base64url').slice(0, 22);
@@ -50,6 +63,8 @@ interface Rule {
 }
 
 export const TEXT: Rule = /^[^\0]{1,128}$/su;
+/** A position in PostgreSQL's `integer`. */
+export const COUNT: Rule = /^\d{1,9}$/;
 /** Only a time that exists comes back as it was: PostgreSQL refuses the others with an error of its own. */
 export const TIME: Rule = {
   test: (part) =>

@@ -553,7 +553,7 @@ describe('fetchSoftware', () => {
     expect(await report(device, strange)).toEqual([{}]);
     expect(await fetch(device)).toEqual({ unchanged: true, configId: strange, config: null });
     expect((await bus.request(getSoftware, { tenantId, deviceId: device })).items).toEqual([
-      { name: 'default', reportedVersion: strange, reportedAt: expect.any(String) },
+      { name: 'default', firmwareType: 'main', reportedVersion: strange, reportedAt: expect.any(String) },
     ]);
   });
 

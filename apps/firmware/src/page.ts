@@ -1,8 +1,10 @@
 import { AppError, howManyFit } from '@muster/contracts';
 
 /** A list is read newest first by its ids, which are made in the order of time. The cursor is the last id of a page. */
-export const cursorOf = (cursor: string | undefined): string | undefined => {
-  if (cursor === undefined || /^[0-9a-f-]{36}$/.test(cursor)) return cursor;
+export const cursorOf = (cursor: string | null | undefined): string | undefined => {
+  // Null in an optional field passes the contract's rules and means the same as absent.
+  if (cursor === undefined || cursor === null) return undefined;
+  if (/^[0-9a-f-]{36}$/.test(cursor)) return cursor;
   const message = 'is not one of ours';
   throw new AppError('invalid-request', `cursor ${message}`, { errors: [{ path: 'cursor', message }] });
 };

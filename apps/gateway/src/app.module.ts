@@ -27,6 +27,7 @@ import { IntegrationsController } from './access/integrations.controller.js';
 import { MeController } from './access/me.controller.js';
 import { MetadataController } from './devices/metadata.controller.js';
 import { openApiDocument } from './openapi/document.js';
+import { SoftwareController } from './devices/software.controller.js';
 import { TelemetryController } from './telemetry/telemetry.controller.js';
 import { TokensController } from './devices/tokens.controller.js';
 import { TypeConfigurationController } from './configuration/type-configuration.controller.js';
@@ -61,6 +62,7 @@ export class AppModule {
         CommandsController,
         FirmwareTypesController,
         FirmwaresController,
+        SoftwareController,
         FilesController,
         IntegrationsController,
         BulkChangesController,

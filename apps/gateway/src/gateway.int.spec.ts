@@ -189,7 +189,7 @@ class Services {
 
   @Handles(listCredentials)
   listCredentials(body: DeviceRef): Promise<CredentialList> {
-    return answer(body, { items: [credential] });
+    return answer(body, { items: [credential], nextCursor: null });
   }
 
   @Handles(changeCredentialStatus)
@@ -341,7 +341,7 @@ describe('a method', () => {
   it.each([
     ['/devices', 'GET, HEAD, OPTIONS, POST', 'DELETE'],
     ['/devices/d1/', 'DELETE, GET, HEAD, OPTIONS, PATCH', 'PUT'],
-    ['/devices/d1/metadata/room', 'DELETE, OPTIONS, PUT', 'POST'],
+    ['/devices/d1/metadata/room', 'DELETE, GET, HEAD, OPTIONS, PUT', 'POST'],
     ['/configuration/bulk', 'OPTIONS, POST', 'GET'],
     ['/firmwares', 'GET, HEAD, OPTIONS, POST', 'PUT'],
     ['/openapi.json', 'GET, HEAD, OPTIONS', 'POST'],
@@ -426,7 +426,7 @@ describe('credentials', () => {
     expect(response.body).toEqual({ ...credential, secret: 'a-generated-secret' });
     expect(asked.body).toMatchObject({ deviceId: 'd1', kind: 'secret', actor: { id: 'local-admin' } });
     const listed = await api('get', '/devices/d1/credentials').expect(200);
-    expect(listed.body).toEqual({ items: [credential] });
+    expect(listed.body).toEqual({ items: [credential], nextCursor: null });
   });
 
   it('says where the job of changed defaults is, if there is one', async () => {

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import {
   ArrayMaxSize,
   IsArray,
+  IsBoolean,
   IsIn,
   IsInt,
   IsOptional,
@@ -12,6 +13,7 @@ import {
   MaxLength,
   Min,
   registerDecorator,
+  ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { Type } from 'class-transformer';
@@ -89,8 +91,8 @@ export class CreateRequest extends TenantRequest {
 export const DEFAULT_PAGE = 50;
 export const MAX_PAGE = 500;
 
-/** A page of a list. */
-export class PageRequest extends TenantRequest {
+/** What is read page by page as far as somebody looks, and is not counted: to count it would be to read all of it. */
+export class CursorRequest extends TenantRequest {
   @IsOptional()
   @IsInt()
   @Min(1)
@@ -102,6 +104,27 @@ export class PageRequest extends TenantRequest {
   @IsString()
   @MaxLength(1024)
   cursor?: string;
+}
+
+/** A list is asked for page by page. */
+export class PageRequest extends CursorRequest {
+  /** Whether the page tells the `total`. */
+  @IsOptional()
+  @IsBoolean()
+  count?: boolean;
+}
+
+/** The answer to it: a page extends this with its `items`. */
+export class Page {
+  /** Opaque: the `cursor` of the next page; null: this was the last. */
+  @ValidateIf((page: Page) => page.nextCursor !== null)
+  @IsString()
+  nextCursor!: string | null;
+
+  /** With `count`: how many there are, whatever the page. */
+  @IsOptional()
+  @IsInt()
+  total?: number;
 }
 
 /** A rule of our own: `wrong` says what breaks it, undefined: nothing. `name` is what the JSON Schema knows it by. */

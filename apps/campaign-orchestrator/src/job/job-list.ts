@@ -158,6 +158,14 @@ export class JobList {
     return rows[0]?.total ?? 0;
   }
 
+  async countErrors({ tenantId, jobId }: JobKey): Promise<number> {
+    const { rows } = await this.database.query<{ count: string }>(
+      'SELECT count(*) FROM job_errors WHERE tenant_id = $1 AND job_id = $2',
+      [tenantId, jobId],
+    );
+    return Number(rows[0]?.count ?? 0);
+  }
+
   /** By item. `after`: item of the last error of the page before. */
   async errors(
     { tenantId, jobId }: JobKey,

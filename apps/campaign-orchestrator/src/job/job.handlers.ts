@@ -82,7 +82,7 @@ export class JobHandlers {
 
   @Handles(listJobErrors)
   async errors(request: ListJobErrors): Promise<JobErrorPage> {
-    const { tenantId, jobId, cursor, limit = DEFAULT_PAGE } = request;
+    const { tenantId, jobId, cursor, count, limit = DEFAULT_PAGE } = request;
     const after = positionOf('job-errors', cursor);
     await this.get({ tenantId, jobId });
     const found = await this.jobs.errors(request, { after, limit: limit + 1 });
@@ -90,6 +90,7 @@ export class JobHandlers {
     return {
       items,
       nextCursor: cursorAt('job-errors', found.length > limit ? items.at(-1)?.item : undefined),
+      ...(count === true ? { total: await this.jobs.countErrors(request) } : {}),
     };
   }
 

@@ -103,7 +103,13 @@ export class CommandHandlers {
     const limit = request.limit ?? DEFAULT_PAGE;
     await this.devices.assertKnown(request);
     const page = await this.table.list(request, { status, type, before, limit }, new Date());
-    return { items: page.items, nextCursor: page.before === undefined ? null : cursorAt(page.before) };
+    return {
+      items: page.items,
+      nextCursor: page.before === undefined ? null : cursorAt(page.before),
+      ...(request.count === true
+        ? { total: await this.table.count(request, { status, type }, new Date()) }
+        : {}),
+    };
   }
 
   @Handles(cancelCommand)

@@ -245,6 +245,20 @@ export class CommandTable {
     };
   }
 
+  async count(
+    { tenantId, deviceId }: { readonly tenantId: string; readonly deviceId: string },
+    filter: { readonly status: CommandStatus | undefined; readonly type: string | undefined },
+    at: Date,
+  ): Promise<number> {
+    const { rows } = await this.database.query<{ count: string }>(
+      `SELECT count(*) FROM commands
+       WHERE tenant_id = $1 AND device_id = $2 AND ($3::text IS NULL OR ${status('$5')} = $3)
+         AND ($4::text IS NULL OR type = $4)`,
+      [tenantId, deviceId, filter.status ?? null, filter.type ?? null, at],
+    );
+    return Number(rows[0]?.count ?? 0);
+  }
+
   /** What a device that asks is given. `type` undefined: all. */
   async outstanding(
     { tenantId, deviceId }: { readonly tenantId: string; readonly deviceId: string },

@@ -95,6 +95,23 @@ describe('ChangeCredentialStatus', () => {
   });
 });
 
+describe('RemoveCredential', () => {
+  const remove = { type: 'RemoveCredential', credentialId: 'secret-1' } as const;
+  it('takes a revoked one away', () => {
+    const removed = { type: 'CredentialRemoved', data: { credentialId: 'secret-1' } } as const;
+    subject
+      .given([...overHttp, revoked('secret-1')])
+      .when(remove)
+      .then([removed]);
+    subject
+      .given([...overHttp, revoked('secret-1'), removed])
+      .when(remove)
+      .then([]);
+  });
+  it('refuses one that may still open something', () =>
+    subject.given(overHttp).when(remove).thenThrows('credential-not-revoked'));
+});
+
 describe('a device that is not there', () => {
   it('answers device-not-found', () => {
     subject.given([]).when(issue('secret-1')).thenThrows('device-not-found');

@@ -2,7 +2,11 @@ import { AppError } from '@muster/contracts';
 import type { CredentialStatus } from '@muster/contracts/device-registry/credentials.requests';
 import type { CredentialKind, DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import type { ExistingDevice } from '../device/device-state.js';
-import type { CredentialIssued, CredentialStatusChanged } from '../device/device.events.js';
+import type {
+  CredentialIssued,
+  CredentialRemoved,
+  CredentialStatusChanged,
+} from '../device/device.events.js';
 
 export interface IssueCredential {
   readonly type: 'IssueCredential';
@@ -15,6 +19,11 @@ export interface ChangeCredentialStatus {
   readonly type: 'ChangeCredentialStatus';
   readonly credentialId: string;
   readonly status: CredentialStatus;
+}
+
+export interface RemoveCredential {
+  readonly type: 'RemoveCredential';
+  readonly credentialId: string;
 }
 
 /** `kind` undefined: the one of the interface. The id is for a secret, if there is to be one. */
@@ -60,6 +69,23 @@ export const changeCredentialStatus = (
     throw new AppError('credential-status-final', 'The credential is revoked; issue another one.');
   }
   return [{ type: 'CredentialStatusChanged', data: { credentialId, kind: 'secret', from, to } }];
+};
+
+/** As for tokens. */
+export const removeCredential = (
+  { credentialId }: RemoveCredential,
+  device: ExistingDevice,
+): readonly CredentialRemoved[] => {
+  if (!Object.hasOwn(device.secrets, credentialId)) return [];
+  if (device.secrets[credentialId] !== 'revoked') {
+    throw new AppError('credential-not-revoked', 'Revoke the credential first.');
+  }
+  return [{ type: 'CredentialRemoved', data: { credentialId } }];
+};
+
+export const withoutSecret = (device: ExistingDevice, credentialId: string): ExistingDevice => {
+  const secrets = Object.entries(device.secrets).filter(([id]) => id !== credentialId);
+  return { ...device, secrets: Object.fromEntries(secrets) };
 };
 
 export const withSecret = (

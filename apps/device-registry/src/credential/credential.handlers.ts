@@ -1,20 +1,25 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, newId } from '@muster/contracts';
+import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
 import {
   changeCredentialStatus,
+  deleteCredential,
+  getCredential,
   issueCredential,
   listCredentials,
   type ChangeCredentialStatus,
   type CredentialList,
+  type CredentialRef,
+  type DeleteCredential,
   type DeviceCredential,
   type IssueCredential,
   type IssuedCredential,
+  type ListCredentials,
 } from '@muster/contracts/device-registry/credentials.requests';
-import type { DeviceRef } from '@muster/contracts/device-registry/devices.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, EVENT_STORE } from '@muster/service-host';
-import { credentialsOf } from './credential.projection.js';
+import { countCredentials, credentialsOf, findCredential } from './credential.projection.js';
+import { decodeCursor, pageBy, TEXT } from '../page-cursor.js';
 import { viewDevice } from '../device/device-list.projection.js';
 import { device } from '../device/device.decider.js';
 import { keepSecret, newSecret } from './secret.js';
@@ -51,10 +56,35 @@ export class CredentialHandlers {
   }
 
   @Handles(listCredentials)
-  async list({ tenantId, deviceId }: DeviceRef): Promise<CredentialList> {
-    const items = await credentialsOf(this.database, tenantId, deviceId);
-    if (items.length === 0) await viewDevice(this.database, tenantId, deviceId); // throws when there is no such device
-    return { items };
+  async list({ tenantId, deviceId, cursor, count, ...request }: ListCredentials): Promise<CredentialList> {
+    const limit = request.limit ?? DEFAULT_PAGE;
+    const [after] = decodeCursor('credentials', cursor, [TEXT]) ?? [];
+    const found = await credentialsOf(this.database, tenantId, deviceId, { after, limit: limit + 1 });
+    if (found.length === 0) await viewDevice(this.database, tenantId, deviceId); // throws when there is no such device
+    return {
+      ...pageBy('credentials', found, limit, ({ id }) => [id]),
+      ...(count === true ? { total: await countCredentials(this.database, tenantId, deviceId) } : {}),
+    };
+  }
+
+  @Handles(getCredential)
+  async get({ tenantId, deviceId, credentialId }: CredentialRef): Promise<DeviceCredential> {
+    const found = await findCredential(this.database, tenantId, deviceId, credentialId);
+    if (found !== undefined) return found;
+    await viewDevice(this.database, tenantId, deviceId); // throws when there is no such device
+    throw new AppError('credential-not-found', 'The device has no such credential.');
+  }
+
+  @Handles(deleteCredential)
+  async delete({ tenantId, actor, deviceId, credentialId }: DeleteCredential): Promise<Done> {
+    await this.get({ tenantId, deviceId, credentialId }); // throws when there is none
+    await this.store.execute(device, {
+      tenantId,
+      id: deviceId,
+      metadata: { actor },
+      command: { type: 'RemoveCredential', credentialId },
+    });
+    return {};
   }
 
   /** Without `expectedVersion`, as for tokens: revoking is final, whatever else of the device has changed. */
@@ -77,7 +107,7 @@ const credentialOf = async (
   deviceId: string,
   credentialId: string,
 ): Promise<DeviceCredential> => {
-  const found = (await credentialsOf(from, tenantId, deviceId)).find((one) => one.id === credentialId);
+  const found = await findCredential(from, tenantId, deviceId, credentialId);
   if (found === undefined) throw new AppError('device-not-found', 'There is no such device.');
   return found;
 };

@@ -8,7 +8,7 @@ import {
   type RecordedEvent,
 } from '@muster/event-store';
 import type pg from 'pg';
-import type { DeviceTypeEvent } from './device-type.events.js';
+import type { AppVersion, DeviceTypeEvent } from './device-type.events.js';
 
 /**
  * Device types and their application versions, for lists, for resolving names and for the rules on names. One statement
@@ -22,6 +22,7 @@ export const deviceTypeList: Projection = {
     'DeviceTypeDescribed',
     'DeviceTypeSettingsChanged',
     'AppVersionAdded',
+    'AppVersionRemoved',
     'DeviceTypeDeleted',
   ],
   project: async (tx, events) => {
@@ -42,10 +43,12 @@ export const deviceTypeList: Projection = {
 
 const projectOne = async (tx: pg.PoolClient, event: RecordedEvent<DeviceTypeEvent>): Promise<void> => {
   const key = [event.tenantId, event.streamId];
-  const addVersion = (id: string, name: string, nth: number) =>
+  // Counted here and not taken from the event, which counts those that were left: the newest would not be the last.
+  const addVersion = ({ id, name }: AppVersion) =>
     tx.query(
-      'INSERT INTO app_versions (tenant_id, device_type_id, id, name, nth) VALUES ($1, $2, $3, $4, $5)',
-      [...key, id, name, nth],
+      `INSERT INTO app_versions (tenant_id, device_type_id, id, name, nth)
+       SELECT $1, $2, $3, $4, coalesce(max(nth), 0) + 1 FROM app_versions WHERE tenant_id = $1 AND device_type_id = $2`,
+      [...key, id, name],
     );
   const set = (column: 'name' | 'description' | 'settings', value: unknown) =>
     tx.query(`UPDATE device_types SET ${column} = $3, version = $4 WHERE tenant_id = $1 AND id = $2`, [
@@ -61,7 +64,7 @@ const projectOne = async (tx: pg.PoolClient, event: RecordedEvent<DeviceTypeEven
          VALUES ($1, $2, $3, $4, $5, $6, $7)`,
         [...key, name, description ?? null, settings, event.version, createdAt],
       );
-      for (const [index, one] of appVersions.entries()) await addVersion(one.id, one.name, index + 1);
+      for (const one of appVersions) await addVersion(one);
       return;
     }
     case 'DeviceTypeRenamed':
@@ -74,15 +77,26 @@ const projectOne = async (tx: pg.PoolClient, event: RecordedEvent<DeviceTypeEven
       await set('settings', event.data.to);
       return;
     case 'AppVersionAdded':
-      await addVersion(event.data.appVersion.id, event.data.appVersion.name, event.data.nth);
+      await addVersion(event.data.appVersion);
+      await tx.query('UPDATE device_types SET version = $3 WHERE tenant_id = $1 AND id = $2', [
+        ...key,
+        event.version,
+      ]);
+      return;
+    case 'AppVersionRemoved':
+      await tx.query('DELETE FROM app_versions WHERE tenant_id = $1 AND device_type_id = $2 AND id = $3', [
+        ...key,
+        event.data.appVersion.id,
+      ]);
       await tx.query('UPDATE device_types SET version = $3 WHERE tenant_id = $1 AND id = $2', [
         ...key,
         event.version,
       ]);
       return;
     case 'DeviceTypeDeleted':
-      await tx.query('DELETE FROM app_versions WHERE tenant_id = $1 AND device_type_id = $2', key);
+      // First the type: where devices have it, that is what the caller is told.
       await tx.query('DELETE FROM device_types WHERE tenant_id = $1 AND id = $2', key);
+      await tx.query('DELETE FROM app_versions WHERE tenant_id = $1 AND device_type_id = $2', key);
       return;
   }
 };
@@ -98,6 +112,11 @@ const brokenRule = (error: unknown): unknown => {
       'An application version of this name exists; names are unique in the whole system.',
       { cause: error },
     );
+  }
+  if (constraint === 'devices_app_version') {
+    return new AppError('app-version-in-use', 'Devices have this application version; move them first.', {
+      cause: error,
+    });
   }
   if (constraint === 'devices_device_type') {
     return new AppError('device-type-in-use', 'Devices of this type exist; delete them first.', {
@@ -149,6 +168,21 @@ export const listByName = async (
     values: [tenantId, afterName ?? null, limit],
   });
   return rows.map(viewOf);
+};
+
+/** Oldest first, after the `nth`. */
+export const appVersionsOf = async (
+  from: Queryable,
+  tenantId: string,
+  deviceTypeId: string,
+  { after = 0, limit }: { readonly after?: number | undefined; readonly limit: number },
+): Promise<{ id: string; name: string; nth: number }[]> => {
+  const { rows } = await from.query<{ id: string; name: string; nth: number }>({
+    text: `SELECT id, name, nth FROM app_versions WHERE tenant_id = $1 AND device_type_id = $2 AND nth > $3
+           ORDER BY nth LIMIT $4`,
+    values: [tenantId, deviceTypeId, after, limit],
+  });
+  return rows;
 };
 
 export const countDeviceTypes = async (from: Queryable, tenantId: string): Promise<number> => {

@@ -100,6 +100,33 @@ describe('AddAppVersion', () => {
     type.given([]).when({ type: 'AddAppVersion', appVersion: v2 }).thenThrows('device-type-not-found'));
 });
 
+describe('RemoveAppVersion', () => {
+  const both: DeviceTypeEvent = {
+    type: 'AppVersionAdded',
+    data: { appVersion: v2, nth: 2, summary: { ...summary, appVersions: [v1.name, v2.name] } },
+  };
+  it('takes it away, by id or name', () => {
+    for (const appVersion of [v1.id, v1.name]) {
+      type
+        .given([created, both])
+        .when({ type: 'RemoveAppVersion', appVersion })
+        .then([
+          {
+            type: 'AppVersionRemoved',
+            data: { appVersion: v1, summary: { ...summary, appVersions: [v2.name] } },
+          },
+        ]);
+    }
+  });
+  it('refuses the only one, and does nothing for one that is not there', () => {
+    type
+      .given([created])
+      .when({ type: 'RemoveAppVersion', appVersion: v1.name })
+      .thenThrows('app-version-in-use');
+    type.given([created]).when({ type: 'RemoveAppVersion', appVersion: v2.name }).then([]);
+  });
+});
+
 describe('DeleteDeviceType', () => {
   it('ends it', () => type.given([created]).when({ type: 'DeleteDeviceType' }).then([deleted]));
   it('refuses what never was', () =>

@@ -42,11 +42,13 @@ export type DeviceTypeCommand =
       readonly settings?: SettingsEdit | undefined;
     }
   | { readonly type: 'AddAppVersion'; readonly appVersion: AppVersion }
+  /** Id or name. */
+  | { readonly type: 'RemoveAppVersion'; readonly appVersion: string }
   | { readonly type: 'DeleteDeviceType' };
 
 /**
  * Decides what a command changes. Returns no events when the command is already satisfied. Throws
- * `device-type-not-found`, `app-version-name-taken`. That names are unique is known only to the tables: see the projection.
+ * `device-type-not-found`, `app-version-in-use`, `app-version-name-taken`. That names are unique is known only to the tables: see the projection.
  */
 const decide = (command: DeviceTypeCommand, type: DeviceType): readonly DeviceTypeEvent[] => {
   switch (command.type) {
@@ -75,10 +77,25 @@ const decide = (command: DeviceTypeCommand, type: DeviceType): readonly DeviceTy
         },
       ];
     }
+    case 'RemoveAppVersion':
+      return removeAppVersion(command.appVersion, existing(type));
     case 'DeleteDeviceType':
       if (type.status === 'deleted') return [];
       return [{ type: 'DeviceTypeDeleted', data: { name: existing(type).name } }];
   }
+};
+
+/** Gone already: nothing happens. That no device has it is known only to the tables: see the projection. */
+const removeAppVersion = (idOrName: string, before: ExistingDeviceType): readonly DeviceTypeEvent[] => {
+  const appVersion =
+    before.appVersions.find((one) => one.id === idOrName) ??
+    before.appVersions.find((one) => one.name === idOrName);
+  if (appVersion === undefined) return [];
+  if (before.appVersions.length === 1) {
+    throw new AppError('app-version-in-use', 'It is the only application version of its device type.');
+  }
+  const after = { ...before, appVersions: before.appVersions.filter((one) => one !== appVersion) };
+  return [{ type: 'AppVersionRemoved', data: { appVersion, summary: summaryOf(after) } }];
 };
 
 const edit = (
@@ -127,6 +144,10 @@ const evolve = (type: DeviceType, event: DeviceTypeEvent): DeviceType => {
     case 'AppVersionAdded':
       return type.status === 'existing'
         ? { ...type, appVersions: [...type.appVersions, event.data.appVersion] }
+        : type;
+    case 'AppVersionRemoved':
+      return type.status === 'existing'
+        ? { ...type, appVersions: type.appVersions.filter(({ id }) => id !== event.data.appVersion.id) }
         : type;
     case 'DeviceTypeDeleted':
       return { status: 'deleted', name: event.data.name };

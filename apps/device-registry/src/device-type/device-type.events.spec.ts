@@ -34,6 +34,11 @@ const stored: readonly StoredEvent[] = [
     schemaVersion: 1,
     data: { appVersion: { id: 'v2', name: 'thermostat-v2' }, nth: 2, summary },
   },
+  {
+    type: 'AppVersionRemoved',
+    schemaVersion: 1,
+    data: { appVersion: { id: 'v1', name: 'thermostat-v1' }, summary },
+  },
 ];
 
 const deleted: StoredEvent = { type: 'DeviceTypeDeleted', schemaVersion: 1, data: { name: 'radiator' } };
@@ -44,6 +49,7 @@ const newest: NewestVersions<DeviceTypeEvent> = {
   DeviceTypeDescribed: 1,
   DeviceTypeSettingsChanged: 1,
   AppVersionAdded: 1,
+  AppVersionRemoved: 1,
   DeviceTypeDeleted: 1,
 };
 
@@ -57,10 +63,7 @@ describe('stored events of a device type', () => {
       status: 'existing',
       name: 'radiator',
       description: null,
-      appVersions: [
-        { id: 'v1', name: 'thermostat-v1' },
-        { id: 'v2', name: 'thermostat-v2' },
-      ],
+      appVersions: [{ id: 'v2', name: 'thermostat-v2' }],
       settings: { plainTelemetry: true },
     });
     expect([...stored, deleted].map(upcast).reduce(deviceType.evolve, deviceType.initial)).toEqual({

@@ -53,6 +53,10 @@ export type AppVersionAdded = {
   readonly type: 'AppVersionAdded';
   readonly data: { readonly appVersion: AppVersion; readonly nth: number; readonly summary: Summary };
 };
+export type AppVersionRemoved = {
+  readonly type: 'AppVersionRemoved';
+  readonly data: { readonly appVersion: AppVersion; readonly summary: Summary };
+};
 export type DeviceTypeDeleted = {
   readonly type: 'DeviceTypeDeleted';
   readonly data: { readonly name: string };
@@ -64,6 +68,7 @@ export type DeviceTypeEvent =
   | DeviceTypeDescribed
   | DeviceTypeSettingsChanged
   | AppVersionAdded
+  | AppVersionRemoved
   | DeviceTypeDeleted;
 
 /** All events are of schema version 1: read as they are. */

@@ -3,9 +3,12 @@ import { newId } from '@muster/contracts';
 import {
   addAppVersion,
   createDeviceType,
+  deleteAppVersion,
   deleteDeviceType,
   editDeviceType,
+  getAppVersion,
   getDeviceType,
+  listAppVersions,
   listDeviceTypes,
 } from '@muster/contracts/device-registry/device-types.requests';
 import { deleteDevice } from '@muster/contracts/device-registry/devices.requests';
@@ -90,6 +93,43 @@ describe('createDeviceType', () => {
     const refused = await problem(registry.createType({ name: 'no spaces' }));
     expect(refused.code).toBe('invalid-request');
     expect(refused.errors?.[0]?.path).toBe('deviceType.name');
+  });
+});
+
+describe('application versions', () => {
+  it('are listed in pages, read by id or name, and removed unless devices have them', async () => {
+    const names = [unique('v'), unique('v'), unique('v')];
+    const type = await registry.createType({ appVersions: names.map((name) => ({ name })) });
+    const of = { tenantId, deviceType: type.name };
+    const first = await registry.bus.request(listAppVersions, { ...of, limit: 2, count: true });
+    expect(first).toMatchObject({ items: type.appVersions.slice(0, 2), total: 3 });
+    const cursor = first.nextCursor ?? '';
+    expect(await registry.bus.request(listAppVersions, { ...of, limit: 2, cursor })).toEqual({
+      items: type.appVersions.slice(2),
+      nextCursor: null,
+    });
+    const [name = ''] = names;
+    for (const appVersion of [name, type.appVersions[0]?.id ?? '']) {
+      expect(await registry.bus.request(getAppVersion, { ...of, appVersion })).toEqual(type.appVersions[0]);
+    }
+    const device = await registry.provision({ deviceType: type.id, appVersion: name });
+    const remove = (appVersion: string) =>
+      registry.bus.request(deleteAppVersion, { ...base, deviceType: type.id, appVersion });
+    expect(await code(remove(name))).toBe('app-version-in-use');
+    await remove(names[1] ?? '');
+    expect(await code(registry.bus.request(getAppVersion, { ...of, appVersion: names[1] ?? '' }))).toBe(
+      'app-version-not-found',
+    );
+    // The newest stays the newest, also when one was taken away before it came.
+    const added = await registry.bus.request(addAppVersion, {
+      ...base,
+      deviceType: type.id,
+      appVersion: { name: unique('v') },
+    });
+    const found = await registry.bus.request(getDeviceType, { tenantId, deviceType: type.id });
+    expect(found.appVersions.map((one) => one.name)).toEqual([name, names[2], added.name]);
+    await registry.bus.request(deleteDevice, { ...base, deviceId: device.id });
+    await remove(name);
   });
 });
 

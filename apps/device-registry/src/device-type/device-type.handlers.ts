@@ -3,26 +3,38 @@ import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
 import {
   addAppVersion,
   createDeviceType,
+  deleteAppVersion,
   deleteDeviceType,
   editDeviceType,
+  getAppVersion,
   getDeviceType,
+  listAppVersions,
   listDeviceTypes,
   type AddAppVersion,
+  type AppVersionPage,
+  type AppVersionRef,
   type AppVersionView,
   type CreateDeviceType,
+  type DeleteAppVersion,
   type DeleteDeviceType,
   type DeviceTypeList,
   type DeviceTypeRef,
   type DeviceTypeView,
   type EditDeviceType,
+  type ListAppVersions,
   type ListDeviceTypes,
 } from '@muster/contracts/device-registry/device-types.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, EVENT_STORE } from '@muster/service-host';
 import { refuseNulls } from '../not-null.js';
-import { decodeCursor, encodeCursor, TEXT } from '../page-cursor.js';
-import { countDeviceTypes, findDeviceType, listByName } from './device-type-list.projection.js';
+import { COUNT, decodeCursor, pageBy, TEXT } from '../page-cursor.js';
+import {
+  appVersionsOf,
+  countDeviceTypes,
+  findDeviceType,
+  listByName,
+} from './device-type-list.projection.js';
 import { deviceType } from './device-type.decider.js';
 
 @Controller()
@@ -73,12 +85,8 @@ export class DeviceTypeHandlers {
     const limit = wanted ?? DEFAULT_PAGE;
     const [after] = decodeCursor('device-types', cursor, [TEXT]) ?? [];
     const items = await listByName(this.database, tenantId, after, limit + 1);
-    const page = items.slice(0, limit);
-    const last = page.at(-1);
     return {
-      items: page,
-      nextCursor:
-        items.length > limit && last !== undefined ? encodeCursor('device-types', [last.name]) : null,
+      ...pageBy('device-types', items, limit, ({ name }) => [name]),
       ...(count === true ? { total: await countDeviceTypes(this.database, tenantId) } : {}),
     };
   }
@@ -132,6 +140,47 @@ export class DeviceTypeHandlers {
         return appVersion;
       },
     });
+  }
+
+  @Handles(listAppVersions)
+  async listAppVersions({ tenantId, cursor, count, ...request }: ListAppVersions): Promise<AppVersionPage> {
+    const type = await view(this.database, tenantId, request.deviceType);
+    const limit = request.limit ?? DEFAULT_PAGE;
+    const [after] = decodeCursor('app-versions', cursor, [COUNT]) ?? [];
+    const found = await appVersionsOf(this.database, tenantId, type.id, {
+      after: after === undefined ? undefined : Number(after),
+      limit: limit + 1,
+    });
+    const { items, nextCursor } = pageBy('app-versions', found, limit, ({ nth }) => [String(nth)]);
+    return {
+      items: items.map(({ id, name }) => ({ id, name })),
+      nextCursor,
+      ...(count === true ? { total: type.appVersions.length } : {}),
+    };
+  }
+
+  @Handles(getAppVersion)
+  async getAppVersion({ tenantId, ...request }: AppVersionRef): Promise<AppVersionView> {
+    const { appVersions } = await view(this.database, tenantId, request.deviceType);
+    const found =
+      appVersions.find(({ id }) => id === request.appVersion) ??
+      appVersions.find(({ name }) => name === request.appVersion);
+    if (found !== undefined) return found;
+    throw new AppError('app-version-not-found', 'The device type has no such application version.');
+  }
+
+  @Handles(deleteAppVersion)
+  async deleteAppVersion({ tenantId, actor, expectedVersion, ...request }: DeleteAppVersion): Promise<Done> {
+    const { deviceType: type } = request;
+    const { id: appVersion } = await this.getAppVersion({ tenantId, ...request });
+    await this.store.execute(deviceType, {
+      tenantId,
+      id: await this.resolve(tenantId, type),
+      metadata: { actor },
+      expectedVersion,
+      command: { type: 'RemoveAppVersion', appVersion },
+    });
+    return {};
   }
 
   /** What is no name of a type is taken for an id: whether there is, or was, such a type is for its stream to say. */

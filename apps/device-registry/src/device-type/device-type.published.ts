@@ -26,6 +26,7 @@ export const publishedOfDeviceType = (event: RecordedEvent<DeviceTypeEvent>): re
     case 'DeviceTypeDescribed':
     case 'DeviceTypeSettingsChanged':
     case 'AppVersionAdded':
+    case 'AppVersionRemoved':
       return changed(event.data.summary);
     case 'DeviceTypeDeleted':
       return [{ contract: deviceTypeDeleted, entityId: event.streamId, data: fact }];

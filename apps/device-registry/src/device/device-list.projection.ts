@@ -31,8 +31,10 @@ export const deviceList: Projection = {
     'DeviceMetadataChanged',
     'EndpointTokenIssued',
     'EndpointTokenStatusChanged',
+    'EndpointTokenRemoved',
     'CredentialIssued',
     'CredentialStatusChanged',
+    'CredentialRemoved',
     'DeviceDeleted',
   ],
   project: async (tx, events) => {
@@ -59,6 +61,8 @@ const keyOf = (event: RecordedEvent<DeviceEvent>): string => `${event.tenantId}\
 const isAboutCredential = (event: RecordedEvent<DeviceEvent>): boolean =>
   event.type === 'EndpointTokenIssued' ||
   event.type === 'EndpointTokenStatusChanged' ||
+  event.type === 'EndpointTokenRemoved' ||
+  event.type === 'CredentialRemoved' ||
   event.type === 'CredentialIssued' ||
   event.type === 'CredentialStatusChanged';
 const isDeleted = (event: RecordedEvent<DeviceEvent>): event is RecordedEvent<DeviceDeleted> =>
@@ -186,8 +190,10 @@ const applyTo = (row: RowChange, event: RecordedEvent<DeviceEvent>): void => {
     case 'DeviceProvisioned':
     case 'EndpointTokenIssued':
     case 'EndpointTokenStatusChanged':
+    case 'EndpointTokenRemoved':
     case 'CredentialIssued':
     case 'CredentialStatusChanged':
+    case 'CredentialRemoved':
     case 'DeviceDeleted':
       return; // the version is all these change here
   }
@@ -204,6 +210,9 @@ const remove = async (tx: pg.PoolClient, events: readonly RecordedEvent<DeviceDe
 const brokenRule = (error: unknown): unknown => {
   if (uniqueViolation(error) === 'devices_name') {
     return new AppError('device-name-taken', 'Another device has this name.', { cause: error });
+  }
+  if (foreignKeyViolation(error) === 'devices_app_version') {
+    return new AppError('app-version-not-found', 'There is no such application version.', { cause: error });
   }
   // The type was there when the request was read, and was deleted before the device came.
   if (foreignKeyViolation(error) === 'devices_device_type') {

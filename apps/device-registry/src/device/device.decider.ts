@@ -6,10 +6,13 @@ import {
   changeCredentialStatus,
   firstCredential,
   issueCredential,
+  removeCredential,
+  withoutSecret,
   withSecret,
   type ChangeCredentialStatus,
   type FirstCredential,
   type IssueCredential,
+  type RemoveCredential,
 } from '../credential/credential-decisions.js';
 import {
   changeMetadata,
@@ -26,12 +29,15 @@ import {
 import {
   changeTokenStatus,
   issueToken,
+  removeToken,
   tokenIssued,
   tokenStatus,
+  withoutToken,
   withToken,
   type ChangeTokenStatus,
   type IssueToken,
   type NewToken,
+  type RemoveToken,
 } from '../token/token-decisions.js';
 import type { Device, ExistingDevice } from './device-state.js';
 import { upcast, type DeviceEvent, type GeoPosition } from './device.events.js';
@@ -78,12 +84,14 @@ export type DeviceCommand =
   | IssueToken
   | ChangeTokenStatus
   | IssueCredential
-  | ChangeCredentialStatus;
+  | ChangeCredentialStatus
+  | RemoveToken
+  | RemoveCredential;
 
 /**
  * Decides what a command changes. Returns no events when the command is already satisfied. Throws `device-not-found`,
  * `app-version-not-found`, `token-not-found`, `token-status-final`, `metadata-key-not-found`, `metadata-key-restricted`,
- * `credential-not-found`, `credential-status-final`, `credential-limit-reached`, `invalid-request` (metadata, credential).
+ * `credential-not-found`, `credential-status-final`, `credential-limit-reached`, `token-not-revoked`, `credential-not-revoked`, `invalid-request` (metadata, credential).
  * That names and token texts are unique is known only to the tables.
  */
 const decide = (command: DeviceCommand, device: Device): readonly DeviceEvent[] => {
@@ -113,6 +121,10 @@ const decide = (command: DeviceCommand, device: Device): readonly DeviceEvent[] 
       return issueCredential(command, device);
     case 'ChangeCredentialStatus':
       return changeCredentialStatus(command, device);
+    case 'RemoveToken':
+      return removeToken(command, device);
+    case 'RemoveCredential':
+      return removeCredential(command, device);
   }
 };
 
@@ -233,6 +245,10 @@ const evolve = (device: Device, event: DeviceEvent): Device => {
       return withSecret(device, event.data.credentialId, 'active');
     case 'CredentialStatusChanged':
       return withSecret(device, event.data.credentialId, event.data.to);
+    case 'EndpointTokenRemoved':
+      return withoutToken(device, event.data.tokenId);
+    case 'CredentialRemoved':
+      return withoutSecret(device, event.data.credentialId);
     case 'DeviceDeleted':
       return { status: 'deleted', name: event.data.name };
   }

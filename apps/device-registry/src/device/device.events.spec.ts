@@ -66,6 +66,13 @@ const stored: readonly StoredEvent[] = [
     schemaVersion: 1,
     data: { credentialId: 'c1', kind: 'secret', from: 'active', to: 'revoked' },
   },
+  { type: 'CredentialRemoved', schemaVersion: 1, data: { credentialId: 'c1' } },
+  {
+    type: 'EndpointTokenIssued',
+    schemaVersion: 1,
+    data: { tokenId: 'k2', hint: 'efgh', issuedAt: '2026-11-20T11:00:00.000Z' },
+  },
+  { type: 'EndpointTokenRemoved', schemaVersion: 1, data: { tokenId: 'k2' } },
 ];
 const deleted: StoredEvent = { type: 'DeviceDeleted', schemaVersion: 1, data: { name: 'radiator 8' } };
 
@@ -80,8 +87,10 @@ const newest: NewestVersions<DeviceEvent> = {
   DeviceMetadataChanged: 1,
   EndpointTokenIssued: 1,
   EndpointTokenStatusChanged: 1,
+  EndpointTokenRemoved: 1,
   CredentialIssued: 1,
   CredentialStatusChanged: 1,
+  CredentialRemoved: 1,
   DeviceDeleted: 1,
 };
 
@@ -106,7 +115,7 @@ describe('stored events of a device', () => {
       serialNumber: 'S-1',
       position: { latitude: 48.8, longitude: 2.3 },
       tokens: { k1: 'active' },
-      secrets: { c1: 'revoked', c2: 'active' },
+      secrets: { c2: 'active' },
     });
     expect(folded([...stored, deleted])).toEqual({
       status: 'deleted',

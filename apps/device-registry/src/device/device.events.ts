@@ -51,6 +51,8 @@ export type EndpointTokenStatusChanged = Fact<
   'EndpointTokenStatusChanged',
   { readonly tokenId: string; readonly from: TokenStatus; readonly to: TokenStatus }
 >;
+/** Of a revoked one: that it opens nothing was told before. */
+export type EndpointTokenRemoved = Fact<'EndpointTokenRemoved', { readonly tokenId: string }>;
 /** Neither the secret nor its hash is in any event: see docs/adr/0005. */
 export type CredentialIssued = Fact<
   'CredentialIssued',
@@ -65,6 +67,8 @@ export type CredentialStatusChanged = Fact<
     readonly to: CredentialStatus;
   }
 >;
+/** Of a revoked one. */
+export type CredentialRemoved = Fact<'CredentialRemoved', { readonly credentialId: string }>;
 export type DeviceDeleted = Fact<'DeviceDeleted', { readonly name: string }>;
 
 export type DeviceEvent =
@@ -78,8 +82,10 @@ export type DeviceEvent =
   | DeviceMetadataChanged
   | EndpointTokenIssued
   | EndpointTokenStatusChanged
+  | EndpointTokenRemoved
   | CredentialIssued
   | CredentialStatusChanged
+  | CredentialRemoved
   | DeviceDeleted;
 
 /** All events are of schema version 1: read as they are. */

@@ -70,6 +70,9 @@ export const publishedOfDevice = (event: RecordedEvent<DeviceEvent>): readonly P
       return credential(event.data, 'active');
     case 'CredentialStatusChanged':
       return credential(event.data, event.data.to);
+    case 'EndpointTokenRemoved':
+    case 'CredentialRemoved':
+      return []; // that it opens nothing was told when it was revoked
     case 'DeviceDeleted':
       return [{ contract: deviceDeleted, entityId, data: fact }];
   }

@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '@muster/contracts';
 import { deleteDevice } from '@muster/contracts/device-registry/devices.requests';
-import { changeTokenStatus, issueToken, listTokens } from '@muster/contracts/device-registry/tokens.requests';
+import {
+  changeTokenStatus,
+  deleteToken,
+  getToken,
+  issueToken,
+  listTokens,
+} from '@muster/contracts/device-registry/tokens.requests';
 import {
   base,
   code,
@@ -36,6 +42,39 @@ describe('tokens', () => {
     expect(await code(change('active'))).toBe('token-status-final');
     expect((await registry.accessOf(made.id)).map((entry) => entry.tokenStatus)).toEqual(
       expect.arrayContaining(['inactive', 'revoked']),
+    );
+  });
+
+  it('are listed in pages, read one by one, and removed when revoked; the text of a removed one stays taken', async () => {
+    const type = await registry.createType();
+    const { id: deviceId } = await registry.provision({ deviceType: type.id });
+    const request = { ...base, deviceId };
+    const issued = [];
+    for (let n = 0; n < 3; n += 1) issued.push(await registry.bus.request(issueToken, request));
+    const list = (more: object) => registry.bus.request(listTokens, { tenantId, deviceId, ...more });
+    const first = await list({ limit: 3, count: true });
+    expect(first).toMatchObject({ items: { length: 3 }, nextCursor: expect.any(String), total: 4 });
+    const second = await list({ limit: 3, cursor: first.nextCursor ?? '' });
+    expect(second).toEqual({ items: [expect.objectContaining({ id: issued[2]?.id })], nextCursor: null });
+    expect(await code(list({ cursor: 'forged' }))).toBe('invalid-request');
+
+    const { id: tokenId = '', token = '' } = issued[1] ?? {};
+    const one = { ...request, tokenId };
+    expect(await registry.bus.request(getToken, { tenantId, deviceId, tokenId })).toMatchObject({
+      id: tokenId,
+      status: 'inactive',
+    });
+    expect(await code(registry.bus.request(deleteToken, one))).toBe('token-not-revoked');
+    await registry.bus.request(changeTokenStatus, { ...one, status: 'revoked' });
+    await registry.bus.request(deleteToken, one);
+    expect(await code(registry.bus.request(deleteToken, one))).toBe('token-not-found');
+    expect(await code(registry.bus.request(getToken, { tenantId, deviceId, tokenId }))).toBe(
+      'token-not-found',
+    );
+    expect(await list({ count: true })).toMatchObject({ total: 3 });
+    expect(await code(registry.bus.request(issueToken, { ...request, token }))).toBe('token-taken');
+    expect(await code(registry.bus.request(getToken, { tenantId, deviceId: 'nobody', tokenId }))).toBe(
+      'device-not-found',
     );
   });
 

@@ -1,22 +1,27 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, newId } from '@muster/contracts';
-import type { DeviceRef } from '@muster/contracts/device-registry/devices.requests';
+import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
 import {
   changeTokenStatus,
+  deleteToken,
+  getToken,
   issueToken,
   listTokens,
   type ChangeTokenStatus,
+  type DeleteToken,
   type IssuedToken,
   type IssueToken,
+  type ListTokens,
   type TokenList,
+  type TokenRef,
   type TokenView,
 } from '@muster/contracts/device-registry/tokens.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, EVENT_STORE } from '@muster/service-host';
+import { decodeCursor, pageBy, TEXT } from '../page-cursor.js';
 import { viewDevice } from '../device/device-list.projection.js';
 import { device } from '../device/device.decider.js';
-import { tokensOf } from './endpoint-token.projection.js';
+import { countTokens, findToken, tokensOf } from './endpoint-token.projection.js';
 import { hintOf, keepTokenText, newTokenText } from './token-text.js';
 
 @Controller()
@@ -52,10 +57,35 @@ export class EndpointTokenHandlers {
   }
 
   @Handles(listTokens)
-  async list({ tenantId, deviceId }: DeviceRef): Promise<TokenList> {
-    const items = await tokensOf(this.database, tenantId, deviceId);
-    if (items.length === 0) await viewDevice(this.database, tenantId, deviceId); // throws when there is no such device
-    return { items };
+  async list({ tenantId, deviceId, cursor, count, ...request }: ListTokens): Promise<TokenList> {
+    const limit = request.limit ?? DEFAULT_PAGE;
+    const [after] = decodeCursor('tokens', cursor, [TEXT]) ?? [];
+    const found = await tokensOf(this.database, tenantId, deviceId, { after, limit: limit + 1 });
+    if (found.length === 0) await viewDevice(this.database, tenantId, deviceId); // throws when there is no such device
+    return {
+      ...pageBy('tokens', found, limit, ({ id }) => [id]),
+      ...(count === true ? { total: await countTokens(this.database, tenantId, deviceId) } : {}),
+    };
+  }
+
+  @Handles(getToken)
+  async get({ tenantId, deviceId, tokenId }: TokenRef): Promise<TokenView> {
+    const found = await findToken(this.database, tenantId, deviceId, tokenId);
+    if (found !== undefined) return found;
+    await viewDevice(this.database, tenantId, deviceId); // throws when there is no such device
+    throw new AppError('token-not-found', 'The device has no such token.');
+  }
+
+  @Handles(deleteToken)
+  async delete({ tenantId, actor, deviceId, tokenId }: DeleteToken): Promise<Done> {
+    await this.get({ tenantId, deviceId, tokenId }); // throws when there is none
+    await this.store.execute(device, {
+      tenantId,
+      id: deviceId,
+      metadata: { actor },
+      command: { type: 'RemoveToken', tokenId },
+    });
+    return {};
   }
 
   /** Without `expectedVersion`: a status is final or replaces another, whatever else of the device has changed. */
@@ -77,7 +107,7 @@ const tokenOf = async (
   deviceId: string,
   tokenId: string,
 ): Promise<TokenView> => {
-  const found = (await tokensOf(from, tenantId, deviceId)).find((token) => token.id === tokenId);
+  const found = await findToken(from, tenantId, deviceId, tokenId);
   if (found === undefined) throw new AppError('device-not-found', 'There is no such device.');
   return found;
 };

@@ -3,10 +3,11 @@ import type { Projection, Queryable, RecordedEvent } from '@muster/event-store';
 import type {
   DeviceDeleted,
   EndpointTokenIssued,
+  EndpointTokenRemoved,
   EndpointTokenStatusChanged,
 } from '../device/device.events.js';
 
-type TokenEvent = EndpointTokenIssued | EndpointTokenStatusChanged | DeviceDeleted;
+type TokenEvent = EndpointTokenIssued | EndpointTokenStatusChanged | EndpointTokenRemoved | DeviceDeleted;
 
 /**
  * Tokens and their status, without their texts. With a device its tokens go, and their texts too: what opens nothing any
@@ -14,9 +15,9 @@ type TokenEvent = EndpointTokenIssued | EndpointTokenStatusChanged | DeviceDelet
  */
 export const endpointTokens: Projection = {
   name: 'endpoint-tokens',
-  handles: ['EndpointTokenIssued', 'EndpointTokenStatusChanged', 'DeviceDeleted'],
+  handles: ['EndpointTokenIssued', 'EndpointTokenStatusChanged', 'EndpointTokenRemoved', 'DeviceDeleted'],
   project: async (tx, events) => {
-    // `handles` names these three. Tokens are issued before they change and go with their device.
+    // `handles` names these four. Tokens are issued before they change and go with their device.
     const all = events as readonly RecordedEvent<TokenEvent>[];
     const issued = all.filter((event) => event.type === 'EndpointTokenIssued');
     if (issued.length > 0) {
@@ -53,6 +54,14 @@ export const endpointTokens: Projection = {
         ],
       );
     }
+    const removed = all.filter((event) => event.type === 'EndpointTokenRemoved');
+    if (removed.length > 0) {
+      // Its text stays in `endpoint_tokens`: nobody else is to be let in by what a device may still send.
+      await tx.query(
+        'DELETE FROM device_tokens WHERE (tenant_id, id) IN (SELECT * FROM unnest($1::text[], $2::text[]))',
+        [removed.map((event) => event.tenantId), removed.map((event) => event.data.tokenId)],
+      );
+    }
     const deleted = all.filter((event) => event.type === 'DeviceDeleted');
     if (deleted.length > 0) {
       const keys = [deleted.map((event) => event.tenantId), deleted.map((event) => event.streamId)];
@@ -77,18 +86,49 @@ interface TokenRow {
   created_at: Date;
 }
 
-/** Oldest first. */
-export const tokensOf = async (from: Queryable, tenantId: string, deviceId: string): Promise<TokenView[]> => {
+/** Oldest first: ids are made in the order of time. `after`: the last id of the page before. */
+export const tokensOf = async (
+  from: Queryable,
+  tenantId: string,
+  deviceId: string,
+  { after = '', limit }: { readonly after?: string | undefined; readonly limit: number },
+): Promise<TokenView[]> => {
   const { rows } = await from.query<TokenRow>({
     name: 'tokens-of',
-    text: `SELECT id, hint, status, created_at FROM device_tokens WHERE tenant_id = $1 AND device_id = $2
-           ORDER BY created_at, id`,
+    text: `SELECT id, hint, status, created_at FROM device_tokens
+           WHERE tenant_id = $1 AND device_id = $2 AND id > $3 ORDER BY id LIMIT $4`,
+    values: [tenantId, deviceId, after, limit],
+  });
+  return rows.map(viewOf);
+};
+
+export const countTokens = async (from: Queryable, tenantId: string, deviceId: string): Promise<number> => {
+  const { rows } = await from.query<{ count: string }>({
+    text: 'SELECT count(*) FROM device_tokens WHERE tenant_id = $1 AND device_id = $2',
     values: [tenantId, deviceId],
   });
-  return rows.map((row) => ({
-    id: row.id,
-    hint: row.hint,
-    status: row.status,
-    createdAt: row.created_at.toISOString(),
-  }));
+  return Number(rows[0]?.count ?? 0);
 };
+
+/** Undefined: the device has no such token. */
+export const findToken = async (
+  from: Queryable,
+  tenantId: string,
+  deviceId: string,
+  tokenId: string,
+): Promise<TokenView | undefined> => {
+  const { rows } = await from.query<TokenRow>({
+    name: 'find-token',
+    text: `SELECT id, hint, status, created_at FROM device_tokens
+           WHERE tenant_id = $1 AND device_id = $2 AND id = $3`,
+    values: [tenantId, deviceId, tokenId],
+  });
+  return rows[0] === undefined ? undefined : viewOf(rows[0]);
+};
+
+const viewOf = (row: TokenRow): TokenView => ({
+  id: row.id,
+  hint: row.hint,
+  status: row.status,
+  createdAt: row.created_at.toISOString(),
+});

@@ -14,6 +14,20 @@ describe('IssueToken', () => {
       .then([{ type: 'EndpointTokenIssued', data: { tokenId: 'token-2', hint: 'wxyz', issuedAt: at } }]));
 });
 
+describe('RemoveToken', () => {
+  it('takes a revoked one away', () => {
+    const revoked = subject.given([provisioned, tokenIssued, tokenStatus('inactive', 'revoked')]);
+    const removed = { type: 'EndpointTokenRemoved', data: { tokenId: 'token-1' } } as const;
+    revoked.when({ type: 'RemoveToken', tokenId: 'token-1' }).then([removed]);
+    subject
+      .given([provisioned, tokenIssued, tokenStatus('inactive', 'revoked'), removed])
+      .when({ type: 'RemoveToken', tokenId: 'token-1' })
+      .then([]);
+  });
+  it('refuses one that may still open something', () =>
+    existing.when({ type: 'RemoveToken', tokenId: 'token-1' }).thenThrows('token-not-revoked'));
+});
+
 describe('ChangeTokenStatus', () => {
   const change = (to: 'active' | 'suspended' | 'revoked', tokenId = 'token-1') =>
     ({ type: 'ChangeTokenStatus', tokenId, status: to }) as const;

@@ -1,17 +1,20 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, newId } from '@muster/contracts';
+import { AppError, DEFAULT_PAGE, newId } from '@muster/contracts';
 import { getDeviceType } from '@muster/contracts/device-registry/device-types.requests';
 import {
   createFirmwareType,
+  getFirmwareType,
   listFirmwareTypes,
   type CreateFirmwareType,
   type FirmwareTypeList,
+  type FirmwareTypeRef,
   type FirmwareTypeView,
   type ListFirmwareTypes,
 } from '@muster/contracts/firmware/requests';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles, type Bus } from '@muster/messaging';
 import { BUS, DATABASE, EVENT_STORE } from '@muster/service-host';
+import { cursorOf, pageOf } from '../page.js';
 import { firmwareType } from './firmware-type.decider.js';
 import { FirmwareTypes } from './firmware-types.projection.js';
 
@@ -57,13 +60,28 @@ export class FirmwareTypeHandlers {
   }
 
   @Handles(listFirmwareTypes)
-  async list({ tenantId, deviceType }: ListFirmwareTypes): Promise<FirmwareTypeList> {
-    return { items: await this.types.list(tenantId, await this.idOf(tenantId, deviceType)) };
+  async list({ tenantId, cursor, count, ...request }: ListFirmwareTypes): Promise<FirmwareTypeList> {
+    const deviceType = await this.idOf(tenantId, request.deviceType);
+    const limit = request.limit ?? DEFAULT_PAGE;
+    const found = await this.types.page(tenantId, deviceType, { after: cursorOf(cursor), limit: limit + 1 });
+    return {
+      ...pageOf(found, limit),
+      ...(count === true ? { total: await this.types.count(tenantId, deviceType) } : {}),
+    };
+  }
+
+  @Handles(getFirmwareType)
+  async get({ tenantId, ...request }: FirmwareTypeRef): Promise<FirmwareTypeView> {
+    const known = await this.types.list(tenantId, await this.idOf(tenantId, request.deviceType));
+    const found =
+      known.find(({ id }) => id === request.firmwareType) ??
+      known.find(({ name }) => name === request.firmwareType);
+    if (found !== undefined) return found;
+    throw new AppError('firmware-type-not-found', 'The device type has no such firmware type.');
   }
 
   /** The registry knows the names of device types; one that it deleted is still found by its id. */
-  private async idOf(tenantId: string, deviceType: string | undefined): Promise<string | undefined> {
-    if (deviceType === undefined) return undefined;
+  private async idOf(tenantId: string, deviceType: string): Promise<string> {
     try {
       return (await this.bus.request(getDeviceType, { tenantId, deviceType })).id;
     } catch (error) {

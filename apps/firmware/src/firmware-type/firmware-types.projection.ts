@@ -85,6 +85,27 @@ export class FirmwareTypes {
     return rows.map(viewOf);
   }
 
+  /** Those of one device type, oldest first. `after`: the last id of the page before. */
+  async page(
+    tenantId: string,
+    deviceTypeId: string,
+    { after = '', limit }: { readonly after?: string | undefined; readonly limit: number },
+  ): Promise<FirmwareTypeView[]> {
+    const { rows } = await this.database.query<FirmwareTypeRow>(
+      `${SELECT} WHERE t.tenant_id = $1 AND t.device_type_id = $2 AND t.id > $3 ORDER BY t.id LIMIT $4`,
+      [tenantId, deviceTypeId, after, limit],
+    );
+    return rows.map(viewOf);
+  }
+
+  async count(tenantId: string, deviceTypeId: string): Promise<number> {
+    const { rows } = await this.database.query<{ count: string }>(
+      'SELECT count(*) FROM firmware_types WHERE tenant_id = $1 AND device_type_id = $2',
+      [tenantId, deviceTypeId],
+    );
+    return Number(rows[0]?.count ?? 0);
+  }
+
   /** By id or name. Throws `firmware-type-not-found`, also where several device types have one of this name. */
   async find(tenantId: string, idOrName: string): Promise<FirmwareTypeView> {
     const { rows } = await this.database.query<FirmwareTypeRow>(

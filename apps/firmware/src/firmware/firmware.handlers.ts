@@ -83,15 +83,18 @@ export class FirmwareHandlers {
 
   @Handles(listFirmwares)
   async list(request: ListFirmwares): Promise<FirmwarePage> {
-    const { tenantId, firmwareType, deviceTypeId, limit = DEFAULT_PAGE } = request;
+    const { tenantId, firmwareType, deviceTypeId, count, limit = DEFAULT_PAGE } = request;
     const type = firmwareType === undefined ? undefined : await this.types.find(tenantId, firmwareType);
+    const where = { firmwareTypeId: type?.id, deviceTypeId };
     const found = await this.firmwares.list(tenantId, {
-      firmwareTypeId: type?.id,
-      deviceTypeId,
+      ...where,
       before: cursorOf(request.cursor),
       limit: limit + 1,
     });
-    return pageOf(found, limit);
+    return {
+      ...pageOf(found, limit),
+      ...(count === true ? { total: await this.firmwares.count(tenantId, where) } : {}),
+    };
   }
 
   @Handles(editFirmware)

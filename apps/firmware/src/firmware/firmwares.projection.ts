@@ -171,6 +171,18 @@ export class Firmwares {
     return rows.map((row) => this.viewOf(row));
   }
 
+  async count(
+    tenantId: string,
+    where: { readonly firmwareTypeId?: string | undefined; readonly deviceTypeId?: string | undefined },
+  ): Promise<number> {
+    const { rows } = await this.database.query<{ count: string }>(
+      `SELECT count(*) FROM firmwares WHERE tenant_id = $1 AND ($2::text IS NULL OR firmware_type_id = $2)
+         AND ($3::text IS NULL OR device_type_id = $3)`,
+      [tenantId, where.firmwareTypeId ?? null, where.deviceTypeId ?? null],
+    );
+    return Number(rows[0]?.count ?? 0);
+  }
+
   /** All that may be offered to somebody of these device types, in no order. */
   async available(
     deviceTypes: readonly { readonly tenantId: string; readonly deviceTypeId: string }[],

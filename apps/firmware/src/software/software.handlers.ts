@@ -152,11 +152,14 @@ export class SoftwareHandlers {
 
   @Handles(getSoftware)
   async get(request: GetSoftware): Promise<SoftwareStates> {
-    await this.devices.get(request);
+    const { deviceTypeId } = await this.devices.get(request);
+    const types = await this.types.list(request.tenantId, deviceTypeId);
     const { state } = await this.store.load(deviceSoftware, request.tenantId, request.deviceId);
+    const nameOf = (one: string): string | undefined =>
+      types.find(({ name, isDefault }) => (one === DEFAULT_SOFTWARE ? isDefault : name === one))?.name;
     return {
       items: Object.entries(state.software)
-        .map(([name, software]) => viewOf(name, software))
+        .map(([name, software]) => viewOf(name, nameOf(name), software))
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
     };
   }
@@ -200,8 +203,13 @@ export class SoftwareHandlers {
   }
 }
 
-const viewOf = (name: string, { reported, offered, rejected, observe }: Software): SoftwareView => ({
+const viewOf = (
+  name: string,
+  firmwareType: string | undefined,
+  { reported, offered, rejected, observe }: Software,
+): SoftwareView => ({
   name,
+  ...(firmwareType === undefined ? {} : { firmwareType }),
   ...(reported === null ? {} : { reportedVersion: reported.version, reportedAt: reported.at }),
   ...(offered === null
     ? {}

@@ -81,10 +81,13 @@ export class UploadHandlers {
   }
 
   @Handles(listUploads)
-  async list({ tenantId, deviceId, cursor, limit = DEFAULT_PAGE }: ListUploads): Promise<UploadPage> {
+  async list({ tenantId, deviceId, cursor, count, limit = DEFAULT_PAGE }: ListUploads): Promise<UploadPage> {
     await this.devices.get({ tenantId, deviceId });
     const found = await this.uploads.list(tenantId, deviceId, cursorOf(cursor), limit + 1);
-    return pageOf(found, limit);
+    return {
+      ...pageOf(found, limit),
+      ...(count === true ? { total: await this.uploads.count(tenantId, deviceId) } : {}),
+    };
   }
 
   @Handles(getUpload)

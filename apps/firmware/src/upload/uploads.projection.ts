@@ -86,6 +86,14 @@ export class Uploads {
     return rows.map(viewOf);
   }
 
+  async count(tenantId: string, deviceId: string): Promise<number> {
+    const { rows } = await this.database.query<{ count: string }>(
+      'SELECT count(*) FROM uploads WHERE tenant_id = $1 AND device_id = $2',
+      [tenantId, deviceId],
+    );
+    return Number(rows[0]?.count ?? 0);
+  }
+
   /**
    * What must give way to `kept`: earlier ones of its name when it overwrites, and beyond `keepCount` what was stored first.
    * Not what has the lowest id: ids are made when an upload begins, and one that took long would remove itself.

@@ -100,11 +100,11 @@ export class CommandsController implements OnModuleDestroy {
   })
   async listCommands(
     @Param('id') deviceId: string,
-    @CheckedQuery(CommandsQuery) { limit, cursor, status, type }: CommandsQuery,
+    @CheckedQuery(CommandsQuery) { limit, cursor, count, status, type }: CommandsQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<CommandPage> {
     await this.bus.request(getDevice, { ...reading, deviceId });
-    return this.bus.request(listCommands, { ...reading, deviceId, limit, cursor, status, type });
+    return this.bus.request(listCommands, { ...reading, deviceId, limit, cursor, count, status, type });
   }
 
   @Get(':commandId')

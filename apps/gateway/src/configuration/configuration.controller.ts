@@ -16,7 +16,7 @@ import { ObjectBody, OptionalBody } from '../http/body.js';
 import { Changing, Reading, Who, type Caller } from '../http/caller.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
-import { PageQuery } from '../http/page-query.js';
+import { CursorQuery } from '../http/page-query.js';
 
 /** One of them at most. */
 export class PastQuery {
@@ -32,7 +32,7 @@ export class PastQuery {
   at?: string;
 }
 
-export class HistoryQuery extends PageQuery {
+export class HistoryQuery extends CursorQuery {
   @IsOptional()
   @IsString()
   @Length(1, 255)

@@ -1,7 +1,10 @@
-import { Controller, Get, Inject, Param, Patch, Post } from '@nestjs/common';
+import { Controller, Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
+import type { Done } from '@muster/contracts';
 import {
   changeCredentialStatus,
   CredentialEdit,
+  deleteCredential,
+  getCredential,
   issueCredential,
   listCredentials,
   type CredentialList,
@@ -12,6 +15,8 @@ import { CredentialInput } from '@muster/contracts/device-registry/devices.reque
 import { type Asking, ASKING } from '../providers.js';
 import { CheckedBody } from '../http/body.js';
 import { Creating, Reading, Who, type Caller } from '../http/caller.js';
+import { PageQuery } from '../http/page-query.js';
+import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
 
 @Controller('api/v1/devices/:id/credentials')
@@ -36,12 +41,37 @@ export class CredentialsController {
   }
 
   @Get()
-  @Operation({ summary: 'List the credentials, without their secrets', asks: [listCredentials] })
+  @Operation({
+    summary: 'List the credentials, oldest first, without their secrets',
+    asks: [listCredentials],
+    query: PageQuery,
+  })
   listCredentials(
     @Param('id') deviceId: string,
+    @CheckedQuery(PageQuery) page: PageQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<CredentialList> {
-    return this.bus.request(listCredentials, { ...reading, deviceId });
+    return this.bus.request(listCredentials, { ...reading, deviceId, ...page });
+  }
+
+  @Get(':credentialId')
+  @Operation({ summary: 'Get a credential, without its secret', asks: [getCredential] })
+  getCredential(
+    @Param('id') deviceId: string,
+    @Param('credentialId') credentialId: string,
+    @Reading() reading: { tenantId: string },
+  ): Promise<DeviceCredential> {
+    return this.bus.request(getCredential, { ...reading, deviceId, credentialId });
+  }
+
+  @Delete(':credentialId')
+  @Operation({ summary: 'Take a revoked credential off the list', asks: [deleteCredential], status: 204 })
+  deleteCredential(
+    @Param('id') deviceId: string,
+    @Param('credentialId') credentialId: string,
+    @Who() who: Caller,
+  ): Promise<Done> {
+    return this.bus.request(deleteCredential, { ...who, deviceId, credentialId });
   }
 
   @Patch(':credentialId')

@@ -4,12 +4,16 @@ import {
   addAppVersion,
   AppVersionInput,
   createDeviceType,
+  deleteAppVersion,
   deleteDeviceType,
   DeviceTypeEdit,
   DeviceTypeInput,
   editDeviceType,
+  getAppVersion,
   getDeviceType,
+  listAppVersions,
   listDeviceTypes,
+  type AppVersionPage,
   type AppVersionView,
   type DeviceTypeList,
   type DeviceTypeView,
@@ -19,7 +23,7 @@ import { CheckedBody } from '../http/body.js';
 import { Changing, Creating, Reading, type Caller } from '../http/caller.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
-import { CountedPageQuery } from '../http/page-query.js';
+import { PageQuery } from '../http/page-query.js';
 
 /** `{id}` may be the name. */
 @Controller('api/v1/device-types')
@@ -42,9 +46,9 @@ export class DeviceTypesController {
   }
 
   @Get()
-  @Operation({ summary: 'List device types by name', asks: [listDeviceTypes], query: CountedPageQuery })
+  @Operation({ summary: 'List device types by name', asks: [listDeviceTypes], query: PageQuery })
   listDeviceTypes(
-    @CheckedQuery(CountedPageQuery) { limit, cursor, count }: CountedPageQuery,
+    @CheckedQuery(PageQuery) { limit, cursor, count }: PageQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<DeviceTypeList> {
     return this.bus.request(listDeviceTypes, { ...reading, limit, cursor, count });
@@ -81,8 +85,7 @@ export class DeviceTypesController {
     asks: [addAppVersion],
     body: AppVersionInput,
     status: 201,
-    // It is read as a part of its device type.
-    location: (path) => path.replace(/\/app-versions$/, ''),
+    location: (path, id) => `${path}/${id}`,
   })
   addAppVersion(
     @Param('id') deviceType: string,
@@ -90,5 +93,43 @@ export class DeviceTypesController {
     @Creating() creating: Caller,
   ): Promise<AppVersionView> {
     return this.bus.request(addAppVersion, { ...creating, deviceType, appVersion });
+  }
+
+  @Get(':id/app-versions')
+  @Operation({
+    summary: 'List the application versions, oldest first',
+    asks: [listAppVersions],
+    query: PageQuery,
+  })
+  listAppVersions(
+    @Param('id') deviceType: string,
+    @CheckedQuery(PageQuery) page: PageQuery,
+    @Reading() reading: { tenantId: string },
+  ): Promise<AppVersionPage> {
+    return this.bus.request(listAppVersions, { ...reading, deviceType, ...page });
+  }
+
+  @Get(':id/app-versions/:name')
+  @Operation({ summary: 'Get an application version by id or name', asks: [getAppVersion] })
+  getAppVersion(
+    @Param('id') deviceType: string,
+    @Param('name') appVersion: string,
+    @Reading() reading: { tenantId: string },
+  ): Promise<AppVersionView> {
+    return this.bus.request(getAppVersion, { ...reading, deviceType, appVersion });
+  }
+
+  @Delete(':id/app-versions/:name')
+  @Operation({
+    summary: 'Delete an application version that no device has',
+    asks: [deleteAppVersion],
+    status: 204,
+  })
+  deleteAppVersion(
+    @Param('id') deviceType: string,
+    @Param('name') appVersion: string,
+    @Changing() changing: Caller,
+  ): Promise<Done> {
+    return this.bus.request(deleteAppVersion, { ...changing, deviceType, appVersion });
   }
 }

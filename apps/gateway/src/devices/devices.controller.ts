@@ -23,12 +23,12 @@ import { CheckedBody } from '../http/body.js';
 import { Changing, Creating, Reading, type Caller } from '../http/caller.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
-import { CountedPageQuery } from '../http/page-query.js';
+import { PageQuery } from '../http/page-query.js';
 
 /** A filter may take seconds before it is refused as too slow. */
 const FILTER_ANSWER_MS = 10_000;
 
-export class DevicesQuery extends CountedPageQuery {
+export class DevicesQuery extends PageQuery {
   @IsOptional()
   @IsFilter()
   filter?: string;

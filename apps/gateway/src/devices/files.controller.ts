@@ -34,11 +34,11 @@ export class FilesController {
   })
   async listFiles(
     @Param('id') deviceId: string,
-    @CheckedQuery(PageQuery) { limit, cursor }: PageQuery,
+    @CheckedQuery(PageQuery) { limit, cursor, count }: PageQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<UploadPage> {
     await this.bus.request(getDevice, { ...reading, deviceId });
-    return this.bus.request(listUploads, { ...reading, deviceId, limit, cursor });
+    return this.bus.request(listUploads, { ...reading, deviceId, limit, cursor, count });
   }
 
   /** Nest sends nothing by itself where it hands out the response: the file does. */

@@ -1,6 +1,9 @@
-import { Controller, Get, Inject, Param, Patch, Post } from '@nestjs/common';
+import { Controller, Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
+import type { Done } from '@muster/contracts';
 import {
   changeTokenStatus,
+  deleteToken,
+  getToken,
   issueToken,
   listTokens,
   TokenEdit,
@@ -12,6 +15,8 @@ import {
 import { type Asking, ASKING } from '../providers.js';
 import { CheckedBody, OptionalBody } from '../http/body.js';
 import { Creating, Reading, Who, type Caller } from '../http/caller.js';
+import { PageQuery } from '../http/page-query.js';
+import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
 
 @Controller('api/v1/devices/:id/tokens')
@@ -36,9 +41,41 @@ export class TokensController {
   }
 
   @Get()
-  @Operation({ summary: 'List the endpoint tokens, without their text', asks: [listTokens] })
-  listTokens(@Param('id') deviceId: string, @Reading() reading: { tenantId: string }): Promise<TokenList> {
-    return this.bus.request(listTokens, { ...reading, deviceId });
+  @Operation({
+    summary: 'List the endpoint tokens, oldest first, without their text',
+    asks: [listTokens],
+    query: PageQuery,
+  })
+  listTokens(
+    @Param('id') deviceId: string,
+    @CheckedQuery(PageQuery) page: PageQuery,
+    @Reading() reading: { tenantId: string },
+  ): Promise<TokenList> {
+    return this.bus.request(listTokens, { ...reading, deviceId, ...page });
+  }
+
+  @Get(':tokenId')
+  @Operation({ summary: 'Get an endpoint token, without its text', asks: [getToken] })
+  getToken(
+    @Param('id') deviceId: string,
+    @Param('tokenId') tokenId: string,
+    @Reading() reading: { tenantId: string },
+  ): Promise<TokenView> {
+    return this.bus.request(getToken, { ...reading, deviceId, tokenId });
+  }
+
+  @Delete(':tokenId')
+  @Operation({
+    summary: 'Take a revoked endpoint token off the list; its text stays used',
+    asks: [deleteToken],
+    status: 204,
+  })
+  deleteToken(
+    @Param('id') deviceId: string,
+    @Param('tokenId') tokenId: string,
+    @Who() who: Caller,
+  ): Promise<Done> {
+    return this.bus.request(deleteToken, { ...who, deviceId, tokenId });
   }
 
   @Patch(':tokenId')

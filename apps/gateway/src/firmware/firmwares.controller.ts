@@ -11,6 +11,7 @@ import {
   FirmwareView,
   FirmwareTypeInput,
   getFirmware,
+  getFirmwareType,
   listFirmwares,
   listFirmwareTypes,
   registerFirmware,
@@ -53,8 +54,7 @@ export class FirmwareTypesController {
     asks: [createFirmwareType],
     body: FirmwareTypeInput,
     status: 201,
-    // It is read as a part of the list.
-    location: (path) => path,
+    location: (path, id) => `${path}/${id}`,
   })
   createFirmwareType(
     @Param('id') deviceType: string,
@@ -65,12 +65,27 @@ export class FirmwareTypesController {
   }
 
   @Get()
-  @Operation({ summary: 'List the firmware types of a device type, oldest first', asks: [listFirmwareTypes] })
+  @Operation({
+    summary: 'List the firmware types of a device type, oldest first',
+    asks: [listFirmwareTypes],
+    query: PageQuery,
+  })
   listFirmwareTypes(
     @Param('id') deviceType: string,
+    @CheckedQuery(PageQuery) page: PageQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<FirmwareTypeList> {
-    return this.bus.request(listFirmwareTypes, { ...reading, deviceType });
+    return this.bus.request(listFirmwareTypes, { ...reading, deviceType, ...page });
+  }
+
+  @Get(':firmwareTypeId')
+  @Operation({ summary: 'Get a firmware type by id or name', asks: [getFirmwareType] })
+  getFirmwareType(
+    @Param('id') deviceType: string,
+    @Param('firmwareTypeId') firmwareType: string,
+    @Reading() reading: { tenantId: string },
+  ): Promise<FirmwareTypeView> {
+    return this.bus.request(getFirmwareType, { ...reading, deviceType, firmwareType });
   }
 }
 
@@ -166,10 +181,10 @@ export class FirmwaresController {
     secret: true,
   })
   listFirmwares(
-    @CheckedQuery(FirmwaresQuery) { limit, cursor, firmwareType, deviceTypeId }: FirmwaresQuery,
+    @CheckedQuery(FirmwaresQuery) { limit, cursor, count, firmwareType, deviceTypeId }: FirmwaresQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<FirmwarePage> {
-    return this.bus.request(listFirmwares, { ...reading, limit, cursor, firmwareType, deviceTypeId });
+    return this.bus.request(listFirmwares, { ...reading, limit, cursor, count, firmwareType, deviceTypeId });
   }
 
   @Get(':id')

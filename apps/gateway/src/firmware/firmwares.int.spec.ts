@@ -116,7 +116,7 @@ class Firmware {
   @Handles(listFirmwareTypes)
   listTypes(body: object): Promise<FirmwareTypeList> {
     asked.push(body);
-    return Promise.resolve({ items: [type] });
+    return Promise.resolve({ items: [type], nextCursor: null });
   }
   @Handles(listUploads)
   uploads(body: object): Promise<UploadPage> {
@@ -411,7 +411,10 @@ describe('the rest of /firmwares', () => {
     const input = { name: 'main', versionKey: 'v', urlKey: 'u', tokenKey: 't' };
     const created = await api('post', '/device-types/radiator/firmware-types').send(input);
     expect(created).toMatchObject({ status: 201, body: { id: 'ft1', isDefault: true } });
-    expect((await api('get', '/device-types/radiator/firmware-types')).body).toEqual({ items: [type] });
+    expect((await api('get', '/device-types/radiator/firmware-types')).body).toEqual({
+      items: [type],
+      nextCursor: null,
+    });
     expect(asked).toMatchObject([
       { deviceType: 'radiator', firmwareType: input },
       { deviceType: 'radiator' },

@@ -1,8 +1,8 @@
 import { IsBoolean, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { DEFAULT_PAGE, Described, MAX_PAGE } from '@muster/contracts';
 
-/** What every list takes. */
-export class PageQuery {
+/** What is read page by page and not counted. */
+export class CursorQuery {
   @IsOptional()
   @Described(() => ({ description: 'Items of a page, at most.', default: DEFAULT_PAGE }))
   @IsInt()
@@ -17,8 +17,8 @@ export class PageQuery {
   cursor?: string;
 }
 
-/** A list that can be counted. */
-export class CountedPageQuery extends PageQuery {
+/** What every list takes. */
+export class PageQuery extends CursorQuery {
   @IsOptional()
   @Described(() => ({ description: 'Whether `total` is told: how many there are, whatever the page.' }))
   @IsBoolean()

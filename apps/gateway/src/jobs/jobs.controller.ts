@@ -18,9 +18,9 @@ import { jobLocation } from '../http/answer-rules.js';
 import { Creating, Reading, Who, type Caller } from '../http/caller.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
-import { CountedPageQuery, PageQuery } from '../http/page-query.js';
+import { PageQuery } from '../http/page-query.js';
 
-export class JobsQuery extends CountedPageQuery {
+export class JobsQuery extends PageQuery {
   @IsOptional()
   @IsIn(JOB_STATUSES)
   status?: JobStatus;
@@ -83,9 +83,9 @@ export class JobsController {
   })
   listJobErrors(
     @Param('id') jobId: string,
-    @CheckedQuery(PageQuery) { limit, cursor }: PageQuery,
+    @CheckedQuery(PageQuery) { limit, cursor, count }: PageQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<JobErrorPage> {
-    return this.bus.request(listJobErrors, { ...reading, jobId, limit, cursor });
+    return this.bus.request(listJobErrors, { ...reading, jobId, limit, cursor, count });
   }
 }

@@ -187,6 +187,8 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
       version: 2,
     },
   },
+  listAppVersions: { response: page(appVersion) },
+  getAppVersion: { response: appVersion },
   addAppVersion: { request: { name: 'radiator-v1' }, response: appVersion },
 
   createDevice: {
@@ -212,6 +214,8 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     response: { ...device, version: 4 },
   },
 
+  getMetadata: { response: device.metadata },
+  getMetadataKey: { response: 'kitchen' },
   changeMetadata: { request: { room: 'kitchen', floor: 2, old: null }, response: device },
   setMetadataKey: { request: 'kitchen', response: device },
 
@@ -219,14 +223,16 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     request: { token: 'my-first-token' },
     response: { ...token, hint: 'my-f', status: 'inactive', token: 'my-first-token' },
   },
-  listTokens: { response: { items: [token] } },
+  listTokens: { response: page(token) },
+  getToken: { response: token },
   changeTokenStatus: { request: { status: 'suspended' }, response: { ...token, status: 'suspended' } },
 
   issueCredential: {
     request: { kind: 'secret' },
     response: { ...credential, secret: 'b25seS1hbi1leGFtcGxlLW9ubHktYW4tZXhhbXBsZS0' },
   },
-  listCredentials: { response: { items: [credential] } },
+  listCredentials: { response: page(credential) },
+  getCredential: { response: credential },
   changeCredentialStatus: { request: { status: 'revoked' }, response: { ...credential, status: 'revoked' } },
 
   getConfiguration: {
@@ -315,7 +321,8 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     },
     response: firmwareType,
   },
-  listFirmwareTypes: { response: { items: [firmwareType] } },
+  listFirmwareTypes: { response: page(firmwareType) },
+  getFirmwareType: { response: firmwareType },
   uploadFirmware: {
     request: { firmwareType: 'main', version: '1.2.0', upgradableFrom: ['1.1.0'], file: '(the bytes)' },
     response: { ...firmware, rollout: { strategy: 'suspended' }, revision: 1 },
@@ -325,6 +332,22 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   editFirmware: {
     request: { description: null, rollout: { strategy: 'targeted', filter: { tags: ['roof'] } } },
     response: { ...firmware, description: undefined, revision: 3 },
+  },
+
+  getSoftware: {
+    response: {
+      items: [
+        {
+          name: 'default',
+          firmwareType: 'main',
+          reportedVersion: '1.1.0',
+          reportedAt: AT,
+          offered: { version: '1.2.0', subscriber: true, at: AT },
+          rejected: { version: '1.2.0', statusCode: 507, reasonPhrase: 'flash is full', at: LATER },
+          observe: true,
+        },
+      ],
+    },
   },
 
   listFiles: { response: page(file) },

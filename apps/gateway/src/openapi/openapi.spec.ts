@@ -90,6 +90,30 @@ describe('docs/openapi.json', () => {
         );
       }
     });
+
+    it('one way to page, where it lists: limit and cursor, count and total, items and nextCursor', () => {
+      const schemas = generated.components?.schemas as Readonly<Record<string, Schema>>;
+      const refOf = ({ responses }: Operation): Schema | undefined => {
+        const media = responses['200']?.content?.['application/json'] as { schema?: { $ref?: string } };
+        return schemas[media.schema?.$ref?.split('/').at(-1) ?? ''];
+      };
+      // A history is not counted: it is read as far as somebody looks.
+      const lists = operations().filter(
+        ({ operationId }) => operationId.startsWith('list') && operationId !== 'listConfigurationHistory',
+      );
+      expect(lists.length).toBeGreaterThan(10);
+      for (const list of lists) {
+        const query = list.parameters?.filter((one) => one.in === 'query').map(({ name }) => name);
+        expect([list.operationId, query]).toEqual([
+          list.operationId,
+          expect.arrayContaining(['limit', 'cursor', 'count']),
+        ]);
+        expect([list.operationId, Object.keys(refOf(list)?.properties ?? {}).sort()]).toEqual([
+          list.operationId,
+          ['items', 'nextCursor', 'total'],
+        ]);
+      }
+    });
   });
 });
 
@@ -99,6 +123,10 @@ describe('the types of libs/api-client', () => {
     expect(firstLine).toBe(sourceLine(text));
   });
 });
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, unknown>>;
+}
 
 const WITH_PROBLEM: unknown = { 'application/problem+json': expect.anything() };
 const WITH_RETRY_AFTER: unknown = expect.objectContaining({ 'Retry-After': expect.anything() });

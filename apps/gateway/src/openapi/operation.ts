@@ -23,8 +23,10 @@ export interface OperationOptions extends Partial<AnswerRules> {
   readonly query?: Shape<object>;
   /** Status → when it comes instead, with the same answer. The handler sets it. */
   readonly also?: Readonly<Record<number, string>>;
-  /** Where no service is asked, or its answer is not the caller's. */
-  readonly answer?: Shape<object> | typeof JSON_VALUE;
+  /** Where no service is asked, or its answer is not the caller's: as for `body`. */
+  readonly answer?: Shape<object> | 'object' | 'value';
+  /** The handler sets an `ETag` by itself. */
+  readonly etag?: true;
   /** What the gateway itself may answer with. */
   readonly errors?: readonly ErrorCode[];
 }
@@ -56,14 +58,14 @@ export const Operation = (options: OperationOptions): MethodDecorator => {
     ...(options.errors ?? []),
   ]);
   const isEmpty = status === 204 || answer === undefined || answer === Done;
-  const success = isEmpty ? {} : { schema: refTo(answer) };
-  const headers = successHeaders(rules, isEmpty ? undefined : answer);
+  const success = isEmpty ? {} : { schema: schemaOf(answer) };
+  const headers = successHeaders(rules, options.etag ?? hasVersion(isEmpty ? undefined : answer));
   return applyDecorators(
     (_target: object, _key: string | symbol, descriptor: PropertyDescriptor) =>
       setAnswerRules(descriptor.value as object, rules),
     HttpCode(status),
     ApiOperation({ summary }),
-    ...(body === undefined ? [] : [ApiBody({ schema: bodySchema(body), required: true })]),
+    ...(body === undefined ? [] : [ApiBody({ schema: schemaOf(body), required: true })]),
     ...Object.entries(query === undefined ? {} : queryFields(query)).map(
       ([name, { description, ...schema }]) =>
         ApiQuery({
@@ -133,11 +135,8 @@ const ERROR_HEADERS: Readonly<Record<number, Readonly<Record<string, Header>>>> 
 };
 
 /** As `AnswerInterceptor` sets them. */
-const successHeaders = (
-  { location }: AnswerRules,
-  answer: OperationOptions['answer'],
-): Readonly<Record<string, Header>> => ({
-  ...(hasVersion(answer)
+const successHeaders = ({ location }: AnswerRules, etag: boolean): Readonly<Record<string, Header>> => ({
+  ...(etag
     ? {
         ETag: {
           description: 'The version of what was answered, for `If-Match`.',
@@ -164,7 +163,7 @@ const problemOf = (codes: readonly ErrorCode[]): object => ({
   ],
 });
 
-const bodySchema = (body: Shape<object> | 'object' | 'value'): object => {
+const schemaOf = (body: Shape<object> | 'object' | 'value'): object => {
   if (body === 'value') return refTo(JSON_VALUE);
   return body === 'object' ? { type: 'object', additionalProperties: refTo(JSON_VALUE) } : refTo(body);
 };

@@ -98,7 +98,7 @@ export class IntegrationHandlers {
   }
 
   @Handles(listIntegrations)
-  async list({ tenantId, limit: wanted, cursor }: ListIntegrations): Promise<IntegrationPage> {
+  async list({ tenantId, limit: wanted, cursor, count }: ListIntegrations): Promise<IntegrationPage> {
     const limit = wanted ?? DEFAULT_PAGE;
     const found = await listByName(this.database, tenantId, afterName(cursor), limit + 1);
     const page = found.slice(0, limit);
@@ -106,6 +106,7 @@ export class IntegrationHandlers {
     return {
       items: page.map((one) => this.viewOf(one)),
       nextCursor: found.length > limit && last !== undefined ? cursorOf(last.name) : null,
+      ...(count === true ? { total: await countIntegrations(this.database, tenantId) } : {}),
     };
   }
 

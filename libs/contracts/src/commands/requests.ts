@@ -12,13 +12,20 @@ import {
   Length,
   Matches,
   Min,
-  ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { DeviceKey } from '../configuration/requests.js';
 import { defineRequest } from '../contract.js';
 import { AnyJson } from '../described.js';
-import { Actor, BulkOutcome, CreateRequest, PageRequest, TenantRequest, type JsonValue } from '../fields.js';
+import {
+  Actor,
+  BulkOutcome,
+  CreateRequest,
+  Page,
+  PageRequest,
+  TenantRequest,
+  type JsonValue,
+} from '../fields.js';
 
 /**
  * A level of a topic (1/KP): digits alone would be read as a request id, `status` and `error` are the ends of replies.
@@ -138,16 +145,12 @@ export class ListCommands extends PageRequest {
   type?: string;
 }
 
-export class CommandPage {
+export class CommandPage extends Page {
   /** May be fewer than `limit` although there are more: a page must fit in a message. */
   @IsArray()
   @ValidateNested({ each: true })
   @Type(() => CommandView)
   items!: CommandView[];
-
-  @ValidateIf((page: CommandPage) => page.nextCursor !== null)
-  @IsString()
-  nextCursor!: string | null;
 }
 
 /** Not idempotent without a key: every call is another command. `too-many-commands` passes as commands finish. */

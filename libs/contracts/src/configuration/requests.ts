@@ -30,7 +30,7 @@ import {
   IsText,
   IsTime,
   ItemOutcome,
-  PageRequest,
+  CursorRequest,
   TenantRequest,
   type JsonObject,
   type JsonValue,
@@ -321,7 +321,7 @@ export class HistoryItem {
 }
 
 /** Newest first. */
-export class ListHistory extends PageRequest {
+export class ListHistory extends CursorRequest {
   @IsString()
   @Length(1, 64)
   deviceId!: string;

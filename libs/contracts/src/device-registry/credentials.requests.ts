@@ -2,7 +2,7 @@ import { Type } from 'class-transformer';
 import { IsArray, IsIn, IsISO8601, IsOptional, IsString, Length, ValidateNested } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { CREDENTIAL_KIND, CREDENTIAL_KINDS, DeviceRef, type CredentialKind } from './devices.requests.js';
-import { ChangeRequest, CreateRequest } from '../fields.js';
+import { ChangeRequest, CreateRequest, Done, Page, PageRequest } from '../fields.js';
 
 /** A revoked credential stays revoked. */
 export const CREDENTIAL_STATUSES = ['active', 'revoked'] as const;
@@ -31,7 +31,7 @@ export class IssuedCredential extends DeviceCredential {
   secret?: string;
 }
 
-export class CredentialList {
+export class CredentialList extends Page {
   @IsArray()
   @ValidateNested({ each: true })
   @Type(() => DeviceCredential)
@@ -66,6 +66,29 @@ export class ChangeCredentialStatus extends ChangeRequest {
   status!: CredentialStatus;
 }
 
+/** Oldest first. */
+export class ListCredentials extends PageRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+}
+
+export class CredentialRef extends DeviceRef {
+  @IsString()
+  @Length(1, 64)
+  credentialId!: string;
+}
+
+export class DeleteCredential extends ChangeRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+
+  @IsString()
+  @Length(1, 64)
+  credentialId!: string;
+}
+
 /**
  * Another secret for an HTTP device. Two may be active at a time, the one a device uses and the one it is about to use; a
  * third is `credential-limit-reached`.
@@ -87,10 +110,27 @@ export const issueCredential = defineRequest({
 /** Oldest first, the revoked ones too; empty for a device whose endpoint token is enough. */
 export const listCredentials = defineRequest({
   subject: 'muster.v1.service.device-registry.credential.list',
-  request: DeviceRef,
+  request: ListCredentials,
   reply: CredentialList,
-  errors: ['device-not-found'],
+  errors: ['device-not-found', 'invalid-request'],
   idempotent: true,
+});
+
+export const getCredential = defineRequest({
+  subject: 'muster.v1.service.device-registry.credential.get',
+  request: CredentialRef,
+  reply: DeviceCredential,
+  errors: ['device-not-found', 'credential-not-found'],
+  idempotent: true,
+});
+
+/** Takes a revoked credential off the list. */
+export const deleteCredential = defineRequest({
+  subject: 'muster.v1.service.device-registry.credential.delete',
+  request: DeleteCredential,
+  reply: Done,
+  errors: ['device-not-found', 'credential-not-found', 'credential-not-revoked', 'concurrent-change'],
+  idempotent: false,
 });
 
 /** Revoking the last one shuts the device out until another is issued. */

@@ -9,7 +9,6 @@ import {
   IsString,
   Length,
   Matches,
-  ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
@@ -21,6 +20,7 @@ import {
   IsText,
   METADATA_KEY_RULE,
   NAME_RULE,
+  Page,
   PageRequest,
   rule,
   TenantRequest,
@@ -208,19 +208,11 @@ export class DeviceTypeView {
   createdAt!: string;
 }
 
-export class DeviceTypeList {
+export class DeviceTypeList extends Page {
   @IsArray()
   @ValidateNested({ each: true })
   @Type(() => DeviceTypeView)
   items!: DeviceTypeView[];
-
-  @ValidateIf((list: DeviceTypeList) => list.nextCursor !== null)
-  @IsString()
-  nextCursor!: string | null;
-
-  @IsOptional()
-  @IsInt()
-  total?: number;
 }
 
 export class CreateDeviceType extends CreateRequest {
@@ -236,10 +228,39 @@ export class DeviceTypeRef extends TenantRequest {
   deviceType!: string;
 }
 
-export class ListDeviceTypes extends PageRequest {
-  @IsOptional()
-  @IsBoolean()
-  count?: boolean;
+export class ListDeviceTypes extends PageRequest {}
+
+export class AppVersionPage extends Page {
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => AppVersionView)
+  items!: AppVersionView[];
+}
+
+/** Oldest first. */
+export class ListAppVersions extends PageRequest {
+  /** Id or name. */
+  @IsString()
+  @Length(1, 64)
+  deviceType!: string;
+}
+
+export class AppVersionRef extends DeviceTypeRef {
+  /** Id or name. */
+  @IsString()
+  @Length(1, 64)
+  appVersion!: string;
+}
+
+export class DeleteAppVersion extends ChangeRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceType!: string;
+
+  /** Id or name. */
+  @IsString()
+  @Length(1, 64)
+  appVersion!: string;
 }
 
 export class EditDeviceType extends ChangeRequest {
@@ -316,4 +337,35 @@ export const addAppVersion = defineRequest({
   reply: AppVersionView,
   errors: ['device-type-not-found', 'app-version-name-taken', 'concurrent-change', 'idempotency-key-reused'],
   idempotent: false,
+});
+
+export const listAppVersions = defineRequest({
+  subject: 'muster.v1.service.device-registry.app-version.list',
+  request: ListAppVersions,
+  reply: AppVersionPage,
+  errors: ['device-type-not-found', 'invalid-request'],
+  idempotent: true,
+});
+
+export const getAppVersion = defineRequest({
+  subject: 'muster.v1.service.device-registry.app-version.get',
+  request: AppVersionRef,
+  reply: AppVersionView,
+  errors: ['device-type-not-found', 'app-version-not-found'],
+  idempotent: true,
+});
+
+/** Refused while devices have it, and for the only one of its type. Its name may then be used again. */
+export const deleteAppVersion = defineRequest({
+  subject: 'muster.v1.service.device-registry.app-version.delete',
+  request: DeleteAppVersion,
+  reply: Done,
+  errors: [
+    'device-type-not-found',
+    'app-version-not-found',
+    'app-version-in-use',
+    'version-mismatch',
+    'concurrent-change',
+  ],
+  idempotent: true,
 });

@@ -28,6 +28,7 @@ import {
   IsFilter,
   IsName,
   NAME_RULE,
+  Page,
   PageRequest,
   rule,
   TenantRequest,
@@ -283,19 +284,11 @@ export class ProvisionedDevice extends DeviceView {
   credential!: CredentialView;
 }
 
-export class DeviceList {
+export class DeviceList extends Page {
   @IsArray()
   @ValidateNested({ each: true })
   @Type(() => DeviceView)
   items!: DeviceView[];
-
-  @ValidateIf((list: DeviceList) => list.nextCursor !== null)
-  @IsString()
-  nextCursor!: string | null;
-
-  @IsOptional()
-  @IsInt()
-  total?: number;
 }
 
 export class ProvisionDevice extends CreateRequest {
@@ -322,10 +315,6 @@ export class ListDevices extends PageRequest {
   @IsOptional()
   @IsIn(DEVICE_SORTS)
   sort?: (typeof DEVICE_SORTS)[number];
-
-  @IsOptional()
-  @IsBoolean()
-  count?: boolean;
 }
 
 export const MAX_SELECTED_DEVICES = 5000;

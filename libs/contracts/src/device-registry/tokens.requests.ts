@@ -11,7 +11,7 @@ import {
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { DeviceRef } from './devices.requests.js';
-import { ChangeRequest, CreateRequest, TOKEN_RULE } from '../fields.js';
+import { ChangeRequest, CreateRequest, Done, Page, PageRequest, TOKEN_RULE } from '../fields.js';
 
 export const TOKEN_STATUSES = ['inactive', 'active', 'suspended', 'revoked'] as const;
 export type TokenStatus = (typeof TOKEN_STATUSES)[number];
@@ -40,7 +40,7 @@ export class IssuedToken extends TokenView {
   token?: string;
 }
 
-export class TokenList {
+export class TokenList extends Page {
   @IsArray()
   @ValidateNested({ each: true })
   @Type(() => TokenView)
@@ -82,6 +82,29 @@ export class ChangeTokenStatus extends ChangeRequest {
   status!: 'active' | 'suspended' | 'revoked';
 }
 
+/** Oldest first. */
+export class ListTokens extends PageRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+}
+
+export class TokenRef extends DeviceRef {
+  @IsString()
+  @Length(1, 64)
+  tokenId!: string;
+}
+
+export class DeleteToken extends ChangeRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+
+  @IsString()
+  @Length(1, 64)
+  tokenId!: string;
+}
+
 export const issueToken = defineRequest({
   subject: 'muster.v1.service.device-registry.token.issue',
   request: IssueToken,
@@ -92,10 +115,27 @@ export const issueToken = defineRequest({
 
 export const listTokens = defineRequest({
   subject: 'muster.v1.service.device-registry.token.list',
-  request: DeviceRef,
+  request: ListTokens,
   reply: TokenList,
-  errors: ['device-not-found'],
+  errors: ['device-not-found', 'invalid-request'],
   idempotent: true,
+});
+
+export const getToken = defineRequest({
+  subject: 'muster.v1.service.device-registry.token.get',
+  request: TokenRef,
+  reply: TokenView,
+  errors: ['device-not-found', 'token-not-found'],
+  idempotent: true,
+});
+
+/** Takes a revoked token off the list. Its text stays used, so that nobody else is let in by what this device still sends. */
+export const deleteToken = defineRequest({
+  subject: 'muster.v1.service.device-registry.token.delete',
+  request: DeleteToken,
+  reply: Done,
+  errors: ['device-not-found', 'token-not-found', 'token-not-revoked', 'concurrent-change'],
+  idempotent: false,
 });
 
 /** Inactive → active → suspended ⇄ active → revoked, which is final (16/ECAP). */

@@ -12,7 +12,6 @@ import {
   Length,
   Matches,
   Min,
-  ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
@@ -24,6 +23,7 @@ import {
   IsName,
   IsText,
   NAME_RULE,
+  Page,
   PageRequest,
   TenantRequest,
 } from '../fields.js';
@@ -87,16 +87,15 @@ export class CreateFirmwareType extends CreateRequest {
   firmwareType!: FirmwareTypeInput;
 }
 
-export class ListFirmwareTypes extends TenantRequest {
-  /** Id or name. Absent: of all device types. */
-  @IsOptional()
+/** Oldest first. */
+export class ListFirmwareTypes extends PageRequest {
+  /** Id or name. */
   @IsString()
   @Length(1, 64)
-  deviceType?: string;
+  deviceType!: string;
 }
 
-/** All of them, oldest first: there are few. */
-export class FirmwareTypeList {
+export class FirmwareTypeList extends Page {
   @IsArray()
   @ValidateNested({ each: true })
   @Type(() => FirmwareTypeView)
@@ -123,7 +122,27 @@ export const listFirmwareTypes = defineRequest({
   subject: 'muster.v1.service.firmware.firmware-type.list',
   request: ListFirmwareTypes,
   reply: FirmwareTypeList,
-  errors: ['device-type-not-found'],
+  errors: ['device-type-not-found', 'invalid-request'],
+  idempotent: true,
+});
+
+export class FirmwareTypeRef extends TenantRequest {
+  /** Id or name. */
+  @IsString()
+  @Length(1, 64)
+  deviceType!: string;
+
+  /** Id or name. */
+  @IsString()
+  @Length(1, 64)
+  firmwareType!: string;
+}
+
+export const getFirmwareType = defineRequest({
+  subject: 'muster.v1.service.firmware.firmware-type.get',
+  request: FirmwareTypeRef,
+  reply: FirmwareTypeView,
+  errors: ['device-type-not-found', 'firmware-type-not-found'],
   idempotent: true,
 });
 
@@ -280,15 +299,11 @@ export class ListFirmwares extends PageRequest {
   deviceTypeId?: string;
 }
 
-export class FirmwarePage {
+export class FirmwarePage extends Page {
   @IsArray()
   @ValidateNested({ each: true })
   @Type(() => FirmwareView)
   items!: FirmwareView[];
-
-  @ValidateIf((page: FirmwarePage) => page.nextCursor !== null)
-  @IsString()
-  nextCursor!: string | null;
 }
 
 /** What is absent stays. */

@@ -201,7 +201,12 @@ export class SoftwareView {
   @IsString()
   name!: string;
 
-  /** Absent: the device never said. */
+  /** Name of the firmware type; absent: it is not known, because the device type has none yet. */
+  @IsOptional()
+  @IsString()
+  firmwareType?: string;
+
+  /** What it runs; absent: the device never said. */
   @IsOptional()
   @IsString()
   reportedVersion?: string;

@@ -10,11 +10,10 @@ import {
   Matches,
   MaxLength,
   Min,
-  ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
-import { ChangeRequest, Done, IsName, PageRequest, TenantRequest } from '../fields.js';
+import { ChangeRequest, Done, IsName, Page, PageRequest, TenantRequest } from '../fields.js';
 import { FileToSend } from './requests.js';
 
 /** A device asks for leave to upload (bcx). */
@@ -131,15 +130,11 @@ export class ListUploads extends PageRequest {
   deviceId!: string;
 }
 
-export class UploadPage {
+export class UploadPage extends Page {
   @IsArray()
   @ValidateNested({ each: true })
   @Type(() => UploadView)
   items!: UploadView[];
-
-  @ValidateIf((page: UploadPage) => page.nextCursor !== null)
-  @IsString()
-  nextCursor!: string | null;
 }
 
 export class DeleteUpload extends ChangeRequest {

@@ -14,7 +14,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
-import { Actor, CreateRequest, Done, NAME_RULE, PageRequest, rule, TenantRequest } from '../fields.js';
+import { Actor, CreateRequest, Done, NAME_RULE, Page, PageRequest, rule, TenantRequest } from '../fields.js';
 import { timeOf } from '../times.js';
 
 /** `now`, `beginning`: what the streams still hold; or an ISO 8601 time. */
@@ -161,15 +161,11 @@ export class IntegrationView {
   credentialsAt!: string;
 }
 
-export class IntegrationPage {
+export class IntegrationPage extends Page {
   @IsArray()
   @ValidateNested({ each: true })
   @Type(() => IntegrationView)
   items!: IntegrationView[];
-
-  @ValidateIf((page: IntegrationPage) => page.nextCursor !== null)
-  @IsString()
-  nextCursor!: string | null;
 }
 
 export class IntegrationConsumerState extends IntegrationConsumer {

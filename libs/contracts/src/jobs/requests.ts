@@ -1,18 +1,7 @@
 import { Type } from 'class-transformer';
-import {
-  IsArray,
-  IsBoolean,
-  IsIn,
-  IsInt,
-  IsOptional,
-  IsString,
-  Length,
-  Matches,
-  ValidateIf,
-  ValidateNested,
-} from 'class-validator';
+import { IsArray, IsIn, IsOptional, IsString, Length, Matches, ValidateNested } from 'class-validator';
 import { defineRequest } from '../contract.js';
-import { Actor, CreateRequest, PageRequest, TenantRequest } from '../fields.js';
+import { Actor, CreateRequest, Page, PageRequest, TenantRequest } from '../fields.js';
 import { JOB_STATUSES, JobFacts, JobItemError, JobProgress, type JobStatus } from './published.js';
 
 /** What a job's kind is called: `configuration-bulk`. */
@@ -62,27 +51,13 @@ export class ListJobs extends PageRequest {
   @IsString()
   @Length(1, 64)
   parent?: string;
-
-  /** Whether the reply says how many there are in all. */
-  @IsOptional()
-  @IsBoolean()
-  count?: boolean;
 }
 
-export class JobPage {
+export class JobPage extends Page {
   @IsArray()
   @ValidateNested({ each: true })
   @Type(() => JobView)
   items!: JobView[];
-
-  @ValidateIf((page: JobPage) => page.nextCursor !== null)
-  @IsString()
-  nextCursor!: string | null;
-
-  /** Where it was asked for. */
-  @IsOptional()
-  @IsInt()
-  total?: number;
 }
 
 export class CancelJob extends TenantRequest {
@@ -115,15 +90,11 @@ export class ListJobErrors extends PageRequest {
   jobId!: string;
 }
 
-export class JobErrorPage {
+export class JobErrorPage extends Page {
   @IsArray()
   @ValidateNested({ each: true })
   @Type(() => JobItemError)
   items!: JobItemError[];
-
-  @ValidateIf((page: JobErrorPage) => page.nextCursor !== null)
-  @IsString()
-  nextCursor!: string | null;
 }
 
 export const listJobs = defineRequest({
