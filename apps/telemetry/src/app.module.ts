@@ -45,6 +45,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         partitions,
         logger,
         metrics,
+        maxKeysPerDevice: config.maxKeysPerDevice,
         redeliveryWindowMicros: config.redeliveryWindowSeconds * 1_000_000,
       });
       return {

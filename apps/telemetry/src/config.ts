@@ -11,6 +11,14 @@ export const configSchema = {
     max: 36_500,
     default: 90,
   }),
+  maxKeysPerDevice: int({
+    env: 'MUSTER_TELEMETRY_MAX_KEYS_PER_DEVICE',
+    doc: 'Keys whose latest values are kept for a device. One more is refused, and the rest of its sample stored',
+    unit: 'keys',
+    min: 1,
+    max: 100_000,
+    default: 1_000,
+  }),
   redeliveryWindowSeconds: int({
     env: 'MUSTER_TELEMETRY_REDELIVERY_WINDOW_SECONDS',
     doc: 'How far back a redelivered or resent sample without a time of its own is looked for',

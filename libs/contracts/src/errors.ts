@@ -45,6 +45,10 @@ export const errorCatalogue = {
   'token-status-final': { status: 409, title: 'A revoked endpoint token stays revoked' },
   'credential-status-final': { status: 409, title: 'A revoked credential stays revoked' },
   'credential-limit-reached': { status: 409, title: 'The device has as many credentials as it may have' },
+  'telemetry-key-limit-reached': {
+    status: 409,
+    title: 'The device has as many telemetry keys as it may have',
+  },
   'command-finished': { status: 409, title: 'The command is finished' },
   'job-finished': { status: 409, title: 'The job has ended' },
   'job-not-finished': { status: 409, title: 'The job has not ended' },

@@ -26,7 +26,7 @@ export class TelemetryRoute {
       name: 'telemetry',
       maxItems: MAX_TELEMETRY_MESSAGES,
       maxBytes: MAX_BATCH_BYTES,
-      final: new Set(['sample-time-out-of-range']),
+      final: new Set(['sample-time-out-of-range', 'telemetry-key-limit-reached']),
       send: async (messages) =>
         (await bus.request(storeSamples, { messages }, { timeoutMs: 10_000 })).outcomes,
     });

@@ -3,6 +3,7 @@ import { AppError, REPLY_BYTES, type JsonValue } from '@muster/contracts';
 import type { GetLatest, LatestValues } from '@muster/contracts/telemetry/requests';
 import type { Database } from '@muster/event-store';
 import { bytesOf } from './bytes-of.js';
+import { deviceOf, keysIn, type DeviceKeys } from './key-limit.js';
 import type { PreparedMessage, PreparedSample } from './prepare-message.js';
 import { isoMillis } from './time.js';
 
@@ -15,19 +16,20 @@ interface Newest {
 /**
  * The newest value of every key by the time of its sample, in the transaction that stores the samples. Of the same time
  * the one that comes later counts. Set-based, devices in order: two batches that shared devices in different orders
- * would wait for each other.
+ * would wait for each other. Returns which devices now have more than `most` keys.
  */
 export const mergeLatest = async (
   tx: pg.PoolClient,
   stored: Iterable<{ readonly message: PreparedMessage; readonly sample: PreparedSample }>,
-): Promise<void> => {
+  most: number,
+): Promise<string[]> => {
   const devices = [...newestOf(stored)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, newest]) => newest);
-  if (devices.length === 0) return;
+  if (devices.length === 0) return [];
   const times = devices.map(({ values }) => [...values.values()].map(({ at }) => at));
-  await tx.query({
+  const { rows } = await tx.query<{ tenantId: string; deviceId: string }>({
     name: 'merge-latest',
     // When everything that comes is newer than everything that is there, one concatenation does; else key by key.
-    text: `INSERT INTO latest_values AS l (tenant_id, device_id, newest_at, oldest_written, "values")
+    text: `WITH merged AS (INSERT INTO latest_values AS l (tenant_id, device_id, newest_at, oldest_written, "values")
            SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::jsonb[])
            ON CONFLICT (tenant_id, device_id) DO UPDATE SET
              newest_at = greatest(l.newest_at, excluded.newest_at),
@@ -36,15 +38,52 @@ export const mergeLatest = async (
                ELSE l."values" || coalesce((
                  SELECT jsonb_object_agg(n.key, n.value) FROM jsonb_each(excluded."values") n
                  WHERE NOT l."values" ? n.key OR (l."values" -> n.key ->> 1)::bigint <= (n.value ->> 1)::bigint
-               ), '{}') END`,
+               ), '{}') END
+             RETURNING tenant_id, device_id, "values")
+           SELECT tenant_id AS "tenantId", device_id AS "deviceId" FROM merged
+           WHERE (SELECT count(*) FROM jsonb_object_keys("values")) > $6`,
     values: [
       devices.map(({ tenantId }) => tenantId),
       devices.map(({ deviceId }) => deviceId),
       times.map((own) => Math.max(...own)),
       times.map((own) => Math.min(...own)),
       devices.map(({ values }) => jsonOf(values)),
+      most,
     ],
   });
+  return rows.map(deviceOf);
+};
+
+/**
+ * Which of the keys in these messages their devices have. Locks the rows, in the order in which `mergeLatest` writes them:
+ * what is read holds until the transaction ends.
+ */
+export const readKeys = async (
+  tx: pg.PoolClient,
+  messages: readonly PreparedMessage[],
+): Promise<ReadonlyMap<string, DeviceKeys>> => {
+  const asked = new Map<string, { readonly message: PreparedMessage; readonly keys: Set<string> }>();
+  for (const message of messages) {
+    const { keys } = asked.get(deviceOf(message)) ?? { keys: new Set<string>() };
+    asked.set(deviceOf(message), { message, keys });
+    for (const { data } of message.samples) for (const key of keysIn(data)) keys.add(key);
+  }
+  const devices = [...asked].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, device]) => device);
+  const { rows } = await tx.query<{ tenantId: string; deviceId: string; count: number; known: string[] }>({
+    name: 'read-keys',
+    text: `SELECT l.tenant_id AS "tenantId", l.device_id AS "deviceId",
+             (SELECT count(*) FROM jsonb_object_keys(l."values"))::integer AS count,
+             ARRAY(SELECT k FROM jsonb_array_elements_text(n.keys) k WHERE l."values" ? k) AS known
+           FROM unnest($1::text[], $2::text[], $3::jsonb[]) AS n (tenant_id, device_id, keys)
+           JOIN latest_values l USING (tenant_id, device_id)
+           ORDER BY (l.tenant_id || E'\n' || l.device_id) COLLATE "C" FOR UPDATE OF l`,
+    values: [
+      devices.map(({ message }) => message.tenantId),
+      devices.map(({ message }) => message.deviceId),
+      devices.map(({ keys }) => JSON.stringify([...keys])),
+    ],
+  });
+  return new Map(rows.map((row) => [deviceOf(row), { count: row.count, known: new Set(row.known) }]));
 };
 
 /**
@@ -104,10 +143,10 @@ const newestOf = (
   const devices = new Map<string, Newest>();
   for (const { message, sample } of stored) {
     const { data, at } = sample;
-    if (typeof data !== 'object' || data === null || Array.isArray(data)) continue;
+    if (keysIn(data).length === 0) continue;
     const { tenantId, deviceId } = message;
-    const id = `${tenantId}\n${deviceId}`;
-    for (const [key, value] of Object.entries(data)) {
+    const id = deviceOf(message);
+    for (const [key, value] of Object.entries(data as Record<string, JsonValue>)) {
       const device: Newest = devices.get(id) ?? { tenantId, deviceId, values: new Map() };
       devices.set(id, device);
       const known = device.values.get(key);

@@ -90,6 +90,7 @@ beforeAll(async () => {
     MUSTER_DATABASE_URL: wire.url,
     MUSTER_NATS_URL: nats.url,
     MUSTER_LOG_LEVEL: 'fatal',
+    MUSTER_TELEMETRY_MAX_KEYS_PER_DEVICE: '30000', // of the widest sample below
   });
   sql = new pg.Client({ connectionString: database.url, options: '-c search_path=telemetry' });
   await sql.connect();

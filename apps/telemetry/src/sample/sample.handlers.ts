@@ -38,12 +38,12 @@ export class SampleHandlers {
     const outcomes = await this.store(messages);
     const failed = await publishSamples(
       this.bus,
-      outcomes.map((outcome) => ('stored' in outcome ? outcome.stored : undefined)),
+      outcomes.map((outcome) => outcome.stored),
     );
     return {
       outcomes: outcomes.map((outcome, index) => {
-        if ('refused' in outcome) return outcome.refused;
-        return failed.has(index) ? NOT_PUBLISHED : {};
+        if (failed.has(index)) return NOT_PUBLISHED;
+        return outcome.refused ?? {};
       }),
     };
   }

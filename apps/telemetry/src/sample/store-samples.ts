@@ -3,7 +3,8 @@ import type { TelemetryMessage } from '@muster/contracts/telemetry/requests';
 import type { Database } from '@muster/event-store';
 import type { Logger, Metrics } from '@muster/observability';
 import type pg from 'pg';
-import { mergeLatest } from './latest-values.js';
+import { deviceOf, refusalOf, withinKeyLimit } from './key-limit.js';
+import { mergeLatest, readKeys } from './latest-values.js';
 import { LOCK_CLASS, STORE_LOCK, type Partitions } from './partitions.js';
 import { prepareMessage, type PreparedMessage, type PreparedSample } from './prepare-message.js';
 import { readSlots, writeSlots } from './repeat-slots.js';
@@ -16,6 +17,7 @@ export interface StoreParts {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly redeliveryWindowMicros: number;
+  readonly maxKeysPerDevice: number;
 }
 
 /** What is now on disk, with the time it lies under. */
@@ -24,8 +26,27 @@ export interface StoredMessage {
   readonly samples: readonly { readonly at: number; readonly sample: PreparedSample }[];
 }
 
-/** `refused`: final, and nothing of the message was stored. */
-export type StoreOutcome = { readonly stored: StoredMessage } | { readonly refused: ItemOutcome };
+/** `refused`: final. Without `stored` nothing of the message was stored; else all but what `refused` names. */
+export interface StoreOutcome {
+  readonly stored?: StoredMessage;
+  readonly refused?: ItemOutcome;
+}
+
+interface Written {
+  readonly known: Recognition['known'];
+  readonly kept: ReturnType<typeof withinKeyLimit>['kept'];
+  readonly refused: ReturnType<typeof withinKeyLimit>['refused'];
+}
+
+/** Rolls a batch back that gave devices more keys than they may have. */
+class KeyLimitReached extends Error {
+  constructor(readonly devices: readonly string[]) {
+    super('devices would have too many keys');
+  }
+}
+
+/** Devices remembered as having reached the limit. One that is forgotten costs a batch a second try. */
+const MAX_CROWDED = 10_000;
 
 interface Entry {
   readonly index: number;
@@ -43,6 +64,7 @@ export const samplesStore = ({
   logger,
   metrics,
   redeliveryWindowMicros,
+  maxKeysPerDevice,
 }: StoreParts) => {
   const storedCount = metrics.counter(
     'muster_telemetry_samples_total',
@@ -53,7 +75,27 @@ export const samplesStore = ({
     'code',
   ]);
 
-  const write = (entries: readonly Entry[]): Promise<Recognition['known']> =>
+  const keysRefused = metrics.counter(
+    'muster_telemetry_keys_refused_total',
+    'Keys that were not stored because their device has as many as it may have, once per message',
+  );
+  /** Devices at the limit, as far as this process knows: their keys are looked at before they are written. */
+  const crowded = new Set<string>();
+
+  const write = async (entries: readonly Entry[]): Promise<Written> => {
+    const atLimit = entries.some(({ message }) => crowded.has(deviceOf(message)));
+    try {
+      return await writeOnce(entries, atLimit);
+    } catch (error) {
+      if (!(error instanceof KeyLimitReached)) throw error;
+      if (crowded.size + error.devices.length > MAX_CROWDED) crowded.clear();
+      for (const device of error.devices) crowded.add(device);
+      return writeOnce(entries, true);
+    }
+  };
+
+  /** `atLimit`: one of the devices may be at its limit of keys. Else it is only seen to that none is over it. */
+  const writeOnce = (entries: readonly Entry[], atLimit: boolean): Promise<Written> =>
     database.transaction(async (tx) => {
       const messages = entries.map(({ message }) => message);
       const compares = messages.some((message) =>
@@ -70,26 +112,38 @@ export const samplesStore = ({
             redeliveryWindowMicros,
           )
         : NOTHING_KNOWN;
+      const keys = atLimit ? await readKeys(tx, messages) : undefined;
+      const { kept, refused } =
+        keys === undefined
+          ? NOTHING_REFUSED
+          : withinKeyLimit(messages, (device) => keys.get(device) ?? NO_KEYS, maxKeysPerDevice);
       const fresh = messages.flatMap((message) =>
-        message.samples.filter((sample) => !known.has(sample)).map((sample) => ({ message, sample })),
+        message.samples.flatMap((sample) => {
+          if (known.has(sample)) return [];
+          const rest = kept.has(sample) ? kept.get(sample) : sample;
+          return rest === undefined ? [] : [{ message, sample: rest }];
+        }),
       );
+      // Rows of devices first, those of samples after them, in every batch: in two orders they would wait for each other.
+      const over = await mergeLatest(tx, fresh, maxKeysPerDevice);
+      if (!atLimit && over.length > 0) throw new KeyLimitReached(over);
       const inserted = await insert(tx, fresh);
       await writeSlots(tx, changed);
-      await mergeLatest(tx, fresh);
       database.afterCommit(tx, () => {
         storedCount.inc({ outcome: 'stored' }, inserted);
         storedCount.inc({ outcome: 'already-stored' }, fresh.length - inserted);
         for (const { as } of known.values()) storedCount.inc({ outcome: as });
+        for (const names of refused.values()) keysRefused.inc(names.size);
       });
-      return known;
+      return { known, kept, refused };
     });
 
   /** Halves a batch that the data of one of its messages makes fail, until that message stands alone. */
   const store = async (entries: readonly Entry[], outcomes: Map<number, StoreOutcome>): Promise<void> => {
     if (entries.length === 0) return;
-    let known: Recognition['known'];
+    let written: Written;
     try {
-      known = await write(entries);
+      written = await write(entries);
     } catch (error) {
       if (!isDataFault(error)) throw error;
       const [first, ...others] = entries;
@@ -102,8 +156,16 @@ export const samplesStore = ({
       return store(entries.slice(half), outcomes);
     }
     for (const { index, message } of entries) {
-      const samples = message.samples.map((sample) => ({ at: known.get(sample)?.at ?? sample.at, sample }));
-      outcomes.set(index, { stored: { message, samples } });
+      const { known, kept, refused } = written;
+      const samples = message.samples.flatMap((sample) => {
+        const rest = kept.has(sample) ? kept.get(sample) : sample;
+        return rest === undefined ? [] : [{ at: known.get(sample)?.at ?? sample.at, sample: rest }];
+      });
+      const names = refused.get(message);
+      outcomes.set(index, {
+        ...(samples.length === 0 ? {} : { stored: { message, samples } }),
+        ...(names === undefined ? {} : { refused: refusalOf(names, maxKeysPerDevice) }),
+      });
     }
   };
 
@@ -121,13 +183,16 @@ export const samplesStore = ({
     return messages.map((_message, index) => {
       const outcome = outcomes.get(index);
       if (outcome === undefined) throw new Error(`message ${index} has no outcome`);
-      if ('refused' in outcome) refusedCount.inc({ code: outcome.refused.code ?? 'none' });
+      if (outcome.refused !== undefined && outcome.stored === undefined)
+        refusedCount.inc({ code: outcome.refused.code ?? 'none' });
       return outcome;
     });
   };
 };
 
 const NOTHING_KNOWN: Recognition = { known: new Map(), changed: [] };
+const NOTHING_REFUSED: ReturnType<typeof withinKeyLimit> = { kept: new Map(), refused: new Map() };
+const NO_KEYS = { count: 0, known: new Set<string>() } as const;
 
 const LOCK_SHARED = `SELECT pg_advisory_xact_lock_shared(${LOCK_CLASS}, ${STORE_LOCK})`;
 const LOCK_ALONE = `SELECT pg_advisory_xact_lock(${LOCK_CLASS}, ${STORE_LOCK})`;
