@@ -714,7 +714,7 @@ describe('recordSoftwareDispatched', () => {
     const deviceId = newDevice(type.deviceTypeId);
     const dispatch = { tenantId, deviceId, interface: 'mqtt', configId: '1.0.0', subscriber: true } as const;
     const request = { dispatches: [{ ...dispatch, at: new Date().toISOString() }] };
-    expect(await bus.request(recordSoftwareDispatched, request)).toEqual({ outcomes: [{}] });
+    expect(await bus.request(recordSoftwareDispatched, request)).toEqual({ outcomes: [{}], superseded: [] });
     await bus.request(recordSoftwareDispatched, request);
     await report(deviceId, '1.0.0');
     await eventually(() => eventsOf(deviceId).length === 2, { deadlineMs: 5_000, what: 'two events' });
@@ -722,6 +722,46 @@ describe('recordSoftwareDispatched', () => {
       'io.muster.software.offered.v1',
       'io.muster.software.applied.v1',
     ]);
+  });
+});
+
+describe('dueSoftware because of a change', () => {
+  const dueAfterChange = async (deviceId: string) =>
+    (await bus.request(dueSoftware, { devices: [{ tenantId, deviceId }], changed: true })).items.map(
+      ({ configId }) => configId,
+    );
+  const send = (deviceId: string, configId: string, subscriber = true) =>
+    bus.request(recordSoftwareDispatched, {
+      dispatches: [
+        { tenantId, deviceId, interface: 'mqtt', configId, subscriber, at: new Date().toISOString() },
+      ],
+    });
+
+  it('leaves out who was sent the version since it is available', async () => {
+    const type = await newType();
+    const device = newDevice(type.deviceTypeId);
+    const { id: firmwareId } = await release(type.id, '1.0.0');
+    expect(await dueAfterChange(device)).toEqual(['1.0.0']);
+    await send(device, '1.0.0', false);
+    expect(await dueAfterChange(device)).toEqual(['1.0.0']);
+    await send(device, '1.0.0');
+    expect([await dueAfterChange(device), await due(device)]).toMatchObject([[], [{ configId: '1.0.0' }]]);
+    const edit = { rollout: { strategy: 'targeted' as const, filter: { deviceIds: [device] } } };
+    await bus.request(editFirmware, { tenantId, actor, firmwareId, edit });
+    expect(await dueAfterChange(device)).toEqual(['1.0.0']);
+    await send(device, '1.0.0');
+    expect(await dueAfterChange(device)).toEqual([]);
+  });
+
+  it('is told to who has sent another version than is due by now', async () => {
+    const type = await newType();
+    const device = newDevice(type.deviceTypeId);
+    await release(type.id, '1.0.0');
+    expect((await send(device, '1.0.0')).superseded).toEqual([]);
+    await release(type.id, '2.0.0');
+    await send(device, '2.0.0');
+    expect((await send(device, '1.0.0')).superseded).toEqual([{ tenantId, deviceId: device }]);
+    expect((await send(device, '2.0.0')).superseded).toEqual([]);
   });
 });
 

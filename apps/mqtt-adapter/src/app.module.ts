@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { ConnectionReport } from '@muster/contracts/device-registry/connectivity.requests';
+import { Downlink as DeviceDownlink, reactorsOf } from '@muster/downlink';
 import { connectBus, NatsStrategy, park, type Bus } from '@muster/messaging';
 import {
   createLogger,
@@ -14,7 +15,7 @@ import {
   type Metrics,
   type RunningApp,
 } from '@muster/observability';
-import { DeviceDirectory, DirectoryFollower, openUplink, rateLimitsOf, type Uplink } from '@muster/uplink';
+import { openUplink, rateLimitsOf, type Uplink } from '@muster/uplink';
 import { consumeBrokerEvents } from './broker/broker-events.js';
 import { ClientUses } from './broker/client-uses.js';
 import { startMqttAuth } from './broker/mqtt-auth.controller.js';
@@ -25,17 +26,9 @@ import { DESTINATIONS } from './broker/topology.js';
 import { loadConfig, type Config } from './config.js';
 import { inboundMessages, type InboundMessage } from './inbound/inbound-message.js';
 import { headersOf, UplinkConsumer } from './inbound/uplink-consumer.js';
-import { pushAtStart } from './outbound/push-at-start.js';
-import { CommandPusher } from './outbound/push-commands.js';
-import { PushCommandsReactor } from './outbound/push-commands.reactor.js';
-import { CONFIGURATION_PUSHER, configurationSource } from './outbound/push-configuration.js';
-import { PushConfigurationReactor } from './outbound/push-configuration.reactor.js';
-import { DocumentPusher } from './outbound/push-documents.js';
-import { SOFTWARE_PUSHER, softwareSource } from './outbound/push-software.js';
-import { PushSoftwareReactor } from './outbound/push-software.reactor.js';
+import { mqttWire } from './outbound/mqtt-wire.js';
 import { PushWhenReachable } from './outbound/push-when-reachable.js';
 import { Responder } from './outbound/respond.js';
-import { TokenPushes } from './outbound/token-pushes.js';
 
 const SERVICE = 'mqtt-adapter';
 /** What was taken from the broker is finished within this, or comes again to the next process. */
@@ -43,12 +36,8 @@ const FINISH_MS = 8_000;
 
 @Module({})
 export class AppModule {
-  static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
-    return {
-      module: AppModule,
-      controllers: [PushConfigurationReactor, PushCommandsReactor, PushSoftwareReactor],
-      providers,
-    };
+  static of(controllers: NonNullable<DynamicModule['controllers']>): DynamicModule {
+    return { module: AppModule, controllers };
   }
 }
 
@@ -115,20 +104,11 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   });
   downlinkConnection.start();
   uplinkConnection.start();
-  const app = await NestFactory.createMicroservice(
-    AppModule.of([
-      { provide: CONFIGURATION_PUSHER, useValue: parts.configuration },
-      { provide: SOFTWARE_PUSHER, useValue: parts.software },
-      { provide: CommandPusher, useValue: parts.commands },
-      { provide: DeviceDirectory, useValue: uplink.directory },
-      { provide: DirectoryFollower, useValue: uplink.follower },
-    ]),
-    {
-      strategy: new NatsStrategy({ bus, service: SERVICE, logger, metrics }),
-      logger: new NestLogger(logger),
-      abortOnError: false,
-    },
-  );
+  const app = await NestFactory.createMicroservice(AppModule.of(reactorsOf(SERVICE, parts.offers)), {
+    strategy: new NatsStrategy({ bus, service: SERVICE, logger, metrics }),
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
   await app.listen();
 
   const health = healthOf(bus, uplink, [uplinkConnection, downlinkConnection]);
@@ -138,9 +118,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       ? undefined
       : await startOpsServer({ port: config.opsPort, host: config.opsHost, ...ops });
   const stopping = new AbortController();
-  const { directory, follower } = uplink;
-  const { configuration: pusher } = parts;
-  void follower.loaded.then(() => pushAtStart({ directory, pusher, logger, signal: stopping.signal }));
+  void parts.offers.makeUp(stopping.signal);
   logger.info({ authPort: auth.port }, 'started');
 
   return {
@@ -154,6 +132,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       await finished(consumers, uplink);
       uplink.giveUp();
       reachable.stop();
+      parts.offers.stop();
       for (const consumer of consumers) consumer.flush();
       await uplinkConnection.stop();
       await downlinkConnection.stop();
@@ -197,27 +176,20 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
   const consumers = DESTINATIONS.map(
     (destination) => new UplinkConsumer(destination, handle, config.prefetch, logger),
   );
-  const pushes = new TokenPushes({
-    directory,
-    questions: uplink.questions,
-    downlink,
+  const offers = new DeviceDownlink({
+    wire: mqttWire(downlink),
+    uplink,
+    bus,
+    logger,
     metrics,
     inFlight: config.pushesInFlight,
     perSecond: config.pushesPerSecond,
   });
-  const configuration = new DocumentPusher({ source: configurationSource(bus), pushes, logger });
-  const software = new DocumentPusher({ source: softwareSource(bus), pushes, logger });
-  const commands = new CommandPusher({ bus, pushes });
   const reachable = new PushWhenReachable({
-    offerers: [
-      { extension: 'cmx', push: (targets) => configuration.push(targets, 'reachable') },
-      { extension: 'cmx_ota', push: (targets) => software.push(targets, 'reachable') },
-      { extension: 'cex', push: (targets) => commands.push(targets) },
-    ],
+    downlink: offers,
     directory,
     subscribers,
     resumed: (clientId, entry) => void uses.note(clientId, entry),
-    logger,
   });
   return {
     uplink,
@@ -227,9 +199,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     downlink,
     responder,
     consumers,
-    configuration,
-    software,
-    commands,
+    offers,
     reachable,
   };
 };

@@ -4,8 +4,10 @@ import type { Candidate } from './next-hop.js';
 import {
   decide,
   dueHop,
+  dueHopAfterChange,
   evolve,
   initial,
+  isSuperseded,
   softwareOf,
   type FetchSoftware,
   type RecordOffered,
@@ -225,6 +227,37 @@ describe('dueHop', () => {
       data: { ...of, observe: false, changedAt: at },
     };
     expect(dueHop(after(applied('1'), alone), candidates)).toBeUndefined();
+  });
+});
+
+describe('dueHopAfterChange', () => {
+  const candidates = [may('2', ['1'], second(5))];
+  const dueNow = (...events: SoftwareEvent[]) =>
+    dueHopAfterChange(after(applied('1'), ...events), candidates);
+
+  it('is the next hop, unless somebody was there for it since it is available', () => {
+    expect(dueNow()).toBe(candidates[0]);
+    expect(dueNow(offered('2', second(6), false))).toBe(candidates[0]);
+    expect(dueNow(offered('3', second(6)))).toBe(candidates[0]);
+    expect(dueNow(offered('2', second(4)))).toBe(candidates[0]);
+    expect(dueNow(offered('2', second(5)))).toBeUndefined();
+  });
+});
+
+describe('isSuperseded', () => {
+  const candidates = [may('3', ['1']), may('2', ['1'])];
+  const isOlder = (...events: SoftwareEvent[]) => isSuperseded(after(applied('1'), ...events), candidates);
+
+  it('is a version on the wire that is not the one that is due', () => {
+    expect(isOlder(offered('2'))).toBe(true);
+    expect(isOlder(offered('3'))).toBe(false);
+    expect(isOlder()).toBe(false);
+  });
+
+  it('is not one that nobody was there for, nor one that the device has answered', () => {
+    expect(isOlder(offered('2', at, false))).toBe(false);
+    expect(isOlder(offered('2'), rejected('2'))).toBe(false);
+    expect(isSuperseded(after(offered('1'), applied('1')), candidates)).toBe(false);
   });
 });
 

@@ -65,6 +65,8 @@ export interface RecordOffered {
   readonly subscriber: boolean;
   /** When it was put on the wire. */
   readonly at: string;
+  /** Since when the version is available, as `Candidate` has it; absent: it is not. */
+  readonly availableSince?: string;
 }
 
 export interface EndSoftware {
@@ -115,6 +117,32 @@ export const dueHop = <One extends Candidate>(
   candidates: readonly One[],
 ): One | undefined => (software.observe === false ? undefined : openHop(software, candidates));
 
+/**
+ * The same, asked because of a change. Who was sent the version since it was made available has it on its way: a device that
+ * becomes reachable at that moment would get it twice, once for each reason.
+ */
+export const dueHopAfterChange = <One extends Candidate>(
+  software: Software,
+  candidates: readonly One[],
+): One | undefined => {
+  const hop = dueHop(software, candidates);
+  const { offered: last } = software;
+  const isSent =
+    last?.version === hop?.version && last?.subscriber === true && last.at >= (hop?.availableSince ?? '');
+  return isSent ? undefined : hop;
+};
+
+/**
+ * Whether the version that the device was sent last, and has not answered, is another than it is due. Two pushes at the same
+ * time may put theirs on the wire in the wrong order; the event of the change is long consumed then.
+ */
+export const isSuperseded = (software: Software, candidates: readonly Candidate[]): boolean => {
+  const { offered: last, reported, rejected } = software;
+  const hop = dueHopAfterChange(software, candidates);
+  if (hop === undefined || last?.subscriber !== true || last.version === hop.version) return false;
+  return ![reported, rejected].some((answer) => answer?.version === last.version);
+};
+
 const fetched = (command: FetchSoftware, software: Software): readonly SoftwareEvent[] => {
   const { configId, observe, candidates, at } = command;
   const events: SoftwareEvent[] = [];
@@ -129,7 +157,12 @@ const fetched = (command: FetchSoftware, software: Software): readonly SoftwareE
     named === undefined ? [] : appliedBy({ ...command, version: named, implicit: true }, software);
   const hop = openHop(applied.reduce(evolveSoftware, software), candidates);
   const offer =
-    hop === undefined ? [] : offered({ ...command, version: hop.version, subscriber: true }, software);
+    hop === undefined
+      ? []
+      : offered(
+          { ...command, version: hop.version, subscriber: true, availableSince: hop.availableSince },
+          software,
+        );
   return [...events, ...applied, ...offer];
 };
 
@@ -143,10 +176,18 @@ const recordOffered = (command: RecordOffered, software: Software): readonly Sof
 };
 
 const offered = (
-  { software: name, interface: by, version, subscriber, at }: Omit<RecordOffered, 'type'>,
+  {
+    software: name,
+    interface: by,
+    version,
+    subscriber,
+    at,
+    availableSince = '',
+  }: Omit<RecordOffered, 'type'>,
   { offered: last }: Software,
 ): readonly SoftwareOffered[] => {
-  if (last?.version === version && last.subscriber === subscriber && !last.refused) return [];
+  const isSame = last?.version === version && last.subscriber === subscriber && !last.refused;
+  if (isSame && last.at >= availableSince) return [];
   return [
     { type: 'SoftwareOffered', data: { software: name, interface: by, version, subscriber, offeredAt: at } },
   ];

@@ -1,5 +1,12 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, isPassing, whatFits, type Actor, type BulkOutcome } from '@muster/contracts';
+import {
+  AppError,
+  isPassing,
+  whatFits,
+  type Actor,
+  type BulkOutcome,
+  type ItemOutcome,
+} from '@muster/contracts';
 import {
   dueSoftware,
   fetchSoftware,
@@ -13,22 +20,27 @@ import {
   type GetSoftware,
   type RecordSoftwareDispatched,
   type ReportSoftwareApplied,
+  type SoftwareDispatchesRecorded,
   type SoftwareDocument,
   type SoftwareStates,
   type SoftwareView,
 } from '@muster/contracts/firmware/software.requests';
+import type { DeviceKey } from '@muster/contracts/configuration/requests';
 import type { EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { EVENT_STORE } from '@muster/service-host';
 import { Devices, isKnown, type DeviceId } from '../device/devices.projection.js';
 import { FirmwareTypes } from '../firmware-type/firmware-types.projection.js';
 import { Firmwares } from '../firmware/firmwares.projection.js';
-import { Catalogue, DEFAULT_SOFTWARE, documentOf } from './catalogue.js';
+import { Catalogue, DEFAULT_SOFTWARE, documentOf, type Shelf } from './catalogue.js';
 import {
   deviceSoftware,
   dueHop,
+  dueHopAfterChange,
+  isSuperseded,
   openHop,
   softwareOf,
+  type DeviceSoftware,
   type Software,
   type SoftwareCommand,
 } from './software.decider.js';
@@ -36,7 +48,7 @@ import {
 interface BulkItem extends DeviceId {
   readonly name?: string;
   readonly actor: Actor;
-  readonly commandFor: (software: string) => SoftwareCommand;
+  readonly commandFor: (shelf: Shelf) => SoftwareCommand;
 }
 
 /** Existence is asked first; a deletion that comes in between is met by `decide`. */
@@ -85,7 +97,7 @@ export class SoftwareHandlers {
         deviceId,
         ...(name === undefined ? {} : { name }),
         actor: { kind: 'device', id: deviceId },
-        commandFor: (software) => ({
+        commandFor: ({ software }) => ({
           type: 'ReportSoftware',
           software,
           interface: report.interface,
@@ -99,17 +111,19 @@ export class SoftwareHandlers {
   }
 
   @Handles(recordSoftwareDispatched)
-  recordDispatched({ dispatches }: RecordSoftwareDispatched): Promise<BulkOutcome> {
+  async recordDispatched({ dispatches }: RecordSoftwareDispatched): Promise<SoftwareDispatchesRecorded> {
     const latest = Date.now();
-    return this.executeMany(
+    const superseded = new Map<string, DeviceKey>();
+    const { outcomes } = await this.executeMany(
       dispatches.map(({ tenantId, deviceId, name, configId: version, subscriber, ...dispatch }) => ({
         tenantId,
         deviceId,
         ...(name === undefined ? {} : { name }),
         actor: { kind: 'system', id: `${dispatch.interface}-adapter` },
-        commandFor: (software) => ({
+        commandFor: ({ software, offers }) => ({
           type: 'RecordOffered',
           software,
+          availableSince: offers.find((offer) => offer.version === version)?.availableSince,
           interface: dispatch.interface,
           version,
           subscriber,
@@ -117,11 +131,17 @@ export class SoftwareHandlers {
           at: new Date(Math.min(latest, Date.parse(dispatch.at) || latest)).toISOString(),
         }),
       })),
+      ({ tenantId, deviceId }, { software, offers }, state) => {
+        if (isSuperseded(softwareOf(state, software), offers)) {
+          superseded.set(`${tenantId} ${deviceId}`, { tenantId, deviceId });
+        }
+      },
     );
+    return { outcomes, superseded: [...superseded.values()] };
   }
 
   @Handles(dueSoftware)
-  async due({ devices }: DueSoftware): Promise<DueSoftwareList> {
+  async due({ devices, changed }: DueSoftware): Promise<DueSoftwareList> {
     const found = await this.devices.find(devices);
     // Left out, such a device would look as if nothing were due to it.
     for (const one of found) if (one instanceof AppError && isPassing(one)) throw one;
@@ -131,11 +151,12 @@ export class SoftwareHandlers {
       deviceSoftware,
       known.map(({ tenantId, deviceId }) => ({ tenantId, id: deviceId })),
     );
+    const hopOf = changed === true ? dueHopAfterChange : dueHop;
     const due = whatFits(known, (device, index): DueSoftwareItem[] => {
       const state = loaded[index]?.state;
       if (state === undefined || state.ended) return [];
       return catalogue.shelvesOf(device).flatMap(({ software, offers }) => {
-        const offer = dueHop(softwareOf(state, software), offers);
+        const offer = hopOf(softwareOf(state, software), offers);
         if (offer === undefined) return [];
         const { tenantId, deviceId } = device;
         const name = software === DEFAULT_SOFTWARE ? {} : { name: software };
@@ -164,15 +185,19 @@ export class SoftwareHandlers {
     };
   }
 
-  private async executeMany(items: readonly BulkItem[]): Promise<BulkOutcome> {
+  private async executeMany(
+    items: readonly BulkItem[],
+    done: (item: BulkItem, shelf: Shelf, state: DeviceSoftware) => void = () => undefined,
+  ): Promise<BulkOutcome> {
     const found = await this.devices.find(items);
     const known = found.filter(isKnown);
     const catalogue = await Catalogue.for(known, this.types, this.firmwares);
-    const prepared = items.map(({ commandFor, ...item }, index) => {
+    const prepared = items.map((item, index) => {
       const device = found[index];
       if (device === undefined || !isKnown(device)) return { fault: device };
       try {
-        return { ready: { ...item, command: commandFor(catalogue.shelfOf(device, item.name).software) } };
+        const shelf = catalogue.shelfOf(device, item.name);
+        return { ready: { item, shelf, command: item.commandFor(shelf) } };
       } catch (error) {
         if (error instanceof AppError) return { fault: error };
         throw error;
@@ -185,10 +210,10 @@ export class SoftwareHandlers {
           ? []
           : [
               {
-                tenantId: ready.tenantId,
-                id: ready.deviceId,
+                tenantId: ready.item.tenantId,
+                id: ready.item.deviceId,
                 command: ready.command,
-                metadata: { actor: ready.actor },
+                metadata: { actor: ready.item.actor },
               },
             ],
       ),
@@ -196,8 +221,11 @@ export class SoftwareHandlers {
     const outcomes = executed.values();
     return {
       outcomes: prepared.map(({ ready, fault }) => {
-        const error = ready === undefined ? fault : outcomes.next().value?.error;
-        return error === undefined ? {} : { code: error.code, detail: error.detail };
+        if (ready === undefined) return outcomeOf(fault);
+        const outcome = outcomes.next().value;
+        if (outcome?.error === undefined && outcome !== undefined)
+          done(ready.item, ready.shelf, outcome.state);
+        return outcomeOf(outcome?.error);
       }),
     };
   }
@@ -217,5 +245,8 @@ const viewOf = (
   ...(rejected === null ? {} : { rejected }),
   ...(observe === null ? {} : { observe }),
 });
+
+const outcomeOf = (error: AppError | undefined): ItemOutcome =>
+  error === undefined ? {} : { code: error.code, detail: error.detail };
 
 const now = (): string => new Date().toISOString();

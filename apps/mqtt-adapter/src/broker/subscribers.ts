@@ -28,7 +28,7 @@ export const coversPush = (pattern: string, extension?: string): boolean => {
 /**
  * Which pushes a client has subscribed to, by its client id. A client that comes back to its session subscribes to
  * nothing, and the broker then names only the session; this tells whose it is. Memory of this process: after a restart a
- * resumed session is not known. What changed meanwhile was sent to it by `pushAtStart`, which the broker keeps for a session
+ * resumed session is not known. What changed meanwhile was sent to it after the start (`makeUp` of libs/downlink), which the broker keeps for a session
  * whose client is away; only what it was sent and did not confirm is not offered again until it subscribes or asks.
  */
 export class Subscribers {

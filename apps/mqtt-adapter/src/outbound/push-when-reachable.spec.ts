@@ -1,14 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError } from '@muster/contracts';
 import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
-import { createLogger } from '@muster/observability';
-import { eventually } from '@muster/testing';
+import type { PushTarget } from '@muster/downlink';
 import { DeviceDirectory } from '@muster/uplink';
 import { Subscribers } from '../broker/subscribers.js';
 import { PushWhenReachable } from './push-when-reachable.js';
-import type { PushTarget } from './token-pushes.js';
 
-const logger = createLogger({ service: 'test', level: 'silent' });
 const entry = (change: Partial<AccessEntry>): AccessEntry => ({
   tenantId: 'default',
   token: 'tok1',
@@ -43,29 +39,19 @@ describe('becoming reachable', () => {
     },
   });
   const consumer = (queue = 'mqtt-subscription-c1qos1') => ({ name: 'consumer.created', headers: { queue } });
-  const scene = (push?: (targets: readonly PushTarget[]) => Promise<void>) => {
+  const scene = () => {
     const pushed: string[] = [];
     const commands: string[][] = [];
     const subscribers = new Subscribers();
     const reachable = new PushWhenReachable({
-      offerers: [
-        {
-          extension: 'cmx',
-          push: async (targets) => {
-            await push?.(targets);
-            pushed.push(...targets.map(({ deviceId, appVersion }) => `${deviceId} ${appVersion}`));
-          },
+      downlink: {
+        becameReachable: async ({ deviceId, appVersion, channels }: PushTarget, isFor) => {
+          if (isFor?.('cmx') !== false) pushed.push(`${deviceId} ${appVersion}`);
+          if (isFor?.('cex') !== false) commands.push([...(channels ?? [])]);
         },
-        {
-          extension: 'cex',
-          push: async (targets) => {
-            for (const { patterns } of targets) commands.push([...(patterns ?? [])].sort());
-          },
-        },
-      ],
+      },
       directory: directoryOf(entry({})),
       subscribers,
-      logger,
       settleMs: 20,
     });
     return { pushed, commands, subscribers, reachable };
@@ -121,29 +107,12 @@ describe('becoming reachable', () => {
     expect([pushed, commands]).toEqual([['d1 v1'], [['kp1.v1.cex.tok1.#']]]);
   });
 
-  it('is offered again when a service was away, and only then done', async () => {
-    let tries = 0;
-    const { pushed, reachable } = scene(async () => {
-      tries += 1;
-      if (tries === 1) throw new AppError('unavailable', 'away');
-    });
-    await reachable.handle(binding('kp1.v1.cmx.tok1.#'));
-    expect(tries).toBe(2);
-    expect(pushed).toEqual(['d1 v1']);
-  });
-
-  it('is told to each service whose topics are covered, with what was subscribed to', async () => {
+  it('is told for the extensions whose topics are covered, with what was subscribed to', async () => {
     const { pushed, commands, reachable } = scene();
     await reachable.handle(binding('kp1.v1.*.tok1.#'));
     expect([pushed, commands]).toEqual([['d1 v1'], [['kp1.v1.*.tok1.#']]]);
-    await Promise.all(
-      ['a', 'b'].map((type) => reachable.handle(binding(`kp1.v1.cex.tok1.command.${type}.status`))),
-    );
-    // One request for both: none of them is offered what the other is for, and nothing twice.
-    expect([pushed, commands.at(-1)]).toEqual([
-      ['d1 v1'],
-      ['kp1.v1.cex.tok1.command.a.status', 'kp1.v1.cex.tok1.command.b.status'],
-    ]);
+    await reachable.handle(binding('kp1.v1.cex.tok1.command.a.status'));
+    expect([pushed, commands.at(-1)]).toEqual([['d1 v1'], ['kp1.v1.cex.tok1.command.a.status']]);
   });
 
   it('is left to the broker, for another replica, when this one stops', async () => {
@@ -155,16 +124,4 @@ describe('becoming reachable', () => {
     const settled = await Promise.race([...events, new Promise((end) => setTimeout(end, 60, 'nothing'))]);
     expect([settled, pushed]).toEqual(['nothing', []]);
   });
-
-  it('does not wait for ever for a service that is away, nor let it hold up another', async () => {
-    let isAway = true;
-    const { pushed, commands, reachable } = scene(async () => {
-      if (isAway) throw new AppError('unavailable', 'away');
-    });
-    const handled = reachable.handle(binding('kp1.v1.*.tok1.#'));
-    await eventually(() => commands.length === 1);
-    await handled;
-    isAway = false;
-    await eventually(() => pushed.length === 1, { deadlineMs: 10_000 });
-  }, 20_000);
 });

@@ -1,9 +1,7 @@
 import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
-import type { Logger } from '@muster/observability';
+import type { Downlink } from '@muster/downlink';
 import type { DeviceDirectory } from '@muster/uplink';
 import { coversPush, subscribedAs, type Subscribers } from '../broker/subscribers.js';
-import { OfferQueue } from './offer-queue.js';
-import type { PushTarget } from './token-pushes.js';
 
 export interface BrokerEvent {
   /** `binding.created`, `consumer.created`. */
@@ -11,19 +9,12 @@ export interface BrokerEvent {
   readonly headers: Readonly<Record<string, unknown>>;
 }
 
-/** Who has something for devices, and on which extension's topics. */
-export interface Offerer {
-  readonly extension: string;
-  readonly push: (targets: readonly PushTarget[]) => Promise<void>;
-}
-
 export interface ReachableParts {
-  readonly offerers: readonly Offerer[];
+  readonly downlink: Pick<Downlink, 'becameReachable'>;
   readonly directory: Pick<DeviceDirectory, 'admit'>;
   readonly subscribers: Pick<Subscribers, 'add' | 'of'>;
   /** A client is back in a session in which it had subscribed to topics of this device. */
   readonly resumed?: (clientId: string, entry: AccessEntry) => void;
-  readonly logger: Logger;
   /** Milliseconds; see `resumed`. Default 150. */
   readonly settleMs?: number;
 }
@@ -34,16 +25,10 @@ export interface ReachableParts {
  * binding; there `consumer.created` names the session.
  */
 export class PushWhenReachable {
-  private readonly queues: readonly { readonly extension: string; readonly queue: OfferQueue }[];
   private readonly resumed = new Map<string, () => void>();
   private stopped = false;
 
-  constructor(private readonly parts: ReachableParts) {
-    this.queues = parts.offerers.map(({ extension, push }) => ({
-      extension,
-      queue: new OfferQueue(push, extension, parts.logger),
-    }));
-  }
+  constructor(private readonly parts: ReachableParts) {}
 
   /**
    * Resolves when what the event asks for has been done, or is nobody's business. Never rejects. What `stop` interrupts
@@ -56,7 +41,6 @@ export class PushWhenReachable {
 
   stop(): void {
     this.stopped = true;
-    for (const { queue } of this.queues) queue.stop();
     for (const cancel of [...this.resumed.values()]) cancel();
   }
 
@@ -110,12 +94,8 @@ export class PushWhenReachable {
     if (!admission.admitted) return;
     if (resumedBy !== undefined) this.parts.resumed?.(resumedBy, admission.entry);
     const { tenantId, deviceId } = admission.entry;
-    const target = { tenantId, deviceId, appVersion: as.appVersion, patterns: [pattern] };
-    await Promise.all(
-      this.queues
-        .filter(({ extension }) => coversPush(pattern, extension))
-        .map(({ queue }) => queue.add(target)),
-    );
+    const target = { tenantId, deviceId, appVersion: as.appVersion, channels: [pattern] };
+    await this.parts.downlink.becameReachable(target, (extension) => coversPush(pattern, extension));
   }
 }
 

@@ -103,6 +103,14 @@ export class DueSoftware {
   @ValidateNested({ each: true })
   @Type(() => DeviceKey)
   devices!: DeviceKey[];
+
+  /**
+   * Asked because of a change: leaves out who was sent that version since it was made available, by a push or because it
+   * asked. Default: for devices that have just become reachable, whatever they were sent before.
+   */
+  @IsOptional()
+  @IsBoolean()
+  changed?: boolean;
 }
 
 /** A version that its device should be told of now. */
@@ -161,6 +169,15 @@ export class RecordSoftwareDispatched {
   @ValidateNested({ each: true })
   @Type(() => SoftwareDispatch)
   dispatches!: SoftwareDispatch[];
+}
+
+export class SoftwareDispatchesRecorded extends BulkOutcome {
+  /** Devices whose last dispatch put a version on the wire that is not the one they may go to next any more: they are due again. */
+  @IsOptional()
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => DeviceKey)
+  superseded?: DeviceKey[];
 }
 
 export class GetSoftware extends TenantRequest {
@@ -272,11 +289,11 @@ export const dueSoftware = defineRequest({
   idempotent: true,
 });
 
-/** Outcomes as for `reportSoftwareApplied`. */
+/** Outcomes as for `reportSoftwareApplied`. Whoever sent what is `superseded` sends what is due now after it. */
 export const recordSoftwareDispatched = defineRequest({
   subject: 'muster.v1.service.firmware.software.record-dispatched',
   request: RecordSoftwareDispatched,
-  reply: BulkOutcome,
+  reply: SoftwareDispatchesRecorded,
   errors: ['concurrent-change'],
   idempotent: true,
 });

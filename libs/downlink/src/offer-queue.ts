@@ -1,8 +1,9 @@
 import { newTrace, withTrace, type Logger } from '@muster/observability';
-import type { PushTarget } from './token-pushes.js';
+import { offerApart } from './ask-on.js';
+import type { PushTarget } from './wire.js';
 
 const AGAIN_MS = [100, 500, 2_000, 5_000];
-/** Subscriptions of one moment go in one request. */
+/** Who becomes reachable at one moment goes in one request. */
 const GATHER_MS = 5;
 
 interface Offer {
@@ -11,10 +12,10 @@ interface Offer {
 }
 
 /**
- * Devices that have become reachable and are to be offered what one service has for them. Tried until it succeeds. After
- * the fourth failure nobody is kept waiting any more: the broker's events of all services come through one window, and one
- * service that is away for long must not hold up the others. What is in memory is tried on; a process that dies then leaves
- * its devices to their next subscription.
+ * Devices that have become reachable and are to be offered what one service has for them. Tried for as long as the fault
+ * may pass. After the fourth failure nobody is kept waiting any more: whatever told that they are reachable waits for all
+ * services together, and one that is away for long must not hold up the others. What is in memory is tried on; a process
+ * that dies then leaves its devices to the next time that they become reachable.
  */
 export class OfferQueue {
   private readonly waiting = new Map<string, Offer>();
@@ -40,12 +41,12 @@ export class OfferQueue {
     this.stopped = true;
   }
 
-  /** What a device subscribes to adds up; the version it did so with last counts. */
+  /** Where a device is reachable adds up; the version it used last counts. */
   private put({ target, done }: Offer): void {
-    const known = this.waiting.get(target.deviceId);
-    const patterns = [...new Set([...(known?.target.patterns ?? []), ...(target.patterns ?? [])])];
-    this.waiting.set(target.deviceId, {
-      target: { ...target, patterns },
+    const key = `${target.tenantId} ${target.deviceId}`;
+    const known = this.waiting.get(key);
+    this.waiting.set(key, {
+      target: known === undefined ? target : { ...target, ...both(known.target, target) },
       done: [...(known?.done ?? []), ...done],
     });
   }
@@ -57,7 +58,8 @@ export class OfferQueue {
       const batch = [...this.waiting.values()];
       this.waiting.clear();
       try {
-        await withTrace(newTrace(), () => this.push(batch.map(({ target }) => target)));
+        const targets = batch.map(({ target }) => target);
+        await withTrace(newTrace(), () => offerApart(this.push, targets, this.logger));
         failures = 0;
         for (const { done } of batch) for (const one of done) one();
       } catch (error) {
@@ -85,5 +87,13 @@ export class OfferQueue {
     for (const offer of newer) this.put(offer);
   }
 }
+
+/** One of them without channels is reachable everywhere. */
+const both = (one: PushTarget, other: PushTarget): Pick<PushTarget, 'channels'> => ({
+  channels:
+    one.channels === undefined || other.channels === undefined
+      ? undefined
+      : [...new Set([...one.channels, ...other.channels])],
+});
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,25 +1,30 @@
-import type { BulkOutcome, JsonObject } from '@muster/contracts';
-import type { DeviceKey } from '@muster/contracts/configuration/requests';
+import { isPassing, type BulkOutcome, type JsonObject } from '@muster/contracts';
+import {
+  dueDocuments,
+  recordDispatched,
+  type DeviceKey,
+  type DispatchReport,
+} from '@muster/contracts/configuration/requests';
+import { dueSoftware, recordSoftwareDispatched } from '@muster/contracts/firmware/software.requests';
 import { encodeConfigurationPush } from '@muster/kp1';
+import type { Bus } from '@muster/messaging';
 import type { Logger } from '@muster/observability';
-import type { PushTarget, TokenPushes } from './token-pushes.js';
+import { askOn } from './ask-on.js';
+import type { DevicePushes } from './device-pushes.js';
+import type { PushTarget } from './wire.js';
 
-/** `changed`: what they should have is another than before. `reachable`: they have just subscribed. */
+/** `changed`: what they should have is another than before. `reachable`: they can be reached since just now. */
 export type PushReason = 'changed' | 'reachable';
 
 export interface DueItem extends DeviceKey {
-  /** Last level of the topic; absent: it has none. */
+  /** Last part of its path; absent: it has none. */
   readonly name?: string;
   readonly configId: string;
   readonly config: JsonObject;
 }
 
-export interface Dispatch extends DeviceKey {
+export interface Dispatch extends DispatchReport {
   readonly name?: string;
-  readonly configId: string;
-  readonly interface: 'mqtt';
-  readonly subscriber: boolean;
-  readonly at: string;
 }
 
 /** The service that knows which devices are due what (7/CMP): configuration for cmx, firmware for cmx_ota. */
@@ -39,36 +44,53 @@ export interface Recorded extends BulkOutcome {
 
 export interface DocumentPushParts {
   readonly source: DocumentSource;
-  readonly pushes: Pick<TokenPushes, 'reachable' | 'publish'>;
+  readonly pushes: Pick<DevicePushes, 'interface' | 'reachable' | 'publish'>;
   readonly logger: Logger;
 }
 
-const BATCH = 500;
+const DEADLINE = { timeoutMs: 5_000 };
+
+/** cmx: the desired configuration of each device. */
+export const configurationSource = (bus: Pick<Bus, 'request'>): DocumentSource => ({
+  extension: 'cmx',
+  due: (devices, reason) => bus.request(dueDocuments, { devices, changed: reason === 'changed' }, DEADLINE),
+  record: (dispatches) => bus.request(recordDispatched, { dispatches }, DEADLINE),
+});
+
+/** cmx_ota: the version each device may go to next, of each of its firmware types. */
+export const softwareSource = (bus: Pick<Bus, 'request'>): DocumentSource => ({
+  extension: 'cmx_ota',
+  due: (devices, reason) => bus.request(dueSoftware, { devices, changed: reason === 'changed' }, DEADLINE),
+  record: (dispatches) => bus.request(recordSoftwareDispatched, { dispatches }, DEADLINE),
+});
+
 const RECORD_TRIES = 5;
 /** Clocks of replicas that disagree could make a dispatch look superseded for as long as they do. */
 const MAX_REPAIRS = 5;
-const WORTH_ANOTHER_TRY: ReadonlySet<string> = new Set(['concurrent-change', 'unavailable']);
 
 /**
- * Offers devices their current document: asks which of them are due one, publishes it whole to each usable token on the
- * topic without request id, and reports whether anybody was subscribed. Repeating it is harmless: who has applied its
- * document is not due. Throws `unavailable` when the service or the broker is away; nothing is recorded then for those
- * that were not published.
+ * Offers devices their current document: asks which of them are due one, sends it whole to each usable token, and reports
+ * whether somebody was there. Repeating it is harmless: who has applied its document is not due. Throws `unavailable` when
+ * the service or the wire is away; nothing is recorded then for those that were not sent theirs.
  */
 export class DocumentPusher {
   constructor(private readonly parts: DocumentPushParts) {}
 
   async push(targets: readonly PushTarget[], reason: PushReason): Promise<void> {
-    const reachable = await this.parts.pushes.reachable(targets);
-    const byDevice = new Map(reachable.map((target) => [`${target.tenantId} ${target.deviceId}`, target]));
-    let left: DeviceKey[] = [...byDevice.values()].map(({ tenantId, deviceId }) => ({ tenantId, deviceId }));
+    const { source, pushes } = this.parts;
+    const reachable = await pushes.reachable(targets);
+    const byDevice = new Map(reachable.map((target) => [keyOf(target), target]));
+    const devices = [...byDevice.values()].map(({ tenantId, deviceId }) => ({ tenantId, deviceId }));
     let repairs = MAX_REPAIRS;
-    while (left.length > 0) {
-      const answer = await this.parts.source.due(left.slice(0, BATCH), reason);
-      const superseded = await this.dispatch(answer.items, byDevice);
-      if (superseded.length > 0) repairs -= 1;
-      left = [...(answer.askAgain ?? []), ...(repairs > 0 ? superseded : []), ...left.slice(BATCH)];
-    }
+    await askOn<DeviceKey, Awaited<ReturnType<DocumentSource['due']>>>(
+      devices,
+      (asked) => source.due(asked, reason),
+      async ({ items }) => {
+        const superseded = await this.dispatch(items, byDevice);
+        if (superseded.length > 0) repairs -= 1;
+        return repairs > 0 ? superseded : [];
+      },
+    );
   }
 
   /**
@@ -80,7 +102,7 @@ export class DocumentPusher {
     targets: ReadonlyMap<string, PushTarget>,
   ): Promise<DeviceKey[]> {
     const outcomes = await Promise.allSettled(
-      items.map((item) => this.dispatchOne(item, targets.get(`${item.tenantId} ${item.deviceId}`) ?? item)),
+      items.map((item) => this.dispatchOne(item, targets.get(keyOf(item)) ?? item)),
     );
     const dispatches = outcomes.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
     const superseded = await this.record(dispatches);
@@ -96,16 +118,17 @@ export class DocumentPusher {
     for (let tries = 0; left.length > 0 && tries < RECORD_TRIES; tries += 1) {
       const { outcomes, superseded = [] } = await this.parts.source.record(left);
       again.push(...superseded);
-      left = left.filter((_, index) => WORTH_ANOTHER_TRY.has(outcomes[index]?.code ?? ''));
+      left = left.filter((_, index) => isPassing(outcomes[index]));
     }
     if (left.length > 0) this.parts.logger.warn({ devices: left.length }, 'dispatches could not be recorded');
     return again;
   }
 
   private async dispatchOne(item: DueItem, target: PushTarget): Promise<Dispatch[]> {
+    const { source, pushes } = this.parts;
     const { tenantId, deviceId, name, configId, config } = item;
-    const outcome = await this.parts.pushes.publish(target, {
-      extension: this.parts.source.extension,
+    const outcome = await pushes.publish(target, {
+      extension: source.extension,
       path: ['config', 'json', ...(name === undefined ? [] : [name])],
       body: encodeConfigurationPush({ configId, config }),
     });
@@ -116,10 +139,12 @@ export class DocumentPusher {
         deviceId,
         ...(name === undefined ? {} : { name }),
         configId,
-        interface: 'mqtt',
+        interface: pushes.interface,
         subscriber: outcome === 'subscriber',
         at: new Date().toISOString(),
       },
     ];
   }
 }
+
+const keyOf = ({ tenantId, deviceId }: DeviceKey): string => `${tenantId} ${deviceId}`;

@@ -3,12 +3,11 @@ import { AppError } from '@muster/contracts';
 import type { DueDocument, DueDocuments, RecordDispatched } from '@muster/contracts/configuration/requests';
 import type { AccessEntry, AccessPage } from '@muster/contracts/device-registry/access.requests';
 import { createLogger, createMetrics } from '@muster/observability';
-import type { DownlinkMessage } from '../broker/rabbitmq-connection.js';
 import { DeviceDirectory } from '@muster/uplink';
-import { configurationSource } from './push-configuration.js';
-import { DocumentPusher } from './push-documents.js';
-import { softwareSource } from './push-software.js';
-import { TokenPushes, type PushTarget } from './token-pushes.js';
+import { configurationSource, DocumentPusher, softwareSource } from './document-pusher.js';
+import { DevicePushes } from './device-pushes.js';
+import { standInWire, type Sent } from './stand-in-wire.fixture.js';
+import type { PushTarget } from './wire.js';
 
 const logger = createLogger({ service: 'test', level: 'silent' });
 const entry = (change: Partial<AccessEntry>): AccessEntry => ({
@@ -59,7 +58,7 @@ const dueOf = ({ tenantId, deviceId }: DueDocuments['devices'][number]): DueDocu
 
 const pushing = (
   directory: DeviceDirectory,
-  publish: (message: DownlinkMessage) => Promise<'routed' | 'no-route'> = async () => 'routed',
+  send: (sent: Sent) => Promise<boolean> = async () => true,
   {
     inFlight = 200,
     perSecond = 10_000,
@@ -72,7 +71,6 @@ const pushing = (
   }: Scene = {},
 ) => {
   let older = superseded;
-  const published: DownlinkMessage[] = [];
   const recorded: RecordDispatched['dispatches'] = [];
   const asked: string[][] = [];
   const reasons: unknown[] = [];
@@ -99,14 +97,10 @@ const pushing = (
         : {}),
     };
   };
-  const pushes = new TokenPushes({
+  const wire = standInWire(send);
+  const pushes = new DevicePushes({
     directory,
-    downlink: {
-      publish: (message) => {
-        published.push(message);
-        return publish(message);
-      },
-    },
+    wire,
     questions: { learn: async () => learned.forEach((one) => directory.put(pageOf(one))) },
     metrics: createMetrics('test'),
     inFlight,
@@ -115,7 +109,7 @@ const pushing = (
   // The two requests it makes, told apart by their fields.
   const bus = { request: request as never };
   const pusher = new DocumentPusher({ source: sourceOf(bus), pushes, logger });
-  return { pusher, published, recorded, asked, reasons };
+  return { pusher, published: wire.sent, recorded, asked, reasons };
 };
 
 describe('pushing documents', () => {
@@ -128,7 +122,7 @@ describe('pushing documents', () => {
     expect(published).toHaveLength(times);
   });
 
-  it('sends the whole document to every usable token of a device, once, on the topic without id', async () => {
+  it('sends the whole document to every usable token of a device, once, at the place without id', async () => {
     const { pusher, published, recorded, asked } = pushing(
       directoryOf(
         entry({}),
@@ -140,11 +134,10 @@ describe('pushing documents', () => {
     const target = (deviceId: string): PushTarget => ({ tenantId: 'default', deviceId });
     await pusher.push([target('d1'), target('d1'), target('d2'), target('unheard-of')], 'changed');
     expect(asked).toEqual([['d1']]);
-    expect(published.map(({ routingKey }) => routingKey)).toEqual([
-      'kp1.v1.cmx.tok1.config.json.status',
-      'kp1.v1.cmx.tok2.config.json.status',
+    expect(published.map(({ address }) => address)).toEqual([
+      'v1 tok1 cmx config/json',
+      'v1 tok2 cmx config/json',
     ]);
-    expect(published[0]).toMatchObject({ qos: 1, mandatory: true });
     expect(JSON.parse(published[0]?.body ?? '')).toEqual({
       configId: 'c1',
       config: { a: 1 },
@@ -157,7 +150,7 @@ describe('pushing documents', () => {
   });
 
   it('records that nobody was subscribed', async () => {
-    const { pusher, recorded } = pushing(directoryOf(entry({})), async () => 'no-route');
+    const { pusher, recorded } = pushing(directoryOf(entry({})), async () => false);
     await pusher.push([{ tenantId: 'default', deviceId: 'd1' }], 'changed');
     expect(recorded).toMatchObject([{ subscriber: false }]);
   });
@@ -165,9 +158,9 @@ describe('pushing documents', () => {
   it('records what went out and fails for the rest, so that it is tried again', async () => {
     const { pusher, recorded } = pushing(
       directoryOf(entry({}), entry({ token: 'tok2', deviceId: 'd2' })),
-      async ({ routingKey }) => {
-        if (routingKey.includes('tok2')) throw new AppError('unavailable', 'away');
-        return 'routed';
+      async ({ token }) => {
+        if (token === 'tok2') throw new AppError('unavailable', 'away');
+        return true;
       },
     );
     const targets = ['d1', 'd2'].map((deviceId) => ({ tenantId: 'default', deviceId }));
@@ -185,7 +178,7 @@ describe('pushing documents', () => {
         most = Math.max(most, (now += 1));
         await new Promise((resolve) => setImmediate(resolve));
         now -= 1;
-        return 'routed';
+        return true;
       },
       { inFlight: 7 },
     );
@@ -240,45 +233,43 @@ describe('pushing documents', () => {
     expect(published).toHaveLength(1);
   });
 
-  it('uses the version a device has just subscribed with, if it is one of its type', async () => {
+  it('uses the version a device has just used, if it is one of its type', async () => {
     const { pusher, published } = pushing(directoryOf(entry({})));
     await pusher.push([{ tenantId: 'default', deviceId: 'd1', appVersion: 'v2' }], 'changed');
     await pusher.push([{ tenantId: 'default', deviceId: 'd1', appVersion: 'pump-v1' }], 'changed');
-    expect(published.map(({ routingKey }) => routingKey)).toEqual([
-      'kp1.v2.cmx.tok1.config.json.status',
-      'kp1.v1.cmx.tok1.config.json.status',
+    expect(published.map(({ address }) => address)).toEqual([
+      'v2 tok1 cmx config/json',
+      'v1 tok1 cmx config/json',
     ]);
   });
 
-  it('says why it asks, and pushes to nothing but what was subscribed to', async () => {
+  it('says why it asks, and pushes to nothing but what has become reachable', async () => {
     const { pusher, published, recorded, reasons } = pushing(
       directoryOf(entry({}), entry({ token: 'tok2' }), entry({ token: 'tok3', deviceId: 'd3' })),
     );
-    const reachable = (deviceId: string, pattern: string) => ({
+    const reachable = (deviceId: string, channel: string) => ({
       tenantId: 'default',
       deviceId,
       appVersion: 'v2',
-      patterns: [pattern],
+      channels: [channel],
     });
-    await pusher.push([reachable('d1', 'kp1.v2.*.tok2.#')], 'reachable');
+    await pusher.push([reachable('d1', 'tok2 cmx')], 'reachable');
     expect(reasons).toEqual([false]);
-    expect(published.map(({ routingKey }) => routingKey)).toEqual(['kp1.v2.cmx.tok2.config.json.status']);
+    expect(published.map(({ address }) => address)).toEqual(['v2 tok2 cmx config/json']);
     // Nothing was on the wire, so nothing is on record either.
-    await pusher.push([reachable('d3', 'kp1.v2.cex.tok3.#')], 'reachable');
+    await pusher.push([reachable('d3', 'tok3 cex')], 'reachable');
     expect([published.length, recorded.length]).toEqual([1, 1]);
     await pusher.push([{ tenantId: 'default', deviceId: 'd3' }], 'changed');
     expect(reasons).toEqual([false, false, true]);
   });
 
-  it('sends software on topics of its own, with the name of the firmware type where there is one', async () => {
+  it('sends software to places of its own, with the name of the firmware type where there is one', async () => {
     const named = pushing(directoryOf(entry({})), undefined, { sourceOf: softwareSource, name: 'modem' });
     await named.pusher.push([{ tenantId: 'default', deviceId: 'd1' }], 'changed');
-    expect(named.published.map(({ routingKey }) => routingKey)).toEqual([
-      'kp1.v1.cmx_ota.tok1.config.json.modem.status',
-    ]);
+    expect(named.published.map(({ address }) => address)).toEqual(['v1 tok1 cmx_ota config/json/modem']);
     expect(named.recorded).toMatchObject([{ deviceId: 'd1', name: 'modem', configId: 'c1' }]);
     const first = pushing(directoryOf(entry({})), undefined, { sourceOf: softwareSource });
     await first.pusher.push([{ tenantId: 'default', deviceId: 'd1' }], 'changed');
-    expect(first.published[0]?.routingKey).toBe('kp1.v1.cmx_ota.tok1.config.json.status');
+    expect(first.published[0]?.address).toBe('v1 tok1 cmx_ota config/json');
   });
 });

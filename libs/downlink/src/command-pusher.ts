@@ -1,7 +1,14 @@
-import { dueCommands, type DueCommand, type DueCommandsOf } from '@muster/contracts/commands/requests';
+import {
+  dueCommands,
+  type DueCommand,
+  type DueCommandList,
+  type DueCommandsOf,
+} from '@muster/contracts/commands/requests';
 import { encodeCommands } from '@muster/kp1';
 import type { Bus } from '@muster/messaging';
-import type { PushTarget, TokenPushes } from './token-pushes.js';
+import { askOn } from './ask-on.js';
+import type { DevicePushes } from './device-pushes.js';
+import type { PushTarget } from './wire.js';
 
 export interface CommandTarget extends PushTarget {
   /** Ids (`<type>:<number>`) of commands that are new. Absent: all that are outstanding. */
@@ -10,23 +17,22 @@ export interface CommandTarget extends PushTarget {
 
 export interface CommandPushParts {
   readonly bus: Pick<Bus, 'request'>;
-  readonly pushes: Pick<TokenPushes, 'reachable' | 'publish'>;
+  readonly pushes: Pick<DevicePushes, 'reachable' | 'publish'>;
   readonly now?: () => number;
 }
 
-const BATCH = 500;
 /** Of one message; devices have little memory. A single command may be larger. */
 const MAX_PUSH_BYTES = 64 * 1024;
 const RECENT_MS = 10_000;
 const MAX_RECENT = 50_000;
 
 /**
- * Sends devices their outstanding commands on `…/command/{type}/status`, unless they have asked not to (`observe: false`,
- * which commands knows). Offered again at every new subscription for as long as they are pending (11/CEP: the device
- * tells repetitions by the id), but not at the creation of others. Throws `unavailable` when commands or the broker is away.
+ * Sends devices their outstanding commands at `command/{type}`, unless they have asked not to (`observe: false`,
+ * which commands knows). Offered again whenever they have become reachable, for as long as they are pending (11/CEP: the device
+ * tells repetitions by the id), but not at the creation of others. Throws `unavailable` when commands or the wire is away.
  */
 export class CommandPusher {
-  /** What somebody was subscribed for, and when. */
+  /** What somebody was there for, and when. */
   private readonly recent = new Map<string, number>();
 
   constructor(private readonly parts: CommandPushParts) {}
@@ -38,16 +44,14 @@ export class CommandPusher {
       const known = byDevice.get(key);
       byDevice.set(key, known === undefined ? target : { ...target, ...createdIn(known, target) });
     }
-    let left: DueCommandsOf[] = [...byDevice.values()].map(({ tenantId, deviceId }) => ({
-      tenantId,
-      deviceId,
-    }));
-    while (left.length > 0) {
-      const devices = left.slice(0, BATCH);
-      const answer = await this.parts.bus.request(dueCommands, { devices }, { timeoutMs: 5_000 });
-      await this.send(answer.items, byDevice);
-      left = [...(answer.askAgain ?? []), ...left.slice(BATCH)];
-    }
+    await askOn<DueCommandsOf, DueCommandList>(
+      [...byDevice.values()].map(({ tenantId, deviceId }) => ({ tenantId, deviceId })),
+      (devices) => this.parts.bus.request(dueCommands, { devices }, { timeoutMs: 5_000 }),
+      async ({ items }) => {
+        await this.send(items, byDevice);
+        return [];
+      },
+    );
   }
 
   private async send(
@@ -72,8 +76,9 @@ export class CommandPusher {
   }
 
   /**
-   * A device that subscribes at the moment of a command's creation would get it for both reasons. What it was sent because
-   * it subscribed is not sent again because it was created; the other way round it is, because a subscription may be new.
+   * A device that becomes reachable at the moment of a command's creation would get it for both reasons. What it was sent
+   * because it became reachable is not sent again because it was created; the other way round it is: who is reachable now
+   * need not be who got it.
    */
   private isWanted(item: DueCommand, target: CommandTarget | undefined): boolean {
     if (target?.created === undefined) return true;

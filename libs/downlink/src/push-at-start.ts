@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@muster/observability';
 import type { DeviceDirectory } from '@muster/uplink';
-import type { DocumentPusher } from './push-documents.js';
+import { offerApart } from './ask-on.js';
+import type { DocumentPusher } from './document-pusher.js';
 
 const PAGE = 500;
 const AGAIN_MS = 5_000;
@@ -11,7 +12,7 @@ export interface PushAtStartParts {
   readonly pusher: Pick<DocumentPusher, 'push'>;
   readonly logger: Logger;
   readonly signal: AbortSignal;
-  /** Milliseconds between tries while configuration or the broker is away. Default 5,000. */
+  /** Milliseconds between tries while the service or the wire is away. Default 5,000. */
   readonly againMs?: number;
 }
 
@@ -30,7 +31,7 @@ export const pushAtStart = async ({
   const devices = directory.devices();
   for (let from = 0; from < devices.length && !signal.aborted;) {
     try {
-      await pusher.push(devices.slice(from, from + PAGE), 'changed');
+      await offerApart((some) => pusher.push(some, 'changed'), devices.slice(from, from + PAGE), logger);
       from += PAGE;
     } catch (error) {
       logger.warn({ err: error, devices: devices.length - from }, 'what is due is asked for later');

@@ -4,9 +4,9 @@ import type { DueCommand, DueCommands } from '@muster/contracts/commands/request
 import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import { createMetrics } from '@muster/observability';
 import { DeviceDirectory } from '@muster/uplink';
-import type { DownlinkMessage } from '../broker/rabbitmq-connection.js';
-import { CommandPusher, type CommandTarget } from './push-commands.js';
-import { TokenPushes } from './token-pushes.js';
+import { CommandPusher, type CommandTarget } from './command-pusher.js';
+import { DevicePushes } from './device-pushes.js';
+import { standInWire } from './stand-in-wire.fixture.js';
 
 const entry: AccessEntry = {
   tenantId: 'default',
@@ -31,10 +31,9 @@ const due = (type: string, id: number, payload?: string): DueCommand => ({
 
 const device: CommandTarget = { tenantId: 'default', deviceId: 'd1' };
 const created = (...ids: string[]): CommandTarget => ({ ...device, created: new Set(ids) });
-const subscribed = (pattern: string): CommandTarget => ({ ...device, patterns: [pattern] });
+const reachable = (channel: string): CommandTarget => ({ ...device, channels: [channel] });
 
-const scene = (pages: readonly DueCommand[][], route: 'routed' | 'no-route' = 'routed') => {
-  const published: DownlinkMessage[] = [];
+const scene = (pages: readonly DueCommand[][], isThere = true) => {
   const asked: DueCommands['devices'][] = [];
   let now = 0;
   const directory = new DeviceDirectory('mqtt');
@@ -43,12 +42,7 @@ const scene = (pages: readonly DueCommand[][], route: 'routed' | 'no-route' = 'r
     types: [{ tenantId: 'default', deviceTypeId: 'radiator', appVersions: ['v1'], settings: {} }],
     nextCursor: null,
   });
-  const downlink = {
-    publish: async (message: DownlinkMessage) => {
-      published.push(message);
-      return route;
-    },
-  };
+  const wire = standInWire(async () => isThere);
   const request = async (_contract: object, { devices }: DueCommands) => {
     asked.push(devices);
     const page = devices[0]?.after ?? 0;
@@ -58,59 +52,53 @@ const scene = (pages: readonly DueCommand[][], route: 'routed' | 'no-route' = 'r
   const pusher = new CommandPusher({
     // The one request it makes.
     bus: { request: request as never },
-    pushes: new TokenPushes({
+    pushes: new DevicePushes({
       directory,
       questions: { learn: async () => undefined },
-      downlink,
+      wire,
       metrics: createMetrics('test'),
       inFlight: 10,
       perSecond: 10_000,
     }),
     now: () => now,
   });
-  const sent = () =>
-    published.splice(0).map(({ routingKey, body }) => `${routingKey.split('.').slice(5).join('.')} ${body}`);
-  return { pusher, published, asked, sent, later: (ms: number) => (now += ms) };
+  const sent = () => wire.sent.splice(0).map(({ address, body }) => `${address.split('/').at(-1)} ${body}`);
+  return { pusher, published: wire.sent, asked, sent, later: (ms: number) => (now += ms) };
 };
 
 describe('pushing commands', () => {
-  it('sends a new one alone, on the topic of its type, with nothing but id and payload', async () => {
+  it('sends a new one alone, at the place of its type, with nothing but id and payload', async () => {
     const { pusher, published } = scene([[due('reboot', 1), due('reboot', 2, 'x'), due('set', 1)]]);
     await pusher.push([created('reboot:2')]);
     expect(published).toEqual([
-      {
-        routingKey: 'kp1.v1.cex.tok1.command.reboot.status',
-        body: '[{"id":2,"payload":"x"}]',
-        qos: 1,
-        mandatory: true,
-      },
+      { token: 'tok1', address: 'v1 tok1 cex command/reboot', body: '[{"id":2,"payload":"x"}]' },
     ]);
   });
 
   it('sends several new ones of a type in one message', async () => {
     const { pusher, sent } = scene([[due('reboot', 1), due('reboot', 2), due('set', 1)]]);
     await pusher.push([created('reboot:1'), created('reboot:2'), created('set:1')]);
-    expect(sent()).toEqual(['reboot.status [{"id":1},{"id":2}]', 'set.status [{"id":1}]']);
+    expect(sent()).toEqual(['reboot [{"id":1},{"id":2}]', 'set [{"id":1}]']);
   });
 
-  it('offers all that are outstanding, as far as they were subscribed to', async () => {
+  it('offers all that are outstanding, as far as it is reachable', async () => {
     const { pusher, sent } = scene([[due('reboot', 1), due('reboot', 2), due('set', 1)]]);
-    await pusher.push([subscribed('kp1.v1.cex.tok1.command.reboot.status')]);
-    expect(sent()).toEqual(['reboot.status [{"id":1},{"id":2}]']);
-    await pusher.push([subscribed('kp1.v1.cex.tok1.#')]);
+    await pusher.push([reachable('tok1 cex command/reboot')]);
+    expect(sent()).toEqual(['reboot [{"id":1},{"id":2}]']);
+    await pusher.push([reachable('tok1 cex')]);
     expect(sent()).toHaveLength(2);
-    await pusher.push([subscribed('kp1.v1.cex.tok1.command.reboot.5.status')]);
+    await pusher.push([reachable('tok1 cex command/other')]);
     expect(sent()).toEqual([]);
   });
 
-  it('does not send at its creation what it sent at a subscription a moment ago', async () => {
+  it('does not send at its creation what it sent to a device that became reachable a moment ago', async () => {
     const { pusher, sent, later } = scene([[due('reboot', 1)]]);
-    await pusher.push([subscribed('kp1.v1.cex.tok1.#')]);
+    await pusher.push([reachable('tok1 cex')]);
     expect(sent()).toHaveLength(1);
     await pusher.push([created('reboot:1')]);
     expect(sent()).toEqual([]);
-    // A new subscription is another matter, and so is an event that comes again much later.
-    await pusher.push([subscribed('kp1.v1.cex.tok1.#')]);
+    // To become reachable anew is another matter, and so is an event that comes again much later.
+    await pusher.push([reachable('tok1 cex')]);
     expect(sent()).toHaveLength(1);
     later(20_000);
     await pusher.push([created('reboot:1')]);
@@ -118,7 +106,7 @@ describe('pushing commands', () => {
   });
 
   it('sends it at its creation when nobody was there before', async () => {
-    const { pusher, sent } = scene([[due('reboot', 1)]], 'no-route');
+    const { pusher, sent } = scene([[due('reboot', 1)]], false);
     await pusher.push([created('reboot:1')]);
     await pusher.push([created('reboot:1')]);
     expect(sent()).toHaveLength(2);
@@ -132,7 +120,7 @@ describe('pushing commands', () => {
     expect(published.map(({ body }) => body.length > 40_000)).toEqual([true, true, false]);
   });
 
-  it('fails when the broker is away, and asks nothing for devices it cannot reach', async () => {
+  it('fails when the wire is away, and asks nothing for devices it cannot reach', async () => {
     const { pusher, asked } = scene([[due('a', 1)]]);
     await pusher.push([{ tenantId: 'default', deviceId: 'unheard-of' }]);
     expect(asked).toEqual([]);

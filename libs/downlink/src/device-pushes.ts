@@ -1,0 +1,95 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Metrics } from '@muster/observability';
+import type { AccessQuestions, DeviceDirectory } from '@muster/uplink';
+import type { Addressee, Push, PushTarget, Wire } from './wire.js';
+
+export interface DevicePushParts {
+  readonly wire: Wire;
+  readonly directory: Pick<DeviceDirectory, 'admit' | 'entriesOf'>;
+  readonly questions: Pick<AccessQuestions, 'learn'>;
+  readonly metrics: Metrics;
+  /** Unconfirmed messages at a time: what comes up shares the broker, and shall keep half of it. */
+  readonly inFlight: number;
+  /** Over a longer time; a few may go at once. */
+  readonly perSecond: number;
+}
+
+/** What a pause saves up, so that single pushes never wait. */
+const BURST_MS = 50;
+
+/** Says things to devices unasked: to each of their usable tokens, at a bounded pace. */
+export class DevicePushes {
+  private readonly pushes;
+  private free: number;
+  private readonly waiting: (() => void)[] = [];
+  /** When the next push may go, Unix milliseconds. */
+  private nextAt = 0;
+
+  constructor(private readonly parts: DevicePushParts) {
+    this.free = parts.inFlight;
+    const name = `muster_${parts.wire.interface}_pushes_total`;
+    this.pushes = parts.metrics.counter(name, 'Pushes to devices', ['extension', 'outcome']);
+  }
+
+  get interface(): Wire['interface'] {
+    return this.parts.wire.interface;
+  }
+
+  /** Of these, those that have a token here. Throws `unavailable` when one is unknown and cannot be asked for. */
+  async reachable<T extends PushTarget>(targets: readonly T[]): Promise<T[]> {
+    await this.parts.questions.learn(targets.map(({ deviceId }) => deviceId));
+    return targets.filter(({ deviceId }) => this.tokensOf(deviceId).length > 0);
+  }
+
+  /**
+   * Several tokens of one device are several clients that are the device: it has it when somebody was there for one of them.
+   * undefined: nothing was sent, because the device has lost its tokens or has become reachable elsewhere. Rejects with
+   * `unavailable` when what it goes through is away.
+   */
+  async publish(target: PushTarget, push: Push): Promise<'subscriber' | 'no-subscriber' | undefined> {
+    const { wire } = this.parts;
+    const addressees = this.addresseesOf(target).filter((to) => wire.covers(to, push));
+    if (addressees.length === 0) return undefined;
+    const reached = await Promise.all(addressees.map((to) => this.paced(() => wire.send(to, push))));
+    const outcome = reached.includes(true) ? 'subscriber' : 'no-subscriber';
+    this.pushes.inc({ extension: push.extension, outcome });
+    return outcome;
+  }
+
+  private addresseesOf(target: PushTarget): Addressee[] {
+    const { appVersion: claimed } = target;
+    return this.tokensOf(target.deviceId).map(({ token, appVersion: known }) => {
+      const isUsable = claimed !== undefined && this.parts.directory.admit(token, claimed).admitted;
+      return { ...target, token, appVersion: isUsable ? claimed : known };
+    });
+  }
+
+  private tokensOf(deviceId: string) {
+    return this.parts.directory
+      .entriesOf(deviceId)
+      .filter(
+        ({ interface: used, tokenStatus }) =>
+          used === this.interface && (tokenStatus === 'active' || tokenStatus === 'inactive'),
+      );
+  }
+
+  private async paced<T>(work: () => Promise<T>): Promise<T> {
+    await this.turn();
+    if (this.free > 0) this.free -= 1;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.waiting.shift();
+      if (next === undefined) this.free += 1;
+      else next();
+    }
+  }
+
+  private async turn(): Promise<void> {
+    const now = Date.now();
+    const at = Math.max(this.nextAt, now - BURST_MS);
+    this.nextAt = at + 1_000 / this.parts.perSecond;
+    if (at > now) await sleep(at - now);
+  }
+}

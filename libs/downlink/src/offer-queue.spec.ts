@@ -1,0 +1,79 @@
+import { describe, expect, it } from '@jest/globals';
+import { AppError } from '@muster/contracts';
+import { createLogger } from '@muster/observability';
+import { eventually } from '@muster/testing';
+import { OfferQueue } from './offer-queue.js';
+import type { PushTarget } from './wire.js';
+
+const logger = createLogger({ service: 'test', level: 'silent' });
+const target = (deviceId: string, ...channels: string[]): PushTarget => ({
+  tenantId: 'default',
+  deviceId,
+  ...(channels.length === 0 ? {} : { channels }),
+});
+const away = () => new AppError('unavailable', 'away');
+
+const scene = (push: (targets: readonly PushTarget[]) => Promise<void> = async () => undefined) => {
+  const offered: (readonly PushTarget[])[] = [];
+  const queue = new OfferQueue(
+    async (targets) => {
+      await push(targets);
+      offered.push(targets);
+    },
+    'spec',
+    logger,
+  );
+  return { offered, queue };
+};
+
+describe('devices that have become reachable', () => {
+  it('are offered together, each once, with all places where they are reachable', async () => {
+    const { offered, queue } = scene();
+    await Promise.all([
+      queue.add(target('d1', 'a')),
+      queue.add(target('d2')),
+      queue.add(target('d1', 'b', 'a')),
+    ]);
+    expect(offered).toEqual([[target('d1', 'a', 'b'), target('d2')]]);
+  });
+
+  it('are reachable everywhere when that was said once', async () => {
+    const { offered, queue } = scene();
+    await Promise.all([queue.add(target('d1', 'a')), queue.add(target('d1'))]);
+    expect(offered.flat().map(({ channels }) => channels)).toEqual([undefined]);
+  });
+
+  it('of two tenants are two, also with one id', async () => {
+    const { offered, queue } = scene();
+    await Promise.all([queue.add(target('d1')), queue.add({ ...target('d1'), tenantId: 'other' })]);
+    expect(offered.flat()).toHaveLength(2);
+  });
+
+  it('are offered again when a service was away, and only then done', async () => {
+    let tries = 0;
+    const { offered, queue } = scene(async () => {
+      tries += 1;
+      if (tries === 1) throw away();
+    });
+    await queue.add(target('d1'));
+    expect([tries, offered.length]).toEqual([2, 1]);
+  });
+
+  it('are not waited for when a service is away for long, and offered when it is back', async () => {
+    let isAway = true;
+    const { offered, queue } = scene(async () => {
+      if (isAway) throw away();
+    });
+    await queue.add(target('d1'));
+    isAway = false;
+    await eventually(() => offered.length === 1, { deadlineMs: 10_000 });
+  }, 20_000);
+
+  it('do not keep each other from what is due when one of them fails for a reason that does not pass', async () => {
+    const { offered, queue } = scene(async (targets) => {
+      if (targets.some(({ deviceId }) => deviceId === 'bad')) throw new Error('a bug');
+    });
+    await Promise.all(['d1', 'bad', 'd2'].map((id) => queue.add(target(id))));
+    expect(offered.flat().map(({ deviceId }) => deviceId)).toEqual(['d1', 'd2']);
+  });
+});
