@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { eventStream } from '@muster/contracts';
 import { migrateSchema } from '@muster/event-store';
-import type { RunningApp } from '@muster/observability';
+import { startUpkeep, type RunningApp } from '@muster/observability';
 import { BUS, startService } from '@muster/service-host';
 import { JobList1763600800001 } from '../migrations/0001-jobs.js';
 import { JobOwners1764300000002 } from '../migrations/0002-job-owners.js';
@@ -13,6 +13,7 @@ import { JobListReactor } from './job/job-list.reactor.js';
 
 const SERVICE = 'campaign-orchestrator';
 const SCHEMA = 'campaign_orchestrator';
+const FORGET_EVERY_MS = 3_600_000;
 
 @Module({})
 export class AppModule {
@@ -27,17 +28,30 @@ const migrations = [JobList1763600800001, JobOwners1764300000002];
 export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
 
 /** Resolves when requests are served: waits for PostgreSQL and NATS, however long they take. */
-export const start = (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> =>
-  startService({
+export const start = (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> => {
+  const config = loadConfig(env);
+  return startService({
     name: SERVICE,
     schema: SCHEMA,
     migrations,
     stream: eventStream(SERVICE),
-    config: loadConfig(env),
-    serve: ({ database, bus }) => ({
-      module: AppModule.of([
-        { provide: BUS, useValue: bus },
-        { provide: JobList, useFactory: () => new JobList(database) },
-      ]),
-    }),
+    config,
+    serve: ({ database, bus, logger }) => {
+      const jobs = new JobList(database);
+      return {
+        module: AppModule.of([
+          { provide: BUS, useValue: bus },
+          { provide: JobList, useValue: jobs },
+        ]),
+        background: {
+          retention: startUpkeep({
+            what: 'forgetting ended jobs',
+            everyMs: FORGET_EVERY_MS,
+            round: () => jobs.forgetEnded(config.jobRetentionDays),
+            logger,
+          }),
+        },
+      };
+    },
   });
+};

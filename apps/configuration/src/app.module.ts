@@ -103,7 +103,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         store,
         kinds,
         concurrency: config.jobConcurrency,
-        retentionHours: config.jobRetentionHours,
+        retentionDays: config.jobRetentionDays,
         logger,
         metrics,
       });

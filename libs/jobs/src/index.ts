@@ -1,9 +1,14 @@
 import type { MigrationClass } from '@muster/event-store';
 import { Jobs1763600900001 } from '../migrations/0001-jobs.js';
 import { JobsInOrder1764300000001 } from '../migrations/0002-jobs-in-order.js';
+import { Timers1764300000003 } from '../migrations/0003-timers.js';
 
 /** Give these to `migrateSchema` after the event store's, and call `migrateJobs` after it. */
-export const jobsMigrations: readonly MigrationClass[] = [Jobs1763600900001, JobsInOrder1764300000001];
+export const jobsMigrations: readonly MigrationClass[] = [
+  Jobs1763600900001,
+  JobsInOrder1764300000001,
+  Timers1764300000003,
+];
 
 export { job } from './job.decider.js';
 export { isJobEvent, publishedOfJob } from './job.published.js';
@@ -12,3 +17,4 @@ export { jobKeys } from './job-keys.js';
 export { CHUNK_ITEMS, Jobs, type StartChild, type StartJob } from './jobs.js';
 export { startJobWorkers, type JobWorkers, type JobWorkersOptions } from './start-job-workers.js';
 export { migrateJobs } from './worker-schema.js';
+export { Timers, type Timer, type TimerHandler, type TimerHandlers, type TimerKey } from './timers.js';

@@ -10,11 +10,12 @@ export const jobKeys = ({ prefix }: { readonly prefix: string }) => ({
     max: 32,
     default: 2,
   }),
-  jobRetentionHours: int({
-    env: `MUSTER_${prefix}_JOB_RETENTION_HOURS`,
-    doc: 'How long the items of an ended job are kept; what became of it, and its errors, stay',
-    unit: 'hours',
+  jobRetentionDays: int({
+    env: `MUSTER_${prefix}_JOB_RETENTION_DAYS`,
+    doc: 'How long a job that has ended is kept, with its items, its errors and its events, and can be retried',
+    unit: 'days',
     min: 1,
-    default: 72,
+    max: 36_500,
+    default: 30,
   }),
 });

@@ -3,6 +3,7 @@ import type { JobFault } from '@muster/contracts/jobs/published';
 import { asAppError, type Database, type EventStore } from '@muster/event-store';
 import type { Logger, Metrics } from '@muster/observability';
 import type pg from 'pg';
+import { assertAlive, backoffMs, Deadly, type Attempt } from './attempt.js';
 import { job } from './job.decider.js';
 import type { JobItemOutcome, JobKind, JobOf, PlanPage } from './job-kind.js';
 import { JobRecord, lockJob, lockLane } from './job-record.js';
@@ -21,10 +22,6 @@ export interface JobTasksOptions {
 
 /** Of a chunk or a plan that fails by itself. */
 const TRIES = 5;
-/** Of a chunk during which the process dies every time, without ever an error. */
-const DEATHS = 10;
-const FIRST_DELAY_MS = 1_000;
-const MAX_DELAY_MS = 30_000;
 /** Chunks of the job that is retried whose errors make one page of the plan. */
 const RETRY_PAGE_CHUNKS = 20;
 /** Of an error's detail; up to 500 of them go into one event. */
@@ -50,13 +47,6 @@ interface Failure {
   readonly hopeless: boolean;
   /** What is told of it while it is. */
   readonly fault: JobFault;
-}
-
-/** What graphile-worker knows of a task besides its payload. */
-interface Attempt {
-  /** 1 at first. Higher without an error: the process died at it. */
-  readonly attempts: number;
-  readonly last_error: string | null;
 }
 
 /**
@@ -290,8 +280,8 @@ export class JobTasks {
       const chunk = task.chunk ?? null;
       await this.log.record(tx, task, { type: 'WaitForFault', chunk, fault, since, at });
     }
-    const { database, firstDelayMs = FIRST_DELAY_MS } = this.options;
-    const delayMs = Math.min(firstDelayMs * 2 ** (bugs + faults - 1), MAX_DELAY_MS);
+    const { database, firstDelayMs } = this.options;
+    const delayMs = backoffMs(bugs + faults, firstDelayMs);
     await addTask(tx, database.schema, name, { ...task, bugs, faults, since }, delayMs);
   }
 
@@ -311,16 +301,6 @@ const OUR_FAULT: JobFault = {
 const TRIED_AGAIN: JobFault = {
   code: 'internal',
   detail: 'Something failed on our side; it is tried again.',
-};
-
-/** The process ended again and again at the same task. */
-class Deadly extends Error {
-  override readonly name = 'Deadly';
-}
-
-const assertAlive = ({ attempts, last_error }: Attempt): void => {
-  if (attempts > DEATHS && last_error === null)
-    throw new Deadly(`the process ended ${attempts - 1} times while it worked on this`);
 };
 
 /** Why it is worth trying again; undefined: it is not. */

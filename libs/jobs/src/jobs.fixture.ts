@@ -14,6 +14,7 @@ import {
   startJobWorkers,
   type JobKind,
   type JobWorkers,
+  type TimerHandlers,
 } from './index.js';
 
 const SCHEMA = 'works';
@@ -43,13 +44,15 @@ export const startWorkers = (
   { database, store }: Works,
   kinds: readonly JobKind[],
   concurrency = 2,
+  timers: TimerHandlers = {},
 ): JobWorkers =>
   startJobWorkers({
     database,
     store,
     kinds,
     concurrency,
-    retentionHours: 72,
+    retentionDays: 30,
+    timers,
     firstDelayMs: 20,
     logger: createLogger({ service: 'works', level: 'silent' }),
     metrics: createMetrics('works'),

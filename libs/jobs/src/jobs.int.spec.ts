@@ -813,26 +813,90 @@ describe('several processes', () => {
 });
 
 describe('retention', () => {
-  it('removes the items of jobs that ended long ago, and of no others', async () => {
+  const forget = () => forgetEndedJobs({ database: works.database, store: works.store, retentionDays: 30 });
+  const endedDaysAgo = (days: number, ...ids: readonly string[]) =>
+    works.database.query(
+      `UPDATE job_work SET ended_at = now() - $1 * interval '1 day' WHERE job_id = ANY($2) OR parent = ANY($2)`,
+      [days, ids],
+    );
+  /** Stands for the relay: nothing that it has not told of is forgotten. */
+  const publishAll = () =>
+    works.database.query(
+      `INSERT INTO relay_cursor (relay, txid, position) SELECT 'works', pg_current_xact_id(), 0
+       ON CONFLICT (relay) DO UPDATE SET txid = excluded.txid`,
+    );
+  const left = async (...ids: readonly string[]): Promise<string[]> => {
+    const { rows } = await works.database.query<{ id: string }>(
+      `SELECT job_id AS id FROM job_work WHERE job_id = ANY($1) UNION SELECT job_id FROM job_chunks WHERE job_id = ANY($1)
+       UNION SELECT substr(stream, 5) FROM events WHERE stream = ANY(SELECT 'job-' || id FROM unnest($1::text[]) id)
+       UNION SELECT substr(stream, 5) FROM streams WHERE stream = ANY(SELECT 'job-' || id FROM unnest($1::text[]) id)
+       ORDER BY id`,
+      [ids],
+    );
+    return rows.map(({ id }) => id);
+  };
+
+  it('forgets jobs that ended long ago, with their chunks and events, and no others', async () => {
     const [old, recent] = [await start('write', ['a']), await start('write', ['b'])];
     const open = await start('nobody knows how', ['c']);
     work();
     await ended(old);
     await ended(recent);
-    await works.database.query(
-      `UPDATE job_work SET ended_at = now() - interval '73 hours' WHERE job_id = $1`,
-      [old],
-    );
-    expect(await forgetEndedJobs(works.database, 72)).toBe(1);
-    const { rows } = await works.database.query<{ job_id: string }>(
-      'SELECT job_id FROM job_chunks WHERE job_id = ANY($1)',
-      [[old, recent, open]],
-    );
-    expect(rows.map(({ job_id }) => job_id).sort()).toEqual([recent, open].sort());
-    expect((await standing(old)).status).toBe('success');
+    await endedDaysAgo(31, old);
+    await endedDaysAgo(29, recent);
+    await publishAll();
+    expect(await forget()).toBe(1);
+    expect(await left(old, recent, open)).toEqual([recent, open].sort());
     // A kind this version does not know is not a fault of the items: an older replica may have come upon it.
     await eventually(async () => (await standing(open)).status === 'waiting', { what: 'it waits' });
     await works.database.query('DELETE FROM job_work WHERE job_id = $1', [open]);
+  });
+
+  it('forgets a parent with its children, and not while it is retried', async () => {
+    const picky: JobKind = {
+      ...write,
+      run: (_tx, _of, items) =>
+        Promise.resolve(items.map(() => ({ code: 'device-not-found', detail: 'Gone.' }))),
+    };
+    work([picky]);
+    const [failed, parent] = await works.database.transaction(async (tx) => [
+      await works.jobs.start(tx, { tenantId, kind: 'write', params: {}, actor, items: ['a'] }),
+      await works.jobs.start(tx, {
+        tenantId,
+        kind: 'family',
+        params: {},
+        actor,
+        children: [{ kind: 'write', params: {}, items: ['b'] }],
+      }),
+    ]);
+    await ended(failed);
+    await ended(parent);
+    await Promise.all(running.map((workers) => workers.stop()));
+    const again = await works.database.transaction((tx) =>
+      works.jobs.retry(tx, { tenantId, jobId: failed, actor }),
+    );
+    await endedDaysAgo(31, failed, parent);
+    await publishAll();
+    const { rows } = await works.database.query<{ job_id: string }>(
+      'SELECT job_id FROM job_work WHERE parent = $1',
+      [parent],
+    );
+    expect(await forget()).toBe(1);
+    expect(await left(failed, parent, rows[0]?.job_id ?? '')).toEqual([failed]);
+    await works.jobs.cancel({ tenantId, jobId: again, actor });
+    expect(await forget()).toBe(1);
+  });
+
+  it('leaves what is not published yet for another time', async () => {
+    work();
+    await publishAll();
+    const jobId = await start('write', ['a']);
+    await ended(jobId);
+    await endedDaysAgo(31, jobId);
+    expect(await forget()).toBe(0);
+    await publishAll();
+    expect(await forget()).toBe(1);
+    expect(await left(jobId)).toEqual([]);
   });
 });
 

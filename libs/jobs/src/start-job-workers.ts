@@ -6,13 +6,17 @@ import { JobTasks } from './job-tasks.js';
 import { startJobUpkeep } from './job-upkeep.js';
 import { taskLogger } from './task-logger.js';
 import { CHUNK_TASK, PLAN_TASK, type Task } from './tasks.js';
+import { TIMER_TASK, TimerTasks, type TimerHandlers, type TimerTask } from './timers.js';
 import { keepWorkerLeases } from './worker-leases.js';
 import { workerSchema } from './worker-schema.js';
 
 export interface JobWorkersOptions extends JobTasksOptions {
   /** Chunks at once in this process. */
   readonly concurrency: number;
-  readonly retentionHours: number;
+  /** Ended jobs are forgotten after as many days. */
+  readonly retentionDays: number;
+  /** What timers do, by name. */
+  readonly timers?: TimerHandlers;
 }
 
 export interface JobWorkers {
@@ -29,15 +33,16 @@ const UNWELL_AFTER_MS = 10_000;
 const STOP_WITHIN_MS = 10_000;
 
 /**
- * Works on the jobs of this service; any number of processes may. A worker of graphile-worker ends when it cannot say that
+ * Works on the jobs and timers of this service; any number of processes may. A worker of graphile-worker ends when it cannot say that
  * a task is done. One that cannot ask for a task asks again, but if it was the first time, the answer "cannot" is what
  * graphile-worker keeps (`taskIdentifiers.js`), and none of its workers ever takes a task. In both cases all are replaced.
  */
 export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
-  const { database, concurrency, logger, metrics, retentionHours } = options;
+  const { database, concurrency, logger, metrics, retentionDays, timers = {} } = options;
   const tasks = new JobTasks(options);
+  const timerTasks = new TimerTasks({ ...options, timers });
   const leases = keepWorkerLeases(database, logger);
-  const upkeep = startJobUpkeep({ database, retentionHours, logger, metrics });
+  const upkeep = startJobUpkeep({ database, store: options.store, retentionDays, logger, metrics });
   const stopping = new AbortController();
   const isStopping = (): boolean => stopping.signal.aborted;
   let failingSince: number | undefined;
@@ -76,6 +81,7 @@ export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
         taskList: {
           // What we have put in as a payload comes out again.
           [PLAN_TASK]: (payload, { job }) => tasks.plan(payload as Task, job),
+          [TIMER_TASK]: (payload, { job }) => timerTasks.fire(payload as TimerTask, job),
           [CHUNK_TASK]: (payload, { job }) => tasks.chunk({ chunk: 0, ...(payload as Task) }, job),
         },
       });

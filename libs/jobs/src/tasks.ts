@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { MAX_ATTEMPTS } from './attempt.js';
 import { workerSchema } from './worker-schema.js';
 
 export const PLAN_TASK = 'plan';
@@ -19,9 +20,6 @@ export interface Task {
 }
 
 export const planTask = (tenantId: string, jobId: string): Task => ({ tenantId, jobId, faults: 0, bugs: 0 });
-
-/** The highest graphile-worker takes: it is we who give up, and say so in the job. */
-const MAX_ATTEMPTS = 32_767;
 
 /**
  * Tasks are taken in the order of their priority, lowest first, then by age. The priority of a chunk is its number: the

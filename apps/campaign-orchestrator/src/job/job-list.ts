@@ -45,6 +45,9 @@ interface JobRow {
 }
 
 const MAX_CHILDREN = 500;
+/** Of one round of forgetting. */
+const FORGET_JOBS = 100;
+const FORGET_ERRORS = 10_000;
 const COLUMNS =
   'job_id, kind, status, total, done, failed, actor, created_at, started_at, ended_at, parent, retry_of, cancelled_by, reason';
 
@@ -177,6 +180,38 @@ export class JobList {
       [tenantId, jobId, after ?? null, limit],
     );
     return rows;
+  }
+
+  /**
+   * Removes some of the jobs that ended longer ago than that, a parent with its children, and their errors first, which may be
+   * very many. True: there is more. SKIP LOCKED, so that replicas may do it at once.
+   */
+  forgetEnded(retentionDays: number): Promise<boolean> {
+    return this.database.transaction(async (tx) => {
+      const { rows } = await tx.query<{ tenant_id: string; job_id: string }>(
+        `SELECT tenant_id, job_id FROM jobs j
+         WHERE ended_at < now() - $1 * interval '1 day'
+           AND NOT EXISTS (SELECT 1 FROM jobs p WHERE p.tenant_id = j.tenant_id AND p.job_id = j.parent)
+         ORDER BY ended_at LIMIT ${FORGET_JOBS} FOR UPDATE SKIP LOCKED`,
+        [retentionDays],
+      );
+      if (rows.length === 0) return false;
+      const roots = [rows.map((row) => row.tenant_id), rows.map((row) => row.job_id)];
+      const { rowCount: errors } = await tx.query(
+        `DELETE FROM job_errors WHERE ctid = ANY (ARRAY(
+           SELECT e.ctid FROM unnest($1::text[], $2::text[]) AS r (tenant_id, job_id)
+           JOIN jobs j ON j.tenant_id = r.tenant_id AND (j.job_id = r.job_id OR j.parent = r.job_id)
+           JOIN job_errors e ON e.tenant_id = j.tenant_id AND e.job_id = j.job_id LIMIT ${FORGET_ERRORS}))`,
+        roots,
+      );
+      if (errors === FORGET_ERRORS) return true;
+      await tx.query(
+        `DELETE FROM jobs j USING unnest($1::text[], $2::text[]) AS r (tenant_id, job_id)
+         WHERE j.tenant_id = r.tenant_id AND (j.job_id = r.job_id OR j.parent = r.job_id)`,
+        roots,
+      );
+      return rows.length === FORGET_JOBS;
+    });
   }
 
   private async children({ tenantId, jobId }: JobKey): Promise<ChildJob[]> {

@@ -24,10 +24,12 @@ import {
   type JobRetried,
   type RetryJob,
 } from '@muster/contracts/jobs/requests';
+import { openDatabase } from '@muster/event-store';
 import { connectBus, Handles, NatsStrategy, type Bus } from '@muster/messaging';
 import { createLogger, NestLogger, type RunningApp } from '@muster/observability';
 import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase } from '@muster/testing';
 import { migrate, start } from '../app.module.js';
+import { JobList } from './job-list.js';
 
 const tenantId = 'default';
 const actor = { kind: 'user', id: 'anna' } as const;
@@ -265,6 +267,49 @@ describe('retryJob', () => {
     const request = { tenantId, jobId, actor, idempotencyKey: 'once' };
     expect(await bus.request(retryJob, request)).toEqual({ jobId: 'again' });
     expect(owner.asked).toEqual([request]);
+  });
+});
+
+describe('retention', () => {
+  const daysAgo = (days: number): string => new Date(Date.now() - days * 86_400_000).toISOString();
+
+  it('forgets jobs that ended long ago in rounds of bounded size, a parent with its children', async () => {
+    const [many = '', parent = '', child = '', recent = '', open = ''] = Array.from({ length: 5 }, newId);
+    const over = (days: number) => ({ status: 'failed', endedAt: daysAgo(days) }) as const;
+    await publish(change(many, 1, over(40)));
+    await publish(change(parent, 1, over(31)));
+    await publish(change(child, 1, { ...over(50), parent }));
+    await publish(change(recent, 1, over(29)));
+    await publish(change(open, 1));
+    await reached(open, 1);
+    const database = openDatabase({
+      url: server.url,
+      schema: 'campaign_orchestrator',
+      poolSize: 1,
+      name: 'retention spec',
+    });
+    await database.query(
+      `INSERT INTO job_errors (tenant_id, job_id, item, code, detail)
+       SELECT $1, $2, 'item-' || n, 'device-not-found', 'No such device.' FROM generate_series(1, 25000) n`,
+      [tenantId, many],
+    );
+    const counts = async (): Promise<readonly unknown[]> => {
+      const { rows } = await database.query<{ errors: number; jobs: string[] }>(
+        `SELECT (SELECT count(*)::integer FROM job_errors WHERE job_id = $2) AS errors,
+                array(SELECT job_id FROM jobs WHERE job_id = ANY($1) ORDER BY job_id) AS jobs`,
+        [[many, parent, child, recent, open], many],
+      );
+      return [rows[0]?.errors, rows[0]?.jobs];
+    };
+    const jobs = new JobList(database);
+    const all = [many, parent, child, recent, open].sort();
+    expect(await jobs.forgetEnded(30)).toBe(true);
+    expect(await counts()).toEqual([15_000, all]);
+    expect(await jobs.forgetEnded(30)).toBe(true);
+    expect(await counts()).toEqual([5_000, all]);
+    expect(await jobs.forgetEnded(30)).toBe(false);
+    expect(await counts()).toEqual([0, [recent, open].sort()]);
+    await database.close();
   });
 });
 
