@@ -2,9 +2,11 @@ import {
   AppError,
   eventStream,
   type BulkOutcome,
+  type Done,
   type ItemOutcome,
   type JsonObject,
 } from '@muster/contracts';
+import { reportResults, type CommandResult, type ReportResults } from '@muster/contracts/commands/requests';
 import { desiredConfigurationChanged } from '@muster/contracts/configuration/published';
 import {
   dueDocuments,
@@ -40,14 +42,22 @@ import {
   type RecordConnectivity,
   type RecordLastSeen,
 } from '@muster/contracts/device-registry/connectivity.requests';
+import { updateMetadata, type UpdateMetadata } from '@muster/contracts/device-registry/metadata.requests';
 import { deviceTokenChanged } from '@muster/contracts/device-registry/published';
+import {
+  reportSoftwareApplied,
+  type ReportSoftwareApplied,
+  type SoftwareReport,
+} from '@muster/contracts/firmware/software.requests';
 import { storeSamples, type StoreSamples, type TelemetryMessage } from '@muster/contracts/telemetry/requests';
 import { connectBus, Handles, NatsStrategy, type Bus } from '@muster/messaging';
 import { createLogger, NestLogger } from '@muster/observability';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 
-/** Only for specs: what the three services know, and what they were told. Answers over real NATS, as they do. */
+export type StandIn = 'telemetry' | 'configuration' | 'device-registry' | 'commands' | 'firmware';
+
+/** Only for specs: what the services behind know, and what they were told. Answers over real NATS, as they do. */
 export class World {
   readonly entries: AccessEntry[] = [];
   readonly types: AccessType[] = [
@@ -73,6 +83,30 @@ export class World {
   telemetryFault: ((messages: readonly TelemetryMessage[]) => void) | undefined;
   telemetryOutcome: (message: TelemetryMessage) => ItemOutcome = () => ({});
   configurationFault: AppError | undefined;
+  readonly results: CommandResult[] = [];
+  readonly metadata: UpdateMetadata[] = [];
+  /** Throws for as long as metadata cannot be written. */
+  metadataFault: AppError | undefined;
+  readonly software: SoftwareReport[] = [];
+  private readonly frozen = new Map<StandIn, { readonly thawed: Promise<void>; readonly thaw: () => void }>();
+
+  /** Takes requests and answers none, as a process that is stopped (SIGSTOP) does, until it is thawed. */
+  freeze(service: StandIn): void {
+    let thaw = (): void => undefined;
+    const thawed = new Promise<void>((resolve) => {
+      thaw = resolve;
+    });
+    this.frozen.set(service, { thawed, thaw });
+  }
+
+  thaw(service: StandIn): void {
+    this.frozen.get(service)?.thaw();
+    this.frozen.delete(service);
+  }
+
+  async running(service: StandIn): Promise<void> {
+    await this.frozen.get(service)?.thawed;
+  }
 
   device(deviceId: string, change: Partial<AccessEntry> = {}): AccessEntry {
     const entry: AccessEntry = {
@@ -103,11 +137,13 @@ class StandInServices {
 
   @Handles(listAccess)
   async list({ limit }: ListAccess): Promise<AccessPage> {
+    await this.world.running('device-registry');
     return { entries: this.world.entries.slice(0, limit), types: this.world.types, nextCursor: null };
   }
 
   @Handles(findAccess)
   async find({ deviceIds = [], tokens = [], deviceTypeIds = [] }: FindAccess): Promise<AccessPage> {
+    await this.world.running('device-registry');
     const entries = this.world.entries.filter(
       ({ deviceId, token }) => deviceIds.includes(deviceId) || tokens.includes(token),
     );
@@ -121,18 +157,21 @@ class StandInServices {
 
   @Handles(recordSightings)
   async sighted({ sightings }: RecordSightings): Promise<BulkOutcome> {
+    await this.world.running('device-registry');
     this.world.sightings.push(...sightings);
     return { outcomes: sightings.map(() => ({})) };
   }
 
   @Handles(recordLastSeen)
   async see({ devices }: RecordLastSeen): Promise<BulkOutcome> {
+    await this.world.running('device-registry');
     this.world.seen.push(...devices);
     return { outcomes: devices.map(() => ({})) };
   }
 
   @Handles(recordConnectivity)
   async connect({ reports }: RecordConnectivity): Promise<BulkOutcome> {
+    await this.world.running('device-registry');
     if (this.world.connectivityFault !== undefined) throw this.world.connectivityFault;
     this.world.connections.push(...reports);
     return { outcomes: reports.map(() => ({})) };
@@ -140,6 +179,7 @@ class StandInServices {
 
   @Handles(storeSamples)
   async store({ messages }: StoreSamples): Promise<BulkOutcome> {
+    await this.world.running('telemetry');
     this.world.telemetryFault?.(messages);
     this.world.batches.push(messages.length);
     const outcomes = messages.map((message) => this.world.telemetryOutcome(message));
@@ -149,6 +189,7 @@ class StandInServices {
 
   @Handles(fetchDocument)
   async fetch({ deviceId, configId }: FetchDocument): Promise<DocumentView> {
+    await this.world.running('configuration');
     if (this.world.configurationFault !== undefined) throw this.world.configurationFault;
     const document = this.world.documents.get(deviceId);
     if (document === undefined) return { unchanged: configId === '', configId: '', config: null };
@@ -158,12 +199,14 @@ class StandInServices {
 
   @Handles(reportApplied)
   async report({ reports }: ReportApplied): Promise<BulkOutcome> {
+    await this.world.running('configuration');
     this.world.applied.push(...reports);
     return { outcomes: reports.map(() => ({})) };
   }
 
   @Handles(dueDocuments)
   async due({ devices }: DueDocuments): Promise<DueDocumentList> {
+    await this.world.running('configuration');
     if (this.world.configurationFault !== undefined) throw this.world.configurationFault;
     return {
       items: devices.flatMap(({ tenantId, deviceId }) => {
@@ -178,8 +221,31 @@ class StandInServices {
 
   @Handles(recordDispatched)
   async dispatched({ dispatches }: RecordDispatched): Promise<BulkOutcome> {
+    await this.world.running('configuration');
     this.world.dispatched.push(...dispatches);
     return { outcomes: dispatches.map(() => ({})) };
+  }
+
+  @Handles(reportResults)
+  async results({ results }: ReportResults): Promise<BulkOutcome> {
+    await this.world.running('commands');
+    this.world.results.push(...results);
+    return { outcomes: results.map(() => ({})) };
+  }
+
+  @Handles(updateMetadata)
+  async writeMetadata(update: UpdateMetadata): Promise<Done> {
+    await this.world.running('device-registry');
+    if (this.world.metadataFault !== undefined) throw this.world.metadataFault;
+    this.world.metadata.push(update);
+    return {};
+  }
+
+  @Handles(reportSoftwareApplied)
+  async reportSoftware({ reports }: ReportSoftwareApplied): Promise<BulkOutcome> {
+    await this.world.running('firmware');
+    this.world.software.push(...reports);
+    return { outcomes: reports.map(() => ({})) };
   }
 }
 
