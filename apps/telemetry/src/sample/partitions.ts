@@ -6,8 +6,7 @@ const DAYS_AHEAD = 2;
 const DELETE_AT_ONCE = 10_000;
 
 /** Advisory locks of this schema; the class is ours alone, the numbers mean: */
-export const LOCK_CLASS = 0x6d746c6d;
-export const STORE_LOCK = 1;
+const LOCK_CLASS = 0x6d746c6d;
 const PARTITION_LOCK = 2;
 const RETENTION_LOCK = 3;
 

@@ -19,7 +19,8 @@ import { connectBus, type Bus } from '@muster/messaging';
 import { createLogger, type RunningApp } from '@muster/observability';
 import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase } from '@muster/testing';
 import { migrate, start } from '../app.module.js';
-import { LOCK_CLASS, Partitions, STORE_LOCK } from './partitions.js';
+import { beginBatch } from './batch-locks.js';
+import { Partitions } from './partitions.js';
 import { DAY_MICROS, isoMicros, isoMillis, nowMicros } from './time.js';
 
 const logger = createLogger({ service: 'spec', level: 'fatal' });
@@ -395,15 +396,15 @@ describe('redelivered samples without a time of their own', () => {
     );
   });
 
-  it('wait for a batch that has begun and may hold their original', async () => {
+  it('wait for a batch that has begun and may hold their original, and nobody waits for them', async () => {
     const id = newId();
     const original = message(id, [[null, { a: 1 }]]);
     const own = openDatabase({ url: database.url, schema: 'telemetry', poolSize: 1, name: 'spec' });
     const begun = await own.pool.connect();
     try {
-      // As the other adapter's batch does it: the shared lock, the row, and then it takes its time to commit.
+      // As the other adapter's batch does it: the lock, the row, and then it takes its time to commit.
       await begun.query('BEGIN');
-      await begun.query('SELECT pg_advisory_xact_lock_shared($1, $2)', [LOCK_CLASS, STORE_LOCK]);
+      await beginBatch(begun);
       const hash = await hashOfStored({ a: 1 });
       await begun.query(
         `INSERT INTO samples (tenant_id, device_id, ts, hash, received_at, data) VALUES ($1, $2, $3, $4, $3, $5)`,
@@ -420,6 +421,8 @@ describe('redelivered samples without a time of their own', () => {
         },
         { what: 'the redelivered batch waits' },
       );
+      const others = Array.from({ length: 50 }, () => message(newId(), [[null, { a: 1 }]]));
+      expect(await store(...others)).toEqual(others.map(() => ({})));
       expect(answered).toBe(false);
       await begun.query('COMMIT');
       expect(await repeated).toEqual([{}]);

@@ -3,9 +3,10 @@ import type { TelemetryMessage } from '@muster/contracts/telemetry/requests';
 import type { Database } from '@muster/event-store';
 import type { Logger, Metrics } from '@muster/observability';
 import type pg from 'pg';
+import { beginBatch, waitForEarlier } from './batch-locks.js';
 import { deviceOf, refusalOf, withinKeyLimit } from './key-limit.js';
 import { mergeLatest, readKeys } from './latest-values.js';
-import { LOCK_CLASS, STORE_LOCK, type Partitions } from './partitions.js';
+import type { Partitions } from './partitions.js';
 import { prepareMessage, type PreparedMessage, type PreparedSample } from './prepare-message.js';
 import { readSlots, writeSlots } from './repeat-slots.js';
 import { isComparable, recogniseRepeats, type Recognition } from './repeats.js';
@@ -54,7 +55,8 @@ interface Entry {
 }
 
 /**
- * Stores messages in one transaction; returns after its commit, one outcome per message. Sent twice, stored once: rows
+ * Stores messages in one transaction, and those of devices with marked samples in a second; returns after the commit, one
+ * outcome per message. Sent twice, stored once: rows
  * have the natural key (device, time, content). Rejects with `unavailable` when the database is away; then nothing, or
  * everything with the answer lost, was stored.
  */
@@ -98,13 +100,8 @@ export const samplesStore = ({
   const writeOnce = (entries: readonly Entry[], atLimit: boolean): Promise<Written> =>
     database.transaction(async (tx) => {
       const messages = entries.map(({ message }) => message);
-      const compares = messages.some((message) =>
-        message.samples.some((sample) => isComparable(message, sample)),
-      );
-      // Shared with other batches; alone, and thus after the commit of every batch that has begun, when marked samples
-      // must be compared: without it the original in a batch still open is not seen, and stored twice; and two batches
-      // could take the same slot.
-      await tx.query(compares ? LOCK_ALONE : LOCK_SHARED);
+      const compares = messages.some(isCompared);
+      await (compares ? waitForEarlier(tx, messages) : beginBatch(tx));
       const { known, changed } = compares
         ? recogniseRepeats(
             messages,
@@ -179,7 +176,18 @@ export const samplesStore = ({
       else entries.push({ index, message: prepared });
     }
     await partitions.ensureFor(timesOf(entries));
-    await store(entries, outcomes);
+    // Devices that have a marked sample wait for others; those that have none must not wait with them.
+    const waiting = new Set(
+      entries.filter(({ message }) => isCompared(message)).map(({ message }) => deviceOf(message)),
+    );
+    await store(
+      entries.filter(({ message }) => !waiting.has(deviceOf(message))),
+      outcomes,
+    );
+    await store(
+      entries.filter(({ message }) => waiting.has(deviceOf(message))),
+      outcomes,
+    );
     return messages.map((_message, index) => {
       const outcome = outcomes.get(index);
       if (outcome === undefined) throw new Error(`message ${index} has no outcome`);
@@ -194,8 +202,8 @@ const NOTHING_KNOWN: Recognition = { known: new Map(), changed: [] };
 const NOTHING_REFUSED: ReturnType<typeof withinKeyLimit> = { kept: new Map(), refused: new Map() };
 const NO_KEYS = { count: 0, known: new Set<string>() } as const;
 
-const LOCK_SHARED = `SELECT pg_advisory_xact_lock_shared(${LOCK_CLASS}, ${STORE_LOCK})`;
-const LOCK_ALONE = `SELECT pg_advisory_xact_lock(${LOCK_CLASS}, ${STORE_LOCK})`;
+const isCompared = (message: PreparedMessage): boolean =>
+  message.samples.some((sample) => isComparable(message, sample));
 
 const UNSTORABLE = {
   code: 'invalid-payload',
