@@ -19,7 +19,14 @@ import { checkAddress } from './http/address.js';
 import { readBody } from './http/body.js';
 import { CallerGuard, identify, requireCaller } from './http/caller.js';
 import { checkMethod } from './http/methods.js';
-import { documentationHeaders, enterTrace, measure, operations, secureHeaders } from './http/entry.js';
+import {
+  documentationHeaders,
+  enterTrace,
+  logRequests,
+  measure,
+  operations,
+  secureHeaders,
+} from './http/entry.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { limitRate } from './http/rate-limit.js';
 import { JobsController } from './jobs/jobs.controller.js';
@@ -92,6 +99,7 @@ export const gatewayApp = async (parts: GatewayParts): Promise<INestApplication>
     enterTrace,
     ...(parts.ops === undefined ? [] : [operations(parts.ops)]),
     measure(parts.metrics),
+    logRequests(parts.logger),
     secureHeaders,
     identify(parts.adminApiKey),
     limitRate(parts.requestsPerMinute),

@@ -14,6 +14,7 @@ export {
 export { NatsStrategy, type NatsStrategyOptions } from './nats-strategy.js';
 export { invalidFields } from './invalid-fields.js';
 export { HEADER } from './headers.js';
+export { idsIn } from './ids-in.js';
 export { followEvents, type Follower, type FollowOptions } from './follow.js';
 export { subscribeLive, type LiveOptions, type LiveSubscription } from './live.js';
 export { park, type Parked } from './park.js';

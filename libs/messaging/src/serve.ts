@@ -3,6 +3,7 @@ import { AppError, toProblem, type ErrorCode, type RequestContract } from '@must
 import { continueTrace, currentTrace, withTrace, type Logger, type Metrics } from '@muster/observability';
 import { withDeadline } from './deadline.js';
 import { HEADER, headerOf, headersOf } from './headers.js';
+import { idsIn } from './ids-in.js';
 import { invalidFields } from './invalid-fields.js';
 import type { Link } from './link.js';
 import { RecentAnswers, type Answer } from './recent-answers.js';
@@ -114,18 +115,26 @@ export class RequestListener {
   ): Promise<Answer> {
     const measured = this.seconds.startTimer({ subject: contract.subject });
     try {
-      const payload = JSON.stringify((await handler(requestOf(contract, message))) ?? {});
+      const request = requestOf(contract, message);
+      const payload = JSON.stringify((await handler(request)) ?? {});
       const size = Buffer.byteLength(payload);
       const most = this.options.link.connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
       if (size > most)
         throw new Error(`the reply of ${contract.subject} has ${size} bytes, the bus takes ${most}`);
       this.outcomes.inc({ subject: contract.subject, code: 'ok' });
+      this.tell(contract, request);
       return { payload };
     } catch (error) {
       return this.refusal(contract, error);
     } finally {
       measured();
     }
+  }
+
+  /** With the trace of whoever asked: so a message is followed from its door to the table. */
+  private tell({ subject }: RequestContract<object, object>, request: object): void {
+    const { logger } = this.options;
+    if (logger.isLevelEnabled('debug')) logger.debug({ subject, ...idsIn(request) }, 'a request was done');
   }
 
   private refusal(contract: RequestContract<object, object>, error: unknown): Answer {
@@ -193,7 +202,7 @@ const deadlineOf = (message: Msg): number | undefined => {
   return Number.isFinite(value) ? value : undefined;
 };
 
-const requestOf = (contract: RequestContract<object, object>, message: Msg): unknown => {
+const requestOf = (contract: RequestContract<object, object>, message: Msg): object => {
   let body: unknown;
   try {
     body = JSON.parse(message.string());
@@ -201,7 +210,7 @@ const requestOf = (contract: RequestContract<object, object>, message: Msg): unk
     throw new AppError('invalid-request', 'The body is not JSON.', { cause: error });
   }
   const faults = invalidFields(contract.request, body, 'refuse');
-  if (faults.length === 0) return body;
+  if (faults.length === 0) return body as object; // the line above checked it
   const [first] = faults;
   throw new AppError(
     'invalid-request',

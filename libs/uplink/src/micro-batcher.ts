@@ -1,4 +1,5 @@
 import { AppError, isPassing, type ItemOutcome } from '@muster/contracts';
+import { idsIn } from '@muster/messaging';
 import { newTrace, withTrace, type Logger } from '@muster/observability';
 
 /**
@@ -229,6 +230,7 @@ export class MicroBatcher<Item> {
       const outcome = outcomes[index] ?? { code: 'internal' };
       if (outcome.code === undefined || this.options.final.has(outcome.code)) {
         this.successes += 1;
+        this.tell(queued, outcome);
         queued.resolve(outcome);
       } else {
         unfinished.push({ queued, outcome });
@@ -243,6 +245,15 @@ export class MicroBatcher<Item> {
         isPassing({ code }) || !this.isGivenUp(queued, `${code}: ${detail}`),
     );
     return { left: left.map(({ queued }) => queued), isAway };
+  }
+
+  /** With the trace of its batch, which the service logs as well. */
+  private tell({ key, item }: Queued<Item>, { code }: ItemOutcome): void {
+    const { logger, name } = this.options;
+    if (!logger.isLevelEnabled('debug')) return;
+    const ids = typeof item === 'object' && item !== null ? idsIn(item) : {};
+    const what = code === undefined ? 'was stored' : 'was refused';
+    logger.debug({ key, ...ids, ...(code === undefined ? {} : { code }) }, `${name}: a message ${what}`);
   }
 
   private async afterFailure(batch: Queued<Item>[], error: unknown): Promise<Attempt<Item>> {

@@ -117,7 +117,13 @@ class Services {
 @Module({ controllers: [Services] })
 class ServicesModule {}
 
-const logger = createLogger({ service: 'test', level: 'silent' });
+/** Of the door and of the services alike. */
+const lines: Record<string, unknown>[] = [];
+const logger = createLogger({
+  service: 'test',
+  level: 'debug',
+  destination: { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
+});
 const world = new World();
 let nats: NatsServer;
 let bus: Bus;
@@ -260,12 +266,30 @@ describe('what is refused', () => {
   });
 });
 
+describe('a message', () => {
+  it('is followed by its trace from the door to the service, in the log at debug level', async () => {
+    lines.length = 0;
+    await ask('cex/result/reboot/1', '{"id":77,"statusCode":200,"payload":{"secret":"s3cret"}}');
+    await eventually(() => lines.length >= 2);
+    const [service, door] = lines;
+    expect(service).toMatchObject({
+      msg: 'a request was done',
+      subject: reportResults.subject,
+      results: [{ tenantId: 'default', deviceId: 'd1', id: 77 }],
+    });
+    expect(door).toMatchObject({ msg: 'commands: a message was stored', deviceId: 'd1', id: 77 });
+    expect(door?.['traceId']).toMatch(/^[0-9a-f]{32}$/);
+    expect(door?.['traceId']).toBe(service?.['traceId']);
+    expect(JSON.stringify(lines)).not.toContain('s3cret');
+  });
+});
+
 describe('metadata that is written while device-registry is away', () => {
   it('waits, and keeps the order of the device', async () => {
     fault = new AppError('unavailable', 'away');
     const writes = [1, 2, 3].map((n) => ask('epmx/update/keys', `{"n":${n}}`));
     await eventually(() => asked.length > 0);
-    expect(uplink.isServiceAway()).toBe(true);
+    await eventually(() => uplink.isServiceAway());
     asked = [];
     fault = undefined;
     const outcomes = await Promise.all(writes);

@@ -1,5 +1,13 @@
 import type { RequestHandler } from 'express';
-import { continueTrace, withTrace, type Metrics, type OpsHandler } from '@muster/observability';
+import {
+  continueTrace,
+  withTrace,
+  type Logger,
+  type Metrics,
+  type OpsHandler,
+  type Trace,
+} from '@muster/observability';
+import { callerIn } from './caller.js';
 
 /** Continues the caller's trace, or begins one. The rest of the request runs inside. */
 export const enterTrace: RequestHandler = (request, response, next): void => {
@@ -7,6 +15,21 @@ export const enterTrace: RequestHandler = (request, response, next): void => {
   response.locals['trace'] = trace;
   withTrace(trace, () => next());
 };
+
+/** With the trace that all that follows from the request is logged with. Without the query: it may hold a filter's values. */
+export const logRequests =
+  (logger: Logger): RequestHandler =>
+  (request, response, next): void => {
+    if (logger.isLevelEnabled('debug')) {
+      const { traceId } = response.locals['trace'] as Trace; // set by `enterTrace` before
+      response.once('finish', () => {
+        const { method, path } = request;
+        const actor = callerIn(response)?.actor;
+        logger.debug({ traceId, method, path, status: response.statusCode, actor }, 'a request was answered');
+      });
+    }
+    next();
+  };
 
 /** Answers hold no pages to be framed, no scripts to be run, and are nobody's else to keep. */
 export const secureHeaders: RequestHandler = (_request, response, next): void => {
