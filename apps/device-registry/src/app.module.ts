@@ -17,8 +17,11 @@ import { Devices1763600200002 } from '../migrations/0002-devices.js';
 import { DeviceSecrets1763600200003 } from '../migrations/0003-device-secrets.js';
 import { Connectivity1763600200004 } from '../migrations/0004-connectivity.js';
 import { AppVersionsInUse1764300000006 } from '../migrations/0006-app-versions-in-use.js';
+import { DeviceSoftware1764300000007 } from '../migrations/0007-device-software.js';
 import { DeviceFilters1763600200005 } from '../migrations/0005-device-filters.js';
 import { AccessHandlers } from './access/access.handlers.js';
+import { deviceSoftware } from './software/device-software.js';
+import { SoftwareReactor } from './software/software.reactor.js';
 import { loadConfig, loadStreamMaxAgeHours } from './config.js';
 import { ConnectivityHandlers } from './connectivity/connectivity.handlers.js';
 import { publishedOfConnectivity } from './connectivity/connectivity.published.js';
@@ -49,6 +52,7 @@ export const projections = [
   endpointTokens,
   deviceCredentials,
   deviceConnectivity,
+  deviceSoftware,
 ] as const;
 export const aggregates = [deviceType, device] as const;
 const translate = translateBy(
@@ -70,6 +74,7 @@ export class AppModule {
         CredentialHandlers,
         AccessHandlers,
         ConnectivityHandlers,
+        SoftwareReactor,
       ],
       providers: [
         { provide: DATABASE, useValue: database },
@@ -88,6 +93,7 @@ const migrations = [
   Connectivity1763600200004,
   DeviceFilters1763600200005,
   AppVersionsInUse1764300000006,
+  DeviceSoftware1764300000007,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
@@ -98,8 +104,10 @@ export const rebuilds = rebuildsOf({
   name: SERVICE,
   schema: SCHEMA,
   aggregates,
-  // Without the connectivity: no event could bring it back.
-  projections: projections.filter((projection) => projection !== deviceConnectivity),
+  // Without what the registry's events could not bring back.
+  projections: projections.filter(
+    (projection) => projection !== deviceConnectivity && projection !== deviceSoftware,
+  ),
   streamMaxAgeHours: loadStreamMaxAgeHours,
 });
 

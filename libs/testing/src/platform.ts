@@ -24,6 +24,8 @@ export interface Platform {
   /** The device API over HTTP. */
   readonly devicesUrl: string;
   readonly nats: NatsServer;
+  /** The admin's. */
+  readonly apiKey: string;
   /** One REST call with the admin's key, path below `/api/v1`. Text and bytes are sent as they are, anything else as JSON. */
   readonly api: (
     method: string,
@@ -127,6 +129,7 @@ export const startPlatform = async (
   }
   return {
     url,
+    apiKey: API_KEY,
     devicesUrl,
     nats,
     log: () => log,

@@ -1,3 +1,4 @@
+import type { JsonObject } from '@muster/contracts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createDeviceType, listDeviceTypes } from '@muster/contracts/device-registry/device-types.requests';
 import {
@@ -15,6 +16,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import pg from 'pg';
 import { base, problem, startRegistry, tenantId, type RunningRegistry } from '../running-registry.fixture.js';
+import { learnSoftware } from '../software/device-software.js';
 import { DEVICE_FIELDS } from './device-filter.js';
 
 /** The page for operators: its fleet and its examples are what is tested here. */
@@ -22,6 +24,7 @@ const page = readFileSync(resolve(import.meta.dirname, '../../../../../docs/filt
 const FLEET = JSON.parse(/```json\n(\[[^]*?\n\])\n```/.exec(page)?.[1] ?? '') as (DeviceInput & {
   readonly connected?: boolean;
   readonly lastSeenAt?: string;
+  readonly software?: Readonly<Record<string, string>>;
 })[];
 const EXAMPLES = [...page.matchAll(/^\| `([^`]+)` +\| ([^|`]+) \|$/gm)]
   .map(([, filter = '', finds = '']) => ({ filter, finds: finds.trim() }))
@@ -35,11 +38,21 @@ beforeAll(async () => {
   for (const name of new Set(FLEET.map(({ deviceType }) => deviceType))) {
     await registry.bus.request(createDeviceType, { ...base, deviceType: { name } });
   }
-  for (const { connected, lastSeenAt, ...device } of FLEET) {
+  for (const { connected, lastSeenAt, software = {}, ...device } of FLEET) {
     const { id } = await registry.bus.request(provisionDevice, { ...base, device });
     await registry.database.query(
       'INSERT INTO device_connectivity (tenant_id, device_id, connected, last_seen_at) VALUES ($1, $2, $3, $4)',
       [tenantId, id, connected, lastSeenAt],
+    );
+    await learnSoftware(
+      registry.database,
+      Object.entries(software).map(([name, softwareVersion], index) => ({
+        tenantId,
+        deviceId: id,
+        software: name,
+        softwareVersion,
+        version: index + 1,
+      })),
     );
   }
   // The same names in another tenant, which no filter may find.
@@ -60,10 +73,12 @@ afterAll(() => registry.stop());
 const found = async (filter: string): Promise<string[]> =>
   (await registry.bus.request(listDevices, { tenantId, filter })).items.map(({ name }) => name);
 
+const runs = (device: string): JsonObject => FLEET.find(({ name }) => name === device)?.software ?? {};
+
 const inMemory = (filter: string): string[] =>
   devices
     .filter(({ connectivity, ...device }) =>
-      matches(readFilter(filter, DEVICE_FIELDS), { ...device, ...connectivity }),
+      matches(readFilter(filter, DEVICE_FIELDS), { ...device, ...connectivity, software: runs(device.name) }),
     )
     .map(({ name }) => name);
 

@@ -1,3 +1,4 @@
+import { NAME_RULE } from '@muster/contracts';
 import { INTERFACES } from '@muster/contracts/device-registry/devices.requests';
 import type { Queryable } from '@muster/event-store';
 import {
@@ -11,10 +12,11 @@ import {
   type Fields,
   type Filter,
 } from '@muster/filter';
-import { CONNECTED } from '../connectivity/device-connectivity.js';
+import { CONNECTED, CONNECTIVITY_JOIN } from '../connectivity/device-connectivity.js';
+import { SOFTWARE_JOIN } from '../software/device-software.js';
 
 /**
- * What devices can be filtered by; `d` is the device's row, `c` what is known of its connections. docs/filters.md has the
+ * What devices can be filtered by; `d` is the device's row, `c` what is known of its connections, `s` of its software. docs/filters.md has the
  * same table, for operators.
  */
 export const DEVICE_FIELDS = {
@@ -34,11 +36,22 @@ export const DEVICE_FIELDS = {
   createdAt: { kind: 'time', column: 'd.created_at' },
   connected: { kind: 'boolean', column: CONNECTED },
   lastSeenAt: { kind: 'time', column: 'c.last_seen_at' },
+  software: {
+    kind: 'json',
+    column: 's.software',
+    key: {
+      rule: NAME_RULE,
+      expected: 'the name of a firmware type, or default for the first of the device type',
+    },
+  },
 } as const satisfies Fields;
+
+/** What the fields are read from, besides `devices d`. */
+export const FILTER_JOINS = `${CONNECTIVITY_JOIN} ${SOFTWARE_JOIN}`;
 
 const DEVICE_TYPE_ID: Field = { kind: 'text', column: 'd.device_type_id' };
 
-/** Which devices a request means: a condition on `devices d` and `device_connectivity c`, its parameters given to `bind`. */
+/** Which devices a request means: a condition on `devices d` with `FILTER_JOINS`, its parameters given to `bind`. */
 export type DeviceCondition = (bind: Bind) => string;
 
 /**

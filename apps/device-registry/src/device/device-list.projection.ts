@@ -14,6 +14,7 @@ import {
   connectivityOf,
   type ConnectivityRow,
 } from '../connectivity/device-connectivity.js';
+import { SOFTWARE_JOIN } from '../software/device-software.js';
 import type { DeviceDeleted, DeviceEvent, DeviceProvisioned } from './device.events.js';
 import type { MetadataRules } from '../metadata/metadata-access.js';
 
@@ -241,7 +242,7 @@ export interface DeviceRow extends ConnectivityRow {
 export const SELECT_DEVICES = `
   SELECT d.id, d.name, d.device_type_id, t.name AS device_type, d.app_version, d.interface, d.folder, d.tags, d.metadata,
     d.serial_number, d.position, d.version, d.created_at, ${CONNECTIVITY_COLUMNS}
-  FROM devices d JOIN device_types t ON t.tenant_id = d.tenant_id AND t.id = d.device_type_id ${CONNECTIVITY_JOIN}`;
+  FROM devices d JOIN device_types t ON t.tenant_id = d.tenant_id AND t.id = d.device_type_id ${CONNECTIVITY_JOIN} ${SOFTWARE_JOIN}`;
 
 /** Throws `device-not-found`. */
 export const viewDevice = async (

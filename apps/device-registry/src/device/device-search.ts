@@ -2,8 +2,7 @@ import { AppError } from '@muster/contracts';
 import type { DEVICE_SORTS, DeviceView } from '@muster/contracts/device-registry/devices.requests';
 import type { Database, Queryable } from '@muster/event-store';
 import type pg from 'pg';
-import { CONNECTIVITY_JOIN } from '../connectivity/device-connectivity.js';
-import type { DeviceCondition } from './device-filter.js';
+import { FILTER_JOINS, type DeviceCondition } from './device-filter.js';
 import { SELECT_DEVICES, viewOf, type DeviceRow } from './device-list.projection.js';
 import { WaitingLine } from './waiting-line.js';
 
@@ -72,7 +71,7 @@ export class DeviceSearch {
   async select(page: DevicePage): Promise<string[]> {
     const { conditions, values, bind } = conditionsOf(undefined, page);
     const query = {
-      text: `SELECT d.id FROM devices d ${CONNECTIVITY_JOIN} WHERE ${conditions} ORDER BY d.id LIMIT ${bind(page.limit)}`,
+      text: `SELECT d.id FROM devices d ${FILTER_JOINS} WHERE ${conditions} ORDER BY d.id LIMIT ${bind(page.limit)}`,
       values,
     };
     const { rows } = await this.run<{ id: string }>(page, query);
@@ -83,7 +82,7 @@ export class DeviceSearch {
   async count(page: DevicePage): Promise<number> {
     const { conditions, values } = conditionsOf(undefined, { ...page, after: undefined });
     const query = {
-      text: `SELECT count(*) FROM devices d ${CONNECTIVITY_JOIN} WHERE ${conditions}`,
+      text: `SELECT count(*) FROM devices d ${FILTER_JOINS} WHERE ${conditions}`,
       values,
     };
     const { rows } = await this.run<{ count: string }>(page, query);
@@ -127,7 +126,7 @@ const gather = async (from: Queryable, sort: DeviceSort, page: DevicePage): Prom
   const { rows } = await from.query<DeviceRow>({
     // Without MATERIALIZED the planner would merge them and walk again.
     text: `WITH found AS MATERIALIZED (
-             SELECT d.id, ${column} AS at FROM devices d ${CONNECTIVITY_JOIN} WHERE ${conditions}
+             SELECT d.id, ${column} AS at FROM devices d ${FILTER_JOINS} WHERE ${conditions}
            ), page AS MATERIALIZED (
              SELECT id FROM found ORDER BY at ${direction}, id ${direction} LIMIT ${bind(page.limit)}
            )
@@ -157,7 +156,7 @@ const conditionsOf = (
 
 const TOO_SLOW =
   `The filter took longer than ${FILTER_TIMEOUT_MS / 1000} s. Narrow it with a comparison that an index answers: name, ` +
-  'serialNumber, deviceType, folder, tags or a metadata key == a value; !=, =out= and * at the beginning read every device.';
+  'serialNumber, deviceType, folder, tags, a metadata key or a software == a value; !=, =out= and * at the beginning read every device.';
 
 /** Undefined: it took longer. */
 const withinTime = <T>(
