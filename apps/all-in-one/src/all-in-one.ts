@@ -7,20 +7,28 @@ import { start as startGateway } from '@muster/gateway';
 import { start as startHttpAdapter } from '@muster/http-adapter';
 import { start as startIdentity } from '@muster/identity';
 import { start as startMqttAdapter } from '@muster/mqtt-adapter';
-import { combineOps, type RunningApp } from '@muster/observability';
+import { combineOps, openOperations, type RunningApp } from '@muster/observability';
 import { start as startTelemetry } from '@muster/telemetry';
+import { loadConfig } from './config.js';
 
 /**
  * Every service in one process, for a laptop. Nothing but the process is shared: they talk over NATS as if they were
- * far apart. The gateway comes last, because its health page speaks for all; the edges stop first, so that no request
+ * far apart. The gateway listens first, because its health page speaks for all; the edges stop first, so that no request
  * arrives that nobody answers.
  */
 export const start = async (): Promise<RunningApp> => {
+  const config = loadConfig();
+  // First, so that the metrics of the process have its name.
+  const operations = await openOperations({ name: 'all-in-one', ...config });
   const started: RunningApp[] = [];
   const begin = async (starting: Promise<RunningApp>): Promise<void> => {
     started.push(await starting);
   };
-  try {
+  const stop = async (): Promise<void> => {
+    await stopAll(started);
+    await operations.close();
+  };
+  const servicesThenAdapters = async (): Promise<void> => {
     await allOrThrow([
       begin(startDeviceRegistry()),
       begin(startConfiguration()),
@@ -31,12 +39,15 @@ export const start = async (): Promise<RunningApp> => {
       begin(startIdentity()),
     ]);
     await allOrThrow([begin(startMqttAdapter()), begin(startHttpAdapter())]);
-    await begin(startGateway(undefined, started));
+  };
+  try {
+    await allOrThrow([begin(startGateway()), servicesThenAdapters()]);
   } catch (error) {
-    await stopAll(started);
+    await stop();
     throw error;
   }
-  return { name: 'all-in-one', ops: combineOps(started), stop: () => stopAll(started) };
+  operations.health.started();
+  return { name: 'all-in-one', ops: combineOps(started), stopSeconds: config.stopSeconds, stop };
 };
 
 /** Waits for all even when one fails, so that none is left starting behind our back. */

@@ -23,6 +23,7 @@ import { AccessHandlers } from './access/access.handlers.js';
 import { deviceSoftware } from './software/device-software.js';
 import { SoftwareReactor } from './software/software.reactor.js';
 import { loadConfig, loadStreamMaxAgeHours } from './config.js';
+import { countConnected } from './connectivity/connection-tables.js';
 import { ConnectivityHandlers } from './connectivity/connectivity.handlers.js';
 import { publishedOfConnectivity } from './connectivity/connectivity.published.js';
 import { deviceConnectivity } from './connectivity/device-connectivity.js';
@@ -121,9 +122,12 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
     migrations,
     stream: eventStream(SERVICE),
     config,
-    serve: ({ database }) => ({
-      module: AppModule.of(database, rules),
-      relay: { translate, aggregates },
-    }),
+    serve: ({ database, metrics }) => {
+      // Every replica tells the same number, which all of them know from the database: take the highest, not the sum.
+      metrics.gaugeOf('muster_devices_connected', 'Devices that are connected', () =>
+        countConnected(database),
+      );
+      return { module: AppModule.of(database, rules), relay: { translate, aggregates } };
+    },
   });
 };

@@ -1,9 +1,9 @@
 import { filesConfigSchema } from '@muster/files';
 import {
-  choice,
+  ConfigError,
   configTable,
   int,
-  LOG_LEVELS,
+  processKeys,
   readConfig,
   secretFile,
   string,
@@ -26,19 +26,19 @@ const schema = {
     doc: 'Port of the REST API; 0 takes a free one.',
     unit: 'port',
   }),
+  ...processKeys,
   opsPort: int({
     env: 'MUSTER_OPS_PORT',
     optional: true,
     min: 0,
     max: 65535,
-    doc: 'Port of /health and /metrics. Not set: they are on the port of the API.',
+    doc: 'Port of /health and /metrics. Not set: they are on the port of the API. Open before anything is waited for.',
     unit: 'port',
   }),
-  opsHost: string({
-    env: 'MUSTER_OPS_HOST',
-    default: '127.0.0.1',
-    doc: 'Address of that port.',
-    unit: 'address',
+  companions: string({
+    env: 'MUSTER_GATEWAY_COMPANIONS',
+    optional: true,
+    doc: 'Other processes that /health and /metrics speak for, too: `<name>=<address of its operations port>`, with commas between.',
   }),
   natsUrl: url({
     env: 'MUSTER_NATS_URL',
@@ -78,17 +78,29 @@ const schema = {
     doc: 'Largest firmware that can be uploaded.',
     unit: 'bytes',
   }),
-  logLevel: choice({
-    env: 'MUSTER_LOG_LEVEL',
-    values: LOG_LEVELS,
-    default: 'info',
-    doc: 'Least level that is logged.',
-  }),
 };
 
 export type GatewayConfig = ConfigOf<typeof schema>;
 
 export const gatewayConfig = (env: NodeJS.ProcessEnv = process.env): GatewayConfig => readConfig(schema, env);
+
+/** `configuration=http://127.0.0.1:17901`, one after another. */
+export const companionsOf = ({
+  companions,
+}: Pick<GatewayConfig, 'companions'>): { name: string; url: string }[] =>
+  (companions ?? '')
+    .split(',')
+    .filter((one) => one !== '')
+    .map((one) => {
+      const [, name = '', url = ''] = /^([a-z][a-z0-9-]*)=(http:\/\/[^/\s]+)$/.exec(one) ?? [];
+      if (URL.canParse(url)) return { name, url };
+      throw new ConfigError([
+        {
+          env: 'MUSTER_GATEWAY_COMPANIONS',
+          rule: 'must be <name>=http://<host>:<port>, with commas between',
+        },
+      ]);
+    });
 
 /** For the README. */
 export const gatewayConfigTable = (): string => configTable(schema);

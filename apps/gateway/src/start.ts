@@ -1,21 +1,28 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Server } from 'node:http';
 import { AppError } from '@muster/contracts';
 import { openFileStore } from '@muster/files';
 import { connectBus, subscribeLive } from '@muster/messaging';
 import {
   combineOps,
   createLogger,
-  createMetrics,
-  Health,
+  finishMs,
+  openOperations,
   opsHandler,
-  startOpsServer,
+  pagesOfProcess,
+  remoteOps,
+  stopperOf,
+  type OpsParts,
   type RunningApp,
 } from '@muster/observability';
 import { gatewayApp } from './app.module.js';
-import { gatewayConfig } from './config.js';
+import { companionsOf, gatewayConfig } from './config.js';
 import { limitTimes } from './http/limit-times.js';
 import { relativeErrors } from './http/relative-errors.js';
+import { answerNotYet } from './http/not-yet.js';
+
+const SERVICE = 'gateway';
 
 export interface RunningGateway extends RunningApp {
   /** Where the API listens. */
@@ -23,35 +30,42 @@ export interface RunningGateway extends RunningApp {
 }
 
 /**
- * Resolves when the API listens. Waits for NATS as long as it takes. The health and metrics pages speak for
- * `companions` too, apps that run in the same process.
+ * Resolves when the API is served. Listens at once, and waits for NATS as long as it takes: until then every request is
+ * answered with 503, but for the pages of health and metrics, which are on this port where they have none of their own.
  */
-export const start = async (
-  env?: NodeJS.ProcessEnv,
-  companions: readonly RunningApp[] = [],
-): Promise<RunningGateway> => {
+export const start = async (env?: NodeJS.ProcessEnv): Promise<RunningGateway> => {
   const config = gatewayConfig(env);
-  const name = 'gateway';
-  const logger = createLogger({ service: name, level: config.logLevel });
-  const metrics = createMetrics(name);
-  const health = new Health();
+  const companions = companionsOf(config).map(({ name, url }) => ({ name, ops: remoteOps(url) }));
+  const logger = createLogger({ service: SERVICE, level: config.logLevel });
+  const operations = await openOperations({ name: SERVICE, ...config });
+  const { health, metrics } = operations;
+  const own = pagesOfProcess();
+  const pages: OpsParts =
+    companions.length === 0 ? own : combineOps([{ name: SERVICE, ops: own }, ...companions]);
+  const ops = config.opsPort === undefined ? opsHandler(pages) : undefined;
+
+  let serve: RequestListener = (request, response) => {
+    if (ops?.(request, response) !== true) answerNotYet(response);
+  };
+  const server = createServer((request, response) => serve(request, response));
+  limitTimes(server);
+  const stopServer = stopperOf(server);
+  server.listen(config.port, config.host);
+  await once(server, 'listening');
+
+  const store = await openFileStore(config);
+  health.waitsFor('nats');
   const bus = await connectBus({
     url: config.natsUrl,
     credentials: config.natsCredentials,
-    name,
+    name: SERVICE,
     logger,
     metrics,
   });
+  health.waitsFor('start');
   health.add('nats', () => {
     if (!bus.isConnected()) throw new AppError('unavailable', 'not connected');
   });
-  const store = await openFileStore(config);
-  const ops = { health, metrics };
-  const pages = companions.length === 0 ? ops : combineOps([...companions, { name, ops }]);
-  const opsServer =
-    config.opsPort === undefined
-      ? undefined
-      : await startOpsServer({ port: config.opsPort, host: config.opsHost, ...pages });
   const app = await gatewayApp({
     asking: relativeErrors(bus, config.requestTimeoutMs),
     following: (options) => subscribeLive(bus, { ...options, logger }),
@@ -60,24 +74,24 @@ export const start = async (
     requestsPerMinute: config.requestsPerMinute,
     logger,
     metrics,
-    ...(opsServer === undefined ? { ops: opsHandler(pages) } : {}),
+    ...(ops === undefined ? {} : { ops }),
   });
-  const server = app.getHttpServer() as Server; // Nest types it any; the adapter is Express on node:http
-  limitTimes(server);
-  await app.listen(config.port, config.host);
+  await app.init();
+  serve = app.getHttpAdapter().getInstance() as RequestListener; // Express's application is one
+  health.started();
   const { port } = server.address() as AddressInfo; // a TCP server's address is never a pipe's name
   logger.info({ host: config.host, port }, 'the REST API listens');
   return {
-    name,
-    ops,
+    name: SERVICE,
+    ops: operations,
+    stopSeconds: config.stopSeconds,
     port,
     stop: async () => {
-      // Connections that become idle while we wait for the last answers would hold the server open for seconds.
-      const sweep = setInterval(() => server.closeIdleConnections(), 50);
-      await app.close().finally(() => clearInterval(sweep));
-      await opsServer?.close();
+      await stopServer(finishMs(config));
+      await app.close();
       await bus.close();
       store.close();
+      await operations.close();
     },
   };
 };

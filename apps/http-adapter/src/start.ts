@@ -1,6 +1,6 @@
 import { openFileStore, type FileStore } from '@muster/files';
 import { connectBus, type Bus } from '@muster/messaging';
-import { createLogger, createMetrics, Health, startOpsServer, type RunningApp } from '@muster/observability';
+import { createLogger, finishMs, type Health, openOperations, type RunningApp } from '@muster/observability';
 import { openUplink, rateLimitsOf, type Uplink } from '@muster/uplink';
 import { loadConfig } from './config.js';
 import { downloadRoute } from './files/download.route.js';
@@ -22,8 +22,10 @@ export const start = async (
   const config = loadConfig(env);
   const { bodyTimeoutMs } = config;
   const logger = createLogger({ service: SERVICE, level: config.logLevel });
-  const metrics = createMetrics(SERVICE);
+  const operations = await openOperations({ name: SERVICE, ...config });
+  const { health, metrics } = operations;
   const store = await openFileStore(config);
+  health.waitsFor('nats');
   const bus = await connectBus({
     url: config.natsUrl,
     credentials: config.natsCredentials,
@@ -49,32 +51,28 @@ export const start = async (
     ],
     logger,
   });
-  const health = healthOf(bus, uplink, store);
-  const ops = { health, metrics };
-  const opsServer =
-    config.opsPort === undefined
-      ? undefined
-      : await startOpsServer({ port: config.opsPort, host: config.opsHost, ...ops });
+  addChecks(health, bus, uplink, store);
+  health.started();
   logger.info({ host: config.host, port: server.port }, 'the device API listens');
   return {
     name: SERVICE,
-    ops,
+    ops: operations,
+    stopSeconds: config.stopSeconds,
     port: server.port,
     stop: async () => {
       // What waits for a service that is away is told so; the rest has its answers in a moment.
       if (uplink.isServiceAway()) uplink.giveUp();
-      await server.close();
+      await server.close(finishMs(config));
       uplink.giveUp();
       await uplink.stop();
       await bus.close();
       store.close();
-      await opsServer?.close();
+      await operations.close();
     },
   };
 };
 
-const healthOf = (bus: Bus, { follower, checkServices }: Uplink, store: FileStore): Health => {
-  const health = new Health();
+const addChecks = (health: Health, bus: Bus, { follower, checkServices }: Uplink, store: FileStore): void => {
   health.add('nats', () => {
     if (!bus.isConnected()) throw new Error('not connected');
   });
@@ -83,5 +81,4 @@ const healthOf = (bus: Bus, { follower, checkServices }: Uplink, store: FileStor
   });
   health.add('services', checkServices);
   health.add('files', () => store.ping());
-  return health;
 };

@@ -7,10 +7,10 @@ import { Downlink as DeviceDownlink, reactorsOf } from '@muster/downlink';
 import { connectBus, NatsStrategy, park, type Bus } from '@muster/messaging';
 import {
   createLogger,
-  createMetrics,
-  Health,
+  finishMs,
+  type Health,
   NestLogger,
-  startOpsServer,
+  openOperations,
   type Logger,
   type Metrics,
   type RunningApp,
@@ -31,8 +31,6 @@ import { PushWhenReachable } from './outbound/push-when-reachable.js';
 import { Responder } from './outbound/respond.js';
 
 const SERVICE = 'mqtt-adapter';
-/** What was taken from the broker is finished within this, or comes again to the next process. */
-const FINISH_MS = 8_000;
 
 @Module({})
 export class AppModule {
@@ -48,7 +46,9 @@ export class AppModule {
 export const start = async (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> => {
   const config = loadConfig(env);
   const logger = createLogger({ service: SERVICE, level: config.logLevel });
-  const metrics = createMetrics(SERVICE);
+  const operations = await openOperations({ name: SERVICE, ...config });
+  const { health, metrics } = operations;
+  health.waitsFor('nats');
   const bus = await connectBus({
     url: config.natsUrl,
     credentials: config.natsCredentials,
@@ -56,6 +56,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     logger,
     metrics,
   });
+  health.waitsFor('start');
 
   const parts = makeParts(config, bus, logger, metrics);
   const { uplink, consumers, downlink, reachable, responder, presence, uses } = parts;
@@ -111,25 +112,22 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   });
   await app.listen();
 
-  const health = healthOf(bus, uplink, [uplinkConnection, downlinkConnection]);
-  const ops = { health, metrics };
-  const server =
-    config.opsPort === undefined
-      ? undefined
-      : await startOpsServer({ port: config.opsPort, host: config.opsHost, ...ops });
+  addChecks(health, bus, uplink, [uplinkConnection, downlinkConnection]);
+  health.started();
   const stopping = new AbortController();
   void parts.offers.makeUp(stopping.signal);
   logger.info({ authPort: auth.port }, 'started');
 
   return {
     name: SERVICE,
-    ops,
+    ops: operations,
+    stopSeconds: config.stopSeconds,
     stop: async () => {
       stopping.abort();
       for (const consumer of consumers) await consumer.pause();
       await presence.pause();
       await app.close();
-      await finished(consumers, uplink);
+      await finished(consumers, uplink, finishMs(config));
       uplink.giveUp();
       reachable.stop();
       parts.offers.stop();
@@ -141,7 +139,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       uses.stop();
       await uplink.stop();
       await bus.close();
-      await server?.close();
+      await operations.close();
     },
   };
 };
@@ -228,12 +226,12 @@ const parkReport =
       reason,
     });
 
-const healthOf = (
+const addChecks = (
+  health: Health,
   bus: Bus,
   { follower, checkServices }: Pick<Uplink, 'follower' | 'checkServices'>,
   connections: readonly RabbitConnection[],
-): Health => {
-  const health = new Health();
+): void => {
   health.add('nats', () => {
     if (!bus.isConnected()) throw new Error('not connected');
   });
@@ -244,15 +242,15 @@ const healthOf = (
     if (!follower.isLoaded) throw new Error('not read yet; device-registry has not answered');
   });
   health.add('services', checkServices);
-  return health;
 };
 
-/** While a service is away, what waits for it would not be finished in time either. */
+/** What is not finished within that comes again to the next process. While a service is away, what waits for it would not be finished in time either. */
 const finished = async (
   consumers: readonly Pick<UplinkConsumer, 'inFlight'>[],
   uplink: Pick<Uplink, 'isServiceAway'>,
+  withinMs: number,
 ): Promise<void> => {
-  const deadline = Date.now() + FINISH_MS;
+  const deadline = Date.now() + withinMs;
   const isWorthWaiting = () => consumers.some(({ inFlight }) => inFlight > 0) && !uplink.isServiceAway();
   while (isWorthWaiting() && Date.now() < deadline) await sleep(20);
 };

@@ -13,6 +13,8 @@ export type Settings = {
   /** Servers that already run elsewhere; these are used and never started or stopped. */
   readonly given: Given;
   readonly anonymousMqtt: 'on' | 'off';
+  /** How long an application may take to stop. It reads the same variable, and ends by itself then. */
+  readonly stopSeconds: number;
   /** Test instances may lose their data in a power cut, which makes them faster. */
   readonly durable: boolean;
 };
@@ -82,6 +84,7 @@ export const readSettings = (root: string, environment: NodeJS.ProcessEnv): Sett
       mqtt: url(environment, GIVEN_BY.mqtt, ['mqtt:', 'mqtts:']),
     },
     anonymousMqtt: onOff(environment, 'MUSTER_ANONYMOUS_MQTT', 'on'),
+    stopSeconds: whole(environment, 'MUSTER_STOP_SECONDS', 3_600, STOP_SECONDS),
     durable: true,
   };
 };
@@ -100,6 +103,7 @@ export const testSettings = (root: string, run: string, base: number): Settings 
   },
   given: {},
   anonymousMqtt: 'on',
+  stopSeconds: STOP_SECONDS,
   durable: false,
 });
 
@@ -112,11 +116,15 @@ const internalPorts = (base: number) => ({
   ops: base + INTERNAL.ops,
 });
 
-const port = (environment: NodeJS.ProcessEnv, name: string, fallback: number): number => {
+const STOP_SECONDS = 20;
+
+const port = (environment: NodeJS.ProcessEnv, name: string, fallback: number): number =>
+  whole(environment, name, name === 'MUSTER_PORT_BASE' ? 31_700 : 65_535, fallback);
+
+const whole = (environment: NodeJS.ProcessEnv, name: string, highest: number, fallback: number): number => {
   const text = environment[name];
   if (text === undefined || text === '') return fallback;
   const value = Number(text);
-  const highest = name === 'MUSTER_PORT_BASE' ? 31_700 : 65_535;
   if (!Number.isInteger(value) || value < 1 || value > highest) {
     throw new Failure(`${name} must be a whole number from 1 to ${highest}.`);
   }

@@ -13,6 +13,17 @@ const CHECK_DEADLINE_MS = 2_000;
 export class Health {
   private readonly checks = new Map<string, () => Promise<void> | void>();
 
+  private waiting: { readonly name: string; readonly reason: string } | undefined;
+
+  /** What a start waits for: not ready because of it, until it waits for the next thing or has `started`. */
+  waitsFor(name: string, reason = 'not there yet; the start waits for it'): void {
+    this.waiting = { name, reason };
+  }
+
+  started(): void {
+    this.waiting = undefined;
+  }
+
   /** `check` throws when `name` is not usable; the message is shown to operators. */
   add(name: string, check: () => Promise<void> | void): void {
     if (this.checks.has(name)) throw new Error(`health check ${name} exists`);
@@ -25,7 +36,7 @@ export class Health {
 
   async ready(): Promise<Readiness> {
     const outcomes = await Promise.all([...this.checks].map(([name, check]) => outcome(name, check)));
-    const failing = outcomes.filter((one) => one !== undefined);
+    const failing = [this.waiting, ...outcomes].filter((one) => one !== undefined);
     return { ready: failing.length === 0, failing };
   }
 }

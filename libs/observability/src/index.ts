@@ -1,6 +1,10 @@
 export { createLogger, LOG_LEVELS, type Logger, type LoggerOptions, type LogLevel } from './logger.js';
 export { continueTrace, currentTrace, newTrace, withTrace, type Trace } from './trace.js';
-export { aggregateMetrics, createMetrics, Metrics } from './metrics.js';
+export { createMetrics, Metrics } from './metrics.js';
+export { openOperations, pagesOfProcess, type Operations } from './operations.js';
+export { finishMs, processKeys } from './process-keys.js';
+export { remoteOps } from './remote-ops.js';
+export { stopperOf } from './stop-server.js';
 export { Health, type Readiness } from './health.js';
 export { combineOps, opsHandler, startOpsServer, type OpsHandler, type OpsParts } from './ops.js';
 export {

@@ -1,13 +1,4 @@
-import {
-  AggregatorRegistry,
-  collectDefaultMetrics,
-  Counter,
-  Gauge,
-  Histogram,
-  Registry,
-  type MetricObjectWithValues,
-  type MetricValue,
-} from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /**
  * The metrics of one app, with the label `service`. Asking for a name again returns the same metric, so that two parts of
@@ -18,7 +9,6 @@ export class Metrics {
 
   constructor(service: string) {
     this.registry.setDefaultLabels({ service });
-    collectDefaultMetrics({ register: this.registry });
   }
 
   counter<Label extends string = never>(
@@ -41,6 +31,20 @@ export class Metrics {
     );
   }
 
+  /** A gauge that is asked for its value when the page is. A `read` that fails leaves it out of the page. */
+  gaugeOf(name: string, help: string, read: () => Promise<number>): void {
+    new Gauge({
+      ...this.declared(name, help),
+      async collect() {
+        try {
+          this.set(await read());
+        } catch {
+          this.remove();
+        }
+      },
+    });
+  }
+
   /** `buckets` in the unit of the name; default: 1 ms to 10 s, in seconds. */
   histogram<Label extends string = never>(
     name: string,
@@ -54,18 +58,9 @@ export class Metrics {
     );
   }
 
-  get contentType(): string {
-    return this.registry.contentType;
-  }
-
   /** Prometheus text format. */
   text(): Promise<string> {
     return this.registry.metrics();
-  }
-
-  /** The same as `text`, before it is written out. */
-  values(): Promise<MetricObjectWithValues<MetricValue<string>>[]> {
-    return this.registry.getMetricsAsJSON();
   }
 
   private declared(name: string, help: string): { name: string; help: string; registers: Registry[] } {
@@ -79,17 +74,28 @@ export class Metrics {
   }
 }
 
-/** Metrics of several apps on one page; they stay apart by their label `service`. */
-export const aggregateMetrics = (
-  many: readonly Pick<Metrics, 'values'>[],
-): Pick<Metrics, 'contentType' | 'text' | 'values'> => {
-  const aggregate = async (): Promise<Registry> =>
-    AggregatorRegistry.aggregate(await Promise.all(many.map((one) => one.values())));
-  return {
-    contentType: Registry.PROMETHEUS_CONTENT_TYPE,
-    text: async () => (await aggregate()).metrics(),
-    values: async () => (await aggregate()).getMetricsAsJSON(),
-  };
+/** Several pages as one: each metric is declared once, with the samples of all. They stay apart by their label `service`. */
+export const joinPages = (pages: readonly string[]): string => {
+  const metrics = new Map<string, { readonly declared: Map<string, string>; readonly samples: string[] }>();
+  for (const page of pages) {
+    let current: string[] = [];
+    for (const line of page.split('\n')) {
+      const [, kind, name] = /^# (HELP|TYPE) (\S+)/.exec(line) ?? [];
+      if (kind === undefined || name === undefined) {
+        if (line !== '' && !line.startsWith('#')) current.push(line);
+        continue;
+      }
+      const metric = metrics.get(name) ?? { declared: new Map<string, string>(), samples: [] };
+      metrics.set(name, metric);
+      metric.declared.set(kind, metric.declared.get(kind) ?? line);
+      current = metric.samples;
+    }
+  }
+  const written = [...metrics.values()].flatMap(({ declared, samples }) => [
+    ...declared.values(),
+    ...samples,
+  ]);
+  return `${written.join('\n')}\n`;
 };
 
 export const createMetrics = (service: string): Metrics => new Metrics(service);

@@ -1,17 +1,17 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { Registry } from 'prom-client';
 import type { Health, Readiness } from './health.js';
-import { aggregateMetrics, type Metrics } from './metrics.js';
+import { joinPages, type Metrics } from './metrics.js';
 
 export interface OpsParts {
   readonly health: Pick<Health, 'live' | 'ready'>;
-  readonly metrics: Pick<Metrics, 'contentType' | 'text' | 'values'>;
+  readonly metrics: Pick<Metrics, 'text'>;
 }
 
 /** Several apps in one process as one: ready when all are, failing checks named `<app>: <check>`. */
 export const combineOps = (apps: readonly { readonly name: string; readonly ops: OpsParts }[]): OpsParts => {
-  const metrics = aggregateMetrics(apps.map(({ ops }) => ops.metrics));
   const ready = async (): Promise<Readiness> => {
     const all = await Promise.all(
       apps.map(async ({ name, ops }) => {
@@ -22,7 +22,9 @@ export const combineOps = (apps: readonly { readonly name: string; readonly ops:
     const failing = all.flat();
     return { ready: failing.length === 0, failing };
   };
-  return { health: { live: () => ({ live: true }), ready }, metrics };
+  const text = async (): Promise<string> =>
+    joinPages(await Promise.all(apps.map(({ ops }) => ops.metrics.text())));
+  return { health: { live: () => ({ live: true }), ready }, metrics: { text } };
 };
 
 /** False: the path is not one of these, nothing was written. */
@@ -39,7 +41,14 @@ export const opsHandler = ({ health, metrics }: OpsParts): OpsHandler => {
         return json(readiness.ready ? 200 : 503, readiness);
       },
     ],
-    ['/metrics', async () => ({ status: 200, type: metrics.contentType, body: await metrics.text() })],
+    [
+      '/metrics',
+      async () => ({
+        status: 200,
+        type: Registry.PROMETHEUS_CONTENT_TYPE,
+        body: await metrics.text(),
+      }),
+    ],
   ]);
   return (request, response) => {
     const route = routes.get(request.url?.split('?', 1)[0] ?? '');
@@ -52,16 +61,18 @@ export const opsHandler = ({ health, metrics }: OpsParts): OpsHandler => {
   };
 };
 
+export interface OpsServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
 /** `port` 0 takes a free one. Binds to `host`, default 127.0.0.1: these pages are not for the world. */
 export const startOpsServer = async ({
   port,
   host = '127.0.0.1',
   health,
   metrics,
-}: OpsParts & { readonly port: number; readonly host?: string }): Promise<{
-  readonly port: number;
-  close(): Promise<void>;
-}> => {
+}: OpsParts & { readonly port: number; readonly host?: string }): Promise<OpsServer> => {
   const handle = opsHandler({ health, metrics });
   const server = createServer((request, response) => {
     if (!handle(request, response)) send(response, json(404, { error: 'not found' }));

@@ -6,8 +6,11 @@ class FakeProcess extends EventEmitter {
   readonly codes: number[] = [];
   readonly errors: string[] = [];
   readonly stderr = { write: (text: string) => this.errors.push(text) };
+  private end = (): void => undefined;
+  readonly ended = new Promise<void>((resolve) => (this.end = resolve));
   exit(code: number): void {
     this.codes.push(code);
+    this.end();
   }
 }
 
@@ -50,6 +53,16 @@ describe('an app', () => {
     expect({ stops, codes: host.codes }).toEqual({ stops: 1, codes: [1] });
     finish();
     await later();
+  });
+
+  it('has as long to stop as it says, and no longer', async () => {
+    const host = new FakeProcess();
+    const stop = (): Promise<void> => new Promise(() => undefined);
+    await runApp(() => Promise.resolve({ ...app(stop), stopSeconds: 0.01 }), host, logger);
+    host.emit('SIGTERM');
+    expect(host.codes).toEqual([]);
+    await host.ended;
+    expect(host.codes).toEqual([1]);
   });
 
   it('that still waits for something at its start ends at once', () => {

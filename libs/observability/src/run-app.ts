@@ -6,6 +6,8 @@ export interface RunningApp {
   readonly name: string;
   /** What this app says of itself; a host of several apps shows it for all of them in one place. */
   readonly ops: OpsParts;
+  /** How long that may take; default 20. */
+  readonly stopSeconds?: number;
   /** Stops taking new work, finishes what it began, closes connections; in this order. Called once. */
   stop(): Promise<void>;
 }
@@ -18,14 +20,14 @@ export interface Host {
 }
 
 /** Shorter than the 30 s that Kubernetes leaves between SIGTERM and SIGKILL. */
-const STOP_DEADLINE_MS = 20_000;
+const STOP_SECONDS = 20;
 
 /** `EX_CONFIG` of sysexits.h: a supervisor need not try again with the same environment. */
 const EXIT_CONFIG = 78;
 
 /**
  * The whole of a `main.ts`: starts the app, stops it once on SIGTERM or SIGINT, and ends the process. A second signal,
- * or a stop that takes longer than 20 s, ends it at once. A promise nobody handled is a bug of unknown reach: log and
+ * or a stop that takes longer than the app's `stopSeconds`, ends it at once. A promise nobody handled is a bug of unknown reach: log and
  * exit 1, the supervisor starts a clean process.
  */
 export const runApp = async (
@@ -47,10 +49,11 @@ export const runApp = async (
       return;
     }
     stopping = true;
+    const { name, stopSeconds = STOP_SECONDS } = app;
     const deadline = setTimeout(() => {
-      logger.error(`${app?.name ?? 'the app'} did not stop within ${STOP_DEADLINE_MS} ms`);
+      logger.error(`${name} did not stop within ${stopSeconds} s`);
       host.exit(1);
-    }, STOP_DEADLINE_MS);
+    }, stopSeconds * 1_000);
     try {
       await app.stop();
       host.exit(0);

@@ -1,4 +1,4 @@
-import { choice, int, LOG_LEVELS, secretFile, string, url } from '@muster/observability';
+import { int, processKeys, secretFile, url } from '@muster/observability';
 
 /** The configuration every service with a database has; `prefix` as in `MUSTER_<prefix>_POOL_SIZE`. */
 export const serviceKeys = ({
@@ -27,24 +27,7 @@ export const serviceKeys = ({
     protocols: ['http', 'https'],
     optional: true,
   }),
-  logLevel: choice({
-    env: 'MUSTER_LOG_LEVEL',
-    doc: 'Least important lines that are logged',
-    values: LOG_LEVELS,
-    default: 'info',
-  }),
-  opsPort: int({
-    env: 'MUSTER_OPS_PORT',
-    doc: 'Port of `/health/live`, `/health/ready` and `/metrics`; not set: none of its own',
-    min: 0,
-    max: 65_535,
-    optional: true,
-  }),
-  opsHost: string({
-    env: 'MUSTER_OPS_HOST',
-    doc: 'Address of that port; `0.0.0.0` where probes come from outside, as in a container',
-    default: '127.0.0.1',
-  }),
+  ...processKeys,
   poolSize: int({
     env: `MUSTER_${prefix}_POOL_SIZE`,
     doc: 'Connections to PostgreSQL, besides the one of the relay',

@@ -7,9 +7,16 @@ import {
   openDatabase,
   type MigrationClass,
 } from '@muster/event-store';
-import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase } from '@muster/testing';
+import {
+  eventually,
+  freePort,
+  startNats,
+  testDatabase,
+  type NatsServer,
+  type TestDatabase,
+} from '@muster/testing';
 import pg from 'pg';
-import { startService } from './start-service.js';
+import { startService, type ServiceOptions } from './start-service.js';
 
 const SCHEMA = 'late';
 
@@ -53,24 +60,71 @@ afterAll(async () => {
   await server.drop();
 });
 
+const service = (
+  databaseUrl: string,
+  natsUrl: string,
+  opsPort?: number,
+): Omit<ServiceOptions, 'migrations' | 'serve'> => ({
+  name: 'late',
+  schema: SCHEMA,
+  stream: { name: 'EVENTS_LATE', subject: 'muster.v1.event.late.>' },
+  config: {
+    databaseUrl,
+    natsUrl,
+    logLevel: 'silent',
+    ...(opsPort === undefined ? {} : { opsPort }),
+    opsHost: '127.0.0.1',
+    stopSeconds: 20,
+    poolSize: 2,
+    streamMaxAgeHours: 1,
+    streamMaxBytes: 1_000_000,
+  },
+});
+
+it('is alive and not ready while it waits, says for what, and stops within a second', async () => {
+  const opsPort = await freePort();
+  const page = async (path: string): Promise<{ status: number; text: string }> => {
+    const answer = await fetch(`http://127.0.0.1:${opsPort}${path}`);
+    return { status: answer.status, text: await answer.text() };
+  };
+  const ready = (): Promise<{ status: number; text: string }> => page('/health/ready');
+  const bus = await startNats();
+  try {
+    await bus.kill9();
+    const starting = startService({
+      ...service(server.url, bus.url, opsPort),
+      migrations: [Own1763600000002],
+      serve: () => ({ module: { module: Nothing } }),
+    });
+    await eventually(async () => (await ready()).text.includes('"name":"database","reason":'), {
+      what: 'the page to name the database',
+    });
+    expect((await page('/health/live')).status).toBe(200);
+    expect(await ready()).toMatchObject({ status: 503 });
+    await migrateSchema({ url: server.url, schema: SCHEMA, migrations: [Own1763600000002] });
+    await eventually(async () => (await ready()).text.includes('"name":"nats"'), {
+      what: 'the page to name NATS',
+      deadlineMs: 20_000,
+    });
+    await bus.restart();
+    const app = await starting;
+    expect(await ready()).toEqual({ status: 200, text: '{"ready":true,"failing":[]}' });
+    expect((await page('/metrics')).text.match(/^process_cpu_seconds_total/gm)).toHaveLength(1);
+    const began = Date.now();
+    await app.stop();
+    expect(Date.now() - began).toBeLessThan(1_000);
+  } finally {
+    await bus.stop();
+  }
+});
+
 it('serves when all of its migrations have run, whichever was the last', async () => {
   const before = [Own1763600000002];
   const after = [OfLibrary1763600000001, Own1763600000002];
   await migrateSchema({ url: server.url, schema: SCHEMA, migrations: before });
   const starting = startService({
-    name: 'late',
-    schema: SCHEMA,
+    ...service(server.url, nats.url),
     migrations: after,
-    stream: { name: 'EVENTS_LATE', subject: 'muster.v1.event.late.>' },
-    config: {
-      databaseUrl: server.url,
-      natsUrl: nats.url,
-      logLevel: 'silent',
-      opsHost: '127.0.0.1',
-      poolSize: 2,
-      streamMaxAgeHours: 1,
-      streamMaxBytes: 1_000_000,
-    },
     serve: async ({ database }) => {
       await database.query('SELECT 1 FROM of_library');
       return { module: { module: Nothing } };
@@ -130,6 +184,7 @@ it('forgets old replies while events come without a pause', async () => {
       natsUrl: nats.url,
       logLevel: 'silent',
       opsHost: '127.0.0.1',
+      stopSeconds: 20,
       poolSize: 2,
       streamMaxAgeHours: 1,
       streamMaxBytes: 1_000_000,

@@ -13,10 +13,9 @@ import {
 import { connectBus, NatsStrategy, type Bus } from '@muster/messaging';
 import {
   createLogger,
-  createMetrics,
-  Health,
+  type Health,
   NestLogger,
-  startOpsServer,
+  openOperations,
   startUpkeep,
   type Logger,
   type LogLevel,
@@ -70,6 +69,7 @@ export interface ServiceOptions {
     readonly logLevel: LogLevel;
     readonly opsPort?: number;
     readonly opsHost: string;
+    readonly stopSeconds: number;
     readonly poolSize: number;
     readonly streamMaxAgeHours: number;
     readonly streamMaxBytes: number;
@@ -79,16 +79,19 @@ export interface ServiceOptions {
 
 /**
  * Starts a service that owns a PostgreSQL schema and answers over NATS. Resolves when requests are served: waits for
- * PostgreSQL, its migrations and NATS, however long they take. Health: database, nats, relay, and what the service adds.
+ * PostgreSQL, its migrations and NATS, however long they take; meanwhile it is live, and its health says what it waits for.
+ * Health: database, nats, relay, and what the service adds.
  */
 export const startService = async (options: ServiceOptions): Promise<RunningApp> => {
   const { name, schema, config } = options;
   const logger = createLogger({ service: name, level: config.logLevel });
-  const metrics = createMetrics(name);
-  const health = new Health();
+  const operations = await openOperations({ name, ...config });
+  const { health, metrics } = operations;
 
   const database = openDatabase({ url: config.databaseUrl, schema, poolSize: config.poolSize, name });
-  await untilMigrated(database, options.migrations, logger);
+  health.waitsFor('database');
+  await untilMigrated(database, options.migrations, health, logger);
+  health.waitsFor('nats');
   const bus = await connectBus({
     url: config.natsUrl,
     credentials: config.natsCredentials,
@@ -104,6 +107,7 @@ export const startService = async (options: ServiceOptions): Promise<RunningApp>
     maxBytes: config.streamMaxBytes,
   });
 
+  health.waitsFor('start');
   const served = await options.serve({ database, bus, logger, metrics });
   const background = Object.entries(served.background ?? {});
   const app = await NestFactory.createMicroservice(served.module, {
@@ -139,16 +143,13 @@ export const startService = async (options: ServiceOptions): Promise<RunningApp>
   if (forgetting !== undefined) health.add('forgetting', () => forgetting.check());
   for (const [what, work] of background) if (work.check) health.add(what, () => work.check?.());
   for (const [what, check] of Object.entries(served.checks ?? {})) health.add(what, check);
-  const ops = { health, metrics };
-  const server =
-    config.opsPort === undefined
-      ? undefined
-      : await startOpsServer({ port: config.opsPort, host: config.opsHost, ...ops });
+  health.started();
   logger.info('ready');
 
   return {
     name,
-    ops,
+    ops: operations,
+    stopSeconds: config.stopSeconds,
     stop: async () => {
       // In this order: take no more, finish what was taken, publish what that caused, then the connections.
       await app.close();
@@ -158,7 +159,7 @@ export const startService = async (options: ServiceOptions): Promise<RunningApp>
       await bus.close();
       await database.close();
       await served.close?.();
-      await server?.close();
+      await operations.close();
     },
   };
 };
@@ -170,6 +171,7 @@ export const startService = async (options: ServiceOptions): Promise<RunningApp>
 const untilMigrated = async (
   database: Database,
   migrations: readonly MigrationClass[],
+  health: Health,
   logger: Logger,
 ): Promise<void> => {
   for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 5_000)) {
@@ -177,8 +179,10 @@ const untilMigrated = async (
       const { rows } = await database.query<{ name: string }>('SELECT name FROM migrations');
       const missing = migrations.find((migration) => !rows.some(({ name }) => name === migration.name));
       if (missing === undefined) return;
+      health.waitsFor('database', `its migration ${missing.name} has not run`);
       logger.warn({ migration: missing.name, waitMs }, 'waiting for the migrations');
     } catch (error) {
+      health.waitsFor('database', error instanceof Error ? error.message : String(error));
       logger.warn({ err: error, waitMs }, 'waiting for PostgreSQL and the migrations');
     }
     await pause(waitMs);

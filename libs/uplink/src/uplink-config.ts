@@ -1,4 +1,4 @@
-import { choice, int, LOG_LEVELS, secretFile, string, url } from '@muster/observability';
+import { int, processKeys, secretFile, url } from '@muster/observability';
 import type { RateLimitOptions } from './rate-limits.js';
 
 /** Part of the configuration of every adapter: a device finds the same limits at every door. */
@@ -85,24 +85,7 @@ export const uplinkConfigSchema = {
     max: 86_400,
     default: 60,
   }),
-  opsPort: int({
-    env: 'MUSTER_OPS_PORT',
-    doc: 'Port of `/health/live`, `/health/ready` and `/metrics` of this app alone; not set: none',
-    min: 0,
-    max: 65_535,
-    optional: true,
-  }),
-  opsHost: string({
-    env: 'MUSTER_OPS_HOST',
-    doc: 'Address of that port; `0.0.0.0` where probes come from outside, as in a container',
-    default: '127.0.0.1',
-  }),
-  logLevel: choice({
-    env: 'MUSTER_LOG_LEVEL',
-    doc: 'Least level that is logged',
-    values: LOG_LEVELS,
-    default: 'info',
-  }),
+  ...processKeys,
 };
 
 /** The four numbers as they are kept in mind elsewhere. */

@@ -41,11 +41,19 @@ export const applications = (
     return [application(settings, secrets, 'all-in-one', { healthUrl, ports })];
   }
   const ownPorts: Partial<Record<string, Server['ports']>> = {
-    gateway: [gatewayPort],
     'mqtt-adapter': [authPort],
     'http-adapter': [devicesPort],
   };
   return SEPARATE.map((name, index) => {
+    // The gateway's pages are where users look, and speak for the others.
+    if (name === 'gateway') {
+      const healthUrl = `http://127.0.0.1:${gateway}/health/ready`;
+      return application(settings, secrets, name, {
+        healthUrl,
+        ports: [gatewayPort],
+        companions: companions(ops),
+      });
+    }
     const opsPort = { port: ops + index, variable: 'MUSTER_PORT_BASE' };
     return application(settings, secrets, name, {
       healthUrl: `http://127.0.0.1:${opsPort.port}/health/ready`,
@@ -97,14 +105,27 @@ export const migrationProgram = (settings: Settings): string =>
 
 export const rebuildProgram = (settings: Settings): string => compiled(settings, 'all-in-one', 'rebuild.js');
 
-type Own = { readonly healthUrl: string; readonly ports: Server['ports']; readonly opsPort?: number };
+type Own = {
+  readonly healthUrl: string;
+  readonly ports: Server['ports'];
+  readonly opsPort?: number;
+  readonly companions?: string;
+};
+
+const companions = (ops: number): string =>
+  SEPARATE.flatMap((name, index) =>
+    name === 'gateway' ? [] : [`${name}=http://127.0.0.1:${ops + index}`],
+  ).join(',');
 
 const application = (settings: Settings, secrets: Secrets, name: string, own: Own): Application => ({
   name,
   title: name,
   command: process.execPath,
   args: ['--enable-source-maps', compiled(settings, name, 'main.js')],
-  env: applicationEnvironment(settings, secrets, own.opsPort),
+  env: {
+    ...applicationEnvironment(settings, secrets, own.opsPort),
+    ...(own.companions === undefined ? {} : { MUSTER_GATEWAY_COMPANIONS: own.companions }),
+  },
   cwd: settings.root,
   logFile: join(settings.home, 'log', `${name}.log`),
   ports: own.ports,
@@ -113,7 +134,7 @@ const application = (settings: Settings, secrets: Secrets, name: string, own: Ow
   ready: async () => (await healthOf(own.healthUrl)).ready,
   readyWithinMs: 120_000,
   stopSignal: 'SIGTERM',
-  stopWithinMs: 20_000,
+  stopWithinMs: settings.stopSeconds * 1_000 + 1_000,
   adoptable: false,
 });
 

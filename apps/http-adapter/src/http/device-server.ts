@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Logger } from '@muster/observability';
+import { stopperOf, type Logger } from '@muster/observability';
 import { answerEmpty, answerRefusal } from './answer.js';
 import { HttpFault, refusal, refusalOf } from './http-fault.js';
 
@@ -31,8 +31,8 @@ export interface DeviceServerOptions {
 export interface DeviceServer {
   readonly port: number;
   readonly inFlight: number;
-  /** Takes no new connections; resolves when the last request is answered. */
-  close(): Promise<void>;
+  /** Takes no new connections; resolves when the last request is answered, or is cut off after `withinMs`. */
+  close(withinMs: number): Promise<void>;
 }
 
 /**
@@ -71,6 +71,7 @@ export const startDeviceServer = async (options: DeviceServerOptions): Promise<D
   };
 
   limitTimes(server);
+  const stop = stopperOf(server);
   server.listen(options.port, options.host);
   await once(server, 'listening');
   return {
@@ -78,21 +79,11 @@ export const startDeviceServer = async (options: DeviceServerOptions): Promise<D
     get inFlight() {
       return inFlight;
     },
-    close: async () => {
-      const closed = once(server, 'close');
-      server.close();
-      // Connections that become idle while the last answers are awaited would hold the server open.
-      const sweep = setInterval(() => server.closeIdleConnections(), 50);
-      const patience = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
-      await closed;
-      clearInterval(sweep);
-      clearTimeout(patience);
-    },
+    close: stop,
   };
 };
 
 const OVERLOAD = { 'retry-after': '1' };
-const CLOSE_MS = 10_000;
 
 const limitTimes = (server: Server): void => {
   // Longer than load balancers keep theirs (60 s), so that none sends on a connection that we close at that moment.
