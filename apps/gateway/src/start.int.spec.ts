@@ -8,6 +8,9 @@ import { createMetrics, Health, startOpsServer } from '@muster/observability';
 import { eventually, freePort, startNats, type NatsServer } from '@muster/testing';
 import { start } from './index.js';
 
+/** It takes 0.1 to 0.4 s; a machine with other work may need more, and what is waited for by mistake takes ten. */
+const AT_ONCE_MS = 4_000;
+
 let nats: NatsServer;
 let folder: string;
 
@@ -51,7 +54,7 @@ it('listens before it waits for NATS: alive, not ready, and the API answers that
   await gateway.stop();
 });
 
-it('stops within a second when nothing is under way, whatever connections are open', async () => {
+it('stops at once when nothing is under way, whatever connections are open', async () => {
   const port = await freePort();
   const gateway = await start(environment(port));
   // One that asked and is kept, one that never asked anything, as browsers hold in stock.
@@ -61,7 +64,7 @@ it('stops within a second when nothing is under way, whatever connections are op
   const ended = once(silent.resume(), 'close');
   const began = Date.now();
   await gateway.stop();
-  expect(Date.now() - began).toBeLessThan(1_000);
+  expect(Date.now() - began).toBeLessThan(AT_ONCE_MS);
   await ended;
 });
 

@@ -18,6 +18,9 @@ import {
 import pg from 'pg';
 import { startService, type ServiceOptions } from './start-service.js';
 
+/** It takes 0.1 to 0.4 s; a machine with other work may need more, and what is waited for by mistake takes ten. */
+const AT_ONCE_MS = 4_000;
+
 const SCHEMA = 'late';
 
 type Migration = InstanceType<MigrationClass>;
@@ -81,7 +84,7 @@ const service = (
   },
 });
 
-it('is alive and not ready while it waits, says for what, and stops within a second', async () => {
+it('is alive and not ready while it waits, says for what, and stops at once', async () => {
   const opsPort = await freePort();
   const page = async (path: string): Promise<{ status: number; text: string }> => {
     const answer = await fetch(`http://127.0.0.1:${opsPort}${path}`);
@@ -112,7 +115,7 @@ it('is alive and not ready while it waits, says for what, and stops within a sec
     expect((await page('/metrics')).text.match(/^process_cpu_seconds_total/gm)).toHaveLength(1);
     const began = Date.now();
     await app.stop();
-    expect(Date.now() - began).toBeLessThan(1_000);
+    expect(Date.now() - began).toBeLessThan(AT_ONCE_MS);
   } finally {
     await bus.stop();
   }
