@@ -10,13 +10,13 @@ import {
   translateBy,
 } from '@muster/event-store';
 import { openFileStore } from '@muster/files';
+import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
 import { BUS, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { SETTINGS } from './providers.js';
 import { Firmware1763600200001 } from '../migrations/0001-firmware.js';
+import { FirmwareKnownDevices1763600200002 } from '../migrations/0002-known-devices.js';
 import { loadConfig, loadStreamMaxAgeHours } from './config.js';
-import { Devices } from './device/devices.projection.js';
-import { DevicesReactor } from './device/devices.reactor.js';
 import { fileRemovalsProjection } from './file-removal/file-removals.projection.js';
 import { startHousekeeping } from './file-removal/housekeeping.js';
 import { firmwareType } from './firmware-type/firmware-type.decider.js';
@@ -29,6 +29,7 @@ import { publishedOfFirmware } from './firmware/firmware.published.js';
 import { publishedOfSoftware } from './software/software.published.js';
 import { publishedOfUpload } from './upload/upload.published.js';
 import { deviceSoftware } from './software/software.decider.js';
+import { KnownDevicesReactor } from './software/known-devices.reactor.js';
 import { SoftwareHandlers } from './software/software.handlers.js';
 import { upload } from './upload/upload.decider.js';
 import { UploadHandlers } from './upload/upload.handlers.js';
@@ -59,13 +60,24 @@ export class AppModule {
   static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
     return {
       module: AppModule,
-      controllers: [FirmwareTypeHandlers, FirmwareHandlers, SoftwareHandlers, UploadHandlers, DevicesReactor],
+      controllers: [
+        FirmwareTypeHandlers,
+        FirmwareHandlers,
+        SoftwareHandlers,
+        UploadHandlers,
+        KnownDevicesReactor,
+      ],
       providers,
     };
   }
 }
 
-const migrations = [...eventStoreMigrations, Firmware1763600200001];
+const migrations = [
+  ...eventStoreMigrations,
+  ...knownDevicesMigrations,
+  Firmware1763600200001,
+  FirmwareKnownDevices1763600200002,
+];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
 export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
@@ -104,7 +116,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: Firmwares, useValue: new Firmwares(database, settings) },
           { provide: Uploads, useValue: uploads },
           { provide: UploadTokens, useValue: tokens },
-          { provide: Devices, useValue: new Devices(database, bus) },
+          { provide: KnownDevices, useValue: new KnownDevices(database, bus) },
         ]),
         relay: { translate, aggregates },
         background: {

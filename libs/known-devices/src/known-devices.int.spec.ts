@@ -1,19 +1,32 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { AppError, newId } from '@muster/contracts';
+import { AppError, newId, type PublishedContract } from '@muster/contracts';
 import {
   getDevice,
   type DeviceRef,
   type DeviceView,
 } from '@muster/contracts/device-registry/devices.requests';
+import {
+  deviceChanged,
+  deviceDeleted,
+  deviceProvisioned,
+  type DeviceChanged,
+} from '@muster/contracts/device-registry/published';
 import { eventStoreMigrations, migrateSchema, openDatabase, type Database } from '@muster/event-store';
 import { connectBus, Handles, NatsStrategy, type Bus } from '@muster/messaging';
 import { createLogger } from '@muster/observability';
 import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase } from '@muster/testing';
-import { KnownDevices, knownDevicesMigrations, type DeviceFacts, type DeviceId } from './index.js';
+import {
+  KnownDevices,
+  knownDevicesMigrations,
+  type DeviceChange,
+  type DeviceFacts,
+  type DeviceId,
+} from './index.js';
 
 const tenantId = 'default';
+const actor = { kind: 'user', id: 'u1' } as const;
 const logger = createLogger({ service: 'spec', level: 'silent' });
 
 /** Stands for the registry, which is another app. */
@@ -90,7 +103,11 @@ const device = () => ({ tenantId, deviceId: newId() });
 const facts = (device: DeviceId, more: Partial<DeviceFacts> = {}): DeviceFacts => ({
   ...device,
   deviceTypeId,
+  interface: 'mqtt',
   appVersion: 'thermostat-v1',
+  name: 'a name',
+  tags: [],
+  folder: '/',
   version: 1,
   ...more,
 });
@@ -150,12 +167,9 @@ describe('the kind of a device', () => {
     const known = device();
     await devices.remember([facts(known, { version: 1 })]);
     const change = { ...known, appVersion: 'thermostat-v3', version: 5 };
-    await devices.rememberAppVersions(database, [
-      change,
-      { ...change, appVersion: 'thermostat-v2', version: 3 },
-    ]);
+    await devices.remember([change, { ...change, appVersion: 'thermostat-v2', version: 3 }]);
     expect(await kindOf(known)).toEqual(kind(known, 'thermostat-v3'));
-    await devices.rememberAppVersions(database, [{ ...change, appVersion: 'thermostat-v4', version: 4 }]);
+    await devices.remember([{ ...change, appVersion: 'thermostat-v4', version: 4 }]);
     await devices.remember([facts(known, { version: 1 })]);
     expect(await kindOf(known)).toEqual(kind(known, 'thermostat-v3'));
     expect(asked).toEqual([]);
@@ -163,7 +177,7 @@ describe('the kind of a device', () => {
 
   it('is not known from a change alone, and is asked for without losing the change', async () => {
     const known = device();
-    await devices.rememberAppVersions(database, [{ ...known, appVersion: 'thermostat-v2', version: 2 }]);
+    await devices.remember([{ ...known, appVersion: 'thermostat-v2', version: 2 }]);
     expect(await kindOf(known)).toBeUndefined();
     expect(await devices.learnKinds([known, known])).toEqual([undefined, undefined]);
     expect(await kindOf(known)).toEqual(kind(known, 'thermostat-v2'));
@@ -203,7 +217,7 @@ describe('the kind of a device', () => {
     const mine = [device(), device(), device()];
     const [unknown, foreign, gone] = [device(), device(), device()];
     await devices.remember(mine.map((one) => facts(one, { deviceTypeId: other })));
-    await devices.rememberAppVersions(database, [{ ...unknown, appVersion: 'x', version: 2 }]);
+    await devices.remember([{ ...unknown, appVersion: 'x', version: 2 }]);
     await devices.remember([facts(foreign), facts(gone, { deviceTypeId: other })]);
     await devices.markDeleted([gone]);
     const found: string[] = [];
@@ -218,6 +232,93 @@ describe('the kind of a device', () => {
     expect(found).toEqual(expect.arrayContaining([...mine, unknown].map(({ deviceId }) => deviceId)));
     expect(found).not.toContain(foreign.deviceId);
     expect(found).not.toContain(gone.deviceId);
+  });
+});
+
+describe('what is known of a device', () => {
+  const ALL = ['deviceTypeId', 'interface', 'appVersion', 'name', 'tags', 'folder'] as const;
+
+  it('is of each fact the newest that was told, in whatever order the changes come', async () => {
+    const known = device();
+    const told: DeviceChange[] = [
+      facts(known, { name: 'old', tags: ['old'] }),
+      { ...known, version: 3, tags: ['roof', 'north'] },
+      { ...known, version: 4, name: 'new' },
+      { ...known, version: 5, folder: '/paris' },
+      { ...known, version: 2, tags: ['south'], name: 'between' },
+    ];
+    for (const order of [told, told.toReversed()]) {
+      const other = { tenantId, deviceId: newId() };
+      const mine = order.map((change) => ({ ...change, ...other }));
+      await devices.remember(mine.slice(0, 2));
+      for (const change of mine.slice(1)) await devices.remember([change]);
+      expect(await devices.get(other, ALL)).toEqual({
+        ...other,
+        deviceTypeId,
+        interface: 'mqtt',
+        appVersion: 'thermostat-v1',
+        name: 'new',
+        tags: ['roof', 'north'],
+        folder: '/paris',
+      });
+    }
+    expect(asked).toEqual([]);
+  });
+
+  it('is asked for where one of the facts that are needed is not known, and only then', async () => {
+    const [known, partly, gone] = [device(), device(), device()];
+    await devices.remember([facts(known), { ...partly, version: 7, tags: ['mine'] }]);
+    await devices.markDeleted([gone]);
+    expect(await devices.find([partly], ['tags'])).toEqual([{ ...partly, tags: ['mine'] }]);
+    expect(asked).toEqual([]);
+    expect(await devices.find([known, partly, gone], ['tags', 'name'])).toEqual([
+      { ...known, tags: [], name: 'a name' },
+      { ...partly, tags: ['mine'], name: partly.deviceId },
+      code('device-not-found'),
+    ]);
+    expect(asked).toEqual([partly.deviceId]);
+  });
+
+  it('comes from the events of the registry', async () => {
+    const [one, gone] = [device(), device()];
+    const of = ({ deviceId }: DeviceId, version: number) => ({
+      deviceId,
+      version,
+      at: '2026-01-01T00:00:00Z',
+      actor,
+    });
+    const event = <Data extends object>(contract: PublishedContract<Data>, id: DeviceId, data: Data) => ({
+      contract,
+      ...id,
+      entityId: id.deviceId,
+      data,
+    });
+    const made = { deviceTypeId, deviceType: 'thermostat', interface: 'http', metadata: {} } as const;
+    const first = { ...made, appVersion: 'v1', name: 'first', tags: ['a'], folder: '/' };
+    const change = (changes: DeviceChanged['changes'], version: number) =>
+      event(deviceChanged, one, { ...of(one, version), changes });
+    const events = [
+      event(deviceProvisioned, one, { ...of(one, 1), ...first }),
+      event(deviceProvisioned, gone, { ...of(gone, 1), ...first }),
+      change({ name: { from: 'first', to: 'second' } }, 2),
+      change({ tags: { from: ['a'], to: ['b', 'c'] }, folder: { from: '/', to: '/x' } }, 3),
+      change({ 'metadata.k': { from: 1, to: 2 }, serialNumber: { from: null, to: 's' } }, 4),
+      event(deviceDeleted, gone, of(gone, 2)),
+    ];
+    await devices.follow(events as unknown as Parameters<KnownDevices['follow']>[0]);
+    expect(await devices.find([one, gone], ALL)).toEqual([
+      {
+        ...one,
+        deviceTypeId,
+        interface: 'http',
+        appVersion: 'v1',
+        name: 'second',
+        tags: ['b', 'c'],
+        folder: '/x',
+      },
+      code('device-not-found'),
+    ]);
+    expect(asked).toEqual([]);
   });
 });
 

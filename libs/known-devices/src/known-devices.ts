@@ -1,46 +1,42 @@
 import { AppError } from '@muster/contracts';
 import { getDevice } from '@muster/contracts/device-registry/devices.requests';
+import {
+  deviceChanged,
+  deviceDeleted,
+  deviceProvisioned,
+  type DeviceChanged,
+  type DeviceDeleted,
+  type DeviceProvisioned,
+} from '@muster/contracts/device-registry/published';
 import type { Database, Queryable } from '@muster/event-store';
-import type { Bus } from '@muster/messaging';
+import { isEvent, type Bus, type Delivered } from '@muster/messaging';
 import type pg from 'pg';
-
-export interface DeviceId {
-  readonly tenantId: string;
-  readonly deviceId: string;
-}
-
-/** What decides which defaults and rules a device has. */
-export interface DeviceKind extends DeviceId {
-  /** Never changes. */
-  readonly deviceTypeId: string;
-  /** Name. */
-  readonly appVersion: string;
-}
-
-/** What the registry told of a device. `version` is the registry's: older facts never replace newer ones. */
-export interface DeviceFacts extends DeviceKind {
-  readonly version: number;
-}
-
-export type AppVersionChange = Omit<DeviceFacts, 'deviceTypeId'>;
+import {
+  changeIn,
+  factsIn,
+  type DeviceChange,
+  type DeviceFacts,
+  type DeviceId,
+  type DeviceKind,
+  type Fact,
+  type Facts,
+} from './device-facts.js';
 
 /** Anything else is no id of ours, and may not even be text that PostgreSQL takes. */
 const DEVICE_ID = /^[A-Za-z0-9_-]{1,64}$/;
 const QUESTIONS_AT_ONCE = 32;
 
-interface Row {
-  tenant_id: string;
-  device_id: string;
-  deleted: boolean;
-  device_type_id: string | null;
-  app_version: string | null;
-}
+type Row = { readonly tenant_id: string; readonly device_id: string; readonly deleted: boolean } & {
+  readonly [One in Fact]: Facts[One] | null;
+};
+
+const KIND = ['deviceTypeId', 'appVersion'] as const;
 
 /**
- * Which devices exist and of what kind they are, from the registry's events, in any order and any number of times: a
- * deleted device stays deleted, the newest app version stays. It may lag behind the registry. What it does not know it
- * asks for there, so a device created a moment ago is found; one deleted a moment ago may still pass, and is stopped by
- * the end of its stream, or by `hold`.
+ * Which devices exist and what they are, from the registry's events, in any order and any number of times: a deleted device
+ * stays deleted, the newest of each fact stays. It may lag behind the registry. What it does not know it asks for there, so a
+ * device created a moment ago is found; one deleted a moment ago may still pass, and is stopped by the end of its stream, or
+ * by `hold`.
  */
 export class KnownDevices {
   constructor(
@@ -50,20 +46,41 @@ export class KnownDevices {
 
   /** Throws `device-not-found`, or what kept the registry from answering. */
   async assertKnown(device: DeviceId): Promise<void> {
-    const [fault] = await this.faultsOf([device]);
-    if (fault !== undefined) throw fault;
+    await this.get(device, []);
+  }
+
+  /** Throws as `assertKnown` does. */
+  async get<One extends Fact>(device: DeviceId, facts: readonly One[]): Promise<DeviceId & Pick<Facts, One>> {
+    const [found] = await this.find([device], facts);
+    if (found === undefined || found instanceof AppError) throw found ?? notFound();
+    return found;
+  }
+
+  /** One per device: these facts of it, or the error to answer with. The registry is asked for what is missing. */
+  async find<One extends Fact>(
+    devices: readonly DeviceId[],
+    facts: readonly One[],
+  ): Promise<(AppError | (DeviceId & Pick<Facts, One>))[]> {
+    const stored = await this.load(this.database, devices);
+    const missing = devices.filter((device) => {
+      const row = stored.get(keyOf(device));
+      return row === undefined || (!row.deleted && knownOf(row, facts) === undefined);
+    });
+    const asked = await this.askFor(missing);
+    // Read again: what was stored meanwhile may be newer than the answer.
+    const learned = await this.load(this.database, missing);
+    return devices.map((device) => {
+      if (!isPossible(device)) return notFound();
+      const row = learned.get(keyOf(device)) ?? stored.get(keyOf(device));
+      if (row?.deleted === true) return notFound();
+      const known = row === undefined ? undefined : knownOf(row, facts);
+      return known ?? asked.get(keyOf(device)) ?? notFound();
+    });
   }
 
   /** One per device: undefined, or the error to answer with. */
   async faultsOf(devices: readonly DeviceId[]): Promise<(AppError | undefined)[]> {
-    const stored = await this.find(this.database, devices);
-    const asked = await this.askFor(devices.filter((device) => !stored.has(keyOf(device))));
-    return devices.map((device) => {
-      const row = stored.get(keyOf(device));
-      if (!isPossible(device) || row?.deleted === true) return notFound();
-      const answer = row === undefined ? asked.get(keyOf(device)) : undefined;
-      return answer instanceof AppError ? answer : undefined;
-    });
+    return faultsIn(await this.find(devices, []));
   }
 
   /**
@@ -71,17 +88,7 @@ export class KnownDevices {
    * the error to answer with.
    */
   async learnKinds(devices: readonly DeviceId[]): Promise<(AppError | undefined)[]> {
-    const stored = await this.find(this.database, devices);
-    const missing = devices.filter((device) => {
-      const row = stored.get(keyOf(device));
-      return row === undefined || (!row.deleted && kindIn(row) === undefined);
-    });
-    const asked = await this.askFor(missing);
-    return devices.map((device) => {
-      if (!isPossible(device) || stored.get(keyOf(device))?.deleted === true) return notFound();
-      const answer = asked.get(keyOf(device));
-      return answer instanceof AppError ? answer : undefined;
-    });
+    return faultsIn(await this.find(devices, KIND));
   }
 
   /** One per device, as stored; undefined: deleted, or not known well enough. Asks nobody. */
@@ -89,10 +96,10 @@ export class KnownDevices {
     devices: readonly DeviceId[],
     queryable: Queryable = this.database,
   ): Promise<(DeviceKind | undefined)[]> {
-    const stored = await this.find(queryable, devices);
+    const stored = await this.load(queryable, devices);
     return devices.map((device) => {
       const row = stored.get(keyOf(device));
-      return row === undefined || row.deleted ? undefined : kindIn(row);
+      return row === undefined || row.deleted ? undefined : knownOf(row, KIND);
     });
   }
 
@@ -129,16 +136,34 @@ export class KnownDevices {
     if (rows[0]?.deleted !== false) throw notFound();
   }
 
-  async remember(devices: readonly DeviceFacts[]): Promise<void> {
-    await this.upsert(this.database, devices);
+  /** All that these events say. For a service that must know it in a transaction of its own the parts are below. */
+  async follow(
+    events: readonly Delivered<DeviceProvisioned | DeviceChanged | DeviceDeleted>[],
+  ): Promise<void> {
+    const provisioned = events.filter((event) => isEvent(event, deviceProvisioned)).map(factsIn);
+    const changed = events.filter((event) => isEvent(event, deviceChanged)).flatMap(changeIn);
+    await this.remember([...provisioned, ...changed]);
+    const deleted = events.filter((event) => isEvent(event, deviceDeleted));
+    await this.markDeleted(deleted.map(({ tenantId, data }) => ({ tenantId, deviceId: data.deviceId })));
   }
 
-  /** Of devices that need not be known yet. */
-  async rememberAppVersions(queryable: Queryable, changes: readonly AppVersionChange[]): Promise<void> {
-    await this.upsert(
-      queryable,
-      changes.map((change) => ({ ...change, deviceTypeId: null })),
-    );
+  async remember(changes: readonly DeviceChange[], queryable: Queryable = this.database): Promise<void> {
+    if (changes.length === 0) return;
+    const rows = newestOf(changes);
+    await queryable.query({
+      text: REMEMBER,
+      values: [
+        ...columns(rows),
+        rows.map((row) => row.deviceTypeId),
+        rows.map((row) => row.interface),
+        ...CHANGING.flatMap((fact) => [
+          rows.map(({ [fact]: told }) =>
+            fact === 'tags' ? JSON.stringify(told?.value ?? null) : told?.value,
+          ),
+          rows.map(({ [fact]: told }) => told?.version ?? 0),
+        ]),
+      ],
+    });
   }
 
   async markDeleted(devices: readonly DeviceId[]): Promise<void> {
@@ -151,47 +176,23 @@ export class KnownDevices {
     );
   }
 
-  private async upsert(
-    queryable: Queryable,
-    rows: readonly (AppVersionChange & { readonly deviceTypeId: string | null })[],
-  ): Promise<void> {
-    if (rows.length === 0) return;
-    // The newest of each: one statement cannot touch a row twice. A device's type never changes.
-    await queryable.query({
-      text: `
-        INSERT INTO known_devices AS k (tenant_id, device_id, deleted, device_type_id, app_version, version)
-        SELECT DISTINCT ON (n.t, n.d) n.t, n.d, false, n.type, n.app, n.v
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::integer[]) AS n (t, d, type, app, v)
-        ORDER BY n.t, n.d, n.v DESC
-        ON CONFLICT (tenant_id, device_id) DO UPDATE SET
-          device_type_id = coalesce(k.device_type_id, excluded.device_type_id),
-          app_version = CASE WHEN excluded.version > k.version THEN excluded.app_version ELSE k.app_version END,
-          version = greatest(k.version, excluded.version)
-        WHERE NOT k.deleted AND (k.device_type_id IS NULL OR excluded.version > k.version)`,
-      values: [
-        ...columns(rows),
-        rows.map((row) => row.deviceTypeId),
-        rows.map((row) => row.appVersion),
-        rows.map((row) => row.version),
-      ],
-    });
-  }
-
   /** By key; devices that are not known are absent. */
-  private async find(queryable: Queryable, devices: readonly DeviceId[]): Promise<Map<string, Row>> {
+  private async load(queryable: Queryable, devices: readonly DeviceId[]): Promise<Map<string, Row>> {
     const possible = devices.filter(isPossible);
     if (possible.length === 0) return new Map();
     const { rows } = await queryable.query<Row>({
       name: 'known-devices',
-      text: `SELECT tenant_id, device_id, deleted, device_type_id, app_version FROM known_devices
+      text: `SELECT tenant_id, device_id, deleted, device_type_id AS "deviceTypeId", interface,
+                    app_version AS "appVersion", name, tags, folder
+             FROM known_devices
              WHERE (tenant_id, device_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
       values: columns(possible),
     });
     return new Map(rows.map((row) => [keyOf({ tenantId: row.tenant_id, deviceId: row.device_id }), row]));
   }
 
-  /** By key, what the registry answered, which is remembered. While it is away, not every device is waited for. */
-  private async askFor(devices: readonly DeviceId[]): Promise<Map<string, DeviceFacts | AppError>> {
+  /** Remembers what the registry answers; by key, why it did not. While it is away, not every device is waited for. */
+  private async askFor(devices: readonly DeviceId[]): Promise<Map<string, AppError>> {
     const missing = [...new Map(devices.filter(isPossible).map((device) => [keyOf(device), device]))];
     const answers = new Map<string, DeviceFacts | AppError>();
     let away: AppError | undefined;
@@ -202,7 +203,9 @@ export class KnownDevices {
       away ??= given.find(isAway);
     }
     await this.remember([...answers.values()].filter(isFacts));
-    return answers;
+    return new Map(
+      [...answers].flatMap(([key, answer]) => (answer instanceof AppError ? [[key, answer]] : [])),
+    );
   }
 
   private async ask(
@@ -211,8 +214,7 @@ export class KnownDevices {
   ): Promise<DeviceFacts | AppError> {
     if (away !== undefined) return away;
     try {
-      const { deviceTypeId, appVersion, version } = await this.bus.request(getDevice, { tenantId, deviceId });
-      return { tenantId, deviceId, deviceTypeId, appVersion, version };
+      return { tenantId, deviceId, ...(await this.bus.request(getDevice, { tenantId, deviceId })) };
     } catch (error) {
       if (error instanceof AppError) return error.code === 'device-not-found' ? notFound() : error;
       throw error;
@@ -225,15 +227,75 @@ const isFacts = (answer: DeviceFacts | AppError): answer is DeviceFacts => !(ans
 const isAway = (answer: DeviceFacts | AppError): answer is AppError =>
   answer instanceof AppError && answer.code !== 'device-not-found';
 
-const kindIn = (row: Row): DeviceKind | undefined =>
-  row.device_type_id === null || row.app_version === null
-    ? undefined
-    : {
-        tenantId: row.tenant_id,
-        deviceId: row.device_id,
-        deviceTypeId: row.device_type_id,
-        appVersion: row.app_version,
-      };
+/** undefined: one of these facts is not known. */
+const knownOf = <One extends Fact>(
+  row: Row,
+  facts: readonly One[],
+): (DeviceId & Pick<Facts, One>) | undefined => {
+  if (facts.some((fact) => row[fact] === null)) return undefined;
+  const known = Object.fromEntries(facts.map((fact) => [fact, row[fact]])) as Pick<Facts, One>; // none is null
+  return { tenantId: row.tenant_id, deviceId: row.device_id, ...known };
+};
+
+const faultsIn = (found: readonly (AppError | DeviceId)[]): (AppError | undefined)[] =>
+  found.map((one) => (one instanceof AppError ? one : undefined));
+
+const CHANGING = ['appVersion', 'name', 'tags', 'folder'] as const;
+
+interface Told<Value> {
+  readonly value: Value;
+  readonly version: number;
+}
+
+type Newest = DeviceId & { deviceTypeId?: string; interface?: string } & {
+  [One in (typeof CHANGING)[number]]?: Told<Facts[One]>;
+};
+
+/** One per device, as one statement cannot touch a row twice: of each fact what the newest change says. */
+const newestOf = (changes: readonly DeviceChange[]): readonly Newest[] => {
+  const rows = new Map<string, Newest>();
+  for (const { version, ...change } of changes.toSorted((a, b) => a.version - b.version)) {
+    const { tenantId, deviceId } = change;
+    const told = Object.fromEntries(
+      CHANGING.flatMap((fact) => {
+        const value = change[fact];
+        return value === undefined ? [] : [[fact, { value, version }]];
+      }),
+    );
+    const row = rows.get(keyOf(change)) ?? { tenantId, deviceId };
+    const { deviceTypeId = row.deviceTypeId, interface: by = row.interface } = change;
+    rows.set(keyOf(change), { ...row, ...told, deviceTypeId, interface: by });
+  }
+  return [...rows.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+};
+
+/** Each fact by its own version: a change of the name that comes late must not undo, nor be lost to, one of the tags. */
+const REMEMBER = `
+  INSERT INTO known_devices AS k (tenant_id, device_id, deleted, device_type_id, interface, app_version, version,
+                                  name, name_version, tags, tags_version, folder, folder_version)
+  SELECT n.t, n.d, false, n.type, n.interface, n.app, n.app_v, n.name, n.name_v,
+         CASE WHEN n.tags_v > 0 THEN ARRAY(SELECT jsonb_array_elements_text(n.tags::jsonb)) END, n.tags_v,
+         n.folder, n.folder_v
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::integer[],
+              $9::text[], $10::integer[], $11::text[], $12::integer[])
+    AS n (t, d, type, interface, app, app_v, name, name_v, tags, tags_v, folder, folder_v)
+  ORDER BY n.t, n.d
+  ON CONFLICT (tenant_id, device_id) DO UPDATE SET
+    device_type_id = coalesce(k.device_type_id, excluded.device_type_id),
+    interface = coalesce(k.interface, excluded.interface),
+    app_version = CASE WHEN excluded.version > k.version THEN excluded.app_version ELSE k.app_version END,
+    version = greatest(k.version, excluded.version),
+    name = CASE WHEN excluded.name_version > k.name_version THEN excluded.name ELSE k.name END,
+    name_version = greatest(k.name_version, excluded.name_version),
+    tags = CASE WHEN excluded.tags_version > k.tags_version THEN excluded.tags ELSE k.tags END,
+    tags_version = greatest(k.tags_version, excluded.tags_version),
+    folder = CASE WHEN excluded.folder_version > k.folder_version THEN excluded.folder ELSE k.folder END,
+    folder_version = greatest(k.folder_version, excluded.folder_version)
+  WHERE NOT k.deleted AND (
+    (k.device_type_id IS NULL AND excluded.device_type_id IS NOT NULL)
+    OR (k.interface IS NULL AND excluded.interface IS NOT NULL)
+    OR excluded.version > k.version OR excluded.name_version > k.name_version
+    OR excluded.tags_version > k.tags_version OR excluded.folder_version > k.folder_version)`;
 
 const isPossible = ({ tenantId, deviceId }: DeviceId): boolean =>
   DEVICE_ID.test(tenantId) && DEVICE_ID.test(deviceId);

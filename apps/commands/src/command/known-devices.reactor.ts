@@ -1,8 +1,10 @@
 import { Controller, Inject } from '@nestjs/common';
 import type { Actor } from '@muster/contracts';
 import {
+  deviceChanged,
   deviceDeleted,
   deviceProvisioned,
+  type DeviceChanged,
   type DeviceDeleted,
   type DeviceProvisioned,
 } from '@muster/contracts/device-registry/published';
@@ -14,7 +16,7 @@ import { commandQueue } from './command-queue.decider.js';
 import { CommandTable } from './commands.projection.js';
 import { queueId } from './names.js';
 
-type DeviceEvent = Delivered<DeviceProvisioned | DeviceDeleted>;
+type DeviceEvent = Delivered<DeviceProvisioned | DeviceChanged | DeviceDeleted>;
 
 /** Follows the registry. Every step may be repeated: the first that fails makes all of them come again. */
 @Controller()
@@ -25,22 +27,11 @@ export class KnownDevicesReactor {
     @Inject(CommandTable) private readonly table: CommandTable,
   ) {}
 
-  @Consumes({ durable: 'commands-known-devices', events: [deviceProvisioned, deviceDeleted] })
+  @Consumes({ durable: 'commands-known-devices', events: [deviceProvisioned, deviceChanged, deviceDeleted] })
   async follow(events: readonly DeviceEvent[]): Promise<void> {
     const deleted = events.filter((event) => isEvent(event, deviceDeleted));
-    await this.devices.remember(
-      events
-        .filter((event) => isEvent(event, deviceProvisioned))
-        .map(({ tenantId, data: { deviceId, deviceTypeId, appVersion, version } }) => ({
-          tenantId,
-          deviceId,
-          deviceTypeId,
-          appVersion,
-          version,
-        })),
-    );
-    await this.devices.markDeleted(deleted.map(idOf));
-    // Only after the mark: no stream can begin any more (`hold`), so these are all of them.
+    await this.devices.follow(events);
+    // Only after the devices are marked: no stream can begin any more (`hold`), so these are all of them.
     const queues = await this.table.queuesOf(deleted.map(idOf));
     const actors = new Map<string, Actor>(deleted.map((event) => [keyOf(idOf(event)), event.data.actor]));
     const at = new Date().toISOString();

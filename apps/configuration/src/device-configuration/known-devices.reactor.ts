@@ -8,7 +8,7 @@ import {
   type DeviceProvisioned,
 } from '@muster/contracts/device-registry/published';
 import type { Database, EventStore } from '@muster/event-store';
-import { KnownDevices, type AppVersionChange } from '@muster/known-devices';
+import { changeIn, factsIn, KnownDevices, type DeviceId } from '@muster/known-devices';
 import { Consumes, isEvent, type Delivered } from '@muster/messaging';
 import type { Logger } from '@muster/observability';
 import { DATABASE, EVENT_STORE, LOGGER } from '@muster/service-host';
@@ -38,21 +38,17 @@ export class KnownDevicesReactor {
   })
   async follow(events: readonly DeviceEvent[]): Promise<void> {
     const provisioned = events.filter((event) => isEvent(event, deviceProvisioned));
-    const upgraded = events.filter((event) => isEvent(event, deviceChanged)).flatMap(appVersionChange);
-    await this.devices.remember(
-      provisioned.map(({ tenantId, data: { deviceId, deviceTypeId, appVersion, version } }) => ({
-        tenantId,
-        deviceId,
-        deviceTypeId,
-        appVersion,
-        version,
-      })),
-    );
+    const changed = events.filter((event) => isEvent(event, deviceChanged));
+    const upgraded = changed.flatMap(appVersionChange);
+    await this.devices.remember([
+      ...provisioned.map(factsIn),
+      ...changed.flatMap(changeIn).map((change) => ({ ...change, appVersion: undefined })),
+    ]);
     for (const [tenantId, changes] of byTenant(upgraded)) {
       // Alone: whoever decided with the defaults of the old version has committed before those of the new one are applied.
       await this.database.transaction(async (tx) => {
         await changeDefaultsAlone(tx, tenantId);
-        await this.devices.rememberAppVersions(tx, changes);
+        await this.devices.remember(changes, tx);
       });
     }
     await this.end(events.filter((event) => isEvent(event, deviceDeleted)));
@@ -111,7 +107,7 @@ export class KnownDevicesReactor {
 const appVersionChange = ({
   tenantId,
   data: { deviceId, version, at, changes },
-}: Delivered<DeviceChanged>): (AppVersionChange & { readonly at: string })[] => {
+}: Delivered<DeviceChanged>): (DeviceId & { version: number; appVersion: string; at: string })[] => {
   const to = changes['appVersion']?.to;
   return typeof to === 'string' ? [{ tenantId, deviceId, version, appVersion: to, at }] : [];
 };

@@ -1,10 +1,15 @@
 import { AppError, type JsonObject } from '@muster/contracts';
 import type { FirmwareTypeView } from '@muster/contracts/firmware/requests';
-import type { DeviceFacts } from '../device/devices.projection.js';
+import type { DeviceId, Facts } from '@muster/known-devices';
 import type { FirmwareTypes } from '../firmware-type/firmware-types.projection.js';
 import { highestFirst } from '../firmware/order-versions.js';
 import type { Firmwares, StockedFirmware } from '../firmware/firmwares.projection.js';
 import type { Candidate } from './next-hop.js';
+
+/** What decides which firmwares a device may be given. */
+export const DEVICE_FACTS = ['deviceTypeId', 'tags'] as const;
+
+export type StockedDevice = DeviceId & Pick<Facts, (typeof DEVICE_FACTS)[number]>;
 
 /** A firmware that a device may be given. */
 export interface Offer extends Candidate {
@@ -31,7 +36,7 @@ export class Catalogue {
 
   /** Two statements, however many devices there are, and one more per tenant. */
   static async for(
-    devices: readonly DeviceFacts[],
+    devices: readonly StockedDevice[],
     types: FirmwareTypes,
     firmwares: Firmwares,
   ): Promise<Catalogue> {
@@ -49,7 +54,7 @@ export class Catalogue {
   }
 
   /** Throws `firmware-type-not-found` for a name that is none; without a name there is always an answer. */
-  shelfOf(device: DeviceFacts, name: string | undefined): Shelf {
+  shelfOf(device: StockedDevice, name: string | undefined): Shelf {
     const ofDevice = this.typesOf(device);
     const type =
       name === undefined || name === DEFAULT_SOFTWARE
@@ -60,15 +65,15 @@ export class Catalogue {
     throw new AppError('firmware-type-not-found', 'The device type has no firmware type of this name.');
   }
 
-  shelvesOf(device: DeviceFacts): readonly Shelf[] {
+  shelvesOf(device: StockedDevice): readonly Shelf[] {
     return this.typesOf(device).map((type) => this.shelf(device, type));
   }
 
-  private typesOf({ tenantId, deviceTypeId }: DeviceFacts) {
+  private typesOf({ tenantId, deviceTypeId }: StockedDevice) {
     return this.types.filter((type) => type.tenantId === tenantId && type.deviceTypeId === deviceTypeId);
   }
 
-  private shelf(device: DeviceFacts, type: FirmwareTypeView): Shelf {
+  private shelf(device: StockedDevice, type: FirmwareTypeView): Shelf {
     const offers = this.firmwares
       .filter((one) => one.tenantId === device.tenantId && one.firmwareTypeId === type.id)
       .filter(({ rollout }) => isFor(rollout, device))
@@ -82,7 +87,7 @@ export class Catalogue {
   }
 }
 
-const isFor = ({ strategy, filter }: StockedFirmware['rollout'], device: DeviceFacts): boolean => {
+const isFor = ({ strategy, filter }: StockedFirmware['rollout'], device: StockedDevice): boolean => {
   if (strategy !== 'targeted') return strategy === 'general';
   return (
     (filter?.deviceIds?.includes(device.deviceId) ?? false) ||

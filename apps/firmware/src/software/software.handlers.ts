@@ -27,12 +27,19 @@ import {
 } from '@muster/contracts/firmware/software.requests';
 import type { DeviceKey } from '@muster/contracts/configuration/requests';
 import type { EventStore } from '@muster/event-store';
+import { KnownDevices, type DeviceId } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';
 import { EVENT_STORE } from '@muster/service-host';
-import { Devices, isKnown, type DeviceId } from '../device/devices.projection.js';
 import { FirmwareTypes } from '../firmware-type/firmware-types.projection.js';
 import { Firmwares } from '../firmware/firmwares.projection.js';
-import { Catalogue, DEFAULT_SOFTWARE, documentOf, type Shelf } from './catalogue.js';
+import {
+  Catalogue,
+  DEFAULT_SOFTWARE,
+  DEVICE_FACTS,
+  documentOf,
+  type Shelf,
+  type StockedDevice,
+} from './catalogue.js';
 import {
   deviceSoftware,
   dueHop,
@@ -56,7 +63,7 @@ interface BulkItem extends DeviceId {
 export class SoftwareHandlers {
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
-    @Inject(Devices) private readonly devices: Devices,
+    @Inject(KnownDevices) private readonly devices: KnownDevices,
     @Inject(FirmwareTypes) private readonly types: FirmwareTypes,
     @Inject(Firmwares) private readonly firmwares: Firmwares,
   ) {}
@@ -64,7 +71,7 @@ export class SoftwareHandlers {
   @Handles(fetchSoftware)
   async fetch(request: FetchSoftware): Promise<SoftwareDocument> {
     const { tenantId, deviceId, name, configId, observe } = request;
-    const device = await this.devices.get(request);
+    const device = await this.devices.get(request, DEVICE_FACTS);
     const catalogue = await Catalogue.for([device], this.types, this.firmwares);
     const { software, offers } = catalogue.shelfOf(device, name);
     const { state } = await this.store.execute(deviceSoftware, {
@@ -142,7 +149,7 @@ export class SoftwareHandlers {
 
   @Handles(dueSoftware)
   async due({ devices, changed }: DueSoftware): Promise<DueSoftwareList> {
-    const found = await this.devices.find(devices);
+    const found = await this.devices.find(devices, DEVICE_FACTS);
     // Left out, such a device would look as if nothing were due to it.
     for (const one of found) if (one instanceof AppError && isPassing(one)) throw one;
     const known = found.filter(isKnown);
@@ -173,7 +180,7 @@ export class SoftwareHandlers {
 
   @Handles(getSoftware)
   async get(request: GetSoftware): Promise<SoftwareStates> {
-    const { deviceTypeId } = await this.devices.get(request);
+    const { deviceTypeId } = await this.devices.get(request, DEVICE_FACTS);
     const types = await this.types.list(request.tenantId, deviceTypeId);
     const { state } = await this.store.load(deviceSoftware, request.tenantId, request.deviceId);
     const nameOf = (one: string): string | undefined =>
@@ -189,7 +196,7 @@ export class SoftwareHandlers {
     items: readonly BulkItem[],
     done: (item: BulkItem, shelf: Shelf, state: DeviceSoftware) => void = () => undefined,
   ): Promise<BulkOutcome> {
-    const found = await this.devices.find(items);
+    const found = await this.devices.find(items, DEVICE_FACTS);
     const known = found.filter(isKnown);
     const catalogue = await Catalogue.for(known, this.types, this.firmwares);
     const prepared = items.map((item, index) => {
@@ -230,6 +237,8 @@ export class SoftwareHandlers {
     };
   }
 }
+
+const isKnown = (found: StockedDevice | AppError): found is StockedDevice => !(found instanceof AppError);
 
 const viewOf = (
   name: string,

@@ -43,7 +43,7 @@ export class UploadTokens {
       name: 'resolve-upload-token',
       text: `SELECT u.tenant_id, u.device_id FROM upload_tokens u
              LEFT JOIN endpoint_tokens e ON e.tenant_id = u.tenant_id AND e.token_id = u.endpoint_token_id
-             LEFT JOIN devices d ON d.tenant_id = u.tenant_id AND d.device_id = u.device_id
+             LEFT JOIN known_devices d ON d.tenant_id = u.tenant_id AND d.device_id = u.device_id
              WHERE u.token_hash = $1 AND u.expires_at > now()
                AND coalesce(e.status, 'active') NOT IN ('suspended', 'revoked') AND d.deleted IS NOT TRUE`,
       values: [hashOf(token)],

@@ -20,10 +20,10 @@ import {
   type UploadView,
 } from '@muster/contracts/firmware/uploads.requests';
 import type { EventStore } from '@muster/event-store';
+import { KnownDevices } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';
 import { EVENT_STORE } from '@muster/service-host';
 import { SETTINGS, type Settings } from '../providers.js';
-import { Devices } from '../device/devices.projection.js';
 import { cursorOf, pageOf } from '../page.js';
 import { upload } from './upload.decider.js';
 import { UploadTokens } from './upload-tokens.js';
@@ -33,7 +33,7 @@ import { Uploads } from './uploads.projection.js';
 export class UploadHandlers {
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
-    @Inject(Devices) private readonly devices: Devices,
+    @Inject(KnownDevices) private readonly devices: KnownDevices,
     @Inject(Uploads) private readonly uploads: Uploads,
     @Inject(UploadTokens) private readonly tokens: UploadTokens,
     @Inject(SETTINGS) private readonly settings: Settings,
@@ -41,7 +41,7 @@ export class UploadHandlers {
 
   @Handles(issueUploadToken)
   async issueToken({ tenantId, deviceId, tokenId }: IssueUploadToken): Promise<UploadToken> {
-    await this.devices.get({ tenantId, deviceId });
+    await this.devices.assertKnown({ tenantId, deviceId });
     return this.tokens.issue(tenantId, deviceId, tokenId);
   }
 
@@ -53,7 +53,7 @@ export class UploadHandlers {
   @Handles(registerUpload)
   async register({ tenantId, overwrite, ...described }: RegisterUpload): Promise<UploadView> {
     const { deviceId, fileKey: id, name } = described;
-    await this.devices.get({ tenantId, deviceId });
+    await this.devices.assertKnown({ tenantId, deviceId });
     const metadata = { actor: { kind: 'device', id: deviceId } } as const;
     await this.store.execute(upload, {
       tenantId,
@@ -82,7 +82,7 @@ export class UploadHandlers {
 
   @Handles(listUploads)
   async list({ tenantId, deviceId, cursor, count, limit = DEFAULT_PAGE }: ListUploads): Promise<UploadPage> {
-    await this.devices.get({ tenantId, deviceId });
+    await this.devices.assertKnown({ tenantId, deviceId });
     const found = await this.uploads.list(tenantId, deviceId, cursorOf(cursor), limit + 1);
     return {
       ...pageOf(found, limit),

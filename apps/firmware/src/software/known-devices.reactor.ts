@@ -1,5 +1,4 @@
 import { Controller, Inject } from '@nestjs/common';
-import type { JsonValue } from '@muster/contracts';
 import {
   deviceChanged,
   deviceDeleted,
@@ -11,48 +10,27 @@ import {
   type DeviceTokenChanged,
 } from '@muster/contracts/device-registry/published';
 import type { EventStore } from '@muster/event-store';
+import { KnownDevices } from '@muster/known-devices';
 import { Consumes, isEvent, type Delivered } from '@muster/messaging';
 import { EVENT_STORE } from '@muster/service-host';
-import { deviceSoftware } from '../software/software.decider.js';
 import { UploadTokens } from '../upload/upload-tokens.js';
-import { Devices } from './devices.projection.js';
+import { deviceSoftware } from './software.decider.js';
 
 type DeviceEvent = Delivered<DeviceProvisioned | DeviceChanged | DeviceDeleted>;
 
 /** Follows the registry. Every step may be repeated: the first that fails makes all of them come again. */
 @Controller()
-export class DevicesReactor {
+export class KnownDevicesReactor {
   constructor(
-    @Inject(Devices) private readonly devices: Devices,
+    @Inject(KnownDevices) private readonly devices: KnownDevices,
     @Inject(UploadTokens) private readonly uploadTokens: UploadTokens,
     @Inject(EVENT_STORE) private readonly store: EventStore,
   ) {}
 
   @Consumes({ durable: 'firmware-devices', events: [deviceProvisioned, deviceChanged, deviceDeleted] })
   async follow(events: readonly DeviceEvent[]): Promise<void> {
-    await this.devices.learn(
-      events
-        .filter((event) => isEvent(event, deviceProvisioned))
-        .map(({ tenantId, data: { deviceId, deviceTypeId, tags, version } }) => ({
-          tenantId,
-          deviceId,
-          deviceTypeId,
-          tags,
-          version,
-        })),
-    );
-    await this.devices.learnTags(
-      events
-        .filter((event) => isEvent(event, deviceChanged))
-        .flatMap(({ tenantId, data: { deviceId, changes, version } }) => {
-          const tags = changes['tags'];
-          return tags === undefined ? [] : [{ tenantId, deviceId, tags: textsOf(tags.to), version }];
-        }),
-    );
+    await this.devices.follow(events);
     const deleted = events.filter((event) => isEvent(event, deviceDeleted));
-    await this.devices.markDeleted(
-      deleted.map(({ tenantId, data: { deviceId } }) => ({ tenantId, deviceId })),
-    );
     // Even where there is no stream yet: a report that is under way, and has passed the check, finds the end.
     const outcomes = await this.store.executeMany(
       deviceSoftware,
@@ -78,6 +56,3 @@ export class DevicesReactor {
     );
   }
 }
-
-const textsOf = (value: JsonValue): string[] =>
-  Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
