@@ -11,6 +11,14 @@ export const configSchema = {
     max: 36_500,
     default: 30,
   }),
+  parkedKeepDays: int({
+    env: 'MUSTER_CAMPAIGNS_PARKED_KEEP_DAYS',
+    doc: 'How long parked messages are kept that were replayed or dropped; open ones are kept until somebody decides',
+    unit: 'days',
+    min: 1,
+    max: 36_500,
+    default: 30,
+  }),
 };
 
 export type Config = ConfigOf<typeof configSchema>;

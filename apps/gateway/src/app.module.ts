@@ -35,6 +35,7 @@ import { MeController } from './access/me.controller.js';
 import { MetadataController } from './devices/metadata.controller.js';
 import { openApiDocument } from './openapi/document.js';
 import { SoftwareController } from './devices/software.controller.js';
+import { ParkedController } from './parked/parked.controller.js';
 import { TelemetryController } from './telemetry/telemetry.controller.js';
 import { TokensController } from './devices/tokens.controller.js';
 import { TypeConfigurationController } from './configuration/type-configuration.controller.js';
@@ -74,6 +75,7 @@ export class AppModule {
         IntegrationsController,
         BulkChangesController,
         JobsController,
+        ParkedController,
       ],
       providers: [
         { provide: ASKING, useValue: asking },

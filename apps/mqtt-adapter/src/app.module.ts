@@ -2,9 +2,8 @@ import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import type { ConnectionReport } from '@muster/contracts/device-registry/connectivity.requests';
 import { Downlink as DeviceDownlink, reactorsOf } from '@muster/downlink';
-import { connectBus, NatsStrategy, park, type Bus } from '@muster/messaging';
+import { connectBus, NatsStrategy, type Bus } from '@muster/messaging';
 import {
   createLogger,
   finishMs,
@@ -24,7 +23,8 @@ import { assertTopology, channelOf, Downlink, RabbitConnection } from './broker/
 import { Subscribers } from './broker/subscribers.js';
 import { DESTINATIONS } from './broker/topology.js';
 import { loadConfig, type Config } from './config.js';
-import { inboundMessages, type InboundMessage } from './inbound/inbound-message.js';
+import { inboundMessages } from './inbound/inbound-message.js';
+import { parkMessage, parkReport, replaysOf } from './inbound/parked-messages.js';
 import { headersOf, UplinkConsumer } from './inbound/uplink-consumer.js';
 import { mqttWire } from './outbound/mqtt-wire.js';
 import { PushWhenReachable } from './outbound/push-when-reachable.js';
@@ -106,7 +106,13 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   downlinkConnection.start();
   uplinkConnection.start();
   const app = await NestFactory.createMicroservice(AppModule.of(reactorsOf(SERVICE, parts.offers)), {
-    strategy: new NatsStrategy({ bus, service: SERVICE, logger, metrics }),
+    strategy: new NatsStrategy({
+      bus,
+      service: SERVICE,
+      logger,
+      metrics,
+      replays: replaysOf(bus, uplink),
+    }),
     logger: new NestLogger(logger),
     abortOnError: false,
   });
@@ -163,7 +169,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
   const handle = inboundMessages({
     uplink,
     respond: responder,
-    park: parkOn(bus),
+    park: parkMessage(bus, uplink),
     handOn: (exchange, message) => {
       const { routingKey, payload: body, qos } = message;
       return downlink.handOn({ exchange, routingKey, body, qos, headers: headersOf(message) });
@@ -201,30 +207,6 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     reachable,
   };
 };
-
-const parkOn =
-  (bus: Bus) =>
-  ({ routingKey, payload }: InboundMessage, reason: string): Promise<void> =>
-    park(bus, {
-      stream: 'rabbitmq',
-      consumer: 'muster-uplink',
-      id: `rabbitmq:muster-uplink:${routingKey}:${crypto.randomUUID()}`,
-      subject: routingKey,
-      payload,
-      reason,
-    });
-
-const parkReport =
-  (bus: Bus) =>
-  (report: ConnectionReport, reason: string): Promise<void> =>
-    park(bus, {
-      stream: 'rabbitmq',
-      consumer: 'muster-presence',
-      id: `rabbitmq:muster-presence:${crypto.randomUUID()}`,
-      subject: report.kind,
-      payload: Buffer.from(JSON.stringify(report)),
-      reason,
-    });
 
 const addChecks = (
   health: Health,

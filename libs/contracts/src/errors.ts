@@ -28,6 +28,7 @@ export const errorCatalogue = {
   'firmware-type-not-found': { status: 404, title: 'No such firmware type' },
   'firmware-not-found': { status: 404, title: 'No such firmware' },
   'job-not-found': { status: 404, title: 'No such job' },
+  'parked-message-not-found': { status: 404, title: 'No such parked message' },
   'integration-not-found': { status: 404, title: 'No such integration' },
   'file-not-found': { status: 404, title: 'No such file' },
   'method-not-allowed': { status: 405, title: 'The method is not possible here' },
@@ -57,6 +58,8 @@ export const errorCatalogue = {
   'firmware-type-name-taken': { status: 409, title: 'The device type has a firmware type of this name' },
   'firmware-type-keys-taken': { status: 409, title: 'Another firmware type of the device type uses the key' },
   'firmware-version-taken': { status: 409, title: 'The firmware type has this version' },
+  'parked-message-dropped': { status: 409, title: 'The parked message was dropped' },
+  'parked-message-replayed': { status: 409, title: 'The parked message was replayed' },
   'integration-name-taken': { status: 409, title: 'The integration name is taken' },
   'integration-limit-reached': { status: 409, title: 'The tenant has as many integrations as it may have' },
   'integrations-not-set-up': {

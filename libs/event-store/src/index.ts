@@ -43,4 +43,5 @@ export { publishAgain } from './publish-again.js';
 export { type ReadOptions } from './read-stream.js';
 export { refoldStates, type Refolded } from './refold-states.js';
 export { told, translateBy, type Told } from './translate.js';
+export type { UntoldEvent } from './hand-over-parked.js';
 export { startRelay, type EventPublisher, type Published, type Relay, type RelayOptions } from './relay.js';

@@ -8,6 +8,7 @@ import type { Database } from './database.js';
 import { asAppError } from './database-fault.js';
 import { decoderFor, EVENT_COLUMNS, type EventRow } from './decode-event.js';
 import { doorbellChannel } from './doorbell.js';
+import { startHandOver, type UntoldEvent } from './hand-over-parked.js';
 import { CURSOR_MOVED } from './publish-again.js';
 
 /** What is told outside about one stored event. */
@@ -45,6 +46,8 @@ export interface RelayOptions {
   readonly metrics: Metrics;
   /** For upcasts. */
   readonly aggregates?: readonly Upcasting[];
+  /** Where operators see what cannot be published. Absent: it stays in `relay_parked`. */
+  readonly park?: (event: UntoldEvent) => Promise<void>;
   /** Events read, and in flight, at once. Default 500. */
   readonly batchSize?: number;
 }
@@ -54,6 +57,11 @@ export interface Relay {
   readonly active: boolean;
   /** Throws when publishing has been failing for 10 s; a replica that stands by is well. */
   check(): void;
+  /**
+   * Publishes one event that was parked, in any replica. Throws why it still cannot be; `not-found`: the event was erased;
+   * `unavailable` when this version does not know it.
+   */
+  publishParked(event: Omit<UntoldEvent, 'reason'>): Promise<void>;
   /** Finishes what is in flight and gives the lock to another replica. */
   stop(): Promise<void>;
 }
@@ -141,7 +149,7 @@ export const startRelay = (options: RelayOptions): Relay => {
   };
 
   /** The event's messages under way; rejected as `Untellable`, there are none. */
-  const publishEvent = (row: PendingRow): readonly Promise<void>[] => {
+  const publishEvent = (row: EventRow): readonly Promise<void>[] => {
     const { tenant_id: tenantId } = row;
     const id = `${service}:${tenantId}:${row.stream}:${row.version}`;
     try {
@@ -286,8 +294,22 @@ export const startRelay = (options: RelayOptions): Relay => {
     }
   };
 
+  const publishParked = async (ref: Omit<UntoldEvent, 'reason'>): Promise<void> => {
+    const row = await readOne(database, ref);
+    if (row === undefined) throw new AppError('not-found', 'The event was erased.');
+    try {
+      await Promise.all(publishEvent(row));
+    } catch (error) {
+      if (error instanceof OfNewerVersion) throw new AppError('unavailable', error.message, { cause: error });
+      throw error instanceof Untellable ? error.cause : error;
+    }
+  };
+
   const running = run();
+  const handOver =
+    options.park && startHandOver({ database, isActive: () => active, park: options.park, logger });
   return {
+    publishParked,
     get active() {
       return active;
     },
@@ -299,6 +321,7 @@ export const startRelay = (options: RelayOptions): Relay => {
     stop: async () => {
       stopped.abort();
       ring();
+      await handOver?.stop();
       await running;
     },
   };
@@ -368,6 +391,20 @@ const readPending = (client: pg.Client, after: Cursor, limit: number): Promise<P
     .then(({ rows }) => rows);
   reading.catch(() => undefined);
   return reading;
+};
+
+const readOne = async (
+  database: Database,
+  { tenantId, stream, version }: Omit<UntoldEvent, 'reason'>,
+): Promise<EventRow | undefined> => {
+  const one = (table: string): string =>
+    `SELECT ${EVENT_COLUMNS} FROM ${table} e WHERE e.tenant_id = $1 AND e.stream = $2 AND e.version = $3`;
+  const { rows } = await database.query<EventRow>(`${one('events')} UNION ALL ${one('announcements')}`, [
+    tenantId,
+    stream,
+    version,
+  ]);
+  return rows[0];
 };
 
 const park = async (client: pg.Client, row: PendingRow, reason: unknown): Promise<void> => {

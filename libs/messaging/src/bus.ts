@@ -71,7 +71,11 @@ export interface Bus {
 
 /** What the strategy needs of a bus and nobody else should touch. */
 export interface BusParts {
+  /** Of the process: the service. */
+  readonly name: string;
   readonly link: Link;
+  readonly metrics: Metrics;
+  readonly request: Bus['request'];
   readonly streams: Streams;
   readonly put: (message: Outgoing) => Promise<void>;
 }
@@ -135,7 +139,7 @@ export const connectBus = async ({
     isConnected: () => link.isConnected(),
     close: () => link.close(),
   };
-  partsOfBuses.set(bus, { link, streams, put });
+  partsOfBuses.set(bus, { name, link, metrics, request: bus.request, streams, put });
   return bus;
 };
 

@@ -11,8 +11,8 @@ import {
 import { nanos } from '@nats-io/transport-node';
 import { eventStream, type PublishedContract } from '@muster/contracts';
 import { backoffMs, pause } from './backoff.js';
+import { replayer } from './replay.js';
 import { DEFAULT_ACK_WAIT_MS, settler, type ConsumerParts } from './settle.js';
-import { PARKED_STREAM } from './streams.js';
 
 /** Silent for twice this, and the consumer is looked for again. */
 const HEARTBEAT_MS = 2_500;
@@ -20,8 +20,10 @@ const HEARTBEAT_MS = 2_500;
 /** One durable consumer of one stream, kept alive: made when missing, made again when the server lost it. */
 export class DurableConsumer {
   private readonly stopping = new AbortController();
-  private readonly stream: string;
-  private readonly settle;
+  readonly stream: string;
+  /** Handles a parked event again; see `replayAt` in contracts. */
+  readonly replay;
+  private readonly settler;
   private running: Promise<void> | undefined;
   private messages: ConsumerMessages | undefined;
   /** Once it existed, a missing consumer is a loss, and `from: now` would skip what was not read yet. */
@@ -35,7 +37,12 @@ export class DurableConsumer {
     const [first] = contracts;
     if (first === undefined) throw new Error(`consumer ${consumer.options.durable} names no event`);
     this.stream = eventStream(first.service).name;
-    this.settle = settler({ ...consumer, stream: this.stream, contracts, stopping: this.stopping.signal });
+    this.settler = settler({ ...consumer, stream: this.stream, contracts, stopping: this.stopping.signal });
+    this.replay = replayer({ ...consumer, contracts });
+  }
+
+  get durable(): string {
+    return this.consumer.options.durable;
   }
 
   start(): void {
@@ -47,6 +54,7 @@ export class DurableConsumer {
     this.stopping.abort();
     void this.messages?.close();
     await this.running;
+    await this.settler.idle();
   }
 
   private async run(): Promise<void> {
@@ -72,7 +80,6 @@ export class DurableConsumer {
   /** Creates the consumer, or changes what has drifted from what is declared. */
   private async ensure(): Promise<void> {
     const { parts, options, logger } = this.consumer;
-    await parts.streams.ensure(PARKED_STREAM);
     const { consumers } = await parts.streams.api();
     const wanted = this.config();
     const found = await parts.link
@@ -142,7 +149,7 @@ export class DurableConsumer {
       }
       this.handling = true;
       try {
-        await this.settle(some);
+        await this.settler.settle(some);
       } finally {
         this.handling = false;
       }

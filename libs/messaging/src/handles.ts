@@ -41,6 +41,8 @@ export interface ConsumesOptions<Events extends readonly PublishedContract<objec
   readonly retryDelaysMs?: readonly number[];
   /** How long a silent process may hold an event before others get it; its work may take 30 times that. Default 10,000. */
   readonly ackWaitMs?: number;
+  /** An event that waits this long for a fault to pass lets the others by, and waits beside them. Default 30,000. */
+  readonly patienceMs?: number;
   /** Where a consumer that does not exist yet begins. Default `beginning`: everything the stream still has. */
   readonly from?: 'beginning' | 'now';
 }
@@ -80,9 +82,9 @@ export const Handles =
 
 /**
  * Receives published events through a durable JetStream consumer, each at least once. When the method resolves, all
- * are done, unless it returns one result per event. When it throws `unavailable`, the same events are tried again in
- * place; when it throws anything else, each event is tried alone, so that only the bad one is delayed and, in the end,
- * parked.
+ * are done, unless it returns one result per event. When it throws a fault that passes (`isPassing`), the same events are
+ * tried again in place, for as long as it takes; when it throws anything else, each event is tried alone, so that only the
+ * bad one is delayed and, in the end, parked.
  */
 export const Consumes =
   <const Events extends readonly PublishedContract<object>[]>(options: ConsumesOptions<Events>) =>

@@ -25,6 +25,7 @@ export const HEADER = {
   eventDataType: 'ce-datacontenttype',
   /** Where the JSON Schema of the data is. */
   eventSchema: 'ce-dataschema',
+  /** Of the stream PARKED, which older versions wrote. */
   parkedReason: 'x-parked-reason',
   parkedSubject: 'x-parked-subject',
   parkedStream: 'x-parked-stream',
@@ -47,6 +48,14 @@ export const headersOf = (values: Readonly<Record<string, string | undefined>>):
   }
   return MsgHdrsImpl.fromRecord(clean);
 };
+
+/** Name → text, of what was not written by the server itself. */
+export const ownHeaders = (from: MsgHdrs | undefined): Record<string, string> =>
+  Object.fromEntries(
+    [...(from?.keys() ?? [])]
+      .filter((name) => !name.startsWith('Nats-') || name === HEADER.messageId)
+      .map((name) => [name, from?.get(name) ?? '']),
+  );
 
 /** Undefined when absent or empty. */
 export const headerOf = (from: MsgHdrs | undefined, name: string): string | undefined => {

@@ -1,7 +1,7 @@
 export { currentDeadline } from './deadline.js';
 export { connectBus, type Bus, type BusOptions, type PublishedBatch, type PublishedEvent } from './bus.js';
 export type { RequestOptions } from './request.js';
-export { PARKED_STREAM, type StreamDeclaration } from './streams.js';
+export type { StreamDeclaration } from './streams.js';
 export {
   Consumes,
   Handles,
@@ -17,7 +17,10 @@ export { HEADER } from './headers.js';
 export { idsIn } from './ids-in.js';
 export { followEvents, type Follower, type FollowOptions } from './follow.js';
 export { subscribeLive, type LiveOptions, type LiveSubscription } from './live.js';
-export { park, type Parked } from './park.js';
+export { park, reasonOf, type Parked } from './park.js';
+export { failedReplay, type Replay } from './replay.js';
+export { pack, unpack } from './packed-payload.js';
+export { moveParkedStream } from './parked-stream.js';
 export {
   ensureOutsideConsumer,
   findOutsideConsumer,

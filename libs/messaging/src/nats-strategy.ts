@@ -1,10 +1,12 @@
 import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
 import type { PublishedContract } from '@muster/contracts';
+import { replayAt, type ReplayMessage } from '@muster/contracts/parked/requests';
 import { createMetrics, type Logger, type Metrics } from '@muster/observability';
 import { partsOf, type Bus } from './bus.js';
 import { DurableConsumer } from './consume.js';
 import type { HandlerExtras, Results } from './handles.js';
+import type { Replay } from './replay.js';
 import { RequestListener } from './serve.js';
 import type { ConsumerParts } from './settle.js';
 
@@ -16,6 +18,11 @@ export interface NatsStrategyOptions {
   readonly metrics?: Metrics;
   /** Requests worked on at the same time. Default 256. */
   readonly concurrency?: number;
+  /**
+   * How messages are handled again that were parked elsewhere than at an `@Consumes`, which has its own: by the name that
+   * is `consumer` where they are parked.
+   */
+  readonly replays?: Readonly<Record<string, Replay>>;
 }
 
 /**
@@ -44,6 +51,7 @@ export class NatsStrategy extends Server implements CustomTransportStrategy {
       callback(error);
       return;
     }
+    this.serveReplays();
     for (const consumer of this.consumers) consumer.start();
     const { connection } = partsOf(this.options.bus).link;
     // After the round trip the server knows the subscriptions; when it is away, it learns them on its return.
@@ -87,6 +95,27 @@ export class NatsStrategy extends Server implements CustomTransportStrategy {
       byService.set(contract.service, [...(byService.get(contract.service) ?? []), contract]);
     }
     for (const contracts of byService.values()) this.consumers.push(new DurableConsumer(parts, contracts));
+  }
+
+  /** One durable may read several streams. */
+  private serveReplays(): void {
+    const others = Object.entries(this.options.replays ?? {});
+    for (const durable of new Set(this.consumers.map((consumer) => consumer.durable))) {
+      others.push([
+        durable,
+        (parked) => {
+          const consumer = this.consumers.find(
+            (one) => one.durable === durable && one.stream === parked.stream,
+          );
+          if (consumer !== undefined) return consumer.replay(parked);
+          const detail = `${durable} reads no stream ${parked.stream}.`;
+          return Promise.resolve({ outcome: 'failed', code: 'not-found', detail });
+        },
+      ]);
+    }
+    for (const [consumer, replay] of others) {
+      this.requests.serve(replayAt(consumer), (body) => replay(body as ReplayMessage)); // checked by its contract
+    }
   }
 
   /** Runs a handler through Nest (guards, interceptors); rejects with what it threw. */

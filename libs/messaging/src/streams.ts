@@ -24,13 +24,6 @@ export interface StreamDeclaration {
   readonly discard?: 'old' | 'new';
 }
 
-export const PARKED_STREAM: StreamDeclaration = {
-  name: 'PARKED',
-  subjects: ['muster.v1.parked.>'],
-  maxAgeMs: 30 * 24 * 3_600_000,
-  maxBytes: 256 * 1024 * 1024,
-};
-
 /** A duplicate of a message id is dropped within this time; longer ones are the readers' work. */
 const DUPLICATE_WINDOW_MS = 120_000;
 const DEADLINE_MS = 60_000;

@@ -6,6 +6,7 @@ import {
   forgetOld,
   openDatabase,
   startRelay,
+  type Relay,
   type Database,
   type MigrationClass,
   type RelayOptions,
@@ -22,6 +23,7 @@ import {
   type Metrics,
   type RunningApp,
 } from '@muster/observability';
+import { parkUntold, replayUntold } from './untold-events.js';
 
 export interface ServiceParts {
   readonly database: Database;
@@ -110,12 +112,19 @@ export const startService = async (options: ServiceOptions): Promise<RunningApp>
   health.waitsFor('start');
   const served = await options.serve({ database, bus, logger, metrics });
   const background = Object.entries(served.background ?? {});
+  const relayConsumer = `${name}-relay`;
   const app = await NestFactory.createMicroservice(served.module, {
-    strategy: new NatsStrategy({ bus, service: name, logger, metrics }),
+    strategy: new NatsStrategy({
+      bus,
+      service: name,
+      logger,
+      metrics,
+      replays: served.relay === undefined ? {} : { [relayConsumer]: (parked) => replayUntold(relay, parked) },
+    }),
     logger: new NestLogger(logger),
     abortOnError: false,
   });
-  const relay =
+  const relay: Relay | undefined =
     served.relay &&
     startRelay({
       database,
@@ -123,6 +132,7 @@ export const startService = async (options: ServiceOptions): Promise<RunningApp>
       bus,
       logger,
       metrics,
+      park: (event) => parkUntold(bus, { stream: options.stream.name, consumer: relayConsumer }, event),
       ...served.relay,
     });
   const forgetting =

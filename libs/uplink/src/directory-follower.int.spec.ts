@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { connectBus, park, PARKED_STREAM, type Bus } from '@muster/messaging';
+import { connectBus, type Bus } from '@muster/messaging';
 import { createLogger } from '@muster/observability';
 import { eventually, startNats, type NatsServer } from '@muster/testing';
 import { startStandIns, World, type StandIns } from './stand-in-services.js';
@@ -70,20 +70,4 @@ describe('the directory', () => {
     await services.tokenChanged('d1');
     await eventually(() => codeOf('d1') === 'token-suspended', { deadlineMs: 15_000 });
   }, 60_000);
-});
-
-describe('a parked message', () => {
-  it('is kept once, however often it is parked', async () => {
-    const message = {
-      stream: 'rabbitmq',
-      consumer: 'muster-uplink',
-      id: 'the-same',
-      subject: 'kp1.radiator-v1.dcx.tok1.json',
-      payload: Buffer.from('{"a":1}'),
-      reason: 'a bug\r\nwith two lines',
-    };
-    await park(bus, message);
-    await expect(park(bus, message)).resolves.toBeUndefined();
-    expect(PARKED_STREAM.subjects).toEqual(['muster.v1.parked.>']);
-  });
 });

@@ -16,10 +16,28 @@ const CONFIG_ID = '4f8b1c2d3e5a69788796a5b4c3d2e1f0';
 const OPERATOR = { kind: 'api-key', id: 'local-admin' };
 const SHA256 = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08';
 
+const PARKED_ID = 'q3v8Zr0mT1fJx5yK2bNwLhS7dGcPaEoUiY9tR4uV6sM';
+
 const page = (...items: readonly unknown[]): { items: readonly unknown[]; nextCursor: null } => ({
   items,
   nextCursor: null,
 });
+
+const parked = {
+  id: PARKED_ID,
+  state: 'open',
+  service: 'configuration',
+  stream: 'EVENTS_DEVICE_REGISTRY',
+  consumer: 'configuration-devices',
+  subject: `muster.v1.event.device-registry.default.device.provisioned.${DEVICE_ID}`,
+  code: 'device-type-not-found',
+  reason: 'device-type-not-found: There is no such device type.',
+  tries: 6,
+  bytes: 34,
+  firstParkedAt: AT,
+  lastParkedAt: AT,
+  traceId: '0af7651916cd43dd8448eb211c80319c',
+};
 
 const appVersion = { id: '01936c2e-1b70-7b3c-9a4d-6f5e4d3c2b1a', name: 'radiator-v1' };
 
@@ -364,6 +382,26 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     },
   },
   renewIntegrationCredentials: { response: { ...integrationAccess, version: 2 } },
+
+  listParked: { response: page(parked) },
+  getParked: {
+    response: {
+      ...parked,
+      headers: { 'ce-type': 'io.muster.device.provisioned.v1', 'x-tenant': 'default' },
+      payload: { encoding: 'json', content: '{"name":"radiator-17","version":1}', truncated: false },
+    },
+  },
+  replayParked: {
+    response: { ...parked, state: 'replayed', tries: 7, decidedBy: OPERATOR, decidedAt: LATER },
+  },
+  replayMatching: {
+    request: { filter: 'code==device-type-not-found' },
+    response: {
+      replayed: 1,
+      failures: [{ id: PARKED_ID, code: 'device-type-not-found', detail: 'There is no such device type.' }],
+      nextCursor: null,
+    },
+  },
 
   listJobs: { response: page(job) },
   getJob: { response: { ...job, children: [] } },

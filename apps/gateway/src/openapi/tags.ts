@@ -17,6 +17,7 @@ export const TAGS: Readonly<Record<string, string>> = {
   Files: 'What devices uploaded.',
   Integrations: 'Who outside may read the events of the platform, over NATS.',
   Jobs: 'Long work, its progress and its errors.',
+  Parked: 'What could not be processed: why, and what shall become of it.',
   Me: 'Who is asking.',
 };
 

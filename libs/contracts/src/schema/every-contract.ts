@@ -22,6 +22,7 @@ import * as identity from '../identity/requests.js';
 import * as jobOwners from '../jobs/owner.requests.js';
 import * as jobsPublished from '../jobs/published.js';
 import * as jobs from '../jobs/requests.js';
+import * as parked from '../parked/requests.js';
 import * as telemetryPublished from '../telemetry/published.js';
 import * as telemetry from '../telemetry/requests.js';
 
@@ -50,6 +51,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'jobs/owner.requests': jobOwners,
   'jobs/published': jobsPublished,
   'jobs/requests': jobs,
+  'parked/requests': parked,
   'telemetry/published': telemetryPublished,
   'telemetry/requests': telemetry,
 };

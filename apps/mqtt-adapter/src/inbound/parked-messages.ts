@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto';
+import { AppError } from '@muster/contracts';
+import {
+  recordConnectivity,
+  type ConnectionReport,
+} from '@muster/contracts/device-registry/connectivity.requests';
+import type { ReplayOutcome } from '@muster/contracts/parked/requests';
+import { parseRoutingKey } from '@muster/kp1';
+import { failedReplay, park, unpack, type Bus, type Replay } from '@muster/messaging';
+import { currentTrace } from '@muster/observability';
+import { describeToken, type Uplink } from '@muster/uplink';
+import { DESTINATIONS, destinationOf, REGISTRY, type Destination } from '../broker/topology.js';
+import type { InboundMessage } from './inbound-message.js';
+
+const STREAM = 'rabbitmq';
+const PRESENCE = 'muster-presence';
+
+/** Of a queue, as it is written in subjects. */
+const consumerOf = ({ queue }: Pick<Destination, 'queue'>): string => queue.replaceAll('.', '-');
+
+/** Somebody waits for the answer; campaign-orchestrator gives up a little later. */
+const REPLAY_MS = 8_000;
+
+/**
+ * Sets a device's message aside. The broker gives messages no ids, and numbers of deliveries are different each time: a
+ * message is known by its topic and content. Two that are the same in both say the same, and are one record.
+ */
+export const parkMessage =
+  (bus: Bus, { directory }: Pick<Uplink, 'directory'>) =>
+  (
+    { routingKey, payload }: Pick<InboundMessage, 'routingKey' | 'payload'>,
+    reason: string,
+  ): Promise<void> => {
+    const topic = parseRoutingKey(routingKey);
+    const admission = topic && directory.admit(topic.token, topic.appVersion);
+    const traceparent = currentTrace()?.traceparent;
+    return park(bus, {
+      stream: STREAM,
+      consumer: consumerOf((topic && destinationOf(topic.extension)) ?? REGISTRY),
+      id: `${routingKey}\n${createHash('sha256').update(payload).digest('hex')}`,
+      subject: routingKey,
+      shownSubject: topic === undefined ? 'no topic of a device' : shownTopic(describeToken(topic)),
+      payload,
+      tenantId: admission?.admitted === true ? admission.entry.tenantId : undefined,
+      ...(traceparent === undefined ? {} : { headers: { traceparent } }),
+      reason,
+    });
+  };
+
+/** Never the whole token: whoever knows it is the device. */
+const shownTopic = ({ appVersion, extension, tokenHint, path }: Readonly<Record<string, string>>): string =>
+  `kp1/${appVersion}/${extension}/${tokenHint}/${path}`;
+
+export const parkReport =
+  (bus: Bus) =>
+  (report: ConnectionReport, reason: string): Promise<void> => {
+    const payload = JSON.stringify(report);
+    return park(bus, {
+      stream: STREAM,
+      consumer: PRESENCE,
+      id: payload,
+      subject: report.kind,
+      payload: Buffer.from(payload),
+      reason,
+    });
+  };
+
+/** What the same process does with them when somebody wants them handled again. */
+export const replaysOf = (
+  bus: Bus,
+  uplink: Pick<Uplink, 'admit' | 'answer'>,
+): Readonly<Record<string, Replay>> => ({
+  ...Object.fromEntries(DESTINATIONS.map((one) => [consumerOf(one), replayMessage(uplink)])),
+  [PRESENCE]: replayReport(bus),
+});
+
+/** The device is not answered: it was, with 500, when the message was parked. */
+const replayMessage =
+  (uplink: Pick<Uplink, 'admit' | 'answer'>): Replay =>
+  async ({ subject, payload, parkedAt }) => {
+    const topic = parseRoutingKey(subject);
+    if (topic === undefined || payload === undefined) {
+      return { outcome: 'failed', code: 'resource-unknown', detail: 'It is no message of a device.' };
+    }
+    const admission = await uplink.admit(topic);
+    const until = Date.now() + REPLAY_MS;
+    const outcome =
+      admission.kind === 'admitted'
+        ? await uplink.answer({
+            device: admission.device,
+            topic,
+            payload: unpack(payload),
+            // It may have been stored before it was parked.
+            redelivered: true,
+            duplicate: false,
+            isAcknowledged: true,
+            waitedMs: Math.max(0, Date.now() - Date.parse(parkedAt)),
+            isWanted: () => Date.now() < until,
+          })
+        : admission;
+    switch (outcome.kind) {
+      case 'done':
+        return { outcome: 'done' };
+      case 'refused':
+        return refused(outcome);
+      case 'failed':
+      case 'undecided':
+        return failedReplay(outcome.cause);
+      case 'abandoned':
+        throw new AppError('unavailable', 'It could not be handled in time.');
+    }
+  };
+
+const refused = (told: { readonly statusCode: number; readonly reasonPhrase: string }): ReplayOutcome => ({
+  outcome: 'failed',
+  code: 'invalid-payload',
+  detail: `${told.statusCode} ${told.reasonPhrase}`,
+});
+
+const replayReport =
+  (bus: Bus): Replay =>
+  async ({ payload }) => {
+    try {
+      const report = JSON.parse(
+        payload === undefined ? 'null' : unpack(payload).toString('utf8'),
+      ) as ConnectionReport; // written by `parkReport` alone
+      await bus.request(recordConnectivity, { reports: [report] }, { timeoutMs: REPLAY_MS });
+      return { outcome: 'done' };
+    } catch (error) {
+      return failedReplay(error);
+    }
+  };
