@@ -14,6 +14,7 @@ import { ConfigError, type RunningApp } from '@muster/observability';
 import { DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { RULES } from './providers.js';
 import { Integrations1763600700001 } from '../migrations/0001-integrations.js';
+import { IntegrationAccounts1763600700002 } from '../migrations/0002-integration-accounts.js';
 import { configSchema, loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
 import { publishedOfIntegration } from './integration/integration.published.js';
 import { integration } from './integration/integration.decider.js';
@@ -21,7 +22,7 @@ import { IntegrationHandlers, type Rules } from './integration/integration.handl
 import { integrations } from './integration/integrations.projection.js';
 import { Readers } from './integration/readers.js';
 import { startTending } from './integration/tending.js';
-import { TenantAccounts } from './integration/tenant-accounts.js';
+import { IntegratorsAccounts } from './integration/integrators-accounts.js';
 
 const SERVICE = 'identity';
 const SCHEMA = 'identity';
@@ -37,7 +38,7 @@ export class AppModule {
   }
 }
 
-const migrations = [...eventStoreMigrations, Integrations1763600700001];
+const migrations = [...eventStoreMigrations, Integrations1763600700001, IntegrationAccounts1763600700002];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
 export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
@@ -62,14 +63,14 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
     stream: eventStream(SERVICE),
     config,
     serve: ({ database, bus, logger }) => {
-      const accounts = new TenantAccounts(database, config.natsUrl, keys);
+      const accounts = new IntegratorsAccounts(database, config.natsUrl, keys, config.maxConnections);
       const readers = new Readers(database, bus, config);
       const rules: Rules = { natsUrl: publicUrlOf(config), maxIntegrations: config.maxIntegrations };
       return {
         module: AppModule.of([
           { provide: DATABASE, useValue: database },
           { provide: EVENT_STORE, useFactory: () => createEventStore(database, { projections }) },
-          { provide: TenantAccounts, useValue: accounts },
+          { provide: IntegratorsAccounts, useValue: accounts },
           { provide: Readers, useValue: readers },
           { provide: RULES, useValue: rules },
         ]),

@@ -46,6 +46,14 @@ export const configSchema = {
     max: 10_000,
     default: 32,
   }),
+  maxConnections: int({
+    env: 'MUSTER_IDENTITY_CONNECTIONS',
+    doc: 'Most connections of one integration at the same time',
+    unit: 'connections',
+    min: 1,
+    max: 100_000,
+    default: 32,
+  }),
   tendEveryMs: int({
     env: 'MUSTER_IDENTITY_TEND_EVERY_MS',
     doc: 'How often positions of integrations are noted, and what NATS has lost is made again',

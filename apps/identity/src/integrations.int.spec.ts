@@ -24,6 +24,8 @@ import pg from 'pg';
 import { migrate, start } from './index.js';
 
 const TENANT = 'default';
+/** Most of one integration. */
+const CONNECTIONS = 8;
 /** Signing takes its time where all cores are busy. */
 const PATIENT = { timeoutMs: 20_000 };
 const actor = { kind: 'user', id: 'tester' } as const;
@@ -46,6 +48,7 @@ const env = () => ({
   MUSTER_NATS_PUBLIC_URL: nats.url,
   MUSTER_PUBLIC_URL: 'https://muster.example',
   MUSTER_IDENTITY_TEND_EVERY_MS: '100',
+  MUSTER_IDENTITY_CONNECTIONS: String(CONNECTIONS),
   MUSTER_LOG_LEVEL: 'silent',
 });
 
@@ -96,9 +99,11 @@ const connectAs = async (access: IntegrationAccess): Promise<NatsConnection> => 
   const connection = await connect({
     servers: access.natsUrl,
     authenticator: credsAuthenticator(new TextEncoder().encode(access.credentials)),
+    timeout: 5_000,
     inboxPrefix: access.inboxPrefix,
     maxReconnectAttempts: -1,
     ignoreAuthErrorAbort: true,
+    waitOnFirstConnect: false,
     reconnectTimeWait: 50,
   });
   opened.push(connection);
@@ -223,10 +228,13 @@ describe('createIntegration', () => {
     });
   });
 
-  it('answers the same for the same idempotency key', async () => {
+  it('answers the same for the same idempotency key, without the credentials', async () => {
     const request = { tenantId: TENANT, actor, integration: { name: 'twice' }, idempotencyKey: newId() };
-    const first = await bus.request(createIntegration, request, PATIENT);
-    expect(await bus.request(createIntegration, request, PATIENT)).toEqual(first);
+    const { credentials = '', ...shown } = await bus.request(createIntegration, request, PATIENT);
+    expect(credentials).toContain('NKEY SEED');
+    expect(await bus.request(createIntegration, request, PATIENT)).toEqual(shown);
+    const { rows } = await pool.query<{ reply: string }>('SELECT reply::text FROM identity.idempotency');
+    expect(rows.map(({ reply }) => reply).join()).not.toMatch(/SEED|SU[A-Z2-7]{50}/);
   });
 });
 
@@ -304,6 +312,138 @@ describe('an integration', () => {
     expect(await stored()).toBe(before);
     expect(seen.filter((payload) => payload.includes('deputy'))).toHaveLength(1);
     subscription.unsubscribe();
+  });
+});
+
+describe('two integrations of one tenant', () => {
+  let victim: IntegrationAccess;
+  let attacker: IntegrationAccess;
+  beforeAll(async () => {
+    victim = await create({ name: 'victim', services: ['configuration'] });
+    attacker = await create({ name: 'attacker', services: ['configuration'] });
+  });
+
+  /** The attacker asks its own consumer for what is stored, to be sent to `reply`; somebody must listen there. */
+  const pullTo = (
+    connection: NatsConnection,
+    { apiPrefix, ...rest }: IntegrationAccess,
+    reply: string,
+  ): void => {
+    const { stream, consumer } = consumerIn({ apiPrefix, ...rest });
+    connection.publish(
+      `${apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
+      '{"batch":100,"expires":500000000}',
+      {
+        reply,
+      },
+    );
+  };
+
+  it('cannot send each other stored events, neither as live ones nor into an inbox, nor acknowledge for each other', async () => {
+    const [device, hers, his] = [newId(), await connectAs(victim), await connectAs(attacker)];
+    const heard: string[] = [];
+    for (const subject of [victim.liveSubject, `${victim.inboxPrefix}.>`]) {
+      hers.subscribe(subject, {
+        callback: (_error, message) => void heard.push(`${message.subject} ${message.string()}`),
+      });
+    }
+    const got: string[] = [];
+    his.subscribe(attacker.liveSubject, { callback: (_error, message) => void got.push(message.string()) });
+    await Promise.all([hers.flush(), his.flush()]);
+    await change(device, 1);
+    const ofDevice = (all: readonly string[]): readonly string[] =>
+      all.filter((text) => text.includes(device));
+    await eventually(() => ofDevice(heard).length === 1 && ofDevice(got).length === 1, {
+      what: 'both heard it live',
+    });
+
+    const { stream, consumer } = consumerIn(victim);
+    const { consumers } = await jetstreamManager(platform);
+    // Her message is fetched and not acknowledged, while he has it acknowledged by what is sent to his reply subject.
+    const reader = await jetstream(hers, { apiPrefix: victim.apiPrefix }).consumers.get(stream, consumer);
+    const fetched = await reader.next({ expires: 2_000 });
+    expect(fetched).not.toBeNull();
+    const { delivered } = await consumers.info(stream, consumer);
+    const before = ofDevice(heard).length;
+    pullTo(his, attacker, desiredConfigurationChanged.subject(TENANT, device));
+    await eventually(() => ofDevice(got).length > 1, {
+      what: 'he was given his own copy where he asked for it',
+    });
+    const acknowledgement = `$JS.ACK.${stream}.${consumer}.1.${delivered.stream_seq}.${delivered.consumer_seq}.${Date.now()}000000.0`;
+    for (const reply of [`${victim.inboxPrefix}.x`, acknowledgement, 'MUSTER.API.CONSUMER.INFO.x.y']) {
+      await change(device, got.length + 1);
+      pullTo(his, attacker, reply);
+      await his.flush();
+    }
+    // What comes after all of it has come through the same connections.
+    const last = newId();
+    await change(last, 1);
+    await eventually(() => heard.some((text) => text.includes(last)), { what: 'she hears the last event' });
+    const lines = ofDevice(heard).slice(before);
+    expect(lines.filter((line) => line.startsWith(victim.inboxPrefix))).toEqual([]);
+    expect(new Set(lines).size).toBe(lines.length);
+    expect((await consumers.info(stream, consumer)).num_ack_pending).toBe(1);
+    fetched?.ack();
+  });
+
+  it('cannot take the connections of each other', async () => {
+    const taken: NatsConnection[] = [];
+    const take = async (): Promise<boolean> => {
+      try {
+        const one = await connect({
+          servers: attacker.natsUrl,
+          authenticator: credsAuthenticator(new TextEncoder().encode(attacker.credentials)),
+          reconnect: false,
+        });
+        taken.push(one);
+        opened.push(one);
+        return true;
+      } catch {
+        return false; // the server closes it, and says why only to who is still reading
+      }
+    };
+    while (taken.length < 200 && (await take()));
+    expect(taken).toHaveLength(CONNECTIONS);
+    const hers = await connectAs(victim);
+    await change('crowded', 1);
+    expect(await replay(victim, hers)).toContain('crowded:1');
+  });
+});
+
+describe('an integration from before each had an account of its own', () => {
+  it('goes on in the one of its tenant, and gets its own with new credentials', async () => {
+    const tenantId = 'long-here';
+    const before = await create({ name: 'old', services: ['configuration'] }, tenantId);
+    const { rows } = await pool.query<{ account: string }>(
+      'DELETE FROM identity.integration_accounts WHERE tenant_id = $1 RETURNING account',
+      [tenantId],
+    );
+    const shared = rows[0]?.account;
+    await pool.query('INSERT INTO identity.tenant_accounts VALUES ($1, $2)', [tenantId, shared]);
+    // A newer one of the same tenant is apart from it at once, and its making tells NATS of the shared one.
+    await create({ name: 'new', services: ['configuration'] }, tenantId);
+    await change('old-and-new', 1, tenantId);
+    const old = await connectAs(before);
+    expect(await replay(before, old)).toEqual(['old-and-new:1']);
+    const renewed = await bus.request(
+      renewIntegrationCredentials,
+      { tenantId, actor, integrationId: before.id },
+      PATIENT,
+    );
+    await expect(
+      connect({
+        servers: nats.url,
+        authenticator: credsAuthenticator(new TextEncoder().encode(before.credentials)),
+      }),
+    ).rejects.toThrow(/Authorization/);
+    await change('old-and-new', 2, tenantId);
+    expect(await replay(renewed, await connectAs(renewed))).toEqual(['old-and-new:2']);
+    const { rows: own } = await pool.query<{ account: string }>(
+      'SELECT account FROM identity.integration_accounts WHERE integration_id = $1',
+      [before.id],
+    );
+    expect(own[0]?.account).toMatch(/^A/);
+    expect(own[0]?.account).not.toBe(shared);
   });
 });
 
@@ -453,7 +593,7 @@ describe('when NATS loses things', () => {
       const firsts = versions.filter((version, index) => versions.indexOf(version) === index);
       expect(firsts).toEqual(Array.from({ length: 40 }, (_none, n) => n + 1));
     }
-  });
+  }, 60_000);
 });
 
 const replaySome = async (

@@ -1,5 +1,5 @@
 import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
-import { tenantAccountJwt, type TenantAccount } from './tenant-account.js';
+import { integratorsAccountJwt, type IntegratorsAccount } from './integrators-account.js';
 import type { IntegrationKeys } from './trust.js';
 
 /** The server did not take or tell what was asked of it: it is away, or has other keys than ours. */
@@ -49,10 +49,10 @@ export class AccountsLink {
   }
 
   /** Resolves when the server acts by this: connections of users it revokes are closed. */
-  async put(tenant: TenantAccount): Promise<void> {
-    const wanted = JSON.stringify([tenant.tenantId, ...[...tenant.revoked].sort()]);
-    if (this.taken.get(tenant.account) === wanted) return;
-    const jwt = await tenantAccountJwt(this.keys, tenant);
+  async put(account: IntegratorsAccount): Promise<void> {
+    const wanted = JSON.stringify({ ...account, revoked: [...account.revoked].sort() });
+    if (this.taken.get(account.account) === wanted) return;
+    const jwt = await integratorsAccountJwt(this.keys, account);
     let answer: unknown;
     try {
       const reply = await this.connection.request('$SYS.REQ.CLAIMS.UPDATE', jwt, { timeout: TIMEOUT_MS });
@@ -61,7 +61,7 @@ export class AccountsLink {
       throw new AccountsUnavailable('NATS does not answer about accounts', { cause: error });
     }
     if (!isTaken(answer)) throw new AccountsUnavailable('NATS refused an account');
-    this.taken.set(tenant.account, wanted);
+    this.taken.set(account.account, wanted);
   }
 
   async close(): Promise<void> {

@@ -2,9 +2,9 @@ export { openTrust, type IntegrationKeys, type ServerTrust, type Trust } from '.
 export { streamsAccount, trustLines } from './server-config.js';
 export {
   issueCredentials,
-  newTenantAccount,
+  newIntegratorsAccount,
   type Credentials,
-  type TenantAccount,
-} from './tenant-account.js';
+  type IntegratorsAccount,
+} from './integrators-account.js';
 export { AccountsLink, AccountsUnavailable } from './accounts-link.js';
 export { INTEGRATORS_API } from './subjects.js';

@@ -16,7 +16,7 @@ export interface ServerTrust {
 export interface IntegrationKeys {
   /** Signs accounts. */
   readonly operatorSigningSeed: string;
-  /** Signs the users of every tenant's account. */
+  /** Signs the users of every integration's account. */
   readonly usersSigningSeed: string;
   /** Public key of the account the services are in. */
   readonly platformAccount: string;
@@ -126,7 +126,7 @@ const UNLIMITED = {
   leaf: NONE,
 };
 
-/** The account of all services, the one with JetStream. What it exports is what a tenant's account may ask for. */
+/** The account of all services, the one with JetStream. What it exports is what an integration's account may ask for. */
 const platformJwt = (platform: KeyPair, signer: KeyPair): Promise<string> => {
   const account: Partial<Account> = {
     limits: { ...UNLIMITED, mem_storage: NONE, disk_storage: NONE, streams: NONE, consumer: NONE },

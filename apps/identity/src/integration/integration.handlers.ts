@@ -32,7 +32,7 @@ import {
 import { inboxPrefixOf } from './names.js';
 import { afterName, cursorOf } from './page-cursor.js';
 import { Readers, requireKnownServices } from './readers.js';
-import { TenantAccounts } from './tenant-accounts.js';
+import { IntegratorsAccounts } from './integrators-accounts.js';
 
 export interface Rules {
   /** As integrators reach it. */
@@ -45,7 +45,7 @@ export class IntegrationHandlers {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     @Inject(EVENT_STORE) private readonly store: EventStore,
-    @Inject(TenantAccounts) private readonly accounts: TenantAccounts,
+    @Inject(IntegratorsAccounts) private readonly accounts: IntegratorsAccounts,
     @Inject(Readers) private readonly readers: Readers,
     @Inject(RULES) private readonly rules: Rules,
   ) {}
@@ -89,7 +89,7 @@ export class IntegrationHandlers {
           );
         }
         const created = await findIntegration(tx, tenantId, id);
-        await this.accounts.apply(tx, tenantId);
+        await this.accounts.apply(tx, tenantId, id);
         await this.readers.begin(tx, created, startAt);
         return this.accessOf(created, credentials);
       },
@@ -134,7 +134,7 @@ export class IntegrationHandlers {
           within: tx,
           command: { type: 'RenewCredentials', userKey, at: new Date().toISOString() },
         });
-        await this.accounts.apply(tx, tenantId);
+        await this.accounts.apply(tx, tenantId, id);
         return this.accessOf(await findIntegration(tx, tenantId, id), credentials);
       },
       kept: withoutCredentials,
@@ -150,7 +150,7 @@ export class IntegrationHandlers {
       metadata: { actor },
       command: { type: 'DeleteIntegration', at: new Date().toISOString() },
     });
-    await this.database.transaction((tx) => this.accounts.apply(tx, tenantId));
+    await this.database.transaction((tx) => this.accounts.apply(tx, tenantId, id));
     await this.readers.end({ tenantId, id, services: null });
     return {};
   }

@@ -50,20 +50,20 @@ const projectOne = async (tx: pg.PoolClient, event: RecordedEvent<IntegrationEve
         'UPDATE integrations SET credentials_at = $3, version = $4 WHERE tenant_id = $1 AND id = $2',
         [...key, event.data.renewedAt, event.version],
       );
-      await revoke(tx, event.tenantId, event.data.revoked);
+      await revoke(tx, event, event.data.revoked);
       return;
     case 'IntegrationDeleted':
       await tx.query('DELETE FROM integrations WHERE tenant_id = $1 AND id = $2', key);
-      await revoke(tx, event.tenantId, event.data.revoked);
+      await revoke(tx, event, event.data.revoked);
       return;
   }
 };
 
-const revoke = (tx: pg.PoolClient, tenantId: string, userKey: string) =>
-  tx.query('INSERT INTO revoked_users (tenant_id, user_key) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
-    tenantId,
-    userKey,
-  ]);
+const revoke = (tx: pg.PoolClient, { tenantId, streamId }: RecordedEvent, userKey: string) =>
+  tx.query(
+    `INSERT INTO revoked_users (tenant_id, integration_id, user_key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+    [tenantId, streamId, userKey],
+  );
 
 /** One integration as its table has it. `services` null: all. */
 export interface StoredIntegration extends Omit<IntegrationView, 'services'> {

@@ -3,8 +3,7 @@ import { encodeAccount, encodeUser, fmtCreds, type Account, type Import } from '
 import { INTEGRATORS_API, JETSTREAM_API } from './subjects.js';
 import { keyOf, text, type IntegrationKeys } from './trust.js';
 
-/** What an account may take at most; the server refuses more. */
-const CONNECTIONS = 128;
+/** What an account may take at most besides connections; the server refuses more. */
 const SUBSCRIPTIONS = 4_096;
 const PAYLOAD_BYTES = 65_536;
 
@@ -12,26 +11,28 @@ const PAYLOAD_BYTES = 65_536;
 const FOR_EVER = 253_402_300_799;
 
 /** A public key for a new account. Its seed is not kept: users are signed by a key of the installation's own. */
-export const newTenantAccount = (): string => createAccount().getPublicKey();
+export const newIntegratorsAccount = (): string => createAccount().getPublicKey();
 
-export interface TenantAccount {
+export interface IntegratorsAccount {
   readonly tenantId: string;
   /** Public key. */
   readonly account: string;
+  /** The one name of durable consumers that it may ask. `*`: an account from before each integration had its own. */
+  readonly consumer: string;
+  /** At most, at the same time. */
+  readonly connections: number;
   /** Public keys of users. */
   readonly revoked: readonly string[];
 }
 
 /**
- * The JWT of a tenant's account: no JetStream of its own, no exports. It sees its tenant's published subjects and may ask
- * for messages of consumers; which ones is up to each user's permissions. Being apart from the account of the services
- * means that nothing a user sends, not even as the reply subject of a pull, arrives there as anything else.
+ * The JWT of an integration's account: no JetStream of its own, no exports. It sees its tenant's published subjects and may
+ * ask for messages of its own consumers, and acknowledge those. The reply subject of a pull is the asker's choice, and the
+ * server sends the message there in its own name, past all permissions; so nobody else's subscriptions, and no import that
+ * reaches what is another's, may be in the account it ends in.
  */
-export const tenantAccountJwt = (
-  keys: IntegrationKeys,
-  { tenantId, account, revoked }: TenantAccount,
-): Promise<string> =>
-  encodeAccount(`tenant ${tenantId}`, fromPublic(account), claimsOf(keys, tenantId, revoked), {
+export const integratorsAccountJwt = (keys: IntegrationKeys, account: IntegratorsAccount): Promise<string> =>
+  encodeAccount(`integrators of ${account.tenantId}`, fromPublic(account.account), claimsOf(keys, account), {
     signer: keyOf(keys.operatorSigningSeed),
   });
 
@@ -43,7 +44,7 @@ export interface Credentials {
 }
 
 /**
- * A user of a tenant's account who may read what the tenant's services publish, and use the durable consumers of one name,
+ * A user of an integrators' account who may read what the tenant's services publish, and use the durable consumers of one name,
  * in whichever stream. It can publish nothing else, and make no consumer.
  */
 export const issueCredentials = async (
@@ -77,7 +78,10 @@ export const issueCredentials = async (
   return { credentials: text(fmtCreds(jwt, key)), userKey: key.getPublicKey() };
 };
 
-const claimsOf = (keys: IntegrationKeys, tenantId: string, revoked: readonly string[]): Partial<Account> => {
+const claimsOf = (
+  keys: IntegrationKeys,
+  { tenantId, consumer, connections, revoked }: IntegratorsAccount,
+): Partial<Account> => {
   const from = (subject: string, local: string, type: 'stream' | 'service'): Import => ({
     name: subject,
     account: keys.platformAccount,
@@ -89,7 +93,7 @@ const claimsOf = (keys: IntegrationKeys, tenantId: string, revoked: readonly str
     from(`${JETSTREAM_API}.${rest}`, `${INTEGRATORS_API}.${rest}`, 'service');
   return {
     limits: {
-      conn: CONNECTIONS,
+      conn: connections,
       subs: SUBSCRIPTIONS,
       payload: PAYLOAD_BYTES,
       data: -1,
@@ -100,9 +104,9 @@ const claimsOf = (keys: IntegrationKeys, tenantId: string, revoked: readonly str
     },
     imports: [
       ...published(tenantId).map((subject) => from(subject, subject, 'stream')),
-      asked('CONSUMER.MSG.NEXT.*.*'),
-      asked('CONSUMER.INFO.*.*'),
-      from('$JS.ACK.>', '$JS.ACK.>', 'service'),
+      asked(`CONSUMER.MSG.NEXT.*.${consumer}`),
+      asked(`CONSUMER.INFO.*.${consumer}`),
+      from(`$JS.ACK.*.${consumer}.>`, `$JS.ACK.*.${consumer}.>`, 'service'),
     ],
     signing_keys: [keyOf(keys.usersSigningSeed).getPublicKey()],
     revocations: Object.fromEntries([...revoked].sort().map((userKey) => [userKey, FOR_EVER])),
