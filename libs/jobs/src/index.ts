@@ -2,12 +2,14 @@ import type { MigrationClass } from '@muster/event-store';
 import { Jobs1763600900001 } from '../migrations/0001-jobs.js';
 import { JobsInOrder1764300000001 } from '../migrations/0002-jobs-in-order.js';
 import { Timers1764300000003 } from '../migrations/0003-timers.js';
+import { HeldJobs1764300000004 } from '../migrations/0004-held-jobs.js';
 
 /** Give these to `migrateSchema` after the event store's, and call `migrateJobs` after it. */
 export const jobsMigrations: readonly MigrationClass[] = [
   Jobs1763600900001,
   JobsInOrder1764300000001,
   Timers1764300000003,
+  HeldJobs1764300000004,
 ];
 
 export { job } from './job.decider.js';

@@ -553,6 +553,47 @@ describe('a job with children', () => {
     expect(children.map(({ status }) => status)).toEqual(['cancelled', 'cancelled', 'cancelled']);
   });
 
+  it('waits for children that are held until they are released, or it is cancelled', async () => {
+    const startHeld = (): Promise<string> =>
+      works.database.transaction((tx) =>
+        works.jobs.start(tx, {
+          tenantId,
+          kind: 'family',
+          params: {},
+          actor,
+          children: ['a', 'b'].map((item) => ({
+            kind: 'write',
+            params: {},
+            items: [item],
+            held: item === 'b',
+          })),
+        }),
+      );
+    const heldOf = async (parent: string): Promise<string> => {
+      const all = await childrenOf(parent);
+      const { rows } = await works.database.query<{ job_id: string }>(
+        'SELECT job_id FROM job_work WHERE held AND job_id = ANY($1)',
+        [all],
+      );
+      return rows[0]?.job_id ?? '';
+    };
+    const release = (jobId: string): Promise<boolean> =>
+      works.database.transaction((tx) => works.jobs.release(tx, { tenantId, jobId }));
+    const [first, second] = [await startHeld(), await startHeld()];
+    work();
+    const half = async (parent: string) => (await standing(parent)).done === 1;
+    await eventually(async () => (await half(first)) && half(second), { what: 'the others are done' });
+    const [held, dropped] = [await heldOf(first), await heldOf(second)];
+    expect(await standing(held)).toMatchObject({ status: 'created', done: 0 });
+    expect([await release(held), await release(held), await release('nobody')]).toEqual([true, false, false]);
+    expect(await ended(first)).toMatchObject({ status: 'success', total: 2, done: 2 });
+    expect(await works.jobs.cancel({ tenantId, jobId: second, actor })).toMatchObject({
+      status: 'cancelled',
+    });
+    expect(await release(dropped)).toBe(false);
+    expect(await effects(dropped)).toEqual([]);
+  });
+
   it('is retried with those that have failed', async () => {
     let bad = 'item-2';
     const picky: JobKind = {

@@ -20,11 +20,13 @@ export interface StartJob {
   readonly actor: Actor;
   /** Distinct; when they are known already. Otherwise the kind plans them. */
   readonly items?: readonly string[];
-  /** In place of items, at least one: the jobs it is made of, which begin at once and have no children of their own. */
+  /** It begins when it is released. Not of a kind in order: the ones behind it would wait for somebody's hand. */
+  readonly held?: boolean;
+  /** In place of items, at least one: the jobs it is made of, which have no children of their own. */
   readonly children?: readonly StartChild[];
 }
 
-export type StartChild = Pick<StartJob, 'kind' | 'params' | 'items'>;
+export type StartChild = Pick<StartJob, 'kind' | 'params' | 'items' | 'held'>;
 
 interface NewJob extends Omit<StartJob, 'children'> {
   readonly jobId?: string;
@@ -53,6 +55,17 @@ export class Jobs {
    */
   start(tx: pg.PoolClient, request: StartJob): Promise<string> {
     return this.create(tx, request);
+  }
+
+  /** Lets a job begin that was started as `held`. False: it has been released before, or has ended, or there is none. */
+  async release(tx: pg.PoolClient, { tenantId, jobId }: JobKey): Promise<boolean> {
+    const { rowCount } = await tx.query(
+      'UPDATE job_work SET held = false WHERE tenant_id = $1 AND job_id = $2 AND held AND ended_at IS NULL',
+      [tenantId, jobId],
+    );
+    if (rowCount === 0) return false;
+    await addTask(tx, this.database.schema, PLAN_TASK, planTask(tenantId, jobId));
+    return true;
   }
 
   /**
@@ -135,15 +148,18 @@ export class Jobs {
   }
 
   private async create(tx: pg.PoolClient, request: NewJob): Promise<string> {
-    const { tenantId, kind, params, actor, items, children, parent, retryOf } = request;
+    const { tenantId, kind, params, actor, items, held = false, children, parent, retryOf } = request;
     const jobId = request.jobId ?? newId();
     if (children?.length === 0) throw new Error('a job is made of at least one child, or of items');
     const family = children?.map((child) => ({ ...child, tenantId, actor, parent: jobId, jobId: newId() }));
     const chunks = items === undefined ? [] : chunksOf(items);
     const lane = children === undefined && this.kinds.get(kind)?.inOrder === true ? kind : null;
+    if (held && (lane !== null || family !== undefined))
+      throw new Error('a job in order, or with children, cannot be held');
     await tx.query(
-      `INSERT INTO job_work (tenant_id, job_id, kind, params, actor, chunks, items, planned, parent, retry_of, lane, place)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+      `INSERT INTO job_work
+         (tenant_id, job_id, kind, params, actor, chunks, items, planned, parent, retry_of, lane, place, held)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
       [
         tenantId,
         jobId,
@@ -157,6 +173,7 @@ export class Jobs {
         retryOf ?? null,
         lane,
         lane === null ? null : await takePlace(tx, tenantId, lane),
+        held,
       ],
     );
     await insertChunks(tx, { tenantId, jobId }, 0, chunks);
@@ -175,9 +192,10 @@ export class Jobs {
       metadata: { actor },
       within: tx,
     });
+    for (const child of family ?? []) await this.create(tx, child);
     // What has children has nothing to do itself.
-    if (family === undefined) await addTask(tx, this.database.schema, PLAN_TASK, planTask(tenantId, jobId));
-    else for (const child of family) await this.create(tx, child);
+    if (family === undefined && !held)
+      await addTask(tx, this.database.schema, PLAN_TASK, planTask(tenantId, jobId));
     return jobId;
   }
 }
