@@ -14,6 +14,7 @@ import type { RunningApp } from '@muster/observability';
 import { DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { RULES } from './providers.js';
 import { Commands1763600300001 } from '../migrations/0001-commands.js';
+import { CommandsSent1763600300002 } from '../migrations/0002-sent.js';
 import { CommandHandlers, type Rules } from './command/command.handlers.js';
 import { publishedOfCommands } from './command/command-queue.published.js';
 import { commandQueue } from './command/command-queue.decider.js';
@@ -40,7 +41,12 @@ export class AppModule {
   }
 }
 
-const migrations = [...eventStoreMigrations, ...knownDevicesMigrations, Commands1763600300001];
+const migrations = [
+  ...eventStoreMigrations,
+  ...knownDevicesMigrations,
+  Commands1763600300001,
+  CommandsSent1763600300002,
+];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
 export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });

@@ -1,13 +1,18 @@
 import {
   dueCommands,
+  recordCommandsDispatched,
+  type CommandDispatch,
   type DueCommand,
   type DueCommandList,
   type DueCommandsOf,
 } from '@muster/contracts/commands/requests';
 import { encodeCommands } from '@muster/kp1';
 import type { Bus } from '@muster/messaging';
+import type { Logger } from '@muster/observability';
 import { askOn } from './ask-on.js';
 import type { DevicePushes } from './device-pushes.js';
+import type { PushReason } from './document-pusher.js';
+import { recordAll } from './record.js';
 import type { PushTarget } from './wire.js';
 
 export interface CommandTarget extends PushTarget {
@@ -17,7 +22,8 @@ export interface CommandTarget extends PushTarget {
 
 export interface CommandPushParts {
   readonly bus: Pick<Bus, 'request'>;
-  readonly pushes: Pick<DevicePushes, 'reachable' | 'publish'>;
+  readonly pushes: Pick<DevicePushes, 'interface' | 'reachable' | 'publish'>;
+  readonly logger: Logger;
   readonly now?: () => number;
 }
 
@@ -37,7 +43,8 @@ export class CommandPusher {
 
   constructor(private readonly parts: CommandPushParts) {}
 
-  async push(targets: readonly CommandTarget[]): Promise<void> {
+  /** `changed`: only what was not sent to anybody yet. */
+  async push(targets: readonly CommandTarget[], reason: PushReason): Promise<void> {
     const byDevice = new Map<string, CommandTarget>();
     for (const target of await this.parts.pushes.reachable(targets)) {
       const key = keyOf(target);
@@ -46,7 +53,8 @@ export class CommandPusher {
     }
     await askOn<DueCommandsOf, DueCommandList>(
       [...byDevice.values()].map(({ tenantId, deviceId }) => ({ tenantId, deviceId })),
-      (devices) => this.parts.bus.request(dueCommands, { devices }, { timeoutMs: 5_000 }),
+      (devices) =>
+        this.parts.bus.request(dueCommands, { devices, changed: reason === 'changed' }, { timeoutMs: 5_000 }),
       async ({ items }) => {
         await this.send(items, byDevice);
         return [];
@@ -59,6 +67,7 @@ export class CommandPusher {
     targets: ReadonlyMap<string, CommandTarget>,
   ): Promise<void> {
     const wanted = items.filter((item) => this.isWanted(item, targets.get(keyOf(item))));
+    const sent: DueCommand[] = [];
     const outcomes = await Promise.allSettled(
       messagesOf(wanted).map(async (commands) => {
         const [first] = commands;
@@ -68,11 +77,37 @@ export class CommandPusher {
           path: ['command', first.type],
           body: encodeCommands(commands, false),
         });
-        if (outcome === 'subscriber') for (const command of commands) this.remember(command);
+        if (outcome !== 'subscriber') return;
+        for (const command of commands) this.remember(command);
+        sent.push(...commands);
       }),
     );
+    await this.record(sent);
     const failed = outcomes.find((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
+  }
+
+  /**
+   * Who is sent what again after a start depends on this. A record that fails is left out: to fail here would send the same
+   * commands once more, at each try.
+   */
+  private async record(sent: readonly DueCommand[]): Promise<void> {
+    const { bus, pushes, logger } = this.parts;
+    const dispatches = sent.map(({ tenantId, deviceId, type, id }): CommandDispatch => ({
+      tenantId,
+      deviceId,
+      type,
+      id,
+      interface: pushes.interface,
+      subscriber: true,
+    }));
+    const tell = (some: CommandDispatch[]) =>
+      bus.request(recordCommandsDispatched, { dispatches: some }, { timeoutMs: 5_000 });
+    try {
+      await recordAll(dispatches, tell, logger);
+    } catch (error) {
+      logger.warn({ err: error, commands: sent.length }, 'that commands were sent could not be recorded');
+    }
   }
 
   /**

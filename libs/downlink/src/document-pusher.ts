@@ -1,4 +1,4 @@
-import { isPassing, type BulkOutcome, type JsonObject } from '@muster/contracts';
+import type { JsonObject } from '@muster/contracts';
 import {
   dueDocuments,
   recordDispatched,
@@ -11,6 +11,7 @@ import type { Bus } from '@muster/messaging';
 import type { Logger } from '@muster/observability';
 import { askOn } from './ask-on.js';
 import type { DevicePushes } from './device-pushes.js';
+import { recordAll, type Recorded } from './record.js';
 import type { PushTarget } from './wire.js';
 
 /** `changed`: what they should have is another than before. `reachable`: they can be reached since just now. */
@@ -37,11 +38,6 @@ export interface DocumentSource {
   record(dispatches: Dispatch[]): Promise<Recorded>;
 }
 
-export interface Recorded extends BulkOutcome {
-  /** Devices that were sent a document that was not the current one any more. */
-  readonly superseded?: DeviceKey[];
-}
-
 export interface DocumentPushParts {
   readonly source: DocumentSource;
   readonly pushes: Pick<DevicePushes, 'interface' | 'reachable' | 'publish'>;
@@ -64,7 +60,6 @@ export const softwareSource = (bus: Pick<Bus, 'request'>): DocumentSource => ({
   record: (dispatches) => bus.request(recordSoftwareDispatched, { dispatches }, DEADLINE),
 });
 
-const RECORD_TRIES = 5;
 /** Clocks of replicas that disagree could make a dispatch look superseded for as long as they do. */
 const MAX_REPAIRS = 5;
 
@@ -105,23 +100,11 @@ export class DocumentPusher {
       items.map((item) => this.dispatchOne(item, targets.get(keyOf(item)) ?? item)),
     );
     const dispatches = outcomes.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
-    const superseded = await this.record(dispatches);
+    const { source, logger } = this.parts;
+    const superseded = await recordAll(dispatches, (some) => source.record(some), logger);
     const failed = outcomes.find((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
     return superseded;
-  }
-
-  /** Gives up after a few tries, which only leaves the record behind the facts: the device has its document. */
-  private async record(dispatches: readonly Dispatch[]): Promise<DeviceKey[]> {
-    let left = [...dispatches];
-    const again: DeviceKey[] = [];
-    for (let tries = 0; left.length > 0 && tries < RECORD_TRIES; tries += 1) {
-      const { outcomes, superseded = [] } = await this.parts.source.record(left);
-      again.push(...superseded);
-      left = left.filter((_, index) => isPassing(outcomes[index]));
-    }
-    if (left.length > 0) this.parts.logger.warn({ devices: left.length }, 'dispatches could not be recorded');
-    return again;
   }
 
   private async dispatchOne(item: DueItem, target: PushTarget): Promise<Dispatch[]> {

@@ -3,7 +3,14 @@ import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { eventStream, newId } from '@muster/contracts';
 import { commandCreated } from '@muster/contracts/commands/published';
-import { dueCommands, type DueCommandList, type DueCommands } from '@muster/contracts/commands/requests';
+import type { BulkOutcome } from '@muster/contracts';
+import {
+  dueCommands,
+  recordCommandsDispatched,
+  type DueCommandList,
+  type DueCommands,
+  type RecordCommandsDispatched,
+} from '@muster/contracts/commands/requests';
 import { softwareApplied } from '@muster/contracts/firmware/published';
 import {
   dueSoftware,
@@ -38,6 +45,7 @@ const world = new World();
 const software = new Map<string, string>();
 const offered: RecordSoftwareDispatched['dispatches'] = [];
 const commands = new Map<string, number>();
+const given: RecordCommandsDispatched['dispatches'] = [];
 const reasons: (boolean | undefined)[] = [];
 
 @Controller()
@@ -69,6 +77,12 @@ class Surroundings {
       return id === undefined ? [] : [{ tenantId, deviceId, type: 'reboot', id }];
     });
     return { items };
+  }
+
+  @Handles(recordCommandsDispatched)
+  async sent({ dispatches }: RecordCommandsDispatched): Promise<BulkOutcome> {
+    given.push(...dispatches);
+    return { outcomes: dispatches.map(() => ({})) };
   }
 }
 
@@ -190,6 +204,8 @@ describe('devices of an interface that is not MQTT', () => {
     await bus.publish(commandCreated, { ...envelope, data: { ...data, ...command, expiresAt } });
     await eventually(() => sentTo('three').length === 1, { deadlineMs: 10_000 });
     expect(sentTo('three')).toEqual(['cex command/reboot [{"id":7}]']);
+    await eventually(() => given.length === 1);
+    expect(given).toMatchObject([{ deviceId, type: 'reboot', id: 7, interface: 'iothub', subscriber: true }]);
   });
 
   it('are offered everything that is due when they have become reachable, or what comes where they are', async () => {
@@ -211,17 +227,12 @@ describe('devices of an interface that is not MQTT', () => {
     device('five');
     world.documents.set('five', { configId: 'c5', config: {} });
     software.set('five', '5.0');
+    commands.set('five', 5);
     await services.tokenChanged('five');
     await eventually(async () => {
       await downlink.makeUp(new AbortController().signal);
-      return sentTo('five').length >= 2;
+      return new Set(sentTo('five').map((text) => text.split(' ')[0])).size === 3;
     });
-    expect(
-      sentTo('five')
-        .map((text) => text.split(' ')[0])
-        .sort()
-        .slice(0, 2),
-    ).toEqual(['cmx', 'cmx_ota']);
     expect(reasons.at(-1)).toBe(true);
   });
 });

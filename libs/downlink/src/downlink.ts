@@ -35,7 +35,7 @@ export class Downlink {
     const pushes = new DevicePushes({ ...options, ...uplink });
     this.configuration = new DocumentPusher({ source: configurationSource(bus), pushes, logger });
     this.software = new DocumentPusher({ source: softwareSource(bus), pushes, logger });
-    this.commands = new CommandPusher({ bus, pushes });
+    this.commands = new CommandPusher({ bus, pushes, logger });
     const queueOf = (extension: string, push: (targets: readonly PushTarget[]) => Promise<void>) => ({
       extension,
       queue: new OfferQueue(push, extension, logger),
@@ -44,7 +44,7 @@ export class Downlink {
     this.queues = [
       queueOf('cmx', (targets) => this.configuration.push(targets, 'reachable')),
       queueOf('cmx_ota', (targets) => this.software.push(targets, 'reachable')),
-      queueOf('cex', (targets) => this.commands.push(targets)),
+      queueOf('cex', (targets) => this.commands.push(targets, 'reachable')),
     ];
   }
 
@@ -75,9 +75,12 @@ export class Downlink {
   async makeUp(signal: AbortSignal): Promise<void> {
     await this.ready;
     const { logger, uplink } = this.options;
-    for (const pusher of [this.configuration, this.software]) {
-      await pushAtStart({ directory: uplink.directory, pusher, logger, signal });
-    }
+    // Side by side: one service that is away does not hold up the others.
+    await Promise.all(
+      [this.configuration, this.software, this.commands].map((pusher) =>
+        pushAtStart({ directory: uplink.directory, pusher, logger, signal }),
+      ),
+    );
   }
 
   stop(): void {

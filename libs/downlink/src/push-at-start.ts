@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@muster/observability';
 import type { DeviceDirectory } from '@muster/uplink';
 import { offerApart } from './ask-on.js';
-import type { DocumentPusher } from './document-pusher.js';
+import type { PushTarget } from './wire.js';
 
 const PAGE = 500;
 const AGAIN_MS = 5_000;
 
 export interface PushAtStartParts {
   readonly directory: Pick<DeviceDirectory, 'devices'>;
-  readonly pusher: Pick<DocumentPusher, 'push'>;
+  readonly pusher: { push(targets: readonly PushTarget[], reason: 'changed'): Promise<void> };
   readonly logger: Logger;
   readonly signal: AbortSignal;
   /** Milliseconds between tries while the service or the wire is away. Default 5,000. */
@@ -17,7 +17,7 @@ export interface PushAtStartParts {
 }
 
 /**
- * Once after the start: every device of this door whose document was not put on the wire since it changed is sent it.
+ * Once after the start: every device of this door is sent what is due to it and was not put on the wire since it is.
  * What a process that died had in hand, or knew of sessions, is made up for by this. Pages of 500 questions, of which
  * only what is due costs a push; 100,000 devices are 200 questions. Never rejects.
  */

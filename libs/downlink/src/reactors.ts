@@ -51,6 +51,7 @@ export const reactorsOf = (app: string, downlink: Downlink): Type[] => {
             ...deviceOf(event),
             created: new Set([`${event.data.commandType}:${event.data.number}`]),
           })),
+        'changed',
       );
     }
 

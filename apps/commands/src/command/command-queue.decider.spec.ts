@@ -67,6 +67,45 @@ const another = {
   notIdempotentBecause: 'each creation is another command; Idempotency-Key is for repetitions',
 };
 
+const sent = (...ids: number[]): CommandEvent => ({
+  type: 'CommandsSent',
+  data: { ids, interface: 'mqtt', sentAt: at(4) },
+});
+const recordSent = (...ids: number[]): QueueCommand => ({
+  type: 'RecordSent',
+  ids,
+  interface: 'mqtt',
+  at: at(4),
+});
+
+describe('RecordSent', () => {
+  it('tells once of each command that waits for the device', () => {
+    queue
+      .given([created(1), created(2), created(3)])
+      .when(recordSent(1, 3))
+      .then([sent(1, 3)]);
+    queue
+      .given([created(1), created(2), sent(1)])
+      .when(recordSent(1, 2))
+      .then([sent(2)]);
+    queue
+      .given([created(1), sent(1)])
+      .when(recordSent(1))
+      .then([]);
+  });
+
+  it('passes over what is finished, was never given out, or belongs to a deleted device', () => {
+    queue
+      .given([created(1), executed(1, 3)])
+      .when(recordSent(1, 99))
+      .then([]);
+    queue
+      .given([created(1), cancelled(1, 5), ended])
+      .when(recordSent(1))
+      .then([]);
+  });
+});
+
 describe('CreateCommand', () => {
   it('gives the first command the id 1', () => {
     queue

@@ -1,4 +1,5 @@
 import { AppError, type JsonValue } from '@muster/contracts';
+import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import { assertAcceptable, assertStorable, storable, storableText } from './acceptable-payload.js';
 import type { CommandEvent, CommandExpired, DeviceAnswer } from './command-queue.events.js';
 
@@ -24,6 +25,8 @@ export interface CommandQueue {
 interface Outstanding {
   readonly id: number;
   readonly expiresAt: string;
+  /** Absent: it was not sent to anybody yet, as far as is known. */
+  readonly sent?: true;
 }
 
 export const initial: CommandQueue = {
@@ -67,6 +70,14 @@ export interface CancelCommand {
   readonly at: string;
 }
 
+/** An adapter tells that it has sent them, and that somebody was there. */
+export interface RecordSent {
+  readonly type: 'RecordSent';
+  readonly ids: readonly number[];
+  readonly interface: DeviceInterface;
+  readonly at: string;
+}
+
 /** Records the expiry of every command that is past it. */
 export interface ExpireCommands {
   readonly type: 'ExpireCommands';
@@ -84,7 +95,8 @@ export interface EndQueue {
   readonly at: string;
 }
 
-export type QueueCommand = CreateCommand | ReportResult | CancelCommand | ExpireCommands | Observe | EndQueue;
+export type QueueCommand =
+  CreateCommand | ReportResult | CancelCommand | RecordSent | ExpireCommands | Observe | EndQueue;
 
 /** RFC 12/CIP has an `int`. 0 is never given out: a published client takes it for "no id". */
 const MAX_ID = 2_147_483_647;
@@ -114,6 +126,16 @@ export const decide = (command: QueueCommand, queue: CommandQueue): readonly Com
         throw new AppError('command-finished', 'The command was executed, has failed or is expired.');
       }
       return [...expired, cancellationOf(command.id, command.at)];
+    case 'RecordSent': {
+      const { interface: by, at: sentAt } = command;
+      // What is finished by now is no news any more: the device's answer is faster than the record at times.
+      const ids = outstanding
+        .filter(({ id, sent }) => sent !== true && command.ids.includes(id))
+        .map(({ id }) => id);
+      return ids.length === 0
+        ? expired
+        : [...expired, { type: 'CommandsSent', data: { ids, interface: by, sentAt } }];
+    }
     case 'ExpireCommands':
       return expired;
     case 'Observe': {
@@ -215,6 +237,13 @@ export const evolve = (queue: CommandQueue, event: CommandEvent): CommandQueue =
     case 'CommandCancelled': {
       const cancelled = [...queue.cancelled, event.data.id].slice(-REMEMBERED);
       return { ...without(queue, event.data.id), cancelled };
+    }
+    case 'CommandsSent': {
+      const { ids } = event.data;
+      const outstanding = queue.outstanding.map((one) =>
+        ids.includes(one.id) ? { ...one, sent: true as const } : one,
+      );
+      return { ...queue, outstanding };
     }
     case 'ObservationChanged':
       return { ...queue, observe: event.data.observe };

@@ -15,6 +15,7 @@ const stored = `
 {"type":"CommandFailed","data":{"id":2,"statusCode":500,"answeredAt":"2026-01-01T00:00:07.000Z"}}
 {"type":"CommandCancelled","data":{"id":3,"cancelledAt":"2026-01-01T00:00:08.000Z"}}
 {"type":"CommandExpired","data":{"id":4,"expiredAt":"2026-01-01T00:01:04.000Z"}}
+{"type":"CommandsSent","data":{"ids":[5],"interface":"mqtt","sentAt":"2026-01-01T00:01:05.000Z"}}
 {"type":"QueueEnded","data":{"endedAt":"2026-01-01T00:01:06.000Z"}}
 `;
 
@@ -24,6 +25,7 @@ const newest: NewestVersions<CommandEvent> = {
   CommandFailed: 1,
   CommandCancelled: 1,
   CommandExpired: 1,
+  CommandsSent: 1,
   ObservationChanged: 1,
   QueueEnded: 1,
 };
@@ -44,7 +46,7 @@ describe('stored events of commands', () => {
       ended: true,
       nextId: 6,
       observe: false,
-      outstanding: [{ id: 5, expiresAt: '2026-01-01T00:01:05.000Z' }],
+      outstanding: [{ id: 5, expiresAt: '2026-01-01T00:01:05.000Z', sent: true }],
       cancelled: [3],
     });
   });

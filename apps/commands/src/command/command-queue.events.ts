@@ -1,4 +1,5 @@
 import type { JsonValue } from '@muster/contracts';
+import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 
 /** `id` is the number that the device sees. */
 export interface CommandCreated {
@@ -45,6 +46,16 @@ export interface CommandCancelled {
   readonly data: { readonly id: number; readonly cancelledAt: string };
 }
 
+/** An adapter put them on the wire, and somebody was there. Once for each command, however often it is sent. */
+export interface CommandsSent {
+  readonly type: 'CommandsSent';
+  readonly data: {
+    readonly ids: readonly number[];
+    readonly interface: DeviceInterface;
+    readonly sentAt: string;
+  };
+}
+
 /** The device asked to be sent commands of this type, or not to be. */
 export interface ObservationChanged {
   readonly type: 'ObservationChanged';
@@ -63,5 +74,6 @@ export type CommandEvent =
   | CommandFailed
   | CommandExpired
   | CommandCancelled
+  | CommandsSent
   | ObservationChanged
   | QueueEnded;

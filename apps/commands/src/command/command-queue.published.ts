@@ -39,6 +39,7 @@ export const publishedOfCommands = (event: RecordedEvent<CommandEvent>): readonl
       const { id, cancelledAt: at } = event.data;
       return [{ contract: commandCancelled, entityId, data: { ...fact(id), at } }];
     }
+    case 'CommandsSent':
     case 'ObservationChanged':
     case 'QueueEnded':
       return [];

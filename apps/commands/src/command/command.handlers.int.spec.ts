@@ -18,6 +18,7 @@ import {
   fetchCommands,
   getCommand,
   listCommands,
+  recordCommandsDispatched,
   reportResults,
   type CommandView,
   type CreateCommand,
@@ -555,6 +556,44 @@ describe('dueCommands', () => {
   }, 60_000);
 });
 
+describe('recordCommandsDispatched', () => {
+  const sent = async (deviceId: string, ids: number[], more: object = {}) =>
+    (
+      await bus.request(recordCommandsDispatched, {
+        dispatches: ids.map((id) => ({
+          tenantId,
+          deviceId,
+          type: 'reboot',
+          id,
+          interface: 'mqtt' as const,
+          subscriber: true,
+          ...more,
+        })),
+      })
+    ).outcomes;
+  const dueAfterChange = async (deviceId: string) =>
+    idsOf(await bus.request(dueCommands, { devices: [{ tenantId, deviceId }], changed: true }));
+
+  it('leaves what was sent out of what is due because of a change, not of what is due to who comes back', async () => {
+    const id = device();
+    for (let count = 0; count < 3; count += 1) await create(id);
+    expect(await sent(id, [1, 2])).toEqual([{}, {}]);
+    expect(await sent(id, [3], { subscriber: false })).toEqual([{}]);
+    expect([await dueAfterChange(id), idsOf(await due({ deviceId: id }))]).toEqual([[3], [1, 2, 3]]);
+    const { items } = await list(id);
+    expect(items.map(({ status }) => status)).toEqual(['pending', 'pending', 'pending']);
+  });
+
+  it('may be repeated, and come after the result or for what never was', async () => {
+    const id = device();
+    await create(id);
+    await report(id, 1, 200);
+    expect(await sent(id, [1, 1, 99])).toEqual([{}, {}, {}]);
+    expect(await sent(newId(), [1])).toEqual([{}]);
+    expect((await get(id, 'reboot:1')).status).toBe('executed');
+  });
+});
+
 describe('expiry', () => {
   it('ends a command nobody answered, and says so once', async () => {
     const id = device();
@@ -707,12 +746,15 @@ describe('the tables', () => {
     await report(id, 1, 500, { type: 'a', payload: null });
     await cancel(id, 'b:1');
     await fetch(id, { type: 'a', observe: false });
+    const dispatch = { tenantId, deviceId: id, type: 'a', interface: 'mqtt', subscriber: true } as const;
+    await bus.request(recordCommandsDispatched, { dispatches: [{ ...dispatch, id: 2 }] });
     const read = async () => ({
       commands: (await own.query('SELECT * FROM commands WHERE device_id = $1 ORDER BY position', [id])).rows,
       queues: (await own.query('SELECT * FROM command_queues WHERE device_id = $1 ORDER BY type', [id])).rows,
     });
     const before = await read();
     expect(before.commands).toHaveLength(3);
+    expect(before.commands.map(({ sent_at: sentAt }) => sentAt !== null)).toEqual([false, true, false]);
     await rebuildProjections(own, [commands], [commandQueue]);
     expect(await read()).toEqual(before);
     const view: CommandView = await get(id, 'a:1');

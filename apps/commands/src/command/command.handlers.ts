@@ -7,8 +7,10 @@ import {
   fetchCommands,
   getCommand,
   listCommands,
+  recordCommandsDispatched,
   reportResults,
   type CancelCommand,
+  type CommandDispatch,
   type CommandPage,
   type CommandRef,
   type CommandView,
@@ -18,6 +20,7 @@ import {
   type FetchCommands,
   type ListCommands,
   type OutstandingCommands,
+  type RecordCommandsDispatched,
   type ReportResults,
 } from '@muster/contracts/commands/requests';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
@@ -145,9 +148,42 @@ export class CommandHandlers {
   }
 
   @Handles(dueCommands)
-  async due({ devices }: DueCommands): Promise<DueCommandList> {
-    const { items, askAgain } = await this.table.due(devices, new Date());
+  async due({ devices, changed }: DueCommands): Promise<DueCommandList> {
+    const { items, askAgain } = await this.table.due(devices, changed === true, new Date());
     return { items, ...(askAgain.length === 0 ? {} : { askAgain }) };
+  }
+
+  /** One event for the commands of a queue that were sent together. */
+  @Handles(recordCommandsDispatched)
+  async recordDispatched({ dispatches }: RecordCommandsDispatched): Promise<BulkOutcome> {
+    const at = now();
+    const queues = new Map<string, CommandDispatch[]>();
+    for (const one of dispatches) {
+      const key = `${one.tenantId} ${queueId(one.deviceId, one.type)} ${one.interface}`;
+      queues.set(key, [...(queues.get(key) ?? []), one]);
+    }
+    const sent = [...queues.values()].map((queue) => queue.filter(({ subscriber }) => subscriber));
+    const executed = await this.store.executeMany(
+      commandQueue,
+      [...queues.values()].map(([first], index) => {
+        const { tenantId, deviceId, type, interface: by } = first as CommandDispatch; // a queue begins with one
+        return {
+          tenantId,
+          id: queueId(deviceId, type),
+          command: { type: 'RecordSent', ids: (sent[index] ?? []).map(({ id }) => id), interface: by, at },
+          metadata: { actor: { kind: 'system', id: `${by}-adapter` } },
+        };
+      }),
+    );
+    const errors = new Map(
+      [...queues.values()].flatMap((queue, index) => queue.map((one) => [one, executed[index]?.error])),
+    );
+    return {
+      outcomes: dispatches.map((one) => {
+        const error = errors.get(one);
+        return error === undefined ? {} : { code: error.code, detail: error.detail };
+      }),
+    };
   }
 
   @Handles(reportResults)

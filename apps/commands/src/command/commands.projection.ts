@@ -65,6 +65,7 @@ export const commands: Projection = {
     'CommandFailed',
     'CommandExpired',
     'CommandCancelled',
+    'CommandsSent',
     'ObservationChanged',
   ],
   project: async (tx, recorded) => {
@@ -72,6 +73,7 @@ export const commands: Projection = {
     await insertQueues(tx, events);
     // Created before finished also within one batch: a rebuild brings both at once.
     await insertCreated(tx, events);
+    await updateSent(tx, events);
     await updateFinished(tx, events);
   },
   reset: async (tx) => {
@@ -133,6 +135,28 @@ const insertCreated = async (tx: pg.PoolClient, events: readonly RecordedEvent<C
   );
 };
 
+const updateSent = async (tx: pg.PoolClient, events: readonly RecordedEvent<CommandEvent>[]) => {
+  const rows = events.flatMap((event) => {
+    if (event.type !== 'CommandsSent') return [];
+    const { ids, sentAt } = event.data;
+    return ids.map((id) => ({ tenantId: event.tenantId, ...queueOf(event.streamId), id, sentAt }));
+  });
+  if (rows.length === 0) return;
+  await tx.query(
+    `UPDATE commands c SET sent_at = n.sent_at
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[])
+       AS n (tenant_id, device_id, type, number, sent_at)
+     WHERE c.tenant_id = n.tenant_id AND c.device_id = n.device_id AND c.type = n.type AND c.number = n.number`,
+    [
+      rows.map(({ tenantId }) => tenantId),
+      rows.map(({ deviceId }) => deviceId),
+      rows.map(({ type }) => type),
+      rows.map(({ id }) => id),
+      rows.map(({ sentAt }) => sentAt),
+    ],
+  );
+};
+
 interface Finished {
   readonly id: number;
   readonly status: CommandStatus;
@@ -153,6 +177,7 @@ const finishedBy = (event: CommandEvent): Finished | undefined => {
     case 'CommandCancelled':
       return { id: event.data.id, status: 'cancelled', at: event.data.cancelledAt };
     case 'CommandCreated':
+    case 'CommandsSent':
     case 'ObservationChanged':
     case 'QueueEnded':
       return undefined;
@@ -265,17 +290,18 @@ export class CommandTable {
     type: string | undefined,
     at: Date,
   ): Promise<{ items: OutstandingCommand[]; truncated: boolean }> {
-    const rows = await this.read([{ tenantId, deviceId }], { type, all: true }, at);
+    const rows = await this.read([{ tenantId, deviceId }], { type, all: true, unsent: false }, at);
     const items = rows.filter(({ fits }) => fits).map(outstandingOf);
     return { items, truncated: items.length < rows.length };
   }
 
-  /** What devices should be sent, and where to go on with those whose commands did not fit. */
+  /** What devices should be sent (`unsent`: for the first time), and where to go on with those whose commands did not fit. */
   async due(
     devices: readonly DueCommandsOf[],
+    unsent: boolean,
     at: Date,
   ): Promise<{ items: DueCommand[]; askAgain: DueCommandsOf[] }> {
-    const rows = await this.read(devices, { type: undefined, all: false }, at);
+    const rows = await this.read(devices, { type: undefined, all: false, unsent }, at);
     const fitting = rows.filter(({ fits }) => fits);
     const items = fitting.map((row) => {
       const device = { tenantId: row.tenant_id, deviceId: row.device_id };
@@ -319,11 +345,15 @@ export class CommandTable {
 
   /**
    * Outstanding commands, device by device, up to some that do not `fit` into an answer; the first of all always does.
-   * `all`: also those the device does not want pushed.
+   * `all`: also those the device does not want pushed. `unsent`: only those that were not sent to anybody yet.
    */
   private async read(
     devices: readonly DueCommandsOf[],
-    { type, all }: { readonly type: string | undefined; readonly all: boolean },
+    {
+      type,
+      all,
+      unsent,
+    }: { readonly type: string | undefined; readonly all: boolean; readonly unsent: boolean },
     at: Date,
   ): Promise<OutstandingRow[]> {
     const { rows } = await this.database.query<OutstandingRow>(
@@ -343,6 +373,7 @@ export class CommandTable {
            WHERE c.status = 'pending' AND c.expires_at > $4 AND ($5::text IS NULL OR c.type = $5)
              AND (d.after IS NULL OR c.position > d.after)
              AND ($7::boolean OR coalesce(q.observe, every_type.observe, true))
+             AND (NOT $8::boolean OR c.sent_at IS NULL)
            ORDER BY d.nth, c.position LIMIT ${MORE_THAN_FIT}
          ) AS oldest WINDOW page AS (ORDER BY nth, position)
        ) AS page ORDER BY nth, position`,
@@ -354,6 +385,7 @@ export class CommandTable {
         type ?? null,
         ALL_TYPES,
         all,
+        unsent,
       ],
     );
     return rows;

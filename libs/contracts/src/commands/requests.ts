@@ -17,6 +17,7 @@ import {
 import { DeviceKey } from '../configuration/requests.js';
 import { defineRequest } from '../contract.js';
 import { AnyJson } from '../described.js';
+import { INTERFACES, type DeviceInterface } from '../device-registry/devices.requests.js';
 import {
   Actor,
   BulkOutcome,
@@ -257,6 +258,14 @@ export class DueCommands {
   @ValidateNested({ each: true })
   @Type(() => DueCommandsOf)
   devices!: DueCommandsOf[];
+
+  /**
+   * Asked because of a change: leaves out what was sent to somebody already. Default: for devices that have just become
+   * reachable, whatever they were sent before.
+   */
+  @IsOptional()
+  @IsBoolean()
+  changed?: boolean;
 }
 
 export class DueCommand extends OutstandingCommand {
@@ -280,6 +289,31 @@ export class DueCommandList {
   @ValidateNested({ each: true })
   @Type(() => DueCommandsOf)
   askAgain?: DueCommandsOf[];
+}
+
+/** A command was put on the wire. */
+export class CommandDispatch extends DeviceKey {
+  @Matches(COMMAND_TYPE_RULE)
+  type!: string;
+
+  @IsInt()
+  id!: number;
+
+  @IsIn(INTERFACES)
+  interface!: DeviceInterface;
+
+  /** False: nobody was there for it; nothing is remembered then. */
+  @IsBoolean()
+  subscriber!: boolean;
+}
+
+export class RecordCommandsDispatched {
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(500)
+  @ValidateNested({ each: true })
+  @Type(() => CommandDispatch)
+  dispatches!: CommandDispatch[];
 }
 
 /** A device says what became of a command. */
@@ -330,6 +364,15 @@ export const dueCommands = defineRequest({
   subject: 'muster.v1.service.commands.outstanding.due',
   request: DueCommands,
   reply: DueCommandList,
+  errors: [],
+  idempotent: true,
+});
+
+/** Outcomes: `concurrent-change` is worth another try. A command that is finished by now is passed over. */
+export const recordCommandsDispatched = defineRequest({
+  subject: 'muster.v1.service.commands.outstanding.record-dispatched',
+  request: RecordCommandsDispatched,
+  reply: BulkOutcome,
   errors: [],
   idempotent: true,
 });
