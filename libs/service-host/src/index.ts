@@ -1,4 +1,5 @@
 export { BUS, DATABASE, EVENT_STORE, LOGGER } from './providers.js';
+export { COUNT, decodeCursor, digestOf, encodeCursor, pageBy, TEXT, TIME } from './page-cursor.js';
 export { serviceKeys } from './service-keys.js';
 export {
   startService,

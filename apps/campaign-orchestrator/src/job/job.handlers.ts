@@ -19,9 +19,8 @@ import {
   type RetryJob,
 } from '@muster/contracts/jobs/requests';
 import { Handles, type Bus } from '@muster/messaging';
-import { BUS } from '@muster/service-host';
+import { BUS, decodeCursor, pageBy, TEXT } from '@muster/service-host';
 import { JobList } from './job-list.js';
-import { cursorAt, positionOf } from './page-cursor.js';
 
 /** A job younger than this may be on its way here. */
 const YOUNG_MS = 10_000;
@@ -29,6 +28,8 @@ const WAIT_MS = 1_500;
 const LOOK_EVERY_MS = 25;
 
 const JOB_ID = /^[A-Za-z0-9_-]{1,64}$/;
+/** What a job calls one of its items. */
+const ITEM = /^[^\0]{1,512}$/su;
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 @Controller()
@@ -69,13 +70,11 @@ export class JobHandlers {
     cursor,
     limit = DEFAULT_PAGE,
   }: ListJobs): Promise<JobPage> {
-    const before = positionOf('jobs', cursor);
+    const [before] = decodeCursor('jobs', cursor, [TEXT]) ?? [];
     const filter = { status, kind, parent };
     const found = await this.jobs.list(tenantId, filter, { before, limit: limit + 1 });
-    const items = found.slice(0, limit);
     return {
-      items,
-      nextCursor: cursorAt('jobs', found.length > limit ? items.at(-1)?.id : undefined),
+      ...pageBy('jobs', found, limit, ({ id }) => [id]),
       ...(count === true ? { total: await this.jobs.count(tenantId, filter) } : {}),
     };
   }
@@ -83,13 +82,11 @@ export class JobHandlers {
   @Handles(listJobErrors)
   async errors(request: ListJobErrors): Promise<JobErrorPage> {
     const { tenantId, jobId, cursor, count, limit = DEFAULT_PAGE } = request;
-    const after = positionOf('job-errors', cursor);
+    const [after] = decodeCursor('job-errors', cursor, [ITEM]) ?? [];
     await this.get({ tenantId, jobId });
     const found = await this.jobs.errors(request, { after, limit: limit + 1 });
-    const items = found.slice(0, limit);
     return {
-      items,
-      nextCursor: cursorAt('job-errors', found.length > limit ? items.at(-1)?.item : undefined),
+      ...pageBy('job-errors', found, limit, ({ item }) => [item]),
       ...(count === true ? { total: await this.jobs.countErrors(request) } : {}),
     };
   }

@@ -22,8 +22,7 @@ import {
 import { readFilter } from '@muster/filter';
 import { Handles, type Bus } from '@muster/messaging';
 import type { Logger } from '@muster/observability';
-import { BUS, LOGGER } from '@muster/service-host';
-import { cursorAt, positionOf as textAt } from '../job/page-cursor.js';
+import { BUS, decodeCursor, encodeCursor, LOGGER, TEXT } from '@muster/service-host';
 import {
   messageOf,
   PARKED_FIELDS,
@@ -181,10 +180,10 @@ const readFilterOf = (text: string | undefined) =>
 const cursorAfter = (list: string, last: ParkedView | undefined): string | null => {
   if (last === undefined) return null;
   const { at, id } = positionOf(last);
-  return cursorAt(list, `${at} ${id}`);
+  return encodeCursor(list, [at, id]);
 };
 
 const positionIn = (list: string, cursor: string | undefined): Position | undefined => {
-  const [at, id] = textAt(list, cursor)?.split(' ') ?? [];
+  const [at, id] = decodeCursor(list, cursor, [TEXT, TEXT]) ?? [];
   return at === undefined || id === undefined ? undefined : { at, id };
 };

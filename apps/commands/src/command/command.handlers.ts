@@ -26,7 +26,7 @@ import {
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { KnownDevices } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';
-import { DATABASE, EVENT_STORE } from '@muster/service-host';
+import { DATABASE, decodeCursor, encodeCursor, EVENT_STORE } from '@muster/service-host';
 import { RULES } from '../providers.js';
 import { commandQueue, type Limits } from './command-queue.decider.js';
 import { CommandTable, type CommandKey } from './commands.projection.js';
@@ -102,13 +102,17 @@ export class CommandHandlers {
   @Handles(listCommands)
   async list(request: ListCommands): Promise<CommandPage> {
     const { status, type, cursor } = request;
-    const before = cursor == null ? undefined : positionOf(cursor);
+    const [before] = decodeCursor('commands', cursor, [POSITION]) ?? [];
     const limit = request.limit ?? DEFAULT_PAGE;
     await this.devices.assertKnown(request);
-    const page = await this.table.list(request, { status, type, before, limit }, new Date());
+    const page = await this.table.list(
+      request,
+      { status, type, before: before === undefined ? undefined : Number(before), limit },
+      new Date(),
+    );
     return {
       items: page.items,
-      nextCursor: page.before === undefined ? null : cursorAt(page.before),
+      nextCursor: page.before === undefined ? null : encodeCursor('commands', [String(page.before)]),
       ...(request.count === true
         ? { total: await this.table.count(request, { status, type }, new Date()) }
         : {}),
@@ -244,13 +248,5 @@ const notFound = (): never => {
   throw new AppError('command-not-found', 'No such command.');
 };
 
-const cursorAt = (position: number): string => Buffer.from(String(position)).toString('base64url');
-
-const positionOf = (cursor: string): number => {
-  const text = Buffer.from(cursor, 'base64url').toString();
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  const message = 'is not one of ours';
-  throw new AppError('invalid-request', `cursor ${message}`, { errors: [{ path: 'cursor', message }] });
-};
-
+const POSITION = /^\d{1,15}$/;
 const now = (): string => new Date().toISOString();

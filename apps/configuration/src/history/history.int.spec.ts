@@ -302,7 +302,7 @@ describe('the history', () => {
     expect((await history(id, { key: 'b' })).items).toEqual(items.filter(({ key }) => key === 'b'));
   });
 
-  it.each(['2147483647.0', '9999999999.end', '1', 'x'])(
+  it.each(['["history","9999999999","end"]', '["history","1"]', '["jobs","1","end"]', 'x'])(
     'refuses the cursor %s, which is none',
     async (text) => {
       const cursor = Buffer.from(text).toString('base64url');

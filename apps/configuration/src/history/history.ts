@@ -1,12 +1,12 @@
 import type { HistoryItem, HistoryPage, ListHistory } from '@muster/contracts/configuration/requests';
 import type { EventStore, ReadOptions, RecordedEvent } from '@muster/event-store';
+import { COUNT, decodeCursor, encodeCursor } from '@muster/service-host';
 import { Confirmations } from './confirmations.js';
 import { deviceConfiguration } from '../device-configuration/device-configuration.decider.js';
 import type {
   ConfigurationEvent,
   DesiredChanges,
 } from '../device-configuration/device-configuration.events.js';
-import { invalid } from './moments.js';
 
 const DEFAULT_LIMIT = 50;
 const READ_AT_ONCE = 200;
@@ -37,7 +37,7 @@ export const readHistory = async (store: EventStore, request: ListHistory): Prom
   const from = request.from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(request.from);
   const to = request.to === undefined ? Number.POSITIVE_INFINITY : Date.parse(request.to);
   const read = (options: ReadOptions) => store.readStream(tenantId, deviceConfiguration, deviceId, options);
-  const begin = request.cursor === undefined ? undefined : placeOf(request.cursor);
+  const begin = placeOf(decodeCursor('history', request.cursor, PLACE));
   const confirmations = new Confirmations();
   if (begin !== undefined) await readNewer(read, begin, confirmations);
 
@@ -137,12 +137,14 @@ const perKey = (changes: DesiredChanges): Pick<HistoryItem, 'key' | 'from' | 'to
     .map(([key, sides]) => ({ key, ...sides }))
     .sort((a, b) => (a.key < b.key ? -1 : 1));
 
-const cursorAt = ({ version, index }: Place): string =>
-  Buffer.from(`${version}.${index === END ? 'end' : index}`).toString('base64url');
+/** Of a `Place`. Nine digits: what is above an `integer` PostgreSQL would refuse with an error of its own. */
+const PLACE = [COUNT, /^(-1|\d{1,6}|end)$/];
 
-/** Nine digits: what is above an `integer` PostgreSQL would refuse with an error of its own. */
-const placeOf = (cursor: string): Place => {
-  const match = /^(\d{1,9})\.(-1|\d{1,6}|end)$/.exec(Buffer.from(cursor, 'base64url').toString());
-  const [, version, index] = match ?? invalid('cursor', 'is not one of ours');
+const cursorAt = ({ version, index }: Place): string =>
+  encodeCursor('history', [String(version), index === END ? 'end' : String(index)]);
+
+const placeOf = (position: readonly string[] | undefined): Place | undefined => {
+  if (position === undefined) return undefined;
+  const [version, index] = position;
   return { version: Number(version), index: index === 'end' ? END : Number(index) };
 };

@@ -17,9 +17,8 @@ import {
 } from '@muster/contracts/device-registry/credentials.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
-import { DATABASE, EVENT_STORE } from '@muster/service-host';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import { countCredentials, credentialsOf, findCredential } from './credential.projection.js';
-import { decodeCursor, pageBy, TEXT } from '../page-cursor.js';
 import { viewDevice } from '../device/device-list.projection.js';
 import { device } from '../device/device.decider.js';
 import { keepSecret, newSecret } from './secret.js';

@@ -26,9 +26,8 @@ import {
 } from '@muster/contracts/device-registry/device-types.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
-import { DATABASE, EVENT_STORE } from '@muster/service-host';
+import { COUNT, DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import { refuseNulls } from '../not-null.js';
-import { COUNT, decodeCursor, pageBy, TEXT } from '../page-cursor.js';
 import {
   appVersionsOf,
   countDeviceTypes,

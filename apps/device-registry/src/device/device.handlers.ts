@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, DEFAULT_PAGE, howManyFit, newId, type Done } from '@muster/contracts';
+import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
 import {
   deleteDevice,
   editDevice,
@@ -22,11 +22,10 @@ import {
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import type pg from 'pg';
-import { DATABASE, EVENT_STORE } from '@muster/service-host';
+import { DATABASE, decodeCursor, digestOf, EVENT_STORE, pageBy, TEXT, TIME } from '@muster/service-host';
 import { knownAppVersions } from '../device-type/app-version-owner.js';
 import { findDeviceType } from '../device-type/device-type-list.projection.js';
 import { refuseNulls } from '../not-null.js';
-import { decodeCursor, digestOf, encodeCursor, TEXT, TIME } from '../page-cursor.js';
 import { deviceCondition, type DeviceCondition } from './device-filter.js';
 import { viewDevice } from './device-list.projection.js';
 import { DeviceSearch, positionOf } from './device-search.js';
@@ -73,13 +72,9 @@ export class DeviceHandlers {
     const after = decodeCursor(list, cursor, [sort.endsWith('name') ? TEXT : TIME, TEXT]);
     const which = await this.conditionOf(tenantId, filter);
     const wanted = { tenantId, which, after, limit: limit + 1 };
-    const items = await this.search.list(sort, wanted);
-    const page = items.slice(0, Math.min(limit, howManyFit(items)));
-    const last = page.at(-1);
+    const found = await this.search.list(sort, wanted);
     return {
-      items: page,
-      nextCursor:
-        items.length > page.length && last !== undefined ? encodeCursor(list, positionOf(sort, last)) : null,
+      ...pageBy(list, found, limit, (last) => positionOf(sort, last)),
       ...(count === true ? { total: await this.search.count(wanted) } : {}),
     };
   }

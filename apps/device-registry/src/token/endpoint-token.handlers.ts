@@ -17,8 +17,7 @@ import {
 } from '@muster/contracts/device-registry/tokens.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
-import { DATABASE, EVENT_STORE } from '@muster/service-host';
-import { decodeCursor, pageBy, TEXT } from '../page-cursor.js';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import { viewDevice } from '../device/device-list.projection.js';
 import { device } from '../device/device.decider.js';
 import { countTokens, findToken, tokensOf } from './endpoint-token.projection.js';

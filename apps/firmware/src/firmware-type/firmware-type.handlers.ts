@@ -13,8 +13,7 @@ import {
 } from '@muster/contracts/firmware/requests';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles, type Bus } from '@muster/messaging';
-import { BUS, DATABASE, EVENT_STORE } from '@muster/service-host';
-import { cursorOf, pageOf } from '../page.js';
+import { BUS, DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import { firmwareType } from './firmware-type.decider.js';
 import { FirmwareTypes } from './firmware-types.projection.js';
 
@@ -63,9 +62,12 @@ export class FirmwareTypeHandlers {
   async list({ tenantId, cursor, count, ...request }: ListFirmwareTypes): Promise<FirmwareTypeList> {
     const deviceType = await this.idOf(tenantId, request.deviceType);
     const limit = request.limit ?? DEFAULT_PAGE;
-    const found = await this.types.page(tenantId, deviceType, { after: cursorOf(cursor), limit: limit + 1 });
+    const found = await this.types.page(tenantId, deviceType, {
+      after: decodeCursor('firmware-types', cursor, [TEXT])?.[0],
+      limit: limit + 1,
+    });
     return {
-      ...pageOf(found, limit),
+      ...pageBy('firmware-types', found, limit, ({ id }) => [id]),
       ...(count === true ? { total: await this.types.count(tenantId, deviceType) } : {}),
     };
   }

@@ -20,9 +20,8 @@ import {
 } from '@muster/contracts/firmware/requests';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
-import { DATABASE, EVENT_STORE } from '@muster/service-host';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import { FirmwareTypes } from '../firmware-type/firmware-types.projection.js';
-import { cursorOf, pageOf } from '../page.js';
 import { hashOf, newToken } from '../secret-token.js';
 import { firmware } from './firmware.decider.js';
 import { Firmwares } from './firmwares.projection.js';
@@ -88,11 +87,11 @@ export class FirmwareHandlers {
     const where = { firmwareTypeId: type?.id, deviceTypeId };
     const found = await this.firmwares.list(tenantId, {
       ...where,
-      before: cursorOf(request.cursor),
+      before: decodeCursor('firmwares', request.cursor, [TEXT])?.[0],
       limit: limit + 1,
     });
     return {
-      ...pageOf(found, limit),
+      ...pageBy('firmwares', found, limit, ({ id }) => [id]),
       ...(count === true ? { total: await this.firmwares.count(tenantId, where) } : {}),
     };
   }

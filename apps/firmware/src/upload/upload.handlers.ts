@@ -22,9 +22,8 @@ import {
 import type { EventStore } from '@muster/event-store';
 import { KnownDevices } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';
-import { EVENT_STORE } from '@muster/service-host';
+import { decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import { SETTINGS, type Settings } from '../providers.js';
-import { cursorOf, pageOf } from '../page.js';
 import { upload } from './upload.decider.js';
 import { UploadTokens } from './upload-tokens.js';
 import { Uploads } from './uploads.projection.js';
@@ -83,9 +82,14 @@ export class UploadHandlers {
   @Handles(listUploads)
   async list({ tenantId, deviceId, cursor, count, limit = DEFAULT_PAGE }: ListUploads): Promise<UploadPage> {
     await this.devices.assertKnown({ tenantId, deviceId });
-    const found = await this.uploads.list(tenantId, deviceId, cursorOf(cursor), limit + 1);
+    const found = await this.uploads.list(
+      tenantId,
+      deviceId,
+      decodeCursor('uploads', cursor, [TEXT])?.[0],
+      limit + 1,
+    );
     return {
-      ...pageOf(found, limit),
+      ...pageBy('uploads', found, limit, ({ id }) => [id]),
       ...(count === true ? { total: await this.uploads.count(tenantId, deviceId) } : {}),
     };
   }

@@ -20,7 +20,7 @@ import { liveSubject } from '@muster/contracts/schema/published-events';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles, type StartAt } from '@muster/messaging';
 import { INTEGRATORS_API } from '@muster/nats-accounts';
-import { DATABASE, EVENT_STORE } from '@muster/service-host';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import { RULES } from '../providers.js';
 import { integration } from './integration.decider.js';
 import {
@@ -30,7 +30,6 @@ import {
   type StoredIntegration,
 } from './integrations.projection.js';
 import { inboxPrefixOf } from './names.js';
-import { afterName, cursorOf } from './page-cursor.js';
 import { Readers, requireKnownServices } from './readers.js';
 import { IntegratorsAccounts } from './integrators-accounts.js';
 
@@ -100,12 +99,12 @@ export class IntegrationHandlers {
   @Handles(listIntegrations)
   async list({ tenantId, limit: wanted, cursor, count }: ListIntegrations): Promise<IntegrationPage> {
     const limit = wanted ?? DEFAULT_PAGE;
-    const found = await listByName(this.database, tenantId, afterName(cursor), limit + 1);
-    const page = found.slice(0, limit);
-    const last = page.at(-1);
+    const [after] = decodeCursor('integrations', cursor, [TEXT]) ?? [];
+    const found = await listByName(this.database, tenantId, after, limit + 1);
+    const page = pageBy('integrations', found, limit, ({ name }) => [name]);
     return {
-      items: page.map((one) => this.viewOf(one)),
-      nextCursor: found.length > limit && last !== undefined ? cursorOf(last.name) : null,
+      ...page,
+      items: page.items.map((one) => this.viewOf(one)),
       ...(count === true ? { total: await countIntegrations(this.database, tenantId) } : {}),
     };
   }

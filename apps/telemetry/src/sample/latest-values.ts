@@ -1,7 +1,8 @@
 import type pg from 'pg';
-import { AppError, REPLY_BYTES, type JsonValue } from '@muster/contracts';
+import { REPLY_BYTES, type JsonValue } from '@muster/contracts';
 import type { GetLatest, LatestValues } from '@muster/contracts/telemetry/requests';
 import type { Database } from '@muster/event-store';
+import { COUNT, decodeCursor, encodeCursor } from '@muster/service-host';
 import { bytesOf } from './bytes-of.js';
 import { deviceOf, keysIn, type DeviceKeys } from './key-limit.js';
 import type { PreparedMessage, PreparedSample } from './prepare-message.js';
@@ -92,19 +93,16 @@ export const readKeys = async (
  */
 export const readLatest = async (
   database: Database,
-  { tenantId, deviceId, keys, cursor = '0' }: GetLatest,
+  { tenantId, deviceId, keys, cursor }: GetLatest,
 ): Promise<LatestValues> => {
-  if (!/^\d{1,9}$/.test(cursor)) {
-    const message = 'is not one of ours';
-    throw new AppError('invalid-request', `cursor ${message}`, { errors: [{ path: 'cursor', message }] });
-  }
+  const [before = '0'] = decodeCursor('latest values', cursor, [COUNT]) ?? [];
   const { rows } = await database.query<{ key: string; value: JsonValue; at: string }>({
     name: 'read-latest',
     text: `SELECT e.key, e.value -> 0 AS value, (e.value ->> 1)::bigint AS at
            FROM latest_values l, jsonb_each(l."values") e
            WHERE l.tenant_id = $1 AND l.device_id = $2 AND ($3::text[] IS NULL OR e.key = ANY ($3))
            ORDER BY e.key COLLATE "C" OFFSET $4`,
-    values: [tenantId, deviceId, keys ?? null, cursor],
+    values: [tenantId, deviceId, keys ?? null, before],
   });
   const items: LatestValues['items'] = [];
   let bytes = 0;
@@ -112,7 +110,7 @@ export const readLatest = async (
     const item = { key, value, ts: isoMillis(Number(at)) };
     bytes += bytesOf(item) + 1;
     if (bytes > REPLY_BYTES && items.length > 0) {
-      return { items, nextCursor: String(Number(cursor) + items.length) };
+      return { items, nextCursor: encodeCursor('latest values', [String(Number(before) + items.length)]) };
     }
     items.push(item);
   }

@@ -1,6 +1,7 @@
-import { AppError, REPLY_BYTES, type JsonValue } from '@muster/contracts';
+import { REPLY_BYTES, type JsonValue } from '@muster/contracts';
 import type { QuerySamples, SamplePage } from '@muster/contracts/telemetry/requests';
 import type { Database } from '@muster/event-store';
+import { decodeCursor, encodeCursor } from '@muster/service-host';
 import { bytesOf } from './bytes-of.js';
 import { DAY_MICROS, isoMicros, isoMillis, nowMicros } from './time.js';
 
@@ -27,7 +28,8 @@ export const readSamples = async (database: Database, request: QuerySamples): Pr
   const { tenantId, deviceId, keys, order = 'asc', limit = DEFAULT_LIMIT } = request;
   const to = microsOf(request.to) ?? nowMicros();
   const from = microsOf(request.from) ?? to - DAY_MICROS;
-  const after = request.cursor === undefined ? null : placeOf(request.cursor);
+  const list = `samples ${order}`;
+  const after = placeOf(decodeCursor(list, request.cursor, PLACE));
 
   const [beyond, direction] = order === 'asc' ? ['>', 'ASC'] : ['<', 'DESC'];
   const sign = after?.member === undefined ? beyond : `${beyond}=`;
@@ -50,7 +52,10 @@ export const readSamples = async (database: Database, request: QuerySamples): Pr
 
   const wanted = keys === undefined ? undefined : new Set(keys);
   const series = new Map<string, [string, JsonValue][]>();
-  const pageTo = (last: Place): SamplePage => ({ series: seriesOf(series), nextCursor: cursorAt(last) });
+  const pageTo = (last: Place): SamplePage => ({
+    series: seriesOf(series),
+    nextCursor: encodeCursor(list, positionOf(last)),
+  });
   let last: Place | null = null;
   let bytes = 0;
   for (const [index, row] of rows.entries()) {
@@ -77,19 +82,16 @@ const seriesOf = (series: ReadonlyMap<string, [string, JsonValue][]>): SamplePag
 const membersOf = (json: string): [string, JsonValue][] =>
   json.startsWith('{') ? Object.entries(JSON.parse(json) as Record<string, JsonValue>) : [];
 
-const cursorAt = ({ at, hash, member }: Place): string =>
-  Buffer.from(`${at}.${hash}${member === undefined ? '' : `.${member}`}`).toString('base64url');
+/** Of a `Place`, whose `member` is empty where it has none. */
+const PLACE = [/^\d{1,16}$/, /^-?\d{1,19}$/, /^\d{0,7}$/];
 
-const placeOf = (cursor: string): Place => {
-  const [, at, hash, member] =
-    /^(\d{1,16})\.(-?\d{1,19})(?:\.(\d{1,7}))?$/.exec(Buffer.from(cursor, 'base64url').toString()) ??
-    invalid('cursor', 'is not one of ours');
-  return { at: Number(at), hash: hash ?? '', ...(member === undefined ? {} : { member: Number(member) }) };
+const positionOf = ({ at, hash, member }: Place): string[] => [String(at), hash, String(member ?? '')];
+
+const placeOf = (position: readonly string[] | undefined): Place | null => {
+  if (position === undefined) return null;
+  const [at, hash = '', member] = position;
+  return { at: Number(at), hash, ...(member === '' ? {} : { member: Number(member) }) };
 };
 
 const microsOf = (time: string | undefined): number | undefined =>
   time === undefined ? undefined : Date.parse(time) * 1_000;
-
-const invalid = (path: string, message: string): never => {
-  throw new AppError('invalid-request', `${path} ${message}`, { errors: [{ path, message }] });
-};

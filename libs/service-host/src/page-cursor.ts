@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { AppError } from '@muster/contracts';
+import { AppError, howManyFit } from '@muster/contracts';
 
 /**
  * Where the next page begins, as clients get it: opaque, and bound to the list, its order and its filter by `list`, so
@@ -40,16 +40,19 @@ export const decodeCursor = (
   return position;
 };
 
-/** A page of `found`, which holds one more than `limit` where there is another page. `of`: by what the list is ordered. */
+/**
+ * A page of `found`, which holds one more than `limit` where there is another page: as many as fit in a message of the bus, of
+ * which one is there. `of`: by what the list is ordered.
+ */
 export const pageBy = <Item>(
   list: string,
   found: readonly Item[],
   limit: number,
   of: (item: Item) => readonly string[],
 ): { items: Item[]; nextCursor: string | null } => {
-  const items = found.slice(0, limit);
+  const items = found.slice(0, Math.min(limit, howManyFit(found)));
   const last = items.at(-1);
-  const isLast = found.length <= limit || last === undefined;
+  const isLast = found.length <= items.length || last === undefined;
   return { items, nextCursor: isLast ? null : encodeCursor(list, of(last)) };
 };
 
