@@ -251,9 +251,9 @@ export class MicroBatcher<Item> {
   private tell({ key, item }: Queued<Item>, { code }: ItemOutcome): void {
     const { logger, name } = this.options;
     if (!logger.isLevelEnabled('debug')) return;
-    const ids = typeof item === 'object' && item !== null ? idsIn(item) : {};
+    const ids = typeof item === 'object' && item !== null ? idsIn(item) : { key };
     const what = code === undefined ? 'was stored' : 'was refused';
-    logger.debug({ key, ...ids, ...(code === undefined ? {} : { code }) }, `${name}: a message ${what}`);
+    logger.debug({ ...ids, ...(code === undefined ? {} : { code }) }, `${name}: a message ${what}`);
   }
 
   private async afterFailure(batch: Queued<Item>[], error: unknown): Promise<Attempt<Item>> {

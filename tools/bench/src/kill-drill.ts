@@ -3,6 +3,7 @@ import type { MqttClient } from 'mqtt';
 import { pidOf, runningParts, startedAgain, waitFor } from './parts.js';
 import { call, connectDevice, provision, runName, type BenchDevice } from './platform.js';
 import { markdownTable } from './statistics.js';
+import { storedSequences } from './stored-sequences.js';
 
 const DEVICES = 20;
 const MESSAGES_PER_SECOND = 500;
@@ -145,24 +146,4 @@ const verify = async (
     if (result.missing === 0 || Date.now() > deadline) return result;
     await delay(2_000);
   }
-};
-
-interface SamplePage {
-  readonly series: readonly { readonly key: string; readonly points: readonly [string, number][] }[];
-  readonly nextCursor: string | null;
-}
-
-const storedSequences = async (device: BenchDevice): Promise<number[]> => {
-  const found: number[] = [];
-  let cursor: string | null = null;
-  do {
-    const after: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-    const page: SamplePage = await call(
-      'GET',
-      `/devices/${device.id}/telemetry?keys=seq&limit=10000${after}`,
-    );
-    for (const { points } of page.series) found.push(...points.map(([, seq]) => seq));
-    cursor = page.nextCursor;
-  } while (cursor !== null);
-  return found;
 };

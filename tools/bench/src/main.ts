@@ -1,9 +1,11 @@
 import { brokerCost } from './broker-cost.js';
 import { bulkDrill } from './bulk-drill.js';
 import { bulk } from './bulk.js';
+import { burst } from './burst.js';
 import { changes } from './changes.js';
 import { deviceFilter } from './device-filter.js';
 import { jsonReading } from './json-reading.js';
+import { domains } from './domains.js';
 import { killDrill } from './kill-drill.js';
 import { noisyDevice } from './noisy-device.js';
 import { platform } from './platform.js';
@@ -20,6 +22,8 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   changes,
   bulk,
   'bulk-drill': bulkDrill,
+  burst,
+  domains,
   'json-reading': jsonReading,
 };
 
