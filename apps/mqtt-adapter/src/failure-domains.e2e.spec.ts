@@ -192,6 +192,9 @@ describe('a write that its service fails on', () => {
     const answers = await subscribe(`kp1/radiator-v1/epmx/${token}/#`);
     await publish(`kp1/radiator-v1/epmx/${token}/update/keys/1`, { poison: true });
     await answers.line((line) => line.includes('/update/keys/1/error {"statusCode":500'));
+    expect(world.parked).toMatchObject([
+      { consumer: 'muster-uplink-registry', code: 'internal', reason: 'internal: a bug' },
+    ]);
   });
 });
 

@@ -44,6 +44,7 @@ import {
 } from '@muster/contracts/device-registry/connectivity.requests';
 import { updateMetadata, type UpdateMetadata } from '@muster/contracts/device-registry/metadata.requests';
 import { deviceTokenChanged } from '@muster/contracts/device-registry/published';
+import { recordParked, type RecordParked } from '@muster/contracts/parked/requests';
 import {
   reportSoftwareApplied,
   type ReportSoftwareApplied,
@@ -88,6 +89,7 @@ export class World {
   /** Throws for as long as metadata cannot be written. */
   metadataFault: AppError | undefined;
   readonly software: SoftwareReport[] = [];
+  readonly parked: RecordParked[] = [];
   private readonly frozen = new Map<StandIn, { readonly thawed: Promise<void>; readonly thaw: () => void }>();
 
   /** Takes requests and answers none, as a process that is stopped (SIGSTOP) does, until it is thawed. */
@@ -246,6 +248,12 @@ class StandInServices {
     await this.world.running('firmware');
     this.world.software.push(...reports);
     return { outcomes: reports.map(() => ({})) };
+  }
+
+  @Handles(recordParked)
+  async park(parked: RecordParked): Promise<Done> {
+    this.world.parked.push(parked);
+    return {};
   }
 }
 

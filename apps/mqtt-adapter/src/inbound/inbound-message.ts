@@ -1,7 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answersSuccess, parseRoutingKey, type Topic } from '@muster/kp1';
+import { reasonOf } from '@muster/messaging';
 import type { Logger, Metrics } from '@muster/observability';
-import { describeToken, refusalOf, type Outcome, type TokenAdmission, type Uplink } from '@muster/uplink';
+import {
+  describeToken,
+  refusalOf,
+  Unprocessable,
+  type Outcome,
+  type TokenAdmission,
+  type Uplink,
+} from '@muster/uplink';
 import {
   DESTINATIONS_EXCHANGE,
   destinationOf,
@@ -136,7 +144,7 @@ export const inboundMessages = (parts: InboundParts) => {
     cause: unknown,
     window: AckWindow,
   ): Promise<boolean> {
-    const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+    const reason = cause instanceof Unprocessable ? cause.message : reasonOf(cause);
     parts.logger.error({ err: cause, ...describeToken(topic) }, 'a message is set aside');
     return untilDone(window, 'a message could not be set aside yet', () => parts.park(message, reason));
   }
