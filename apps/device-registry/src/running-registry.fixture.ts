@@ -34,6 +34,8 @@ export interface RunningRegistry {
     idempotencyKey?: string,
   ): Promise<ProvisionedDevice & { readonly token: string }>;
   accessOf(deviceId: string): Promise<AccessEntry[]>;
+  /** The tables of the service that have `text` in any of their rows. */
+  tablesWith(text: string): Promise<readonly string[]>;
   /** What is kept for repetitions with an idempotency key, as one text. */
   keptReplies(): Promise<string>;
   stop(): Promise<void>;
@@ -73,6 +75,21 @@ export const startRegistry = async (): Promise<RunningRegistry> => {
       return { ...made, token: made.token ?? '' };
     },
     accessOf: async (deviceId) => (await bus.request(findAccess, { deviceIds: [deviceId] })).entries,
+    tablesWith: async (text) => {
+      const { rows } = await database.query<{ name: string }>(
+        "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'device_registry' ORDER BY 1",
+      );
+      const found = await Promise.all(
+        rows.map(async ({ name }) => {
+          const { rowCount } = await database.query({
+            text: `SELECT FROM "${name}" AS t WHERE strpos(t::text, $1) > 0 LIMIT 1`,
+            values: [text],
+          });
+          return rowCount === 0 ? [] : [name];
+        }),
+      );
+      return found.flat();
+    },
     keptReplies: async () => {
       const { rows } = await database.query<{ reply: string }>('SELECT reply::text FROM idempotency');
       return rows.map(({ reply }) => reply).join();

@@ -88,6 +88,8 @@ describe('provisionDevice over HTTP', () => {
     expect(kept).toContain(first.id);
     expect(kept).not.toContain(token);
     expect(kept).not.toContain(credential.secret);
+    expect(await registry.tablesWith(credential.secret ?? '')).toEqual([]);
+    expect(await registry.tablesWith(token)).toEqual(['endpoint_tokens']);
   });
 
   it.each([
