@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError } from '@muster/contracts';
-import type { RunningApp } from '@muster/observability';
+import { replayAt } from '@muster/contracts/parked/requests';
+import { connectBus, pack, unpack } from '@muster/messaging';
+import { createLogger, type RunningApp } from '@muster/observability';
 import {
   amqpUrl,
   eventually,
@@ -254,7 +256,7 @@ describe('telemetry', () => {
     await client.endAsync();
   });
 
-  it('that the service cannot digest is parked, and does not hold up others', async () => {
+  it('that the service cannot digest is parked once with all of it, holds up nobody, and can be replayed', async () => {
     const { id, token } = newDevice();
     const other = newDevice();
     world.telemetryFault = (messages) => {
@@ -272,8 +274,52 @@ describe('telemetry', () => {
       statusCode: 500,
       reasonPhrase: 'internal error',
     });
+    expect(world.parked).toHaveLength(1);
+    const [parked] = world.parked;
+    if (parked === undefined) throw new Error('nothing is parked');
+    expect(parked).toMatchObject({
+      tenantId: 'default',
+      service: 'mqtt-adapter',
+      stream: 'rabbitmq',
+      consumer: 'muster-uplink',
+      subject: `kp1.radiator-v1.dcx.${token}.json.1`,
+      shownSubject: `kp1/radiator-v1/dcx/${token.slice(0, 4)}…/json/1`,
+    });
+    expect(parked.payload && unpack(parked.payload).toString()).toBe('{"poison":true}');
+    await publish(`kp1/radiator-v1/dcx/${token}/json/1`, '{"poison":true}');
+    // Given up sooner than after a minute only where others succeed.
+    await eventually(
+      async () => {
+        await publish(`kp1/radiator-v1/dcx/${other.token}/json`, '{"n":4}');
+        return world.parked.length === 2;
+      },
+      { what: 'it is parked again', deadlineMs: 20_000 },
+    );
+    expect(world.parked[1]?.id).toBe(parked.id);
+
     world.telemetryFault = undefined;
-  });
+    const logger = createLogger({ service: 'spec', level: 'silent' });
+    const bus = await connectBus({ url: nats.url, name: 'spec', logger });
+    try {
+      const { tenantId, stream, consumer, subject, headers, payload } = parked;
+      const parkedAt = new Date().toISOString();
+      const message = { tenantId, stream, consumer, subject, headers, payload, parkedAt };
+      const replay = (change: Partial<typeof message> = {}) =>
+        bus.request(replayAt(consumer), { ...message, ...change }, { timeoutMs: 15_000 });
+      expect(await replay()).toEqual({ outcome: 'done' });
+      expect(world.stored.find(({ deviceId }) => deviceId === id)).toMatchObject({
+        redelivered: true,
+        samples: [{ data: { poison: true } }],
+      });
+      expect(await replay({ payload: pack(Buffer.from('{"not')) })).toMatchObject({
+        outcome: 'failed',
+        code: 'invalid-payload',
+        detail: expect.stringMatching(/^400 payload must be JSON/),
+      });
+    } finally {
+      await bus.close();
+    }
+  }, 60_000);
 });
 
 describe('configuration', () => {

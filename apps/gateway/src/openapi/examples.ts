@@ -28,7 +28,7 @@ const parked = {
   state: 'open',
   service: 'configuration',
   stream: 'EVENTS_DEVICE_REGISTRY',
-  consumer: 'configuration-devices',
+  consumer: 'configuration-known-devices',
   subject: `muster.v1.event.device-registry.default.device.provisioned.${DEVICE_ID}`,
   code: 'device-type-not-found',
   reason: 'device-type-not-found: There is no such device type.',

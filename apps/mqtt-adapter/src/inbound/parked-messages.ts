@@ -5,10 +5,10 @@ import {
   type ConnectionReport,
 } from '@muster/contracts/device-registry/connectivity.requests';
 import type { ReplayOutcome } from '@muster/contracts/parked/requests';
-import { parseRoutingKey } from '@muster/kp1';
+import { parseRoutingKey, type Topic } from '@muster/kp1';
 import { failedReplay, park, unpack, type Bus, type Replay } from '@muster/messaging';
 import { currentTrace } from '@muster/observability';
-import { describeToken, type Uplink } from '@muster/uplink';
+import { tokenHint, type Uplink } from '@muster/uplink';
 import { DESTINATIONS, destinationOf, REGISTRY, type Destination } from '../broker/topology.js';
 import type { InboundMessage } from './inbound-message.js';
 
@@ -39,7 +39,7 @@ export const parkMessage =
       consumer: consumerOf((topic && destinationOf(topic.extension)) ?? REGISTRY),
       id: `${routingKey}\n${createHash('sha256').update(payload).digest('hex')}`,
       subject: routingKey,
-      shownSubject: topic === undefined ? 'no topic of a device' : shownTopic(describeToken(topic)),
+      shownSubject: topic === undefined ? 'no topic of a device' : shownTopic(topic),
       payload,
       tenantId: admission?.admitted === true ? admission.entry.tenantId : undefined,
       ...(traceparent === undefined ? {} : { headers: { traceparent } }),
@@ -48,8 +48,15 @@ export const parkMessage =
   };
 
 /** Never the whole token: whoever knows it is the device. */
-const shownTopic = ({ appVersion, extension, tokenHint, path }: Readonly<Record<string, string>>): string =>
-  `kp1/${appVersion}/${extension}/${tokenHint}/${path}`;
+const shownTopic = ({ appVersion, extension, token, path, requestId }: Topic): string =>
+  [
+    'kp1',
+    appVersion,
+    extension,
+    tokenHint(token),
+    ...path,
+    ...(requestId === undefined ? [] : [requestId]),
+  ].join('/');
 
 export const parkReport =
   (bus: Bus) =>

@@ -23,7 +23,7 @@ import { Actor, Done, IsFilter, Page, PageRequest, TenantRequest } from '../fiel
 export const PARKED_STATES = ['open', 'replayed', 'dropped'] as const;
 export type ParkedState = (typeof PARKED_STATES)[number];
 
-/** A consumer or a queue, as it is written in subjects: `configuration-devices`, `muster-uplink`. */
+/** A consumer or a queue, as it is written in subjects: `configuration-known-devices`, `muster-uplink`. */
 const CONSUMER_RULE = /^[a-z][a-z0-9-]{0,63}$/;
 /** The stream it reads, or the broker that has the queue: `EVENTS_DEVICE_REGISTRY`, `rabbitmq`. */
 const STREAM_RULE = /^[A-Za-z0-9_-]{1,64}$/;
