@@ -23,6 +23,7 @@ describe('the boundaries between projects', () => {
         'apps/edge-app/src/edge.ts: write node:fs',
         'apps/service-app/package.json: pins no exact version of pg: ^8.0.1',
         'apps/service-app/package.json: pg ^8.0.1 differs from 8.0.0 of @muster/edge-app',
+        'apps/service-app/src/thing/state.ts: imports itself in a circle: src/thing/state.ts → src/thing/thing.reports.ts → src/thing/state.ts',
         'apps/service-app/src/thing/thing.decider.ts: must be pure, but imports node:fs',
         'apps/service-app/src/thing/thing.decider.ts: must be pure, but uses Date.now(',
         'apps/service-app/src/thing/thing.decider.ts: must be pure, but uses Math.random(',

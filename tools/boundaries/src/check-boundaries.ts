@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
+import { importCircles } from './import-circles.js';
 
 /**
  * Who may import whom. Nx's own lint rule skips itself silently on a fresh clone (it needs a cached project graph), so
@@ -50,9 +51,10 @@ const IMPURE =
 
 export const checkBoundaries = (workspace: string): Violation[] => {
   const projects = readProjects(workspace);
-  return [...checkVersions(projects), ...projects.flatMap((project) => checkProject(project, projects))].map(
-    ({ file, rule }) => ({ file: relative(workspace, file), rule }),
-  );
+  return [
+    ...checkVersions(projects),
+    ...projects.flatMap((project) => [...checkProject(project, projects), ...checkCircles(project)]),
+  ].map(({ file, rule }) => ({ file: relative(workspace, file), rule }));
 };
 
 const checkProject = (project: Project, projects: readonly Project[]): Violation[] =>
@@ -62,6 +64,22 @@ const checkProject = (project: Project, projects: readonly Project[]): Violation
     if (/\.(events|decider)\.ts$/.test(file)) rules.push(...checkPurity(file));
     return rules.map((rule) => ({ file, rule }));
   });
+
+/** Two files that need each other cannot be read, tested or moved one without the other. */
+const checkCircles = (project: Project): Violation[] => {
+  const files = sourceFiles(project.directory);
+  const imports = new Map(
+    files.map((file) => [file, importsOf(file).flatMap((found) => ownFile(file, found))]),
+  );
+  return importCircles(imports).map((circle) => ({
+    file: circle[0] ?? project.directory,
+    rule: `imports itself in a circle: ${circle.map((file) => relative(project.directory, file)).join(' → ')}`,
+  }));
+};
+
+/** The file of the same project that is imported, if it is one. */
+const ownFile = (file: string, { specifier }: Import): string[] =>
+  specifier.startsWith('.') ? [resolve(dirname(file), specifier.replace(/\.js(x?)$/, '.ts$1'))] : [];
 
 const checkImport = (
   project: Project,
