@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import { jetstream } from '@nats-io/jetstream';
 import { connect, credsAuthenticator } from '@nats-io/transport-node';
 
+// Whoever reads this may have enough: `| head`. What was not acknowledged comes again to the next reader.
+process.stdout.on('error', ({ code }) => process.exit(code === 'EPIPE' ? 0 : 1));
+
 const integration = JSON.parse(readFileSync(process.argv[2] ?? 'integration.json', 'utf8'));
 const nats = await connect({
   servers: integration.natsUrl,

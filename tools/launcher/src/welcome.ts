@@ -28,13 +28,13 @@ muster is ready.
   PostgreSQL   ${withoutPassword(urls.database)}      password: ${settings.home}/postgres-password
   logs         ${settings.home}/log/{${[...applications.map(({ name }) => name), 'postgres', 'nats', 'rabbitmq'].join(',')}}.log
 
-A first device, its first sample, and what was stored. To paste into another terminal (once: then the names are taken):
+A first device, its first sample, and what was stored. To paste into another terminal; a second time, type and device are there already and the answers say so:
 
   cd ${shellQuote(process.cwd())}
   API=${urls.gateway}/api/v1  KEY="x-api-key: $(cat ${keyFile})"
   ${api} $API/device-types -d '{"name": "radiator"}'
-  DEVICE=$(${api} $API/devices -d '{"name": "radiator-1", "deviceType": "radiator", "token": "my-first-token"}' |
-    sed 's/.*"id":"\\([^"]*\\)","name":"radiator-1".*/\\1/')
+  ${api} $API/devices -d '{"name": "radiator-1", "deviceType": "radiator", "token": "my-first-token"}'
+  DEVICE=$(${api} "$API/devices?filter=name==radiator-1" | sed 's/.*"items":\\[{"id":"\\([^"]*\\)".*/\\1/')
   ${publish}
   sleep 1; ${api} $API/devices/$DEVICE/telemetry/latest
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { helpText, OptionError, parseOptions, type Options } from './options.js';
+import { operate } from './operator.js';
 import { ApiError, platformApi } from './platform-api.js';
 import { provisionFleet, type FleetPart } from './provision-fleet.js';
 import { brokenPromises, finalReport, Progress, type Usage } from './report.js';
@@ -75,6 +76,17 @@ const provision = async (options: Options): Promise<SimulatedPart[]> => {
   return parts;
 };
 
+/** In a demo somebody uses the platform meanwhile. */
+const playOperator = (
+  parts: readonly SimulatedPart[],
+  options: Options,
+  signal: AbortSignal,
+): Promise<void> =>
+  operate(
+    parts.map(({ profile, identities }) => ({ profile, names: identities.map(({ name }) => name) })),
+    { api: platformApi(options.url, readKey(options['api-key-file'])), seed: options.seed, signal, say },
+  );
+
 const run = async (options: Options): Promise<void> => {
   const parts = await provision(options);
   const started = performance.now();
@@ -101,9 +113,12 @@ const run = async (options: Options): Promise<void> => {
   );
   process.once('SIGINT', simulation.stop);
   process.once('SIGTERM', simulation.stop);
+  const over = new AbortController();
+  const operator = options.demo ? playOperator(parts, options, over.signal) : undefined;
   try {
-    await simulation.ended;
+    await Promise.all([simulation.ended.finally(() => over.abort()), operator]);
   } finally {
+    over.abort();
     clearInterval(lines);
     if (isTerminal) process.stdout.write('\n');
   }

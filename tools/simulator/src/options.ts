@@ -95,7 +95,7 @@ const OPTIONS = {
   demo: option(
     '',
     'false',
-    '8 radiators, 3 trackers and a gateway for 4 tokens, with some of everything; until Ctrl-C.',
+    '8 radiators, 3 trackers and a gateway for 4 tokens, given settings and commands by an operator; until Ctrl-C.',
     flag,
   ),
   interface: option('name', 'mqtt', 'How devices speak: mqtt or http.', oneOf('mqtt', 'http')),

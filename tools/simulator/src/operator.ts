@@ -1,0 +1,66 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { ApiError, type PlatformApi } from './platform-api.js';
+import { PROFILES, type ProfileName } from './profiles.js';
+import { Random } from './random.js';
+
+const EVERY_MS = 3_000;
+
+/** A setting that devices of the profile take, or refuse now and then. */
+const SETTINGS: Readonly<Record<ProfileName, (random: Random) => Readonly<Record<string, number>>>> = {
+  radiator: (random) => ({ targetTemperature: 16 + random.below(9) }),
+  tracker: (random) => ({ maxSpeed: 10 + random.below(40) }),
+  gateway: (random) => ({ pulseWeight: 1 + random.below(10) }),
+};
+
+/**
+ * Somebody who uses the platform while the fleet runs: in turn a device is given a setting and sent a command, every three
+ * seconds, until `signal`. What the API refuses is told and does not end it.
+ */
+export const operate = async (
+  parts: readonly { readonly profile: ProfileName; readonly names: readonly string[] }[],
+  {
+    api,
+    seed,
+    signal,
+    say,
+  }: {
+    readonly api: PlatformApi;
+    readonly seed: string;
+    readonly signal: AbortSignal;
+    readonly say: (text: string) => void;
+  },
+): Promise<void> => {
+  const random = new Random(`${seed} operator`);
+  const devices = await Promise.all(
+    parts.flatMap(({ profile, names }) =>
+      names.map(async (name) => ({ profile, id: await idOf(api, name) })),
+    ),
+  );
+  for (let turn = 0; !signal.aborted; turn += 1) {
+    const device = devices[random.below(devices.length)];
+    if (device === undefined) return;
+    const { profile, id } = device;
+    const { commands } = PROFILES[profile];
+    try {
+      if (turn % 2 === 0)
+        await api('PATCH', `/devices/${id}/configuration/desired`, SETTINGS[profile](random));
+      else
+        await api('POST', `/devices/${id}/commands`, {
+          type: commands[random.below(commands.length)],
+          ttlSeconds: 60,
+        });
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      say(error.message);
+    }
+    await pause(EVERY_MS, undefined, { signal }).catch(() => undefined);
+  }
+};
+
+const idOf = async (api: PlatformApi, name: string): Promise<string> => {
+  const filter = encodeURIComponent(`name=="${name}"`);
+  const { items } = await api<{ items: { id: string }[] }>('GET', `/devices?limit=1&filter=${filter}`);
+  const id = items[0]?.id;
+  if (id === undefined) throw new ApiError(404, 'device-not-found', `there is no device ${name}`);
+  return id;
+};
