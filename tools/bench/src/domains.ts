@@ -52,8 +52,11 @@ export const domains = async (): Promise<string> => {
         ]),
       ),
     ].join('\n\n');
-    const isWhole = parkedNow === 0 && Object.values(lost).every((count) => count === 0);
-    if (!isWhole) throw new Error(`something was lost or parked:\n${table}`);
+    const isWhole =
+      parkedNow === 0 &&
+      Object.values(lost).every((count) => count === 0) &&
+      flows.every(({ asked }) => asked.every(({ refused }) => refused !== true));
+    if (!isWhole) throw new Error(`something was lost, refused or parked:\n${table}`);
     return table;
   } finally {
     for (const flow of flows) {
@@ -85,13 +88,13 @@ const kinds = (commandOf: ReadonlyMap<string, number>): readonly FlowKind[] => [
 const commands = async (devices: readonly BenchDevice[]): Promise<ReadonlyMap<string, number>> => {
   const ids = new Map<string, number>();
   for (const { id } of devices) {
-    const command = await call<{ id: number }>(
+    const { number } = await call<{ number: number }>(
       'POST',
       `/devices/${id}/commands`,
-      { type: 'bench' },
+      { type: 'bench', ttlSeconds: 86_400 },
       [200, 201, 202],
     );
-    ids.set(id, command.id);
+    ids.set(id, number);
   }
   return ids;
 };
@@ -168,8 +171,8 @@ const missing = async (kind: string, device: BenchDevice, sent: readonly number[
       return sent.filter((seq) => !stored.has(seq)).length;
     }
     case 'reports': {
-      type View = { readonly reported: { readonly n?: number } };
-      return isLast((await call<View>('GET', `/devices/${device.id}/configuration`)).reported.n);
+      type View = { readonly keys: { readonly n?: { readonly reported?: unknown } } };
+      return isLast((await call<View>('GET', `/devices/${device.id}/configuration`)).keys.n?.reported);
     }
     case 'metadata': {
       type View = { readonly metadata: { readonly n?: number } };
