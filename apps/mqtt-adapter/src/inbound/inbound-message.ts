@@ -73,7 +73,10 @@ export const inboundMessages = (parts: InboundParts) => {
 
     const topic = parseRoutingKey(message.routingKey);
     // Our own replies, should a binding let them in, and what no device may send: the broker's callbacks refuse both.
-    if (topic === undefined || topic.suffix !== undefined) return settle({ resource: undefined }, 'ignored');
+    if (topic === undefined || topic.suffix !== undefined) {
+      settle({ resource: undefined }, 'ignored');
+      return;
+    }
     const owner = destinationOf(topic.extension) ?? here;
     // Put here by an earlier version, which had one queue for all.
     if (owner !== here && here !== REGISTRY) return handOn(DESTINATIONS_EXCHANGE);
@@ -93,10 +96,12 @@ export const inboundMessages = (parts: InboundParts) => {
         if (outcome.resource !== undefined && answersSuccess(outcome.resource, topic)) {
           await parts.respond.status(topic, outcome.body, message.qos);
         }
-        return settle(outcome, 'done');
+        settle(outcome, 'done');
+        return;
       case 'refused':
         await parts.respond.error(topic, outcome.statusCode, outcome.reasonPhrase, message.qos);
-        return settle(outcome, `refused-${outcome.statusCode}`);
+        settle(outcome, `refused-${outcome.statusCode}`);
+        return;
       case 'failed':
         if (await isParked(message, topic, outcome.cause, window)) {
           await parts.respond.error(topic, 500, 'internal error', message.qos);
