@@ -890,7 +890,8 @@ describe('retention', () => {
     expect(await left(old, recent, open)).toEqual([recent, open].sort());
     // A kind this version does not know is not a fault of the items: an older replica may have come upon it.
     await eventually(async () => (await standing(open)).status === 'waiting', { what: 'it waits' });
-    await works.database.query('DELETE FROM job_work WHERE job_id = $1', [open]);
+    await works.jobs.cancel({ tenantId, jobId: open, actor });
+    await ended(open);
   });
 
   it('forgets a parent with its children, and not while it is retried', async () => {
