@@ -49,6 +49,13 @@ describe('the operations pages', () => {
         'muster_sold_total{kind="a",service="shop"} 3',
       );
       expect((await page(server.port, '/elsewhere')).status).toBe(404);
+      for (const [method, status] of [
+        ['POST', 405],
+        ['OPTIONS', 204],
+      ] as const) {
+        const response = await fetch(`http://127.0.0.1:${server.port}/metrics`, { method });
+        expect([response.status, response.headers.get('allow')]).toEqual([status, 'GET, HEAD, OPTIONS']);
+      }
     } finally {
       await server.close();
     }

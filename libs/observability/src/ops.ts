@@ -52,7 +52,11 @@ export const opsHandler = ({ health, metrics }: OpsParts): OpsHandler => {
   ]);
   return (request, response) => {
     const route = routes.get(request.url?.split('?', 1)[0] ?? '');
-    if (route === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) return false;
+    if (route === undefined) return false;
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.writeHead(request.method === 'OPTIONS' ? 204 : 405, { allow: 'GET, HEAD, OPTIONS' }).end();
+      return true;
+    }
     route().then(
       (answer) => send(response, answer),
       (error: unknown) => send(response, json(500, { error: String(error) })),

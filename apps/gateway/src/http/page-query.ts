@@ -4,7 +4,7 @@ import { DEFAULT_PAGE, Described, MAX_PAGE } from '@muster/contracts';
 /** What is read page by page and not counted. */
 export class CursorQuery {
   @IsOptional()
-  @Described(() => ({ description: 'Items of a page, at most.', default: DEFAULT_PAGE }))
+  @Described(() => ({ description: `Items of a page, at most; ${DEFAULT_PAGE} where nothing else is said.` }))
   @IsInt()
   @Min(1)
   @Max(MAX_PAGE)

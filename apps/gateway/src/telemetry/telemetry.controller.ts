@@ -21,10 +21,20 @@ import {
 } from '@muster/contracts/telemetry/requests';
 import { type Asking, ASKING } from '../providers.js';
 import { Reading } from '../http/caller.js';
+import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
 
-export class LatestQuery {
+export class LatestQuery extends PageQuery {
+  /** Comma separated. */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(500)
+  @IsString({ each: true })
+  keys?: string[];
+}
+
+export class SamplesQuery {
   /** Comma separated. */
   @IsOptional()
   @IsArray()
@@ -36,9 +46,7 @@ export class LatestQuery {
   @IsString()
   @MaxLength(1024)
   cursor?: string;
-}
 
-export class SamplesQuery extends LatestQuery {
   @IsOptional()
   @IsTime()
   from?: string;
@@ -64,14 +72,18 @@ export class TelemetryController {
   constructor(@Inject(ASKING) private readonly bus: Asking) {}
 
   @Get('latest')
-  @Operation({ summary: 'The newest value of each key', asks: [getDevice, getLatest], query: LatestQuery })
+  @Operation({
+    summary: 'The newest value of each key; without `limit` as many as fit in one answer',
+    asks: [getDevice, getLatest],
+    query: LatestQuery,
+  })
   async getLatestTelemetry(
     @Param('id') deviceId: string,
-    @CheckedQuery(LatestQuery) { keys, cursor }: LatestQuery,
+    @CheckedQuery(LatestQuery) { keys, limit, cursor, count }: LatestQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<LatestValues> {
     await this.bus.request(getDevice, { ...reading, deviceId });
-    return this.bus.request(getLatest, { ...reading, deviceId, keys, cursor });
+    return this.bus.request(getLatest, { ...reading, deviceId, keys, limit, cursor, count });
   }
 
   @Get()

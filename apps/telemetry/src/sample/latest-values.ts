@@ -93,7 +93,7 @@ export const readKeys = async (
  */
 export const readLatest = async (
   database: Database,
-  { tenantId, deviceId, keys, cursor }: GetLatest,
+  { tenantId, deviceId, keys, count, limit, cursor }: GetLatest,
 ): Promise<LatestValues> => {
   const [before = '0'] = decodeCursor('latest values', cursor, [COUNT]) ?? [];
   const { rows } = await database.query<{ key: string; value: JsonValue; at: string }>({
@@ -104,17 +104,19 @@ export const readLatest = async (
            ORDER BY e.key COLLATE "C" OFFSET $4`,
     values: [tenantId, deviceId, keys ?? null, before],
   });
+  const total = count === true ? { total: Number(before) + rows.length } : {};
   const items: LatestValues['items'] = [];
   let bytes = 0;
   for (const { key, value, at } of rows) {
     const item = { key, value, ts: isoMillis(Number(at)) };
     bytes += bytesOf(item) + 1;
-    if (bytes > REPLY_BYTES && items.length > 0) {
-      return { items, nextCursor: encodeCursor('latest values', [String(Number(before) + items.length)]) };
+    if (items.length === limit || (bytes > REPLY_BYTES && items.length > 0)) {
+      const nextCursor = encodeCursor('latest values', [String(Number(before) + items.length)]);
+      return { items, nextCursor, ...total };
     }
     items.push(item);
   }
-  return { items, nextCursor: null };
+  return { items, nextCursor: null, ...total };
 };
 
 /**

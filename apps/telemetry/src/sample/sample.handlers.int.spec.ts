@@ -602,6 +602,19 @@ describe('getLatest', () => {
     expect(await latest(newId())).toEqual([]);
   });
 
+  it('comes in pages as long as is asked for, and counts', async () => {
+    const id = newId();
+    await store(message(id, [[null, { a: 1, b: 2, c: 3 }]]));
+    const first = await bus.request(getLatest, { tenantId, deviceId: id, limit: 2, count: true });
+    expect(first).toMatchObject({ items: [{ key: 'a' }, { key: 'b' }], total: 3 });
+    const more = { limit: 2, count: true, cursor: first.nextCursor! };
+    expect(await bus.request(getLatest, { tenantId, deviceId: id, ...more })).toMatchObject({
+      items: [{ key: 'c' }],
+      nextCursor: null,
+      total: 3,
+    });
+  });
+
   it('comes in pages where it would not fit in a message', async () => {
     const id = newId();
     // Three bytes a letter: what counts are bytes, not characters.

@@ -18,7 +18,7 @@ import {
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { AnyJson, Described, JSON_VALUE, type RefTo } from '../described.js';
-import { BulkOutcome, IsTime, TenantRequest, type JsonValue } from '../fields.js';
+import { BulkOutcome, IsTime, Page, PageRequest, TenantRequest, type JsonValue } from '../fields.js';
 
 /** One sample of a device's message. */
 export interface Sample {
@@ -106,7 +106,8 @@ export class LatestValue {
   ts!: string;
 }
 
-export class GetLatest extends TenantRequest {
+/** By key. Default of `limit`: as many as fit in a message of the bus. */
+export class GetLatest extends PageRequest {
   @IsString()
   @Length(1, 64)
   deviceId!: string;
@@ -117,25 +118,15 @@ export class GetLatest extends TenantRequest {
   @ArrayMaxSize(500)
   @IsString({ each: true })
   keys?: string[];
-
-  /** Opaque: `nextCursor` of the page before. */
-  @IsOptional()
-  @IsString()
-  @MaxLength(1024)
-  cursor?: string;
 }
 
-export class LatestValues {
+/** A page may hold fewer than `limit`: it must fit in a message of the bus. */
+export class LatestValues extends Page {
   /** By key. */
   @IsArray()
   @ValidateNested({ each: true })
   @Type(() => LatestValue)
   items!: LatestValue[];
-
-  /** A page ends only where it would not fit in a message of the bus; null: that was all. */
-  @ValidateIf((page: LatestValues) => page.nextCursor !== null)
-  @IsString()
-  nextCursor!: string | null;
 }
 
 export const MAX_POINTS = 10_000;
