@@ -104,7 +104,7 @@ const say = (to: StandIn, { token }: { token: string }, n: number) =>
 
 beforeAll(async () => {
   nats = await startNats();
-  services = await startStandIns(nats.url, world);
+  services = await startStandIns(nats.url, world, { writes: true });
   broker = await connect(amqpUrl());
   channel = await broker.createChannel();
   await startAdapter();

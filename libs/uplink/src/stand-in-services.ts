@@ -228,6 +228,20 @@ class StandInServices {
     return { outcomes: dispatches.map(() => ({})) };
   }
 
+  @Handles(recordParked)
+  async park(parked: RecordParked): Promise<Done> {
+    this.world.parked.push(parked);
+    return {};
+  }
+}
+
+/** The rest of what devices write. Apart, because a spec may have services of its own for it. */
+@Controller()
+class StandInWrites {
+  private get world(): World {
+    return StandInServices.world;
+  }
+
   @Handles(reportResults)
   async results({ results }: ReportResults): Promise<BulkOutcome> {
     await this.world.running('commands');
@@ -249,16 +263,13 @@ class StandInServices {
     this.world.software.push(...reports);
     return { outcomes: reports.map(() => ({})) };
   }
-
-  @Handles(recordParked)
-  async park(parked: RecordParked): Promise<Done> {
-    this.world.parked.push(parked);
-    return {};
-  }
 }
 
 @Module({ controllers: [StandInServices] })
 class StandInModule {}
+
+@Module({ controllers: [StandInServices, StandInWrites] })
+class EveryStandInModule {}
 
 export interface StandIns {
   readonly bus: Bus;
@@ -270,7 +281,12 @@ export interface StandIns {
   stop(): Promise<void>;
 }
 
-export const startStandIns = async (natsUrl: string, world: World): Promise<StandIns> => {
+/** `writes`: results of commands, metadata and software reports as well. */
+export const startStandIns = async (
+  natsUrl: string,
+  world: World,
+  { writes = false }: { readonly writes?: boolean } = {},
+): Promise<StandIns> => {
   const logger = createLogger({ service: 'stand-ins', level: 'silent' });
   const bus = await connectBus({ url: natsUrl, name: 'stand-ins', logger });
   for (const service of ['device-registry', 'configuration']) {
@@ -278,7 +294,7 @@ export const startStandIns = async (natsUrl: string, world: World): Promise<Stan
     await bus.ensureStream({ name, subjects: [subject], maxAgeMs: 3_600_000, maxBytes: 10_000_000 });
   }
   StandInServices.world = world;
-  const app = await NestFactory.createMicroservice(StandInModule, {
+  const app = await NestFactory.createMicroservice(writes ? EveryStandInModule : StandInModule, {
     strategy: new NatsStrategy({ bus, service: 'stand-ins', logger }),
     logger: new NestLogger(logger),
     abortOnError: false,

@@ -98,7 +98,7 @@ const splitTarget = (target: string): { pathname: string; query: URLSearchParams
   const at = target.indexOf('?');
   try {
     // URLSearchParams would read U+FFFD.
-    decodeURIComponent(target.slice(at + 1));
+    decodeURIComponent(at < 0 ? '' : target.slice(at + 1));
   } catch {
     throw new HttpFault(400, 'the query must be percent-encoded UTF-8');
   }
