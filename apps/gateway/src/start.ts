@@ -87,8 +87,8 @@ export const start = async (env?: NodeJS.ProcessEnv): Promise<RunningGateway> =>
     stopSeconds: config.stopSeconds,
     port,
     stop: async () => {
-      await stopServer(finishMs(config));
-      await app.close();
+      // Together: closing the application lets go of those who wait for a device, and the server answers them.
+      await Promise.all([stopServer(finishMs(config)), app.close()]);
       await bus.close();
       store.close();
       await operations.close();

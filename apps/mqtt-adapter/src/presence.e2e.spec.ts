@@ -170,11 +170,9 @@ describe('presence', () => {
     await Promise.all(come);
     for (const { id, clientId } of devices) {
       await eventually(() => toldOf(clientId).at(-1) === 'closed 1', { what: `the end of ${id}` });
-      expect(toldOf(clientId).filter((line, at, all) => all.indexOf(line) === at)).toEqual([
-        'opened 1',
-        `used ${id}`,
-        'closed 1',
-      ]);
+      // The broker tells of the connection, the adapter of its first topic: either may be first. The end is last.
+      const told = toldOf(clientId).filter((line, at, all) => all.indexOf(line) === at);
+      expect([...told.slice(0, -1).sort(), told.at(-1)]).toEqual(['opened 1', `used ${id}`, 'closed 1']);
     }
   });
 
