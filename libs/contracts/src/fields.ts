@@ -32,6 +32,11 @@ export const TOKEN_RULE = /^[A-Za-z0-9_~-]{4,64}$/;
 /** Keys of metadata (10/EPMP), at most 64 characters. */
 export const METADATA_KEY_RULE = /^[a-zA-Z0-9_]{1,64}$/;
 
+/** Keys of a configuration: `# $ .` are what IoT Hub refuses in twins, the rest cannot be seen or turns the text around it. */
+export const CONFIGURATION_KEY_RULE = /^[^\s#$.\p{Cc}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]{1,255}$/u;
+export const CONFIGURATION_KEY_TEXT =
+  'must be 1 to 255 characters without white space, "#", "$", "." and control or bidirectional characters';
+
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = { [key: string]: JsonValue };
 

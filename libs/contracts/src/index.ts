@@ -33,6 +33,8 @@ export {
   Actor,
   ACTOR_KINDS,
   BulkOutcome,
+  CONFIGURATION_KEY_RULE,
+  CONFIGURATION_KEY_TEXT,
   ChangeRequest,
   CreateRequest,
   CursorRequest,

@@ -1,4 +1,11 @@
-import { AppError, type FieldError, type JsonObject, type JsonValue } from '@muster/contracts';
+import {
+  AppError,
+  CONFIGURATION_KEY_RULE,
+  CONFIGURATION_KEY_TEXT,
+  type FieldError,
+  type JsonObject,
+  type JsonValue,
+} from '@muster/contracts';
 import { canonicalJson, sizeOf } from '../device-configuration/config-id.js';
 
 export interface Limits {
@@ -12,8 +19,7 @@ export interface Limits {
 /** Beyond this a value cannot be walked by recursion; devices have smaller stacks still. */
 const MAX_DEPTH = 32;
 
-/** White space, `# $ .` (IoT Hub's rule for twins); `status` and `error` are the replies of kp1. */
-const KEY_RULE = /^[^\s#$.]{1,255}$/u;
+/** The replies of kp1. */
 const RESERVED_KEYS = ['status', 'error'];
 
 /** U+0000 and lone surrogates cannot be stored: PostgreSQL refuses them in JSON. */
@@ -71,7 +77,7 @@ export const storable = (text: string): string => text.replace(/\0|\p{Surrogate}
 
 const faultOfKey = (key: string): string | undefined => {
   if (RESERVED_KEYS.includes(key)) return 'is a reserved name';
-  if (!KEY_RULE.test(key)) return 'must be 1 to 255 characters without white space, "#", "$" and "."';
+  if (!CONFIGURATION_KEY_RULE.test(key)) return CONFIGURATION_KEY_TEXT;
   return UNSTORABLE.test(key) ? HOLDS_UNSTORABLE : undefined;
 };
 

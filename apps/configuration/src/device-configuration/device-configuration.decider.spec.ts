@@ -214,13 +214,26 @@ describe('ChangeDesired', () => {
       .then([]);
   });
 
-  it.each(['', 'a b', 'a\tb', 'a#b', '$a', 'a.b', 'status', 'error', 'x'.repeat(256), 'a\0', '\ud800'])(
-    'refuses the key %j',
-    (key) =>
-      configuration
-        .given([])
-        .when(change({ [key]: 1 }))
-        .thenThrows('invalid-configuration'),
+  it.each([
+    '',
+    'a b',
+    'a\tb',
+    'a#b',
+    '$a',
+    'a.b',
+    'status',
+    'error',
+    'x'.repeat(256),
+    'a\0',
+    'a\u0007',
+    'a\u202eb',
+    '\u200ea',
+    '\ud800',
+  ])('refuses the key %j', (key) =>
+    configuration
+      .given([])
+      .when(change({ [key]: 1 }))
+      .thenThrows('invalid-configuration'),
   );
 
   it.each(['a', 'x'.repeat(255), 'constructor', 'toString', 'größe', 'a/b', '0'])(

@@ -17,6 +17,8 @@ import {
 import { defineRequest } from '../contract.js';
 import { NullRemoves } from '../described.js';
 import {
+  CONFIGURATION_KEY_RULE,
+  CONFIGURATION_KEY_TEXT,
   ChangeRequest,
   CreateRequest,
   Done,
@@ -35,11 +37,7 @@ export type RolloutStrategy = (typeof ROLLOUT_STRATEGIES)[number];
 const NAME_MESSAGE = { message: '$property must match [A-Za-z0-9_-]{1,64}' };
 const VERSION_RULE = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/;
 const VERSION_MESSAGE = { message: '$property must match [A-Za-z0-9][A-Za-z0-9._+-]{0,63}' };
-/** As for the keys of a configuration. */
-const KEY_RULE = /^[^\s#$.]{1,255}$/u;
-const KEY_MESSAGE = {
-  message: '$property must be 1 to 255 characters without white space, "#", "$" and "."',
-};
+const KEY_MESSAGE = { message: `$property ${CONFIGURATION_KEY_TEXT}` };
 const FILE_KEY_RULE = /^[0-9a-f-]{36}$/;
 const SHA256_RULE = /^[0-9a-f]{64}$/;
 
@@ -51,13 +49,13 @@ export class FirmwareTypeInput {
   @Matches(NAME_RULE, NAME_MESSAGE)
   name!: string;
 
-  @Matches(KEY_RULE, KEY_MESSAGE)
+  @Matches(CONFIGURATION_KEY_RULE, KEY_MESSAGE)
   versionKey!: string;
 
-  @Matches(KEY_RULE, KEY_MESSAGE)
+  @Matches(CONFIGURATION_KEY_RULE, KEY_MESSAGE)
   urlKey!: string;
 
-  @Matches(KEY_RULE, KEY_MESSAGE)
+  @Matches(CONFIGURATION_KEY_RULE, KEY_MESSAGE)
   tokenKey!: string;
 }
 
