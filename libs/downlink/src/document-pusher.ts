@@ -4,6 +4,7 @@ import {
   recordDispatched,
   type DeviceKey,
   type DispatchReport,
+  type DueDevice,
 } from '@muster/contracts/configuration/requests';
 import { dueSoftware, recordSoftwareDispatched } from '@muster/contracts/firmware/software.requests';
 import { encodeConfigurationPush } from '@muster/kp1';
@@ -32,9 +33,9 @@ export interface Dispatch extends DispatchReport {
 export interface DocumentSource {
   readonly extension: 'cmx' | 'cmx_ota';
   due(
-    devices: DeviceKey[],
+    devices: DueDevice[],
     reason: PushReason,
-  ): Promise<{ readonly items: readonly DueItem[]; readonly askAgain?: readonly DeviceKey[] }>;
+  ): Promise<{ readonly items: readonly DueItem[]; readonly askAgain?: readonly DueDevice[] }>;
   record(dispatches: Dispatch[]): Promise<Recorded>;
 }
 
@@ -75,9 +76,13 @@ export class DocumentPusher {
     const { source, pushes } = this.parts;
     const reachable = await pushes.reachable(targets);
     const byDevice = new Map(reachable.map((target) => [keyOf(target), target]));
-    const devices = [...byDevice.values()].map(({ tenantId, deviceId }) => ({ tenantId, deviceId }));
+    const devices = [...byDevice.values()].map(({ tenantId, deviceId, reachableAt }) => ({
+      tenantId,
+      deviceId,
+      ...(reachableAt === undefined ? {} : { reachableAt }),
+    }));
     let repairs = MAX_REPAIRS;
-    await askOn<DeviceKey, Awaited<ReturnType<DocumentSource['due']>>>(
+    await askOn<DueDevice, Awaited<ReturnType<DocumentSource['due']>>>(
       devices,
       (asked) => source.due(asked, reason),
       async ({ items }) => {

@@ -68,7 +68,8 @@ export class Downlink {
     isFor: (extension: string) => boolean = () => true,
   ): Promise<void> {
     const queues = this.queues.filter(({ extension }) => isFor(extension));
-    await Promise.all(queues.map(({ queue }) => queue.add(target)));
+    const since = { ...target, reachableAt: new Date().toISOString() };
+    await Promise.all(queues.map(({ queue }) => queue.add(since)));
   }
 
   /** Once after the start; see `pushAtStart`. Never rejects. */

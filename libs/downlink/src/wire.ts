@@ -4,6 +4,8 @@ import type { DeviceInterface } from '@muster/contracts/device-registry/devices.
 export interface PushTarget {
   readonly tenantId: string;
   readonly deviceId: string;
+  /** Since when it can be reached; absent: nobody said so. */
+  readonly reachableAt?: string;
   /** The version it has just used, which may be another than is on record. */
   readonly appVersion?: string;
   /**

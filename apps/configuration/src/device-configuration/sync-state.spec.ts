@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { initial, type DeviceConfiguration } from './configuration-state.js';
-import { isDue, isDueAfterChange, syncStateOf } from './sync-state.js';
+import { isDue, isDueAfterChange, isDueSince, syncStateOf } from './sync-state.js';
 
 const at = '2026-01-01T00:00:00.000Z';
 const configured: DeviceConfiguration = { ...initial, version: 1, streamVersion: 1, configId: 'a' };
@@ -71,5 +71,23 @@ describe('isDueAfterChange', () => {
   it('is false where the document is not due at all', () => {
     expect(isDueAfterChange({ ...configured, observe: false })).toBe(false);
     expect(isDueAfterChange({ ...configured, confirmation: applied })).toBe(false);
+  });
+});
+
+describe('isDueSince', () => {
+  const sentAt = { ...configured, dispatched: sent('a', at) };
+  const [before, later] = ['2025-12-31T23:59:59.999Z', '2026-01-01T00:00:00.001Z'];
+
+  it('is false for a document that was put on the wire after the device became reachable', () => {
+    expect(isDueSince(sentAt, before)).toBe(false);
+  });
+
+  it.each([
+    ['it was sent before that', sentAt, later],
+    ['nobody says since when', sentAt, undefined],
+    ['another document was sent', { ...configured, dispatched: sent('older', at) }, before],
+    ['nobody was there for it', { ...configured, dispatched: sent('a', null) }, before],
+  ])('is true when %s', (_what, state, reachableAt) => {
+    expect(isDueSince(state, reachableAt)).toBe(true);
   });
 });

@@ -20,6 +20,16 @@ export const isDue = ({ ended, configId, confirmation, observe }: DeviceConfigur
   !ended && configId !== '' && observe !== false && confirmation?.configId !== configId;
 
 /**
+ * The same, asked because the device can be reached since `reachableAt`. What was put on the wire for it after that has
+ * reached it: a change that comes while it subscribes would be sent twice, once for each reason.
+ */
+export const isDueSince = (state: DeviceConfiguration, reachableAt = ''): boolean => {
+  const { dispatched, configId } = state;
+  const reached = dispatched?.subscriber === true && dispatched.configId === configId;
+  return isDue(state) && !(reached && reachableAt !== '' && dispatched.at > reachableAt);
+};
+
+/**
  * The same, asked because of a change. Who was sent the document since the change has it on its way: a device that
  * subscribes at that moment would get it twice, once for each reason.
  */

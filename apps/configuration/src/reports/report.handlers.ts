@@ -31,7 +31,7 @@ import {
   type ConfigurationCommand,
 } from '../device-configuration/device-configuration.decider.js';
 import { documentOf, reportedStateOf } from '../device-configuration/documents.js';
-import { isDue, isDueAfterChange, isRefused, isSuperseded } from '../device-configuration/sync-state.js';
+import { isDueAfterChange, isDueSince, isRefused, isSuperseded } from '../device-configuration/sync-state.js';
 import { CEILINGS } from '../providers.js';
 
 interface BulkItem extends DeviceId {
@@ -150,10 +150,10 @@ export class ReportHandlers {
       deviceConfiguration,
       devices.map(({ tenantId, deviceId }) => ({ tenantId, id: deviceId })),
     );
-    const due = changed === true ? isDueAfterChange : isDue;
-    return whatFits(devices, ({ tenantId, deviceId }, index): DueDocument[] => {
+    return whatFits(devices, ({ tenantId, deviceId, reachableAt }, index): DueDocument[] => {
       const state = loaded[index]?.state;
-      if (state === undefined || !due(state)) return [];
+      if (state === undefined) return [];
+      if (!(changed === true ? isDueAfterChange(state) : isDueSince(state, reachableAt))) return [];
       return [{ tenantId, deviceId, configId: state.configId, config: documentOf(state) }];
     });
   }

@@ -5,6 +5,7 @@ import {
   decide,
   dueHop,
   dueHopAfterChange,
+  dueHopSince,
   evolve,
   initial,
   isSuperseded,
@@ -219,6 +220,13 @@ describe('dueHop', () => {
     expect(dueHop(after(applied('1'), rejected('2', second(5))), candidates)).toBeUndefined();
     expect(dueHop(after(applied('1'), rejected('2', second(4))), candidates)).toBe(candidates[0]);
     expect(dueHop(after(applied('1'), rejected('3', second(9))), candidates)).toBe(candidates[0]);
+  });
+
+  it('is nothing when it was put on the wire after the device became reachable', () => {
+    const sent = after(applied('1'), offered('2', second(5)));
+    expect(dueHopSince(sent, candidates, second(4))).toBeUndefined();
+    expect(dueHopSince(sent, candidates, second(6))).toBe(candidates[0]);
+    expect(dueHopSince(sent, candidates)).toBe(candidates[0]);
   });
 
   it('is nothing for a device that wants to be left alone', () => {

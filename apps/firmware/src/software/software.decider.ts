@@ -118,6 +118,21 @@ export const dueHop = <One extends Candidate>(
 ): One | undefined => (software.observe === false ? undefined : openHop(software, candidates));
 
 /**
+ * The same for a device that can be reached since `reachableAt`: not the version that was put on the wire for it later,
+ * unless it has refused that since.
+ */
+export const dueHopSince = <One extends Candidate>(
+  software: Software,
+  candidates: readonly One[],
+  reachableAt = '',
+): One | undefined => {
+  const hop = dueHop(software, candidates);
+  const { offered: last } = software;
+  const reached = last?.subscriber === true && !last.refused && last.version === hop?.version;
+  return reached && reachableAt !== '' && last.at > reachableAt ? undefined : hop;
+};
+
+/**
  * The same, asked because of a change. Who was sent the version since it was made available has it on its way: a device that
  * becomes reachable at that moment would get it twice, once for each reason.
  */

@@ -42,8 +42,8 @@ import {
 } from './catalogue.js';
 import {
   deviceSoftware,
-  dueHop,
   dueHopAfterChange,
+  dueHopSince,
   isSuperseded,
   openHop,
   softwareOf,
@@ -158,14 +158,16 @@ export class SoftwareHandlers {
       deviceSoftware,
       known.map(({ tenantId, deviceId }) => ({ tenantId, id: deviceId })),
     );
-    const hopOf = changed === true ? dueHopAfterChange : dueHop;
+    const reachableAt = new Map(devices.map((one) => [`${one.tenantId} ${one.deviceId}`, one.reachableAt]));
     const due = whatFits(known, (device, index): DueSoftwareItem[] => {
       const state = loaded[index]?.state;
       if (state === undefined || state.ended) return [];
+      const { tenantId, deviceId } = device;
+      const since = reachableAt.get(`${tenantId} ${deviceId}`);
       return catalogue.shelvesOf(device).flatMap(({ software, offers }) => {
-        const offer = hopOf(softwareOf(state, software), offers);
+        const known = softwareOf(state, software);
+        const offer = changed === true ? dueHopAfterChange(known, offers) : dueHopSince(known, offers, since);
         if (offer === undefined) return [];
-        const { tenantId, deviceId } = device;
         const name = software === DEFAULT_SOFTWARE ? {} : { name: software };
         return [{ tenantId, deviceId, ...name, configId: offer.version, config: documentOf(offer) }];
       });
@@ -174,7 +176,12 @@ export class SoftwareHandlers {
       ...due,
       ...(due.askAgain === undefined
         ? {}
-        : { askAgain: due.askAgain.map(({ tenantId, deviceId }) => ({ tenantId, deviceId })) }),
+        : {
+            askAgain: due.askAgain.map(({ tenantId, deviceId }) => {
+              const since = reachableAt.get(`${tenantId} ${deviceId}`);
+              return { tenantId, deviceId, ...(since === undefined ? {} : { reachableAt: since }) };
+            }),
+          }),
     };
   }
 

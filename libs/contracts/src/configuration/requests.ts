@@ -508,17 +508,25 @@ export class DeviceKey {
   deviceId!: string;
 }
 
+/** A device that may be due something. */
+export class DueDevice extends DeviceKey {
+  /** Since when it can be reached, by the clock of its adapter: what it was sent later than this has reached it. */
+  @IsOptional()
+  @IsISO8601()
+  reachableAt?: string;
+}
+
 export class DueDocuments {
   @IsArray()
   @ArrayNotEmpty()
   @ArrayMaxSize(500)
   @ValidateNested({ each: true })
-  @Type(() => DeviceKey)
-  devices!: DeviceKey[];
+  @Type(() => DueDevice)
+  devices!: DueDevice[];
 
   /**
    * Asked because of a change: leaves out who was sent the document since it last changed, by a push or because it asked.
-   * Default: for devices that have just become reachable, whatever they were sent before.
+   * Default: for devices that have just become reachable, whatever they were sent before that.
    */
   @IsOptional()
   @IsBoolean()
@@ -544,8 +552,8 @@ export class DueDocumentList {
   @IsOptional()
   @IsArray()
   @ValidateNested({ each: true })
-  @Type(() => DeviceKey)
-  askAgain?: DeviceKey[];
+  @Type(() => DueDevice)
+  askAgain?: DueDevice[];
 }
 
 export class DispatchReport extends DeviceKey {

@@ -16,7 +16,7 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
-import { DeviceKey } from '../configuration/requests.js';
+import { DeviceKey, DueDevice } from '../configuration/requests.js';
 import { defineRequest } from '../contract.js';
 import { INTERFACES, type DeviceInterface } from '../device-registry/devices.requests.js';
 import { BulkOutcome, NAME_RULE, TenantRequest, type JsonObject } from '../fields.js';
@@ -101,12 +101,12 @@ export class DueSoftware {
   @ArrayNotEmpty()
   @ArrayMaxSize(500)
   @ValidateNested({ each: true })
-  @Type(() => DeviceKey)
-  devices!: DeviceKey[];
+  @Type(() => DueDevice)
+  devices!: DueDevice[];
 
   /**
    * Asked because of a change: leaves out who was sent that version since it was made available, by a push or because it
-   * asked. Default: for devices that have just become reachable, whatever they were sent before.
+   * asked. Default: for devices that have just become reachable, whatever they were sent before that.
    */
   @IsOptional()
   @IsBoolean()
@@ -137,8 +137,8 @@ export class DueSoftwareList {
   @IsOptional()
   @IsArray()
   @ValidateNested({ each: true })
-  @Type(() => DeviceKey)
-  askAgain?: DeviceKey[];
+  @Type(() => DueDevice)
+  askAgain?: DueDevice[];
 }
 
 export class SoftwareDispatch extends DeviceKey {
