@@ -69,7 +69,6 @@ describe('the generated client', () => {
     const documents: string[] = [];
     mqtt.on('message', (_topic, payload) => documents.push(payload.toString()));
     await mqtt.subscribeAsync(topic('cmx/{token}/config/json/status'), { qos: 1 });
-    const before = await dataOf(api.GET('/api/v1/devices/{id}', { params: { path } }));
     const desired = await dataOf(
       api.PATCH('/api/v1/devices/{id}/configuration/desired', {
         params: { path },
@@ -119,6 +118,15 @@ describe('the generated client', () => {
     expect(job).toMatchObject({ status: 'success', total: 1, done: 1, failed: 0 });
 
     // What somebody has seen before is not overwritten, and what is wrong is told by its code.
+    // The first use of its token is a change of the device too, which comes some time after the message.
+    await eventually(
+      async () => {
+        const { items } = await dataOf(api.GET('/api/v1/devices/{id}/tokens', { params: { path } }));
+        return items.every(({ status }) => status === 'active');
+      },
+      { ...WITHIN, what: 'the token is active' },
+    );
+    const before = await dataOf(api.GET('/api/v1/devices/{id}', { params: { path } }));
     const patch = (ifMatch: string) =>
       api.PATCH('/api/v1/devices/{id}', {
         params: { path, header: { 'If-Match': ifMatch } },
