@@ -1,1 +1,1 @@
-export { start } from './all-in-one.js';
+export { start } from './app.module.js';

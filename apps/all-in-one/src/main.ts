@@ -1,4 +1,4 @@
 import { runApp } from '@muster/observability';
-import { start } from './all-in-one.js';
+import { start } from './app.module.js';
 
 await runApp(start);

@@ -82,7 +82,9 @@ const schema = {
 
 export type GatewayConfig = ConfigOf<typeof schema>;
 
-export const gatewayConfig = (env: NodeJS.ProcessEnv = process.env): GatewayConfig => readConfig(schema, env);
+export const gatewayConfig = (
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): GatewayConfig => readConfig(schema, env);
 
 /** `configuration=http://127.0.0.1:17901`, one after another. */
 export const companionsOf = ({

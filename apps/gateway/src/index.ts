@@ -1,1 +1,1 @@
-export { start } from './start.js';
+export { start } from './app.module.js';

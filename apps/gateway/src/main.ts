@@ -1,4 +1,4 @@
 import { runApp } from '@muster/observability';
-import { start } from './index.js';
+import { start } from './app.module.js';
 
 await runApp(start);

@@ -23,7 +23,7 @@ import { eventually, startNats, type NatsServer } from '@muster/testing';
 import { startStandIns, World, type StandIns } from '@muster/uplink/stand-in-services';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { start, type RunningHttpAdapter } from './start.js';
+import { start, type RunningHttpAdapter } from './app.module.js';
 
 const FILE = Buffer.from('0123456789'.repeat(100));
 const registered: RegisterUpload[] = [];

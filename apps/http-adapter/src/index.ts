@@ -1,2 +1,2 @@
-export { start, type RunningHttpAdapter } from './start.js';
+export { start, type RunningHttpAdapter } from './app.module.js';
 export { configSchema } from './config.js';

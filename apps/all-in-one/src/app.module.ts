@@ -16,8 +16,8 @@ import { loadConfig } from './config.js';
  * far apart. The gateway listens first, because its health page speaks for all; the edges stop first, so that no request
  * arrives that nobody answers.
  */
-export const start = async (): Promise<RunningApp> => {
-  const config = loadConfig();
+export const start = async (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> => {
+  const config = loadConfig(env);
   // First, so that the metrics of the process have its name.
   const operations = await openOperations({ name: 'all-in-one', ...config });
   const started: RunningApp[] = [];
@@ -30,18 +30,18 @@ export const start = async (): Promise<RunningApp> => {
   };
   const servicesThenAdapters = async (): Promise<void> => {
     await allOrThrow([
-      begin(startDeviceRegistry()),
-      begin(startConfiguration()),
-      begin(startTelemetry()),
-      begin(startCampaignOrchestrator()),
-      begin(startCommands()),
-      begin(startFirmware()),
-      begin(startIdentity()),
+      begin(startDeviceRegistry(env)),
+      begin(startConfiguration(env)),
+      begin(startTelemetry(env)),
+      begin(startCampaignOrchestrator(env)),
+      begin(startCommands(env)),
+      begin(startFirmware(env)),
+      begin(startIdentity(env)),
     ]);
-    await allOrThrow([begin(startMqttAdapter()), begin(startHttpAdapter())]);
+    await allOrThrow([begin(startMqttAdapter(env)), begin(startHttpAdapter(env))]);
   };
   try {
-    await allOrThrow([begin(startGateway()), servicesThenAdapters()]);
+    await allOrThrow([begin(startGateway(env)), servicesThenAdapters()]);
   } catch (error) {
     await stop();
     throw error;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createMetrics, Health, startOpsServer } from '@muster/observability';
 import { eventually, freePort, startNats, type NatsServer } from '@muster/testing';
-import { start } from './index.js';
+import { start } from './app.module.js';
 
 /** It takes 0.1 to 0.4 s; a machine with other work may need more, and what is waited for by mistake takes ten. */
 const AT_ONCE_MS = 4_000;
