@@ -101,12 +101,17 @@ describe('the generated client', () => {
     const change = history.items.find(({ kind }) => kind === 'desired');
     expect(change).toMatchObject({ to: 22, source: { id: 'local-admin' }, confirmedAt: expect.any(String) });
 
-    // Many devices at once, as a job.
-    const { jobId } = await dataOf(
-      api.POST('/api/v1/configuration/bulk', {
-        body: { target: { filter: 'tags==roof' }, desired: { targetTemperature: 19 } },
-      }),
+    // Many devices at once, as a job: first what it would do, then no more than that.
+    const body = { target: { filter: 'tags==roof' }, desired: { targetTemperature: 19 } };
+    const preview = await dataOf(
+      api.POST('/api/v1/configuration/bulk', { params: { query: { preview: true } }, body }),
     );
+    if (!('matched' in preview)) throw new Error('no preview');
+    const started = await dataOf(
+      api.POST('/api/v1/configuration/bulk', { body: { ...body, expectedCount: preview.matched } }),
+    );
+    if (!('jobId' in started)) throw new Error('no job');
+    const { jobId } = started;
     const job = await eventually(
       async () => {
         const found = await dataOf(api.GET('/api/v1/jobs/{id}', { params: { path: { id: jobId } } }));

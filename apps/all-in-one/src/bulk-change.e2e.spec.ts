@@ -116,6 +116,31 @@ describe('POST /configuration/bulk', () => {
     expect((failed.body as { items: Job[] }).items).toEqual(items.slice(0, 1));
   });
 
+  it('tells with preview=true what it would do, and does nothing', async () => {
+    const body = { target: { filter: 'tags==roof' }, desired: { previewed: true } };
+    const preview = (more?: object) =>
+      platform.api('POST', '/configuration/bulk?preview=true', { ...body, ...more });
+    const { status, body: found, headers } = await preview();
+    expect(status).toBe(200);
+    expect(headers.get('location')).toBeNull();
+    expect(found).toMatchObject({ matched: 800, byDeviceType: { radiator: 800 } });
+    expect((found as { sample: object[] }).sample[0]).toMatchObject({ name: 'radiator-0', folder: '/' });
+    // What a person has seen is what is done, or nothing.
+    const { status: refusedWith, body: problem } = await bulk({ ...body, expectedCount: 799 });
+    expect(refusedWith).toBe(409);
+    expect(problem).toMatchObject({
+      code: 'more-devices-than-expected',
+      detail: '800 devices match now, and expectedCount is 799. Nothing was changed.',
+    });
+    expect((await preview({ expectedCount: 799 })).body).toMatchObject({
+      code: 'more-devices-than-expected',
+    });
+    const { body: configuration } = await platform.api('GET', `/devices/${ids[0] ?? ''}/configuration`);
+    expect((configuration as { keys: object }).keys).not.toHaveProperty('previewed');
+    const jobId = started(await bulk({ ...body, expectedCount: 800 }));
+    expect(await ended(jobId)).toMatchObject({ status: 'success', done: 800 });
+  });
+
   it('says at once what is wrong with a request, and where', async () => {
     const desired = { interval: 60 };
     const problem = async (body: object) => {

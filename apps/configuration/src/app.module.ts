@@ -10,11 +10,19 @@ import {
   told,
   translateBy,
 } from '@muster/event-store';
-import { job, Jobs, jobsMigrations, migrateJobs, publishedOfJob, startJobWorkers } from '@muster/jobs';
+import {
+  DeviceTargets,
+  job,
+  Jobs,
+  jobsMigrations,
+  migrateJobs,
+  publishedOfJob,
+  startJobWorkers,
+} from '@muster/jobs';
 import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
 import { BUS, DATABASE, EVENT_STORE, LOGGER, startService } from '@muster/service-host';
-import { BULK_DEVICES, CEILINGS, UNCONFIRMED_AFTER_MS } from './providers.js';
+import { CEILINGS, UNCONFIRMED_AFTER_MS } from './providers.js';
 import { BulkChangeHandlers } from './bulk-change/bulk-change.handlers.js';
 import { bulkChangeJob } from './bulk-change/bulk-change-job.js';
 import { loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
@@ -97,7 +105,8 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
       const devices = new KnownDevices(database, bus);
       const rules = new RulesInForce(store, ceilings);
       const changes = new DesiredChanges({ database, store, devices, rules });
-      const kinds = [defaultsJob({ devices, changes }), bulkChangeJob({ bus, changes })];
+      const targets = new DeviceTargets(bus, config.bulkDevices);
+      const kinds = [defaultsJob({ devices, changes }), bulkChangeJob({ targets, changes })];
       const workers = startJobWorkers({
         database,
         store,
@@ -117,7 +126,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: DesiredChanges, useValue: changes },
           { provide: Jobs, useValue: new Jobs(database, store, kinds) },
           { provide: CEILINGS, useValue: ceilings },
-          { provide: BULK_DEVICES, useValue: config.bulkDevices },
+          { provide: DeviceTargets, useValue: targets },
           { provide: UNCONFIRMED_AFTER_MS, useValue: config.unconfirmedAfterSeconds * 1_000 },
         ]),
         relay: { translate, aggregates },

@@ -1,10 +1,11 @@
-import { jobKeys } from '@muster/jobs';
+import { jobKeys, targetKeys } from '@muster/jobs';
 import { int, readConfig, type ConfigOf } from '@muster/observability';
 import { serviceKeys } from '@muster/service-host';
 
 export const configSchema = {
   ...serviceKeys({ prefix: 'CONFIGURATION', schema: 'configuration' }),
   ...jobKeys({ prefix: 'CONFIGURATION' }),
+  ...targetKeys({ prefix: 'CONFIGURATION' }),
   documentBytes: int({
     env: 'MUSTER_CONFIGURATION_DOCUMENT_BYTES',
     doc: 'Largest document, as canonical JSON; Azure IoT Hub takes no more than the default',
@@ -28,14 +29,6 @@ export const configSchema = {
     min: 1,
     max: 10_000,
     default: 500,
-  }),
-  bulkDevices: int({
-    env: 'MUSTER_CONFIGURATION_BULK_DEVICES',
-    doc: 'Most devices that one bulk change may name; a filter has no limit. A request has at most 1 MB',
-    unit: 'devices',
-    min: 1,
-    max: 25_000,
-    default: 20_000,
   }),
   unconfirmedAfterSeconds: int({
     env: 'MUSTER_CONFIGURATION_UNCONFIRMED_AFTER_SECONDS',

@@ -4,5 +4,3 @@
 export const CEILINGS = Symbol('Ceilings');
 /** After how many milliseconds of silence a dispatched document is unconfirmed. */
 export const UNCONFIRMED_AFTER_MS = Symbol('UnconfirmedAfterMs');
-/** Most devices that one request may name. */
-export const BULK_DEVICES = Symbol('BulkDevices');

@@ -50,6 +50,7 @@ export const errorCatalogue = {
     status: 409,
     title: 'The device has as many telemetry keys as it may have',
   },
+  'more-devices-than-expected': { status: 409, title: 'More devices match than were expected' },
   'command-finished': { status: 409, title: 'The command is finished' },
   'job-finished': { status: 409, title: 'The job has ended' },
   'job-not-finished': { status: 409, title: 'The job has not ended' },
@@ -176,4 +177,19 @@ export const toProblem = (error: unknown, traceId?: string): Problem => {
     ...(traceId === undefined ? {} : { traceId }),
     ...(known.errors === undefined ? {} : { errors: known.errors }),
   };
+};
+
+/**
+ * What was thrown while a part of a request was looked at, told by its place in the whole: `filter` as `target.filter` where
+ * `path` is `target`. Anything but an AppError with fields stays as it is.
+ */
+export const errorUnder = (path: string, error: unknown): unknown => {
+  if (!(error instanceof AppError) || error.errors === undefined) return error;
+  const [first] = error.errors;
+  const named = first !== undefined && error.detail.startsWith(`${first.path} `);
+  return new AppError(error.code, named ? `${path}.${error.detail}` : error.detail, {
+    cause: error,
+    errors: error.errors.map((fault) => ({ ...fault, path: `${path}.${fault.path}` })),
+    retryAfterSeconds: error.retryAfterSeconds,
+  });
 };

@@ -5,6 +5,7 @@
 export {
   AppError,
   errorCatalogue,
+  errorUnder,
   isErrorCode,
   isPassing,
   toProblem,

@@ -456,6 +456,23 @@ describe('idempotently', () => {
     expect(await Promise.all(both)).toEqual([{ version: 1 }, { version: 1 }]);
   });
 
+  it('prepares only what is not answered already', async () => {
+    const key = newId();
+    let refused = false;
+    const prepare = () =>
+      refused ? Promise.reject(new AppError('not-allowed', 'Not any more.')) : Promise.resolve('asked');
+    const run = (_tx: unknown, prepared: string) => Promise.resolve({ prepared });
+    const ask = (of: { readonly key?: string; readonly body?: object }) =>
+      idempotently(database, { tenantId, key: of.key, body: of.body ?? {}, prepare, run });
+    expect(await ask({ key })).toEqual({ prepared: 'asked' });
+    expect(await ask({})).toEqual({ prepared: 'asked' });
+    refused = true;
+    expect(await ask({ key })).toEqual({ prepared: 'asked' });
+    expect(await code(ask({ key, body: { other: true } }))).toBe('idempotency-key-reused');
+    expect(await code(ask({ key: newId() }))).toBe('not-allowed');
+    expect(await code(ask({}))).toBe('not-allowed');
+  });
+
   it('frees the key when the work fails, and after 24 hours', async () => {
     const key = newId();
     const fail = () => Promise.reject(new AppError('not-allowed', 'No.'));

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '@muster/contracts';
 import type pg from 'pg';
+import type { Queryable } from './append.js';
 import type { Database } from './database.js';
 
 /**
@@ -10,20 +11,34 @@ import type { Database } from './database.js';
  * survive that. `body` should say which operation it is for, since keys are shared by all operations. A reply that shows a
  * secret is kept without it (`kept`): whoever asks again, or reads the table, does not get it.
  */
-export const idempotently = <Reply extends object>(
+export const idempotently = async <Reply extends object, Prepared = undefined>(
   database: Database,
   request: {
     readonly tenantId: string;
     readonly key: string | null | undefined;
     readonly body: object;
-    readonly run: (tx: pg.PoolClient) => Promise<Reply>;
+    /**
+     * What has to be asked of others, before the transaction. Not called when there is a stored reply: what may be refused
+     * by now was not when it was done.
+     */
+    readonly prepare?: () => Promise<Prepared>;
+    readonly run: (tx: pg.PoolClient, prepared: Prepared) => Promise<Reply>;
     /** Of the reply, what is stored and answered the next time. Absent: all of it. */
     readonly kept?: (reply: Reply) => Reply;
   },
 ): Promise<Reply> => {
-  const { tenantId, key, body, run, kept } = request;
-  if (key === undefined || key === null) return database.transaction(run);
+  const { tenantId, key, body, prepare, kept } = request;
+  const prepared = async () => (await prepare?.()) as Prepared; // undefined where nothing is prepared
+  if (key === undefined || key === null) {
+    const ready = await prepared();
+    return database.transaction((tx) => request.run(tx, ready));
+  }
   const hash = createHash('sha256').update(canonicalJson(body)).digest();
+  if (prepare !== undefined) {
+    const stored = await storedReply<Reply>(database, { tenantId, key, hash });
+    if (stored !== undefined) return stored;
+  }
+  const ready = await prepared();
   return database.transaction(async (tx) => {
     // Two callers with one key: the second INSERT waits for the first's commit.
     const claimed = await tx.query({
@@ -33,8 +48,12 @@ export const idempotently = <Reply extends object>(
              WHERE i.created_at < now() - interval '24 hours'`,
       values: [tenantId, key, hash],
     });
-    if (claimed.rowCount === 0) return storedReply<Reply>(tx, tenantId, key, hash);
-    const reply = await run(tx);
+    if (claimed.rowCount === 0) {
+      const stored = await storedReply<Reply>(tx, { tenantId, key, hash });
+      if (stored !== undefined) return stored;
+      throw new AppError('concurrent-change', 'The idempotency key just expired.');
+    }
+    const reply = await request.run(tx, ready);
     await tx.query({
       name: 'idempotency-reply',
       text: 'UPDATE idempotency SET reply = $3 WHERE tenant_id = $1 AND key = $2',
@@ -55,22 +74,21 @@ export const forgetOldReplies = async (database: Database, most: number): Promis
   return rowCount ?? 0;
 };
 
+/** Undefined: there is none, or it is too old. */
 const storedReply = async <Reply>(
-  tx: pg.PoolClient,
-  tenantId: string,
-  key: string,
-  hash: Buffer,
-): Promise<Reply> => {
-  const { rows } = await tx.query<{ body_hash: Buffer; reply: Reply }>(
-    'SELECT body_hash, reply FROM idempotency WHERE tenant_id = $1 AND key = $2',
-    [tenantId, key],
-  );
+  from: Queryable,
+  { tenantId, key, hash }: { readonly tenantId: string; readonly key: string; readonly hash: Buffer },
+): Promise<Reply | undefined> => {
+  const { rows } = await from.query<{ body_hash: Buffer; reply: Reply }>({
+    text: `SELECT body_hash, reply FROM idempotency
+           WHERE tenant_id = $1 AND key = $2 AND created_at >= now() - interval '24 hours'`,
+    values: [tenantId, key],
+  });
   const [stored] = rows;
-  if (stored === undefined) throw new AppError('concurrent-change', 'The idempotency key just expired.');
-  if (!stored.body_hash.equals(hash)) {
+  if (stored !== undefined && !stored.body_hash.equals(hash)) {
     throw new AppError('idempotency-key-reused', 'This idempotency key was used with another body.');
   }
-  return stored.reply;
+  return stored?.reply;
 };
 
 /** Keys sorted, so that the order in which a client writes its fields does not matter. */

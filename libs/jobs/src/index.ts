@@ -12,10 +12,11 @@ export const jobsMigrations: readonly MigrationClass[] = [
   HeldJobs1764300000004,
 ];
 
+export { DeviceTargets, type CheckedTarget, type TargetParams } from './device-targets.js';
 export { job } from './job.decider.js';
 export { isJobEvent, publishedOfJob } from './job.published.js';
 export { type JobItemOutcome, type JobKind, type JobOf, type PlanPage } from './job-kind.js';
-export { jobKeys } from './job-keys.js';
+export { jobKeys, targetKeys } from './job-keys.js';
 export { CHUNK_ITEMS, Jobs, type StartChild, type StartJob } from './jobs.js';
 export { startJobWorkers, type JobWorkers, type JobWorkersOptions } from './start-job-workers.js';
 export { migrateJobs } from './worker-schema.js';

@@ -19,3 +19,15 @@ export const jobKeys = ({ prefix }: { readonly prefix: string }) => ({
     default: 30,
   }),
 });
+
+/** The configuration of a service whose jobs do something to devices that are named; `prefix` as above. */
+export const targetKeys = ({ prefix }: { readonly prefix: string }) => ({
+  bulkDevices: int({
+    env: `MUSTER_${prefix}_BULK_DEVICES`,
+    doc: 'Most devices that one bulk act may name; a filter has no limit. A request has at most 1 MB',
+    unit: 'devices',
+    min: 1,
+    max: 25_000,
+    default: 20_000,
+  }),
+});

@@ -5,7 +5,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AppError, newId } from '@muster/contracts';
-import { startBulkChange, type BulkChangeInput } from '@muster/contracts/configuration/bulk.requests';
+import {
+  previewBulkChange,
+  startBulkChange,
+  type BulkChangeInput,
+} from '@muster/contracts/configuration/bulk.requests';
 import { changeDesired, getConfiguration } from '@muster/contracts/configuration/requests';
 import {
   getDevice,
@@ -15,6 +19,11 @@ import {
   type SelectDevices,
   type SelectedDevices,
 } from '@muster/contracts/device-registry/devices.requests';
+import {
+  previewTarget,
+  type PreviewTarget,
+  type TargetPreview,
+} from '@muster/contracts/device-registry/targets.requests';
 import { configurationJobChanged, type JobChanged } from '@muster/contracts/jobs/published';
 import { openDatabase, type Database } from '@muster/event-store';
 import { connectBus, Consumes, Handles, NatsStrategy, type Bus, type Delivered } from '@muster/messaging';
@@ -42,19 +51,20 @@ class Surroundings {
       : Promise.reject(new AppError('device-not-found', 'No such device.'));
   }
 
-  /** Knows one filter. */
   @Handles(selectDevices)
   select({ filter, after = '', limit = 5_000 }: SelectDevices): Promise<SelectedDevices> {
-    if (filter !== 'all') {
-      const message = 'position 3: "==" was expected';
-      return Promise.reject(
-        new AppError('invalid-filter', message, { errors: [{ path: 'filter', message }] }),
-      );
-    }
+    if (filter !== 'all') return Promise.reject(unreadable());
     const size = Math.min(limit, 1_000);
     const rest = [...inRegistry].sort().filter((id) => id > after);
     const deviceIds = rest.slice(0, size);
     return Promise.resolve({ deviceIds, next: rest.length > size ? (deviceIds.at(-1) ?? null) : null });
+  }
+
+  @Handles(previewTarget)
+  preview({ target: { deviceIds, filter } }: PreviewTarget): Promise<TargetPreview> {
+    if (deviceIds === undefined && filter !== 'all') return Promise.reject(unreadable());
+    const found = deviceIds?.filter((id) => inRegistry.has(id)) ?? [...inRegistry];
+    return Promise.resolve({ matched: found.length, sample: [], byDeviceType: { thermostat: found.length } });
   }
 
   @Consumes({ durable: 'spec', events: [configurationJobChanged] })
@@ -66,6 +76,12 @@ class Surroundings {
 
 @Module({ controllers: [Surroundings] })
 class SpecModule {}
+
+/** What the registry says of every filter but `all`, the one that it knows. */
+const unreadable = (): AppError => {
+  const message = 'position 3: "==" was expected';
+  return new AppError('invalid-filter', message, { errors: [{ path: 'filter', message }] });
+};
 
 const viewOf = (id: string): DeviceView => ({
   id,
@@ -291,6 +307,68 @@ describe('startBulkChange', () => {
     );
   });
 
+  it('refuses more devices than were expected, and says how many match', async () => {
+    const ids = devices(12);
+    const desired = { expected: 1 };
+    const refused = async (change: Omit<BulkChangeInput, 'desired'>) => {
+      const { code, detail } = await problem(bulk({ ...change, desired }));
+      return [code, detail];
+    };
+    const told12 = [
+      'more-devices-than-expected',
+      '12 devices match now, and expectedCount is 11. Nothing was changed.',
+    ];
+    expect(await refused({ target: { filter: 'all' }, expectedCount: 11 })).toEqual(told12);
+    expect(await refused({ target: { deviceIds: ids }, expectedCount: 11 })).toEqual(told12);
+    expect(await changesOf(ids)).toEqual([]);
+    // Of those that are named only the ones that exist are counted, as a preview counts them.
+    for (const change of [
+      { target: { filter: 'all' }, expectedCount: 12 },
+      { target: { filter: 'all' }, expectedCount: 500 },
+      { target: { deviceIds: [...ids, newId()] }, expectedCount: 12 },
+    ]) {
+      const { jobId } = await bulk({ ...change, desired });
+      expect(await ended(jobId)).toMatchObject({ done: change.target.filter === undefined ? 13 : 12 });
+    }
+    expect(await changesOf(ids)).toHaveLength(12);
+  });
+
+  it('does nothing when more match by the time it begins', async () => {
+    const first = devices(2_000);
+    registryIsAway = true;
+    // Bulk changes have an order: this one keeps the next from beginning.
+    const before = await bulk({ target: { deviceIds: [newId()] }, desired: { a: 1 } });
+    const { jobId } = await bulk({
+      target: { filter: 'all' },
+      desired: { a: 2 },
+      expectedCount: first.length,
+    });
+    const later = devices(1);
+    registryIsAway = false;
+    await ended(before.jobId);
+    expect(await ended(jobId)).toMatchObject({
+      status: 'failed',
+      total: null,
+      done: 0,
+      reason: {
+        code: 'more-devices-than-expected',
+        detail: '2001 devices match now, and expectedCount is 2000. Nothing was changed.',
+      },
+    });
+    expect(await changesOf([...first, ...later])).toEqual([]);
+  }, 30_000);
+
+  it('gives the first answer to a repetition, even if it would be refused by now', async () => {
+    devices(2);
+    const change: BulkChangeInput = { target: { filter: 'all' }, desired: { a: 1 }, expectedCount: 2 };
+    const key = newId();
+    const first = await bulk(change, key);
+    devices(1);
+    expect(await bulk(change, key)).toEqual(first);
+    expect((await problem(bulk(change))).code).toBe('more-devices-than-expected');
+    await ended(first.jobId);
+  });
+
   it('waits while the registry is away, and says so', async () => {
     const ids = devices(3);
     registryIsAway = true;
@@ -347,4 +425,39 @@ describe('startBulkChange', () => {
     const { keys } = await bus.request(getConfiguration, { tenantId, deviceId: first });
     expect(keys['a']?.desired).toBe(99);
   }, 60_000);
+});
+
+describe('previewBulkChange', () => {
+  const preview = (bulkChange: BulkChangeInput) => bus.request(previewBulkChange, { tenantId, bulkChange });
+
+  it('tells what would be changed, and writes nothing', async () => {
+    const ids = devices(3);
+    const jobs = () => database.query('SELECT FROM job_work');
+    const before = (await jobs()).rowCount;
+    const found = { matched: 3, byDeviceType: { thermostat: 3 } };
+    expect(await preview({ target: { filter: 'all' }, desired: { a: 1 } })).toMatchObject(found);
+    expect(await preview({ target: { deviceIds: [...ids, ...ids] }, desired: { a: 1 } })).toMatchObject(
+      found,
+    );
+    expect((await jobs()).rowCount).toBe(before);
+    expect(await changesOf(ids)).toEqual([]);
+  });
+
+  it('is refused with what the change would be refused with', async () => {
+    devices(3);
+    const changes: BulkChangeInput[] = [
+      { target: {}, desired: { a: 1 } },
+      { target: { filter: 'all' }, desired: {} },
+      { target: { filter: 'a=1' }, desired: { a: 1 } },
+      { target: { filter: 'all' }, desired: { 'a b': 1 } },
+      { target: { filter: 'all' }, desired: { a: 1 }, expectedCount: 2 },
+    ];
+    for (const change of changes) {
+      const told = async (asking: Promise<unknown>) => {
+        const { code, detail, errors } = await problem(asking);
+        return { code, detail, errors };
+      };
+      expect(await told(preview(change))).toEqual(await told(bulk(change)));
+    }
+  });
 });

@@ -54,6 +54,12 @@ const DEVICE_TYPE_ID: Field = { kind: 'text', column: 'd.device_type_id' };
 /** Which devices a request means: a condition on `devices d` with `FILTER_JOINS`, its parameters given to `bind`. */
 export type DeviceCondition = (bind: Bind) => string;
 
+/** Those that are named. */
+export const among =
+  (deviceIds: readonly string[]): DeviceCondition =>
+  (bind) =>
+    `d.id = ANY(${bind(deviceIds)})`;
+
 /**
  * Reads a filter over `DEVICE_FIELDS`. Throws `invalid-filter`.
  *

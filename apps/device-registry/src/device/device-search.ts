@@ -1,5 +1,6 @@
 import { AppError } from '@muster/contracts';
 import type { DEVICE_SORTS, DeviceView } from '@muster/contracts/device-registry/devices.requests';
+import { MAX_MISSING_DEVICES } from '@muster/contracts/device-registry/targets.requests';
 import type { Database, Queryable } from '@muster/event-store';
 import type pg from 'pg';
 import { FILTER_JOINS, type DeviceCondition } from './device-filter.js';
@@ -87,6 +88,30 @@ export class DeviceSearch {
     };
     const { rows } = await this.run<{ count: string }>(page, query);
     return Number(rows[0]?.count ?? 0);
+  }
+
+  /** All of them, whatever the page: name of a device type → how many are of it. Throws `filter-too-slow`. */
+  async countByType(page: DevicePage): Promise<Record<string, number>> {
+    const { conditions, values } = conditionsOf(undefined, { ...page, after: undefined });
+    const query = {
+      // Counted before the names are looked up: one row of a type and not of each device.
+      text: `SELECT t.name, c.count FROM (
+               SELECT d.device_type_id, count(*) FROM devices d ${FILTER_JOINS} WHERE ${conditions} GROUP BY 1
+             ) c JOIN device_types t ON t.tenant_id = $1 AND t.id = c.device_type_id ORDER BY t.name`,
+      values,
+    };
+    const { rows } = await this.run<{ name: string; count: string }>(page, query);
+    return Object.fromEntries(rows.map(({ name, count }) => [name, Number(count)]));
+  }
+
+  /** Of these ids the ones that no device has, ascending, at most `MAX_MISSING_DEVICES`. */
+  async missing(tenantId: string, deviceIds: readonly string[]): Promise<string[]> {
+    const { rows } = await this.database.query<{ id: string }>(
+      `SELECT n.id FROM unnest($2::text[]) AS n (id)
+       WHERE NOT EXISTS (SELECT FROM devices d WHERE d.tenant_id = $1 AND d.id = n.id) ORDER BY n.id LIMIT $3`,
+      [tenantId, deviceIds, MAX_MISSING_DEVICES],
+    );
+    return rows.map(({ id }) => id);
   }
 
   private run<Row extends pg.QueryResultRow>(

@@ -19,6 +19,12 @@ import {
   type SelectDevices,
   type SelectedDevices,
 } from '@muster/contracts/device-registry/devices.requests';
+import {
+  previewTarget,
+  SAMPLE_DEVICES,
+  type PreviewTarget,
+  type TargetPreview,
+} from '@muster/contracts/device-registry/targets.requests';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import type pg from 'pg';
@@ -26,7 +32,7 @@ import { DATABASE, decodeCursor, digestOf, EVENT_STORE, pageBy, TEXT, TIME } fro
 import { knownAppVersions } from '../device-type/app-version-owner.js';
 import { findDeviceType } from '../device-type/device-type-list.projection.js';
 import { refuseNulls } from '../not-null.js';
-import { deviceCondition, type DeviceCondition } from './device-filter.js';
+import { among, deviceCondition, type DeviceCondition } from './device-filter.js';
 import { viewDevice } from './device-list.projection.js';
 import { DeviceSearch, positionOf } from './device-search.js';
 import { device } from './device.decider.js';
@@ -90,6 +96,27 @@ export class DeviceHandlers {
       deviceIds,
       next: ids.length > limit ? (deviceIds.at(-1) ?? null) : null,
       ...(count === true ? { total: await this.search.count(wanted) } : {}),
+    };
+  }
+
+  @Handles(previewTarget)
+  async preview({ tenantId, target: { deviceIds, filter } }: PreviewTarget): Promise<TargetPreview> {
+    // Null in an optional field passes the contract's rules and means the same as absent.
+    const which =
+      deviceIds == null ? await this.conditionOf(tenantId, filter ?? undefined) : among(deviceIds);
+    if (which === undefined)
+      throw new AppError('invalid-request', 'target must have either deviceIds or filter');
+    const wanted = { tenantId, which, after: undefined, limit: SAMPLE_DEVICES };
+    const byDeviceType = await this.search.countByType(wanted);
+    const sample = await this.search.list('name', wanted);
+    const matched = Object.values(byDeviceType).reduce((sum, count) => sum + count, 0);
+    const named = new Set(deviceIds ?? []);
+    const missing = matched < named.size ? await this.search.missing(tenantId, [...named]) : [];
+    return {
+      matched,
+      sample: sample.map(({ id, name, deviceType, folder }) => ({ id, name, deviceType, folder })),
+      byDeviceType,
+      ...(missing.length === 0 ? {} : { missing }),
     };
   }
 

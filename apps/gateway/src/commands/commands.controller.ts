@@ -75,7 +75,10 @@ export class CommandsController implements OnModuleDestroy {
     asks: [createCommand],
     body: CommandInput,
     status: 201,
-    also: { 200: 'The device answered while it was waited for.', 202: 'It has not, within `waitSeconds`.' },
+    also: {
+      200: { description: 'The device answered while it was waited for.' },
+      202: { description: 'It has not, within `waitSeconds`.' },
+    },
     location: (path, id) => `${path}/${id}`,
   })
   async createCommand(

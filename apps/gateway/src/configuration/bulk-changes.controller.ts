@@ -1,13 +1,18 @@
-import { Controller, Inject, Post } from '@nestjs/common';
+import { Controller, Inject, Post, Res } from '@nestjs/common';
+import type { Response } from 'express';
 import {
   BulkChangeInput,
+  previewBulkChange,
   startBulkChange,
-  type JobStarted,
 } from '@muster/contracts/configuration/bulk.requests';
+import type { TargetPreview } from '@muster/contracts/device-registry/targets.requests';
+import type { JobStarted } from '@muster/contracts/jobs/requests';
 import { type Asking, ASKING } from '../providers.js';
 import { jobLocation } from '../http/answer-rules.js';
 import { CheckedBody } from '../http/body.js';
 import { Creating, type Caller } from '../http/caller.js';
+import { PREVIEWED, PreviewQuery } from '../http/preview.js';
+import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
 
 /** A filter may take seconds before it is refused as too slow. */
@@ -22,13 +27,23 @@ export class BulkChangesController {
     summary: 'Change the desired values of many devices, as a job',
     asks: [startBulkChange],
     body: BulkChangeInput,
+    query: PreviewQuery,
     status: 202,
+    also: PREVIEWED,
     location: jobLocation,
   })
-  startBulkChange(
+  async startBulkChange(
     @CheckedBody(BulkChangeInput) bulkChange: BulkChangeInput,
+    @CheckedQuery(PreviewQuery) { preview }: PreviewQuery,
     @Creating() creating: Caller,
-  ): Promise<JobStarted> {
-    return this.bus.request(startBulkChange, { ...creating, bulkChange }, { timeoutMs: TIMEOUT_MS });
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<JobStarted | TargetPreview> {
+    const timeoutMs = TIMEOUT_MS;
+    if (preview !== true)
+      return this.bus.request(startBulkChange, { ...creating, bulkChange }, { timeoutMs });
+    const { tenantId } = creating;
+    const found = await this.bus.request(previewBulkChange, { tenantId, bulkChange }, { timeoutMs });
+    response.status(200);
+    return found;
   }
 }

@@ -7,7 +7,7 @@ export interface AnswerRules {
   readonly secret?: boolean;
   /** False or absent: a query is refused, so that a mistyped filter does not look as if it had worked. */
   readonly takesQuery?: boolean;
-  /** From the path that was asked and the `id`, or else the `jobId`, in the answer; none where that is null. */
+  /** From the path that was asked and the `id`, or else the `jobId`, in the answer; none where there is none. */
   readonly location?: (path: string, id: string) => string;
 }
 

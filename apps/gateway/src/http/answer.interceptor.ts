@@ -22,7 +22,7 @@ export class AnswerInterceptor implements NestInterceptor {
         if (rules?.location !== undefined) {
           const id = fieldOf(answer, 'id') ?? fieldOf(answer, 'jobId');
           const place = rules.location(pathOf(http.getRequest<Request>()), String(id));
-          if (id !== null) response.setHeader('location', place);
+          if (id != null) response.setHeader('location', place);
         }
         return rules?.status === 204 ? undefined : answer;
       }),

@@ -72,7 +72,8 @@ const addExample = (operation: Operation, example: Example | undefined): void =>
   if (example.response === undefined) return;
   for (const [status, { content }] of Object.entries(operation.responses)) {
     const media = content?.['application/json'];
-    if (status.startsWith('2') && media !== undefined) media.example = example.response;
+    if (!status.startsWith('2') || media === undefined) continue;
+    media.example = status === '200' && example.preview !== undefined ? example.preview : example.response;
   }
 };
 

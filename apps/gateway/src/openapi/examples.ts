@@ -2,6 +2,8 @@
 export interface Example {
   readonly request?: unknown;
   readonly response?: unknown;
+  /** What `preview=true` answers. */
+  readonly preview?: unknown;
 }
 
 const AT = '2026-11-28T09:30:00.000Z';
@@ -186,6 +188,12 @@ const job = {
   createdBy: OPERATOR,
 };
 
+const targetPreview = {
+  matched: 412,
+  sample: [{ id: DEVICE_ID, name: 'radiator-17', deviceType: 'radiator', folder: '/paris/building-2' }],
+  byDeviceType: { radiator: 412 },
+};
+
 /** By `operationId`. */
 export const EXAMPLES: Readonly<Record<string, Example>> = {
   getMe: { response: { id: 'local-admin', kind: 'api-key', tenantId: 'default' } },
@@ -303,8 +311,13 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   mergeAppVersionDefaults: { request: { reportSeconds: 300 }, response: defaultsChanged },
   replaceAppVersionDefaults: { request: { reportSeconds: 300 }, response: defaultsChanged },
   startBulkChange: {
-    request: { target: { filter: 'deviceType==radiator;tags==roof' }, desired: { targetTemperature: 19 } },
+    request: {
+      target: { filter: 'deviceType==radiator;tags==roof' },
+      expectedCount: 412,
+      desired: { targetTemperature: 19 },
+    },
     response: { jobId: JOB_ID },
+    preview: targetPreview,
   },
 
   getLatestTelemetry: { response: page({ key: 'temperature', value: 21.3, ts: AT }) },

@@ -21,8 +21,8 @@ export interface OperationOptions extends Partial<AnswerRules> {
   /** A class of the contracts, or an object with keys of the caller's own, or any value. */
   readonly body?: Shape<object> | 'object' | 'value';
   readonly query?: Shape<object>;
-  /** Status → when it comes instead, with the same answer. The handler sets it. */
-  readonly also?: Readonly<Record<number, string>>;
+  /** Status → when it comes instead; `answer` where it is another one. The handler sets the status. */
+  readonly also?: Readonly<Record<number, { readonly description: string; readonly answer?: Shape<object> }>>;
   /** Where no service is asked, or its answer is not the caller's: as for `body`. */
   readonly answer?: Shape<object> | 'object' | 'value';
   /** The handler sets an `ETag` by itself. */
@@ -97,8 +97,12 @@ export const Operation = (options: OperationOptions): MethodDecorator => {
         ]
       : []),
     ApiResponse({ status, description: SUCCESS[status], headers, ...success }),
-    ...Object.entries(options.also ?? {}).map(([other, description]) =>
-      ApiResponse({ status: Number(other), description, headers, ...success }),
+    ...Object.entries(options.also ?? {}).map(([other, { description, answer: another }]) =>
+      ApiResponse({
+        status: Number(other),
+        description,
+        ...(another === undefined ? { headers, ...success } : { schema: schemaOf(another) }),
+      }),
     ),
     ...[...byStatus(codes)].map(([errorStatus, errors]) =>
       ApiResponse({

@@ -1,39 +1,12 @@
 import { Type } from 'class-transformer';
-import {
-  ArrayNotEmpty,
-  IsArray,
-  IsIn,
-  IsObject,
-  IsOptional,
-  IsString,
-  Matches,
-  ValidateNested,
-} from 'class-validator';
+import { IsIn, IsObject, IsOptional, ValidateNested } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { JSON_VALUE, ValuesAre } from '../described.js';
-import { CreateRequest, IsFilter, IsText, type JsonValue } from '../fields.js';
+import { BulkInput, TARGET_ERRORS, TargetPreview } from '../device-registry/targets.requests.js';
+import { CreateRequest, IsText, TenantRequest, type JsonValue } from '../fields.js';
+import { JobStarted } from '../jobs/requests.js';
 
-/** Exactly one of the two. */
-export class BulkTarget {
-  /** At most 20,000, unless the installation says otherwise; the same one twice counts once. */
-  @IsOptional()
-  @IsArray()
-  @ArrayNotEmpty()
-  @Matches(/^[A-Za-z0-9_-]{1,64}$/, { each: true, message: 'each value must be the id of a device' })
-  deviceIds?: string[];
-
-  /** RSQL, as of the list of devices; the devices it means when the job begins. */
-  @IsOptional()
-  @IsFilter()
-  filter?: string;
-}
-
-export class BulkChangeInput {
-  @IsObject()
-  @ValidateNested()
-  @Type(() => BulkTarget)
-  target!: BulkTarget;
-
+export class BulkChangeInput extends BulkInput {
   /** Key → text, number, boolean, object or array. */
   @ValuesAre(JSON_VALUE)
   @IsObject()
@@ -56,9 +29,10 @@ export class StartBulkChange extends CreateRequest {
   bulkChange!: BulkChangeInput;
 }
 
-export class JobStarted {
-  @IsString()
-  jobId!: string;
+export class PreviewBulkChange extends TenantRequest {
+  @ValidateNested()
+  @Type(() => BulkChangeInput)
+  bulkChange!: BulkChangeInput;
 }
 
 /**
@@ -70,14 +44,15 @@ export const startBulkChange = defineRequest({
   subject: 'muster.v1.service.configuration.bulk-change.start',
   request: StartBulkChange,
   reply: JobStarted,
-  errors: [
-    'invalid-request',
-    'invalid-filter',
-    'filter-too-slow',
-    'invalid-configuration',
-    'configuration-too-large',
-    'payload-too-large',
-    'idempotency-key-reused',
-  ],
+  errors: [...TARGET_ERRORS, 'invalid-configuration', 'configuration-too-large', 'idempotency-key-reused'],
   idempotent: false,
+});
+
+/** What `startBulkChange` would do now, and what it would be refused with; nothing is written. */
+export const previewBulkChange = defineRequest({
+  subject: 'muster.v1.service.configuration.bulk-change.preview',
+  request: PreviewBulkChange,
+  reply: TargetPreview,
+  errors: [...TARGET_ERRORS, 'invalid-configuration', 'configuration-too-large'],
+  idempotent: true,
 });

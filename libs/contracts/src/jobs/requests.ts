@@ -60,6 +60,12 @@ export class JobPage extends Page {
   items!: JobView[];
 }
 
+/** The answer to whoever started one. */
+export class JobStarted {
+  @IsString()
+  jobId!: string;
+}
+
 export class CancelJob extends TenantRequest {
   /** Who wants it ended. */
   @ValidateNested()

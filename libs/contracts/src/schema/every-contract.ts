@@ -12,6 +12,7 @@ import * as deviceTypes from '../device-registry/device-types.requests.js';
 import * as devices from '../device-registry/devices.requests.js';
 import * as metadata from '../device-registry/metadata.requests.js';
 import * as registryPublished from '../device-registry/published.js';
+import * as targets from '../device-registry/targets.requests.js';
 import * as tokens from '../device-registry/tokens.requests.js';
 import * as firmwarePublished from '../firmware/published.js';
 import * as firmware from '../firmware/requests.js';
@@ -41,6 +42,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'device-registry/devices.requests': devices,
   'device-registry/metadata.requests': metadata,
   'device-registry/published': registryPublished,
+  'device-registry/targets.requests': targets,
   'device-registry/tokens.requests': tokens,
   'firmware/published': firmwarePublished,
   'firmware/requests': firmware,

@@ -1,0 +1,155 @@
+import { AppError, errorUnder } from '@muster/contracts';
+import { selectDevices } from '@muster/contracts/device-registry/devices.requests';
+import {
+  previewTarget,
+  type BulkInput,
+  type DeviceTarget,
+  type TargetPreview,
+} from '@muster/contracts/device-registry/targets.requests';
+import type { Bus } from '@muster/messaging';
+import type { PlanPage } from './job-kind.js';
+
+/** A filter may take seconds before it is refused as too slow. */
+const FILTER_TIMEOUT_MS = 10_000;
+/** Devices of one page of a plan. */
+const PAGE = 5_000;
+
+/** What a job keeps of its target among its parameters; nothing where its devices were named. */
+export interface TargetParams {
+  readonly filter?: string;
+  readonly expectedCount?: number;
+}
+
+/** A target that may be acted on: what `Jobs.start` takes, `params` together with those of the act. */
+export interface CheckedTarget {
+  readonly params: TargetParams;
+  /** The devices, where they were named. */
+  readonly items?: readonly string[];
+}
+
+/** Who is asked for a target, and where it stands in the request of its caller. */
+interface Asked {
+  readonly tenantId: string;
+  readonly input: Pick<BulkInput, 'target' | 'expectedCount'>;
+  /** The field that has the input, as in `bulkChange`: errors are told by their place in the request. */
+  readonly path: string;
+}
+
+/** The devices that a bulk act means, found in one way by every service. */
+export class DeviceTargets {
+  constructor(
+    private readonly bus: Pick<Bus, 'request'>,
+    /** Devices that a target may name. */
+    private readonly mostNamed: number,
+  ) {}
+
+  /**
+   * Refuses at once what cannot be a target, and more devices than were expected. Throws what `TARGET_ERRORS` of the
+   * contracts names, with the path of the field. Ask before any transaction: this asks the registry.
+   */
+  async check(asked: Asked): Promise<CheckedTarget> {
+    const { tenantId, path } = asked;
+    const { deviceIds, filter } = this.named(asked);
+    const expectedCount = asked.input.expectedCount ?? undefined;
+    if (deviceIds !== undefined) {
+      // Of those that are named no more can come into being: that is settled here.
+      if (expectedCount !== undefined && deviceIds.length > expectedCount) await this.preview(asked);
+      return { params: {}, items: deviceIds };
+    }
+    if (expectedCount !== undefined) await this.preview(asked);
+    else await underTarget(path, this.select({ tenantId, filter, limit: 1 }));
+    return { params: { filter, ...(expectedCount === undefined ? {} : { expectedCount }) } };
+  }
+
+  /** What the target means now; refuses what `check` does. */
+  async preview(asked: Asked): Promise<TargetPreview> {
+    const { tenantId, input, path } = asked;
+    const target = this.named(asked);
+    const found = await underTarget(path, this.ask(tenantId, target));
+    // Null in an optional field means absent.
+    const expectedCount = input.expectedCount ?? undefined;
+    if (expectedCount !== undefined && found.matched > expectedCount)
+      throw moreThanExpected(found.matched, expectedCount);
+    return found;
+  }
+
+  /**
+   * The `plan` of a job whose devices are found by a filter: those that it means now. As soon as they are more than were
+   * expected the plan is refused, and so the job has done nothing.
+   */
+  async plan(
+    { tenantId, params }: { readonly tenantId: string; readonly params: TargetParams },
+    cursor: string | null,
+  ): Promise<PlanPage> {
+    const { filter, expectedCount } = params;
+    if (filter === undefined) throw new Error('the devices were named: there is nothing to plan');
+    const { found, after } = readCursor(cursor);
+    const { deviceIds, next } = await this.select({ tenantId, filter, limit: PAGE, after });
+    const soFar = found + deviceIds.length;
+    if (expectedCount !== undefined && soFar > expectedCount) {
+      const { matched } = await this.ask(tenantId, { filter });
+      throw moreThanExpected(Math.max(matched, soFar), expectedCount);
+    }
+    return { items: deviceIds, next: next === null ? null : `${soFar} ${next}` };
+  }
+
+  /** The target by one of its two ways, and distinct devices. */
+  private named({ input: { target }, path }: Asked): Named {
+    const { deviceIds, filter } = target;
+    if ((deviceIds == null) === (filter == null)) {
+      const message = 'must have either deviceIds or filter';
+      throw new AppError('invalid-request', `target ${message}`, {
+        errors: [{ path: `${path}.target`, message }],
+      });
+    }
+    if (filter != null) return { filter };
+    const distinct = [...new Set(deviceIds)];
+    if (distinct.length > this.mostNamed) {
+      throw new AppError(
+        'payload-too-large',
+        `${distinct.length} devices are named; at most ${this.mostNamed} may be. A filter has no limit.`,
+      );
+    }
+    return { deviceIds: distinct };
+  }
+
+  private ask(tenantId: string, target: DeviceTarget): Promise<TargetPreview> {
+    return this.bus.request(previewTarget, { tenantId, target }, { timeoutMs: FILTER_TIMEOUT_MS });
+  }
+
+  private select(request: {
+    readonly tenantId: string;
+    readonly filter: string;
+    readonly limit: number;
+    readonly after?: string | undefined;
+  }) {
+    return this.bus.request(selectDevices, request, { timeoutMs: FILTER_TIMEOUT_MS });
+  }
+}
+
+type Named =
+  | { readonly deviceIds: string[]; readonly filter?: undefined }
+  | { readonly filter: string; readonly deviceIds?: undefined };
+
+const moreThanExpected = (matched: number, expected: number): AppError =>
+  new AppError(
+    'more-devices-than-expected',
+    `${matched} devices match now, and expectedCount is ${expected}. Nothing was changed.`,
+  );
+
+const underTarget = async <T>(path: string, asking: Promise<T>): Promise<T> => {
+  try {
+    return await asking;
+  } catch (error) {
+    throw errorUnder(`${path}.target`, error);
+  }
+};
+
+/** How many devices the pages before had, and the last of them. */
+const readCursor = (
+  cursor: string | null,
+): { readonly found: number; readonly after: string | undefined } => {
+  if (cursor === null) return { found: 0, after: undefined };
+  const [found = '', after] = cursor.split(' ');
+  return { found: Number(found), after };
+};
