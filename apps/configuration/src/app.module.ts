@@ -35,6 +35,7 @@ import { HistoryHandlers } from './history/history.handlers.js';
 import { publishedOfConfiguration } from './device-configuration/device-configuration.published.js';
 import { KnownDevicesReactor } from './device-configuration/known-devices.reactor.js';
 import { JobHandlers } from './jobs/job.handlers.js';
+import { StatesHandlers } from './states/states.handlers.js';
 import { RulesInForce } from './desired/rules-in-force.js';
 import { ReportHandlers } from './reports/report.handlers.js';
 import { defaultsJob } from './type-configuration/defaults-job.js';
@@ -64,6 +65,7 @@ export class AppModule {
         HistoryHandlers,
         TypeConfigurationHandlers,
         BulkChangeHandlers,
+        StatesHandlers,
         JobHandlers,
         KnownDevicesReactor,
         DeviceTypesReactor,

@@ -68,6 +68,7 @@ export const errorCatalogue = {
     title: 'The bus of this installation has no credentials to give',
   },
   // somebody else was faster
+  'desired-changed': { status: 409, title: 'Somebody else has changed the value' },
   'concurrent-change': { status: 409, title: 'Changed by somebody else at the same time', passes: true },
   'version-mismatch': { status: 412, title: 'Changed since it was read' },
   'idempotency-key-reused': { status: 422, title: 'The idempotency key was used for another request' },

@@ -82,11 +82,14 @@ export interface EventStore {
     id: string,
     options?: Within,
   ): Promise<LoadedState<State>>;
-  /** One statement; the states in the order of the keys, which may repeat. */
+  /**
+   * One statement; the states in the order of the keys, which may repeat. `lock`, with `within`: nobody else changes the
+   * streams that exist until that transaction ends.
+   */
   loadMany<State, Event extends DomainEvent>(
     aggregate: Aggregate<State, never, Event>,
     keys: readonly StreamKey[],
-    options?: Within,
+    options?: Within & { readonly lock?: boolean },
   ): Promise<LoadedState<State>[]>;
   /**
    * Tells outside what is a row's change and no stream's event, within the transaction that changes the row: connections
@@ -208,8 +211,8 @@ export const createEventStore = (
       if (loaded === undefined) throw new Error('nothing was loaded');
       return loaded;
     },
-    loadMany: (aggregate, keys, { within } = {}) =>
-      loadStates(within ?? database, aggregate, keys, { lock: false }),
+    loadMany: (aggregate, keys, { within, lock = false } = {}) =>
+      loadStates(within ?? database, aggregate, keys, { lock: lock && within !== undefined }),
     announce: async (tx, announcements) => {
       if (announcements.length === 0) return;
       await announce(

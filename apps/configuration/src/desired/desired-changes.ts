@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { AppError, type Actor, type JsonObject } from '@muster/contracts';
-import type { DesiredOutcome } from '@muster/contracts/configuration/requests';
+import type { DesiredOutcome } from '@muster/contracts/configuration/campaign.requests';
 import type { BulkItem, BulkOutcome, Database, EventStore } from '@muster/event-store';
 import type { DeviceId, DeviceKind, KnownDevices } from '@muster/known-devices';
 import { currentDeadline } from '@muster/messaging';
@@ -8,7 +8,7 @@ import { currentTrace } from '@muster/observability';
 import type pg from 'pg';
 import { holdDefaults } from '../type-configuration/defaults-lock.js';
 import { coalesce } from './coalesce.js';
-import type { Rules } from './desired-values.js';
+import type { DesiredMode, Rules } from './desired-values.js';
 import type { DeviceConfiguration } from '../device-configuration/configuration-state.js';
 import {
   deviceConfiguration,
@@ -18,15 +18,22 @@ import type { ConfigurationEvent } from '../device-configuration/device-configur
 import type { RulesInForce } from './rules-in-force.js';
 
 export interface DesiredChange extends DeviceId {
-  readonly mode: 'merge' | 'replace';
+  readonly mode: DesiredMode;
   readonly desired: JsonObject;
   readonly expectedVersion?: number | undefined;
+  /** See `ChangeDesired` of the decider. */
+  readonly unlessChangedSince?: string | undefined;
+  readonly onlyWhereBy?: Actor | undefined;
   readonly source: Actor;
   readonly reason?: string | undefined;
 }
 
 export interface ManyDesiredChanges extends Omit<DesiredChange, 'deviceId' | 'expectedVersion'> {
   readonly deviceIds: readonly string[];
+  /** In place of `desired`: of each device, in their order. */
+  readonly desiredOf?: readonly JsonObject[] | undefined;
+  /** Whether the outcomes tell what the devices had before. */
+  readonly tellPrevious?: boolean | undefined;
 }
 
 /** A device that should have the defaults in force. */
@@ -98,22 +105,44 @@ export class DesiredChanges {
    * transaction: a device that is not known here is not found.
    */
   async changeMany(tx: pg.PoolClient, request: ManyDesiredChanges): Promise<DesiredOutcome[]> {
-    const { tenantId, deviceIds, ...change } = request;
+    const { tenantId, deviceIds, desiredOf, tellPrevious, ...change } = request;
+    const wanted = deviceIds.map((_id, index) => desiredOf?.[index] ?? change.desired);
+    const before = tellPrevious === true ? await this.lock(tx, tenantId, deviceIds) : undefined;
     const outcomes = await this.decide(
       tx,
       tenantId,
-      deviceIds.map((deviceId) => wishOf({ tenantId, deviceId, ...change })),
+      deviceIds.map((deviceId, index) =>
+        wishOf({ tenantId, deviceId, ...change, desired: wanted[index] ?? {} }),
+      ),
     );
-    return outcomes.map((outcome, index) => ({
-      deviceId: deviceIds[index] ?? '',
-      ...(outcome.error === undefined
+    return outcomes.map((outcome, index) => {
+      const deviceId = deviceIds[index] ?? '';
+      const previous = before?.[index];
+      return outcome.error === undefined
         ? {
+            deviceId,
             changed: outcome.events.length > 0,
             version: outcome.state.version,
             configId: outcome.state.configId,
+            ...(previous === undefined ? {} : { previous: ownValuesOf(previous, wanted[index] ?? {}) }),
           }
-        : { code: outcome.error.code, detail: outcome.error.detail }),
-    }));
+        : { deviceId, code: outcome.error.code, detail: outcome.error.detail };
+    });
+  }
+
+  /** The states, which stay as they are until the change. The defaults come first: that is the order of `decide`. */
+  private async lock(
+    tx: pg.PoolClient,
+    tenantId: string,
+    deviceIds: readonly string[],
+  ): Promise<DeviceConfiguration[]> {
+    await holdDefaults(tx, tenantId);
+    const loaded = await this.parts.store.loadMany(
+      deviceConfiguration,
+      deviceIds.map((id) => ({ tenantId, id })),
+      { within: tx, lock: true },
+    );
+    return loaded.map(({ state }) => state);
   }
 
   /** Asks the registry for devices that are not known here. Throws what kept it from answering. */
@@ -240,6 +269,7 @@ export class DesiredChanges {
 }
 
 const wishOf = ({ mode, desired, source, reason, expectedVersion, ...rest }: TracedChange): Wish => {
+  const { unlessChangedSince, onlyWhereBy } = rest;
   const at = now();
   return {
     tenantId: rest.tenantId,
@@ -255,9 +285,19 @@ const wishOf = ({ mode, desired, source, reason, expectedVersion, ...rest }: Tra
       rules,
       at,
       ...(expectedVersion === undefined ? {} : { expectedVersion }),
+      ...(unlessChangedSince === undefined ? {} : { unlessChangedSince }),
+      ...(onlyWhereBy === undefined ? {} : { onlyWhereBy }),
       ...(reason === undefined ? {} : { reason }),
     }),
   };
 };
+
+const ownValuesOf = ({ desired }: DeviceConfiguration, wanted: JsonObject): JsonObject =>
+  Object.fromEntries(
+    Object.keys(wanted).map((key) => {
+      const entry = Object.hasOwn(desired, key) ? desired[key] : undefined;
+      return [key, entry?.origin === 'device' ? entry.value : null];
+    }),
+  );
 
 const now = (): string => new Date().toISOString();

@@ -15,6 +15,7 @@ import {
   changesDocument,
   differencesOf,
   withDefaults,
+  type DesiredMode,
   type Rules,
 } from './desired-values.js';
 
@@ -24,10 +25,15 @@ export interface ChangeDesired {
   readonly type: 'ChangeDesired';
   /**
    * `merge`: RFC 7396 into the values in effect, null takes back an own value. `replace`: own values that are not named are
-   * taken back, and so is what is null. Where one is taken back, its default is in effect.
+   * taken back, and so is what is null. `set`: each key that is named gets exactly its value. Where one is taken back, its
+   * default is in effect.
    */
-  readonly mode: 'merge' | 'replace';
+  readonly mode: DesiredMode;
   readonly desired: JsonObject;
+  /** Throws `desired-changed` where somebody other than `source` changed one of the keys after this time. */
+  readonly unlessChangedSince?: string;
+  /** Only the keys that are as they are by this one's wish; throws `desired-changed` where none is. */
+  readonly onlyWhereBy?: Actor;
   readonly expectedVersion?: number;
   readonly source: Actor;
   readonly reason?: string;
@@ -61,10 +67,12 @@ export const changeDesired = (
   assertAcceptable(command.desired, 'desired');
   assertNotBeyond(command.expectedVersion, state);
   const before = effectiveOf(state);
-  const after = changedDesired(before, command.mode, command.desired, command.rules);
+  const desired = onlyKeysOf(command.onlyWhereBy, command.desired, state);
+  const after = changedDesired(before, command.mode, desired, command.rules);
   const changes = differencesOf(before, after);
   if (Object.keys(changes).length === 0) return [];
   assertExpected(command.expectedVersion, state);
+  assertNotOvertaken(Object.keys(changes), command, state);
   const document = documentFrom(after);
   const canonical = canonicalJson(document);
   assertAllowed(changes, document, canonical, command.rules);
@@ -108,6 +116,51 @@ export const reoffer = (command: Reoffer, state: DeviceConfiguration): readonly 
   ];
 };
 
+/** Somebody else's wish that came later stands. A default is nobody's wish for this device. */
+const assertNotOvertaken = (
+  keys: readonly string[],
+  { source, unlessChangedSince }: ChangeDesired,
+  state: DeviceConfiguration,
+): void => {
+  if (unlessChangedSince === undefined) return;
+  for (const key of keys) {
+    const last = lastWish(state, key);
+    if (last === undefined || last.at <= unlessChangedSince || last.by.kind === 'default') continue;
+    if (isSameActor(last.by, source)) continue;
+    throw new AppError(
+      'desired-changed',
+      `desired.${key} was changed by ${last.by.kind} ${last.by.id} at ${last.at}.`,
+    );
+  }
+};
+
+const onlyKeysOf = (
+  owner: Actor | undefined,
+  desired: JsonObject,
+  state: DeviceConfiguration,
+): JsonObject => {
+  if (owner === undefined) return desired;
+  const own = Object.entries(desired).filter(([key]) => {
+    const last = lastWish(state, key);
+    return last !== undefined && isSameActor(last.by, owner);
+  });
+  if (own.length === 0 && Object.keys(desired).length > 0)
+    throw new AppError('desired-changed', `None of the keys is as ${owner.kind} ${owner.id} left it.`);
+  return Object.fromEntries(own);
+};
+
+/** Who gave the key its value, or took it away; undefined: it never had one, or that is long ago. */
+const lastWish = (
+  state: DeviceConfiguration,
+  key: string,
+): { readonly at: string; readonly by: Actor } | undefined =>
+  entryOf(state.desired, key) ?? entryOf(state.withdrawn, key);
+
+const entryOf = <Entry>(entries: Readonly<Record<string, Entry>>, key: string): Entry | undefined =>
+  Object.hasOwn(entries, key) ? entries[key] : undefined;
+
+const isSameActor = (one: Actor, other: Actor): boolean => one.kind === other.kind && one.id === other.id;
+
 const desiredChanged = (
   changes: DesiredChanges,
   configId: string,
@@ -148,7 +201,8 @@ export const withDesiredChange = (
     at,
     by,
   }));
-  const changed = { ...state, version: state.streamVersion, configId, desired };
+  const withdrawn = withdrawnAfter(state.withdrawn, changes, { at, by });
+  const changed = { ...state, version: state.streamVersion, configId, desired, withdrawn };
   // The same document, only the values are somebody else's now: what the device was sent and said of it still holds.
   if (configId === state.configId) return changed;
   return {
@@ -159,6 +213,24 @@ export const withDesiredChange = (
     strayReport: state.confirmation ?? state.strayReport,
   };
 };
+
+/** A device that loses key after key does not get a longer and longer state: the oldest are forgotten. */
+const withdrawnAfter = (
+  before: DeviceConfiguration['withdrawn'],
+  changes: DesiredChanges,
+  wish: { readonly at: string; readonly by: Actor },
+): DeviceConfiguration['withdrawn'] => {
+  const entries = Object.entries(changes);
+  if (entries.every(([key, { to }]) => to !== undefined && !Object.hasOwn(before, key))) return before;
+  const after = new Map(Object.entries(before));
+  for (const [key, { to }] of entries) {
+    after.delete(key);
+    if (to === undefined) after.set(key, wish);
+  }
+  return Object.fromEntries([...after].slice(-MOST_WITHDRAWN));
+};
+
+const MOST_WITHDRAWN = 64;
 
 export const withReoffer = (
   state: DeviceConfiguration,

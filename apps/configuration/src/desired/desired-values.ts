@@ -22,13 +22,17 @@ export interface Rules {
 
 type Values = ReadonlyMap<string, Effective>;
 
+/** See `ChangeDesired` of the decider. */
+export type DesiredMode = 'merge' | 'replace' | 'set';
+
 /**
  * The values in effect after an operator's change. Only what it names is touched: null takes back the device's own value,
- * which lets its default in again; `replace` also takes back every own value that it does not name.
+ * which lets its default in again; `replace` also takes back every own value that it does not name. Only `merge` looks at
+ * the value that is there.
  */
 export const changedDesired = (
   before: Values,
-  mode: 'merge' | 'replace',
+  mode: DesiredMode,
   desired: JsonObject,
   { defaults }: Rules,
 ): Values => {

@@ -13,7 +13,9 @@ export interface DeviceConfiguration {
   readonly configId: string;
   /** Values in effect. The device's own are those of the origin `device`, which always win. */
   readonly desired: Readonly<Record<string, Effective & { readonly at: string; readonly by: Actor }>>;
-  readonly reported: Readonly<Record<string, { readonly value: JsonValue; readonly at: string }>>;
+  /** Keys that have lost their desired value, the latest last, and whose wish that was. */
+  readonly withdrawn: Readonly<Record<string, { readonly at: string; readonly by: Actor }>>;
+  readonly reported: Readonly<Record<string, ReportedValue>>;
   /** null: the device never said. */
   readonly observe: boolean | null;
   /** The last dispatch, of whatever document. `reachedAt`: when this document first had somebody to take it. */
@@ -31,6 +33,13 @@ export interface DeviceConfiguration {
   readonly strayReport: Report | null;
 }
 
+/** `at`: when it became this value. `statedAt`: when the device last said it itself, as far as that was news; see `reportState`. */
+export interface ReportedValue {
+  readonly value: JsonValue;
+  readonly at: string;
+  readonly statedAt?: string;
+}
+
 export interface Report {
   readonly configId: string;
   readonly at: string;
@@ -44,6 +53,7 @@ export const initial: DeviceConfiguration = {
   version: 0,
   configId: '',
   desired: {},
+  withdrawn: {},
   reported: {},
   observe: null,
   dispatched: null,
@@ -56,12 +66,12 @@ export const initial: DeviceConfiguration = {
 export const withChanges = <Entry, Change extends { readonly to?: JsonValue }>(
   entries: Readonly<Record<string, Entry>>,
   changes: Readonly<Record<string, Change>>,
-  entryOf: (value: JsonValue, change: Change) => Entry,
+  entryOf: (value: JsonValue, change: Change, before: Entry | undefined) => Entry,
 ): Readonly<Record<string, Entry>> => {
   const result = new Map(Object.entries(entries));
   for (const [key, change] of Object.entries(changes)) {
     if (change.to === undefined) result.delete(key);
-    else result.set(key, entryOf(change.to, change));
+    else result.set(key, entryOf(change.to, change, result.get(key)));
   }
   return Object.fromEntries(result);
 };

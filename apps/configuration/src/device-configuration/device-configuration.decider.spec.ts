@@ -608,7 +608,14 @@ describe('FetchDocument', () => {
         },
         {
           type: 'StateReported',
-          data: { changes: { interval: { to: 10 } }, configId: a, interface: 'http', reportedAt: now },
+          schemaVersion: 2,
+          data: {
+            changes: { interval: { to: 10 } },
+            stated: false,
+            configId: a,
+            interface: 'http',
+            reportedAt: now,
+          },
         },
       ]);
   });
@@ -664,7 +671,14 @@ describe('ReportApplied', () => {
     ];
     const reportedBefore: ConfigurationEvent = {
       type: 'StateReported',
-      data: { changes: { interval: { to: 10 } }, configId: a, interface: 'mqtt', reportedAt: at(3) },
+      schemaVersion: 2,
+      data: {
+        changes: { interval: { to: 10 } },
+        stated: false,
+        configId: a,
+        interface: 'mqtt',
+        reportedAt: at(3),
+      },
     };
     configuration
       .given([...history, reportedBefore])
@@ -676,8 +690,10 @@ describe('ReportApplied', () => {
         },
         {
           type: 'StateReported',
+          schemaVersion: 2,
           data: {
             changes: { interval: { from: 10 }, led: { to: true } },
+            stated: false,
             configId: configIdOf({ led: true }),
             interface: 'mqtt',
             reportedAt: now,
@@ -837,7 +853,8 @@ describe('RecordDispatched', () => {
 describe('ReportState', () => {
   const reported = (changes: StateReported['data']['changes'], configId = '', second = 4): StateReported => ({
     type: 'StateReported',
-    data: { changes, configId, interface: 'mqtt', reportedAt: at(second) },
+    schemaVersion: 2,
+    data: { changes, stated: true, configId, interface: 'mqtt', reportedAt: at(second) },
   });
 
   it('merges what the device says into what is known, member by member; null removes', () => {
@@ -847,7 +864,9 @@ describe('ReportState', () => {
       .then([
         {
           type: 'StateReported',
+          schemaVersion: 2,
           data: {
+            stated: true,
             changes: {
               wifi: { from: { ssid: 'x', rssi: -60 }, to: { ssid: 'x', rssi: -70 } },
               led: { from: true },
@@ -867,6 +886,32 @@ describe('ReportState', () => {
       .when(stateReport({ mode: 'eco', led: null }))
       .then([]);
     configuration.given([]).when(stateReport({})).then([]);
+  });
+
+  it('tells once more what is known, when the device says it for the first time since it was sent a document', () => {
+    const history = [reported({ mode: { to: 'eco' } }, '', 1), desired({}, A, 2), dispatched(a, 3)];
+    const again = reported({ mode: { from: 'eco', to: 'eco' } }, a, 30);
+    configuration
+      .given(history)
+      .when(stateReport({ mode: 'eco' }))
+      .then([again]);
+    configuration
+      .given([...history, again])
+      .when(stateReport({ mode: 'eco' }))
+      .then([]);
+    expect(stateAfter([...history, again]).reported).toEqual({
+      mode: { value: 'eco', at: at(1), statedAt: at(30) },
+    });
+  });
+
+  it('does not take what was applied for stated', () => {
+    const sent = [desired({}, A), dispatched(a)];
+    const history = [...sent, ...decide(report(a, 200), stateAfter(sent))];
+    expect(stateAfter(history).reported).toEqual({ interval: { value: 10, at: now } });
+    configuration
+      .given(history)
+      .when(stateReport({ interval: 10 }))
+      .then([reported({ interval: { from: 10, to: 10 } }, a, 30)]);
   });
 
   it('confirms nothing, and survives that the device confirms once more', () => {

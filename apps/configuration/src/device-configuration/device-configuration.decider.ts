@@ -104,10 +104,13 @@ export const evolve = (before: DeviceConfiguration, event: ConfigurationEvent): 
   }
 };
 
-/** The stream `configuration-<deviceId>`. State version 2: `sentSinceChange`; 3: whose values, reoffers; 4: the empty document. */
+/**
+ * The stream `configuration-<deviceId>`. State version 2: `sentSinceChange`; 3: whose values, reoffers; 4: the empty document;
+ * 5: what the device stated itself, and whose wish it was that a key has no value.
+ */
 export const deviceConfiguration = {
   name: 'configuration',
-  stateVersion: 4,
+  stateVersion: 5,
   initial,
   evolve,
   decide,

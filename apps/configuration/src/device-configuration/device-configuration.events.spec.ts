@@ -25,6 +25,11 @@ const version2 = `
 {"type":"ConfigurationReoffered","data":{"configId":"33333333333333333333333333333333","source":{"kind":"user","id":"anna"},"reason":"new firmware","reofferedAt":"2026-01-02T00:00:03.000Z"}}
 `;
 
+/** Version 2 of a report. */
+const stated = `
+{"type":"StateReported","data":{"changes":{"interval":{"from":20,"to":20},"led":{"from":true}},"stated":true,"configId":"33333333333333333333333333333333","interface":"mqtt","reportedAt":"2026-01-02T00:00:04.000Z"}}
+`;
+
 /** As they lie in the table since before the document without keys had an id. */
 const withoutKeys = `
 {"type":"DesiredConfigurationChanged","schemaVersion":1,"data":{"changes":{"interval":{"from":20}},"configId":"","source":{"kind":"api-key","id":"k1"},"changedAt":"2026-01-03T00:00:00.000Z"}}
@@ -41,6 +46,7 @@ const parsed = (lines: string, versionOf: (type: string) => number): StoredEvent
 
 const storedFirst = parsed(version1, () => 1);
 const storedSecond = parsed(version2, (type) => (type === 'DesiredConfigurationChanged' ? 2 : 1));
+const storedStated = parsed(stated, () => 2);
 const first = storedFirst.map(upcast);
 const second = storedSecond.map(upcast);
 
@@ -50,14 +56,14 @@ const newest: NewestVersions<ConfigurationEvent> = {
   ConfigurationDispatched: 1,
   ConfigurationApplied: 1,
   ConfigurationRejected: 1,
-  StateReported: 1,
+  StateReported: 2,
   ObservationChanged: 1,
   ConfigurationEnded: 1,
 };
 
 describe('stored events of a configuration', () => {
   it('have a fixture of every type and version', () => {
-    expect(withoutFixture([...storedFirst, ...storedSecond], newest)).toEqual([]);
+    expect(withoutFixture([...storedFirst, ...storedSecond, ...storedStated], newest)).toEqual([]);
   });
 
   it("of version 1 are still read, every value as the device's own", () => {
@@ -74,6 +80,10 @@ describe('stored events of a configuration', () => {
           by: { kind: 'campaign', id: 'c1' },
         },
       },
+      withdrawn: {
+        wifi: { at: '2026-01-01T00:00:01.000Z', by: { kind: 'campaign', id: 'c1' } },
+      },
+      // It came with a confirmation: the device has not stated it.
       reported: { interval: { value: 20, at: '2026-01-01T00:00:04.000Z' } },
       observe: false,
       dispatched: {
@@ -108,6 +118,13 @@ describe('stored events of a configuration', () => {
       dispatched: { subscriber: false, reachedAt: null, at: '2026-01-02T00:00:03.000Z' },
       sentSinceChange: false,
       confirmation: null,
+    });
+  });
+
+  it('of version 2 of a report say that the device stated it', () => {
+    const events = [...first.slice(0, -1), ...second, ...storedStated.map(upcast)];
+    expect(events.reduce(evolve, initial).reported).toEqual({
+      interval: { value: 20, at: '2026-01-01T00:00:04.000Z', statedAt: '2026-01-02T00:00:04.000Z' },
     });
   });
 

@@ -79,13 +79,16 @@ export interface ConfigurationRejected {
 }
 
 /**
- * What is known of the device's own values changed: it applied a document, or said so itself. `configId` is of the document
- * that was current then.
+ * What is known of the device's own values: it applied a document, or `stated` them itself. A key whose `from` and `to` are
+ * equal was stated again after a document was sent. `configId` is of the document that was current then. Version 2: `stated`.
  */
 export interface StateReported {
   readonly type: 'StateReported';
+  readonly schemaVersion: 2;
   readonly data: {
     readonly changes: StoredChanges;
+    /** Null: of a time when this was not recorded. */
+    readonly stated: boolean | null;
     readonly configId: string;
     readonly interface: DeviceInterface;
     readonly reportedAt: string;
@@ -119,11 +122,15 @@ export type ConfigurationEvent =
   | ConfigurationEnded;
 
 /**
- * Version 1 of a change: before there were defaults, every value was a device's own. Version 2 and older, and confirmations
+ * Version 1 of a report: nobody wrote down whether the device had stated it. Version 1 of a change: before there were defaults, every value was a device's own. Version 2 and older, and confirmations
  * of that time, name the document without keys "", as if there were none.
  */
 export const upcast = (stored: StoredEvent): ConfigurationEvent => {
   const event = stored as ConfigurationEvent; // the newest shape, but for what follows
+  if (event.type === 'StateReported')
+    return stored.schemaVersion > 1
+      ? event
+      : { ...event, schemaVersion: 2, data: { ...event.data, stated: null } };
   if (event.type !== 'DesiredConfigurationChanged' && event.type !== 'ConfigurationApplied') return event;
   if (event.data.configId === '')
     return upcast({ ...stored, data: { ...event.data, configId: configIdOf({}) } });

@@ -43,8 +43,9 @@ export const publishedOfConfiguration = (event: RecordedEvent<ConfigurationEvent
       return [{ contract: configurationRejected, entityId, data: { ...fact, at, ...data } }];
     }
     case 'StateReported': {
-      const { reportedAt: at, ...data } = event.data;
-      return [{ contract: reportedStateChanged, entityId, data: { ...fact, at, ...data } }];
+      const { reportedAt: at, stated, ...data } = event.data;
+      const how = stated === null ? {} : { stated };
+      return [{ contract: reportedStateChanged, entityId, data: { ...fact, at, ...data, ...how } }];
     }
     case 'ObservationChanged':
     case 'ConfigurationEnded':

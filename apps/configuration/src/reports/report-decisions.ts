@@ -142,7 +142,14 @@ const reportedBy = (report: Applied, state: DeviceConfiguration): readonly State
   return [
     {
       type: 'StateReported',
-      data: { changes, configId: state.configId, interface: report.interface, reportedAt: report.at },
+      schemaVersion: 2,
+      data: {
+        changes,
+        stated: false,
+        configId: state.configId,
+        interface: report.interface,
+        reportedAt: report.at,
+      },
     },
   ];
 };
@@ -154,15 +161,38 @@ export const reportState = (
   assertAcceptable(command.reported, 'reported');
   const before = reportedStateOf(state);
   const after = mergePatch(before, command.reported) as JsonObject; // a patch that is an object yields one
-  const changes = differences(before, after);
+  const changes = { ...statedAgain(command.reported, state), ...differences(before, after) };
   if (Object.keys(changes).length === 0) return [];
   assertWithinLimits(after, command.limits, 'reported', Object.keys(changes));
   return [
     {
       type: 'StateReported',
-      data: { changes, configId: state.configId, interface: command.interface, reportedAt: command.at },
+      schemaVersion: 2,
+      data: {
+        changes,
+        stated: true,
+        configId: state.configId,
+        interface: command.interface,
+        reportedAt: command.at,
+      },
     },
   ];
+};
+
+/**
+ * What it said before is news once after it was sent a document: only so is known that a device which has restarted into
+ * what it was sent is as it was expected to be. Later repetitions say nothing, and leave no event.
+ */
+const statedAgain = (reported: JsonObject, state: DeviceConfiguration): StoredChanges => {
+  const { dispatched } = state;
+  if (dispatched?.subscriber !== true) return {};
+  const again = Object.keys(reported).flatMap((key) => {
+    const known = Object.hasOwn(state.reported, key) ? state.reported[key] : undefined;
+    return known === undefined || (known.statedAt ?? '') >= dispatched.at
+      ? []
+      : [[key, { from: known.value, to: known.value }] as const];
+  });
+  return Object.fromEntries(again);
 };
 
 export const rejectedBy = (
@@ -227,8 +257,16 @@ export const withReport = (state: DeviceConfiguration, report: Report): DeviceCo
 
 export const withReportedState = (
   state: DeviceConfiguration,
-  { changes, reportedAt: at }: StateReported['data'],
-): DeviceConfiguration => ({
-  ...state,
-  reported: withChanges(state.reported, changes, (value) => ({ value, at })),
-});
+  { changes, stated, reportedAt: at }: StateReported['data'],
+): DeviceConfiguration => {
+  // Of an event that does not say: what came with a confirmation, in the same moment, the device has not stated itself.
+  const isStated = stated ?? !(state.confirmation?.rejection === null && state.confirmation.at === at);
+  return {
+    ...state,
+    reported: withChanges(state.reported, changes, (value, { from }, known) => {
+      const since = known !== undefined && sameJson(from, value) ? known.at : at;
+      const statedAt = isStated ? at : known?.statedAt;
+      return { value, at: since, ...(statedAt === undefined ? {} : { statedAt }) };
+    }),
+  };
+};

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId, type JsonObject } from '@muster/contracts';
+import { changeDesiredMany } from '@muster/contracts/configuration/campaign.requests';
 import {
   changeDesired,
-  changeDesiredMany,
   dueDocuments,
   getConfiguration,
   listConfigurationHistory,

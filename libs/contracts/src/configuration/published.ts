@@ -73,9 +73,15 @@ export class ConfigurationRejected extends ConfigurationFact {
   reasonPhrase?: string;
 }
 
+/** A key whose `from` and `to` are equal: the device stated it again after it was sent a document. */
 export class ReportedStateChanged extends ConfigurationFact {
   @IsObject()
   changes!: ValueChanges;
+
+  /** True: the device said so itself. False: it applied a document that holds these values. Absent: it is not known. */
+  @IsOptional()
+  @IsBoolean()
+  stated?: boolean;
 
   @IsIn(INTERFACES)
   interface!: DeviceInterface;

@@ -2,7 +2,6 @@ import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   ArrayNotEmpty,
-  ArrayUnique,
   IsArray,
   IsBoolean,
   IsIn,
@@ -29,7 +28,6 @@ import {
   Done,
   IsText,
   IsTime,
-  ItemOutcome,
   CursorRequest,
   TenantRequest,
   type JsonObject,
@@ -168,64 +166,6 @@ export class DesiredChanged {
 
   @IsIn(SYNC_STATES)
   syncState!: SyncState;
-}
-
-/** The same change of up to 500 devices, each decided for itself. */
-export class ChangeDesiredMany extends TenantRequest {
-  @ValidateNested()
-  @Type(() => Actor)
-  actor!: Actor;
-
-  /** Chosen by the caller, unique in the tenant: the same one again changes nothing and gets the first answer, for 24 hours. */
-  @IsString()
-  @Length(1, 200)
-  operationId!: string;
-
-  @IsArray()
-  @ArrayNotEmpty()
-  @ArrayMaxSize(500)
-  @ArrayUnique()
-  @IsString({ each: true })
-  @Length(1, 64, { each: true })
-  deviceIds!: string[];
-
-  /** As in a change of one device. */
-  @IsIn(['merge', 'replace'])
-  mode!: 'merge' | 'replace';
-
-  @IsObject()
-  desired!: Record<string, JsonValue>;
-
-  @IsOptional()
-  @IsText(500)
-  reason?: string;
-}
-
-/** What became of one device: either `changed`, `version` and `configId`, or `code` and `detail`. */
-export class DesiredOutcome extends ItemOutcome {
-  @IsString()
-  deviceId!: string;
-
-  /** False: it had these values already. */
-  @IsOptional()
-  @IsBoolean()
-  changed?: boolean;
-
-  @IsOptional()
-  @IsInt()
-  version?: number;
-
-  @IsOptional()
-  @IsString()
-  configId?: string;
-}
-
-/** In the order of the request. */
-export class DesiredOutcomes {
-  @IsArray()
-  @ValidateNested({ each: true })
-  @Type(() => DesiredOutcome)
-  outcomes!: DesiredOutcome[];
 }
 
 export class ReofferConfiguration extends ChangeRequest {
@@ -373,18 +313,6 @@ export const changeDesired = defineRequest({
     'version-mismatch',
     'concurrent-change',
   ],
-  idempotent: true,
-});
-
-/**
- * Outcomes: `device-not-found`, `invalid-configuration`, `configuration-too-large`; `concurrent-change` and `unavailable`
- * are worth another try, which takes another operationId.
- */
-export const changeDesiredMany = defineRequest({
-  subject: 'muster.v1.service.configuration.desired.change-many',
-  request: ChangeDesiredMany,
-  reply: DesiredOutcomes,
-  errors: ['idempotency-key-reused', 'concurrent-change'],
   idempotent: true,
 });
 

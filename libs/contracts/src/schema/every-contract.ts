@@ -2,6 +2,7 @@ import type { PublishedContract, RequestContract } from '../contract.js';
 import * as commandsPublished from '../commands/published.js';
 import * as commands from '../commands/requests.js';
 import * as bulkChanges from '../configuration/bulk.requests.js';
+import * as configurationCampaigns from '../configuration/campaign.requests.js';
 import * as configurationPublished from '../configuration/published.js';
 import * as configuration from '../configuration/requests.js';
 import * as typeConfiguration from '../configuration/type-configuration.requests.js';
@@ -32,6 +33,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'commands/published': commandsPublished,
   'commands/requests': commands,
   'configuration/bulk.requests': bulkChanges,
+  'configuration/campaign.requests': configurationCampaigns,
   'configuration/published': configurationPublished,
   'configuration/requests': configuration,
   'configuration/type-configuration.requests': typeConfiguration,
