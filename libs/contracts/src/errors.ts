@@ -54,6 +54,7 @@ export const errorCatalogue = {
   'command-finished': { status: 409, title: 'The command is finished' },
   'job-finished': { status: 409, title: 'The job has ended' },
   'job-not-finished': { status: 409, title: 'The job has not ended' },
+  'job-not-cancellable': { status: 409, title: 'The job cannot be cancelled by itself' },
   'job-not-retryable': { status: 409, title: 'A job of this kind cannot be retried' },
   'job-without-failures': { status: 409, title: 'Nothing of the job has failed' },
   'firmware-type-name-taken': { status: 409, title: 'The device type has a firmware type of this name' },

@@ -80,7 +80,8 @@ export class JobRecord {
     });
     const { standing } = state;
     if (standing === null || events.length === 0) return { standing, version, news: 0 };
-    if (command.type === 'RecordChunk') this.itemsFailed(standing.kind, command.errors);
+    if (command.type === 'RecordChunk' || command.type === 'Advance')
+      this.itemsFailed(standing.kind, command.errors);
     if (locked.parent !== null) {
       const { status, total, done, failed, reason } = standing;
       await this.record(

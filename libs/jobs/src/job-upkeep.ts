@@ -2,6 +2,7 @@ import { isPassing } from '@muster/contracts';
 import type { Database, EventStore } from '@muster/event-store';
 import { startUpkeep, type Logger, type Metrics, type Upkeep } from '@muster/observability';
 import { job } from './job.decider.js';
+import { latestStepSeconds } from './steps.js';
 import { latestTimerSeconds } from './timers.js';
 import { workerSchema } from './worker-schema.js';
 
@@ -27,12 +28,17 @@ export const startJobUpkeep = (options: JobUpkeepOptions): Pick<Upkeep, 'stop'> 
     'muster_timer_late_seconds',
     'How late the timer is that should have fired first',
   );
+  const lateSteps = metrics.gauge(
+    'muster_step_late_seconds',
+    'How late the step is that should have run first',
+  );
   const measuring = startUpkeep({
     what: 'measuring how long jobs wait',
     everyMs: MEASURE_EVERY_MS,
     round: async () => {
       oldest.set(await oldestWaitingSeconds(database));
       late.set(await latestTimerSeconds(database));
+      lateSteps.set(await latestStepSeconds(database));
       return false;
     },
     logger,

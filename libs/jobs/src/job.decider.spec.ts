@@ -59,6 +59,74 @@ describe('CreateJob', () => {
   });
 });
 
+describe('a driven job', () => {
+  const of = (standing: Partial<JobStanding>): JobStanding => ({ ...fresh, total: 3, ...standing });
+  const driven: JobEvent = { type: 'JobCreated', data: { at: createdAt, job: of({}) } };
+  const error = { item: 'd1', code: 'c', detail: 'd' };
+  const half: JobEvent = {
+    type: 'JobAdvanced',
+    data: { at, job: of({ status: 'in_progress', startedAt: at, done: 2, failed: 1 }), errors: [error] },
+  };
+  const advance = (done: number, failed: number, errors = [] as (typeof error)[]): JobCommand => ({
+    type: 'Advance',
+    done,
+    failed,
+    errors,
+    at,
+  });
+
+  it('knows its items from the beginning', () => {
+    scenario(job)
+      .given([])
+      .when({ type: 'CreateJob', kind: 'k', actor, total: 3, at })
+      .then([{ type: 'JobCreated', data: { at, job: of({ createdAt: at }) } }]);
+  });
+
+  it('has begun when something is said of it, even that nothing is done yet', () => {
+    scenario(job)
+      .given([driven])
+      .when(advance(0, 0))
+      .then([
+        { type: 'JobAdvanced', data: { at, job: of({ status: 'in_progress', startedAt: at }), errors: [] } },
+      ]);
+  });
+
+  it('stands where its service says, and says nothing twice', () => {
+    scenario(job)
+      .given([driven])
+      .when(advance(2, 1, [error]))
+      .then([half]);
+    scenario(job).given([driven, half]).when(advance(2, 1)).then([]);
+  });
+
+  it('never goes back', () => {
+    scenario(job).given([driven, half]).when(advance(1, 0)).then([]);
+  });
+
+  it('ends with the last item, as failed where one of them has failed', () => {
+    const job3 = of({ status: 'in_progress', startedAt: at, done: 3, failed: 1 });
+    scenario(job)
+      .given([driven, half])
+      .when(advance(4, 1))
+      .then([
+        { type: 'JobAdvanced', data: { at, job: job3, errors: [] } },
+        { type: 'JobEnded', data: { at, job: { ...job3, status: 'failed', endedAt: at } } },
+      ]);
+  });
+
+  it('without items ends when it is said to be through', () => {
+    const none = of({ total: 0 });
+    const through = { ...none, status: 'in_progress', startedAt: at } as const;
+    scenario(job)
+      .given([{ type: 'JobCreated', data: { at: createdAt, job: none } }])
+      .when(advance(0, 0))
+      .then([
+        { type: 'JobAdvanced', data: { at, job: through, errors: [] } },
+        { type: 'JobEnded', data: { at, job: { ...through, status: 'success', endedAt: at } } },
+      ]);
+  });
+});
+
 describe('StartJob', () => {
   it('starts it', () => {
     scenario(job).given([created]).when({ type: 'StartJob', at }).then([started]);

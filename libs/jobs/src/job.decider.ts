@@ -7,7 +7,8 @@ import { upcast, type ChildStanding, type JobEvent, type JobStanding } from './j
  *        └─> waiting <─┘ │
  *                        └──> cancelling ──> cancelled    when nothing is in hand any more
  *
- * A job with children has no items: it stands where they stand together, and ends with the last of them.
+ * A job with children has no items: it stands where they stand together, and ends with the last of them. A driven job has
+ * items, but no chunks: its service says how far it is.
  */
 export interface Job {
   /** Null: no such job. */
@@ -34,6 +35,8 @@ export type JobCommand =
       readonly parent?: string;
       readonly retryOf?: string;
       readonly children?: readonly string[];
+      /** Of a driven job: how many items it has. */
+      readonly total?: number;
       readonly at: string;
     }
   | { readonly type: 'StartJob'; readonly at: string }
@@ -42,6 +45,14 @@ export type JobCommand =
       readonly type: 'RecordChunk';
       readonly chunk: number;
       readonly items: number;
+      readonly errors: readonly JobItemError[];
+      readonly at: string;
+    }
+  | {
+      /** Of a driven job. Absolute numbers, which never fall: an older saying changes nothing. */
+      readonly type: 'Advance';
+      readonly done: number;
+      readonly failed: number;
       readonly errors: readonly JobItemError[];
       readonly at: string;
     }
@@ -96,6 +107,8 @@ export const decide = (command: JobCommand, state: Job): readonly JobEvent[] => 
     }
     case 'RecordChunk':
       return has(state.chunks, command.chunk) ? [] : progressed(command, state, job);
+    case 'Advance':
+      return advanced(command, job);
     case 'DropChunk':
       return dropped(command, state, job);
     case 'WaitForFault':
@@ -116,11 +129,11 @@ export const decide = (command: JobCommand, state: Job): readonly JobEvent[] => 
 };
 
 const create = (command: Of<'CreateJob'>): readonly JobEvent[] => {
-  const { kind, actor, parent, retryOf, children, at } = command;
+  const { kind, actor, parent, retryOf, children, total = null, at } = command;
   const job: JobStanding = {
     kind,
     status: 'created',
-    total: null,
+    total,
     done: 0,
     failed: 0,
     createdAt: at,
@@ -162,6 +175,19 @@ const progressed = (
     { type: 'JobProgressed', data: { at, job, chunk, items, errors } },
     ...(inHand === null ? endedByItems(job, at) : endedByCancel(job, chunk, inHand, at)),
   ];
+};
+
+const advanced = ({ done, failed, errors, at }: Of<'Advance'>, before: JobStanding): readonly JobEvent[] => {
+  const further = {
+    done: Math.min(Math.max(before.done, done), before.total ?? done),
+    failed: Math.max(before.failed, failed),
+  };
+  const goesOn = before.status === 'cancelling' ? before : working(before, at);
+  const same = further.done === before.done && further.failed === before.failed;
+  const ended = further.done === before.total;
+  if (same && !ended && goesOn.status === before.status) return [];
+  const job = { ...goesOn, ...further };
+  return [{ type: 'JobAdvanced', data: { at, job, errors } }, ...endedByItems(job, at)];
 };
 
 const dropped = ({ chunk, at }: Of<'DropChunk'>, { inHand }: Job, job: JobStanding): readonly JobEvent[] =>
@@ -304,6 +330,8 @@ export const evolve = (state: Job, event: JobEvent): Job => {
       return { ...next, children: { ...state.children, [event.data.child]: event.data.childStanding } };
     case 'JobCancelRequested':
       return { ...next, stuck: null, inHand: event.data.inHand };
+    case 'JobAdvanced':
+      return next;
     case 'JobChunkDropped':
       return { ...next, inHand: less(state.inHand, event.data.chunk) };
     case 'JobEnded':

@@ -189,6 +189,25 @@ const stored: readonly StoredEvent[] = [
       childStanding: { status: 'in_progress', total: 2, done: 1, failed: 0 },
     },
   },
+  {
+    type: 'JobAdvanced',
+    schemaVersion: 1,
+    data: {
+      at: '2026-11-28T19:00:00.000Z',
+      job: {
+        kind: 'campaign-batch',
+        total: 10,
+        createdAt: '2026-11-28T18:00:00.000Z',
+        createdBy: { kind: 'user', id: 'anna' },
+        status: 'in_progress',
+        startedAt: '2026-11-28T18:30:00.000Z',
+        done: 4,
+        failed: 1,
+        parent: 'j1',
+      },
+      errors: [{ item: 'd1', code: 'device-not-found', detail: 'No such device.' }],
+    },
+  },
 ];
 
 const newest: NewestVersions<JobEvent> = {
@@ -196,6 +215,7 @@ const newest: NewestVersions<JobEvent> = {
   JobStarted: 1,
   JobPlanned: 1,
   JobProgressed: 1,
+  JobAdvanced: 1,
   JobWaited: 2,
   JobChildChanged: 1,
   JobCancelRequested: 1,
@@ -224,7 +244,11 @@ describe('stored events', () => {
     expect(state.chunks).toEqual([[0, 0]]);
     const cancelled = stored.slice(6, 9).map(upcast).reduce(evolve, initial);
     expect(cancelled).toMatchObject({ standing: { status: 'cancelling' }, stuck: null, inHand: [] });
-    const parent = stored.slice(9).map(upcast).reduce(evolve, initial);
+    expect(stored.slice(10).map(upcast).reduce(evolve, initial).standing).toMatchObject({
+      done: 4,
+      failed: 1,
+    });
+    const parent = stored.slice(9, 10).map(upcast).reduce(evolve, initial);
     expect(parent.children).toMatchObject({ j7: { done: 1 } });
   });
 

@@ -47,6 +47,9 @@ export type JobProgressed = JobFact<
   { readonly chunk: number; readonly items: number; readonly errors: readonly JobItemError[] }
 >;
 
+/** A driven job: how far its service says it is; the errors are those since the event before. */
+export type JobAdvanced = JobFact<'JobAdvanced', { readonly errors: readonly JobItemError[] }>;
+
 /** Something is away, and the chunk (null: the plan) is tried again until it is back; or another job must end first. */
 export type JobWaited = JobFact<'JobWaited', { readonly chunk: number | null }> & {
   readonly schemaVersion: 2;
@@ -71,6 +74,7 @@ export type JobEvent =
   | JobStarted
   | JobPlanned
   | JobProgressed
+  | JobAdvanced
   | JobWaited
   | JobChildChanged
   | JobCancelRequested

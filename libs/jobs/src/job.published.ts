@@ -14,7 +14,7 @@ export const publishedOfJob = (
   event: RecordedEvent<JobEvent>,
 ): readonly Published[] => {
   const { at, job: standing } = event.data;
-  const errors = event.type === 'JobProgressed' ? event.data.errors : [];
+  const errors = event.type === 'JobProgressed' || event.type === 'JobAdvanced' ? event.data.errors : [];
   const data: JobChanged = {
     ...standsOf(event.streamId, standing, event.version, event.metadata.actor),
     at,

@@ -14,6 +14,7 @@ import {
   startJobWorkers,
   type JobKind,
   type JobWorkers,
+  type StepHandlers,
   type TimerHandlers,
 } from './index.js';
 
@@ -45,6 +46,7 @@ export const startWorkers = (
   kinds: readonly JobKind[],
   concurrency = 2,
   timers: TimerHandlers = {},
+  steps: StepHandlers = {},
 ): JobWorkers =>
   startJobWorkers({
     database,
@@ -53,6 +55,7 @@ export const startWorkers = (
     concurrency,
     retentionDays: 30,
     timers,
+    steps,
     firstDelayMs: 20,
     logger: createLogger({ service: 'works', level: 'silent' }),
     metrics: createMetrics('works'),

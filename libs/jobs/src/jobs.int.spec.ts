@@ -972,3 +972,91 @@ describe('the migrations', () => {
     await admin.end();
   });
 });
+
+describe('a driven job', () => {
+  const instead = 'Cancel campaign c1 instead: POST /campaigns/c1/cancel.';
+  const driven = (total: number) => ({ kind: 'campaign-batch', params: {}, driven: { total, instead } });
+  const startCampaign = (...totals: readonly number[]): Promise<{ jobId: string; batches: string[] }> =>
+    works.database.transaction(async (tx) => {
+      const batches = totals.map(() => newId());
+      const jobId = await works.jobs.start(tx, {
+        tenantId,
+        actor,
+        kind: 'campaign',
+        params: {},
+        children: totals.map((total, nth) => ({ ...driven(total), jobId: batches[nth] ?? '' })),
+      });
+      return { jobId, batches };
+    });
+  const progress = (jobId: string, done: number, failed = 0, item?: string): Promise<void> =>
+    works.database.transaction((tx) =>
+      works.jobs.progress(
+        tx,
+        { tenantId, jobId },
+        {
+          done,
+          failed,
+          errors: item === undefined ? [] : [{ item, code: 'device-not-found', detail: 'No such device.' }],
+        },
+      ),
+    );
+
+  it('stands where its service says, its parent where its children stand together, and both end with the last item', async () => {
+    work();
+    const { jobId, batches } = await startCampaign(3, 2);
+    const [first = '', second = ''] = batches;
+    expect(await standing(jobId)).toMatchObject({ status: 'created', total: 5, done: 0 });
+    await progress(first, 1);
+    await progress(first, 1);
+    expect(await standing(first)).toMatchObject({ status: 'in_progress', total: 3, done: 1 });
+    expect(await standing(jobId)).toMatchObject({ status: 'in_progress', total: 5, done: 1 });
+    await progress(first, 3, 1, 'd1');
+    await progress(first, 2);
+    expect(await standing(first)).toMatchObject({ status: 'failed', done: 3, failed: 1 });
+    await progress(second, 2);
+    expect(await standing(jobId)).toMatchObject({ status: 'failed', total: 5, done: 5, failed: 1 });
+    expect((await eventsOf(first)).map(({ type }) => type)).toEqual([
+      'JobCreated',
+      'JobAdvanced',
+      'JobAdvanced',
+      'JobEnded',
+    ]);
+  });
+
+  it('is not cancelled or retried by itself, and says by what else', async () => {
+    const { jobId, batches } = await startCampaign(3);
+    for (const id of [jobId, ...batches]) {
+      await expect(works.jobs.cancel({ tenantId, jobId: id, actor })).rejects.toMatchObject({
+        code: 'job-not-cancellable',
+        detail: instead,
+      });
+    }
+    await progress(batches[0] ?? '', 3, 1);
+    await expect(
+      works.database.transaction((tx) => works.jobs.retry(tx, { tenantId, jobId, actor })),
+    ).rejects.toMatchObject({ code: 'job-not-retryable', detail: instead });
+  });
+
+  it('is ended by its service, with all that is open of it, and a second time nothing happens', async () => {
+    const bert = { kind: 'user', id: 'bert' } as const;
+    const { jobId, batches } = await startCampaign(3, 2);
+    const [first = '', second = ''] = batches;
+    await progress(first, 3, 1);
+    const finish = () =>
+      works.database.transaction((tx) => works.jobs.finish(tx, { tenantId, jobId, actor: bert }));
+    await finish();
+    const ofAll = async () => (await Promise.all([jobId, ...batches].map(eventsOf))).flat().length;
+    const events = await ofAll();
+    await finish();
+    await progress(second, 2);
+    expect(await ofAll()).toBe(events);
+    expect(await standing(first)).toMatchObject({ status: 'failed', done: 3 });
+    expect(await standing(second)).toMatchObject({ status: 'cancelled', done: 0, cancelledBy: bert });
+    expect(await standing(jobId)).toMatchObject({
+      status: 'cancelled',
+      done: 3,
+      total: 5,
+      cancelledBy: bert,
+    });
+  });
+});

@@ -1,5 +1,5 @@
 import { AppError, newId, type Actor } from '@muster/contracts';
-import type { JobStands } from '@muster/contracts/jobs/published';
+import type { JobItemError, JobStands } from '@muster/contracts/jobs/published';
 import type { Database, EventStore } from '@muster/event-store';
 import type pg from 'pg';
 import { job } from './job.decider.js';
@@ -22,14 +22,26 @@ export interface StartJob {
   readonly items?: readonly string[];
   /** It begins when it is released. Not of a kind in order: the ones behind it would wait for somebody's hand. */
   readonly held?: boolean;
+  /** In place of items: its service works through them by itself, and says by `progress` how far it is. */
+  readonly driven?: Driven;
   /** In place of items, at least one: the jobs it is made of, which have no children of their own. */
   readonly children?: readonly StartChild[];
+  readonly jobId?: string;
 }
 
-export type StartChild = Pick<StartJob, 'kind' | 'params' | 'items' | 'held'>;
+export interface Driven {
+  /** How many items it has. */
+  readonly total: number;
+  /** What an operator is told who wants to cancel or retry it, a sentence: by what else that is done. */
+  readonly instead: string;
+}
+
+export type StartChild = Pick<StartJob, 'kind' | 'params' | 'items' | 'held' | 'driven'> & {
+  /** Where the caller must know it beforehand: an id of `newId`. */
+  readonly jobId?: string;
+};
 
 interface NewJob extends Omit<StartJob, 'children'> {
-  readonly jobId?: string;
   readonly parent?: string;
   readonly retryOf?: string;
   readonly children?: readonly (StartChild & { readonly retryOf?: string })[];
@@ -70,19 +82,14 @@ export class Jobs {
 
   /**
    * Nothing more of the job, or of its children, is begun; chunks in hand are finished, and with the last of them it is
-   * `cancelled`. The same answer to whoever asks again. AppError `job-not-found`, `job-finished`.
+   * `cancelled`. The same answer to whoever asks again. AppError `job-not-found`, `job-finished`, `job-not-cancellable`.
    */
   cancel({ tenantId, jobId, actor }: JobKey & { readonly actor: Actor }): Promise<JobStands> {
     return this.database.transaction(async (tx) => {
       // Children before their parent, as everywhere: see lockJob.
-      const { rows: family } = await tx.query<{ job_id: string; actor: Actor; ended: boolean }>(
-        `SELECT job_id, actor, ended_at IS NOT NULL AS ended FROM job_work
-         WHERE tenant_id = $1 AND (job_id = $2 OR parent = $2)
-         ORDER BY job_id = $2, job_id FOR NO KEY UPDATE`,
-        [tenantId, jobId],
-      );
-      const own = family.at(-1);
-      if (own?.job_id !== jobId) throw notFound();
+      const { family, own } = await lockFamily(tx, { tenantId, jobId });
+      const driven = family.find((one) => one.driven !== null)?.driven;
+      if (driven != null) throw new AppError('job-not-cancellable', driven);
       const at = new Date().toISOString();
       const cancelOne = async (key: JobKey): Promise<void> => {
         const inHand = await dropChunks(tx, key);
@@ -100,6 +107,41 @@ export class Jobs {
   }
 
   /**
+   * How far a driven job is: absolute numbers of this moment, so that it may be said twice. What is lower than was said
+   * before changes nothing. With the last item it ends. `errors`: of those that failed since the last time, at most 500; with equal numbers they are not told again.
+   */
+  async progress(
+    tx: pg.PoolClient,
+    key: JobKey,
+    {
+      done,
+      failed,
+      errors = [],
+    }: { readonly done: number; readonly failed: number; readonly errors?: readonly JobItemError[] },
+  ): Promise<void> {
+    await this.log.record(tx, key, { type: 'Advance', done, failed, errors, at: new Date().toISOString() });
+  }
+
+  /** Ends a driven job, or all that is open of one whose children are driven, as `cancelled`. Again: nothing. */
+  async finish(
+    tx: pg.PoolClient,
+    { tenantId, jobId, actor }: JobKey & { readonly actor: Actor },
+  ): Promise<void> {
+    const { family } = await lockFamily(tx, { tenantId, jobId });
+    const at = new Date().toISOString();
+    // The parent first: it must know that it is cancelled when its children tell it of their end.
+    for (const { job_id: id, ended } of [...family].reverse()) {
+      if (!ended)
+        await this.log.record(
+          tx,
+          { tenantId, jobId: id },
+          { type: 'CancelJob', actor, inHand: [], at },
+          actor,
+        );
+    }
+  }
+
+  /**
    * Returns the id of a new job of the failed items of one that has ended; of one with children, of those that have any.
    * Where not even the items could be found, the whole is tried again. AppError `job-not-found`, `job-not-finished`,
    * `job-not-retryable`, `job-without-failures`.
@@ -108,11 +150,13 @@ export class Jobs {
     tx: pg.PoolClient,
     { tenantId, jobId, actor }: JobKey & { readonly actor: Actor },
   ): Promise<string> {
-    const { rows } = await tx.query<{ job_id: string; kind: string; params: object }>(
-      `SELECT job_id, kind, params FROM job_work
+    const { rows } = await tx.query<{ job_id: string; kind: string; params: object; driven: string | null }>(
+      `SELECT job_id, kind, params, driven FROM job_work
        WHERE tenant_id = $1 AND (job_id = $2 OR parent = $2) ORDER BY job_id`,
       [tenantId, jobId],
     );
+    const driven = rows.find((row) => row.driven !== null)?.driven;
+    if (driven != null) throw new AppError('job-not-retryable', driven);
     const loaded = await this.store.loadMany(
       job,
       rows.map(({ job_id: id }) => ({ tenantId, id })),
@@ -148,18 +192,24 @@ export class Jobs {
   }
 
   private async create(tx: pg.PoolClient, request: NewJob): Promise<string> {
-    const { tenantId, kind, params, actor, items, held = false, children, parent, retryOf } = request;
+    const { tenantId, kind, params, actor, items, held = false, children, parent, retryOf, driven } = request;
     const jobId = request.jobId ?? newId();
     if (children?.length === 0) throw new Error('a job is made of at least one child, or of items');
-    const family = children?.map((child) => ({ ...child, tenantId, actor, parent: jobId, jobId: newId() }));
+    const family = children?.map((child) => ({
+      ...child,
+      tenantId,
+      actor,
+      parent: jobId,
+      jobId: child.jobId ?? newId(),
+    }));
     const chunks = items === undefined ? [] : chunksOf(items);
     const lane = children === undefined && this.kinds.get(kind)?.inOrder === true ? kind : null;
     if (held && (lane !== null || family !== undefined))
       throw new Error('a job in order, or with children, cannot be held');
     await tx.query(
       `INSERT INTO job_work
-         (tenant_id, job_id, kind, params, actor, chunks, items, planned, parent, retry_of, lane, place, held)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+         (tenant_id, job_id, kind, params, actor, chunks, items, planned, parent, retry_of, lane, place, held, driven)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
       [
         tenantId,
         jobId,
@@ -167,13 +217,14 @@ export class Jobs {
         JSON.stringify(params),
         JSON.stringify(actor),
         chunks.length,
-        items?.length ?? 0,
-        items !== undefined,
+        driven?.total ?? items?.length ?? 0,
+        items !== undefined || driven !== undefined,
         parent ?? null,
         retryOf ?? null,
         lane,
         lane === null ? null : await takePlace(tx, tenantId, lane),
         held,
+        driven?.instead ?? null,
       ],
     );
     await insertChunks(tx, { tenantId, jobId }, 0, chunks);
@@ -188,17 +239,66 @@ export class Jobs {
         ...(parent === undefined ? {} : { parent }),
         ...(retryOf === undefined ? {} : { retryOf }),
         ...(family === undefined ? {} : { children: family.map((child) => child.jobId) }),
+        ...(driven === undefined ? {} : { total: driven.total }),
       },
       metadata: { actor },
       within: tx,
     });
-    for (const child of family ?? []) await this.create(tx, child);
-    // What has children has nothing to do itself.
-    if (family === undefined && !held)
+    for (const child of family ?? []) {
+      await this.create(tx, child);
+      // Of the others the parent hears when they are planned.
+      if (child.driven !== undefined) await this.tellParent(tx, child, child.driven.total);
+    }
+    // What has children, or is driven, has nothing to do itself.
+    if (family === undefined && driven === undefined && !held)
       await addTask(tx, this.database.schema, PLAN_TASK, planTask(tenantId, jobId));
     return jobId;
   }
+
+  private async tellParent(
+    tx: pg.PoolClient,
+    {
+      tenantId,
+      parent,
+      jobId,
+    }: { readonly tenantId: string; readonly parent: string; readonly jobId: string },
+    total: number,
+  ): Promise<void> {
+    await this.log.record(
+      tx,
+      { tenantId, jobId: parent },
+      {
+        type: 'RecordChild',
+        child: jobId,
+        standing: { status: 'created', total, done: 0, failed: 0 },
+        at: new Date().toISOString(),
+      },
+    );
+  }
 }
+
+interface Relative {
+  readonly job_id: string;
+  readonly actor: Actor;
+  readonly ended: boolean;
+  readonly driven: string | null;
+}
+
+/** A job and its children, locked: children before their parent, as everywhere (see lockJob). AppError `job-not-found`. */
+const lockFamily = async (
+  tx: pg.PoolClient,
+  { tenantId, jobId }: JobKey,
+): Promise<{ readonly family: readonly Relative[]; readonly own: Relative }> => {
+  const { rows: family } = await tx.query<Relative>(
+    `SELECT job_id, actor, ended_at IS NOT NULL AS ended, driven FROM job_work
+     WHERE tenant_id = $1 AND (job_id = $2 OR parent = $2)
+     ORDER BY job_id = $2, job_id FOR NO KEY UPDATE`,
+    [tenantId, jobId],
+  );
+  const own = family.at(-1);
+  if (own?.job_id !== jobId) throw notFound();
+  return { family, own };
+};
 
 const notFound = (): AppError => new AppError('job-not-found', 'No such job.');
 

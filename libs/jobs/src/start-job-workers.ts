@@ -6,6 +6,7 @@ import { JobTasks } from './job-tasks.js';
 import { startJobUpkeep } from './job-upkeep.js';
 import { taskLogger } from './task-logger.js';
 import { CHUNK_TASK, PLAN_TASK, type Task } from './tasks.js';
+import { STEP_TASK, StepTasks, type StepHandlers, type StepKey } from './steps.js';
 import { TIMER_TASK, TimerTasks, type TimerHandlers, type TimerTask } from './timers.js';
 import { keepWorkerLeases } from './worker-leases.js';
 import { workerSchema } from './worker-schema.js';
@@ -17,6 +18,8 @@ export interface JobWorkersOptions extends JobTasksOptions {
   readonly retentionDays: number;
   /** What timers do, by name. */
   readonly timers?: TimerHandlers;
+  /** What steps do, by name. */
+  readonly steps?: StepHandlers;
 }
 
 export interface JobWorkers {
@@ -38,9 +41,10 @@ const STOP_WITHIN_MS = 10_000;
  * graphile-worker keeps (`taskIdentifiers.js`), and none of its workers ever takes a task. In both cases all are replaced.
  */
 export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
-  const { database, concurrency, logger, metrics, retentionDays, timers = {} } = options;
+  const { database, concurrency, logger, metrics, retentionDays, timers = {}, steps = {} } = options;
   const tasks = new JobTasks(options);
   const timerTasks = new TimerTasks({ ...options, timers });
+  const stepTasks = new StepTasks({ ...options, steps });
   const leases = keepWorkerLeases(database, logger);
   const upkeep = startJobUpkeep({ database, store: options.store, retentionDays, logger, metrics });
   const stopping = new AbortController();
@@ -82,6 +86,7 @@ export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
           // What we have put in as a payload comes out again.
           [PLAN_TASK]: (payload, { job }) => tasks.plan(payload as Task, job),
           [TIMER_TASK]: (payload, { job }) => timerTasks.fire(payload as TimerTask, job),
+          [STEP_TASK]: (payload) => stepTasks.run(payload as StepKey),
           [CHUNK_TASK]: (payload, { job }) => tasks.chunk({ chunk: 0, ...(payload as Task) }, job),
         },
       });

@@ -130,13 +130,14 @@ export const listJobErrors = defineRequest({
 
 /**
  * Nothing more of the job is begun, nor of its children; what is in hand is finished, and with it the job is `cancelled`.
- * Whoever asks again gets the same answer; of a job that has ended otherwise it is `job-finished`.
+ * Whoever asks again gets the same answer; of a job that has ended otherwise it is `job-finished`. `job-not-cancellable`:
+ * it is a part of something larger, which the detail names, and is cancelled with that.
  */
 export const cancelJob = defineRequest({
   subject: 'muster.v1.service.campaign-orchestrator.job.cancel',
   request: CancelJob,
   reply: JobDetails,
-  errors: ['job-not-found', 'job-finished'],
+  errors: ['job-not-found', 'job-finished', 'job-not-cancellable'],
   idempotent: true,
 });
 
