@@ -15,6 +15,7 @@ import { DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { RULES } from './providers.js';
 import { Commands1763600300001 } from '../migrations/0001-commands.js';
 import { CommandsSent1763600300002 } from '../migrations/0002-sent.js';
+import { LateAnswers1763600300003 } from '../migrations/0003-late-answers.js';
 import { CommandHandlers, type Rules } from './command/command.handlers.js';
 import { publishedOfCommands } from './command/command-queue.published.js';
 import { commandQueue } from './command/command-queue.decider.js';
@@ -46,6 +47,7 @@ const migrations = [
   ...knownDevicesMigrations,
   Commands1763600300001,
   CommandsSent1763600300002,
+  LateAnswers1763600300003,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */

@@ -37,14 +37,16 @@ export class CommandRoutes {
   }
 
   /** Of the type in the topic; without one of all types, and each command then says its own (11/CEP: MAY). */
-  async fetch({ parameters, payload, entry: { tenantId, deviceId } }: RoutedMessage): Promise<string> {
+  async fetch({ parameters, payload, entry }: RoutedMessage): Promise<string> {
     const { type } = parameters;
     if (type !== undefined) assertName('command type', type);
     const request = decodeCommandRequest(payload);
+    const { tenantId, deviceId } = entry;
     const { items } = await withTrace(newTrace(), () =>
       this.bus.request(fetchCommands, {
         tenantId,
         deviceId,
+        interface: entry.interface,
         ...(type === undefined ? {} : { type }),
         ...request,
       }),

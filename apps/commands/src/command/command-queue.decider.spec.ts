@@ -53,6 +53,10 @@ const executed = (id: number, second: number): CommandEvent => ({
   type: 'CommandExecuted',
   data: { id, statusCode: 200, answeredAt: at(second) },
 });
+const late = (id: number, second: number): CommandEvent => ({
+  type: 'CommandAnsweredLate',
+  data: { id, statusCode: 200, answeredAt: at(second) },
+});
 const cancelled = (id: number, second: number): CommandEvent => ({
   type: 'CommandCancelled',
   data: { id, cancelledAt: at(second) },
@@ -212,22 +216,39 @@ describe('ReportResult', () => {
       .then([]);
   });
 
-  it('changes nothing about a cancelled or expired command', () => {
+  it('is late for a cancelled or expired command, the first time', () => {
     queue
       .given([created(1), cancelled(1, 2)])
       .when(report(1, 3))
-      .then([]);
+      .then([late(1, 3)]);
     queue
       .given([created(1), expired(1)])
       .when(report(1, 62))
+      .then([late(1, 62)]);
+    queue
+      .given([created(1), expired(1), late(1, 62)])
+      .when(report(1, 63, { statusCode: 500 }))
       .then([]);
+  });
+
+  it('is checked when it is late, as any other', () => {
+    const given = queue.given([created(1), expired(1)]);
+    given.when(report(1, 62, { statusCode: 9 })).thenThrows('invalid-payload');
+    given.when(report(1, 62, { result: 'x'.repeat(99) })).thenThrows('payload-too-large');
+  });
+
+  it('is ignored when it is late and a thousand others have ended since', () => {
+    const many = Array.from({ length: 1_001 }, (_, index) => created(index + 1));
+    const given = queue.given([...many, ...many.map((_, index) => cancelled(index + 1, 2))]);
+    given.when(report(1, 3)).then([]);
+    given.when(report(2, 3)).then([late(2, 3)]);
   });
 
   it('comes too late from the very moment of the expiry on, before that was recorded', () => {
     queue
       .given([created(1)])
       .when(report(1, 61))
-      .then([expired(1)]);
+      .then([expired(1), late(1, 61)]);
     queue
       .given([created(1)])
       .when(report(1, 60))

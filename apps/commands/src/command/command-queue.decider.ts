@@ -20,6 +20,8 @@ export interface CommandQueue {
   readonly outstanding: readonly Outstanding[];
   /** The last `REMEMBERED` ids that were cancelled, so that the repetition of a cancellation is known for one. */
   readonly cancelled: readonly number[];
+  /** The last `UNANSWERED` ids that ended without an answer: an answer to one of them is late. */
+  readonly unanswered: readonly number[];
 }
 
 interface Outstanding {
@@ -35,6 +37,7 @@ export const initial: CommandQueue = {
   observe: null,
   outstanding: [],
   cancelled: [],
+  unanswered: [],
 };
 
 export interface Limits {
@@ -70,7 +73,7 @@ export interface CancelCommand {
   readonly at: string;
 }
 
-/** An adapter tells that it has sent them, and that somebody was there. */
+/** The device was given them: it asked, or an adapter has sent them and somebody was there. */
 export interface RecordSent {
   readonly type: 'RecordSent';
   readonly ids: readonly number[];
@@ -101,6 +104,8 @@ export type QueueCommand =
 /** RFC 12/CIP has an `int`. 0 is never given out: a published client takes it for "no id". */
 const MAX_ID = 2_147_483_647;
 const REMEMBERED = 100;
+/** Seven bytes of state each. An answer that comes after so many others of the type have ended is ignored. */
+const UNANSWERED = 1_000;
 const REASON_LENGTH = 1_000;
 
 /**
@@ -117,8 +122,8 @@ export const decide = (command: QueueCommand, queue: CommandQueue): readonly Com
       return [...expired, ...created(command, queue, outstanding.length)];
     case 'ReportResult':
       assertGivenOut(command.id, queue);
-      if (!outstanding.some(({ id }) => id === command.id)) return expired;
-      return [...expired, ...answered(command)];
+      if (outstanding.some(({ id }) => id === command.id)) return [...expired, answered(command)];
+      return isUnanswered(command.id, queue, expired) ? [...expired, answeredLate(command)] : expired;
     case 'CancelCommand':
       assertGivenOut(command.id, queue);
       if (queue.cancelled.includes(command.id)) return expired;
@@ -159,6 +164,9 @@ const expiredBy = (at: string, { outstanding }: CommandQueue): CommandExpired[] 
     .filter(({ expiresAt }) => expiresAt <= at)
     .map(({ id, expiresAt }) => ({ type: 'CommandExpired', data: { id, expiredAt: expiresAt } }));
 
+const isUnanswered = (id: number, queue: CommandQueue, expired: readonly CommandExpired[]): boolean =>
+  !queue.ended && (queue.unanswered.includes(id) || expired.some(({ data }) => data.id === id));
+
 const created = (
   { payload, ttlSeconds, limits, at }: CreateCommand,
   queue: CommandQueue,
@@ -193,20 +201,29 @@ const created = (
   ];
 };
 
-const answered = (command: ReportResult): readonly CommandEvent[] => {
+const answered = (command: ReportResult): CommandEvent => {
+  const type = command.statusCode < 200 || command.statusCode > 299 ? 'CommandFailed' : 'CommandExecuted';
+  return { type, data: answerOf(command) };
+};
+
+const answeredLate = (command: ReportResult): CommandEvent => ({
+  type: 'CommandAnsweredLate',
+  data: answerOf(command),
+});
+
+const answerOf = (command: ReportResult): DeviceAnswer => {
   const { id, statusCode, reasonPhrase, result, limits, at } = command;
   if (statusCode < 100 || statusCode > 599) {
     throw new AppError('invalid-payload', 'statusCode must be from 100 to 599.');
   }
   assertAcceptable('payload', result, limits.payloadBytes);
-  const data: DeviceAnswer = {
+  return {
     id,
     statusCode,
     ...(reasonPhrase === undefined ? {} : { reasonPhrase: storableText(cut(reasonPhrase)) }),
     ...(result === undefined ? {} : { result: storable(result) }),
     answeredAt: at,
   };
-  return [{ type: statusCode < 200 || statusCode > 299 ? 'CommandFailed' : 'CommandExecuted', data }];
 };
 
 const cut = (text: string): string => text.slice(0, REASON_LENGTH);
@@ -232,12 +249,15 @@ export const evolve = (queue: CommandQueue, event: CommandEvent): CommandQueue =
     }
     case 'CommandExecuted':
     case 'CommandFailed':
-    case 'CommandExpired':
       return without(queue, event.data.id);
+    case 'CommandExpired':
+      return unanswered(queue, event.data.id);
     case 'CommandCancelled': {
       const cancelled = [...queue.cancelled, event.data.id].slice(-REMEMBERED);
-      return { ...without(queue, event.data.id), cancelled };
+      return { ...unanswered(queue, event.data.id), cancelled };
     }
+    case 'CommandAnsweredLate':
+      return { ...queue, unanswered: queue.unanswered.filter((id) => id !== event.data.id) };
     case 'CommandsSent': {
       const { ids } = event.data;
       const outstanding = queue.outstanding.map((one) =>
@@ -257,5 +277,10 @@ const without = (queue: CommandQueue, finished: number): CommandQueue => ({
   outstanding: queue.outstanding.filter(({ id }) => id !== finished),
 });
 
-/** The stream `commands-<deviceId>:<type>`. */
-export const commandQueue = { name: 'commands', initial, evolve, decide } as const;
+const unanswered = (queue: CommandQueue, ended: number): CommandQueue => ({
+  ...without(queue, ended),
+  unanswered: [...queue.unanswered, ended].slice(-UNANSWERED),
+});
+
+/** The stream `commands-<deviceId>:<type>`. State version 2: `unanswered`. */
+export const commandQueue = { name: 'commands', stateVersion: 2, initial, evolve, decide } as const;

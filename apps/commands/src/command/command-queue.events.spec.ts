@@ -16,6 +16,7 @@ const stored = `
 {"type":"CommandCancelled","data":{"id":3,"cancelledAt":"2026-01-01T00:00:08.000Z"}}
 {"type":"CommandExpired","data":{"id":4,"expiredAt":"2026-01-01T00:01:04.000Z"}}
 {"type":"CommandsSent","data":{"ids":[5],"interface":"mqtt","sentAt":"2026-01-01T00:01:05.000Z"}}
+{"type":"CommandAnsweredLate","data":{"id":4,"statusCode":200,"reasonPhrase":"OK","result":{"took":99},"answeredAt":"2026-01-01T00:01:05.500Z"}}
 {"type":"QueueEnded","data":{"endedAt":"2026-01-01T00:01:06.000Z"}}
 `;
 
@@ -25,6 +26,7 @@ const newest: NewestVersions<CommandEvent> = {
   CommandFailed: 1,
   CommandCancelled: 1,
   CommandExpired: 1,
+  CommandAnsweredLate: 1,
   CommandsSent: 1,
   ObservationChanged: 1,
   QueueEnded: 1,
@@ -48,6 +50,7 @@ describe('stored events of commands', () => {
       observe: false,
       outstanding: [{ id: 5, expiresAt: '2026-01-01T00:01:05.000Z', sent: true }],
       cancelled: [3],
+      unanswered: [3],
     });
   });
 });

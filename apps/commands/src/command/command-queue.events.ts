@@ -25,6 +25,12 @@ export interface CommandFailed {
   readonly data: DeviceAnswer;
 }
 
+/** The device answered when the command was expired or cancelled already. Its first answer only. */
+export interface CommandAnsweredLate {
+  readonly type: 'CommandAnsweredLate';
+  readonly data: DeviceAnswer;
+}
+
 export interface DeviceAnswer {
   readonly id: number;
   readonly statusCode: number;
@@ -46,7 +52,7 @@ export interface CommandCancelled {
   readonly data: { readonly id: number; readonly cancelledAt: string };
 }
 
-/** An adapter put them on the wire, and somebody was there. Once for each command, however often it is sent. */
+/** The device was given them: it asked, or somebody was there for the push. Once for each command, however often. */
 export interface CommandsSent {
   readonly type: 'CommandsSent';
   readonly data: {
@@ -72,6 +78,7 @@ export type CommandEvent =
   | CommandCreated
   | CommandExecuted
   | CommandFailed
+  | CommandAnsweredLate
   | CommandExpired
   | CommandCancelled
   | CommandsSent

@@ -3,11 +3,13 @@ import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AppError, eventStream, newId, type JsonValue } from '@muster/contracts';
 import {
+  commandAnsweredLate,
   commandCancelled,
   commandCreated,
   commandExecuted,
   commandExpired,
   commandFailed,
+  commandSent,
   type CommandAnswered,
   type CommandFact,
 } from '@muster/contracts/commands/published';
@@ -69,7 +71,15 @@ class Surroundings {
 
   @Consumes({
     durable: 'spec',
-    events: [commandCreated, commandExecuted, commandFailed, commandExpired, commandCancelled],
+    events: [
+      commandCreated,
+      commandSent,
+      commandExecuted,
+      commandFailed,
+      commandExpired,
+      commandCancelled,
+      commandAnsweredLate,
+    ],
   })
   take(events: Delivered<CommandFact>[]): Promise<void> {
     received.push(...events);
@@ -345,16 +355,30 @@ describe('reportResults', () => {
     expect((await get(two, 'reboot:1')).status).toBe('pending');
   });
 
-  it('accepts and ignores a result for a command that is expired or cancelled', async () => {
+  it('keeps the first result for a command that is expired or cancelled as late, and its status', async () => {
     const id = device();
-    await create(id, { ttlSeconds: 1 });
+    const first = await create(id, { ttlSeconds: 1 });
     const second = await create(id);
     await cancel(id, second.id);
     await eventually(async () => (await get(id, 'reboot:1')).status === 'expired');
-    expect(await report(id, 1, 200)).toEqual({});
-    expect(await report(id, 2, 200)).toEqual({});
-    expect((await get(id, 'reboot:1')).status).toBe('expired');
-    expect((await get(id, 'reboot:2')).status).toBe('cancelled');
+    expect(await report(id, 1, 200, { payload: { took: 99 } })).toEqual({});
+    expect(await report(id, 1, 500, { payload: 'again' })).toEqual({});
+    expect(await report(id, 2, 409, { reasonPhrase: 'no', payload: null })).toEqual({});
+    const [expired, cancelled] = [await get(id, 'reboot:1'), await get(id, 'reboot:2')];
+    expect(expired).toMatchObject({
+      status: 'expired',
+      finishedAt: first.expiresAt,
+      late: true,
+      statusCode: 200,
+      result: { took: 99 },
+    });
+    expect(expired.answeredAt! > first.expiresAt).toBe(true);
+    expect(cancelled).toMatchObject({ status: 'cancelled', late: true, statusCode: 409, result: null });
+    const told = (await publishedOf(id, 6)).filter(({ contract }) => contract === commandAnsweredLate);
+    expect(told.map(({ data }) => data)).toMatchObject([
+      { number: 1, statusCode: 200, result: { took: 99 }, at: expired.answeredAt },
+      { number: 2, statusCode: 409, reasonPhrase: 'no', result: null },
+    ]);
   });
 
   it('takes a reason of null for none', async () => {
@@ -471,6 +495,51 @@ describe('fetchCommands', () => {
   });
 });
 
+describe('what was given out', () => {
+  const dispatched = (deviceId: string, id: number, subscriber: boolean) =>
+    bus.request(recordCommandsDispatched, {
+      dispatches: [{ tenantId, deviceId, type: 'reboot', id, interface: 'mqtt', subscriber }],
+    });
+
+  it('is sent, because the device asked or somebody was there for the push; told once each', async () => {
+    const id = device();
+    for (let count = 0; count < 3; count += 1) await create(id);
+    await dispatched(id, 1, true);
+    await dispatched(id, 2, false);
+    expect((await list(id)).items.map(({ status }) => status)).toEqual(['pending', 'pending', 'sent']);
+    expect(idsOf(await list(id, { status: 'sent' }))).toEqual(['reboot:1']);
+    expect((await list(id, { status: 'pending', count: true })).total).toBe(2);
+    const { sentAt } = await get(id, 'reboot:1');
+    await fetch(id, { type: 'reboot', interface: 'http' });
+    await fetch(id, { interface: 'http' });
+    expect((await list(id)).items.map(({ status }) => status)).toEqual(['sent', 'sent', 'sent']);
+    expect((await get(id, 'reboot:1')).sentAt).toBe(sentAt);
+    const told = (await publishedOf(id, 6)).filter(({ contract }) => contract === commandSent);
+    expect(told.map(({ data }) => data)).toMatchObject([
+      { number: 1, commandId: 'reboot:1', interface: 'mqtt', at: sentAt },
+      { number: 2, interface: 'http' },
+      { number: 3, interface: 'http' },
+    ]);
+  });
+
+  it('is still outstanding, and keeps when it was sent when it has ended', async () => {
+    const id = device();
+    for (let count = 0; count < 3; count += 1) await create(id, { ttlSeconds: count === 2 ? 1 : 60 });
+    await fetch(id, { interface: 'mqtt' });
+    expect(idsOf(await fetch(id))).toEqual([1, 2, 3]);
+    await report(id, 1, 200);
+    await cancel(id, 'reboot:2');
+    await eventually(async () => (await get(id, 'reboot:3')).status === 'expired');
+    const { items } = await list(id);
+    expect(items.map(({ status, sentAt }) => [status, sentAt !== undefined])).toEqual([
+      ['expired', true],
+      ['cancelled', true],
+      ['executed', true],
+    ]);
+    expect(items[2]?.answeredAt).toBe(items[2]?.finishedAt);
+  });
+});
+
 describe('dueCommands', () => {
   const dueOf = async (id: string) =>
     (await due({ deviceId: id })).items.map((item: DueCommand) => `${item.type} ${item.id}`);
@@ -581,7 +650,7 @@ describe('recordCommandsDispatched', () => {
     expect(await sent(id, [3], { subscriber: false })).toEqual([{}]);
     expect([await dueAfterChange(id), idsOf(await due({ deviceId: id }))]).toEqual([[3], [1, 2, 3]]);
     const { items } = await list(id);
-    expect(items.map(({ status }) => status)).toEqual(['pending', 'pending', 'pending']);
+    expect(items.map(({ status }) => status)).toEqual(['pending', 'sent', 'sent']);
   });
 
   it('may be repeated, and come after the result or for what never was', async () => {
@@ -606,9 +675,10 @@ describe('expiry', () => {
     expect(await get(id, command.id)).toMatchObject({ status: 'expired', finishedAt: command.expiresAt });
     expect(await report(id, 1, 200)).toEqual({});
     await create(id);
-    expect((await publishedOf(id, 3)).map(({ contract }) => contract.verb)).toEqual([
+    expect((await publishedOf(id, 4)).map(({ contract }) => contract.verb)).toEqual([
       'created',
       'expired',
+      'answered-late',
       'created',
     ]);
   });
@@ -748,6 +818,7 @@ describe('the tables', () => {
     await fetch(id, { type: 'a', observe: false });
     const dispatch = { tenantId, deviceId: id, type: 'a', interface: 'mqtt', subscriber: true } as const;
     await bus.request(recordCommandsDispatched, { dispatches: [{ ...dispatch, id: 2 }] });
+    await report(id, 1, 200, { type: 'b', payload: { late: true } });
     const read = async () => ({
       commands: (await own.query('SELECT * FROM commands WHERE device_id = $1 ORDER BY position', [id])).rows,
       queues: (await own.query('SELECT * FROM command_queues WHERE device_id = $1 ORDER BY type', [id])).rows,

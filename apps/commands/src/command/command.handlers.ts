@@ -19,10 +19,12 @@ import {
   type DueCommands,
   type FetchCommands,
   type ListCommands,
+  type OutstandingCommand,
   type OutstandingCommands,
   type RecordCommandsDispatched,
   type ReportResults,
 } from '@muster/contracts/commands/requests';
+import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { KnownDevices } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';
@@ -148,7 +150,9 @@ export class CommandHandlers {
           : [type];
       for (const one of new Set(types)) await this.observe(request, one, observe);
     }
-    return this.table.outstanding(request, type, new Date());
+    const { items, truncated, unsent } = await this.table.outstanding(request, type, new Date());
+    if (request.interface != null) await this.recordSent(request, request.interface, unsent);
+    return { items, truncated };
   }
 
   @Handles(dueCommands)
@@ -188,6 +192,29 @@ export class CommandHandlers {
         return error === undefined ? {} : { code: error.code, detail: error.detail };
       }),
     };
+  }
+
+  /** That a device which asked was given these. It has them whatever becomes of the record: a fault is not its matter. */
+  private async recordSent(
+    { tenantId, deviceId }: FetchCommands,
+    by: DeviceInterface,
+    given: readonly OutstandingCommand[],
+  ): Promise<void> {
+    const at = now();
+    await this.store.executeMany(
+      commandQueue,
+      [...new Set(given.map(({ type }) => type))].map((type) => ({
+        tenantId,
+        id: queueId(deviceId, type),
+        command: {
+          type: 'RecordSent',
+          ids: given.filter((one) => one.type === type).map(({ id }) => id),
+          interface: by,
+          at,
+        },
+        metadata: { actor: { kind: 'system', id: `${by}-adapter` } },
+      })),
+    );
   }
 
   @Handles(reportResults)

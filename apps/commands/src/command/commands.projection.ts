@@ -35,7 +35,9 @@ interface CommandRow {
   created_at: Date;
   created_by: Actor;
   expires_at: Date;
+  sent_at: Date | null;
   finished_at: Date | null;
+  late_at: Date | null;
   status_code: number | null;
   reason_phrase: string | null;
   result: string | null;
@@ -48,6 +50,7 @@ interface OutstandingRow {
   number: number;
   position: string;
   payload: string | null;
+  sent_at: Date | null;
   nth: string;
   fits: boolean;
 }
@@ -63,6 +66,7 @@ export const commands: Projection = {
     'CommandCreated',
     'CommandExecuted',
     'CommandFailed',
+    'CommandAnsweredLate',
     'CommandExpired',
     'CommandCancelled',
     'CommandsSent',
@@ -75,6 +79,7 @@ export const commands: Projection = {
     await insertCreated(tx, events);
     await updateSent(tx, events);
     await updateFinished(tx, events);
+    await updateAnsweredLate(tx, events);
   },
   reset: async (tx) => {
     await tx.query('DELETE FROM commands');
@@ -157,6 +162,35 @@ const updateSent = async (tx: pg.PoolClient, events: readonly RecordedEvent<Comm
   );
 };
 
+/** The status stays what it was; so does the time since when. */
+const updateAnsweredLate = async (tx: pg.PoolClient, events: readonly RecordedEvent<CommandEvent>[]) => {
+  const rows = events.flatMap((event) =>
+    event.type === 'CommandAnsweredLate'
+      ? [{ tenantId: event.tenantId, ...queueOf(event.streamId), ...event.data }]
+      : [],
+  );
+  if (rows.length === 0) return;
+  await tx.query(
+    `UPDATE commands c SET late_at = n.late_at, status_code = n.status_code, reason_phrase = n.reason_phrase,
+            result = n.result::jsonb, result_bytes = n.bytes
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[], $6::integer[], $7::text[],
+                 $8::text[], $9::integer[])
+       AS n (tenant_id, device_id, type, number, late_at, status_code, reason_phrase, result, bytes)
+     WHERE c.tenant_id = n.tenant_id AND c.device_id = n.device_id AND c.type = n.type AND c.number = n.number`,
+    [
+      rows.map(({ tenantId }) => tenantId),
+      rows.map(({ deviceId }) => deviceId),
+      rows.map(({ type }) => type),
+      rows.map(({ id }) => id),
+      rows.map(({ answeredAt }) => answeredAt),
+      rows.map(({ statusCode }) => statusCode),
+      rows.map(({ reasonPhrase }) => reasonPhrase ?? null),
+      rows.map(({ result }) => (result === undefined ? null : JSON.stringify(result))),
+      rows.map(({ result }) => (result === undefined ? 0 : sizeOf(result))),
+    ],
+  );
+};
+
 interface Finished {
   readonly id: number;
   readonly status: CommandStatus;
@@ -178,6 +212,7 @@ const finishedBy = (event: CommandEvent): Finished | undefined => {
       return { id: event.data.id, status: 'cancelled', at: event.data.cancelledAt };
     case 'CommandCreated':
     case 'CommandsSent':
+    case 'CommandAnsweredLate':
     case 'ObservationChanged':
     case 'QueueEnded':
       return undefined;
@@ -284,15 +319,19 @@ export class CommandTable {
     return Number(rows[0]?.count ?? 0);
   }
 
-  /** What a device that asks is given. `type` undefined: all. */
+  /** What a device that asks is given, and what of it was never sent before. `type` undefined: all. */
   async outstanding(
     { tenantId, deviceId }: { readonly tenantId: string; readonly deviceId: string },
     type: string | undefined,
     at: Date,
-  ): Promise<{ items: OutstandingCommand[]; truncated: boolean }> {
+  ): Promise<{ items: OutstandingCommand[]; truncated: boolean; unsent: OutstandingCommand[] }> {
     const rows = await this.read([{ tenantId, deviceId }], { type, all: true, unsent: false }, at);
-    const items = rows.filter(({ fits }) => fits).map(outstandingOf);
-    return { items, truncated: items.length < rows.length };
+    const given = rows.filter(({ fits }) => fits);
+    return {
+      items: given.map(outstandingOf),
+      truncated: given.length < rows.length,
+      unsent: given.filter(({ sent_at }) => sent_at === null).map(outstandingOf),
+    };
   }
 
   /** What devices should be sent (`unsent`: for the first time), and where to go on with those whose commands did not fit. */
@@ -357,13 +396,13 @@ export class CommandTable {
     at: Date,
   ): Promise<OutstandingRow[]> {
     const { rows } = await this.database.query<OutstandingRow>(
-      `SELECT tenant_id, device_id, type, number, position, nth, fits,
+      `SELECT tenant_id, device_id, type, number, position, sent_at, nth, fits,
               CASE WHEN fits THEN payload::text END AS payload
        FROM (
          SELECT *, row_number() OVER page = 1
                 OR sum(payload_bytes + ${ITEM_BYTES}) OVER page <= ${REPLY_BYTES} AS fits
          FROM (
-           SELECT c.tenant_id, c.device_id, c.type, c.number, c.position, c.payload, c.payload_bytes, d.nth
+           SELECT c.tenant_id, c.device_id, c.type, c.number, c.position, c.payload, c.payload_bytes, c.sent_at, d.nth
            FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS d (tenant_id, device_id, after, nth)
            JOIN commands c ON c.tenant_id = d.tenant_id AND c.device_id = d.device_id
            LEFT JOIN command_queues q
@@ -392,16 +431,17 @@ export class CommandTable {
   }
 }
 
-/** Status of a row at the time in parameter `at`. */
+/** Status of a row at the time in parameter `at`. In the table what is outstanding is `pending`, sent or not. */
 const status = (at: string): string =>
-  `CASE WHEN status = 'pending' AND expires_at <= ${at} THEN 'expired' ELSE status END`;
+  `CASE WHEN status <> 'pending' THEN status WHEN expires_at <= ${at} THEN 'expired'
+        WHEN sent_at IS NOT NULL THEN 'sent' ELSE 'pending' END`;
 
 /**
  * JSON as text: the driver gives null for both "no value" and the value null. Only where `wanted`, so that the values of
  * rows that are dropped are never read from their own pages.
  */
 const columns = (at: string, wanted = 'true'): string =>
-  `device_id, type, number, position, ${status(at)} AS status, created_at, created_by, expires_at,
+  `device_id, type, number, position, ${status(at)} AS status, created_at, created_by, expires_at, sent_at, late_at,
    CASE WHEN status = 'pending' AND expires_at <= ${at} THEN expires_at ELSE finished_at END AS finished_at,
    status_code, reason_phrase, CASE WHEN ${wanted} THEN payload::text END AS payload,
    CASE WHEN ${wanted} THEN result::text END AS result`;
@@ -416,11 +456,18 @@ const viewOf = (row: CommandRow): CommandView => ({
   createdAt: row.created_at.toISOString(),
   createdBy: row.created_by,
   expiresAt: row.expires_at.toISOString(),
+  ...(row.sent_at === null ? {} : { sentAt: row.sent_at.toISOString() }),
   ...(row.finished_at === null ? {} : { finishedAt: row.finished_at.toISOString() }),
   ...(row.status_code === null ? {} : { statusCode: row.status_code }),
   ...(row.reason_phrase === null ? {} : { reasonPhrase: row.reason_phrase }),
   ...(row.result === null ? {} : { result: JSON.parse(row.result) as JsonValue }),
+  ...answerTimeOf(row),
 });
+
+const answerTimeOf = ({ status_code, finished_at, late_at }: CommandRow): Partial<CommandView> => {
+  if (late_at !== null) return { answeredAt: late_at.toISOString(), late: true };
+  return status_code === null || finished_at === null ? {} : { answeredAt: finished_at.toISOString() };
+};
 
 const outstandingOf = (row: OutstandingRow): OutstandingCommand => ({
   type: row.type,

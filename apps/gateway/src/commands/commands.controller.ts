@@ -8,6 +8,7 @@ import {
   COMMAND_TYPE_RULE,
   createCommand,
   getCommand,
+  isOutstanding,
   listCommands,
   type CommandPage,
   type CommandStatus,
@@ -123,7 +124,7 @@ export class CommandsController implements OnModuleDestroy {
 
   @Delete(':commandId')
   @Operation({
-    summary: 'Cancel a pending command; a device that has fetched it may still run it',
+    summary: 'Cancel a command; a device that was given it (`sent`) may still run it',
     asks: [cancelCommand],
     status: 204,
   })
@@ -158,7 +159,7 @@ export class CommandsController implements OnModuleDestroy {
       if (request.idempotencyKey !== undefined) {
         // The answer may be that of the first time, and the end long told.
         const now = await ask();
-        if (now.status !== 'pending') return now;
+        if (!isOutstanding(now.status)) return now;
       }
       await ends.until(created.id, enough);
       return await ask().catch((error: unknown) => {

@@ -1,6 +1,7 @@
 import { Type } from 'class-transformer';
-import { IsInt, IsISO8601, IsOptional, IsString, ValidateNested } from 'class-validator';
+import { IsIn, IsInt, IsISO8601, IsOptional, IsString, ValidateNested } from 'class-validator';
 import { definePublished } from '../contract.js';
+import { INTERFACES, type DeviceInterface } from '../device-registry/devices.requests.js';
 import { Actor, type JsonValue } from '../fields.js';
 
 /**
@@ -43,6 +44,12 @@ export class CommandCreated extends CommandFact {
   expiresAt!: string;
 }
 
+/** Given to the device. */
+export class CommandSent extends CommandFact {
+  @IsIn(INTERFACES)
+  interface!: DeviceInterface;
+}
+
 /** The device's answer. */
 export class CommandAnswered extends CommandFact {
   @IsInt()
@@ -63,6 +70,9 @@ const declared = { service: 'commands', entity: 'command', schemaVersion: 1 };
 
 export const commandCreated = definePublished({ ...declared, verb: 'created', data: CommandCreated });
 
+/** Given to the device for the first time: it asked, or somebody was there for the push. */
+export const commandSent = definePublished({ ...declared, verb: 'sent', data: CommandSent });
+
 /** Answered with 2xx. */
 export const commandExecuted = definePublished({ ...declared, verb: 'executed', data: CommandAnswered });
 
@@ -77,4 +87,11 @@ export const commandCancelled = definePublished({
   ...declared,
   verb: 'cancelled',
   data: CommandEndedUnanswered,
+});
+
+/** The device's answer came when the command was expired or cancelled already; it stays that. */
+export const commandAnsweredLate = definePublished({
+  ...declared,
+  verb: 'answered-late',
+  data: CommandAnswered,
 });

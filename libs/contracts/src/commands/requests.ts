@@ -33,9 +33,15 @@ import {
  */
 export const COMMAND_TYPE_RULE = /^(?!\d+$|status$|error$)[A-Za-z0-9_-]{1,64}$/;
 
-/** `pending` is outstanding; the others are final. `executed`: the device answered 2xx; `failed`: anything else. */
-export const COMMAND_STATUSES = ['pending', 'executed', 'failed', 'expired', 'cancelled'] as const;
+/**
+ * `pending` and `sent` are outstanding, the others are final. `sent`: it was given to the device, because it asked or by a
+ * push that somebody was there for. `executed`: the device answered 2xx; `failed`: anything else.
+ */
+export const COMMAND_STATUSES = ['pending', 'sent', 'executed', 'failed', 'expired', 'cancelled'] as const;
 export type CommandStatus = (typeof COMMAND_STATUSES)[number];
+
+/** Neither answered nor past its expiry nor cancelled. */
+export const isOutstanding = (status: CommandStatus): boolean => status === 'pending' || status === 'sent';
 
 // ---- for operators --------------------------------------------------------------------------------------------------
 
@@ -76,12 +82,17 @@ export class CommandView {
   @IsISO8601()
   expiresAt!: string;
 
-  /** When it became what `status` says; absent while pending. */
+  /** When it was first given to the device; absent: not yet, or nobody recorded it. */
+  @IsOptional()
+  @IsISO8601()
+  sentAt?: string;
+
+  /** When it became what `status` says; absent while it is outstanding. */
   @IsOptional()
   @IsISO8601()
   finishedAt?: string;
 
-  /** With `executed` and `failed`: what the device answered. */
+  /** What the device answered: with `executed` and `failed`, and where `late` is true. */
   @IsOptional()
   @IsInt()
   statusCode?: number;
@@ -94,6 +105,16 @@ export class CommandView {
   @IsOptional()
   @AnyJson()
   result?: JsonValue;
+
+  /** When the device answered. */
+  @IsOptional()
+  @IsISO8601()
+  answeredAt?: string;
+
+  /** True: the device answered when the command was expired or cancelled already, and it stays that. Absent otherwise. */
+  @IsOptional()
+  @IsBoolean()
+  late?: boolean;
 }
 
 export class CreateCommand extends CreateRequest {
@@ -186,7 +207,7 @@ export const listCommands = defineRequest({
   idempotent: true,
 });
 
-/** Cancelled already: nothing happens. `command-finished`: it was executed, failed or expired. */
+/** Cancelled already: nothing happens. `command-finished`: it was executed, has failed or is expired. */
 export const cancelCommand = defineRequest({
   subject: 'muster.v1.service.commands.command.cancel',
   request: CancelCommand,
@@ -215,6 +236,11 @@ export class FetchCommands extends TenantRequest {
   @IsOptional()
   @IsBoolean()
   observe?: boolean;
+
+  /** By which the device asks; it is put on record with what it is given. Absent: nothing is recorded. */
+  @IsOptional()
+  @IsIn(INTERFACES)
+  interface?: DeviceInterface;
 }
 
 /** As the device gets it. `type` is for requests without one: on a topic of one type only `id` and `payload` are sent. */
@@ -379,8 +405,8 @@ export const recordCommandsDispatched = defineRequest({
 
 /**
  * Outcomes: `command-not-found` for an id that was never given out; `invalid-payload` (status code, nesting) and
- * `payload-too-large` leave the command outstanding; `concurrent-change` is worth another try. A result for a command that
- * is finished or past its expiry is accepted and ignored: the first one wins.
+ * `payload-too-large` leave the command as it is; `concurrent-change` is worth another try. The first result wins: later ones
+ * are accepted and ignored. The first result of a command that is expired or cancelled is kept as late, and changes no status.
  */
 export const reportResults = defineRequest({
   subject: 'muster.v1.service.commands.result.report',
