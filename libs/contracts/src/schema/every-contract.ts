@@ -1,4 +1,6 @@
 import type { PublishedContract, RequestContract } from '../contract.js';
+import * as campaigns from '../campaign-orchestrator/campaigns.requests.js';
+import * as campaignsPublished from '../campaign-orchestrator/published.js';
 import * as commandsPublished from '../commands/published.js';
 import * as commands from '../commands/requests.js';
 import * as bulkChanges from '../configuration/bulk.requests.js';
@@ -30,6 +32,8 @@ import * as telemetry from '../telemetry/requests.js';
 
 /** By its path under `src`; the specification beside this file finds a module that is missing here. */
 export const contractModules: Readonly<Record<string, object>> = {
+  'campaign-orchestrator/campaigns.requests': campaigns,
+  'campaign-orchestrator/published': campaignsPublished,
   'commands/published': commandsPublished,
   'commands/requests': commands,
   'configuration/bulk.requests': bulkChanges,

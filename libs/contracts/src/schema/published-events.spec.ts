@@ -11,7 +11,11 @@ const committed: unknown = JSON.parse(
 );
 
 /** Seen, and wanted by nobody. */
-const OBSERVED = ['io.muster.device.connected.v1', 'io.muster.device.disconnected.v1'];
+const OBSERVED = [
+  'io.muster.device.connected.v1',
+  'io.muster.device.disconnected.v1',
+  'io.muster.campaign-phase.changed.v1',
+];
 
 describe('published events', () => {
   it.each(

@@ -1,0 +1,19 @@
+import type { GateAnswer } from '@muster/contracts/campaign-orchestrator/campaign';
+import type { StoredGate, StoredGateNumbers } from './campaign.events.js';
+
+/** Why a gate was not passed, for the operator who decides. */
+export const gateDetail = (
+  index: number,
+  answer: GateAnswer,
+  gate: StoredGate,
+  numbers: StoredGateNumbers,
+): string => {
+  const { size, settled, succeeded, failed, timedOut } = numbers;
+  const stand = `of ${size} devices ${settled} are settled: ${succeeded} succeeded, ${failed} failed, ${timedOut} timed out`;
+  const limits = [
+    ...(gate.minSuccessPercent === null ? [] : [`at least ${gate.minSuccessPercent} % must succeed`]),
+    ...(gate.maxFailurePercent === null ? [] : [`at most ${gate.maxFailurePercent} % may fail`]),
+  ].join(' and ');
+  const said = answer === 'fail' ? 'was not passed' : 'has no answer';
+  return `The gate of batch ${index} ${said}: ${stand}${limits === '' ? '' : `; ${limits}`}.`;
+};

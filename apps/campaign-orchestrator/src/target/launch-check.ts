@@ -1,0 +1,23 @@
+import type { CampaignDefinition } from '../campaign/campaign.events.js';
+
+export interface CheckedLaunch {
+  /** Devices that the target means now. */
+  readonly matched: number;
+}
+
+/**
+ * What a launch is refused for, before anything is written; the preview's own code. Throws `invalid-request` with the field
+ * (a target that means no device, batches that leave devices over), `invalid-filter`, `filter-too-slow`,
+ * `more-devices-than-expected`, `campaign-conflict`, `invalid-configuration` where no device of the target could take the
+ * values, and `unavailable`.
+ */
+export interface LaunchCheck {
+  check(request: {
+    readonly tenantId: string;
+    readonly campaignId: string;
+    readonly definition: CampaignDefinition;
+    readonly expectedCount: number | null;
+  }): Promise<CheckedLaunch>;
+}
+
+export const LAUNCH_CHECK = Symbol('LaunchCheck');
