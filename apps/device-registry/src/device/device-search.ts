@@ -1,6 +1,6 @@
 import { AppError } from '@muster/contracts';
 import type { DEVICE_SORTS, DeviceView } from '@muster/contracts/device-registry/devices.requests';
-import { MAX_MISSING_DEVICES } from '@muster/contracts/device-registry/targets.requests';
+import { MAX_MISSING_DEVICES, type TargetDevice } from '@muster/contracts/device-registry/targets.requests';
 import type { Database, Queryable } from '@muster/event-store';
 import type pg from 'pg';
 import { FILTER_JOINS, type DeviceCondition } from './device-filter.js';
@@ -17,6 +17,15 @@ export interface DevicePage {
   /** Where the page before ended. */
   readonly after: readonly string[] | undefined;
   readonly limit: number;
+}
+
+interface TargetRow {
+  id: string;
+  name: string;
+  device_type: string;
+  app_version: string;
+  interface: TargetDevice['interface'];
+  last_seen_at: Date | null;
 }
 
 const ORDERS: Readonly<
@@ -77,6 +86,28 @@ export class DeviceSearch {
     };
     const { rows } = await this.run<{ id: string }>(page, query);
     return rows.map(({ id }) => id);
+  }
+
+  /** What a list that is frozen keeps of them, in the order of their ids. Throws `filter-too-slow`. */
+  async targets(page: DevicePage): Promise<TargetDevice[]> {
+    const { conditions, values, bind } = conditionsOf(undefined, page);
+    const query = {
+      // The page first: the names are looked up for its devices alone.
+      text: `SELECT d.id, d.name, t.name AS device_type, d.app_version, d.interface, d.last_seen_at
+             FROM (SELECT d.tenant_id, d.id, d.name, d.device_type_id, d.app_version, d.interface, c.last_seen_at
+                   FROM devices d ${FILTER_JOINS} WHERE ${conditions} ORDER BY d.id LIMIT ${bind(page.limit)}) d
+             JOIN device_types t ON t.tenant_id = d.tenant_id AND t.id = d.device_type_id ORDER BY d.id`,
+      values,
+    };
+    const { rows } = await this.run<TargetRow>(page, query);
+    return rows.map((row) => ({
+      id: row.id,
+      name: row.name,
+      deviceType: row.device_type,
+      appVersion: row.app_version,
+      interface: row.interface,
+      lastSeenAt: row.last_seen_at?.toISOString() ?? null,
+    }));
   }
 
   /** All of them, whatever the page. Throws `filter-too-slow`. */

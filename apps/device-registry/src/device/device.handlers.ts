@@ -20,9 +20,14 @@ import {
   type SelectedDevices,
 } from '@muster/contracts/device-registry/devices.requests';
 import {
+  MAX_TARGET_PAGE,
   previewTarget,
+  readTargetDevices,
   SAMPLE_DEVICES,
+  type DeviceTarget,
   type PreviewTarget,
+  type ReadTargetDevices,
+  type TargetDevices,
   type TargetPreview,
 } from '@muster/contracts/device-registry/targets.requests';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
@@ -99,13 +104,30 @@ export class DeviceHandlers {
     };
   }
 
+  @Handles(readTargetDevices)
+  async targetDevices({ tenantId, target, after, ...request }: ReadTargetDevices): Promise<TargetDevices> {
+    const limit = request.limit ?? MAX_TARGET_PAGE;
+    const named = target.deviceIds?.length ?? 0;
+    if (named > MAX_TARGET_PAGE)
+      throw new AppError(
+        'invalid-request',
+        `target.deviceIds has ${named} devices; a page takes ${MAX_TARGET_PAGE}`,
+      );
+    const which = await this.conditionOfTarget(tenantId, target);
+    const found = await this.search.targets({
+      tenantId,
+      which,
+      after: after == null ? undefined : [after],
+      limit: limit + 1,
+    });
+    const devices = found.slice(0, limit);
+    return { devices, next: found.length > limit ? (devices.at(-1)?.id ?? null) : null };
+  }
+
   @Handles(previewTarget)
-  async preview({ tenantId, target: { deviceIds, filter } }: PreviewTarget): Promise<TargetPreview> {
-    // Null in an optional field passes the contract's rules and means the same as absent.
-    const which =
-      deviceIds == null ? await this.conditionOf(tenantId, filter ?? undefined) : among(deviceIds);
-    if (which === undefined)
-      throw new AppError('invalid-request', 'target must have either deviceIds or filter');
+  async preview({ tenantId, target }: PreviewTarget): Promise<TargetPreview> {
+    const which = await this.conditionOfTarget(tenantId, target);
+    const { deviceIds } = target;
     const wanted = { tenantId, which, after: undefined, limit: SAMPLE_DEVICES };
     const byDeviceType = await this.search.countByType(wanted);
     const sample = await this.search.list('name', wanted);
@@ -148,6 +170,16 @@ export class DeviceHandlers {
       command: { type: 'DeleteDevice' },
     });
     return {};
+  }
+
+  private async conditionOfTarget(tenantId: string, target: DeviceTarget): Promise<DeviceCondition> {
+    // Null in an optional field passes the contract's rules and means the same as absent.
+    const { deviceIds, filter } = target;
+    const which =
+      deviceIds == null ? await this.conditionOf(tenantId, filter ?? undefined) : among(deviceIds);
+    if (which === undefined)
+      throw new AppError('invalid-request', 'target must have either deviceIds or filter');
+    return which;
   }
 
   private async conditionOf(

@@ -3,7 +3,9 @@ import { newId } from '@muster/contracts';
 import { deleteDevice } from '@muster/contracts/device-registry/devices.requests';
 import {
   MAX_MISSING_DEVICES,
+  MAX_TARGET_PAGE,
   previewTarget,
+  readTargetDevices,
   SAMPLE_DEVICES,
   type DeviceTarget,
 } from '@muster/contracts/device-registry/targets.requests';
@@ -75,5 +77,42 @@ describe('the preview of a target', () => {
       code: 'invalid-filter',
       errors: [{ path: 'filter' }],
     });
+  });
+});
+
+describe('the devices of a target', () => {
+  const page = (target: DeviceTarget, more: { after?: string; limit?: number } = {}) =>
+    registry.bus.request(readTargetDevices, { tenantId, target, ...more });
+
+  it('come page by page in the order of their ids, with what is kept of them', async () => {
+    const ids: string[] = [];
+    let after: string | undefined;
+    do {
+      const { devices, next } = await page(
+        { filter: 'deviceType==radiator' },
+        { limit: 10, ...(after === undefined ? {} : { after }) },
+      );
+      expect(devices.length).toBeLessThanOrEqual(10);
+      ids.push(...devices.map(({ id }) => id));
+      after = next ?? undefined;
+    } while (after !== undefined);
+    expect(ids).toEqual([...radiators].sort());
+    const { devices } = await page({ deviceIds: [pump, 'nobody'] });
+    expect(devices).toEqual([
+      {
+        id: pump,
+        name: 'pump',
+        deviceType: 'pump',
+        appVersion: 'pump-v1',
+        interface: 'mqtt',
+        lastSeenAt: null,
+      },
+    ]);
+  });
+
+  it('are not asked for by more names than a page takes, nor by none', async () => {
+    const many = Array.from({ length: MAX_TARGET_PAGE + 1 }, newId);
+    expect((await problem(page({ deviceIds: many }))).code).toBe('invalid-request');
+    expect((await problem(page({}))).code).toBe('invalid-request');
   });
 });

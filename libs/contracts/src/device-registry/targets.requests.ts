@@ -3,17 +3,22 @@ import {
   ArrayMaxSize,
   ArrayNotEmpty,
   IsArray,
+  IsIn,
   IsInt,
+  IsISO8601,
   IsObject,
   IsOptional,
   IsString,
   Matches,
+  Max,
   Min,
+  ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { Described } from '../described.js';
 import { IsFilter, TenantRequest } from '../fields.js';
+import { INTERFACES, type DeviceInterface } from './devices.requests.js';
 
 /** Devices that a preview shows. */
 export const SAMPLE_DEVICES = 20;
@@ -116,6 +121,75 @@ export const previewTarget = defineRequest({
   subject: 'muster.v1.service.device-registry.target.preview',
   request: PreviewTarget,
   reply: TargetPreview,
+  errors: ['invalid-request', 'invalid-filter', 'filter-too-slow'],
+  idempotent: true,
+});
+
+/** Devices of one page of `targetDevices`. */
+export const MAX_TARGET_PAGE = 2_000;
+
+export class ReadTargetDevices extends TenantRequest {
+  /** Named devices: at most as many as a page. */
+  @ValidateNested()
+  @Type(() => DeviceTarget)
+  target!: DeviceTarget;
+
+  /** `next` of the reply before. */
+  @IsOptional()
+  @Matches(/^[A-Za-z0-9_-]{1,64}$/)
+  after?: string;
+
+  /** Default: the most. */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_TARGET_PAGE)
+  limit?: number;
+}
+
+/** What is kept of a device by whoever freezes a list of them. */
+export class TargetDevice {
+  @IsString()
+  id!: string;
+
+  @IsString()
+  name!: string;
+
+  /** Name. */
+  @IsString()
+  deviceType!: string;
+
+  /** Name. */
+  @IsString()
+  appVersion!: string;
+
+  @IsIn(INTERFACES)
+  interface!: DeviceInterface;
+
+  /** Null: never. */
+  @ValidateIf((device: TargetDevice) => device.lastSeenAt !== null)
+  @IsISO8601()
+  lastSeenAt!: string | null;
+}
+
+export class TargetDevices {
+  /** Those that exist, ascending by id. */
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => TargetDevice)
+  devices!: TargetDevice[];
+
+  /** Null: these were the last. */
+  @ValidateIf((page: TargetDevices) => page.next !== null)
+  @IsString()
+  next!: string | null;
+}
+
+/** The devices that a target means now, page by page. Ask with a `timeoutMs` of 10,000, as for `previewTarget`. */
+export const readTargetDevices = defineRequest({
+  subject: 'muster.v1.service.device-registry.target.devices',
+  request: ReadTargetDevices,
+  reply: TargetDevices,
   errors: ['invalid-request', 'invalid-filter', 'filter-too-slow'],
   idempotent: true,
 });
