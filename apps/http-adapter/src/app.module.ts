@@ -36,7 +36,6 @@ export const start = async (
   const uplink = openUplink({
     ...config,
     door: 'http',
-    whenAway: 'refuse',
     rateLimits: rateLimitsOf(config),
     bus,
     logger,

@@ -154,7 +154,6 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
   const uplink = openUplink({
     ...config,
     door: 'mqtt',
-    whenAway: 'wait',
     rateLimits: rateLimitsOf(config),
     bus,
     logger,

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError } from '@muster/contracts';
+import { replayAt } from '@muster/contracts/parked/requests';
 import type { RunningApp } from '@muster/observability';
 import {
   amqpUrl,
@@ -30,6 +31,10 @@ let client: mqtt.MqttClient;
 const world = new World();
 const subscriptions: MosquittoSubscription[] = [];
 let devices = 0;
+
+const missing = (): never => {
+  throw new Error('nothing is parked');
+};
 
 const newDevice = (): { id: string; token: string } => {
   devices += 1;
@@ -195,6 +200,17 @@ describe('a write that its service fails on', () => {
     expect(world.parked).toMatchObject([
       { consumer: 'muster-uplink-registry', code: 'internal', reason: 'internal: a bug' },
     ]);
+    expect((await adapter.ops.health.ready()).failing).toEqual([]);
+
+    // Whoever replays it is told what it fails on, as nothing else succeeds that would show it.
+    const [{ payload, ...parked } = missing()] = world.parked;
+    const { tenantId, stream, consumer, subject, headers } = parked;
+    const again = { tenantId, stream, consumer, subject, headers, ...(payload && { payload }) };
+    const parkedAt = new Date().toISOString();
+    expect(
+      await services.bus.request(replayAt(consumer), { ...again, parkedAt }, { timeoutMs: 15_000 }),
+    ).toEqual({ outcome: 'failed', code: 'internal', detail: 'a bug' });
+    expect((await adapter.ops.health.ready()).failing).toEqual([]);
   });
 });
 

@@ -314,7 +314,7 @@ describe('telemetry', () => {
       expect(await replay({ payload: pack(Buffer.from('{"not')) })).toMatchObject({
         outcome: 'failed',
         code: 'invalid-payload',
-        detail: expect.stringMatching(/^400 payload must be JSON/),
+        detail: expect.stringMatching(/^payload must be JSON/),
       });
     } finally {
       await bus.close();

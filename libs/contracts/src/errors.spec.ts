@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError, errorCatalogue, isPassing, toProblem } from './index.js';
+import { AppError, errorCatalogue, isPassing, isRefused, toProblem } from './index.js';
 
 describe('an error that leaves the platform', () => {
   it('is a problem with the code, status and title of the catalogue', () => {
@@ -52,5 +52,26 @@ describe('a fault that passes by itself', () => {
       { code: '23505' },
     ];
     expect(others.filter(isPassing)).toEqual([]);
+  });
+});
+
+describe('a fault that is final', () => {
+  it('is every code of the catalogue that neither passes nor is ours', () => {
+    const others = Object.keys(errorCatalogue).filter((code) => !isRefused({ code }));
+    expect(others.filter((code) => !isPassing({ code }))).toEqual(['internal']);
+    expect(isRefused(new AppError('invalid-payload', 'Too deep.'))).toBe(true);
+    expect(isRefused({ code: 'telemetry-key-limit-reached', detail: 'at most 1,000' })).toBe(true);
+  });
+
+  it('is nothing else', () => {
+    const others = [
+      new Error('device-not-found'),
+      {},
+      null,
+      undefined,
+      { code: 'of-a-newer-version' },
+      { code: '23505' },
+    ];
+    expect(others.filter(isRefused)).toEqual([]);
   });
 });

@@ -124,6 +124,20 @@ export const isPassing = (fault: unknown): boolean =>
   typeof fault.code === 'string' &&
   PASSING.has(fault.code);
 
+/**
+ * Whether the fault lies in what was asked, so that no further try of the same would change it and whoever asked is told:
+ * the one answer to "is it final?". Neither passing nor refused is what is a bug of ours (`internal`, a code that this
+ * version does not know, whatever is no code at all): it may be tried some more times, and is then set aside.
+ */
+export const isRefused = (fault: unknown): boolean =>
+  typeof fault === 'object' &&
+  fault !== null &&
+  'code' in fault &&
+  typeof fault.code === 'string' &&
+  isErrorCode(fault.code) &&
+  errorCatalogue[fault.code].status < 500 &&
+  !isPassing(fault);
+
 /** One fault inside a request: `path` is dotted from the root of the body (`desired.interval`), `message` names the rule. */
 export interface FieldError {
   readonly path: string;

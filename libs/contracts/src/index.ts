@@ -8,6 +8,7 @@ export {
   errorUnder,
   isErrorCode,
   isPassing,
+  isRefused,
   toProblem,
   type AppErrorOptions,
   type ErrorCode,

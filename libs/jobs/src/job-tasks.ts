@@ -1,4 +1,4 @@
-import { AppError, isErrorCode, isPassing } from '@muster/contracts';
+import { AppError, isErrorCode, isPassing, isRefused } from '@muster/contracts';
 import type { JobFault } from '@muster/contracts/jobs/published';
 import { asAppError, type Database, type EventStore } from '@muster/event-store';
 import type { Logger, Metrics } from '@muster/observability';
@@ -85,7 +85,7 @@ export class JobTasks {
       while (await this.planPage(task));
     } catch (error) {
       const known = asAppError(error);
-      const refused = known instanceof AppError && !isPassing(known);
+      const refused = isRefused(known);
       const failure = this.failureOf(task, known, refused);
       await this.options.database.transaction(async (tx) => {
         if (failure.hopeless)

@@ -32,12 +32,15 @@ const logger = createLogger({ service: 'spec', level: 'silent' });
 /** Stands for the registry, which is another app. */
 let asked: string[] = [];
 let fault: AppError | undefined;
+/** Devices that it fails on. */
+const broken = new Set<string>();
 
 @Controller()
 class Registry {
   @Handles(getDevice)
   get({ deviceId }: DeviceRef): Promise<DeviceView> {
     asked.push(deviceId);
+    if (broken.has(deviceId)) return Promise.reject(new AppError('internal', 'A bug.'));
     return fault === undefined ? Promise.resolve(viewOf(deviceId)) : Promise.reject(fault);
   }
 }
@@ -210,6 +213,13 @@ describe('the kind of a device', () => {
     const many = Array.from({ length: 100 }, device);
     expect(await devices.learnKinds(many)).toEqual(many.map(() => code('unavailable')));
     expect(asked).toHaveLength(32);
+  });
+
+  it('that the registry fails on for its own sake keeps no other from being learnt', async () => {
+    const many = Array.from({ length: 100 }, device);
+    broken.add(many[0]?.deviceId ?? '');
+    const faults = await devices.learnKinds(many);
+    expect(faults).toEqual(many.map((_, index) => (index === 0 ? code('internal') : undefined)));
   });
 
   it('decides the page of a type, with those that are not known yet', async () => {

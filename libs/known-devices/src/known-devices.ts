@@ -1,4 +1,4 @@
-import { AppError } from '@muster/contracts';
+import { AppError, isPassing } from '@muster/contracts';
 import { getDevice } from '@muster/contracts/device-registry/devices.requests';
 import {
   deviceChanged,
@@ -225,7 +225,7 @@ export class KnownDevices {
 const isFacts = (answer: DeviceFacts | AppError): answer is DeviceFacts => !(answer instanceof AppError);
 
 const isAway = (answer: DeviceFacts | AppError): answer is AppError =>
-  answer instanceof AppError && answer.code !== 'device-not-found';
+  answer instanceof AppError && isPassing(answer);
 
 /** undefined: one of these facts is not known. */
 const knownOf = <One extends Fact>(

@@ -1,5 +1,10 @@
 import { AppError, type ItemOutcome } from '@muster/contracts';
-import { fetchCommands, reportResults, type CommandResult } from '@muster/contracts/commands/requests';
+import {
+  fetchCommands,
+  listCommands,
+  reportResults,
+  type CommandResult,
+} from '@muster/contracts/commands/requests';
 import {
   assertName,
   decodeCommandRequest,
@@ -30,9 +35,9 @@ export class CommandRoutes {
       name: 'commands',
       maxItems: MAX_RESULTS,
       maxBytes: 512 * 1024,
-      final: new Set(['command-not-found', 'device-not-found', 'invalid-payload', 'payload-too-large']),
       send: async (results) =>
         (await bus.request(reportResults, { results }, { timeoutMs: 10_000 })).outcomes,
+      ping: ({ tenantId, deviceId }) => bus.request(listCommands, { tenantId, deviceId, limit: 1 }),
     });
   }
 
@@ -55,7 +60,7 @@ export class CommandRoutes {
   }
 
   /** Those that are known are applied, also when others of the same message are not. */
-  async results({ parameters, payload, entry, isWanted }: RoutedMessage): Promise<string> {
+  async results({ parameters, payload, entry, ...waiter }: RoutedMessage): Promise<string> {
     const type = parameters['type'] ?? '';
     assertName('command type', type);
     const { tenantId, deviceId } = entry;
@@ -63,7 +68,7 @@ export class CommandRoutes {
     const bytes = Math.ceil(payload.length / Math.max(1, results.length)) + 256;
     const outcomes = await Promise.all(
       results.map((result) =>
-        this.batcher.add(deviceId, { tenantId, deviceId, type, ...result }, bytes, isWanted),
+        this.batcher.add(deviceId, { tenantId, deviceId, type, ...result }, bytes, waiter),
       ),
     );
     const isUnknown = ({ code }: ItemOutcome): boolean => code === 'command-not-found';

@@ -5,6 +5,7 @@ import {
   reportApplied,
   reportState,
   type AppliedReport,
+  type DeviceKey,
   type StateReport,
 } from '@muster/contracts/configuration/requests';
 import {
@@ -32,23 +33,24 @@ export class ConfigurationRoutes {
     private readonly bus: Pick<Bus, 'request'>,
     batching: Batching,
   ) {
+    const ping = ({ tenantId, deviceId }: DeviceKey) => bus.request(getReportedState, { tenantId, deviceId });
     // Over MQTT tried for ever, as telemetry is: a device says it once and believes us.
-    this.batcher = new MicroBatcher({
+    this.batcher = new MicroBatcher<AppliedReport>({
       ...batching,
       name: 'configuration',
       maxItems: MAX_REPORTS,
       maxBytes: 512 * 1024,
-      final: new Set(['device-not-found']),
       send: async (reports) =>
         (await bus.request(reportApplied, { reports }, { timeoutMs: 10_000 })).outcomes,
+      ping,
     });
-    this.stateBatcher = new MicroBatcher({
+    this.stateBatcher = new MicroBatcher<StateReport>({
       ...batching,
       name: 'reported state',
       maxItems: MAX_REPORTS,
       maxBytes: 512 * 1024,
-      final: new Set(['device-not-found', 'invalid-configuration', 'configuration-too-large']),
       send: async (reports) => (await bus.request(reportState, { reports }, { timeoutMs: 10_000 })).outcomes,
+      ping,
     });
   }
 
@@ -63,7 +65,7 @@ export class ConfigurationRoutes {
     return encodeConfigurationReply(document, topic.requestId);
   }
 
-  async applied({ parameters, payload, entry, isWanted }: RoutedMessage): Promise<string> {
+  async applied({ parameters, payload, entry, ...waiter }: RoutedMessage): Promise<string> {
     assertDefault(parameters);
     const report: AppliedReport = {
       tenantId: entry.tenantId,
@@ -71,7 +73,7 @@ export class ConfigurationRoutes {
       interface: entry.interface,
       ...decodeAppliedConfiguration(payload),
     };
-    refuse(await this.batcher.add(entry.deviceId, report, payload.length + 256, isWanted));
+    refuse(await this.batcher.add(entry.deviceId, report, payload.length + 256, waiter));
     return EMPTY_REPLY;
   }
 
@@ -82,11 +84,11 @@ export class ConfigurationRoutes {
     return JSON.stringify(reported);
   }
 
-  async reportState({ payload, entry, isWanted }: RoutedMessage): Promise<string> {
+  async reportState({ payload, entry, ...waiter }: RoutedMessage): Promise<string> {
     const { tenantId, deviceId } = entry;
     const reported = decodeStateReport(payload);
     const report = { tenantId, deviceId, interface: entry.interface, reported };
-    refuse(await this.stateBatcher.add(deviceId, report, payload.length + 256, isWanted));
+    refuse(await this.stateBatcher.add(deviceId, report, payload.length + 256, waiter));
     return EMPTY_REPLY;
   }
 }

@@ -32,7 +32,6 @@ const scene = (change: Partial<RequestParts> & { route?: Route } = {}) => {
     refusals: new BoundedLog(logger),
     metrics,
     maxPayloadBytes: 100,
-    whenAway: 'refuse',
     ...change,
   });
   const topic = parseTopic('kp1/v1/dcx/tok1/json');
@@ -45,6 +44,7 @@ const scene = (change: Partial<RequestParts> & { route?: Route } = {}) => {
     duplicate: false,
     isAcknowledged: false,
     isWanted: () => true,
+    whenAway: 'refuse',
   };
   return { metrics, ask: (more: Partial<DeviceRequest> = {}) => answer({ ...request, ...more }) };
 };

@@ -4,14 +4,14 @@ import type { Metrics } from '@muster/observability';
 import { describeTopic, type BoundedLog } from './bounded-log.js';
 import type { Admitted } from './device-directory.js';
 import type { LastSeenTimes } from './last-seen.js';
-import { Abandoned, type WhenAway } from './micro-batcher.js';
+import { Abandoned, type Waiter } from './micro-batcher.js';
 import type { RateLimits } from './rate-limits.js';
 import { refusalOf, type Refusal } from './refusal.js';
 import type { RequestTopic, Route } from './routed-message.js';
 import type { Sightings } from './sightings.js';
 
 /** One request of a device, whichever door it came through and however the door knows the device. */
-export interface DeviceRequest {
+export interface DeviceRequest extends Waiter {
   /** Who asks: the door has made sure of it. */
   readonly device: Admitted;
   readonly topic: RequestTopic;
@@ -22,8 +22,6 @@ export interface DeviceRequest {
   readonly duplicate: boolean;
   /** The device was told that this was taken (MQTT, QoS 1): a write is then never refused for coming too fast. */
   readonly isAcknowledged: boolean;
-  /** False when nobody waits for the outcome: over MQTT it will be delivered again, over HTTP the connection is gone. */
-  readonly isWanted: () => boolean;
   /** How long it may have waited in front of us, in milliseconds; Infinity: nobody knows. Default: not at all. */
   readonly waitedMs?: number;
 }
@@ -31,7 +29,7 @@ export interface DeviceRequest {
 /** What became of a request. `resource` is undefined where its topic names none. */
 export type Outcome = { readonly resource: Resource | undefined } & (
   | { readonly kind: 'done'; readonly body: string }
-  | ({ readonly kind: 'refused' } & Refusal)
+  | ({ readonly kind: 'refused'; readonly cause: unknown } & Refusal)
   /** By a fault of ours; nothing was stored. */
   | { readonly kind: 'failed'; readonly cause: unknown }
   /** Nobody waits for it any more. */
@@ -46,7 +44,6 @@ export interface RequestParts {
   readonly refusals: BoundedLog;
   readonly metrics: Metrics;
   readonly maxPayloadBytes: number;
-  readonly whenAway: WhenAway;
 }
 
 /**
@@ -63,7 +60,7 @@ export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) =
   );
 
   return async (request) => {
-    const { device, topic, payload, redelivered, duplicate, isWanted, waitedMs } = request;
+    const { device, topic, payload, redelivered, duplicate, isWanted, whenAway, waitedMs } = request;
     const { entry, settings } = device;
     const matched = matchResource(topic);
     const resource = matched?.resource;
@@ -79,11 +76,11 @@ export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) =
       const { parameters } = matched;
       const route = parts.routes[matched.resource.name];
       const marks = { redelivered, duplicate };
-      const body = await route({ topic, parameters, payload, entry, settings, ...marks, isWanted });
+      const body = await route({ topic, parameters, payload, entry, settings, ...marks, isWanted, whenAway });
       return isWanted() ? { kind: 'done', resource, body } : { kind: 'abandoned', resource };
     } catch (error) {
       if (error instanceof Abandoned || !isWanted()) return { kind: 'abandoned', resource };
-      const refusal = refusalOf(error, parts.whenAway === 'refuse' || resource?.kind === 'fetch');
+      const refusal = refusalOf(error, whenAway === 'refuse' || resource?.kind === 'fetch');
       if (refusal === undefined) return { kind: 'failed', resource, cause: error };
       const { statusCode, reasonPhrase: reason } = refusal;
       parts.refusals.info(
@@ -91,7 +88,7 @@ export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) =
         { deviceId: entry.deviceId, ...describeTopic(topic), statusCode, reason },
         'a message was refused',
       );
-      return { kind: 'refused', resource, ...refusal };
+      return { kind: 'refused', resource, cause: error, ...refusal };
     }
   };
 

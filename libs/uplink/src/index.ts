@@ -3,7 +3,7 @@ export { deviceRequests, type DeviceRequest, type Outcome, type RequestParts } f
 export { tokenAdmission, type TokenAdmission } from './token-admission.js';
 export { refusalOf, type Refusal } from './refusal.js';
 export type { RequestTopic, RoutedMessage, Route } from './routed-message.js';
-export { Abandoned, Unprocessable, type WhenAway } from './micro-batcher.js';
+export { Abandoned, Unprocessable, type Waiter, type WhenAway } from './micro-batcher.js';
 export { DeviceDirectory, type Admission, type Admitted } from './device-directory.js';
 export { DirectoryFollower } from './directory-follower.js';
 export { AccessQuestions } from './access-questions.js';

@@ -1,4 +1,4 @@
-import { AppError, type ItemOutcome } from '@muster/contracts';
+import { AppError, isRefused, type ItemOutcome } from '@muster/contracts';
 import {
   deleteMetadata,
   listMetadataKeys,
@@ -19,6 +19,7 @@ import type { RoutedMessage } from './routed-message.js';
 
 /** A change of one device's metadata, ready to be asked for. */
 interface MetadataWrite {
+  readonly tenantId: string;
   readonly deviceId: string;
   readonly ask: () => Promise<unknown>;
 }
@@ -26,12 +27,6 @@ interface MetadataWrite {
 /** Under way at the same time, per lane: each is a request of its own. */
 const MAX_WRITES = 50;
 
-const FINAL: ReadonlySet<string> = new Set([
-  'device-not-found',
-  'metadata-key-restricted',
-  'invalid-request',
-  'payload-too-large',
-]);
 /** Not begun: an earlier write of the device must be tried again first. */
 const BEHIND: ItemOutcome = { code: 'unavailable', detail: 'waits for an earlier write of the device' };
 
@@ -50,8 +45,8 @@ export class MetadataRoutes {
       name: 'metadata',
       maxItems: MAX_WRITES,
       maxBytes: 1024 * 1024,
-      final: FINAL,
       send: inOrderPerDevice,
+      ping: ({ tenantId, deviceId }) => bus.request(listMetadataKeys, { tenantId, deviceId }),
     });
   }
 
@@ -84,11 +79,12 @@ export class MetadataRoutes {
   }
 
   private async write(
-    { payload, entry, isWanted }: RoutedMessage,
+    { payload, entry, ...waiter }: RoutedMessage,
     ask: MetadataWrite['ask'],
   ): Promise<string> {
-    const { deviceId } = entry;
-    refuse(await this.batcher.add(deviceId, { deviceId, ask }, payload.length + 256, isWanted));
+    const { tenantId, deviceId } = entry;
+    const write = { tenantId, deviceId, ask };
+    refuse(await this.batcher.add(deviceId, write, payload.length + 256, waiter));
     return EMPTY_REPLY;
   }
 }
@@ -101,7 +97,7 @@ const inOrderPerDevice = async (writes: readonly MetadataWrite[]): Promise<reado
       const before = ends.get(deviceId);
       const outcome = (async (): Promise<ItemOutcome> => {
         const last = await before;
-        if (last?.code !== undefined && !FINAL.has(last.code)) return BEHIND;
+        if (last?.code !== undefined && !isRefused(last)) return BEHIND;
         return withTrace(newTrace(), ask).then(() => ({}), outcomeOf);
       })();
       ends.set(deviceId, outcome);

@@ -2,10 +2,18 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { AppError, type ItemOutcome } from '@muster/contracts';
 import { createLogger } from '@muster/observability';
 import { eventually } from '@muster/testing';
-import { Abandoned, MicroBatcher, Unprocessable, type MicroBatcherOptions } from './micro-batcher.js';
+import {
+  Abandoned,
+  MicroBatcher,
+  Unprocessable,
+  type MicroBatcherOptions,
+  type Waiter,
+} from './micro-batcher.js';
 
 const logger = createLogger({ service: 'test', level: 'silent' });
-const wanted = () => true;
+const wanted: Waiter = { isWanted: () => true, whenAway: 'wait' };
+/** Somebody holds a connection open for the answer. */
+const asking: Waiter = { isWanted: () => true, whenAway: 'refuse' };
 
 const made: MicroBatcher<string>[] = [];
 // A batcher that is never answered tries for ever, also after its test has failed.
@@ -19,13 +27,13 @@ const batcherOf = (change: Partial<MicroBatcherOptions<string>>) => {
   const batcher = new MicroBatcher<string>({
     name: 'service',
     logger,
-    whenAway: 'wait',
     lanes: 1,
     maxItems: 10,
     maxBytes: 1_000,
     maxWaitMs: 5,
     setAsideAfterMs: 60_000,
-    final: new Set(['sample-time-out-of-range']),
+    setLateAsideAfterMs: 60_000,
+    ping: () => Promise.reject(new AppError('unavailable', 'away')),
     backoffMs: [1],
     ...change,
     send: (items) => {
@@ -100,7 +108,7 @@ describe('a batch', () => {
 
 describe('a service that is away', () => {
   it.each(['unavailable', 'deadline-exceeded'] as const)(
-    'is asked again with the same batch (%s), in order',
+    'is asked again (%s), and gets everything in order',
     async (code) => {
       let away = true;
       const { sent, batcher } = batcherOf({
@@ -114,7 +122,9 @@ describe('a service that is away', () => {
       expect(() => batcher.check()).toThrow(code);
       away = false;
       expect(await outcomes).toEqual([{}, {}]);
-      for (const batch of sent) expect(batch).toEqual(['a', 'b']);
+      expect(sent[0]).toEqual(['a', 'b']);
+      for (const batch of sent.slice(1, -1)) expect(batch).toEqual(['a']);
+      expect(sent.at(-1)).toEqual(['b']);
       batcher.check();
     },
   );
@@ -122,40 +132,38 @@ describe('a service that is away', () => {
   it('gets nothing new where messages are refused, while one batch finds out whether it is back', async () => {
     let away = true;
     const { batcher } = batcherOf({
-      whenAway: 'refuse',
       send: async (items) => {
         if (away) throw new AppError('unavailable', 'away');
         return items.map(() => ({}));
       },
     });
-    const first = batcher.add('key', 'a', 1, wanted);
+    const first = batcher.add('key', 'a', 1, asking);
     await eventually(() => batcher.isFailing());
-    await expect(batcher.add('key', 'b', 1, wanted)).rejects.toMatchObject({
+    await expect(batcher.add('key', 'b', 1, asking)).rejects.toMatchObject({
       code: 'unavailable',
       retryAfterSeconds: 5,
     });
     away = false;
     await first;
-    await expect(batcher.add('key', 'c', 1, wanted)).resolves.toEqual({});
+    await expect(batcher.add('key', 'c', 1, asking)).resolves.toEqual({});
   });
 
   it('is asked by the next message when nobody wants the one that found out', async () => {
     let away = true;
     let isWanted = true;
     const { batcher } = batcherOf({
-      whenAway: 'refuse',
       send: async (items) => {
         if (away) throw new AppError('unavailable', 'away');
         return items.map(() => ({}));
       },
     });
-    const first = batcher.add('key', 'a', 1, () => isWanted);
+    const first = batcher.add('key', 'a', 1, { isWanted: () => isWanted, whenAway: 'refuse' });
     await eventually(() => batcher.isFailing());
     isWanted = false;
     await expect(first).rejects.toBeInstanceOf(Abandoned);
     away = false;
     await expect(
-      eventually(() => batcher.add('key', 'b', 1, wanted).then((outcome) => outcome.code === undefined)),
+      eventually(() => batcher.add('key', 'b', 1, asking).then((outcome) => outcome.code === undefined)),
     ).resolves.toBe(true);
   });
 
@@ -176,10 +184,7 @@ describe('a service that is away', () => {
     expect(sent.every(([first]) => first === 'a')).toBe(true);
     away = false;
     await Promise.all([waiting, later]);
-    expect(sent.slice(-2)).toEqual([
-      ['a', 'b'],
-      ['c', 'd'],
-    ]);
+    expect(sent.flat().slice(sent.flat().indexOf('b', 2))).toEqual(['b', 'c', 'd']);
   });
 
   it('gets only those items again that it did not take', async () => {
@@ -304,6 +309,192 @@ describe('an item that fails although nothing else is there to succeed', () => {
   });
 });
 
+describe('an item that its service fails on for its own sake', () => {
+  const poisoned = (change: Partial<MicroBatcherOptions<string>> = {}) =>
+    batcherOf({
+      send: async (items) => {
+        if (items.includes('poison')) throw new AppError('internal', 'a bug');
+        return items.map(() => ({}));
+      },
+      ...change,
+    });
+
+  it('does not make the service look away: others are taken while it is tried', async () => {
+    const { sent, batcher } = poisoned({ lanes: 8, backoffMs: [20] });
+    const poison = batcher.add('key', 'poison', 1, asking);
+    poison.catch(() => undefined);
+    await eventually(() => sent.length > 0);
+    expect(batcher.isFailing()).toBe(false);
+    batcher.check();
+    await expect(batcher.add('other', 'good', 1, asking)).resolves.toEqual({});
+  });
+
+  it('is given up after the second failure where somebody waits for the answer', async () => {
+    const { sent, batcher } = poisoned();
+    await expect(batcher.add('key', 'poison', 1, asking)).rejects.toBeInstanceOf(Unprocessable);
+    expect(sent).toEqual([['poison'], ['poison']]);
+    expect(batcher.isFailing()).toBe(false);
+  });
+
+  it('shows that a service that was away is back', async () => {
+    let away = true;
+    const { sent, batcher } = batcherOf({
+      send: async () => {
+        throw away ? new AppError('unavailable', 'away') : new AppError('internal', 'a bug');
+      },
+    });
+    const poison = batcher.add('key', 'poison', 1, wanted);
+    poison.catch(() => undefined);
+    await eventually(() => batcher.isFailing());
+    away = false;
+    const before = sent.length;
+    await eventually(() => sent.length > before + 2);
+    expect(batcher.isFailing()).toBe(false);
+  });
+});
+
+describe('an item that makes its service late', () => {
+  /** Whoever asks for it does not get an answer; `away`: nobody does. */
+  const late = (change: Partial<MicroBatcherOptions<string>> = {}) => {
+    const world = { away: false };
+    const timeout = () => Promise.reject(new AppError('deadline-exceeded', 'no answer within 10 ms'));
+    const scene = batcherOf({
+      setLateAsideAfterMs: 0,
+      send: async (items) => (world.away || items.includes('poison') ? timeout() : items.map(() => ({}))),
+      ping: () => (world.away ? timeout() : Promise.resolve()),
+      ...change,
+    });
+    return { world, ...scene };
+  };
+
+  it('is found among others, which are done meanwhile, and given up with its reason after some tries', async () => {
+    const { sent, batcher } = late({ maxItems: 100 });
+    const items = Array.from({ length: 100 }, (_, n) => (n === 40 ? 'poison' : `item ${n}`));
+    const outcomes = await Promise.allSettled(items.map((item) => batcher.add(item, item, 1, wanted)));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(99);
+    expect(outcomes[40]).toMatchObject({
+      reason: expect.any(Unprocessable),
+    });
+    expect(String(Reflect.get(outcomes[40] ?? {}, 'reason'))).toMatch(
+      /deadline-exceeded: no answer within 10 ms Tried 3 times in 0 s, while its service answered others\.$/,
+    );
+    expect(sent.filter((batch) => batch.join() === 'poison').length).toBeGreaterThanOrEqual(3);
+  });
+
+  it('holds up nobody but its own device, whose order is kept', async () => {
+    const { sent, batcher } = late({ setLateAsideAfterMs: 60_000, maxItems: 1 });
+    const poison = batcher.add('bad', 'poison', 1, wanted);
+    poison.catch(() => undefined);
+    const behind = batcher.add('bad', 'behind', 1, wanted);
+    behind.catch(() => undefined);
+    for (const n of [1, 2, 3, 4, 5]) await batcher.add('good', `item ${n}`, 1, wanted);
+    expect(sent.flat()).not.toContain('behind');
+    expect(batcher.isFailing()).toBe(false);
+  });
+
+  it('is given up as well when its device is the only one, because its service answers a small question', async () => {
+    const { batcher } = late();
+    const poison = batcher.add('key', 'poison', 1, wanted);
+    const behind = batcher.add('key', 'behind', 1, wanted);
+    await expect(poison).rejects.toBeInstanceOf(Unprocessable);
+    await expect(behind).resolves.toEqual({});
+    expect(batcher.isFailing()).toBe(false);
+  });
+
+  it('is kept for as long as is configured', async () => {
+    const { sent, batcher } = late({ setLateAsideAfterMs: 100 });
+    const began = Date.now();
+    await expect(batcher.add('key', 'poison', 1, wanted)).rejects.toBeInstanceOf(Unprocessable);
+    expect(Date.now() - began).toBeGreaterThanOrEqual(100);
+    expect(sent.length).toBeGreaterThan(3);
+  });
+
+  it('is not mixed up with a service that answers nobody: nothing is given up, however long that takes', async () => {
+    const { world, sent, batcher } = late({ lanes: 2 });
+    world.away = true;
+    const items = Array.from({ length: 30 }, (_, n) => `item ${n}`);
+    const outcomes = Promise.all(items.map((item) => batcher.add(item, item, 1, wanted)));
+    await eventually(() => sent.length > 300);
+    expect(batcher.isFailing()).toBe(true);
+    world.away = false;
+    expect(await outcomes).toEqual(items.map(() => ({})));
+  });
+
+  it('is not mixed up with one of many that are not answered, though the service answers small questions', async () => {
+    let stuck = true;
+    const { sent, batcher } = late({
+      send: async (items) => {
+        if (stuck) throw new AppError('unavailable', 'a table is locked');
+        return items.map(() => ({}));
+      },
+    });
+    const outcomes = Promise.all(['a', 'b', 'c'].map((item) => batcher.add(item, item, 1, wanted)));
+    await eventually(() => sent.length > 50);
+    stuck = false;
+    expect(await outcomes).toEqual([{}, {}, {}]);
+  });
+
+  it('counts from when its service was seen again, not from before it was away', async () => {
+    let triesLeft = Number.POSITIVE_INFINITY;
+    const { world, sent, batcher } = late({
+      setLateAsideAfterMs: 100,
+      send: async (items) => {
+        triesLeft -= 1;
+        if (world.away || triesLeft >= 0) throw new AppError('deadline-exceeded', 'no answer');
+        return items.map(() => ({}));
+      },
+    });
+    const outcome = batcher.add('key', 'slow', 1, wanted);
+    outcome.catch(() => undefined);
+    await eventually(() => sent.length >= 2);
+    world.away = true;
+    const until = Date.now() + 150;
+    await eventually(() => Date.now() > until);
+    // One more failure of its own, which is the first since.
+    triesLeft = 1;
+    world.away = false;
+    expect(await outcome).toEqual({});
+  });
+
+  it('by its own outcome is given up as well; what waits behind it in the same request is not', async () => {
+    const { sent, batcher } = late({
+      send: async (items) => {
+        // Never alone in its lane.
+        if (sent.length < 100) batcher.add('good', 'good', 1, wanted).catch(() => undefined);
+        return items.map((item, index) =>
+          item === 'poison' || (item === 'behind' && items[index - 1] === 'poison')
+            ? { code: 'deadline-exceeded', detail: 'no answer' }
+            : {},
+        );
+      },
+    });
+    const good = batcher.add('good', 'good', 1, wanted);
+    const poison = batcher.add('bad', 'poison', 1, wanted);
+    const behind = batcher.add('bad', 'behind', 1, wanted);
+    await expect(good).resolves.toEqual({});
+    await expect(poison).rejects.toBeInstanceOf(Unprocessable);
+    expect(sent.length).toBeLessThan(100);
+    await expect(behind).resolves.toEqual({});
+  });
+});
+
+describe('a service that was away when nobody wants anything of it any more', () => {
+  it('is not said to be failing', async () => {
+    let isWanted = true;
+    const { batcher } = batcherOf({
+      send: async () => {
+        throw new AppError('unavailable', 'away');
+      },
+    });
+    const only = batcher.add('key', 'a', 1, { isWanted: () => isWanted, whenAway: 'refuse' });
+    await eventually(() => batcher.isFailing());
+    isWanted = false;
+    await expect(only).rejects.toBeInstanceOf(Abandoned);
+    await eventually(() => !batcher.isFailing());
+    batcher.check();
+  });
+});
+
 describe('the order of a device', () => {
   it('is kept when the first half of a halved batch finds the service away: the second is not sent before it', async () => {
     const stored: string[] = [];
@@ -319,11 +510,7 @@ describe('the order of a device', () => {
     });
     // Of different devices: those of one are held back anyway behind what is to be tried again.
     await Promise.all(['1', '2', '3', '4'].map((item) => batcher.add(`device ${item}`, item, 1, wanted)));
-    expect(sent).toEqual([
-      ['1', '2', '3', '4'],
-      ['1', '2'],
-      ['1', '2', '3', '4'],
-    ]);
+    expect(sent).toEqual([['1', '2', '3', '4'], ['1', '2'], ['1'], ['2', '3', '4']]);
     expect(stored).toEqual(['1', '2', '3', '4']);
   });
 
@@ -351,7 +538,7 @@ describe('the order of a device', () => {
 describe('what the broker delivers again anyway', () => {
   it('is not sent', async () => {
     const { sent, batcher } = batcherOf({});
-    const gone = batcher.add('key', 'gone', 1, () => false);
+    const gone = batcher.add('key', 'gone', 1, { ...wanted, isWanted: () => false });
     gone.catch(() => undefined);
     await batcher.add('key', 'here', 1, wanted);
     await expect(gone).rejects.toThrow(Abandoned);

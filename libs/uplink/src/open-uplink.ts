@@ -10,7 +10,6 @@ import { deviceRequests, type DeviceRequest, type Outcome } from './device-reque
 import { DirectoryFollower } from './directory-follower.js';
 import { LastSeenTimes } from './last-seen.js';
 import { MetadataRoutes } from './metadata.route.js';
-import type { WhenAway } from './micro-batcher.js';
 import { RateLimits, type RateLimitOptions } from './rate-limits.js';
 import { routesOf } from './routes.js';
 import { Sightings } from './sightings.js';
@@ -22,7 +21,6 @@ import { UploadTokenRoute } from './upload-token.route.js';
 export interface UplinkOptions {
   /** Devices of another interface are refused, and told so. */
   readonly door: DeviceInterface;
-  readonly whenAway: WhenAway;
   readonly bus: Bus;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -32,6 +30,8 @@ export interface UplinkOptions {
   readonly batchWaitMs: number;
   /** A message that fails alone for so long is given up, also when nothing else succeeds. */
   readonly setAsideAfterSeconds: number;
+  /** A message that is not answered for so long, while its service answers others, is given up. */
+  readonly setLateAsideAfterSeconds: number;
   readonly maxPayloadBytes: number;
   readonly rateLimits: RateLimitOptions;
   /** A device's `lastSeenAt` is told at most once in so many seconds. */
@@ -60,7 +60,7 @@ export interface Uplink {
 
 /** Every resource of kp1 over one bus; begins to read the directory at once. */
 export const openUplink = (options: UplinkOptions): Uplink => {
-  const { door, whenAway, bus, logger, metrics, lanes, batchWaitMs, maxPayloadBytes } = options;
+  const { door, bus, logger, metrics, lanes, batchWaitMs, maxPayloadBytes } = options;
   const directory = new DeviceDirectory(door);
   const follower = new DirectoryFollower(directory, bus, logger);
   const questions = new AccessQuestions(directory, bus);
@@ -68,7 +68,8 @@ export const openUplink = (options: UplinkOptions): Uplink => {
   const lastSeen = new LastSeenTimes(bus, options.lastSeenSeconds * 1_000, logger);
   const refusals = new BoundedLog(logger);
   const setAsideAfterMs = options.setAsideAfterSeconds * 1_000;
-  const batching = { logger, whenAway, lanes, maxWaitMs: batchWaitMs, setAsideAfterMs };
+  const setLateAsideAfterMs = options.setLateAsideAfterSeconds * 1_000;
+  const batching = { logger, lanes, maxWaitMs: batchWaitMs, setAsideAfterMs, setLateAsideAfterMs };
   const routes = {
     telemetry: new TelemetryRoute(bus, batching),
     metadata: new MetadataRoutes(bus, batching),
@@ -93,7 +94,6 @@ export const openUplink = (options: UplinkOptions): Uplink => {
     refusals,
     metrics,
     maxPayloadBytes,
-    whenAway,
   });
   return {
     directory,

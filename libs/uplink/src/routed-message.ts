@@ -1,12 +1,13 @@
 import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import type { DeviceTypeSettings } from '@muster/contracts/device-registry/device-types.requests';
 import type { Topic } from '@muster/kp1';
+import type { Waiter } from './micro-batcher.js';
 
 /** What a request says of itself by its topic. Not the token: whose it is has been found out by then. */
 export type RequestTopic = Pick<Topic, 'appVersion' | 'extension' | 'path' | 'requestId'>;
 
 /** A message of a device that may send it, on a resource that exists. */
-export interface RoutedMessage {
+export interface RoutedMessage extends Waiter {
   readonly topic: RequestTopic;
   /** Values of the `{name}` levels of the resource's path. */
   readonly parameters: Readonly<Record<string, string>>;
@@ -15,8 +16,6 @@ export interface RoutedMessage {
   readonly settings: DeviceTypeSettings;
   readonly redelivered: boolean;
   readonly duplicate: boolean;
-  /** False when nobody waits for the outcome: over MQTT it will be delivered again, over HTTP the connection is gone. */
-  readonly isWanted: () => boolean;
 }
 
 /**

@@ -137,8 +137,9 @@ const ask = async (path: string, payload = '') => {
   const admission = await uplink.admit(topic);
   if (admission.kind !== 'admitted') return admission;
   const marks = { redelivered: false, duplicate: false, isAcknowledged: true };
+  const waiter = { isWanted: () => true, whenAway: 'wait' } as const;
   const { device } = admission;
-  return uplink.answer({ device, topic, payload: Buffer.from(payload), ...marks, isWanted: () => true });
+  return uplink.answer({ device, topic, payload: Buffer.from(payload), ...marks, ...waiter });
 };
 
 beforeAll(async () => {
@@ -156,13 +157,13 @@ beforeAll(async () => {
   const plenty = { perSecond: 10_000, burst: 10_000 };
   uplink = openUplink({
     door: 'mqtt',
-    whenAway: 'wait',
     bus,
     logger,
     metrics: createMetrics('test'),
     lanes: 2,
     batchWaitMs: 1,
     setAsideAfterSeconds: 60,
+    setLateAsideAfterSeconds: 120,
     lastSeenSeconds: 60,
     maxPayloadBytes: 100_000,
     rateLimits: { device: plenty, tenant: plenty },

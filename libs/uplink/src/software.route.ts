@@ -1,5 +1,6 @@
 import {
   fetchSoftware,
+  getSoftware,
   reportSoftwareApplied,
   type SoftwareReport,
 } from '@muster/contracts/firmware/software.requests';
@@ -31,9 +32,9 @@ export class SoftwareRoutes {
       name: 'software',
       maxItems: MAX_REPORTS,
       maxBytes: 512 * 1024,
-      final: new Set(['device-not-found', 'firmware-type-not-found']),
       send: async (reports) =>
         (await bus.request(reportSoftwareApplied, { reports }, { timeoutMs: 10_000 })).outcomes,
+      ping: ({ tenantId, deviceId }) => bus.request(getSoftware, { tenantId, deviceId }),
     });
   }
 
@@ -54,7 +55,7 @@ export class SoftwareRoutes {
   }
 
   /** A version nobody knows is no error: python's client reports the ids of its configurations here. */
-  async applied({ parameters, payload, entry, isWanted }: RoutedMessage): Promise<string> {
+  async applied({ parameters, payload, entry, ...waiter }: RoutedMessage): Promise<string> {
     const report: SoftwareReport = {
       tenantId: entry.tenantId,
       deviceId: entry.deviceId,
@@ -62,7 +63,7 @@ export class SoftwareRoutes {
       ...nameOf(parameters),
       ...decodeAppliedConfiguration(payload),
     };
-    refuse(await this.batcher.add(entry.deviceId, report, payload.length + 256, isWanted));
+    refuse(await this.batcher.add(entry.deviceId, report, payload.length + 256, waiter));
     return EMPTY_REPLY;
   }
 }

@@ -42,7 +42,13 @@ import {
   type RecordConnectivity,
   type RecordLastSeen,
 } from '@muster/contracts/device-registry/connectivity.requests';
-import { updateMetadata, type UpdateMetadata } from '@muster/contracts/device-registry/metadata.requests';
+import {
+  listMetadataKeys,
+  updateMetadata,
+  type MetadataKeyList,
+  type UpdateMetadata,
+} from '@muster/contracts/device-registry/metadata.requests';
+import type { DeviceRef } from '@muster/contracts/device-registry/devices.requests';
 import { deviceTokenChanged } from '@muster/contracts/device-registry/published';
 import { recordParked, type RecordParked } from '@muster/contracts/parked/requests';
 import {
@@ -50,7 +56,14 @@ import {
   type ReportSoftwareApplied,
   type SoftwareReport,
 } from '@muster/contracts/firmware/software.requests';
-import { storeSamples, type StoreSamples, type TelemetryMessage } from '@muster/contracts/telemetry/requests';
+import {
+  getLatest,
+  storeSamples,
+  type GetLatest,
+  type LatestValues,
+  type StoreSamples,
+  type TelemetryMessage,
+} from '@muster/contracts/telemetry/requests';
 import { connectBus, Handles, NatsStrategy, type Bus } from '@muster/messaging';
 import { createLogger, NestLogger } from '@muster/observability';
 import { Controller, Module } from '@nestjs/common';
@@ -90,6 +103,8 @@ export class World {
   metadataFault: AppError | undefined;
   readonly software: SoftwareReport[] = [];
   readonly parked: RecordParked[] = [];
+  /** Devices about which small questions were asked. */
+  readonly pinged: string[] = [];
   private readonly frozen = new Map<StandIn, { readonly thawed: Promise<void>; readonly thaw: () => void }>();
 
   /** Takes requests and answers none, as a process that is stopped (SIGSTOP) does, until it is thawed. */
@@ -235,7 +250,7 @@ class StandInServices {
   }
 }
 
-/** The rest of what devices write. Apart, because a spec may have services of its own for it. */
+/** The rest of what devices write, and small questions. Apart, because a spec may have services of its own for it. */
 @Controller()
 class StandInWrites {
   private get world(): World {
@@ -255,6 +270,20 @@ class StandInWrites {
     if (this.world.metadataFault !== undefined) throw this.world.metadataFault;
     this.world.metadata.push(update);
     return {};
+  }
+
+  @Handles(getLatest)
+  async latest({ deviceId }: GetLatest): Promise<LatestValues> {
+    await this.world.running('telemetry');
+    this.world.pinged.push(deviceId);
+    return { items: [], nextCursor: null };
+  }
+
+  @Handles(listMetadataKeys)
+  async metadataKeys({ deviceId }: DeviceRef): Promise<MetadataKeyList> {
+    await this.world.running('device-registry');
+    this.world.pinged.push(deviceId);
+    return { keys: [] };
   }
 
   @Handles(reportSoftwareApplied)

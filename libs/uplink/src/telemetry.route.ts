@@ -1,5 +1,6 @@
 import { AppError } from '@muster/contracts';
 import {
+  getLatest,
   MAX_TELEMETRY_MESSAGES,
   storeSamples,
   type TelemetryMessage,
@@ -26,9 +27,9 @@ export class TelemetryRoute {
       name: 'telemetry',
       maxItems: MAX_TELEMETRY_MESSAGES,
       maxBytes: MAX_BATCH_BYTES,
-      final: new Set(['sample-time-out-of-range', 'telemetry-key-limit-reached']),
       send: async (messages) =>
         (await bus.request(storeSamples, { messages }, { timeoutMs: 10_000 })).outcomes,
+      ping: ({ tenantId, deviceId }) => bus.request(getLatest, { tenantId, deviceId, keys: [] }),
     });
   }
 
@@ -45,7 +46,7 @@ export class TelemetryRoute {
   }
 
   private async keep(
-    { topic, payload, entry, redelivered, duplicate, isWanted }: RoutedMessage,
+    { topic, payload, entry, redelivered, duplicate, ...waiter }: RoutedMessage,
     decoded: readonly TelemetrySample[],
   ): Promise<string> {
     const receivedAt = this.arrival();
@@ -64,7 +65,7 @@ export class TelemetryRoute {
       samples,
     };
     const bytes = payload.length + samples.length * 24 + 256;
-    refuse(await this.batcher.add(entry.deviceId, message, bytes, isWanted));
+    refuse(await this.batcher.add(entry.deviceId, message, bytes, waiter));
     return EMPTY_REPLY;
   }
 }

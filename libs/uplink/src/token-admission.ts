@@ -8,7 +8,7 @@ import { refusalOf, type Refusal } from './refusal.js';
 /** Whose a token of kp1 is. `resource` is undefined where the topic names none. */
 export type TokenAdmission =
   | { readonly kind: 'admitted'; readonly device: Admitted }
-  | ({ readonly kind: 'refused'; readonly resource: Resource | undefined } & Refusal)
+  | ({ readonly kind: 'refused'; readonly resource: Resource | undefined; readonly cause: unknown } & Refusal)
   /** device-registry would have to be asked and cannot be now: `cause` says why, and passes. */
   | { readonly kind: 'undecided'; readonly resource: Resource | undefined; readonly cause: AppError }
   /** By a fault of ours. */
@@ -47,6 +47,6 @@ export const tokenAdmission =
         { ...describeToken(topic), ...(deviceId === undefined ? {} : { deviceId }), statusCode, reason },
         'a message was refused',
       );
-      return { kind: 'refused', resource, ...refusal };
+      return { kind: 'refused', resource, cause: error, ...refusal };
     }
   };

@@ -85,6 +85,14 @@ export const uplinkConfigSchema = {
     max: 86_400,
     default: 60,
   }),
+  setLateAsideAfterSeconds: int({
+    env: 'MUSTER_UPLINK_SET_LATE_ASIDE_AFTER_SECONDS',
+    doc: 'A message that its service does not answer for so long, while it answers others, is set aside (parked)',
+    unit: 'seconds',
+    min: 1,
+    max: 86_400,
+    default: 120,
+  }),
   ...processKeys,
 };
 

@@ -32,11 +32,12 @@ import {
   type ParkedKey,
   type Position,
 } from './parked-messages.js';
+import { replayInTurn } from './replay-in-turn.js';
 import { shownPayload } from './shown-payload.js';
 
 /** How long one may take where it came from. */
 const REPLAY_MS = 10_000;
-/** Of many: no further one is begun after this, so that the answer comes before the caller gives up. */
+/** Of many: together with the last of them and the search, less than the caller waits. */
 const REPLAY_SOME_MS = 8_000;
 const REPLAY_SOME = 100;
 
@@ -89,7 +90,6 @@ export class ParkedHandlers {
 
   @Handles(replayMatching)
   async replayMatching({ tenantId, actor, selection }: ReplayMatching): Promise<ReplayedSome> {
-    const enoughAt = Date.now() + REPLAY_SOME_MS;
     const found = await this.messages.list({
       tenantId,
       filter: readFilterOf(selection.filter),
@@ -98,19 +98,13 @@ export class ParkedHandlers {
       after: positionIn('replay', selection.cursor),
       limit: REPLAY_SOME + 1,
     });
-    const failures: FailedReplay[] = [];
-    let replayed = 0;
-    let last: ParkedView | undefined;
-    // One after the other: of what belongs together, the older comes first.
-    for (const view of found.slice(0, REPLAY_SOME)) {
-      if (Date.now() >= enoughAt) break;
-      const failure = await this.replayOne({ tenantId, parkedId: view.id }, actor);
-      if (failure === undefined) replayed += 1;
-      else failures.push(failure);
-      last = view;
-    }
-    const isLast = last === found.at(-1);
-    return { replayed, failures, nextCursor: cursorAfter('replay', isLast ? undefined : last) };
+    const { last, ...done } = await replayInTurn({
+      found,
+      most: REPLAY_SOME,
+      withinMs: REPLAY_SOME_MS,
+      replay: ({ id }) => this.replayOne({ tenantId, parkedId: id }, actor),
+    });
+    return { ...done, nextCursor: cursorAfter('replay', last) };
   }
 
   @Handles(dropParked)

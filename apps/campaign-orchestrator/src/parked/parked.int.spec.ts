@@ -74,12 +74,23 @@ let handleQueued: Replay = () => Promise.resolve({ outcome: 'done' });
 let nats: NatsServer;
 let server: TestDatabase;
 let database: Database;
-let app: RunningApp;
+let app: RunningApp | undefined;
 let origin: INestMicroservice;
 let bus: Bus;
 
-const startApp = (): Promise<RunningApp> =>
-  start({ MUSTER_DATABASE_URL: server.url, MUSTER_NATS_URL: nats.url, MUSTER_LOG_LEVEL: 'silent' });
+const startApp = async (): Promise<void> => {
+  app = await start({
+    MUSTER_DATABASE_URL: server.url,
+    MUSTER_NATS_URL: nats.url,
+    MUSTER_LOG_LEVEL: 'silent',
+  });
+};
+/** Once only, whether or not a test got as far as to start it again. */
+const stopApp = async (): Promise<void> => {
+  const running = app;
+  app = undefined;
+  await running?.stop();
+};
 
 beforeAll(async () => {
   nats = await startNats();
@@ -90,7 +101,7 @@ beforeAll(async () => {
     },
   });
   database = openDatabase({ url: server.url, schema: 'campaign_orchestrator', poolSize: 2, name: 'spec' });
-  app = await startApp();
+  await startApp();
   const logger = createLogger({ service: 'spec', level: 'silent' });
   bus = await connectBus({ url: nats.url, name: 'origin', logger });
   await bus.ensureStream({
@@ -120,7 +131,7 @@ afterEach(async () => {
 afterAll(async () => {
   await origin.close();
   await bus.close();
-  await app.stop();
+  await stopApp();
   await nats.stop();
   await database.close();
   await server.drop();
@@ -387,13 +398,13 @@ describe('replaying all that match', () => {
 describe('the service', () => {
   it('keeps what is parked over its restart; while it is away what must be parked waits', async () => {
     const { id } = await poison('kept', new TypeError('cannot read this'));
-    await app.stop();
+    await stopApp();
     faults.set('meanwhile', new TypeError('cannot read this either'));
     await publish('meanwhile');
     await publish('fine');
     await eventually(() => handled.includes('fine'), { what: 'the next event', deadlineMs: 20_000 });
     expect(await code(park(bus, queued()))).toBe('unavailable');
-    app = await startApp();
+    await startApp();
     expect(await get(id)).toMatchObject({ state: 'open', reason: 'TypeError: cannot read this' });
     const other = await eventually(async () => (await list('state==open')).find((one) => one.id !== id), {
       what: 'the other is parked',
@@ -406,7 +417,7 @@ describe('the service', () => {
 
   it('counts what is open', async () => {
     const id = await parkQueued({ stream: 'counted' });
-    const text = (): Promise<string> => app.ops.metrics.text();
+    const text = async (): Promise<string> => (await app?.ops.metrics.text()) ?? '';
     const gauge = /muster_parked_open\{[^}]*stream="counted"[^}]*\} 1/;
     await eventually(async () => gauge.test(await text()), { what: 'the gauge', deadlineMs: 20_000 });
     await drop(id);
@@ -460,8 +471,8 @@ describe('the service', () => {
       await jetstream(raw).publish(`muster.v1.parked.${stream.name}.origin-reader`, '{"name":"of old"}', {
         headers: event,
       });
-      await app.stop();
-      app = await startApp();
+      await stopApp();
+      await startApp();
       const found = await eventually(
         async () => {
           const open = await list('state==open');

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { AppError } from '@muster/contracts';
 import { parseTopic, type Topic } from '@muster/kp1';
 import type { Logger, Metrics } from '@muster/observability';
 import { describeToken, refusalOf, type Outcome, type TokenAdmission, type Uplink } from '@muster/uplink';
@@ -18,7 +19,7 @@ export interface Kp1RouteParts {
 }
 
 /** HTTP does not say that a request is sent again, and nothing is acknowledged before its outcome. */
-const MARKS = { redelivered: false, duplicate: false, isAcknowledged: false };
+const MARKS = { redelivered: false, duplicate: false, isAcknowledged: false, whenAway: 'refuse' } as const;
 
 /**
  * The device API over HTTP: the topic of MQTT is the path, the payload the body, `/status` and `/error` are the answer.
@@ -76,15 +77,12 @@ export const kp1Route = (parts: Kp1RouteParts): DeviceRoute => {
     };
     response.once('close', giveUp);
     let timer: NodeJS.Timeout | undefined;
+    const reasonPhrase = `no answer within ${parts.answerTimeoutMs} ms; whether it was stored is not known`;
+    const cause = new AppError('deadline-exceeded', reasonPhrase);
     const late = new Promise<Outcome>((resolve) => {
       timer = setTimeout(() => {
         giveUp();
-        resolve({
-          kind: 'refused',
-          resource: undefined,
-          statusCode: 504,
-          reasonPhrase: `no answer within ${parts.answerTimeoutMs} ms; whether it was stored is not known`,
-        });
+        resolve({ kind: 'refused', resource: undefined, cause, statusCode: cause.status, reasonPhrase });
       }, parts.answerTimeoutMs);
     });
     const answer = async (): Promise<Outcome> => {
@@ -111,7 +109,7 @@ const notAdmitted = (admission: Exclude<TokenAdmission, { kind: 'admitted' }>): 
   const refusal = refusalOf(cause, true);
   return refusal === undefined
     ? { kind: 'failed', resource, cause }
-    : { kind: 'refused', resource, ...refusal };
+    : { kind: 'refused', resource, cause, ...refusal };
 };
 
 /** Undefined: the path is no topic. Which resource a topic names is the uplink's business. */

@@ -67,7 +67,6 @@ const scene = (
     refusals: new BoundedLog(logger),
     metrics: createMetrics('test'),
     maxPayloadBytes: 100,
-    whenAway: 'wait',
     ...change,
   });
   const questions = { admit: change.admit ?? (async () => change.admission ?? welcome) };

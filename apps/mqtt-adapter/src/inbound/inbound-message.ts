@@ -124,7 +124,7 @@ export const inboundMessages = (parts: InboundParts) => {
       if (admission.kind !== 'undecided') return admission;
       if (admission.resource?.kind === 'fetch') {
         const refusal = refusalOf(admission.cause, true);
-        if (refusal !== undefined) return { kind: 'refused', resource: admission.resource, ...refusal };
+        if (refusal !== undefined) return { ...admission, kind: 'refused', ...refusal };
       }
       if (here !== REGISTRY || !window.isOpen) return admission;
       await sleep(AGAIN_MS);
@@ -138,7 +138,7 @@ export const inboundMessages = (parts: InboundParts) => {
     window: AckWindow,
   ): Promise<Outcome> {
     const isWanted = (): boolean => window.isOpen;
-    const marks = { redelivered, duplicate, isAcknowledged: qos === 1 };
+    const marks = { redelivered, duplicate, isAcknowledged: qos === 1, whenAway: 'wait' as const };
     return parts.uplink.answer({ device, topic, payload, ...marks, waitedMs, isWanted });
   }
 

@@ -4,11 +4,10 @@ import {
   recordConnectivity,
   type ConnectionReport,
 } from '@muster/contracts/device-registry/connectivity.requests';
-import type { ReplayOutcome } from '@muster/contracts/parked/requests';
-import { parseRoutingKey, type Topic } from '@muster/kp1';
+import { parseRoutingKey, PayloadError, type Topic } from '@muster/kp1';
 import { failedReplay, park, unpack, type Bus, type Replay } from '@muster/messaging';
 import { currentTrace } from '@muster/observability';
-import { tokenHint, type Uplink } from '@muster/uplink';
+import { tokenHint, Unprocessable, type Uplink } from '@muster/uplink';
 import { DESTINATIONS, destinationOf, REGISTRY, type Destination } from '../broker/topology.js';
 import type { InboundMessage } from './inbound-message.js';
 
@@ -103,26 +102,27 @@ const replayMessage =
             isAcknowledged: true,
             waitedMs: Math.max(0, Date.now() - Date.parse(parkedAt)),
             isWanted: () => Date.now() < until,
+            // Who asks for it waits for what comes of it.
+            whenAway: 'refuse',
           })
         : admission;
     switch (outcome.kind) {
       case 'done':
         return { outcome: 'done' };
       case 'refused':
-        return refused(outcome);
       case 'failed':
       case 'undecided':
-        return failedReplay(outcome.cause);
+        return failedReplay(faultOf(outcome.cause));
       case 'abandoned':
         throw new AppError('unavailable', 'It could not be handled in time.');
     }
   };
 
-const refused = (told: { readonly statusCode: number; readonly reasonPhrase: string }): ReplayOutcome => ({
-  outcome: 'failed',
-  code: 'invalid-payload',
-  detail: `${told.statusCode} ${told.reasonPhrase}`,
-});
+/** As the catalogue says it. */
+const faultOf = (cause: unknown): unknown => {
+  if (cause instanceof Unprocessable) return cause.fault;
+  return cause instanceof PayloadError ? new AppError('invalid-payload', cause.message) : cause;
+};
 
 const replayReport =
   (bus: Bus): Replay =>
