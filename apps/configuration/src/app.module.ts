@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { eventStream } from '@muster/contracts';
+import { cancelConfigurationJob, retryConfigurationJob } from '@muster/contracts/jobs/owner.requests';
 import { configurationJobChanged } from '@muster/contracts/jobs/published';
 import {
   createEventStore,
@@ -13,6 +14,7 @@ import {
 import {
   DeviceTargets,
   job,
+  jobHandlersOf,
   Jobs,
   jobsMigrations,
   migrateJobs,
@@ -34,7 +36,6 @@ import { DeviceConfigurationHandlers } from './device-configuration/device-confi
 import { HistoryHandlers } from './history/history.handlers.js';
 import { publishedOfConfiguration } from './device-configuration/device-configuration.published.js';
 import { KnownDevicesReactor } from './device-configuration/known-devices.reactor.js';
-import { JobHandlers } from './jobs/job.handlers.js';
 import { StatesHandlers } from './states/states.handlers.js';
 import { RulesInForce } from './desired/rules-in-force.js';
 import { ReportHandlers } from './reports/report.handlers.js';
@@ -66,7 +67,7 @@ export class AppModule {
         TypeConfigurationHandlers,
         BulkChangeHandlers,
         StatesHandlers,
-        JobHandlers,
+        jobHandlersOf({ cancel: cancelConfigurationJob, retry: retryConfigurationJob }),
         KnownDevicesReactor,
         DeviceTypesReactor,
       ],

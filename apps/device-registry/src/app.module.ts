@@ -1,6 +1,8 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { eventStream } from '@muster/contracts';
+import { cancelDeviceRegistryJob, retryDeviceRegistryJob } from '@muster/contracts/jobs/owner.requests';
+import { deviceRegistryJobChanged } from '@muster/contracts/jobs/published';
 import {
   createEventStore,
   eventStoreMigrations,
@@ -8,8 +10,17 @@ import {
   rebuildsOf,
   told,
   translateBy,
-  type Database,
 } from '@muster/event-store';
+import {
+  DeviceTargets,
+  job,
+  jobHandlersOf,
+  Jobs,
+  jobsMigrations,
+  migrateJobs,
+  publishedOfJob,
+  startJobWorkers,
+} from '@muster/jobs';
 import type { RunningApp } from '@muster/observability';
 import { DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { DeviceTypes1763600200001 } from '../migrations/0001-device-types.js';
@@ -19,6 +30,8 @@ import { Connectivity1763600200004 } from '../migrations/0004-connectivity.js';
 import { AppVersionsInUse1764300000006 } from '../migrations/0006-app-versions-in-use.js';
 import { DeviceSoftware1764300000007 } from '../migrations/0007-device-software.js';
 import { DeviceFilters1763600200005 } from '../migrations/0005-device-filters.js';
+import { DeviceBulkHandlers } from './bulk/device-bulk.handlers.js';
+import { deviceBulkDeleteJob, deviceBulkJob } from './bulk/device-bulk-job.js';
 import { AccessHandlers } from './access/access.handlers.js';
 import { deviceSoftware } from './software/device-software.js';
 import { SoftwareReactor } from './software/software.reactor.js';
@@ -40,7 +53,7 @@ import { DeviceMetadataHandlers } from './metadata/device-metadata.handlers.js';
 import { deviceList } from './device/device-list.projection.js';
 import { publishedOfDevice } from './device/device.published.js';
 import { EndpointTokenHandlers } from './token/endpoint-token.handlers.js';
-import { type Rules, RULES } from './providers.js';
+import { RULES } from './providers.js';
 import { endpointTokens } from './token/endpoint-token.projection.js';
 
 const SERVICE = 'device-registry';
@@ -55,21 +68,26 @@ export const projections = [
   deviceConnectivity,
   deviceSoftware,
 ] as const;
+/** Without the jobs, which no projection reads. */
 export const aggregates = [deviceType, device] as const;
+const everyAggregate = [...aggregates, job];
 const translate = translateBy(
   told(deviceType, publishedOfDeviceType),
   told(device, publishedOfDevice),
   told({ name: CONNECTIVITY }, publishedOfConnectivity),
+  told(job, (event) => publishedOfJob(deviceRegistryJobChanged, event)),
 );
 
 @Module({})
 export class AppModule {
-  static of(database: Database, rules: Rules): DynamicModule {
+  static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
     return {
       module: AppModule,
       controllers: [
         DeviceTypeHandlers,
         DeviceHandlers,
+        DeviceBulkHandlers,
+        jobHandlersOf({ cancel: cancelDeviceRegistryJob, retry: retryDeviceRegistryJob }),
         DeviceMetadataHandlers,
         EndpointTokenHandlers,
         CredentialHandlers,
@@ -77,17 +95,14 @@ export class AppModule {
         ConnectivityHandlers,
         SoftwareReactor,
       ],
-      providers: [
-        { provide: DATABASE, useValue: database },
-        { provide: RULES, useValue: rules },
-        { provide: EVENT_STORE, useFactory: () => createEventStore(database, { projections }) },
-      ],
+      providers,
     };
   }
 }
 
 const migrations = [
   ...eventStoreMigrations,
+  ...jobsMigrations,
   DeviceTypes1763600200001,
   Devices1763600200002,
   DeviceSecrets1763600200003,
@@ -98,13 +113,17 @@ const migrations = [
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
-export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
+export const migrate = async (url: string): Promise<string[]> => {
+  const ran = await migrateSchema({ url, schema: SCHEMA, migrations });
+  await migrateJobs({ url, schema: SCHEMA });
+  return ran;
+};
 
 /** What `npm run rebuild` makes again. */
 export const rebuilds = rebuildsOf({
   name: SERVICE,
   schema: SCHEMA,
-  aggregates,
+  aggregates: everyAggregate,
   // Without what the registry's events could not bring back.
   projections: projections.filter(
     (projection) => projection !== deviceConnectivity && projection !== deviceSoftware,
@@ -122,12 +141,34 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
     migrations,
     stream: eventStream(SERVICE),
     config,
-    serve: ({ database, metrics }) => {
+    serve: ({ database, bus, logger, metrics }) => {
       // Every replica tells the same number, which all of them know from the database: take the highest, not the sum.
       metrics.gaugeOf('muster_devices_connected', 'Devices that are connected', () =>
         countConnected(database),
       );
-      return { module: AppModule.of(database, rules), relay: { translate, aggregates } };
+      const store = createEventStore(database, { projections });
+      const targets = new DeviceTargets(bus, config.bulkDevices);
+      const kinds = [deviceBulkJob({ targets, store }), deviceBulkDeleteJob({ targets, store })];
+      const workers = startJobWorkers({
+        database,
+        store,
+        kinds,
+        concurrency: config.jobConcurrency,
+        retentionDays: config.jobRetentionDays,
+        logger,
+        metrics,
+      });
+      return {
+        module: AppModule.of([
+          { provide: DATABASE, useValue: database },
+          { provide: RULES, useValue: rules },
+          { provide: EVENT_STORE, useValue: store },
+          { provide: Jobs, useValue: new Jobs(database, store, kinds) },
+          { provide: DeviceTargets, useValue: targets },
+        ]),
+        relay: { translate, aggregates: everyAggregate },
+        background: { jobs: workers },
+      };
     },
   });
 };

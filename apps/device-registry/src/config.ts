@@ -1,9 +1,12 @@
 import { INTERFACES } from '@muster/contracts/device-registry/devices.requests';
+import { jobKeys, targetKeys } from '@muster/jobs';
 import { readConfig, string, type ConfigOf } from '@muster/observability';
 import { serviceKeys } from '@muster/service-host';
 
 export const configSchema = {
   ...serviceKeys({ prefix: 'DEVICE_REGISTRY', schema: 'device_registry' }),
+  ...jobKeys({ prefix: 'DEVICE_REGISTRY' }),
+  ...targetKeys({ prefix: 'DEVICE_REGISTRY' }),
   interfaces: string({
     env: 'MUSTER_INTERFACES',
     doc: 'Interfaces that this installation serves, with commas between; a device of another one could connect nowhere',

@@ -32,6 +32,7 @@ import { companionsOf, gatewayConfig } from './config.js';
 import { ConfigurationController } from './configuration/configuration.controller.js';
 import { CredentialsController } from './devices/credentials.controller.js';
 import { DeviceTypesController } from './devices/device-types.controller.js';
+import { DeviceBulkController } from './devices/device-bulk.controller.js';
 import { DevicesController } from './devices/devices.controller.js';
 import { eventDocuments } from './openapi/event-documents.js';
 import { FilesController } from './devices/files.controller.js';
@@ -88,6 +89,7 @@ export class AppModule {
         MeController,
         DeviceTypesController,
         DevicesController,
+        DeviceBulkController,
         MetadataController,
         TokensController,
         CredentialsController,

@@ -29,6 +29,9 @@ export const NAME_RULE = /^[A-Za-z0-9_-]{1,64}$/;
  */
 export const TOKEN_RULE = /^[A-Za-z0-9_~-]{4,64}$/;
 
+/** Tags of a device. */
+export const MAX_TAGS = 50;
+
 /** Keys of metadata (10/EPMP), at most 64 characters. */
 export const METADATA_KEY_RULE = /^[a-zA-Z0-9_]{1,64}$/;
 

@@ -48,6 +48,7 @@ export {
   IsTime,
   ItemOutcome,
   MAX_PAGE,
+  MAX_TAGS,
   NAME_RULE,
   Page,
   PageRequest,

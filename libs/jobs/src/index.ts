@@ -18,6 +18,7 @@ export { DeviceTargets, type CheckedTarget, type TargetParams } from './device-t
 export { job } from './job.decider.js';
 export { isJobEvent, publishedOfJob } from './job.published.js';
 export { type JobItemOutcome, type JobKind, type JobOf, type PlanPage } from './job-kind.js';
+export { jobHandlersOf } from './job-handlers.js';
 export { jobKeys, targetKeys } from './job-keys.js';
 export { CHUNK_ITEMS, Jobs, type Driven, type StartChild, type StartJob } from './jobs.js';
 export { startJobWorkers, type JobWorkers, type JobWorkersOptions } from './start-job-workers.js';

@@ -2,6 +2,7 @@ import { AppError, type JsonObject } from '@muster/contracts';
 import { sameJson } from '@muster/contracts/same-json';
 import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import type { Aggregate } from '@muster/event-store';
+import { tagsAfter, type ChangeInBulk } from '../bulk/bulk-decisions.js';
 import {
   changeCredentialStatus,
   firstCredential,
@@ -77,6 +78,7 @@ export type DeviceCommand =
     }
   | { readonly type: 'RecordSighting'; readonly tokenId: string; readonly appVersion: KnownAppVersion }
   | { readonly type: 'DeleteDevice' }
+  | ChangeInBulk
   | ChangeMetadata
   | DeleteMetadataKey
   | UpdateMetadata
@@ -101,6 +103,8 @@ const decide = (command: DeviceCommand, device: Device): readonly DeviceEvent[] 
   switch (command.type) {
     case 'EditDevice':
       return edit(command, device);
+    case 'ChangeInBulk':
+      return changeInBulk(command, device);
     case 'RecordSighting':
       return recordSighting(command, device);
     case 'DeleteDevice':
@@ -182,6 +186,17 @@ const edit = (
   }
   return events;
 };
+
+const changeInBulk = (
+  { tags, folder, metadata }: ChangeInBulk,
+  device: ExistingDevice,
+): readonly DeviceEvent[] => [
+  ...edit(
+    { type: 'EditDevice', folder, ...(tags === undefined ? {} : { tags: tagsAfter(tags, device.tags) }) },
+    device,
+  ),
+  ...(metadata === undefined ? [] : changeMetadata({ patch: metadata }, device)),
+];
 
 const moveToAppVersion = ({ name, deviceTypeId }: KnownAppVersion, device: ExistingDevice): DeviceEvent[] => {
   if (name === device.appVersion) return [];

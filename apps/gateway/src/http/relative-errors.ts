@@ -11,6 +11,7 @@ const BODIES = [
   'appVersion',
   'firmwareType',
   'bulkChange',
+  'bulk',
   'defaults',
 ];
 

@@ -240,6 +240,18 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     response: { ...device, version: 4 },
   },
 
+  startDeviceBulk: {
+    request: {
+      target: { filter: 'deviceType==radiator;tags==roof' },
+      expectedCount: 412,
+      tags: { add: ['winter'], remove: ['summer'] },
+      folder: '/paris/building-3',
+      metadata: { floor: 2, room: null },
+    },
+    response: { jobId: JOB_ID },
+    preview: targetPreview,
+  },
+
   getMetadata: { response: device.metadata },
   getMetadataKey: { response: 'kitchen' },
   changeMetadata: { request: { room: 'kitchen', floor: 2, old: null }, response: device },

@@ -27,6 +27,7 @@ import {
   Done,
   IsFilter,
   IsName,
+  MAX_TAGS,
   NAME_RULE,
   Page,
   PageRequest,
@@ -56,7 +57,7 @@ const wrongFolder = (value: unknown): string | undefined => {
   return wrong === undefined ? undefined : `must be a path of names: each ${wrong}`;
 };
 
-const IsFolder = (): PropertyDecorator => rule('isFolder', wrongFolder, [FOLDER_RULE.source]);
+export const IsFolder = (): PropertyDecorator => rule('isFolder', wrongFolder, [FOLDER_RULE.source]);
 
 export class Position {
   @IsLatitude()
@@ -127,7 +128,7 @@ export class DeviceInput {
 
   @IsOptional()
   @IsArray()
-  @ArrayMaxSize(50)
+  @ArrayMaxSize(MAX_TAGS)
   @ArrayUnique()
   @Matches(NAME_RULE, { each: true, message: 'each of $property must match [A-Za-z0-9_-]{1,64}' })
   tags?: string[];
@@ -175,7 +176,7 @@ export class DeviceEdit {
 
   @IsOptional()
   @IsArray()
-  @ArrayMaxSize(50)
+  @ArrayMaxSize(MAX_TAGS)
   @ArrayUnique()
   @Matches(NAME_RULE, { each: true, message: 'each of $property must match [A-Za-z0-9_-]{1,64}' })
   tags?: string[];

@@ -24,6 +24,8 @@ const retryJobOf = (service: string): RequestContract<RetryJob, JobRetried> =>
 
 export const cancelConfigurationJob = cancelJobOf('configuration');
 export const retryConfigurationJob = retryJobOf('configuration');
+export const cancelDeviceRegistryJob = cancelJobOf('device-registry');
+export const retryDeviceRegistryJob = retryJobOf('device-registry');
 
 export interface JobOwner {
   readonly cancel: RequestContract<CancelJob, JobStands>;
@@ -33,4 +35,5 @@ export interface JobOwner {
 /** Every service that runs jobs, by its name; the same as in `jobsChanged`. */
 export const jobOwners: Readonly<Record<string, JobOwner>> = {
   configuration: { cancel: cancelConfigurationJob, retry: retryConfigurationJob },
+  'device-registry': { cancel: cancelDeviceRegistryJob, retry: retryDeviceRegistryJob },
 };

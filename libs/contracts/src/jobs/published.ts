@@ -150,6 +150,10 @@ const jobChanged = (service: string): PublishedContract<JobChanged> =>
   definePublished({ service, entity: 'job', verb: 'changed', schemaVersion: 1, data: JobChanged });
 
 export const configurationJobChanged = jobChanged('configuration');
+export const deviceRegistryJobChanged = jobChanged('device-registry');
 
 /** Every service that runs jobs. Whoever lists jobs follows all of these. */
-export const jobsChanged: readonly PublishedContract<JobChanged>[] = [configurationJobChanged];
+export const jobsChanged: readonly PublishedContract<JobChanged>[] = [
+  configurationJobChanged,
+  deviceRegistryJobChanged,
+];

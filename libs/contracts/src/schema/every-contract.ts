@@ -9,6 +9,7 @@ import * as configurationPublished from '../configuration/published.js';
 import * as configuration from '../configuration/requests.js';
 import * as typeConfiguration from '../configuration/type-configuration.requests.js';
 import * as access from '../device-registry/access.requests.js';
+import * as deviceBulk from '../device-registry/bulk.requests.js';
 import * as connectivity from '../device-registry/connectivity.requests.js';
 import * as credentials from '../device-registry/credentials.requests.js';
 import * as deviceTypes from '../device-registry/device-types.requests.js';
@@ -42,6 +43,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'configuration/requests': configuration,
   'configuration/type-configuration.requests': typeConfiguration,
   'device-registry/access.requests': access,
+  'device-registry/bulk.requests': deviceBulk,
   'device-registry/connectivity.requests': connectivity,
   'device-registry/credentials.requests': credentials,
   'device-registry/device-types.requests': deviceTypes,

@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually, startPlatform, type ApiAnswer, type Platform } from '@muster/testing';
+
+const DEVICES = 60;
+
+let platform: Platform;
+let ids: string[];
+
+beforeAll(async () => {
+  platform = await startPlatform();
+  await platform.api('POST', '/device-types', { name: 'radiator' });
+  const made = await Promise.all(
+    Array.from({ length: DEVICES }, (_none, nth) =>
+      platform.api('POST', '/devices', {
+        name: `radiator-${nth}`,
+        deviceType: 'radiator',
+        tags: [nth < 40 ? 'roof' : 'cellar'],
+      }),
+    ),
+  );
+  ids = made.map(({ body }) => (body as { id: string }).id);
+}, 120_000);
+
+afterAll(async () => {
+  await platform.stop();
+});
+
+const bulk = (body: object, query = ''): Promise<ApiAnswer> =>
+  platform.api('POST', `/devices/bulk${query}`, body);
+/** The job as the list of jobs has it, when it has ended. */
+const ended = ({ status, body, headers }: ApiAnswer): Promise<unknown> => {
+  expect([status, body]).toEqual([202, { jobId: expect.any(String) as unknown }]);
+  const { jobId } = body as { jobId: string };
+  expect(headers.get('location')).toBe(`/api/v1/jobs/${jobId}`);
+  return eventually(
+    async () => {
+      const answer = await platform.api('GET', `/jobs/${jobId}`);
+      if ((answer.body as { endedAt?: string }).endedAt === undefined)
+        throw new Error(JSON.stringify(answer));
+      return answer.body;
+    },
+    { deadlineMs: 30_000, what: 'the job has ended' },
+  );
+};
+const count = async (filter: string): Promise<number> => {
+  const { body } = await platform.api(
+    'GET',
+    `/devices?limit=1&count=true&filter=${encodeURIComponent(filter)}`,
+  );
+  return (body as { total: number }).total;
+};
+
+describe('POST /devices/bulk', () => {
+  it('shows what it would do, does it as a job in the list of all jobs, and no more', async () => {
+    const target = { filter: 'tags==roof' };
+    const change = { tags: { add: ['winter'] }, folder: '/paris', metadata: { floor: 2 } };
+    const preview = await bulk({ target, ...change }, '?preview=true');
+    expect([preview.status, preview.body]).toMatchObject([
+      200,
+      { matched: 40, byDeviceType: { radiator: 40 } },
+    ]);
+    expect(await count('tags==winter')).toBe(0);
+    const job = await ended(await bulk({ target, ...change, expectedCount: 40 }));
+    expect(job).toMatchObject({ kind: 'device-bulk', status: 'success', total: 40, failed: 0 });
+    expect(await count('tags==winter;tags==roof;folder==/paris;metadata.floor==2')).toBe(40);
+    expect(await count('tags==winter')).toBe(40);
+  });
+
+  it('deletes what was counted, and says in words what it refuses', async () => {
+    const target = { filter: 'tags==cellar' };
+    const problem = async (body: object) => {
+      const { status, body: answer } = await bulk({ target, ...body });
+      const { code, errors } = answer as { code: string; errors?: readonly { path: string }[] };
+      return [status, code, errors?.[0]?.path];
+    };
+    expect(await problem({ delete: true })).toEqual([400, 'invalid-request', 'expectedCount']);
+    expect(await problem({ delete: true, folder: '/', expectedCount: 20 })).toEqual([
+      400,
+      'invalid-request',
+      'delete',
+    ]);
+    expect(await problem({ delete: true, expectedCount: 19 })).toEqual([
+      409,
+      'more-devices-than-expected',
+      undefined,
+    ]);
+    expect(await count('tags==cellar')).toBe(20);
+    const job = await ended(await bulk({ target, delete: true, expectedCount: 20 }));
+    expect(job).toMatchObject({ kind: 'device-bulk-delete', status: 'success', done: 20 });
+    expect(await count('deviceType==radiator')).toBe(40);
+  });
+
+  it('has what failed tried again', async () => {
+    const named = { target: { deviceIds: [ids[0], 'nobody'] }, folder: '/lyon' };
+    const failed = (await ended(await bulk(named))) as { id: string };
+    expect(failed).toMatchObject({ status: 'failed', done: 2, failed: 1 });
+    const errors = await platform.api('GET', `/jobs/${failed.id}/errors`);
+    expect(errors.body).toMatchObject({ items: [{ item: 'nobody', code: 'device-not-found' }] });
+    const again = await ended(await platform.api('POST', `/jobs/${failed.id}/retry`));
+    expect(again).toMatchObject({ kind: 'device-bulk', retryOf: failed.id, total: 1, failed: 1 });
+  });
+});
