@@ -36,8 +36,9 @@ import { DeviceConfigurationHandlers } from './device-configuration/device-confi
 import { HistoryHandlers } from './history/history.handlers.js';
 import { publishedOfConfiguration } from './device-configuration/device-configuration.published.js';
 import { KnownDevicesReactor } from './device-configuration/known-devices.reactor.js';
-import { StatesHandlers } from './states/states.handlers.js';
+import { FollowedStatesHandlers } from './followed/followed-states.handlers.js';
 import { RulesInForce } from './desired/rules-in-force.js';
+import { StatesHandlers } from './states/states.handlers.js';
 import { ReportHandlers } from './reports/report.handlers.js';
 import { defaultsJob } from './type-configuration/defaults-job.js';
 import { DeviceTypesReactor } from './type-configuration/device-types.reactor.js';
@@ -66,6 +67,7 @@ export class AppModule {
         HistoryHandlers,
         TypeConfigurationHandlers,
         BulkChangeHandlers,
+        FollowedStatesHandlers,
         StatesHandlers,
         jobHandlersOf({ cancel: cancelConfigurationJob, retry: retryConfigurationJob }),
         KnownDevicesReactor,

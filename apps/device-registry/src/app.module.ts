@@ -7,9 +7,12 @@ import {
   createEventStore,
   eventStoreMigrations,
   migrateSchema,
+  openDatabase,
   rebuildsOf,
   told,
   translateBy,
+  type Projection,
+  type Rebuilds,
 } from '@muster/event-store';
 import {
   DeviceTargets,
@@ -21,19 +24,25 @@ import {
   publishedOfJob,
   startJobWorkers,
 } from '@muster/jobs';
-import type { RunningApp } from '@muster/observability';
-import { DATABASE, EVENT_STORE, startService } from '@muster/service-host';
+import type { RunningApp, Upkeep } from '@muster/observability';
+import { BUS, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { DeviceTypes1763600200001 } from '../migrations/0001-device-types.js';
 import { Devices1763600200002 } from '../migrations/0002-devices.js';
 import { DeviceSecrets1763600200003 } from '../migrations/0003-device-secrets.js';
 import { Connectivity1763600200004 } from '../migrations/0004-connectivity.js';
 import { AppVersionsInUse1764300000006 } from '../migrations/0006-app-versions-in-use.js';
 import { DeviceSoftware1764300000007 } from '../migrations/0007-device-software.js';
+import { DeviceState1764300000008 } from '../migrations/0008-device-state.js';
 import { DeviceFilters1763600200005 } from '../migrations/0005-device-filters.js';
 import { DeviceBulkHandlers } from './bulk/device-bulk.handlers.js';
 import { deviceBulkDeleteJob, deviceBulkJob } from './bulk/device-bulk-job.js';
 import { AccessHandlers } from './access/access.handlers.js';
 import { deviceSoftware } from './software/device-software.js';
+import { DeviceStates, deviceStates } from './state/device-states.js';
+import { fillStateAgain, startStateFills } from './state/state-fills.js';
+import { StateHandlers } from './state/state.handlers.js';
+import { StateProgress, watchProgress } from './state/state-progress.js';
+import { StateReactor } from './state/state.reactor.js';
 import { SoftwareReactor } from './software/software.reactor.js';
 import { loadConfig, loadStreamMaxAgeHours } from './config.js';
 import { countConnected } from './connectivity/connection-tables.js';
@@ -67,7 +76,10 @@ export const projections = [
   deviceCredentials,
   deviceConnectivity,
   deviceSoftware,
+  deviceStates,
 ] as const;
+/** What the registry's own events could not bring back. */
+const followed: readonly Projection[] = [deviceConnectivity, deviceSoftware, deviceStates];
 /** Without the jobs, which no projection reads. */
 export const aggregates = [deviceType, device] as const;
 const everyAggregate = [...aggregates, job];
@@ -94,6 +106,8 @@ export class AppModule {
         AccessHandlers,
         ConnectivityHandlers,
         SoftwareReactor,
+        StateReactor,
+        StateHandlers,
       ],
       providers,
     };
@@ -110,6 +124,7 @@ const migrations = [
   DeviceFilters1763600200005,
   AppVersionsInUse1764300000006,
   DeviceSoftware1764300000007,
+  DeviceState1764300000008,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
@@ -120,16 +135,26 @@ export const migrate = async (url: string): Promise<string[]> => {
 };
 
 /** What `npm run rebuild` makes again. */
-export const rebuilds = rebuildsOf({
-  name: SERVICE,
-  schema: SCHEMA,
-  aggregates: everyAggregate,
-  // Without what the registry's events could not bring back.
-  projections: projections.filter(
-    (projection) => projection !== deviceConnectivity && projection !== deviceSoftware,
-  ),
-  streamMaxAgeHours: loadStreamMaxAgeHours,
-});
+export const rebuilds: Rebuilds = {
+  ...rebuildsOf({
+    name: SERVICE,
+    schema: SCHEMA,
+    aggregates: everyAggregate,
+    projections: projections.filter((projection) => !followed.includes(projection)),
+    streamMaxAgeHours: loadStreamMaxAgeHours,
+  }),
+  state: {
+    what: 'what filters know from configuration and firmware: the running service asks them for all of it again',
+    run: async (url) => {
+      const database = openDatabase({ url, schema: SCHEMA, poolSize: 2, name: `rebuild ${SERVICE}` });
+      try {
+        return `${await fillStateAgain(database)} devices are asked for again by the running service`;
+      } finally {
+        await database.close();
+      }
+    },
+  },
+};
 
 /** Resolves when requests are served: waits for PostgreSQL (migrated) and NATS, however long they take. */
 export const start = (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> => {
@@ -141,7 +166,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
     migrations,
     stream: eventStream(SERVICE),
     config,
-    serve: ({ database, bus, logger, metrics }) => {
+    serve: async ({ database, bus, logger, metrics }) => {
       // Every replica tells the same number, which all of them know from the database: take the highest, not the sum.
       metrics.gaugeOf('muster_devices_connected', 'Devices that are connected', () =>
         countConnected(database),
@@ -158,17 +183,32 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         logger,
         metrics,
       });
+      const states = new DeviceStates(database, config.unconfirmedAfterSeconds * 1_000);
+      await states.adoptDeadline();
+      const progress = new StateProgress(database, bus);
+      const following = [
+        ...startStateFills({ database, bus, states, logger }),
+        ...watchProgress(progress, { logger, metrics }),
+      ];
       return {
         module: AppModule.of([
           { provide: DATABASE, useValue: database },
+          { provide: BUS, useValue: bus },
           { provide: RULES, useValue: rules },
           { provide: EVENT_STORE, useValue: store },
           { provide: Jobs, useValue: new Jobs(database, store, kinds) },
           { provide: DeviceTargets, useValue: targets },
+          { provide: DeviceStates, useValue: states },
+          { provide: StateProgress, useValue: progress },
         ]),
         relay: { translate, aggregates: everyAggregate },
-        background: { jobs: workers },
+        // What others tell is not a part of the registry's health: while they are away it serves all the same.
+        background: { jobs: workers, state: { stop: () => stopAll(following) } },
       };
     },
   });
+};
+
+const stopAll = async (work: readonly Upkeep[]): Promise<void> => {
+  await Promise.all(work.map((one) => one.stop()));
 };

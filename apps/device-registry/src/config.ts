@@ -1,6 +1,6 @@
 import { INTERFACES } from '@muster/contracts/device-registry/devices.requests';
 import { jobKeys, targetKeys } from '@muster/jobs';
-import { readConfig, string, type ConfigOf } from '@muster/observability';
+import { int, readConfig, string, type ConfigOf } from '@muster/observability';
 import { serviceKeys } from '@muster/service-host';
 
 export const configSchema = {
@@ -13,6 +13,13 @@ export const configSchema = {
     unit: INTERFACES.join(', '),
     pattern: new RegExp(`^(${INTERFACES.join('|')})(,(${INTERFACES.join('|')}))*$`),
     default: 'mqtt,http',
+  }),
+  unconfirmedAfterSeconds: int({
+    env: 'MUSTER_CONFIGURATION_UNCONFIRMED_AFTER_SECONDS',
+    doc: 'As in configuration, and the same there: a device that is silent for longer is found as `unconfirmed`',
+    unit: 'seconds',
+    min: 1,
+    default: 300,
   }),
 };
 

@@ -30,6 +30,7 @@ import { publishedOfSoftware } from './software/software.published.js';
 import { publishedOfUpload } from './upload/upload.published.js';
 import { deviceSoftware } from './software/software.decider.js';
 import { KnownDevicesReactor } from './software/known-devices.reactor.js';
+import { RunningSoftwareHandlers } from './software/running-software.handlers.js';
 import { SoftwareHandlers } from './software/software.handlers.js';
 import { upload } from './upload/upload.decider.js';
 import { UploadHandlers } from './upload/upload.handlers.js';
@@ -64,6 +65,7 @@ export class AppModule {
         FirmwareTypeHandlers,
         FirmwareHandlers,
         SoftwareHandlers,
+        RunningSoftwareHandlers,
         UploadHandlers,
         KnownDevicesReactor,
       ],

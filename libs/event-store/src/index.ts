@@ -42,6 +42,8 @@ export { rebuildsOf, type Rebuild, type RebuildableService, type Rebuilds } from
 export { publishAgain } from './publish-again.js';
 export { type ReadOptions } from './read-stream.js';
 export { refoldStates, type Refolded } from './refold-states.js';
+export { streamPage } from './stream-page.js';
 export { told, translateBy, type Told } from './translate.js';
 export type { UntoldEvent } from './hand-over-parked.js';
 export { startRelay, type EventPublisher, type Published, type Relay, type RelayOptions } from './relay.js';
+export { untilPublished } from './until-published.js';

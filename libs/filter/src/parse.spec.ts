@@ -55,6 +55,8 @@ describe('a filter', () => {
     [' a == 1 ;( b =in= ( x , y ) ) ', 'a==1;b=in=(x,y)', 'white space between everything'],
     ['(a==1)and(b==2)', 'a==1;b==2', 'a word beside parentheses'],
     ['a=lt=1;a=le=1;a=gt=1;a=ge=1', 'a<1;a<=1;a>1;a>=1', 'the other spelling of an order'],
+    ['a."b"==1', 'a.b==1', 'a key in quotes'],
+    [`a.'b c'=='d'`, `a."b c"=="d"`, 'a key with a space'],
     ['and==or', 'and==or', 'a field and a value called as words are'],
     [`a=='it\\'s'`, `a=="it's"`, 'both quotes'],
     ['a==b\\;c', 'a==b\\;c', 'an escape outside quotes'],
@@ -94,6 +96,9 @@ describe('a filter that cannot be read', () => {
     ['name==a\\', 8, '"\\"'],
     ['\u{1F600}==a\0', 5, 'U+0000 or half of a surrogate pair'],
     ['\u{1F600}==a=', 5, '"="'],
+    ['a."b*"==1', 3, 'the wildcard * in a key'],
+    ['a."b==1', 8, 'the end'],
+    ['a"b"==1', 2, '"""'],
   ])('%j is told where: %i, %s', (text, position, found) => {
     const { detail, errors } = refused(text);
     expect(errors).toEqual([

@@ -57,6 +57,7 @@ const UNSTORABLE = /\0|\p{Surrogate}/u;
  *     and        = primary *( (";" / "and") primary )
  *     primary    = "(" filter ")" / comparison
  *     comparison = selector operator ( value / "(" value *( "," value ) ")" )
+ *     selector   = 1*( as in a value ), its key also quoted: reported."a=b"
  *     operator   = "==" / "!=" / "<" / "<=" / ">" / ">=" / "=" 1*ALPHA "="
  *     value      = 1*( any but " ' ( ) ; , = ! ~ < > and white space ) / quoted with " or '
  *
@@ -118,8 +119,7 @@ class Parser {
     if (this.comparisons === MAX_COMPARISONS) throw tooLarge(`has more than ${MAX_COMPARISONS} comparisons`);
     this.comparisons += 1;
     const at = this.position();
-    const selector = this.match(WORD);
-    if (selector === undefined) throw this.refuse('a comparison such as name==pump-1, or "("');
+    const selector = this.selector();
     this.skipSpace();
     const operatorAt = this.position();
     const operator = this.operator();
@@ -127,6 +127,17 @@ class Parser {
     const list = operator === 'in' || operator === 'out';
     const values = list ? this.list() : [this.value(ONE_VALUE)];
     return { kind: 'comparison', selector, operator, values, at, operatorAt };
+  }
+
+  private selector(): string {
+    const word = this.match(WORD);
+    if (word === undefined) throw this.refuse('a comparison such as name==pump-1, or "("');
+    const sign = this.text[this.offset];
+    if (!word.endsWith('.') || (sign !== '"' && sign !== "'")) return word;
+    const at = this.position();
+    const [key = '', ...more] = this.quoted(sign);
+    if (more.length > 0) throw refusal(at, 'the wildcard * in a key', 'a key without one');
+    return word + key;
   }
 
   private operator(): Operator {

@@ -9,10 +9,18 @@ export const print = (expression: Expression): string => {
     .join(expression.kind === 'and' ? ';' : ',');
 };
 
-const printComparison = ({ selector, operator, values }: Comparison): string => {
+const printComparison = ({ selector: named, operator, values }: Comparison): string => {
+  const selector = printSelector(named);
   const printed = values.map(printValue);
   if (operator === 'in' || operator === 'out') return `${selector}=${operator}=(${printed.join(',')})`;
   return `${selector}${operator === 'exists' ? '=exists=' : operator}${printed.join(',')}`;
+};
+
+const printSelector = (selector: string): string => {
+  const key = selector.indexOf('.') + 1;
+  return /["'();,=!~<>\s\\*]/.test(selector)
+    ? `${selector.slice(0, key)}${printValue({ pieces: [selector.slice(key)], quoted: true, at: 0 })}`
+    : selector;
 };
 
 const printValue = ({ pieces, quoted }: Value): string => {
@@ -49,7 +57,7 @@ const values: fc.Arbitrary<Value> = fc
 const comparisons = fc
   .record({
     kind: fc.constant('comparison' as const),
-    selector: fc.constantFrom('name', 'metadata.region', 'a-b', 'and', 'é.x'),
+    selector: fc.constantFrom('name', 'metadata.region', 'a-b', 'and', 'é.x', `reported.a=b *\\"c'`),
     operator: fc.constantFrom(...OPERATORS),
     values: fc.array(values, { minLength: 1, maxLength: 4 }),
     at: fc.constant(0),

@@ -19,6 +19,7 @@ export { followEvents, type Follower, type FollowOptions } from './follow.js';
 export { subscribeLive, type LiveOptions, type LiveSubscription } from './live.js';
 export { park, reasonOf, type Parked } from './park.js';
 export { failedReplay, type Replay } from './replay.js';
+export { consumerProgress, lastSequence, type ConsumerProgress } from './progress.js';
 export { pack, unpack } from './packed-payload.js';
 export { moveParkedStream } from './parked-stream.js';
 export {

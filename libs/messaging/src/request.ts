@@ -42,6 +42,7 @@ export const requester = ({ link, logger, metrics }: RequestParts) => {
   ): Promise<Reply> => {
     const left = deadline - Date.now();
     if (left < 1) throw new AppError('deadline-exceeded', `No time was left to ask ${shortOf(contract)}.`);
+    if (link.connection.isClosed()) throw stopping();
     // While away, the client library would keep the request and send it later, when nobody waits any more.
     if (!link.isConnected()) throw new NotReached('not connected to NATS');
     try {
@@ -119,6 +120,9 @@ const refuseTooLarge = (link: Link, contract: RequestContract<object, object>, p
 /** Room for our headers within the server's `max_payload`. */
 const HEADER_ALLOWANCE = 1_024;
 
+const stopping = (cause?: unknown): AppError =>
+  new AppError('unavailable', 'This process is stopping.', { cause });
+
 const faultOf = (contract: RequestContract<object, object>, error: unknown, waitedMs: number): unknown => {
   if (error instanceof AppError) return error;
   if (error instanceof TimeoutError) {
@@ -130,7 +134,7 @@ const faultOf = (contract: RequestContract<object, object>, error: unknown, wait
     return new NotReached(error.message);
   }
   if (error instanceof errors.ClosedConnectionError || error instanceof errors.DrainingConnectionError) {
-    return new AppError('unavailable', 'This process is stopping.', { cause: error });
+    return stopping(error);
   }
   if (error instanceof InvalidArgumentError && error.message.includes('max_payload')) {
     return new AppError('payload-too-large', `The request to ${shortOf(contract)} is too large.`);

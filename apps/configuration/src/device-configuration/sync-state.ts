@@ -1,15 +1,18 @@
-import type { SyncState } from '@muster/contracts/configuration/requests';
+import { syncStateAt, type SyncFacts, type SyncState } from '@muster/contracts/configuration/sync-state';
 import type { DeviceConfiguration } from './configuration-state.js';
 
 /** Derived from the state and the time, never stored. `unconfirmedAfterMs`: how long a device may stay silent. */
-export const syncStateOf = (state: DeviceConfiguration, now: Date, unconfirmedAfterMs: number): SyncState => {
-  const { configId, confirmation, dispatched } = state;
-  if (configId === '') return 'none';
-  if (confirmation?.configId === configId) return confirmation.rejection === null ? 'in_sync' : 'rejected';
-  if (dispatched?.configId !== configId || dispatched.reachedAt === null) return 'pending';
-  const silentMs = now.getTime() - Date.parse(dispatched.reachedAt);
-  return silentMs > unconfirmedAfterMs ? 'unconfirmed' : 'dispatched';
-};
+export const syncStateOf = (state: DeviceConfiguration, now: Date, unconfirmedAfterMs: number): SyncState =>
+  syncStateAt(syncFactsOf(state), now, unconfirmedAfterMs);
+
+export const syncFactsOf = ({ configId, dispatched, confirmation }: DeviceConfiguration): SyncFacts => ({
+  configId,
+  dispatched: dispatched && { configId: dispatched.configId, reachedAt: dispatched.reachedAt },
+  confirmation: confirmation && {
+    configId: confirmation.configId,
+    rejected: confirmation.rejection !== null,
+  },
+});
 
 /** Whether the device refused its document: it is not offered again until it changes or somebody says so. */
 export const isRefused = ({ configId, confirmation }: DeviceConfiguration): boolean =>

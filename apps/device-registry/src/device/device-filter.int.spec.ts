@@ -1,5 +1,6 @@
 import type { JsonObject } from '@muster/contracts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { SyncFacts, SyncState } from '@muster/contracts/configuration/sync-state';
 import { createDeviceType, listDeviceTypes } from '@muster/contracts/device-registry/device-types.requests';
 import {
   listDevices,
@@ -16,6 +17,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import pg from 'pg';
 import { base, problem, startRegistry, tenantId, type RunningRegistry } from '../running-registry.fixture.js';
+import { DeviceStates } from '../state/device-states.js';
 import { learnSoftware } from '../software/device-software.js';
 import { DEVICE_FIELDS } from './device-filter.js';
 
@@ -25,6 +27,9 @@ const FLEET = JSON.parse(/```json\n(\[[^]*?\n\])\n```/.exec(page)?.[1] ?? '') as
   readonly connected?: boolean;
   readonly lastSeenAt?: string;
   readonly software?: Readonly<Record<string, string>>;
+  readonly syncState?: SyncState;
+  readonly desired?: JsonObject;
+  readonly reported?: JsonObject;
 })[];
 const EXAMPLES = [...page.matchAll(/^\| `([^`]+)` +\| ([^|`]+) \|$/gm)]
   .map(([, filter = '', finds = '']) => ({ filter, finds: finds.trim() }))
@@ -38,7 +43,16 @@ beforeAll(async () => {
   for (const name of new Set(FLEET.map(({ deviceType }) => deviceType))) {
     await registry.bus.request(createDeviceType, { ...base, deviceType: { name } });
   }
-  for (const { connected, lastSeenAt, software = {}, ...device } of FLEET) {
+  const states = new DeviceStates(registry.database, 300_000);
+  for (const {
+    connected,
+    lastSeenAt,
+    software = {},
+    syncState,
+    desired = {},
+    reported = {},
+    ...device
+  } of FLEET) {
     const { id } = await registry.bus.request(provisionDevice, { ...base, device });
     await registry.database.query(
       'INSERT INTO device_connectivity (tenant_id, device_id, connected, last_seen_at) VALUES ($1, $2, $3, $4)',
@@ -54,6 +68,11 @@ beforeAll(async () => {
         version: index + 1,
       })),
     );
+    if (syncState !== undefined) {
+      await states.replace([
+        { tenantId, deviceId: id, version: 1, desired, reported, ...syncFactsOf(syncState) },
+      ]);
+    }
   }
   // The same names in another tenant, which no filter may find.
   const other = { ...base, tenantId: 'other' };
@@ -70,15 +89,43 @@ beforeAll(async () => {
 
 afterAll(() => registry.stop());
 
+/** Facts of which the state follows; the device was reached ten minutes or a second ago. */
+const syncFactsOf = (syncState: SyncState): SyncFacts => {
+  const reached = (msAgo: number) => ({
+    configId: 'a',
+    reachedAt: new Date(Date.now() - msAgo).toISOString(),
+  });
+  const facts = { configId: 'a', dispatched: null, confirmation: null };
+  switch (syncState) {
+    case 'in_sync':
+    case 'rejected':
+      return { ...facts, confirmation: { configId: 'a', rejected: syncState === 'rejected' } };
+    case 'dispatched':
+      return { ...facts, dispatched: reached(1_000) };
+    case 'unconfirmed':
+      return { ...facts, dispatched: reached(600_000) };
+    case 'pending':
+      return facts;
+    case 'none':
+      return { ...facts, configId: '' };
+  }
+};
+
 const found = async (filter: string): Promise<string[]> =>
   (await registry.bus.request(listDevices, { tenantId, filter })).items.map(({ name }) => name);
 
-const runs = (device: string): JsonObject => FLEET.find(({ name }) => name === device)?.software ?? {};
+const ofFleet = (device: string) => FLEET.find(({ name }) => name === device);
 
 const inMemory = (filter: string): string[] =>
   devices
     .filter(({ connectivity, ...device }) =>
-      matches(readFilter(filter, DEVICE_FIELDS), { ...device, ...connectivity, software: runs(device.name) }),
+      matches(readFilter(filter, DEVICE_FIELDS), {
+        ...device,
+        ...connectivity,
+        software: ofFleet(device.name)?.software,
+        desired: ofFleet(device.name)?.desired,
+        reported: ofFleet(device.name)?.reported,
+      }),
     )
     .map(({ name }) => name);
 

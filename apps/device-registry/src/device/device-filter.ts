@@ -1,4 +1,5 @@
-import { NAME_RULE } from '@muster/contracts';
+import { CONFIGURATION_KEY_RULE, NAME_RULE } from '@muster/contracts';
+import { SYNC_STATES, type SyncState } from '@muster/contracts/configuration/sync-state';
 import { INTERFACES } from '@muster/contracts/device-registry/devices.requests';
 import type { Queryable } from '@muster/event-store';
 import {
@@ -14,10 +15,14 @@ import {
 } from '@muster/filter';
 import { CONNECTED, CONNECTIVITY_JOIN } from '../connectivity/device-connectivity.js';
 import { SOFTWARE_JOIN } from '../software/device-software.js';
+import { STATE_JOIN, SYNC_STATE, UNCONFIRMED } from '../state/device-states.js';
+import type { StateSource } from '../state/state-progress.js';
+
+const CONFIGURATION_KEY = { rule: CONFIGURATION_KEY_RULE, expected: 'of a configuration' };
 
 /**
- * What devices can be filtered by; `d` is the device's row, `c` what is known of its connections, `s` of its software. docs/filters.md has the
- * same table, for operators.
+ * What devices can be filtered by; `d` is the device's row, `c` what is known of its connections, `s` of its software, `st` of its
+ * configuration. docs/filters.md has the same table, for operators.
  */
 export const DEVICE_FIELDS = {
   id: { kind: 'text', column: 'd.id' },
@@ -44,53 +49,75 @@ export const DEVICE_FIELDS = {
       expected: 'the name of a firmware type, or default for the first of the device type',
     },
   },
+  syncState: { kind: 'text', column: SYNC_STATE, values: SYNC_STATES },
+  desired: { kind: 'json', column: 'st.desired', key: CONFIGURATION_KEY },
+  reported: { kind: 'json', column: 'st.reported', key: CONFIGURATION_KEY },
 } as const satisfies Fields;
 
 /** What the fields are read from, besides `devices d`. */
-export const FILTER_JOINS = `${CONNECTIVITY_JOIN} ${SOFTWARE_JOIN}`;
+export const FILTER_JOINS = `${CONNECTIVITY_JOIN} ${SOFTWARE_JOIN} ${STATE_JOIN}`;
 
 const DEVICE_TYPE_ID: Field = { kind: 'text', column: 'd.device_type_id' };
 
-/** Which devices a request means: a condition on `devices d` with `FILTER_JOINS`, its parameters given to `bind`. */
-export type DeviceCondition = (bind: Bind) => string;
+/** Which devices a request means. */
+export interface DeviceCondition {
+  /** A condition on `devices d` with `FILTER_JOINS`, its parameters given to `bind`. */
+  readonly sql: (bind: Bind) => string;
+  /** Of whose events it reads what is followed. */
+  readonly reads: ReadonlySet<StateSource>;
+}
 
 /** Those that are named. */
-export const among =
-  (deviceIds: readonly string[]): DeviceCondition =>
-  (bind) =>
-    `d.id = ANY(${bind(deviceIds)})`;
+export const among = (deviceIds: readonly string[]): DeviceCondition => ({
+  sql: (bind) => `d.id = ANY(${bind(deviceIds)})`,
+  reads: new Set(),
+});
 
-/**
- * Reads a filter over `DEVICE_FIELDS`. Throws `invalid-filter`.
- *
- * Types are looked up before and compared by id: PostgreSQL knows how many devices have which `device_type_id`, but
- * cannot see through a join how many have a type of some name, and then walks the whole table for the first page of a rare one.
- */
+const SOURCE_OF: Readonly<Record<string, StateSource>> = {
+  syncState: 'configuration',
+  desired: 'configuration',
+  reported: 'configuration',
+  software: 'firmware',
+};
+
+/** Reads a filter over `DEVICE_FIELDS`. Throws `invalid-filter`. */
 export const deviceCondition = async (
   from: Queryable,
   tenantId: string,
   text: string,
 ): Promise<DeviceCondition> => {
   const filter = readFilter(text, DEVICE_FIELDS);
-  if (!mentionsType(filter)) return (bind) => toSql(filter, bind);
-  const { rows: types } = await from.query<{ id: string; deviceType: string }>({
+  const names = fieldsIn(filter);
+  const types = names.has('deviceType') ? await typesOf(from, tenantId) : [];
+  const indexed = mapConditions(filter, (condition) => {
+    if (condition.name === 'deviceType') return typeIdCondition(condition, types);
+    return condition.name === 'syncState' ? syncStateCondition(condition) : condition;
+  });
+  return {
+    sql: (bind) => toSql(indexed, bind),
+    reads: new Set([...names].flatMap((name) => SOURCE_OF[name] ?? [])),
+  };
+};
+
+const fieldsIn = (filter: Filter): ReadonlySet<string> =>
+  new Set(filter.kind === 'condition' ? [filter.name] : filter.operands.flatMap((one) => [...fieldsIn(one)]));
+
+type TypeName = Readonly<Record<'id' | 'deviceType', string>>;
+
+const typesOf = async (from: Queryable, tenantId: string): Promise<readonly TypeName[]> => {
+  const { rows } = await from.query<{ id: string; deviceType: string }>({
     name: 'names-of-device-types',
     text: 'SELECT id, name AS "deviceType" FROM device_types WHERE tenant_id = $1',
     values: [tenantId],
   });
-  const byId = mapConditions(filter, (condition) =>
-    condition.name === 'deviceType' ? typeIdCondition(condition, types) : condition,
-  );
-  return (bind) => toSql(byId, bind);
+  return rows;
 };
 
-const mentionsType = (filter: Filter): boolean =>
-  filter.kind === 'condition' ? filter.name === 'deviceType' : filter.operands.some(mentionsType);
-
-const typeIdCondition = (
-  condition: Condition,
-  types: readonly { readonly id: string; readonly deviceType: string }[],
-): Condition => ({
+/**
+ * Types are looked up before and compared by id: PostgreSQL knows how many devices have which `device_type_id`, but
+ * cannot see through a join how many have a type of some name, and then walks the whole table for the first page of a rare one.
+ */
+const typeIdCondition = (condition: Condition, types: readonly TypeName[]): Condition => ({
   kind: 'condition',
   name: 'deviceTypeId',
   field: DEVICE_TYPE_ID,
@@ -102,3 +129,45 @@ const typeIdCondition = (
       .map(({ id }) => ({ kind: 'text', pieces: [id] })),
   },
 });
+
+/**
+ * The states that fit, each by the columns that an index has: through the expression that is shown, PostgreSQL could see none.
+ * There are no others and every device has one, so the complement is the rest of them.
+ */
+const syncStateCondition = (condition: Condition): Filter => ({
+  kind: 'or',
+  operands: SYNC_STATES.filter((syncState) => matches(condition, { syncState })).map(isInState),
+});
+
+const KEPT_STATE: Field = { kind: 'text', column: 'st.sync_state' };
+const PAST_DEADLINE: Field = { kind: 'boolean', column: `(${UNCONFIRMED})` };
+
+const keptIn = (states: readonly SyncState[], negated = false): Condition => ({
+  kind: 'condition',
+  name: 'syncState',
+  field: KEPT_STATE,
+  negated,
+  test: { kind: 'equals', values: states.map((state) => ({ kind: 'text', pieces: [state] })) },
+});
+
+const pastDeadline = (negated: boolean): Condition => ({
+  kind: 'condition',
+  name: 'syncState',
+  field: PAST_DEADLINE,
+  negated,
+  test: { kind: 'equals', values: [{ kind: 'boolean', value: true }] },
+});
+
+const isInState = (state: SyncState): Filter => {
+  switch (state) {
+    case 'dispatched':
+    case 'unconfirmed':
+      return { kind: 'and', operands: [keptIn(['dispatched']), pastDeadline(state === 'dispatched')] };
+    case 'none': // also where there is no row
+      return keptIn(['in_sync', 'pending', 'dispatched', 'rejected'], true);
+    case 'in_sync':
+    case 'pending':
+    case 'rejected':
+      return keptIn([state]);
+  }
+};

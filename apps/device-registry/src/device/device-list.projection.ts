@@ -14,7 +14,9 @@ import {
   connectivityOf,
   type ConnectivityRow,
 } from '../connectivity/device-connectivity.js';
+import type { SyncState } from '@muster/contracts/configuration/sync-state';
 import { SOFTWARE_JOIN } from '../software/device-software.js';
+import { STATE_JOIN, SYNC_STATE } from '../state/device-states.js';
 import type { DeviceDeleted, DeviceEvent, DeviceProvisioned } from './device.events.js';
 import type { MetadataRules } from '../metadata/metadata-access.js';
 
@@ -236,13 +238,17 @@ export interface DeviceRow extends ConnectivityRow {
   position: DeviceView['position'] | null;
   version: number;
   created_at: Date;
+  sync_state: SyncState;
+  config_id: string;
 }
 
 /** All of a device but its secrets; `WHERE` follows. */
 export const SELECT_DEVICES = `
   SELECT d.id, d.name, d.device_type_id, t.name AS device_type, d.app_version, d.interface, d.folder, d.tags, d.metadata,
-    d.serial_number, d.position, d.version, d.created_at, ${CONNECTIVITY_COLUMNS}
-  FROM devices d JOIN device_types t ON t.tenant_id = d.tenant_id AND t.id = d.device_type_id ${CONNECTIVITY_JOIN} ${SOFTWARE_JOIN}`;
+    d.serial_number, d.position, d.version, d.created_at, ${CONNECTIVITY_COLUMNS},
+    ${SYNC_STATE} AS sync_state, coalesce(st.config_id, '') AS config_id
+  FROM devices d JOIN device_types t ON t.tenant_id = d.tenant_id AND t.id = d.device_type_id ${CONNECTIVITY_JOIN} ${SOFTWARE_JOIN}
+    ${STATE_JOIN}`;
 
 /** Throws `device-not-found`. */
 export const viewDevice = async (
@@ -289,6 +295,8 @@ export const viewOf = (row: DeviceRow): DeviceView => ({
   ...(row.serial_number === null ? {} : { serialNumber: row.serial_number }),
   ...(row.position ? { position: row.position } : {}),
   connectivity: connectivityOf(row),
+  syncState: row.sync_state,
+  configId: row.config_id,
   version: row.version,
   createdAt: row.created_at.toISOString(),
 });

@@ -206,13 +206,13 @@ const conditionsOf = (
     const beyond = direction === 'ASC' ? '>' : '<';
     conditions.push(`(${column}, d.id) ${beyond} (${bind(after[0])}::${type}, ${bind(after[1])})`);
   }
-  if (which !== undefined) conditions.push(which(bind));
+  if (which !== undefined) conditions.push(which.sql(bind));
   return { conditions: conditions.join(' AND '), values, bind };
 };
 
 const TOO_SLOW =
   `The filter took longer than ${FILTER_TIMEOUT_MS / 1000} s. Narrow it with a comparison that an index answers: name, ` +
-  'serialNumber, deviceType, folder, tags, a metadata key or a software == a value; !=, =out= and * at the beginning read every device.';
+  'serialNumber, deviceType, folder, tags, syncState, a key of metadata, desired or reported, or a software == a value; !=, =out= and * at the beginning read every device.';
 
 /** Undefined: it took longer. */
 const withinTime = <T>(

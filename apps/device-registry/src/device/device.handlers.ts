@@ -42,6 +42,7 @@ import { viewDevice } from './device-list.projection.js';
 import { DeviceSearch, positionOf } from './device-search.js';
 import { device } from './device.decider.js';
 import { type Rules, RULES } from '../providers.js';
+import { StateProgress, type StateSource } from '../state/state-progress.js';
 import { keepSecret, newSecret } from '../credential/secret.js';
 import { hintOf, keepTokenText, newTokenText } from '../token/token-text.js';
 
@@ -53,6 +54,7 @@ export class DeviceHandlers {
     @Inject(DATABASE) private readonly database: Database,
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(RULES) private readonly rules: Rules,
+    @Inject(StateProgress) private readonly progress: StateProgress,
   ) {
     this.search = new DeviceSearch(database);
   }
@@ -83,8 +85,11 @@ export class DeviceHandlers {
     const after = decodeCursor(list, cursor, [sort.endsWith('name') ? TEXT : TIME, TEXT]);
     const which = await this.conditionOf(tenantId, filter);
     const wanted = { tenantId, which, after, limit: limit + 1 };
+    // Before they are read: what comes in between may be in the answer or not. The items show sync states.
+    const stateAsOf = this.progress.known(new Set<StateSource>(['configuration', ...(which?.reads ?? [])]));
     const found = await this.search.list(sort, wanted);
     return {
+      ...stateAgeOf(stateAsOf),
       ...pageBy(list, found, limit, (last) => positionOf(sort, last)),
       ...(count === true ? { total: await this.search.count(wanted) } : {}),
     };
@@ -242,3 +247,8 @@ export class DeviceHandlers {
     return { ...shown, credential: { kind: 'secret', secret } };
   }
 }
+
+const stateAgeOf = (asOf: Date | undefined): Pick<DeviceList, 'stateAsOf' | 'stateLagSeconds'> =>
+  asOf === undefined
+    ? { stateAsOf: null, stateLagSeconds: null }
+    : { stateAsOf: asOf.toISOString(), stateLagSeconds: (Date.now() - asOf.getTime()) / 1_000 };

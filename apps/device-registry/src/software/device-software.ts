@@ -1,4 +1,5 @@
-import type { Projection, Queryable } from '@muster/event-store';
+import type { Database, Projection } from '@muster/event-store';
+import { deleteAlone, holdDeletions } from '../state/erasure-lock.js';
 
 /** A device said that it runs a version. `version` is that of the event; it rises with every event of the device's software. */
 export interface RunningSoftware {
@@ -15,6 +16,7 @@ export const deviceSoftware: Projection = {
   name: 'device-software',
   handles: ['DeviceDeleted'],
   project: async (tx, events) => {
+    await deleteAlone(tx);
     await tx.query(
       'DELETE FROM device_software WHERE (tenant_id, device_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))',
       [events.map(({ tenantId }) => tenantId), events.map(({ streamId }) => streamId)],
@@ -29,7 +31,7 @@ export const SOFTWARE_JOIN =
   'LEFT JOIN device_software s ON s.tenant_id = d.tenant_id AND s.device_id = d.id';
 
 /** In any order and any number of times: the newest of each software stays. Devices that are gone are passed over. */
-export const learnSoftware = async (to: Queryable, told: readonly RunningSoftware[]): Promise<void> => {
+export const learnSoftware = async (database: Database, told: readonly RunningSoftware[]): Promise<void> => {
   const rows = new Map<
     string,
     {
@@ -49,9 +51,11 @@ export const learnSoftware = async (to: Queryable, told: readonly RunningSoftwar
   }
   if (rows.size === 0) return;
   // Ordered, so that two processes take the rows in one order and do not wait for each other.
-  await to.query({
-    name: 'learn-software',
-    text: `INSERT INTO device_software AS known (tenant_id, device_id, software, seen)
+  await database.transaction(async (tx) => {
+    await holdDeletions(tx);
+    await tx.query({
+      name: 'learn-software',
+      text: `INSERT INTO device_software AS known (tenant_id, device_id, software, seen)
            SELECT r.tenant_id, r.device_id, r.software, r.seen
            FROM jsonb_to_recordset($1::jsonb) AS r (tenant_id text, device_id text, software jsonb, seen jsonb)
            JOIN devices d ON d.tenant_id = r.tenant_id AND d.id = r.device_id
@@ -63,6 +67,7 @@ export const learnSoftware = async (to: Queryable, told: readonly RunningSoftwar
              seen = known.seen || (
                SELECT coalesce(jsonb_object_agg(name, excluded.seen -> name), '{}') FROM jsonb_object_keys(excluded.seen) AS name
                WHERE (excluded.seen ->> name)::bigint > coalesce((known.seen ->> name)::bigint, 0))`,
-    values: [JSON.stringify([...rows.values()])],
+      values: [JSON.stringify([...rows.values()])],
+    });
   });
 };

@@ -5,12 +5,14 @@ import { Consumes, type Delivered } from '@muster/messaging';
 import { DATABASE } from '@muster/service-host';
 import { learnSoftware } from './device-software.js';
 
+export const SOFTWARE_CONSUMER = 'device-registry-software';
+
 /** Follows what devices say they run, so that the list of devices can be filtered by it. */
 @Controller()
 export class SoftwareReactor {
   constructor(@Inject(DATABASE) private readonly database: Database) {}
 
-  @Consumes({ durable: 'device-registry-software', events: [softwareApplied] })
+  @Consumes({ durable: SOFTWARE_CONSUMER, events: [softwareApplied] })
   follow(events: readonly Delivered<SoftwareApplied>[]): Promise<void> {
     return learnSoftware(
       this.database,

@@ -64,6 +64,8 @@ const device = {
   tags: ['roof'],
   metadata: { room: 'kitchen' },
   connectivity: { connected: true, since: AT, lastSeenAt: LATER },
+  syncState: 'in_sync',
+  configId: 'b2f49a3c0e6d41c8a7d85b1f3e90c264',
   version: 3,
   createdAt: AT,
 };
@@ -227,12 +229,14 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     },
     response: {
       ...device,
+      syncState: 'none',
+      configId: '',
       connectivity: { connected: false, since: null, lastSeenAt: null },
       token: 'Kx7eQm2RvT9pLw4ZsB8nYc3D',
       credential: { kind: 'token' },
     },
   },
-  listDevices: { response: page(device) },
+  listDevices: { response: { ...page(device), stateAsOf: LATER, stateLagSeconds: 0.4 } },
   getDevice: { response: device },
   getConnectivity: { response: { ...device.connectivity, interface: 'mqtt' } },
   editDevice: {

@@ -33,14 +33,9 @@ import {
   type JsonObject,
   type JsonValue,
 } from '../fields.js';
+import { SYNC_STATES, type SyncState } from './sync-state.js';
 
-/**
- * Derived, never stored: `in_sync` last applied = current; `pending` changed, not sent to anybody; `dispatched` sent,
- * no answer yet; `rejected` refused by the device; `unconfirmed` dispatched and silent past the deadline;
- * `none` no configuration.
- */
-export const SYNC_STATES = ['in_sync', 'pending', 'dispatched', 'rejected', 'unconfirmed', 'none'] as const;
-export type SyncState = (typeof SYNC_STATES)[number];
+export { SYNC_STATES, type SyncState };
 
 /** Whose value a key has: the device's own always wins, then its app version's default, then its device type's. */
 export const VALUE_ORIGINS = ['device', 'app-version', 'device-type'] as const;

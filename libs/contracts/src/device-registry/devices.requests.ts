@@ -9,6 +9,7 @@ import {
   IsISO8601,
   IsLatitude,
   IsLongitude,
+  IsNumber,
   IsObject,
   IsOptional,
   IsString,
@@ -36,6 +37,7 @@ import {
   TOKEN_RULE,
   type JsonObject,
 } from '../fields.js';
+import { SYNC_STATES, type SyncState } from '../configuration/sync-state.js';
 import { wrongName } from '../names.js';
 
 export const INTERFACES = ['mqtt', 'http', 'iothub'] as const;
@@ -255,7 +257,17 @@ export class DeviceView {
   @Type(() => Connectivity)
   connectivity!: Connectivity;
 
-  /** Raised by every change but of connectivity; the `ETag`. */
+  /** How far it is with its configuration, as the registry has heard from events: moments behind that of the configuration. */
+  @IsOptional()
+  @IsIn(SYNC_STATES)
+  syncState?: SyncState;
+
+  /** Of its current document, likewise; "" without desired values. */
+  @IsOptional()
+  @IsString()
+  configId?: string;
+
+  /** Raised by every change but of connectivity and configuration; the `ETag`. */
   @IsInt()
   version!: number;
 
@@ -290,6 +302,22 @@ export class DeviceList extends Page {
   @ValidateNested({ each: true })
   @Type(() => DeviceView)
   items!: DeviceView[];
+
+  /**
+   * Desired and reported values, sync states and software are followed from events. All of what was acknowledged before this
+   * moment is in the answer, as far as the filter and the items show it. Null: not known, because it is being filled or the
+   * service it comes from is away since the start.
+   */
+  @IsOptional()
+  @ValidateIf(({ stateAsOf }: DeviceList) => stateAsOf !== null)
+  @IsISO8601()
+  stateAsOf?: string | null;
+
+  /** How long ago `stateAsOf` is. It is looked at once a second, so a value up to about one is no lag. */
+  @IsOptional()
+  @ValidateIf(({ stateLagSeconds }: DeviceList) => stateLagSeconds !== null)
+  @IsNumber()
+  stateLagSeconds?: number | null;
 }
 
 export class ProvisionDevice extends CreateRequest {

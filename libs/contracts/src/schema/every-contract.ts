@@ -7,6 +7,7 @@ import * as bulkChanges from '../configuration/bulk.requests.js';
 import * as configurationCampaigns from '../configuration/campaign.requests.js';
 import * as configurationPublished from '../configuration/published.js';
 import * as configuration from '../configuration/requests.js';
+import * as configurationStates from '../configuration/states.requests.js';
 import * as typeConfiguration from '../configuration/type-configuration.requests.js';
 import * as access from '../device-registry/access.requests.js';
 import * as deviceBulk from '../device-registry/bulk.requests.js';
@@ -16,10 +17,12 @@ import * as deviceTypes from '../device-registry/device-types.requests.js';
 import * as devices from '../device-registry/devices.requests.js';
 import * as metadata from '../device-registry/metadata.requests.js';
 import * as registryPublished from '../device-registry/published.js';
+import * as state from '../device-registry/state.requests.js';
 import * as targets from '../device-registry/targets.requests.js';
 import * as tokens from '../device-registry/tokens.requests.js';
 import * as firmwarePublished from '../firmware/published.js';
 import * as firmware from '../firmware/requests.js';
+import * as runningSoftware from '../firmware/running-software.requests.js';
 import * as software from '../firmware/software.requests.js';
 import * as uploads from '../firmware/uploads.requests.js';
 import * as identityPublished from '../identity/published.js';
@@ -41,6 +44,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'configuration/campaign.requests': configurationCampaigns,
   'configuration/published': configurationPublished,
   'configuration/requests': configuration,
+  'configuration/states.requests': configurationStates,
   'configuration/type-configuration.requests': typeConfiguration,
   'device-registry/access.requests': access,
   'device-registry/bulk.requests': deviceBulk,
@@ -50,10 +54,12 @@ export const contractModules: Readonly<Record<string, object>> = {
   'device-registry/devices.requests': devices,
   'device-registry/metadata.requests': metadata,
   'device-registry/published': registryPublished,
+  'device-registry/state.requests': state,
   'device-registry/targets.requests': targets,
   'device-registry/tokens.requests': tokens,
   'firmware/published': firmwarePublished,
   'firmware/requests': firmware,
+  'firmware/running-software.requests': runningSoftware,
   'firmware/software.requests': software,
   'firmware/uploads.requests': uploads,
   'identity/published': identityPublished,
