@@ -45,7 +45,12 @@ const STANDALONE: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Deterministic modules that a decider may use. */
-const PURE_MODULES = ['@muster/contracts', '@muster/contracts/same-json', 'node:crypto'];
+const PURE_MODULES = [
+  '@muster/contracts',
+  '@muster/contracts/configuration/sync-state',
+  '@muster/contracts/same-json',
+  'node:crypto',
+];
 const IMPURE =
   /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\brandomUUID\b|\brandomBytes\b|\bnewId\b|\bprocess\./;
 

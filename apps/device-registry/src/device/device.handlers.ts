@@ -250,5 +250,5 @@ export class DeviceHandlers {
 
 const stateAgeOf = (asOf: Date | undefined): Pick<DeviceList, 'stateAsOf' | 'stateLagSeconds'> =>
   asOf === undefined
-    ? { stateAsOf: null, stateLagSeconds: null }
+    ? {}
     : { stateAsOf: asOf.toISOString(), stateLagSeconds: (Date.now() - asOf.getTime()) / 1_000 };

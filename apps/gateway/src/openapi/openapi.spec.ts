@@ -110,10 +110,9 @@ describe('docs/openapi.json', () => {
           list.operationId,
           expect.arrayContaining(['limit', 'cursor', 'count']),
         ]);
-        expect([list.operationId, Object.keys(refOf(list)?.properties ?? {}).sort()]).toEqual([
-          list.operationId,
-          ['items', 'nextCursor', 'total'],
-        ]);
+        // How old what is followed from other services' events may be is said beside the page.
+        const told = Object.keys(refOf(list)?.properties ?? {}).filter((name) => !name.startsWith('state'));
+        expect([list.operationId, told.sort()]).toEqual([list.operationId, ['items', 'nextCursor', 'total']]);
       }
     });
   });

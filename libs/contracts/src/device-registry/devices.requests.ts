@@ -305,19 +305,17 @@ export class DeviceList extends Page {
 
   /**
    * Desired and reported values, sync states and software are followed from events. All of what was acknowledged before this
-   * moment is in the answer, as far as the filter and the items show it. Null: not known, because it is being filled or the
+   * moment is in the answer, as far as the filter and the items show it. Absent: not known, because it is being filled or the
    * service it comes from is away since the start.
    */
   @IsOptional()
-  @ValidateIf(({ stateAsOf }: DeviceList) => stateAsOf !== null)
   @IsISO8601()
-  stateAsOf?: string | null;
+  stateAsOf?: string;
 
   /** How long ago `stateAsOf` is. It is looked at once a second, so a value up to about one is no lag. */
   @IsOptional()
-  @ValidateIf(({ stateLagSeconds }: DeviceList) => stateLagSeconds !== null)
   @IsNumber()
-  stateLagSeconds?: number | null;
+  stateLagSeconds?: number;
 }
 
 export class ProvisionDevice extends CreateRequest {
