@@ -16,7 +16,13 @@ import { BUS, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { SETTINGS } from './providers.js';
 import { Firmware1763600200001 } from '../migrations/0001-firmware.js';
 import { FirmwareKnownDevices1763600200002 } from '../migrations/0002-known-devices.js';
+import { DownloadTokens1763600200003 } from '../migrations/0003-download-tokens.js';
 import { loadConfig, loadStreamMaxAgeHours } from './config.js';
+import { DeviceDownloads } from './download/device-downloads.js';
+import { downloadToken } from './download/download-token.decider.js';
+import { DownloadTokenHandlers } from './download/download-token.handlers.js';
+import { OperatorTokens, operatorTokensProjection } from './download/operator-tokens.projection.js';
+import { RevocationsReactor } from './download/revocations.reactor.js';
 import { fileRemovalsProjection } from './file-removal/file-removals.projection.js';
 import { startHousekeeping } from './file-removal/housekeeping.js';
 import { firmwareType } from './firmware-type/firmware-type.decider.js';
@@ -44,14 +50,16 @@ const SCHEMA = 'firmware';
 export const projections = [
   firmwareTypesProjection,
   firmwaresProjection,
+  operatorTokensProjection,
   uploadsProjection,
   fileRemovalsProjection,
 ];
 
-export const aggregates = [firmwareType, firmware, deviceSoftware, upload];
+export const aggregates = [firmwareType, firmware, downloadToken, deviceSoftware, upload];
 const translate = translateBy(
   told(firmwareType, () => []), // a name for operators to choose from
   told(firmware, publishedOfFirmware),
+  told(downloadToken, () => []), // an operator's own affair, and its text is a secret
   told(deviceSoftware, publishedOfSoftware),
   told(upload, publishedOfUpload),
 );
@@ -64,10 +72,12 @@ export class AppModule {
       controllers: [
         FirmwareTypeHandlers,
         FirmwareHandlers,
+        DownloadTokenHandlers,
         SoftwareHandlers,
         RunningSoftwareHandlers,
         UploadHandlers,
         KnownDevicesReactor,
+        RevocationsReactor,
       ],
       providers,
     };
@@ -79,6 +89,7 @@ const migrations = [
   ...knownDevicesMigrations,
   Firmware1763600200001,
   FirmwareKnownDevices1763600200002,
+  DownloadTokens1763600200003,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
@@ -107,6 +118,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
       const files = await openFileStore(config);
       const store = createEventStore(database, { projections });
       const uploads = new Uploads(database);
+      const operatorTokens = new OperatorTokens(database);
       const tokens = new UploadTokens(database, config.uploadTokenSeconds);
       return {
         module: AppModule.of([
@@ -116,6 +128,8 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: SETTINGS, useValue: settings },
           { provide: FirmwareTypes, useValue: new FirmwareTypes(database) },
           { provide: Firmwares, useValue: new Firmwares(database, settings) },
+          { provide: OperatorTokens, useValue: operatorTokens },
+          { provide: DeviceDownloads, useValue: new DeviceDownloads(database, config.deviceTokenSeconds) },
           { provide: Uploads, useValue: uploads },
           { provide: UploadTokens, useValue: tokens },
           { provide: KnownDevices, useValue: new KnownDevices(database, bus) },
@@ -128,6 +142,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
             files,
             uploads,
             tokens,
+            operatorTokens,
             keepDays: config.uploadsKeepDays,
             everyMs: config.sweepSeconds * 1_000,
             logger,

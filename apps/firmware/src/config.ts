@@ -11,6 +11,22 @@ export const configSchema = {
     protocols: ['http', 'https'],
     default: 'http://127.0.0.1:3001',
   }),
+  deviceTokenSeconds: int({
+    env: 'MUSTER_FIRMWARE_DEVICE_TOKEN_SECONDS',
+    doc: 'How long a device may download with the token in its software document; later it asks for the document again',
+    unit: 'seconds',
+    min: 60,
+    max: 2_592_000,
+    default: 86_400,
+  }),
+  operatorTokenSeconds: int({
+    env: 'MUSTER_FIRMWARE_OPERATOR_TOKEN_SECONDS',
+    doc: 'How long a download token that an operator makes for a campaign works, unless its maker says it',
+    unit: 'seconds',
+    min: 60,
+    max: 31_622_400,
+    default: 2_592_000,
+  }),
   uploadTokenSeconds: int({
     env: 'MUSTER_FIRMWARE_UPLOAD_TOKEN_SECONDS',
     doc: 'How long a device may upload with one token',

@@ -4,6 +4,7 @@ export const SETTINGS = Symbol('Settings');
 export interface Settings {
   /** Without a slash at its end. */
   readonly baseUrl: string;
+  readonly operatorTokenSeconds: number;
   readonly uploadTokenSeconds: number;
   readonly uploadMaxBytes: number;
   readonly uploadsKeepDays: number;

@@ -36,6 +36,7 @@ import { DeviceBulkController } from './devices/device-bulk.controller.js';
 import { DevicesController } from './devices/devices.controller.js';
 import { eventDocuments } from './openapi/event-documents.js';
 import { FilesController } from './devices/files.controller.js';
+import { DownloadTokensController } from './firmware/download-tokens.controller.js';
 import { FirmwaresController, FirmwareTypesController } from './firmware/firmwares.controller.js';
 import { AnswerInterceptor } from './http/answer.interceptor.js';
 import { checkAddress } from './http/address.js';
@@ -99,6 +100,7 @@ export class AppModule {
         CommandsController,
         FirmwareTypesController,
         FirmwaresController,
+        DownloadTokensController,
         SoftwareController,
         FilesController,
         IntegrationsController,

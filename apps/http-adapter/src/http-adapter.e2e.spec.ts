@@ -130,12 +130,41 @@ describe('a device over HTTP', () => {
     form.set('version', '1.0.0');
     form.set('file', new Blob(['0123456789']), 'main.bin');
     const made = await fetch(`${platform.url}/api/v1/firmwares`, { method: 'POST', headers, body: form });
-    const firmware = (await made.json()) as { url: string; token: string };
+    const firmware = (await made.json()) as { id: string; url: string };
+    const issued = await platform.api('POST', `/firmwares/${firmware.id}/download-tokens`, {});
+    const { token: shared } = issued.body as { token: string };
     expect(firmware.url).toMatch(new RegExp(`^${platform.devicesUrl}/firmwares/`));
     const part = async (range: string): Promise<string> =>
-      (await fetch(firmware.url, { headers: { 'x-auth-token': firmware.token, range } })).text();
+      (await fetch(firmware.url, { headers: { 'x-auth-token': shared, range } })).text();
     expect((await part('bytes=0-3')) + (await part('bytes=4-'))).toBe('0123456789');
     expect((await fetch(firmware.url)).status).toBe(403);
+
+    const rollout = { strategy: 'general' };
+    expect((await platform.api('PATCH', `/firmwares/${firmware.id}`, { rollout })).status).toBe(200);
+    const offeredTo = async (secret: string): Promise<string | undefined> => {
+      const answer = await send(device, 'cmx_ota', 'config/json', '{}', secret);
+      return ((await answer.json()) as { config?: { url: string } }).config?.url;
+    };
+    const url = (await offeredTo(device.secret)) ?? '';
+    const rest = (of: string): Promise<Response> => fetch(of, { headers: { range: 'bytes=4-' } });
+    expect(await (await rest(url)).text()).toBe('456789');
+    const secrets = `/devices/${device.id}/credentials`;
+    const fresh = await platform.api('POST', secrets, { kind: 'secret' });
+    const { body } = await platform.api('GET', secrets);
+    const [old] = (body as { items: { id: string }[] }).items;
+    expect((await platform.api('PATCH', `${secrets}/${old?.id ?? ''}`, { status: 'revoked' })).status).toBe(
+      200,
+    );
+    await eventually(async () => (await rest(url)).status === 403, { what: 'the device has lost a secret' });
+    const { secret } = fresh.body as { secret: string };
+    const again = await eventually(() => offeredTo(secret), { what: 'it is let in by the fresh secret' });
+    expect((await rest(again)).status).toBe(206);
+    // The token for many is nobody's credential, and ends when it is revoked.
+    expect(await part('bytes=4-')).toBe('456789');
+    const { id: tokenId } = issued.body as { id: string };
+    const tokens = `/firmwares/${firmware.id}/download-tokens`;
+    expect((await platform.api('DELETE', `${tokens}/${tokenId}`)).status).toBe(204);
+    expect((await rest(`${firmware.url}?token=${shared}`)).status).toBe(403);
   });
 
   it('that is noisy gets 429, while a quiet one is served', async () => {

@@ -1,6 +1,7 @@
 import type { Database, EventStore } from '@muster/event-store';
 import type { FileStore } from '@muster/files';
 import { startUpkeep, type Logger, type Metrics, type Upkeep } from '@muster/observability';
+import type { OperatorTokens } from '../download/operator-tokens.projection.js';
 import { upload } from '../upload/upload.decider.js';
 import type { UploadTokens } from '../upload/upload-tokens.js';
 import type { Uploads } from '../upload/uploads.projection.js';
@@ -11,6 +12,7 @@ export interface HousekeepingOptions {
   readonly files: FileStore;
   readonly uploads: Uploads;
   readonly tokens: UploadTokens;
+  readonly operatorTokens: OperatorTokens;
   readonly keepDays: number;
   readonly everyMs: number;
   readonly logger: Logger;
@@ -33,9 +35,14 @@ export const startHousekeeping = (options: HousekeepingOptions): Upkeep => {
     round: async () => {
       const uploads = await removeOldUploads(options);
       const tokens = await options.tokens.forgetExpired(TOKENS_AT_ONCE);
+      const operators = await options.operatorTokens.forgetExpired(TOKENS_AT_ONCE);
       const files = await removeFiles(options);
       removed.inc(files.removed);
-      return uploads === UPLOADS_AT_ONCE || tokens === TOKENS_AT_ONCE || files.due === FILES_AT_ONCE;
+      return (
+        uploads === UPLOADS_AT_ONCE ||
+        [tokens, operators].includes(TOKENS_AT_ONCE) ||
+        files.due === FILES_AT_ONCE
+      );
     },
     logger,
   });

@@ -1,22 +1,19 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, DEFAULT_PAGE, type Done } from '@muster/contracts';
+import { DEFAULT_PAGE, type Done } from '@muster/contracts';
 import {
   deleteFirmware,
   editFirmware,
   getFirmware,
   listFirmwares,
   registerFirmware,
-  resolveDownload,
   type DeleteFirmware,
   type EditFirmware,
-  type FileToSend,
   type FirmwarePage,
   type FirmwareRef,
   type FirmwareView,
   type ListFirmwares,
   type RegisteredFirmware,
   type RegisterFirmware,
-  type ResolveDownload,
 } from '@muster/contracts/firmware/requests';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
@@ -39,7 +36,6 @@ export class FirmwareHandlers {
   async register(request: RegisterFirmware): Promise<RegisteredFirmware> {
     const { tenantId, actor, idempotencyKey, fileKey, ...described } = request;
     const type = await this.types.find(tenantId, described.firmwareType);
-    // The token of the download is in the answer, and not in what is kept of it.
     const { fileKey: kept } = await idempotently(this.database, {
       tenantId,
       key: idempotencyKey,
@@ -62,6 +58,7 @@ export class FirmwareHandlers {
           metadata: { actor },
           within: tx,
         });
+        // Nobody is given it: replicas of the version before find no firmware that has none.
         if (events.length > 0) {
           const token = newToken();
           await tx.query(
@@ -118,34 +115,6 @@ export class FirmwareHandlers {
       metadata: { actor },
     });
     return {};
-  }
-
-  @Handles(resolveDownload)
-  async resolve({ token, firmwareId }: ResolveDownload): Promise<FileToSend> {
-    const { rows } = await this.database.query<{
-      tenant_id: string;
-      id: string;
-      file_key: string;
-      size: string;
-      sha256: string;
-      name: string;
-    }>({
-      name: 'resolve-download',
-      text: `SELECT f.tenant_id, f.id, f.file_key, f.size, f.sha256, f.name FROM download_tokens d
-             JOIN firmwares f ON f.tenant_id = d.tenant_id AND f.id = d.firmware_id WHERE d.token_hash = $1`,
-      values: [hashOf(token)],
-    });
-    const [row] = rows;
-    if (row === undefined || (firmwareId !== undefined && firmwareId !== row.id)) {
-      throw new AppError('not-allowed', 'The download token is not valid.');
-    }
-    return {
-      tenantId: row.tenant_id,
-      fileKey: row.file_key,
-      size: Number(row.size),
-      sha256: row.sha256,
-      name: row.name,
-    };
   }
 }
 

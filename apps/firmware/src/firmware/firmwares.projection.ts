@@ -1,5 +1,5 @@
 import { AppError } from '@muster/contracts';
-import type { FirmwareView } from '@muster/contracts/firmware/requests';
+import type { FileToSend, FirmwareView } from '@muster/contracts/firmware/requests';
 import { uniqueViolation, type Database, type Projection, type RecordedEvent } from '@muster/event-store';
 import type pg from 'pg';
 import { type Settings } from '../providers.js';
@@ -113,15 +113,13 @@ interface FirmwareRow {
   available_since: Date;
   revision: number;
   created_at: Date;
-  token: string;
 }
 
 const SELECT = `
   SELECT f.id, f.firmware_type_id, t.name AS firmware_type, f.device_type_id, f.version, f.name, f.size, f.sha256,
-         f.description, f.upgradable_from, f.rollout, f.available_since, f.revision, f.created_at, d.token
+         f.description, f.upgradable_from, f.rollout, f.available_since, f.revision, f.created_at
   FROM firmwares f
-  JOIN firmware_types t ON t.tenant_id = f.tenant_id AND t.id = f.firmware_type_id
-  JOIN download_tokens d ON d.tenant_id = f.tenant_id AND d.firmware_id = f.id`;
+  JOIN firmware_types t ON t.tenant_id = f.tenant_id AND t.id = f.firmware_type_id`;
 
 /** A firmware with what an offer of it needs and nobody else is told. */
 export interface StockedFirmware extends FirmwareView {
@@ -150,6 +148,25 @@ export class Firmwares {
     const [row] = rows;
     if (row === undefined) throw new AppError('firmware-not-found', 'No such firmware.');
     return this.viewOf(row);
+  }
+
+  /** By its id alone, which is the key of its file and so of one tenant; undefined: there is none. */
+  async fileOf(id: string): Promise<FileToSend | undefined> {
+    const { rows } = await this.database.query<{
+      tenant_id: string;
+      file_key: string;
+      size: string;
+      sha256: string;
+      name: string;
+    }>({
+      name: 'file-of-firmware',
+      text: 'SELECT tenant_id, file_key, size, sha256, name FROM firmwares WHERE id = $1',
+      values: [id],
+    });
+    const [row] = rows;
+    if (row === undefined) return undefined;
+    const { sha256, name } = row;
+    return { tenantId: row.tenant_id, fileKey: row.file_key, size: Number(row.size), sha256, name };
   }
 
   /** Newest first, after the id `before`. */
@@ -212,7 +229,6 @@ export class Firmwares {
       size: Number(row.size),
       sha256: row.sha256,
       url: `${this.settings.baseUrl}/firmwares/${row.id}`,
-      token: row.token,
       ...(row.description === null ? {} : { description: row.description }),
       upgradableFrom: row.upgradable_from,
       rollout: row.rollout,

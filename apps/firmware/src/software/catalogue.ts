@@ -95,11 +95,11 @@ const isFor = ({ strategy, filter }: StockedFirmware['rollout'], device: Stocked
   );
 };
 
-/** What the device gets. The URL works as it is, because many devices can do no more than fetch one. */
-export const documentOf = ({ firmware }: Offer): JsonObject => ({
+/** What the device gets, with a download token of its own. The URL works as it is, because many devices can do no more than fetch one. */
+export const documentOf = ({ firmware }: Offer, token: string): JsonObject => ({
   version: firmware.version,
-  url: `${firmware.url}?token=${firmware.token}`,
-  token: firmware.token,
+  url: `${firmware.url}?token=${token}`,
+  token,
   size: firmware.size,
   sha256: firmware.sha256,
   name: firmware.name,

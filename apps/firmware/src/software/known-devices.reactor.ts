@@ -27,7 +27,11 @@ export class KnownDevicesReactor {
     @Inject(EVENT_STORE) private readonly store: EventStore,
   ) {}
 
-  @Consumes({ durable: 'firmware-devices', events: [deviceProvisioned, deviceChanged, deviceDeleted] })
+  /**
+   * Not `firmware-devices`, by which replicas of a version before fill a table of their own: during an update each event
+   * would go to one of the two. This one reads all that the stream holds.
+   */
+  @Consumes({ durable: 'firmware-known-devices', events: [deviceProvisioned, deviceChanged, deviceDeleted] })
   async follow(events: readonly DeviceEvent[]): Promise<void> {
     await this.devices.follow(events);
     const deleted = events.filter((event) => isEvent(event, deviceDeleted));

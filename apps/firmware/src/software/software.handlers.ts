@@ -30,6 +30,7 @@ import type { EventStore } from '@muster/event-store';
 import { KnownDevices, type DeviceId } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';
 import { EVENT_STORE } from '@muster/service-host';
+import { DeviceDownloads } from '../download/device-downloads.js';
 import { FirmwareTypes } from '../firmware-type/firmware-types.projection.js';
 import { Firmwares } from '../firmware/firmwares.projection.js';
 import {
@@ -66,6 +67,7 @@ export class SoftwareHandlers {
     @Inject(KnownDevices) private readonly devices: KnownDevices,
     @Inject(FirmwareTypes) private readonly types: FirmwareTypes,
     @Inject(Firmwares) private readonly firmwares: Firmwares,
+    @Inject(DeviceDownloads) private readonly downloads: DeviceDownloads,
   ) {}
 
   @Handles(fetchSoftware)
@@ -90,9 +92,11 @@ export class SoftwareHandlers {
     });
     const known = softwareOf(state, software);
     const offer = openHop(known, offers);
-    return offer === undefined
-      ? { unchanged: true, configId: known.reported?.version ?? '', config: null }
-      : { unchanged: false, configId: offer.version, config: documentOf(offer) };
+    if (offer === undefined)
+      return { unchanged: true, configId: known.reported?.version ?? '', config: null };
+    const tokenFor = await this.downloads.tokensFor([device]);
+    const config = documentOf(offer, tokenFor(device, offer.firmware.id));
+    return { unchanged: false, configId: offer.version, config };
   }
 
   @Handles(reportSoftwareApplied)
@@ -158,6 +162,7 @@ export class SoftwareHandlers {
       deviceSoftware,
       known.map(({ tenantId, deviceId }) => ({ tenantId, id: deviceId })),
     );
+    const tokenFor = await this.downloads.tokensFor(known);
     const reachableAt = new Map(devices.map((one) => [`${one.tenantId} ${one.deviceId}`, one.reachableAt]));
     const due = whatFits(known, (device, index): DueSoftwareItem[] => {
       const state = loaded[index]?.state;
@@ -169,7 +174,8 @@ export class SoftwareHandlers {
         const offer = changed === true ? dueHopAfterChange(known, offers) : dueHopSince(known, offers, since);
         if (offer === undefined) return [];
         const name = software === DEFAULT_SOFTWARE ? {} : { name: software };
-        return [{ tenantId, deviceId, ...name, configId: offer.version, config: documentOf(offer) }];
+        const config = documentOf(offer, tokenFor(device, offer.firmware.id));
+        return [{ tenantId, deviceId, ...name, configId: offer.version, config }];
       });
     });
     return {

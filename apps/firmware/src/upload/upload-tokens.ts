@@ -4,8 +4,8 @@ import type { Database } from '@muster/event-store';
 import { hashOf, newToken } from '../secret-token.js';
 
 /**
- * Leave to upload, for some time. Only hashes are kept. What is issued stands and falls with the endpoint token it was asked
- * for with, whose status comes from the registry's events: suspended it opens nothing, active again it does.
+ * Leave to upload, for some time. Only hashes are kept. None is issued to an endpoint token that is suspended or revoked; and
+ * what is issued opens nothing once an endpoint token or a secret of the device was suspended or revoked.
  */
 export class UploadTokens {
   constructor(
@@ -30,8 +30,9 @@ export class UploadTokens {
     const token = newToken();
     const expiresAt = new Date(Date.now() + this.lifeSeconds * 1_000).toISOString();
     await this.database.query(
-      `INSERT INTO upload_tokens (token_hash, tenant_id, device_id, endpoint_token_id, expires_at)
-       VALUES ($1, $2, $3, $4, $5)`,
+      `INSERT INTO upload_tokens (token_hash, tenant_id, device_id, endpoint_token_id, expires_at, revocation)
+       VALUES ($1, $2, $3, $4, $5, coalesce(
+         (SELECT version FROM device_revocations WHERE tenant_id = $2 AND device_id = $3), 0))`,
       [hashOf(token), tenantId, deviceId, endpointTokenId, expiresAt],
     );
     return { token, expiresAt };
@@ -44,7 +45,8 @@ export class UploadTokens {
       text: `SELECT u.tenant_id, u.device_id FROM upload_tokens u
              LEFT JOIN endpoint_tokens e ON e.tenant_id = u.tenant_id AND e.token_id = u.endpoint_token_id
              LEFT JOIN known_devices d ON d.tenant_id = u.tenant_id AND d.device_id = u.device_id
-             WHERE u.token_hash = $1 AND u.expires_at > now()
+             LEFT JOIN device_revocations r ON r.tenant_id = u.tenant_id AND r.device_id = u.device_id
+             WHERE u.token_hash = $1 AND u.expires_at > now() AND r.version > u.revocation IS NOT TRUE
                AND coalesce(e.status, 'active') NOT IN ('suspended', 'revoked') AND d.deleted IS NOT TRUE`,
       values: [hashOf(token)],
     });

@@ -103,7 +103,6 @@ export class FirmwaresController {
     answer: FirmwareView,
     errors: ['payload-too-large', 'unsupported-media-type', 'storage-full'],
     status: 201,
-    secret: true,
     location: (path, id) => `${path}/${id}`,
   })
   @ApiConsumes('multipart/form-data')
@@ -178,7 +177,6 @@ export class FirmwaresController {
     summary: 'List firmwares, newest first',
     asks: [listFirmwares],
     query: FirmwaresQuery,
-    secret: true,
   })
   listFirmwares(
     @CheckedQuery(FirmwaresQuery) { limit, cursor, count, firmwareType, deviceTypeId }: FirmwaresQuery,
@@ -188,7 +186,7 @@ export class FirmwaresController {
   }
 
   @Get(':id')
-  @Operation({ summary: 'Get a firmware', asks: [getFirmware], secret: true })
+  @Operation({ summary: 'Get a firmware', asks: [getFirmware] })
   getFirmware(
     @Param('id') firmwareId: string,
     @Reading() reading: { tenantId: string },
@@ -201,7 +199,6 @@ export class FirmwaresController {
     summary: 'Describe a firmware, change its upgrade path or its rollout; the file never changes',
     asks: [editFirmware],
     body: FirmwareEdit,
-    secret: true,
   })
   editFirmware(
     @Param('id') firmwareId: string,
@@ -213,7 +210,7 @@ export class FirmwaresController {
 
   @Delete(':id')
   @Operation({
-    summary: 'Delete a firmware and its file; its download token stops working',
+    summary: 'Delete a firmware and its file; its download tokens stop working',
     asks: [deleteFirmware],
     status: 204,
   })

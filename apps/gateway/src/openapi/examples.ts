@@ -128,12 +128,20 @@ const firmware = {
   size: 482304,
   sha256: SHA256,
   url: `http://localhost:3001/firmwares/${FIRMWARE_ID}`,
-  token: 'Zm9yLWV4YW1wbGUtb25seS1ub3QtYS1yZWFsLXRva2Vu',
   description: 'Quieter motor',
   upgradableFrom: ['1.1.0'],
   rollout: { strategy: 'targeted', filter: { tags: ['roof'] } },
   revision: 2,
   createdAt: AT,
+};
+
+const downloadToken = {
+  id: '01936c32-1a2b-7c3d-8e4f-5a6b7c8d9e0f',
+  firmwareId: FIRMWARE_ID,
+  name: 'rollout of November',
+  createdBy: OPERATOR,
+  createdAt: AT,
+  expiresAt: '2026-12-28T09:30:00.000Z',
 };
 
 const file = {
@@ -380,6 +388,13 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     request: { description: null, rollout: { strategy: 'targeted', filter: { tags: ['roof'] } } },
     response: { ...firmware, description: undefined, revision: 3 },
   },
+
+  issueDownloadToken: {
+    request: { name: 'rollout of November', ttlSeconds: 2_592_000 },
+    response: { ...downloadToken, token: 'b25seS1hbi1leGFtcGxlLW9ubHkt' },
+  },
+  listDownloadTokens: { response: page(downloadToken) },
+  getDownloadToken: { response: downloadToken },
 
   getSoftware: {
     response: {

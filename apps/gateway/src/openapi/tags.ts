@@ -14,6 +14,7 @@ export const TAGS: Readonly<Record<string, string>> = {
   Commands: 'What a device is asked to do, and what it answered.',
   'Firmware types': 'What can be updated in the devices of a type.',
   Firmwares: 'Versions of a firmware type, with their files and their rollout.',
+  'Download tokens': 'What opens a firmware for many devices, as campaigns hand it out.',
   Software: 'Which version of each firmware type a device runs, was offered and refused.',
   Files: 'What devices uploaded.',
   Integrations: 'Who outside may read the events of the platform, over NATS.',

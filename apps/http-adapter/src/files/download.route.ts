@@ -13,8 +13,8 @@ export interface DownloadParts {
 }
 
 /**
- * `GET /firmwares/{id}` with the firmware's own token, in `X-Auth-Token` or `?token=`; whole or a range of it, so that a
- * download that broke off goes on. The token is asked for every time: a deleted firmware opens nothing.
+ * `GET /firmwares/{id}` with a download token, in `X-Auth-Token` or `?token=`; whole or a range of it, so that a
+ * download that broke off goes on. The token is asked for every time: one that was revoked, or whose device was, opens nothing.
  */
 export const downloadRoute = ({ bus, store, stallTimeoutMs }: DownloadParts): DeviceRoute => ({
   prefix: '/firmwares/',

@@ -203,13 +203,9 @@ export class FirmwareView {
   @IsString()
   sha256!: string;
 
-  /** Where a device gets it, with the token in `X-Auth-Token` or in the parameter `token`. */
+  /** Where a device gets it, with a download token in `X-Auth-Token` or in the parameter `token`. */
   @IsString()
   url!: string;
-
-  /** Opens this firmware's file until the firmware is deleted. */
-  @IsString()
-  token!: string;
 
   @IsOptional()
   @IsString()
@@ -350,11 +346,10 @@ export class ResolveDownload {
   @Length(1, 128)
   token!: string;
 
-  /** Present where the URL names it: another firmware's token does not open it. */
-  @IsOptional()
+  /** As the URL names it: another firmware's token does not open it. */
   @IsString()
   @Length(1, 64)
-  firmwareId?: string;
+  firmwareId!: string;
 }
 
 /** A file in the store, for an edge that sends it. */
@@ -417,7 +412,7 @@ export const editFirmware = defineRequest({
   idempotent: true,
 });
 
-/** Its token stops working at once, its file is removed soon after, its version may be used again. */
+/** Its download tokens stop working at once, its file is removed soon after, its version may be used again. */
 export const deleteFirmware = defineRequest({
   subject: 'muster.v1.service.firmware.firmware.delete',
   request: DeleteFirmware,
@@ -426,7 +421,10 @@ export const deleteFirmware = defineRequest({
   idempotent: true,
 });
 
-/** `not-allowed`: unknown, or of a firmware that was deleted. */
+/**
+ * `not-allowed`: unknown, expired, revoked, of another or a deleted firmware, or of a device that was deleted or of which a
+ * token or secret was suspended or revoked since.
+ */
 export const resolveDownload = defineRequest({
   subject: 'muster.v1.service.firmware.download.resolve',
   request: ResolveDownload,

@@ -20,6 +20,7 @@ import * as registryPublished from '../device-registry/published.js';
 import * as state from '../device-registry/state.requests.js';
 import * as targets from '../device-registry/targets.requests.js';
 import * as tokens from '../device-registry/tokens.requests.js';
+import * as downloads from '../firmware/downloads.requests.js';
 import * as firmwarePublished from '../firmware/published.js';
 import * as firmware from '../firmware/requests.js';
 import * as runningSoftware from '../firmware/running-software.requests.js';
@@ -57,6 +58,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'device-registry/state.requests': state,
   'device-registry/targets.requests': targets,
   'device-registry/tokens.requests': tokens,
+  'firmware/downloads.requests': downloads,
   'firmware/published': firmwarePublished,
   'firmware/requests': firmware,
   'firmware/running-software.requests': runningSoftware,
