@@ -8,6 +8,7 @@ const project = (displayName, testRegex, extra = {}) => ({
   roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/tools'],
   modulePathIgnorePatterns: ['<rootDir>/.muster/', '<rootDir>/.nx/', '/fixtures/'],
   testRegex,
+  testEnvironment: '<rootDir>/libs/testing/dist/src/spec-environment.js',
   transform: {},
   setupFiles: ['<rootDir>/node_modules/source-map-support/register.js'],
   ...extra,

@@ -13,7 +13,10 @@ const target = (deviceId: string, ...channels: string[]): PushTarget => ({
 });
 const away = () => new AppError('unavailable', 'away');
 
-const scene = (push: (targets: readonly PushTarget[]) => Promise<void> = async () => undefined) => {
+const scene = (
+  push: (targets: readonly PushTarget[]) => Promise<void> = async () => undefined,
+  againMs = [1, 2, 5, 20],
+) => {
   const offered: (readonly PushTarget[])[] = [];
   const queue = new OfferQueue(
     async (targets) => {
@@ -22,6 +25,7 @@ const scene = (push: (targets: readonly PushTarget[]) => Promise<void> = async (
     },
     'spec',
     logger,
+    againMs,
   );
   return { offered, queue };
 };
@@ -66,8 +70,19 @@ describe('devices that have become reachable', () => {
     });
     await queue.add(target('d1'));
     isAway = false;
-    await eventually(() => offered.length === 1, { deadlineMs: 10_000 });
-  }, 20_000);
+    await eventually(() => offered.length === 1);
+  });
+
+  it('are not offered again after the stop, and nothing waits for that', async () => {
+    let tries = 0;
+    const { queue } = scene(async () => {
+      tries += 1;
+      throw away();
+    }, [1, 60_000]); // a pause that went on would be left open by this file
+    await queue.add(target('d1'));
+    queue.stop();
+    expect(tries).toBe(2);
+  });
 
   it('do not keep each other from what is due when one of them fails for a reason that does not pass', async () => {
     const { offered, queue } = scene(async (targets) => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { newTrace, withTrace, type Logger } from '@muster/observability';
 import { offerApart } from './ask-on.js';
 import type { PushTarget } from './wire.js';
@@ -13,32 +14,34 @@ interface Offer {
 
 /**
  * Devices that have become reachable and are to be offered what one service has for them. Tried for as long as the fault
- * may pass. After the fourth failure nobody is kept waiting any more: whatever told that they are reachable waits for all
+ * may pass. After four failures nobody is kept waiting any more: whatever told that they are reachable waits for all
  * services together, and one that is away for long must not hold up the others. What is in memory is tried on; a process
  * that dies then leaves its devices to the next time that they become reachable.
  */
 export class OfferQueue {
   private readonly waiting = new Map<string, Offer>();
   private running = false;
-  private stopped = false;
+  private readonly stopping = new AbortController();
 
   constructor(
     private readonly push: (targets: readonly PushTarget[]) => Promise<void>,
     private readonly name: string,
     private readonly logger: Logger,
+    /** Milliseconds before each further try; after the last of them nobody is kept waiting. */
+    private readonly againMs: readonly number[] = AGAIN_MS,
   ) {}
 
   /** Resolves when it was offered, or is left to memory; after `stop` it does not resolve any more. Never rejects. */
   add(target: PushTarget): Promise<void> {
     return new Promise((done) => {
-      if (this.stopped) return;
+      if (this.stopping.signal.aborted) return;
       this.put({ target, done: [done] });
       if (!this.running) void this.run();
     });
   }
 
   stop(): void {
-    this.stopped = true;
+    this.stopping.abort();
   }
 
   /** Where a device is reachable adds up; the version it used last counts. */
@@ -53,8 +56,12 @@ export class OfferQueue {
 
   private async run(): Promise<void> {
     this.running = true;
-    for (let failures = 0; this.waiting.size > 0 && !this.stopped;) {
-      await pause(failures === 0 ? GATHER_MS : (AGAIN_MS[Math.min(failures, AGAIN_MS.length) - 1] ?? 0));
+    const { signal } = this.stopping;
+    for (let failures = 0; this.waiting.size > 0;) {
+      const wait =
+        failures === 0 ? GATHER_MS : (this.againMs[Math.min(failures, this.againMs.length) - 1] ?? 0);
+      await sleep(wait, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) break;
       const batch = [...this.waiting.values()];
       this.waiting.clear();
       try {
@@ -80,7 +87,7 @@ export class OfferQueue {
     const newer = [...this.waiting.values()];
     this.waiting.clear();
     for (const { target, done } of batch) {
-      const isLong = failures >= AGAIN_MS.length;
+      const isLong = failures >= this.againMs.length;
       if (isLong) for (const one of done) one();
       this.put({ target, done: isLong ? [] : done });
     }
@@ -95,5 +102,3 @@ const both = (one: PushTarget, other: PushTarget): Pick<PushTarget, 'channels'> 
       ? undefined
       : [...new Set([...one.channels, ...other.channels])],
 });
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

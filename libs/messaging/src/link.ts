@@ -21,6 +21,7 @@ export class Link {
   private readonly waiting = new Set<(error: Error) => void>();
   private readonly returned = new Set<() => void>();
   private readonly lost = new Set<() => void>();
+  private readonly ending = new AbortController();
 
   private constructor(
     readonly connection: NatsConnection,
@@ -57,6 +58,11 @@ export class Link {
     }
   }
 
+  /** Aborted when `close` begins: whoever waits for another try is not to wait any more. */
+  get stopping(): AbortSignal {
+    return this.ending.signal;
+  }
+
   isConnected(): boolean {
     return this.connected && !this.connection.isClosed();
   }
@@ -83,6 +89,7 @@ export class Link {
 
   /** Lets subscriptions finish and flushes; a server that is away gets five seconds. */
   async close(): Promise<void> {
+    this.ending.abort();
     if (this.connection.isClosed()) return;
     const enough = new AbortController();
     await Promise.race([

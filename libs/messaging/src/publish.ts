@@ -38,7 +38,7 @@ export const publisher = ({
         outcomes.inc(duplicate ? DUPLICATE : STORED);
         return;
       } catch (error) {
-        const final = finalFault(message, error);
+        const final = finalFault(message, error, link.stopping);
         const wait = backoffMs(tries, 50, 1_000);
         if (final !== undefined || Date.now() + wait >= deadline) {
           outcomes.inc({ outcome: 'failed' });
@@ -50,20 +50,24 @@ export const publisher = ({
             })
           );
         }
-        await pause(wait);
+        await pause(wait, link.stopping);
         await beforeRetry();
       }
     }
   };
 };
 
-const finalFault = ({ subject }: Outgoing, error: unknown): AppError | undefined => {
+const finalFault = ({ subject }: Outgoing, error: unknown, stopping: AbortSignal): AppError | undefined => {
   if (error instanceof InvalidArgumentError && error.message.includes('max_payload')) {
     return new AppError('payload-too-large', `A message to ${subject} is larger than the bus takes.`, {
       cause: error,
     });
   }
-  if (error instanceof errors.ClosedConnectionError || error instanceof errors.DrainingConnectionError) {
+  if (
+    stopping.aborted ||
+    error instanceof errors.ClosedConnectionError ||
+    error instanceof errors.DrainingConnectionError
+  ) {
     return new AppError('unavailable', 'This process is stopping.', { cause: error });
   }
   // 5xx of the JetStream API: no leader, no space, busy. 4xx: our message or stream is wrong, and stays so.

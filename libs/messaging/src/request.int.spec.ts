@@ -298,3 +298,21 @@ it('a bus waits for a server that is not there yet', async () => {
   await bus.close();
   await later.stop();
 });
+
+it('a bus that is closed waits for nothing any more: what it would try again fails at once', async () => {
+  const gone = await startNats();
+  const bus = await connectBus({ url: gone.url, name: 'closing', logger });
+  await gone.stop();
+  const outcomes = Promise.allSettled([
+    bus.request(nobody, { what: 'x' }, { timeoutMs: 60_000 }),
+    bus.ensureStream({ name: 'NOT_THERE', subjects: ['not.there'], maxAgeMs: 60_000, maxBytes: 1_024 }),
+    bus.publishBatch('not.there', { id: '1', type: 't', source: '/test', time: '', data: {} }),
+  ]);
+  await bus.close();
+  const stopping = { code: 'unavailable', detail: 'This process is stopping.' };
+  expect(await outcomes).toMatchObject([
+    { reason: stopping },
+    { reason: { code: 'unavailable' } },
+    { reason: stopping },
+  ]);
+});

@@ -42,7 +42,7 @@ export const requester = ({ link, logger, metrics }: RequestParts) => {
   ): Promise<Reply> => {
     const left = deadline - Date.now();
     if (left < 1) throw new AppError('deadline-exceeded', `No time was left to ask ${shortOf(contract)}.`);
-    if (link.connection.isClosed()) throw stopping();
+    if (link.stopping.aborted) throw stopping();
     // While away, the client library would keep the request and send it later, when nobody waits any more.
     if (!link.isConnected()) throw new NotReached('not connected to NATS');
     try {
@@ -73,7 +73,9 @@ export const requester = ({ link, logger, metrics }: RequestParts) => {
       const payload = JSON.stringify(body);
       refuseTooLarge(link, contract, payload);
       const id = nuid.next();
-      const reply = await repeated(contract, deadline, () => once(contract, { payload, deadline, id }));
+      const reply = await repeated(contract, deadline, link.stopping, () =>
+        once(contract, { payload, deadline, id }),
+      );
       measured({ code: 'ok' });
       return reply;
     } catch (error) {
@@ -87,6 +89,7 @@ export const requester = ({ link, logger, metrics }: RequestParts) => {
 const repeated = async <T>(
   contract: RequestContract<object, object>,
   deadline: number,
+  stopping: AbortSignal,
   attempt: () => Promise<T>,
 ): Promise<T> => {
   for (let tries = 0; ; tries += 1) {
@@ -102,7 +105,7 @@ const repeated = async <T>(
           retryAfterSeconds: 1,
         });
       }
-      await pause(wait);
+      await pause(wait, stopping);
     }
   }
 };

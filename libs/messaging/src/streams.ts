@@ -56,7 +56,7 @@ export class Streams {
         const refused = error instanceof JetStreamApiError && error.status < 500;
         // `name in use`: another process created it in between; the next round compares.
         const raced = error instanceof JetStreamApiError && error.code === STREAM_NAME_IN_USE;
-        if ((refused && !raced) || Date.now() > deadline || this.link.connection.isClosed()) {
+        if ((refused && !raced) || Date.now() > deadline || this.link.stopping.aborted) {
           throw new AppError(
             refused ? 'internal' : 'unavailable',
             `The stream ${declaration.name} could not be set up.`,
@@ -65,7 +65,7 @@ export class Streams {
         }
         if (tries % 10 === 3)
           this.logger.warn({ err: error, stream: declaration.name }, 'waiting for JetStream');
-        await pause(backoffMs(tries, 50, 2_000));
+        await pause(backoffMs(tries, 50, 2_000), this.link.stopping);
       }
     }
   }
