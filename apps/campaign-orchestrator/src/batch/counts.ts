@@ -1,0 +1,45 @@
+import type { TargetCounts, TargetStatus } from '@muster/contracts/campaign-orchestrator/campaign';
+import type { BatchNumbers } from './gate.js';
+
+/** Beside the statuses: `synced` of the written ones those that nobody waits for, `late` those that answered too late. */
+export type Counted = TargetStatus | 'synced' | 'late';
+
+/** How many targets; what is missing is 0. */
+export type Counts = Partial<Readonly<Record<Counted, number>>>;
+
+export const numberOf = (counts: Counts, ...which: readonly Counted[]): number =>
+  which.reduce((sum, one) => sum + (counts[one] ?? 0), 0);
+
+/** Told, and neither settled nor given up as being away. */
+export const inFlight = (counts: Counts): number =>
+  numberOf(counts, 'written', 'dispatched', 'acknowledged') - numberOf(counts, 'synced');
+
+/** Written, and on its way to the interfaces. */
+export const unsynced = (counts: Counts): number => numberOf(counts, 'written') - numberOf(counts, 'synced');
+
+export const openTargets = (counts: Counts): number =>
+  numberOf(counts, 'planned', 'written', 'dispatched', 'acknowledged', 'retry_wait');
+
+/** As a gate sees them: skipped, superseded, cancelled and removed devices are no part of the batch any more. */
+export const numbersOf = (counts: Counts): BatchNumbers => ({
+  succeeded: numberOf(counts, 'succeeded'),
+  failed: numberOf(counts, 'failed'),
+  timedOut: numberOf(counts, 'timed_out'),
+  offline: numberOf(counts, 'synced'),
+  open: openTargets(counts) - numberOf(counts, 'synced'),
+});
+
+export const sumOf = (all: readonly Counts[]): Counts => {
+  const sum: Partial<Record<Counted, number>> = {};
+  for (const counts of all) {
+    for (const [which, n] of Object.entries(counts) as [Counted, number][])
+      sum[which] = (sum[which] ?? 0) + n;
+  }
+  return sum;
+};
+
+/** Without the marks beside the statuses, and without those that nobody has. */
+export const statusCounts = (counts: Counts): TargetCounts =>
+  Object.fromEntries(
+    Object.entries(counts).filter(([which, n]) => which !== 'synced' && which !== 'late' && n > 0),
+  );
