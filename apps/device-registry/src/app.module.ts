@@ -33,9 +33,13 @@ import { Connectivity1763600200004 } from '../migrations/0004-connectivity.js';
 import { AppVersionsInUse1764300000006 } from '../migrations/0006-app-versions-in-use.js';
 import { DeviceSoftware1764300000007 } from '../migrations/0007-device-software.js';
 import { DeviceState1764300000008 } from '../migrations/0008-device-state.js';
+import { Groups1764300000009 } from '../migrations/0009-groups.js';
 import { DeviceFilters1763600200005 } from '../migrations/0005-device-filters.js';
 import { DeviceBulkHandlers } from './bulk/device-bulk.handlers.js';
 import { deviceBulkDeleteJob, deviceBulkJob } from './bulk/device-bulk-job.js';
+import { GroupHandlers } from './group/group.handlers.js';
+import { group } from './group/group.decider.js';
+import { groupList } from './group/group-list.projection.js';
 import { AccessHandlers } from './access/access.handlers.js';
 import { deviceSoftware } from './software/device-software.js';
 import { DeviceStates, deviceStates } from './state/device-states.js';
@@ -77,15 +81,18 @@ export const projections = [
   deviceConnectivity,
   deviceSoftware,
   deviceStates,
+  groupList,
 ] as const;
 /** What the registry's own events could not bring back. */
 const followed: readonly Projection[] = [deviceConnectivity, deviceSoftware, deviceStates];
 /** Without the jobs, which no projection reads. */
-export const aggregates = [deviceType, device] as const;
+export const aggregates = [deviceType, device, group] as const;
 const everyAggregate = [...aggregates, job];
 const translate = translateBy(
   told(deviceType, publishedOfDeviceType),
   told(device, publishedOfDevice),
+  // What operators call some devices is their own.
+  told(group, () => []),
   told({ name: CONNECTIVITY }, publishedOfConnectivity),
   told(job, (event) => publishedOfJob(deviceRegistryJobChanged, event)),
 );
@@ -99,6 +106,7 @@ export class AppModule {
         DeviceTypeHandlers,
         DeviceHandlers,
         DeviceBulkHandlers,
+        GroupHandlers,
         jobHandlersOf({ cancel: cancelDeviceRegistryJob, retry: retryDeviceRegistryJob }),
         DeviceMetadataHandlers,
         EndpointTokenHandlers,
@@ -125,6 +133,7 @@ const migrations = [
   AppVersionsInUse1764300000006,
   DeviceSoftware1764300000007,
   DeviceState1764300000008,
+  Groups1764300000009,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */

@@ -5,6 +5,7 @@ import {
   deleteDeviceType,
   editDeviceType,
 } from '@muster/contracts/device-registry/device-types.requests';
+import { createGroup, editGroup } from '@muster/contracts/device-registry/groups.requests';
 import { deleteDevice, editDevice } from '@muster/contracts/device-registry/devices.requests';
 import { changeTokenStatus, issueToken } from '@muster/contracts/device-registry/tokens.requests';
 import { changeMetadata } from '@muster/contracts/device-registry/metadata.requests';
@@ -62,6 +63,11 @@ describe('published events', () => {
 describe('the tables', () => {
   beforeAll(async () => {
     for (const wanted of ['mqtt', 'http', 'http', 'iothub'] as const) await oneLife(wanted);
+    const { id } = await registry.bus.request(createGroup, {
+      ...base,
+      group: { name: unique('group'), filter: 'tags==a' },
+    });
+    await registry.bus.request(editGroup, { ...base, group: id, edit: { description: 'Some.' } });
   });
 
   it('are the same after they are rebuilt from the events', async () => {
@@ -74,6 +80,7 @@ describe('the tables', () => {
         'endpoint_tokens',
         'device_credentials',
         'device_secrets',
+        'groups',
       ];
       return Promise.all(
         tables.map(

@@ -32,6 +32,7 @@ import { companionsOf, gatewayConfig } from './config.js';
 import { ConfigurationController } from './configuration/configuration.controller.js';
 import { CredentialsController } from './devices/credentials.controller.js';
 import { DeviceTypesController } from './devices/device-types.controller.js';
+import { GroupsController } from './devices/groups.controller.js';
 import { DeviceBulkController } from './devices/device-bulk.controller.js';
 import { DevicesController } from './devices/devices.controller.js';
 import { eventDocuments } from './openapi/event-documents.js';
@@ -91,6 +92,7 @@ export class AppModule {
         DeviceTypesController,
         DevicesController,
         DeviceBulkController,
+        GroupsController,
         MetadataController,
         TokensController,
         CredentialsController,

@@ -18,6 +18,7 @@ export const errorCatalogue = {
   'metadata-key-restricted': { status: 403, title: 'The device may not use the metadata key' },
   'not-found': { status: 404, title: 'Nothing is here' },
   'device-not-found': { status: 404, title: 'No such device' },
+  'group-not-found': { status: 404, title: 'No such group' },
   'device-type-not-found': { status: 404, title: 'No such device type' },
   'app-version-not-found': { status: 404, title: 'No such application version' },
   'configuration-version-not-found': { status: 404, title: 'The configuration has no such version' },
@@ -39,6 +40,7 @@ export const errorCatalogue = {
   // refused by a rule
   'device-name-taken': { status: 409, title: 'The device name is taken' },
   'device-exists': { status: 409, title: 'The device exists' },
+  'group-name-taken': { status: 409, title: 'The group name is taken' },
   'device-type-name-taken': { status: 409, title: 'The device type name is taken' },
   'device-type-in-use': { status: 409, title: 'Devices of this type exist' },
   'app-version-name-taken': { status: 409, title: 'The application version name is taken' },

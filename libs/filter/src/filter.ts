@@ -11,9 +11,10 @@ export interface Field {
 
 /**
  * `path` is a text in which `/a/*` also means `/a`; `list` a list of texts; `json` an object whose members are compared,
- * each by the kind it has.
+ * each by the kind it has; `reference` the name of something that stands for another filter, which must be put in its
+ * place before the filter is used.
  */
-export type FieldKind = 'text' | 'path' | 'number' | 'boolean' | 'time' | 'list' | 'json';
+export type FieldKind = 'reference' | 'text' | 'path' | 'number' | 'boolean' | 'time' | 'list' | 'json';
 
 /** By the name that is written in filters. */
 export type Fields = Readonly<Record<string, Field>>;

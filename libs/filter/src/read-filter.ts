@@ -20,6 +20,7 @@ const SETS: readonly Operator[] = ['in', 'out'];
 const ORDERS: readonly Operator[] = ['<', '<=', '>', '>='];
 
 const OPERATORS_OF: Readonly<Record<FieldKind, readonly Operator[]>> = {
+  reference: [...EQUALITY, ...SETS],
   text: [...EQUALITY, ...ORDERS, ...SETS, 'exists'],
   path: [...EQUALITY, ...ORDERS, ...SETS, 'exists'],
   number: [...EQUALITY, ...ORDERS, ...SETS, 'exists'],
@@ -122,6 +123,9 @@ const operandsOf = (value: Value, field: Field): Operand[] => {
 
 const operandOf = (value: Value, field: Field): Operand => {
   switch (field.kind) {
+    case 'reference':
+      if (plain(value) === undefined) return expect(value, 'a whole name, without *');
+      return textOf(value, field);
     case 'text':
     case 'path':
     case 'list':

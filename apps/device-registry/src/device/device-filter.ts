@@ -14,6 +14,7 @@ import {
   type Filter,
 } from '@muster/filter';
 import { CONNECTED, CONNECTIVITY_JOIN } from '../connectivity/device-connectivity.js';
+import { withGroupsResolved } from '../group/groups-in-filter.js';
 import { SOFTWARE_JOIN } from '../software/device-software.js';
 import { STATE_JOIN, SYNC_STATE, UNCONFIRMED } from '../state/device-states.js';
 import type { StateSource } from '../state/state-progress.js';
@@ -24,7 +25,7 @@ const CONFIGURATION_KEY = { rule: CONFIGURATION_KEY_RULE, expected: 'of a config
  * What devices can be filtered by; `d` is the device's row, `c` what is known of its connections, `s` of its software, `st` of its
  * configuration. docs/filters.md has the same table, for operators.
  */
-export const DEVICE_FIELDS = {
+const OWN_FIELDS = {
   id: { kind: 'text', column: 'd.id' },
   name: { kind: 'text', column: 'd.name' },
   deviceType: { kind: 'text', column: 'NULL' }, // compared by id: see `deviceCondition`
@@ -53,6 +54,14 @@ export const DEVICE_FIELDS = {
   desired: { kind: 'json', column: 'st.desired', key: CONFIGURATION_KEY },
   reported: { kind: 'json', column: 'st.reported', key: CONFIGURATION_KEY },
 } as const satisfies Fields;
+
+export const DEVICE_FIELDS = {
+  ...OWN_FIELDS,
+  group: { kind: 'reference', column: 'NULL' }, // the group's filter is put in its place: see `deviceCondition`
+} as const satisfies Fields;
+
+/** The filter of a group, which cannot name groups. Throws `invalid-filter`. */
+export const readGroupFilter = (text: string): Filter => readFilter(text, OWN_FIELDS);
 
 /** What the fields are read from, besides `devices d`. */
 export const FILTER_JOINS = `${CONNECTIVITY_JOIN} ${SOFTWARE_JOIN} ${STATE_JOIN}`;
@@ -86,7 +95,7 @@ export const deviceCondition = async (
   tenantId: string,
   text: string,
 ): Promise<DeviceCondition> => {
-  const filter = readFilter(text, DEVICE_FIELDS);
+  const filter = await withGroupsResolved(from, tenantId, readFilter(text, DEVICE_FIELDS), readGroupFilter);
   const names = fieldsIn(filter);
   const types = names.has('deviceType') ? await typesOf(from, tenantId) : [];
   const indexed = mapConditions(filter, (condition) => {

@@ -12,6 +12,7 @@ const BODIES = [
   'firmwareType',
   'bulkChange',
   'bulk',
+  'group',
   'defaults',
 ];
 

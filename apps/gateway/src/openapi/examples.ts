@@ -198,6 +198,15 @@ const job = {
   createdBy: OPERATOR,
 };
 
+const group = {
+  id: '01936c35-6b7a-7c8d-9e0f-1a2b3c4d5e6f',
+  name: 'roofs',
+  description: 'Under the sun',
+  filter: 'tags==roof;folder==/paris/*',
+  version: 1,
+  createdAt: AT,
+};
+
 const targetPreview = {
   matched: 412,
   sample: [{ id: DEVICE_ID, name: 'radiator-17', deviceType: 'radiator', folder: '/paris/building-2' }],
@@ -251,6 +260,14 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     request: { tags: ['roof', 'north'], serialNumber: null },
     response: { ...device, version: 4 },
   },
+
+  createGroup: {
+    request: { name: 'roofs', description: 'Under the sun', filter: 'tags==roof;folder==/paris/*' },
+    response: group,
+  },
+  listGroups: { response: page(group) },
+  getGroup: { response: { ...group, count: 412 } },
+  editGroup: { request: { description: null }, response: { ...group, description: undefined, version: 2 } },
 
   startDeviceBulk: {
     request: {

@@ -4,6 +4,7 @@ export const TAGS: Readonly<Record<string, string>> = {
     'What devices of one make have in common: application versions, settings, rules for metadata.',
   Devices: 'The devices themselves: who they are, where they belong, whether they are connected.',
   'Device bulk': 'The same change of many devices, or their deletion, as a job.',
+  Groups: 'Filters that are saved under a name, usable wherever a filter is.',
   Metadata: 'What is noted about a device, key by key, by operators and by the device.',
   Tokens: 'Endpoint tokens: a part of the topics of a device, by which it is known.',
   Credentials: 'Secrets by which a device that speaks HTTP proves who it is.',
