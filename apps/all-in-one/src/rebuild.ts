@@ -1,3 +1,4 @@
+import { rebuilds as campaignOrchestrator } from '@muster/campaign-orchestrator';
 import { rebuilds as commands } from '@muster/commands';
 import { rebuilds as configuration } from '@muster/configuration';
 import { AppError } from '@muster/contracts';
@@ -9,7 +10,14 @@ import { rebuilds as identity } from '@muster/identity';
  * `npm run rebuild -- <service>.<what>…`: makes again what is made from events. Ends with 0 when all of it was done,
  * with 64 when a name is unknown (then nothing was done), with 1 when something failed.
  */
-const services = { 'device-registry': deviceRegistry, configuration, commands, firmware, identity };
+const services = {
+  'device-registry': deviceRegistry,
+  configuration,
+  'campaign-orchestrator': campaignOrchestrator,
+  commands,
+  firmware,
+  identity,
+};
 
 const known: ReadonlyMap<string, (typeof configuration)[string]> = new Map(
   Object.entries(services).flatMap(([service, rebuilds]) =>

@@ -1,35 +1,84 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { eventStream } from '@muster/contracts';
-import { migrateSchema } from '@muster/event-store';
+import {
+  createEventStore,
+  eventStoreMigrations,
+  migrateSchema,
+  rebuildsOf,
+  told,
+  translateBy,
+} from '@muster/event-store';
+import { DeviceTargets, jobsMigrations, migrateJobs, startJobWorkers, Steps } from '@muster/jobs';
 import { startUpkeep, type RunningApp } from '@muster/observability';
-import { BUS, LOGGER, startService } from '@muster/service-host';
+import { BUS, DATABASE, EVENT_STORE, LOGGER, startService } from '@muster/service-host';
 import { JobList1763600800001 } from '../migrations/0001-jobs.js';
 import { JobOwners1764300000002 } from '../migrations/0002-job-owners.js';
 import { ParkedMessages1764300000003 } from '../migrations/0003-parked.js';
-import { loadConfig } from './config.js';
+import { Campaigns1764300000004 } from '../migrations/0004-campaigns.js';
+import { CampaignHandlers } from './campaign/campaign.handlers.js';
+import { CampaignPhases, PHASES } from './campaign/campaign-phases.js';
+import { START_STEP } from './campaign/campaign-steps.js';
+import { campaign } from './campaign/campaign.decider.js';
+import { publishedOfCampaign, publishedOfPhase } from './campaign/campaign.published.js';
+import { Campaigns, campaignsProjection } from './campaign/campaigns.projection.js';
+import { launchScheduled } from './campaign/launch-scheduled.js';
+import { loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
 import { JobHandlers } from './job/job.handlers.js';
 import { JobList } from './job/job-list.js';
 import { JobListReactor } from './job/job-list.reactor.js';
 import { ParkedMessages } from './parked/parked-messages.js';
 import { startParkedUpkeep } from './parked/parked-upkeep.js';
 import { ParkedHandlers } from './parked/parked.handlers.js';
+import { CAMPAIGN_SETTINGS, type CampaignSettings } from './providers.js';
+import { TargetCheck } from './target/check-target.js';
+import { LAUNCH_CHECK } from './target/launch-check.js';
 
 const SERVICE = 'campaign-orchestrator';
 const SCHEMA = 'campaign_orchestrator';
 const FORGET_EVERY_MS = 3_600_000;
 
+/** Written in the transaction of their events, and rebuildable from them. */
+export const projections = [campaignsProjection];
+
+export const aggregates = [campaign];
+const translate = translateBy(told(campaign, publishedOfCampaign), told(PHASES, publishedOfPhase));
+
 @Module({})
 export class AppModule {
   static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
-    return { module: AppModule, controllers: [JobHandlers, JobListReactor, ParkedHandlers], providers };
+    return {
+      module: AppModule,
+      controllers: [CampaignHandlers, JobHandlers, JobListReactor, ParkedHandlers],
+      providers,
+    };
   }
 }
 
-const migrations = [JobList1763600800001, JobOwners1764300000002, ParkedMessages1764300000003];
+const migrations = [
+  ...eventStoreMigrations,
+  ...jobsMigrations,
+  JobList1763600800001,
+  JobOwners1764300000002,
+  ParkedMessages1764300000003,
+  Campaigns1764300000004,
+];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
-export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
+export const migrate = async (url: string): Promise<string[]> => {
+  const ran = await migrateSchema({ url, schema: SCHEMA, migrations });
+  await migrateJobs({ url, schema: SCHEMA });
+  return ran;
+};
+
+/** What `npm run rebuild` makes again. */
+export const rebuilds = rebuildsOf({
+  name: SERVICE,
+  schema: SCHEMA,
+  aggregates,
+  projections,
+  streamMaxAgeHours: loadStreamMaxAgeHours,
+});
 
 /** Resolves when requests are served: waits for PostgreSQL and NATS, however long they take. */
 export const start = (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> => {
@@ -43,14 +92,39 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
     serve: ({ database, bus, logger, metrics }) => {
       const jobs = new JobList(database);
       const messages = new ParkedMessages(database);
+      const store = createEventStore(database, { projections });
+      const steps = new Steps(database);
+      const phases = new CampaignPhases(store);
+      const settings = settingsOf(config);
+      const check = new TargetCheck(new DeviceTargets(bus, config.targetDevices));
+      const parts = { ...settings, database, store, steps, phases, check };
+      const workers = startJobWorkers({
+        database,
+        store,
+        kinds: [],
+        steps: { [START_STEP]: launchScheduled(parts) },
+        concurrency: config.jobConcurrency,
+        retentionDays: config.jobRetentionDays,
+        logger,
+        metrics,
+      });
       return {
         module: AppModule.of([
           { provide: BUS, useValue: bus },
+          { provide: DATABASE, useValue: database },
+          { provide: EVENT_STORE, useValue: store },
+          { provide: Steps, useValue: steps },
+          { provide: Campaigns, useValue: new Campaigns(database) },
+          { provide: CampaignPhases, useValue: phases },
+          { provide: LAUNCH_CHECK, useValue: check },
+          { provide: CAMPAIGN_SETTINGS, useValue: settings },
           { provide: LOGGER, useValue: logger },
           { provide: JobList, useValue: jobs },
           { provide: ParkedMessages, useValue: messages },
         ]),
+        relay: { translate, aggregates },
         background: {
+          jobs: workers,
           retention: startUpkeep({
             what: 'forgetting ended jobs',
             everyMs: FORGET_EVERY_MS,
@@ -63,3 +137,13 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
     },
   });
 };
+
+const settingsOf = (config: Config): CampaignSettings => ({
+  defaults: { ratePerMinute: config.ratePerMinute, deadlineSeconds: config.deadlineSeconds },
+  limits: {
+    devices: config.targetDevices,
+    ratePerMinute: config.maxRatePerMinute,
+    valuesBytes: config.valuesBytes,
+  },
+  endAfterDays: config.endAfterDays,
+});

@@ -1,1 +1,1 @@
-export { migrate, start } from './app.module.js';
+export { migrate, rebuilds, start } from './app.module.js';

@@ -65,6 +65,7 @@ export const errorCatalogue = {
   'campaign-already-launched': { status: 409, title: 'The campaign was launched' },
   'campaign-status': { status: 409, title: 'Not possible in this status of the campaign' },
   'campaign-conflict': { status: 409, title: 'Another open campaign sets the same key on the same device' },
+  'campaign-not-revertable': { status: 409, title: 'Nothing of the campaign can be taken back' },
   'batch-not-waiting': { status: 409, title: 'The batch does not wait for its release' },
   'firmware-type-name-taken': { status: 409, title: 'The device type has a firmware type of this name' },
   'firmware-type-keys-taken': { status: 409, title: 'Another firmware type of the device type uses the key' },

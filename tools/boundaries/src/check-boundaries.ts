@@ -49,6 +49,7 @@ const PURE_MODULES = [
   '@muster/contracts',
   '@muster/contracts/configuration/sync-state',
   '@muster/contracts/same-json',
+  '@muster/contracts/configuration/values',
   'node:crypto',
 ];
 const IMPURE =

@@ -83,7 +83,7 @@ class World {
     readonly definition: CampaignDefinition,
     readonly devices: readonly Device[],
   ) {
-    this.command({ type: 'CreateCampaign', definition, at: this.now });
+    this.command({ type: 'CreateCampaign', definition, by: anna, at: this.now });
     this.launch();
   }
 

@@ -17,7 +17,7 @@ interface Wanted extends Timed {
 
 // ---- what operators want: refused where it is not possible ------------------------------------------------------------
 
-export interface CreateCampaign extends Timed {
+export interface CreateCampaign extends Wanted {
   readonly type: 'CreateCampaign';
   readonly definition: CampaignDefinition;
 }

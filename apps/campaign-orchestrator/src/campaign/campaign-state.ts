@@ -52,6 +52,7 @@ export interface Campaign {
   /** Null: there is none, or it was deleted. */
   readonly status: CampaignStatus | null;
   readonly deleted: boolean;
+  readonly created: { readonly at: string; readonly by: Actor } | null;
   readonly definition: CampaignDefinition | null;
   /** Rises with every edit. */
   readonly revision: number;
@@ -84,6 +85,7 @@ export interface Campaign {
 export const initial: Campaign = {
   status: null,
   deleted: false,
+  created: null,
   definition: null,
   revision: 0,
   launch: null,

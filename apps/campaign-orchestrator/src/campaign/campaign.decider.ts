@@ -30,15 +30,18 @@ export const MAX_EXCLUDED = 1_000;
 export const decide = (command: CampaignCommand, state: Campaign): readonly CampaignEvent[] =>
   stamped(factsOf(command, state), state);
 
-/** Every event says the name and the status after it. */
+/** Every event says the name and the status after it, one of a batch also how the batch stands. */
 const stamped = (facts: readonly Fact[], before: Campaign): readonly CampaignEvent[] => {
   let state = before;
   return facts.map((fact) => {
     const { definition, status } = state;
     state = evolve(state, fact);
-    const name = (state.definition ?? definition)?.name;
-    const stamp = { name, status: state.status ?? status };
-    return { ...fact, data: { ...stamp, ...fact.data } } as CampaignEvent; // a fact is an event without these two
+    const stamp = {
+      name: (state.definition ?? definition)?.name,
+      status: state.status ?? status,
+      ...('index' in fact.data ? { batchStatus: batchOf(state, fact.data.index)?.status } : {}),
+    };
+    return { ...fact, data: { ...stamp, ...fact.data } } as CampaignEvent; // a fact is an event without its stamp
   });
 };
 
@@ -93,11 +96,11 @@ const factsOf = (command: CampaignCommand, state: Campaign): readonly Fact[] => 
 
 // ---- operators ------------------------------------------------------------------------------------------------------
 
-const create = ({ definition, at }: CreateCampaign, state: Campaign): readonly Fact[] => {
+const create = ({ definition, by, at }: CreateCampaign, state: Campaign): readonly Fact[] => {
   if (state.deleted) throw notFound();
   if (state.status !== null) return [];
   assertAhead(definition.startAt, at);
-  return [{ type: 'CampaignCreated', data: { at, definition } }];
+  return [{ type: 'CampaignCreated', data: { at, by, definition } }];
 };
 
 const edit = ({ edited, expectedRevision, at }: EditCampaign, state: Campaign): readonly Fact[] => {

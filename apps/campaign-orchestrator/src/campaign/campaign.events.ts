@@ -1,5 +1,6 @@
 import type { Actor, JsonValue } from '@muster/contracts';
 import type {
+  BatchStatus,
   CampaignOutcome,
   CampaignStatus,
   CancelMode,
@@ -102,6 +103,8 @@ interface BatchFact extends CampaignFact {
   readonly size: number;
   /** Its job. */
   readonly jobId: string;
+  /** After the event. */
+  readonly batchStatus: BatchStatus;
 }
 
 export interface StoredGateNumbers {
@@ -114,7 +117,7 @@ export interface StoredGateNumbers {
 
 export interface CampaignCreated {
   readonly type: 'CampaignCreated';
-  readonly data: CampaignFact & { readonly definition: CampaignDefinition };
+  readonly data: CampaignFact & { readonly by: Actor; readonly definition: CampaignDefinition };
 }
 
 export interface CampaignEdited {

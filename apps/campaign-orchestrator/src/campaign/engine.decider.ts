@@ -124,9 +124,7 @@ export const batchOf = (state: Campaign, index: number): Batch | undefined => st
 
 export const ofBatch = ({ index, size, jobId }: Batch) => ({ index, size, jobId });
 
-export const paused = (
-  data: Omit<Extract<Fact, { type: 'CampaignPaused' }>['data'], 'name' | 'status'>,
-): Fact => ({
+export const paused = (data: Extract<Fact, { type: 'CampaignPaused' }>['data']): Fact => ({
   type: 'CampaignPaused',
   data,
 });

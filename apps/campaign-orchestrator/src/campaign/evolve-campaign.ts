@@ -2,17 +2,22 @@ import type { BatchStatus } from '@muster/contracts/campaign-orchestrator/campai
 import type { Batch, Campaign } from './campaign-state.js';
 import type { CampaignDefinition, CampaignEvent } from './campaign.events.js';
 
+/** What every event says of how things stand after it. */
+type Stamp = 'name' | 'status' | 'batchStatus';
+
 /** An event before its stamp. */
 export type Fact = Unstamped<CampaignEvent>;
 type Unstamped<Event> = Event extends { readonly type: infer Type; readonly data: infer Data }
-  ? { readonly type: Type; readonly data: Omit<Data, 'name' | 'status'> }
+  ? { readonly type: Type; readonly data: Omit<Data, Stamp> }
   : never;
 
 /** Total: takes every event in whatever state. */
 export const evolve = (state: Campaign, event: Fact): Campaign => {
   switch (event.type) {
-    case 'CampaignCreated':
-      return { ...defined(state, event.data.definition), status: 'draft', revision: 1 };
+    case 'CampaignCreated': {
+      const { at, by, definition } = event.data;
+      return { ...defined(state, definition), status: 'draft', created: { at, by }, revision: 1 };
+    }
     case 'CampaignEdited': {
       const { definition, revision } = event.data;
       const startAt = state.status === 'scheduled' ? definition.startAt : null;

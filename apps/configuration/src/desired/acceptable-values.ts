@@ -1,11 +1,5 @@
-import {
-  AppError,
-  CONFIGURATION_KEY_RULE,
-  CONFIGURATION_KEY_TEXT,
-  type FieldError,
-  type JsonObject,
-  type JsonValue,
-} from '@muster/contracts';
+import { AppError, type FieldError, type JsonObject } from '@muster/contracts';
+import { wrongConfigurationKey, wrongConfigurationValue } from '@muster/contracts/configuration/values';
 import { canonicalJson, sizeOf } from '../device-configuration/config-id.js';
 
 export interface Limits {
@@ -15,15 +9,6 @@ export interface Limits {
   readonly valueBytes: number;
   readonly keys: number;
 }
-
-/** Beyond this a value cannot be walked by recursion; devices have smaller stacks still. */
-const MAX_DEPTH = 32;
-
-/** The replies of kp1. */
-const RESERVED_KEYS = ['status', 'error'];
-
-/** U+0000 and lone surrogates cannot be stored: PostgreSQL refuses them in JSON. */
-const UNSTORABLE = /\0|\p{Surrogate}/u;
 
 /**
  * Where values are: what an operator wants, what a device says, what a device type or app version
@@ -35,7 +20,7 @@ export type Side = 'desired' | 'reported' | 'keys' | `${string}defaults`;
 export const assertAcceptable = (values: JsonObject, side: Side): void => {
   const errors: FieldError[] = [];
   for (const [key, value] of Object.entries(values)) {
-    const fault = faultOfKey(key) ?? faultOf(value, 0);
+    const fault = wrongConfigurationKey(key) ?? wrongConfigurationValue(value);
     if (fault !== undefined) errors.push({ path: `${side}.${storable(key)}`, message: fault });
   }
   if (errors.length > 0) {
@@ -74,26 +59,6 @@ export const assertWithinLimits = (
 
 /** What a device says of itself is not refused for a character that cannot be stored: the character is replaced. */
 export const storable = (text: string): string => text.replace(/\0|\p{Surrogate}/gu, '\ufffd');
-
-const faultOfKey = (key: string): string | undefined => {
-  if (RESERVED_KEYS.includes(key)) return 'is a reserved name';
-  if (!CONFIGURATION_KEY_RULE.test(key)) return CONFIGURATION_KEY_TEXT;
-  return UNSTORABLE.test(key) ? HOLDS_UNSTORABLE : undefined;
-};
-
-const faultOf = (value: JsonValue, depth: number): string | undefined => {
-  if (depth > MAX_DEPTH) return `must not be nested deeper than ${MAX_DEPTH} levels`;
-  if (typeof value === 'string') return UNSTORABLE.test(value) ? HOLDS_UNSTORABLE : undefined;
-  if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'must be a finite number';
-  if (value === null || typeof value !== 'object') return undefined;
-  for (const [name, inner] of Object.entries(value)) {
-    const fault = UNSTORABLE.test(name) ? HOLDS_UNSTORABLE : faultOf(inner, depth + 1);
-    if (fault !== undefined) return fault;
-  }
-  return undefined;
-};
-
-const HOLDS_UNSTORABLE = 'must not hold U+0000 or half of a surrogate pair';
 
 const tooLarge = (detail: string): never => {
   throw new AppError('configuration-too-large', detail);

@@ -360,20 +360,20 @@ export const draftFromFirmware = defineRequest({
   idempotent: false,
 });
 
-const derive = (verb: string) =>
+const derive = (verb: string, errors: readonly ErrorCode[]) =>
   defineRequest({
     subject: `muster.v1.service.campaign-orchestrator.campaign-draft.${verb}`,
     request: DeriveCampaign,
     reply: CampaignDetails,
-    errors: ['campaign-not-found', 'campaign-status', 'idempotency-key-reused'],
+    errors: ['campaign-not-found', 'idempotency-key-reused', ...errors],
     idempotent: false,
   });
 
 /** A draft with the same values, for the devices that failed or timed out in an ended campaign. */
-export const retryCampaign = derive('retry');
+export const retryCampaign = derive('retry', ['campaign-status']);
 
 /** A draft that gives every device of an ended campaign back what it had, where its desired value is still the campaign's. */
-export const revertCampaign = derive('revert');
+export const revertCampaign = derive('revert', ['campaign-status', 'campaign-not-revertable']);
 
 /** A draft of the same definition, of a campaign in whatever status. */
-export const copyCampaign = derive('copy');
+export const copyCampaign = derive('copy', []);

@@ -1,0 +1,80 @@
+import type { CampaignPhase } from '@muster/contracts/campaign-orchestrator/campaign';
+import type { EventStore } from '@muster/event-store';
+import type pg from 'pg';
+import { ENGINE } from './engine.decider.js';
+
+/** What a running campaign does, or waits for. */
+export interface Phase {
+  readonly phase: CampaignPhase;
+  /** ISO 8601; null: not at a known time. */
+  readonly nextAt: string | null;
+  /** A sentence. */
+  readonly detail: string;
+}
+
+export interface StoredPhase extends Phase {
+  readonly since: string;
+}
+
+export interface PhaseAnnounced {
+  readonly type: 'CampaignPhaseChanged';
+  readonly data: { readonly at: string; readonly since: string } & {
+    readonly [Field in keyof Phase]: Phase[Field] | null;
+  };
+}
+
+/** Under which phases are announced: not a campaign's own stream. */
+export const PHASES = { name: 'campaign-phase' } as const;
+
+/**
+ * Phases of campaigns. No events: a phase follows from the campaign's state, its devices and the time, and is found again by
+ * the next step. What is told of it outside is announced.
+ */
+export class CampaignPhases {
+  constructor(private readonly store: Pick<EventStore, 'announce'>) {}
+
+  /** Changes and tells nothing when it is so already. `phase` null: the campaign is not running any more. */
+  async record(
+    tx: pg.PoolClient,
+    {
+      tenantId,
+      campaignId,
+      at,
+    }: { readonly tenantId: string; readonly campaignId: string; readonly at: string },
+    now: Phase | null,
+  ): Promise<void> {
+    const { rows } = await tx.query<{ since: Date; version: number }>({
+      name: 'record-campaign-phase',
+      text: `INSERT INTO campaign_phases AS p (tenant_id, campaign_id, phase, since, next_at, detail, version)
+             VALUES ($1, $2, $3, $4, $5, $6, 1)
+             ON CONFLICT (tenant_id, campaign_id) DO UPDATE SET
+               phase = excluded.phase, next_at = excluded.next_at, detail = excluded.detail, version = p.version + 1,
+               since = CASE WHEN p.phase IS NOT DISTINCT FROM excluded.phase THEN p.since ELSE excluded.since END
+             WHERE (p.phase, p.next_at, p.detail) IS DISTINCT FROM (excluded.phase, excluded.next_at, excluded.detail)
+             RETURNING since, version`,
+      values: [tenantId, campaignId, now?.phase ?? null, at, now?.nextAt ?? null, now?.detail ?? null],
+    });
+    const [row] = rows;
+    if (row === undefined) return;
+    const event: PhaseAnnounced = {
+      type: 'CampaignPhaseChanged',
+      data: {
+        at,
+        since: row.since.toISOString(),
+        phase: now?.phase ?? null,
+        nextAt: now?.nextAt ?? null,
+        detail: now?.detail ?? null,
+      },
+    };
+    await this.store.announce(tx, [
+      {
+        tenantId,
+        about: PHASES.name,
+        id: campaignId,
+        version: row.version,
+        event,
+        metadata: { actor: ENGINE },
+      },
+    ]);
+  }
+}

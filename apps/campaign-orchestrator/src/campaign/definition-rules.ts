@@ -1,0 +1,196 @@
+import { AppError, type FieldError } from '@muster/contracts';
+import type {
+  BatchDefinition,
+  CampaignEdit,
+  CampaignInput,
+  CampaignTarget,
+} from '@muster/contracts/campaign-orchestrator/campaign';
+import { wrongConfigurationKey, wrongConfigurationValue } from '@muster/contracts/configuration/values';
+import type {
+  CampaignDefinition,
+  StoredBatch,
+  StoredGate,
+  StoredTarget,
+  StoredWindow,
+} from './campaign.events.js';
+
+/** The installation's own. */
+export interface DefinitionLimits {
+  /** Devices that may be named. */
+  readonly devices: number;
+  readonly ratePerMinute: number;
+  /** Of all values of one set, as JSON. */
+  readonly valuesBytes: number;
+}
+
+/** What cannot be seen any more in what is stored: which of the ways to name devices were taken. */
+export const assertInput = (input: CampaignInput | CampaignEdit): void => {
+  const { target, batches } = input;
+  refuse([
+    ...(target == null ? [] : faultsOfTarget(target)),
+    ...(batches ?? []).flatMap((batch, place) => faultsOfShare(batch, `batches.${place}`)),
+  ]);
+};
+
+/**
+ * Refuses with every fault, each by its field: `invalid-request`, `invalid-configuration` for keys and values, and what is too
+ * large: `payload-too-large`, `configuration-too-large`. What only the devices can tell is checked at launch.
+ */
+export const assertDefinition = (definition: CampaignDefinition, limits: DefinitionLimits): void => {
+  const { batches, window, startAt, endAt, ratePerMinute } = definition;
+  refuse([
+    ...faultsOfSets(definition),
+    ...batches.flatMap(({ gate }, place) => faultsOfGate(gate, `batches.${place}.gate`)),
+    ...faultsOfShares(batches),
+    ...(window === null ? [] : faultsOfWindow(window)),
+    ...(startAt !== null && endAt !== null && Date.parse(endAt) <= Date.parse(startAt)
+      ? [{ path: 'endAt', message: 'must be after startAt' }]
+      : []),
+    ...(ratePerMinute > limits.ratePerMinute
+      ? [{ path: 'ratePerMinute', message: `must not be greater than ${limits.ratePerMinute}` }]
+      : []),
+  ]);
+  assertSizes(definition, limits);
+};
+
+const refuse = (
+  errors: readonly FieldError[],
+  code: 'invalid-request' | 'invalid-configuration' = 'invalid-request',
+): void => {
+  if (errors.length === 0) return;
+  throw new AppError(code, errors.map(({ path, message }) => `${path} ${message}`).join('; '), { errors });
+};
+
+const faultsOfTarget = (target: CampaignTarget): readonly FieldError[] => {
+  const ways = [target.deviceIds, target.filter, target.campaignId].filter((way) => way != null);
+  if (ways.length !== 1)
+    return [{ path: 'target', message: 'must have exactly one of deviceIds, filter and campaignId' }];
+  return target.statuses != null && target.campaignId == null
+    ? [{ path: 'target.statuses', message: 'is only for a target with campaignId' }]
+    : [];
+};
+
+const faultsOfShare = (batch: BatchDefinition, path: string): readonly FieldError[] => {
+  const ways = [batch.percent, batch.count, batch.deviceIds, batch.filter].filter((way) => way != null);
+  return ways.length === 1
+    ? []
+    : [{ path, message: 'must have exactly one of percent, count, deviceIds and filter' }];
+};
+
+const faultsOfSets = (definition: CampaignDefinition): readonly FieldError[] => {
+  const { configurations, expectedStates, revertOf } = definition;
+  const isEmpty = (values: object): boolean => Object.keys(values).length === 0;
+  if (revertOf !== null) {
+    return Object.entries({ configurations, expectedStates }).flatMap(([path, values]) =>
+      isEmpty(values)
+        ? []
+        : [{ path, message: 'must be empty: a revert gives each device what it had before' }],
+    );
+  }
+  if (!isEmpty(configurations) || !isEmpty(expectedStates)) return [];
+  return [{ path: 'configurations', message: 'must have at least one key, or expectedStates must' }];
+};
+
+const faultsOfGate = (gate: StoredGate | null, path: string): readonly FieldError[] => {
+  if (gate === null) return [];
+  const { minSuccessPercent, maxFailurePercent, soakSeconds, maxWaitSeconds } = gate;
+  return [
+    ...(minSuccessPercent === null && maxFailurePercent === null && soakSeconds === 0
+      ? [{ path, message: 'must have at least one of minSuccessPercent, maxFailurePercent and soakSeconds' }]
+      : []),
+    ...(maxWaitSeconds !== null && maxWaitSeconds <= soakSeconds
+      ? [
+          {
+            path: `${path}.maxWaitSeconds`,
+            message: `must be greater than soakSeconds, which is ${soakSeconds}`,
+          },
+        ]
+      : []),
+  ];
+};
+
+/**
+ * Whether the batches can take all devices. Where counts, lists or filters are among them only the devices can tell, at launch;
+ * but what comes after all of them can never have any.
+ */
+const faultsOfShares = (batches: readonly StoredBatch[]): readonly FieldError[] => {
+  let percent = 0;
+  for (const [place, { share }] of batches.entries()) {
+    if (percent >= 100) {
+      const message = `can never have a device: the batches before it take ${rounded(percent)} percent`;
+      return [{ path: `batches.${place}`, message }];
+    }
+    percent += 'percent' in share ? share.percent : 0;
+  }
+  if (percent >= 100 - EPSILON || batches.some(({ share }) => !('percent' in share))) return [];
+  const left = rounded(100 - percent);
+  return [
+    {
+      path: 'batches',
+      message: `must add up: ${left} percent of the devices are left over; end with {"percent": 100}, which takes the rest`,
+    },
+  ];
+};
+
+/** Three times 33.3 and a 0.1 are 100, which binary fractions miss. */
+const EPSILON = 1e-6;
+const rounded = (percent: number): number => Math.round(percent * 1_000) / 1_000;
+
+const faultsOfWindow = ({ timeZone, from, to }: StoredWindow): readonly FieldError[] => [
+  ...(isTimeZone(timeZone)
+    ? []
+    : [
+        {
+          path: 'window.timeZone',
+          message: 'must be a time zone of the IANA database, such as Europe/Paris',
+        },
+      ]),
+  ...(from === to ? [{ path: 'window.to', message: 'must not be the same as window.from' }] : []),
+];
+
+/** An offset is none: it has no summer time, which whoever writes one may not have meant. */
+const isTimeZone = (name: string): boolean => {
+  if (!/^[A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+)*$/.test(name)) return false;
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+};
+
+/** Keys and values as `configuration` would refuse them of every device, and what is too large. */
+const assertSizes = (definition: CampaignDefinition, limits: DefinitionLimits): void => {
+  const { configurations, expectedStates } = definition;
+  const faults = Object.entries({ configurations, expectedStates }).flatMap(([set, values]) =>
+    Object.entries(values).flatMap(([key, value]) => {
+      const isExpectedNull = set === 'expectedStates' && value === null;
+      const message = isExpectedNull
+        ? 'must not be null: a device reports no key with it'
+        : (wrongConfigurationKey(key) ?? wrongConfigurationValue(value));
+      return message === undefined ? [] : [{ path: `${set}.${storable(key)}`, message }];
+    }),
+  );
+  refuse(faults, 'invalid-configuration');
+  for (const [set, values] of Object.entries({ configurations, expectedStates })) {
+    const bytes = Buffer.byteLength(JSON.stringify(values));
+    if (bytes > limits.valuesBytes)
+      throw new AppError(
+        'configuration-too-large',
+        `${set} has ${bytes} bytes as JSON; at most ${limits.valuesBytes} are allowed.`,
+      );
+  }
+  const named = Math.max(
+    ...[definition.target, ...definition.batches.map(({ share }) => share)].map(devicesIn),
+  );
+  if (named > limits.devices)
+    throw new AppError(
+      'payload-too-large',
+      `${named} devices are named; at most ${limits.devices} may be. A filter has no limit.`,
+    );
+};
+
+const devicesIn = (named: StoredTarget | StoredBatch['share']): number =>
+  'deviceIds' in named ? named.deviceIds.length : 0;
+
+/** In a path, what an answer cannot hold is replaced. */
+const storable = (text: string): string => text.replace(/\0|\p{Surrogate}/gu, '\ufffd');
