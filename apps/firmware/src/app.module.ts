@@ -17,6 +17,7 @@ import { SETTINGS } from './providers.js';
 import { Firmware1763600200001 } from '../migrations/0001-firmware.js';
 import { FirmwareKnownDevices1763600200002 } from '../migrations/0002-known-devices.js';
 import { DownloadTokens1763600200003 } from '../migrations/0003-download-tokens.js';
+import { FirmwareTypeRevisions1763600200004 } from '../migrations/0004-firmware-type-revisions.js';
 import { loadConfig, loadStreamMaxAgeHours } from './config.js';
 import { DeviceDownloads } from './download/device-downloads.js';
 import { downloadToken } from './download/download-token.decider.js';
@@ -90,6 +91,7 @@ const migrations = [
   Firmware1763600200001,
   FirmwareKnownDevices1763600200002,
   DownloadTokens1763600200003,
+  FirmwareTypeRevisions1763600200004,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */

@@ -45,7 +45,9 @@ import {
 import {
   createFirmwareType,
   deleteFirmware,
+  deleteFirmwareType,
   editFirmware,
+  editFirmwareType,
   getFirmware,
   listFirmwares,
   listFirmwareTypes,
@@ -377,6 +379,76 @@ describe('createFirmwareType', () => {
     };
     const first = await bus.request(createFirmwareType, request);
     expect(await bus.request(createFirmwareType, request)).toEqual(first);
+  });
+});
+
+describe('a firmware type', () => {
+  const ofLast = (firmwareType: string) => ({
+    tenantId,
+    actor,
+    deviceType: [...deviceTypes.keys()].at(-1)!,
+    firmwareType,
+  });
+
+  it('is renamed and gets other keys, which frees what it had', async () => {
+    const { id } = await newType();
+    const edit = { name: 'modem', versionKey: 'modem_version' };
+    const changed = await bus.request(editFirmwareType, { ...ofLast('main'), edit, expectedVersion: 1 });
+    expect(changed).toMatchObject({ id, ...edit, urlKey: 'firmware_url', revision: 3, isDefault: true });
+    const again = { ...ofLast(id), edit, expectedVersion: 1 };
+    expect(await bus.request(editFirmwareType, again)).toEqual(changed);
+    const free = { name: 'main', versionKey: 'firmware_version', urlKey: 'u', tokenKey: 't' };
+    await bus.request(createFirmwareType, { ...ofLast(''), firmwareType: free });
+    for (const [taken, code] of [
+      [{ name: 'main' }, 'firmware-type-name-taken'],
+      [{ tokenKey: 'u' }, 'firmware-type-keys-taken'],
+    ] as const) {
+      await expect(bus.request(editFirmwareType, { ...ofLast(id), edit: taken })).rejects.toMatchObject({
+        code,
+      });
+    }
+  });
+
+  it('stays as it is while a firmware of it exists', async () => {
+    const type = await newType();
+    const { id: firmwareId } = await register(type.id, '1.0.0');
+    const edit = { ...ofLast(type.id), edit: { name: 'modem' } };
+    await expect(bus.request(editFirmwareType, edit)).rejects.toMatchObject({ code: 'firmware-type-in-use' });
+    await expect(bus.request(deleteFirmwareType, ofLast(type.id))).rejects.toMatchObject({
+      code: 'firmware-type-in-use',
+    });
+    await bus.request(deleteFirmware, { tenantId, actor, firmwareId });
+    expect(await bus.request(editFirmwareType, edit)).toMatchObject({ name: 'modem' });
+  });
+
+  it('is deleted, the default last, and its name and keys may be used again', async () => {
+    const first = await newType();
+    const second = await addType([...deviceTypes.keys()].at(-1)!, 'radio', 'radio');
+    await expect(bus.request(deleteFirmwareType, ofLast(first.id))).rejects.toMatchObject({
+      code: 'firmware-type-is-default',
+    });
+    await bus.request(deleteFirmwareType, ofLast(second.id));
+    await bus.request(deleteFirmwareType, { ...ofLast('main'), expectedVersion: 1 });
+    const { deviceType } = ofLast('');
+    expect((await bus.request(listFirmwareTypes, { tenantId, deviceType })).items).toEqual([]);
+    await expect(bus.request(deleteFirmwareType, ofLast(first.id))).rejects.toMatchObject({
+      code: 'firmware-type-not-found',
+    });
+    expect(await addType(deviceType, 'main', 'firmware')).toMatchObject({ isDefault: true });
+  });
+
+  it('is either deleted or has the firmware, when both are asked for at once', async () => {
+    const rounds = Array.from({ length: 5 }, async (_, n) => {
+      const deviceType = `race-${n}`;
+      deviceTypes.set(deviceType, newId());
+      const type = await addType(deviceType, 'main', 'firmware');
+      const [registered, deleted] = await Promise.allSettled([
+        register(type.id, '1.0.0'),
+        bus.request(deleteFirmwareType, { tenantId, actor, deviceType, firmwareType: type.id }),
+      ]);
+      return [registered.status, deleted.status].sort();
+    });
+    expect(await Promise.all(rounds)).toEqual(rounds.map(() => ['fulfilled', 'rejected']));
   });
 });
 

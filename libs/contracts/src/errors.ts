@@ -70,6 +70,7 @@ export const errorCatalogue = {
   'firmware-type-name-taken': { status: 409, title: 'The device type has a firmware type of this name' },
   'firmware-type-keys-taken': { status: 409, title: 'Another firmware type of the device type uses the key' },
   'firmware-type-in-use': { status: 409, title: 'Firmwares of this type exist' },
+  'firmware-type-is-default': { status: 409, title: 'The default firmware type goes last' },
   'firmware-keys-collide': { status: 409, title: 'Two of the firmwares set the same key' },
   'firmware-version-taken': { status: 409, title: 'The firmware type has this version' },
   'parked-message-dropped': { status: 409, title: 'The parked message was dropped' },

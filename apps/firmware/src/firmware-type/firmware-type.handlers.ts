@@ -1,11 +1,15 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, DEFAULT_PAGE, newId } from '@muster/contracts';
+import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
 import { getDeviceType } from '@muster/contracts/device-registry/device-types.requests';
 import {
   createFirmwareType,
+  deleteFirmwareType,
+  editFirmwareType,
   getFirmwareType,
   listFirmwareTypes,
   type CreateFirmwareType,
+  type DeleteFirmwareType,
+  type EditFirmwareType,
   type FirmwareTypeList,
   type FirmwareTypeRef,
   type FirmwareTypeView,
@@ -80,6 +84,57 @@ export class FirmwareTypeHandlers {
       known.find(({ name }) => name === request.firmwareType);
     if (found !== undefined) return found;
     throw new AppError('firmware-type-not-found', 'The device type has no such firmware type.');
+  }
+
+  @Handles(editFirmwareType)
+  async edit({
+    tenantId,
+    actor,
+    edit,
+    expectedVersion,
+    ...ref
+  }: EditFirmwareType): Promise<FirmwareTypeView> {
+    const type = await this.get({ tenantId, ...ref });
+    await this.database.transaction(async (tx) => {
+      const { hasFirmwares } = await this.types.lock(tx, type, tenantId);
+      const expected = expectedVersion === undefined ? {} : { expectedVersion };
+      await this.store.execute(firmwareType, {
+        tenantId,
+        id: type.id,
+        command: {
+          type: 'EditFirmwareType',
+          ...edit,
+          ...expected,
+          hasFirmwares,
+          at: new Date().toISOString(),
+        },
+        metadata: { actor },
+        within: tx,
+      });
+    });
+    return this.types.find(tenantId, type.id);
+  }
+
+  @Handles(deleteFirmwareType)
+  async delete({ tenantId, actor, expectedVersion, ...ref }: DeleteFirmwareType): Promise<Done> {
+    const type = await this.get({ tenantId, ...ref });
+    await this.database.transaction(async (tx) => {
+      const dependents = await this.types.lock(tx, type, tenantId);
+      const expected = expectedVersion === undefined ? {} : { expectedVersion };
+      await this.store.execute(firmwareType, {
+        tenantId,
+        id: type.id,
+        command: {
+          type: 'DeleteFirmwareType',
+          ...dependents,
+          ...expected,
+          at: new Date().toISOString(),
+        },
+        metadata: { actor },
+        within: tx,
+      });
+    });
+    return {};
   }
 
   /** The registry knows the names of device types; one that it deleted is still found by its id. */

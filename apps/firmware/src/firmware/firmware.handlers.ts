@@ -42,6 +42,7 @@ export class FirmwareHandlers {
       // Without the file's key: who repeats an upload has stored the same bytes under another one.
       body: { operation: 'registerFirmware', ...described },
       run: async (tx) => {
+        await this.types.hold(tx, tenantId, type.id);
         const { version, name, size, sha256, description, upgradableFrom = [] } = described;
         const { events } = await this.store.execute(firmware, {
           tenantId,

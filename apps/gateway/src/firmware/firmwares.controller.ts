@@ -6,8 +6,11 @@ import { AppError, type Done } from '@muster/contracts';
 import {
   createFirmwareType,
   deleteFirmware,
+  deleteFirmwareType,
   editFirmware,
+  editFirmwareType,
   FirmwareEdit,
+  FirmwareTypeEdit,
   FirmwareView,
   FirmwareTypeInput,
   getFirmware,
@@ -86,6 +89,35 @@ export class FirmwareTypesController {
     @Reading() reading: { tenantId: string },
   ): Promise<FirmwareTypeView> {
     return this.bus.request(getFirmwareType, { ...reading, deviceType, firmwareType });
+  }
+
+  @Patch(':firmwareTypeId')
+  @Operation({
+    summary: 'Change the name or keys of a firmware type, by id or name, while no firmware of it exists',
+    asks: [editFirmwareType],
+    body: FirmwareTypeEdit,
+  })
+  editFirmwareType(
+    @Param('id') deviceType: string,
+    @Param('firmwareTypeId') firmwareType: string,
+    @CheckedBody(FirmwareTypeEdit) edit: FirmwareTypeEdit,
+    @Changing() changing: Caller,
+  ): Promise<FirmwareTypeView> {
+    return this.bus.request(editFirmwareType, { ...changing, deviceType, firmwareType, edit });
+  }
+
+  @Delete(':firmwareTypeId')
+  @Operation({
+    summary: 'Delete a firmware type, by id or name, while no firmware of it exists; the default goes last',
+    asks: [deleteFirmwareType],
+    status: 204,
+  })
+  deleteFirmwareType(
+    @Param('id') deviceType: string,
+    @Param('firmwareTypeId') firmwareType: string,
+    @Changing() changing: Caller,
+  ): Promise<Done> {
+    return this.bus.request(deleteFirmwareType, { ...changing, deviceType, firmwareType });
   }
 }
 

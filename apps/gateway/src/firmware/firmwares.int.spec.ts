@@ -75,6 +75,7 @@ const type: FirmwareTypeView = {
   tokenKey: 't',
   deviceTypeId: 't1',
   isDefault: true,
+  revision: 1,
   createdAt: '2026-11-20T00:00:00.000Z',
 };
 

@@ -115,6 +115,7 @@ const firmwareType = {
   urlKey: 'firmwareUrl',
   tokenKey: 'firmwareToken',
   isDefault: true,
+  revision: 1,
   createdAt: AT,
 };
 
@@ -395,6 +396,10 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   },
   listFirmwareTypes: { response: page(firmwareType) },
   getFirmwareType: { response: firmwareType },
+  editFirmwareType: {
+    request: { tokenKey: 'firmwareSecret' },
+    response: { ...firmwareType, tokenKey: 'firmwareSecret', revision: 2 },
+  },
   uploadFirmware: {
     request: { firmwareType: 'main', version: '1.2.0', upgradableFrom: ['1.1.0'], file: '(the bytes)' },
     response: { ...firmware, rollout: { strategy: 'suspended' }, revision: 1 },

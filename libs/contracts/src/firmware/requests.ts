@@ -70,8 +70,31 @@ export class FirmwareTypeView extends FirmwareTypeInput {
   @IsBoolean()
   isDefault!: boolean;
 
+  /** Raised by every change; the `ETag`. */
+  @IsInt()
+  revision!: number;
+
   @IsISO8601()
   createdAt!: string;
+}
+
+/** What is absent stays. */
+export class FirmwareTypeEdit {
+  @IsOptional()
+  @Matches(NAME_RULE, NAME_MESSAGE)
+  name?: string;
+
+  @IsOptional()
+  @Matches(CONFIGURATION_KEY_RULE, KEY_MESSAGE)
+  versionKey?: string;
+
+  @IsOptional()
+  @Matches(CONFIGURATION_KEY_RULE, KEY_MESSAGE)
+  urlKey?: string;
+
+  @IsOptional()
+  @Matches(CONFIGURATION_KEY_RULE, KEY_MESSAGE)
+  tokenKey?: string;
 }
 
 export class CreateFirmwareType extends CreateRequest {
@@ -142,6 +165,74 @@ export const getFirmwareType = defineRequest({
   reply: FirmwareTypeView,
   errors: ['device-type-not-found', 'firmware-type-not-found'],
   idempotent: true,
+});
+
+export class EditFirmwareType extends ChangeRequest {
+  /** Id or name. */
+  @IsString()
+  @Length(1, 64)
+  deviceType!: string;
+
+  /** Id or name. */
+  @IsString()
+  @Length(1, 64)
+  firmwareType!: string;
+
+  @ValidateNested()
+  @Type(() => FirmwareTypeEdit)
+  edit!: FirmwareTypeEdit;
+}
+
+export class DeleteFirmwareType extends ChangeRequest {
+  /** Id or name. */
+  @IsString()
+  @Length(1, 64)
+  deviceType!: string;
+
+  /** Id or name. */
+  @IsString()
+  @Length(1, 64)
+  firmwareType!: string;
+}
+
+/**
+ * `firmware-type-in-use`: it has firmwares. Devices are offered them by its name and campaigns hand them out by its keys, so
+ * both stay while there is one.
+ */
+export const editFirmwareType = defineRequest({
+  subject: 'muster.v1.service.firmware.firmware-type.edit',
+  request: EditFirmwareType,
+  reply: FirmwareTypeView,
+  errors: [
+    'device-type-not-found',
+    'firmware-type-not-found',
+    'firmware-type-in-use',
+    'firmware-type-name-taken',
+    'firmware-type-keys-taken',
+    'invalid-request',
+    'version-mismatch',
+    'concurrent-change',
+  ],
+  idempotent: true,
+});
+
+/**
+ * Its name and keys may be used again. `firmware-type-in-use`: it has firmwares. `firmware-type-is-default`: it is what
+ * devices mean that name none, and the device type has others; one of those would be taken for it.
+ */
+export const deleteFirmwareType = defineRequest({
+  subject: 'muster.v1.service.firmware.firmware-type.delete',
+  request: DeleteFirmwareType,
+  reply: Done,
+  errors: [
+    'device-type-not-found',
+    'firmware-type-not-found',
+    'firmware-type-in-use',
+    'firmware-type-is-default',
+    'version-mismatch',
+    'concurrent-change',
+  ],
+  idempotent: false,
 });
 
 // ---- firmwares ------------------------------------------------------------------------------------------------------
