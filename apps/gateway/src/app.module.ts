@@ -26,6 +26,7 @@ import {
   type RunningApp,
 } from '@muster/observability';
 import { type Asking, ASKING, type FileParts, FILES, FOLLOWING, type Following } from './providers.js';
+import { CampaignsController } from './campaigns/campaigns.controller.js';
 import { BulkChangesController } from './configuration/bulk-changes.controller.js';
 import { CommandsController } from './commands/commands.controller.js';
 import { companionsOf, gatewayConfig } from './config.js';
@@ -107,6 +108,7 @@ export class AppModule {
         FilesController,
         IntegrationsController,
         BulkChangesController,
+        CampaignsController,
         JobsController,
         ParkedController,
       ],

@@ -1,10 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
 import { AppError, DEFAULT_PAGE, errorUnder, newId, type Actor, type Done } from '@muster/contracts';
-import type {
-  CampaignEdit,
-  CampaignInput,
-  CampaignTarget,
-} from '@muster/contracts/campaign-orchestrator/campaign';
+import type { CampaignEdit, CampaignTarget } from '@muster/contracts/campaign-orchestrator/campaign';
 import type { CampaignDetails } from '@muster/contracts/campaign-orchestrator/campaign-view';
 import {
   cancelCampaign,
@@ -12,6 +8,7 @@ import {
   copyCampaign,
   createCampaign,
   deleteCampaign,
+  draftFromFirmware,
   editCampaign,
   getCampaign,
   launchCampaign,
@@ -31,6 +28,7 @@ import {
   type CreateCampaign,
   type DeleteCampaign,
   type DeriveCampaign,
+  type DraftFromFirmware,
   type EditCampaign,
   type LaunchCampaign,
   type ListCampaigns,
@@ -56,6 +54,7 @@ import { Campaigns } from './campaigns.projection.js';
 import { assertDefinition, assertInput } from './definition-rules.js';
 import { definitionOf, editedDefinition } from './definition.js';
 import { derivedFrom, type Derivation } from './derive-campaign.js';
+import { inputFromFirmwares } from './draft-from-firmware.js';
 import { launchIn } from './launch.js';
 
 /** A filter may take seconds before it is refused as too slow. */
@@ -216,6 +215,24 @@ export class CampaignHandlers {
     });
   }
 
+  @Handles(draftFromFirmware)
+  fromFirmware({ idempotencyKey, ...body }: DraftFromFirmware): Promise<CampaignDetails> {
+    const { tenantId, actor, from } = body;
+    const { defaults, limits, endAfterDays } = this.settings;
+    return this.draft(tenantId, actor, {
+      idempotencyKey,
+      body: { operation: 'draft-from-firmware', ...body },
+      define: async () => {
+        assertInput(from);
+        await this.assertFindable(tenantId, from);
+        const input = await inputFromFirmwares(this.bus, { tenantId, actor, from }, endAfterDays);
+        const definition = definitionOf(input, defaults);
+        assertDefinition(definition, limits);
+        return definition;
+      },
+    });
+  }
+
   @Handles(retryCampaign)
   retry(request: DeriveCampaign): Promise<CampaignDetails> {
     return this.derive('retry', request);
@@ -303,10 +320,7 @@ export class CampaignHandlers {
   }
 
   /** Filters that can be read, and another campaign that there is. */
-  private async assertFindable(
-    tenantId: string,
-    { target, batches }: CampaignInput | CampaignEdit,
-  ): Promise<void> {
+  private async assertFindable(tenantId: string, { target, batches }: CampaignEdit): Promise<void> {
     if (target != null) await this.assertTarget(tenantId, target);
     for (const [place, { filter }] of (batches ?? []).entries()) {
       if (filter != null) await this.assertFilter(tenantId, filter, `batches.${place}`);

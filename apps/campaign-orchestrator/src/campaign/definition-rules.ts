@@ -2,7 +2,6 @@ import { AppError, type FieldError } from '@muster/contracts';
 import type {
   BatchDefinition,
   CampaignEdit,
-  CampaignInput,
   CampaignTarget,
 } from '@muster/contracts/campaign-orchestrator/campaign';
 import { wrongConfigurationKey, wrongConfigurationValue } from '@muster/contracts/configuration/values';
@@ -24,7 +23,7 @@ export interface DefinitionLimits {
 }
 
 /** What cannot be seen any more in what is stored: which of the ways to name devices were taken. */
-export const assertInput = (input: CampaignInput | CampaignEdit): void => {
+export const assertInput = (input: CampaignEdit): void => {
   const { target, batches } = input;
   refuse([
     ...(target == null ? [] : faultsOfTarget(target)),

@@ -106,6 +106,7 @@ export class ConfigurationController {
     summary: 'Offer the document once more, to a device that refused it or has not confirmed it',
     asks: [reofferConfiguration],
     body: ReofferInput,
+    optionalBody: true,
   })
   reofferConfiguration(
     @Param('id') deviceId: string,

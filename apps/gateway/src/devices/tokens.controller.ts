@@ -28,6 +28,7 @@ export class TokensController {
     summary: 'Issue an endpoint token; its text is shown this once',
     asks: [issueToken],
     body: TokenInput,
+    optionalBody: true,
     status: 201,
     secret: true,
     location: (path, id) => `${path}/${id}`,

@@ -26,6 +26,7 @@ export class DownloadTokensController {
     summary: 'Make a token that opens the file for many devices, for a while; its text is shown this once',
     asks: [issueDownloadToken],
     body: DownloadTokenInput,
+    optionalBody: true,
     status: 201,
     secret: true,
     location: (path, id) => `${path}/${id}`,

@@ -14,6 +14,14 @@ const BODIES = [
   'bulk',
   'group',
   'defaults',
+  'campaign',
+  'from',
+  'launch',
+  'schedule',
+  'resume',
+  'cancel',
+  'rate',
+  'as',
 ];
 
 /**

@@ -1,7 +1,8 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { schemasOf } from '@muster/contracts/schema/json-schema';
-import { EXAMPLES, type Example } from './examples.js';
+import type { Example } from './example.js';
+import { EXAMPLES } from './examples.js';
 import { documentedShapes } from './operation.js';
 import { tagOf, TAGS } from './tags.js';
 

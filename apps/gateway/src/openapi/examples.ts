@@ -1,10 +1,5 @@
-/** What an operation takes and answers, for instance. A spec holds both against the schemas of the operation. */
-export interface Example {
-  readonly request?: unknown;
-  readonly response?: unknown;
-  /** What `preview=true` answers. */
-  readonly preview?: unknown;
-}
+import { CAMPAIGN_EXAMPLES } from './campaign-examples.js';
+import type { Example } from './example.js';
 
 const AT = '2026-11-28T09:30:00.000Z';
 const LATER = '2026-11-28T09:30:02.114Z';
@@ -216,6 +211,8 @@ const targetPreview = {
 
 /** By `operationId`. */
 export const EXAMPLES: Readonly<Record<string, Example>> = {
+  ...CAMPAIGN_EXAMPLES,
+
   getMe: { response: { id: 'local-admin', kind: 'api-key', tenantId: 'default' } },
 
   createDeviceType: {

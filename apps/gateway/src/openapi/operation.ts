@@ -20,6 +20,8 @@ export interface OperationOptions extends Partial<AnswerRules> {
   readonly asks: readonly RequestContract<object, object>[];
   /** A class of the contracts, or an object with keys of the caller's own, or any value. */
   readonly body?: Shape<object> | 'object' | 'value';
+  /** No body stands for `{}`. */
+  readonly optionalBody?: true;
   readonly query?: Shape<object>;
   /** Status → when it comes instead; `answer` where it is another one. The handler sets the status. */
   readonly also?: Readonly<Record<number, { readonly description: string; readonly answer?: Shape<object> }>>;
@@ -65,7 +67,9 @@ export const Operation = (options: OperationOptions): MethodDecorator => {
       setAnswerRules(descriptor.value as object, rules),
     HttpCode(status),
     ApiOperation({ summary }),
-    ...(body === undefined ? [] : [ApiBody({ schema: schemaOf(body), required: true })]),
+    ...(body === undefined
+      ? []
+      : [ApiBody({ schema: schemaOf(body), required: options.optionalBody !== true })]),
     ...Object.entries(query === undefined ? {} : queryFields(query)).map(
       ([name, { description, ...schema }]) =>
         ApiQuery({

@@ -11,6 +11,8 @@ export const TAGS: Readonly<Record<string, string>> = {
   Configuration: 'What a device should be (desired) and says it is (reported), with its history.',
   'Type configuration': 'Which keys the devices of a type may have, and the default values of those keys.',
   'Bulk changes': 'The same change of the desired values of many devices, as a job.',
+  Campaigns:
+    'New values for many devices in controlled batches: planned, launched, followed, paused, taken back.',
   Telemetry: 'What devices measured.',
   Commands: 'What a device is asked to do, and what it answered.',
   'Firmware types': 'What can be updated in the devices of a type.',

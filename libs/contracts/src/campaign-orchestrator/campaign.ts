@@ -328,7 +328,7 @@ class CampaignOptions {
 }
 
 /** What has a value in any case; in an edit, null puts the default back. */
-class CampaignDefaults extends CampaignOptions {
+export class CampaignDefaults extends CampaignOptions {
   /** Key → desired value; null takes the devices' own value back, so that a default counts again. Default: none. */
   @IsOptional()
   @ValuesAre(JSON_VALUE)

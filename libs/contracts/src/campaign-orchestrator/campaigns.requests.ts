@@ -30,6 +30,7 @@ import {
 import type { ErrorCode } from '../errors.js';
 import {
   CAMPAIGN_STATUSES,
+  CampaignDefaults,
   CampaignEdit,
   CampaignInput,
   CampaignTarget,
@@ -38,6 +39,7 @@ import {
   type CampaignStatus,
   type CancelMode,
 } from './campaign.js';
+import { CAMPAIGN_FIRMWARES_MAX } from '../firmware/downloads.requests.js';
 import { CampaignDetails, CampaignView } from './campaign-view.js';
 
 const subject = (verb: string): string => `muster.v1.service.campaign-orchestrator.campaign.${verb}`;
@@ -183,11 +185,12 @@ export class ChangeCampaignRate extends CampaignAct {
   rate!: RateInput;
 }
 
-/** One firmware of each firmware type, all of one device type. */
-export class FromFirmwareInput {
+/** All that a campaign has. Values that are named come beside those of the firmwares, or in their place. */
+export class FromFirmwareInput extends CampaignDefaults {
+  /** At most one of each firmware type, all of one device type. */
   @IsArray()
   @ArrayNotEmpty()
-  @ArrayMaxSize(16)
+  @ArrayMaxSize(CAMPAIGN_FIRMWARES_MAX)
   @ArrayUnique()
   @IsString({ each: true })
   @Length(1, 64, { each: true })
@@ -196,7 +199,7 @@ export class FromFirmwareInput {
   @IsName(128)
   name!: string;
 
-  /** Absent: all devices of the firmwares' type. */
+  /** Absent: all devices of the firmwares' device type. */
   @IsOptional()
   @ValidateNested()
   @Type(() => CampaignTarget)
@@ -356,7 +359,15 @@ export const draftFromFirmware = defineRequest({
   subject: 'muster.v1.service.campaign-orchestrator.campaign-draft.from-firmware',
   request: DraftFromFirmware,
   reply: CampaignDetails,
-  errors: [...OF_DEFINITION, 'campaign-not-found', 'firmware-not-found', 'idempotency-key-reused'],
+  errors: [
+    ...OF_DEFINITION,
+    'campaign-not-found',
+    'firmware-not-found',
+    'firmware-keys-collide',
+    'device-type-not-found',
+    'concurrent-change',
+    'idempotency-key-reused',
+  ],
   idempotent: false,
 });
 

@@ -1,0 +1,209 @@
+import type { Example } from './example.js';
+
+const CREATED_AT = '2026-11-28T09:30:00.000Z';
+const LAUNCHED_AT = '2026-11-28T10:00:00.000Z';
+const RELEASED_AT = '2026-11-28T10:00:04.312Z';
+const END_AT = '2026-12-28T10:00:00.000Z';
+const START_AT = '2026-12-01T22:00:00.000Z';
+
+const CAMPAIGN_ID = '01936c40-2b3c-7d4e-8f5a-6b7c8d9e0f1a';
+const FIRMWARE_ID = '01936c30-5d4e-7f6a-8b7c-9d8e0f1a2b3c';
+const JOB_ID = '01936c41-7a8b-7c9d-8e0f-1a2b3c4d5e6f';
+const BATCH_JOB_ID = '01936c41-7a8c-7a1b-9c2d-3e4f5a6b7c8d';
+const SUPERVISION_ID = '01936c41-7a8d-7b2c-8d3e-4f5a6b7c8d9e';
+const OPERATOR = { kind: 'api-key', id: 'local-admin' };
+
+const configurations = {
+  firmware_version: '1.1',
+  firmware_url: 'https://your-asset-storage.com/fw/v1_1.bin',
+  firmware_token: 'some_secret_token_value',
+};
+const gate = { maxFailurePercent: 5, minSettled: 50, soakSeconds: 3_600, offline: 'exclude' };
+const target = { filter: 'deviceType==radiator;folder==/paris/*' };
+
+const input = {
+  name: 'Firmware 1.1',
+  target,
+  configurations,
+  expectedStates: { firmware_version: '1.1' },
+  batches: [
+    { count: 50, gate, recentlySeenFirst: true },
+    { percent: 20, release: 'manual' },
+    { percent: 100 },
+  ],
+  spacingSeconds: 3_600,
+};
+
+/** As it is in the list. */
+const summary = {
+  id: CAMPAIGN_ID,
+  name: input.name,
+  status: 'draft',
+  phase: null,
+  phaseSince: null,
+  nextAt: null,
+  outcome: null,
+  revision: 1,
+  jobId: null,
+  supervisionId: null,
+  total: null,
+  createdAt: CREATED_AT,
+  createdBy: OPERATOR,
+};
+
+const defined = {
+  target,
+  configurations,
+  expectedStates: input.expectedStates,
+  expectedFrom: 'any',
+  batches: [
+    { index: 1, status: 'planned', size: null, count: 50, release: 'auto', gate, recentlySeenFirst: true },
+    { index: 2, status: 'planned', size: null, percent: 20, release: 'manual' },
+    { index: 3, status: 'planned', size: null, percent: 100, release: 'auto' },
+  ],
+  spacingSeconds: 3_600,
+  ratePerMinute: 1_000,
+  deadlineSeconds: 86_400,
+  retries: { max: 2, firstAfterSeconds: 60 },
+  waitForDevices: false,
+  onConflict: 'reject',
+};
+
+const draft = { ...summary, ...defined };
+
+const launched = {
+  ...draft,
+  status: 'running',
+  phase: 'snapshotting',
+  phaseDetail: 'It is found out which devices it means.',
+  phaseSince: LAUNCHED_AT,
+  endAt: END_AT,
+  launchedAt: LAUNCHED_AT,
+  launchedBy: OPERATOR,
+};
+
+const batch = (index: number, size: number, more: object = {}): object => ({
+  ...defined.batches[index - 1],
+  status: 'planned',
+  size,
+  jobId: BATCH_JOB_ID,
+  ...more,
+});
+
+const standing = {
+  ...launched,
+  ...{ jobId: JOB_ID, supervisionId: SUPERVISION_ID, total: 412 },
+  batches: [batch(1, 50, { status: 'writing', releasedAt: RELEASED_AT }), batch(2, 82), batch(3, 280)],
+};
+
+const running = {
+  ...standing,
+  phase: 'dispatching',
+  phaseDetail: 'Batch 1: 12 of 50 devices are written.',
+  phaseSince: RELEASED_AT,
+};
+
+const paused = {
+  ...standing,
+  status: 'paused',
+  phase: null,
+  phaseSince: null,
+  phaseDetail: undefined,
+  pause: { at: RELEASED_AT, by: OPERATOR, reason: 'operator', detail: 'An operator paused it.' },
+};
+
+const passed = batch(1, 50, {
+  status: 'passed',
+  releasedAt: RELEASED_AT,
+  passedAt: '2026-11-28T11:04:10.008Z',
+});
+
+const derived = (name: string, more: object): object => ({
+  ...draft,
+  id: '01936c55-0a1b-7c2d-8e3f-4a5b6c7d8e9f',
+  name: `${input.name} (${name})`,
+  ...more,
+});
+const all = [{ index: 1, status: 'planned', size: null, percent: 100, release: 'auto' }];
+
+export const CAMPAIGN_EXAMPLES: Readonly<Record<string, Example>> = {
+  createCampaign: { request: input, response: draft },
+  draftFromFirmware: {
+    request: {
+      firmwareIds: [FIRMWARE_ID],
+      name: input.name,
+      target,
+      batches: input.batches,
+      spacingSeconds: 3_600,
+    },
+    response: draft,
+  },
+  listCampaigns: {
+    response: {
+      items: [
+        {
+          ...summary,
+          ...{ status: 'running', phase: 'awaiting_gate', phaseSince: RELEASED_AT },
+          phaseDetail: 'The gate of batch 1 has no answer yet: 31 of 50 devices are settled.',
+          ...{ jobId: JOB_ID, supervisionId: SUPERVISION_ID, total: 412, endAt: END_AT },
+          ...{ launchedAt: LAUNCHED_AT, launchedBy: OPERATOR },
+        },
+      ],
+      nextCursor: null,
+    },
+  },
+  getCampaign: { response: running },
+  editCampaign: {
+    request: { spacingSeconds: 7_200 },
+    response: { ...draft, revision: 2, spacingSeconds: 7_200 },
+  },
+  launchCampaign: { request: { expectedCount: 412 }, response: launched },
+  scheduleCampaign: {
+    request: { startAt: START_AT },
+    response: { ...draft, status: 'scheduled', startAt: START_AT, nextAt: START_AT },
+  },
+  unscheduleCampaign: { response: { ...draft, startAt: START_AT } },
+  pauseCampaign: { response: JSON.parse(JSON.stringify(paused)) },
+  resumeCampaign: { request: { overrideGate: true }, response: running },
+  cancelCampaign: {
+    request: { mode: 'soft' },
+    response: {
+      ...running,
+      phase: 'cancelling',
+      phaseDetail: 'It is being cancelled; 12 devices in flight may still finish.',
+      cancel: { at: '2026-11-28T10:20:00.000Z', by: OPERATOR, mode: 'soft' },
+    },
+  },
+  changeCampaignRate: { request: { ratePerMinute: 5_000 }, response: { ...running, ratePerMinute: 5_000 } },
+  releaseBatch: {
+    response: {
+      ...running,
+      phaseDetail: 'Batch 2: no device of 82 is written yet.',
+      batches: [
+        passed,
+        batch(2, 82, { status: 'writing', releasedAt: '2026-11-28T12:00:00.000Z', releasedBy: OPERATOR }),
+        batch(3, 280),
+      ],
+    },
+  },
+  retryCampaign: {
+    request: { name: 'Firmware 1.1 (retry)' },
+    response: derived('retry', {
+      target: { campaignId: CAMPAIGN_ID, statuses: ['failed', 'timed_out'] },
+      batches: all,
+    }),
+  },
+  revertCampaign: {
+    request: {},
+    response: derived('revert', {
+      ...{
+        target: { campaignId: CAMPAIGN_ID },
+        revertOf: CAMPAIGN_ID,
+        configurations: {},
+        expectedStates: {},
+      },
+      batches: all,
+    }),
+  },
+  copyCampaign: { request: {}, response: derived('copy', {}) },
+};
