@@ -16,10 +16,12 @@ import { RULES } from './providers.js';
 import { Commands1763600300001 } from '../migrations/0001-commands.js';
 import { CommandsSent1763600300002 } from '../migrations/0002-sent.js';
 import { LateAnswers1763600300003 } from '../migrations/0003-late-answers.js';
+import { CommandsGiven1763600300004 } from '../migrations/0004-given.js';
 import { CommandHandlers, type Rules } from './command/command.handlers.js';
 import { publishedOfCommands } from './command/command-queue.published.js';
 import { commandQueue } from './command/command-queue.decider.js';
-import { commands, CommandTable } from './command/commands.projection.js';
+import { CommandTable } from './command/command-table.js';
+import { commands } from './command/commands.projection.js';
 import { startExpiry } from './command/expiry.js';
 import { KnownDevicesReactor } from './command/known-devices.reactor.js';
 import { loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
@@ -48,6 +50,7 @@ const migrations = [
   Commands1763600300001,
   CommandsSent1763600300002,
   LateAnswers1763600300003,
+  CommandsGiven1763600300004,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */

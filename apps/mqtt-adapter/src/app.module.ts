@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Downlink as DeviceDownlink, reactorsOf } from '@muster/downlink';
+import { formatRoutingKey, pushTopic } from '@muster/kp1';
 import { connectBus, NatsStrategy, type Bus } from '@muster/messaging';
 import {
   createLogger,
@@ -15,11 +16,12 @@ import {
   type RunningApp,
 } from '@muster/observability';
 import { openUplink, rateLimitsOf, type Uplink } from '@muster/uplink';
-import { consumeBrokerEvents } from './broker/broker-events.js';
+import { consumeBrokerEvents, followSessions } from './broker/broker-events.js';
 import { ClientUses } from './broker/client-uses.js';
 import { startMqttAuth } from './broker/mqtt-auth.controller.js';
 import { PresenceConsumer } from './broker/presence.js';
 import { assertTopology, channelOf, Downlink, RabbitConnection } from './broker/rabbitmq-connection.js';
+import { Sessions } from './broker/sessions.js';
 import { Subscribers } from './broker/subscribers.js';
 import { DESTINATIONS } from './broker/topology.js';
 import { loadConfig, type Config } from './config.js';
@@ -60,6 +62,8 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
 
   const parts = makeParts(config, bus, logger, metrics);
   const { uplink, consumers, downlink, reachable, responder, presence, uses } = parts;
+  const stopping = new AbortController();
+  let isAgain = false;
   const uplinkConnection = new RabbitConnection({
     url: config.amqpUrl,
     name: `${SERVICE} uplink`,
@@ -70,6 +74,11 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       await uplink.follower.loaded;
       for (const consumer of consumers) await consumer.open(connection);
       await presence.open(connection);
+      parts.sessions.forget();
+      // Who was away is not known any more, and neither is what was kept from them.
+      if (isAgain) void parts.offers.makeUp(stopping.signal);
+      isAgain = true;
+      await followSessions(connection, (event) => reachable.follow(event), logger);
       await consumeBrokerEvents(connection, (event) => reachable.handle(event), logger);
     },
     lost: () => {
@@ -120,7 +129,6 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
 
   addChecks(health, bus, uplink, [uplinkConnection, downlinkConnection]);
   health.started();
-  const stopping = new AbortController();
   void parts.offers.makeUp(stopping.signal);
   logger.info({ authPort: auth.port }, 'started');
 
@@ -151,8 +159,10 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
 };
 
 const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) => {
+  const sessions = new Sessions();
   const uplink = openUplink({
     ...config,
+    reachedSince: (topic) => isoOf(sessions.reachedSince(formatRoutingKey(pushTopic(topic)))),
     door: 'mqtt',
     rateLimits: rateLimitsOf(config),
     bus,
@@ -180,7 +190,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     (destination) => new UplinkConsumer(destination, handle, config.prefetch, logger),
   );
   const offers = new DeviceDownlink({
-    wire: mqttWire(downlink),
+    wire: mqttWire(downlink, sessions),
     uplink,
     bus,
     logger,
@@ -192,11 +202,13 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     downlink: offers,
     directory,
     subscribers,
+    sessions,
     resumed: (clientId, entry) => void uses.note(clientId, entry),
   });
   return {
     uplink,
     subscribers,
+    sessions,
     uses,
     presence,
     downlink,
@@ -206,6 +218,9 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     reachable,
   };
 };
+
+const isoOf = (at: number | undefined): string | undefined =>
+  at === undefined ? undefined : new Date(at).toISOString();
 
 const addChecks = (
   health: Health,

@@ -1,6 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { AppError } from '@muster/contracts';
-import type { DueCommand, DueCommands, RecordCommandsDispatched } from '@muster/contracts/commands/requests';
+import type {
+  ClaimCommands,
+  DueCommand,
+  DueCommands,
+  RecordCommandsDispatched,
+} from '@muster/contracts/commands/requests';
 import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import { createLogger, createMetrics } from '@muster/observability';
 import { DeviceDirectory } from '@muster/uplink';
@@ -34,9 +39,13 @@ const device: CommandTarget = { tenantId: 'default', deviceId: 'd1' };
 const created = (...ids: string[]): CommandTarget => ({ ...device, created: new Set(ids) });
 const reachable = (channel: string): CommandTarget => ({ ...device, channels: [channel] });
 
-const scene = (pages: readonly DueCommand[][], isThere = true, isRecordAway = false) => {
+const scene = (
+  pages: readonly DueCommand[][],
+  isThere = true,
+  isRecordAway = false,
+  isGranted: (claim: ClaimCommands['claims'][number]) => boolean = () => true,
+) => {
   const asked: DueCommands['devices'][] = [];
-  let now = 0;
   const directory = new DeviceDirectory('mqtt');
   directory.put({
     entries: [entry],
@@ -46,7 +55,12 @@ const scene = (pages: readonly DueCommand[][], isThere = true, isRecordAway = fa
   const wire = standInWire(async () => isThere);
   const recorded: RecordCommandsDispatched['dispatches'] = [];
   const reasons: unknown[] = [];
-  const request = async (_contract: object, body: DueCommands | RecordCommandsDispatched) => {
+  const claimed: string[] = [];
+  const request = async (_contract: object, body: DueCommands | ClaimCommands | RecordCommandsDispatched) => {
+    if ('claims' in body) {
+      claimed.push(...body.claims.map(({ type, id }) => `${body.reason} ${type}:${id}`));
+      return { granted: body.claims.map(isGranted) };
+    }
     if ('dispatches' in body) {
       if (isRecordAway) throw new AppError('unavailable', 'away');
       recorded.push(...body.dispatches);
@@ -60,7 +74,7 @@ const scene = (pages: readonly DueCommand[][], isThere = true, isRecordAway = fa
     return { items: pages[page] ?? [], ...(isLast ? {} : { askAgain: [{ ...device, after: page + 1 }] }) };
   };
   const pusher = new CommandPusher({
-    // The two requests it makes, told apart by their fields.
+    // The requests it makes, told apart by their fields.
     bus: { request: request as never },
     logger,
     pushes: new DevicePushes({
@@ -71,10 +85,9 @@ const scene = (pages: readonly DueCommand[][], isThere = true, isRecordAway = fa
       inFlight: 10,
       perSecond: 10_000,
     }),
-    now: () => now,
   });
   const sent = () => wire.sent.splice(0).map(({ address, body }) => `${address.split('/').at(-1)} ${body}`);
-  return { pusher, published: wire.sent, asked, sent, recorded, reasons, later: (ms: number) => (now += ms) };
+  return { pusher, published: wire.sent, asked, sent, recorded, reasons, claimed };
 };
 
 describe('pushing commands', () => {
@@ -102,18 +115,43 @@ describe('pushing commands', () => {
     expect(sent()).toEqual([]);
   });
 
-  it('does not send at its creation what it sent to a device that became reachable a moment ago', async () => {
-    const { pusher, sent, later } = scene([[due('reboot', 1)]]);
-    await pusher.push([reachable('tok1 cex')], 'reachable');
-    expect(sent()).toHaveLength(1);
-    await pusher.push([created('reboot:1')], 'changed');
-    expect(sent()).toEqual([]);
-    // To become reachable anew is another matter, and so is an event that comes again much later.
-    await pusher.push([reachable('tok1 cex')], 'reachable');
-    expect(sent()).toHaveLength(1);
-    later(20_000);
-    await pusher.push([created('reboot:1')], 'changed');
-    expect(sent()).toHaveLength(1);
+  it('claims what it is about to send, for the reason it has, and sends what is granted', async () => {
+    const { pusher, sent, claimed, recorded } = scene(
+      [[due('reboot', 1), due('reboot', 2), due('set', 1)]],
+      true,
+      false,
+      ({ id }) => id !== 1,
+    );
+    await pusher.push([reachable('tok1 cex command/reboot')], 'reachable');
+    await pusher.push([created('reboot:1', 'reboot:2')], 'changed');
+    await pusher.push([device], 'changed');
+    expect(claimed).toEqual([
+      ...['reachable reboot:1', 'reachable reboot:2'],
+      ...['creation reboot:1', 'creation reboot:2'],
+      ...['changed reboot:1', 'changed reboot:2', 'changed set:1'],
+    ]);
+    expect(sent()).toEqual(['reboot [{"id":2}]', 'reboot [{"id":2}]', 'reboot [{"id":2}]']);
+    expect(recorded.map(({ type, id }) => `${type}:${id}`)).toEqual(['reboot:2', 'reboot:2', 'reboot:2']);
+  });
+
+  it('says since when the device is reachable, also as it claims', async () => {
+    const claims: ClaimCommands['claims'] = [];
+    const { pusher, asked } = scene([[due('reboot', 1)]], true, false, (claim) => claims.push(claim) > 0);
+    const since = { ...reachable('tok1 cex'), reachableAt: '2026-01-01T00:00:00.000Z' };
+    await pusher.push([since], 'reachable');
+    expect(asked).toEqual([[{ ...device, reachableAt: since.reachableAt }]]);
+    expect(claims).toEqual([{ ...device, reachableAt: since.reachableAt, type: 'reboot', id: 1 }]);
+  });
+
+  it('puts into one message what expires together, and says when', async () => {
+    const [soon, later] = ['2026-01-01T00:00:00.000Z', '2026-01-01T01:00:00.000Z'];
+    const expiring = (id: number, expiresAt: string) => ({ ...due('reboot', id), expiresAt });
+    const { pusher, published } = scene([[expiring(1, soon), expiring(2, later), expiring(3, soon)]]);
+    await pusher.push([device], 'reachable');
+    expect(published.map(({ body, expiresAt }) => `${body} ${expiresAt}`)).toEqual([
+      `[{"id":1},{"id":3}] ${soon}`,
+      `[{"id":2}] ${later}`,
+    ]);
   });
 
   it('tells what somebody was there for, and asks for the rest because of a change', async () => {
@@ -127,9 +165,10 @@ describe('pushing commands', () => {
       { ...dispatch, type: 'reboot', id: 2 },
       { ...dispatch, type: 'set', id: 1 },
     ]);
+    // Nobody was there: the claim is given back.
     const alone = scene([[due('reboot', 1)]], false);
     await alone.pusher.push([device], 'changed');
-    expect(alone.recorded).toEqual([]);
+    expect(alone.recorded).toEqual([{ ...dispatch, subscriber: false, type: 'reboot', id: 1 }]);
   });
 
   it('does not fail, and so does not send once more, because that could not be told', async () => {
@@ -157,16 +196,27 @@ describe('pushing commands', () => {
     const { pusher, asked } = scene([[due('a', 1)]]);
     await pusher.push([{ tenantId: 'default', deviceId: 'unheard-of' }], 'reachable');
     expect(asked).toEqual([]);
+    const told: unknown[] = [];
     const failing = new CommandPusher({
-      // The one request it makes.
-      bus: { request: (async () => ({ items: [due('a', 1)] })) as never },
+      bus: {
+        // The requests it makes, told apart by their fields.
+        request: (async (_contract: object, body: object) => {
+          if ('claims' in body) return { granted: [true] };
+          if (!('dispatches' in body)) return { items: [due('a', 1)] };
+          told.push(body.dispatches);
+          return { outcomes: [{}] };
+        }) as never,
+      },
       logger,
       pushes: {
         interface: 'mqtt',
         reachable: async (targets) => [...targets],
+        covers: () => true,
         publish: () => Promise.reject(new AppError('unavailable', 'away')),
       },
     });
     await expect(failing.push([device], 'reachable')).rejects.toMatchObject({ code: 'unavailable' });
+    // What was claimed for it is given back, for the next try.
+    expect(told).toEqual([[{ ...device, type: 'a', id: 1, interface: 'mqtt', subscriber: false }]]);
   });
 });

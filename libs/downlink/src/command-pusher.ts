@@ -1,6 +1,8 @@
 import {
+  claimCommands,
   dueCommands,
   recordCommandsDispatched,
+  type ClaimCommands,
   type CommandDispatch,
   type DueCommand,
   type DueCommandList,
@@ -13,7 +15,7 @@ import { askOn } from './ask-on.js';
 import type { DevicePushes } from './device-pushes.js';
 import type { PushReason } from './document-pusher.js';
 import { recordAll } from './record.js';
-import type { PushTarget } from './wire.js';
+import type { Push, PushTarget } from './wire.js';
 
 export interface CommandTarget extends PushTarget {
   /** Ids (`<type>:<number>`) of commands that are new. Absent: all that are outstanding. */
@@ -22,25 +24,23 @@ export interface CommandTarget extends PushTarget {
 
 export interface CommandPushParts {
   readonly bus: Pick<Bus, 'request'>;
-  readonly pushes: Pick<DevicePushes, 'interface' | 'reachable' | 'publish'>;
+  readonly pushes: Pick<DevicePushes, 'interface' | 'reachable' | 'covers' | 'publish'>;
   readonly logger: Logger;
-  readonly now?: () => number;
 }
 
 /** Of one message; devices have little memory. A single command may be larger. */
 const MAX_PUSH_BYTES = 64 * 1024;
-const RECENT_MS = 10_000;
-const MAX_RECENT = 50_000;
+const MOST = 500;
+const DEADLINE = { timeoutMs: 5_000 };
 
 /**
  * Sends devices their outstanding commands at `command/{type}`, unless they have asked not to (`observe: false`,
- * which commands knows). Offered again whenever they have become reachable, for as long as they are pending (11/CEP: the device
- * tells repetitions by the id), but not at the creation of others. Throws `unavailable` when commands or the wire is away.
+ * which commands knows). Offered again whenever they have become reachable, for as long as they are outstanding (11/CEP: the
+ * device tells repetitions by the id), but not at the creation of others. Each is claimed before it is sent: a device that
+ * asks, or becomes reachable, at the moment of a command's creation would get it for each reason. Throws `unavailable` when
+ * commands or the wire is away.
  */
 export class CommandPusher {
-  /** What somebody was there for, and when. */
-  private readonly recent = new Map<string, number>();
-
   constructor(private readonly parts: CommandPushParts) {}
 
   /** `changed`: only what was not sent to anybody yet. */
@@ -52,11 +52,17 @@ export class CommandPusher {
       byDevice.set(key, known === undefined ? target : { ...target, ...createdIn(known, target) });
     }
     await askOn<DueCommandsOf, DueCommandList>(
-      [...byDevice.values()].map(({ tenantId, deviceId }) => ({ tenantId, deviceId })),
-      (devices) =>
-        this.parts.bus.request(dueCommands, { devices, changed: reason === 'changed' }, { timeoutMs: 5_000 }),
+      [...byDevice.values()].map(keyAndSince),
+      (devices) => this.parts.bus.request(dueCommands, { devices, changed: reason === 'changed' }, DEADLINE),
       async ({ items }) => {
-        await this.send(items, byDevice);
+        const wanted = items.filter((item) => isWanted(item, byDevice.get(keyOf(item))));
+        const isNew = (item: DueCommand) => byDevice.get(keyOf(item))?.created !== undefined;
+        await this.send(
+          wanted.filter((item) => !isNew(item)),
+          reason,
+          byDevice,
+        );
+        await this.send(wanted.filter(isNew), 'creation', byDevice);
         return [];
       },
     );
@@ -64,80 +70,94 @@ export class CommandPusher {
 
   private async send(
     items: readonly DueCommand[],
+    reason: ClaimCommands['reason'],
     targets: ReadonlyMap<string, CommandTarget>,
   ): Promise<void> {
-    const wanted = items.filter((item) => this.isWanted(item, targets.get(keyOf(item))));
-    const sent: DueCommand[] = [];
+    const { pushes } = this.parts;
+    const targetOf = (item: DueCommand) => targets.get(keyOf(item)) ?? item;
+    const covered = items.filter((item) => pushes.covers(targetOf(item), pushOf([item])));
+    const claimed = await this.claim(covered, reason, targetOf);
+    const reached = new Map<DueCommand, boolean>();
     const outcomes = await Promise.allSettled(
-      messagesOf(wanted).map(async (commands) => {
+      messagesOf(claimed).map(async (commands) => {
         const [first] = commands;
         if (first === undefined) return;
-        const outcome = await this.parts.pushes.publish(targets.get(keyOf(first)) ?? first, {
-          extension: 'cex',
-          path: ['command', first.type],
-          body: encodeCommands(commands, false),
-        });
-        if (outcome !== 'subscriber') return;
-        for (const command of commands) this.remember(command);
-        sent.push(...commands);
+        for (const command of commands) reached.set(command, false);
+        const outcome = await pushes.publish(targetOf(first), pushOf(commands));
+        for (const command of commands) reached.set(command, outcome === 'subscriber');
       }),
     );
-    await this.record(sent);
+    await this.record(reached);
     const failed = outcomes.find((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
+  }
+
+  private async claim(
+    items: readonly DueCommand[],
+    reason: ClaimCommands['reason'],
+    targetOf: (item: DueCommand) => CommandTarget,
+  ): Promise<DueCommand[]> {
+    const claimed: DueCommand[] = [];
+    for (let from = 0; from < items.length; from += MOST) {
+      const some = items.slice(from, from + MOST);
+      const claims = some.map((item) => ({
+        ...keyAndSince({ ...targetOf(item), ...item }),
+        type: item.type,
+        id: item.id,
+      }));
+      const { granted } = await this.parts.bus.request(claimCommands, { claims, reason }, DEADLINE);
+      claimed.push(...some.filter((_, index) => granted[index] === true));
+    }
+    return claimed;
   }
 
   /**
    * Who is sent what again after a start depends on this. A record that fails is left out: to fail here would send the same
    * commands once more, at each try.
    */
-  private async record(sent: readonly DueCommand[]): Promise<void> {
+  private async record(reached: ReadonlyMap<DueCommand, boolean>): Promise<void> {
     const { bus, pushes, logger } = this.parts;
-    const dispatches = sent.map(({ tenantId, deviceId, type, id }): CommandDispatch => ({
-      tenantId,
-      deviceId,
-      type,
-      id,
-      interface: pushes.interface,
-      subscriber: true,
-    }));
+    const dispatches = Array.from(
+      reached,
+      ([{ tenantId, deviceId, type, id }, subscriber]): CommandDispatch => ({
+        tenantId,
+        deviceId,
+        type,
+        id,
+        interface: pushes.interface,
+        subscriber,
+      }),
+    );
     const tell = (some: CommandDispatch[]) =>
-      bus.request(recordCommandsDispatched, { dispatches: some }, { timeoutMs: 5_000 });
+      bus.request(recordCommandsDispatched, { dispatches: some }, DEADLINE);
     try {
       await recordAll(dispatches, tell, logger);
     } catch (error) {
-      logger.warn({ err: error, commands: sent.length }, 'that commands were sent could not be recorded');
+      logger.warn(
+        { err: error, commands: dispatches.length },
+        'what became of commands could not be recorded',
+      );
     }
-  }
-
-  /**
-   * A device that becomes reachable at the moment of a command's creation would get it for both reasons. What it was sent
-   * because it became reachable is not sent again because it was created; the other way round it is: who is reachable now
-   * need not be who got it.
-   */
-  private isWanted(item: DueCommand, target: CommandTarget | undefined): boolean {
-    if (target?.created === undefined) return true;
-    if (!target.created.has(`${item.type}:${item.id}`)) return false;
-    const sentAt = this.recent.get(commandKey(item));
-    return sentAt === undefined || sentAt + RECENT_MS < this.now();
-  }
-
-  private remember(item: DueCommand): void {
-    const key = commandKey(item);
-    this.recent.delete(key);
-    const oldest = this.recent.keys().next();
-    if (this.recent.size >= MAX_RECENT && oldest.done !== true) this.recent.delete(oldest.value);
-    this.recent.set(key, this.now());
-  }
-
-  private now(): number {
-    return (this.parts.now ?? Date.now)();
   }
 }
 
-const keyOf = ({ tenantId, deviceId }: PushTarget): string => `${tenantId} ${deviceId}`;
+const pushOf = (commands: readonly DueCommand[]): Push => ({
+  extension: 'cex',
+  path: ['command', commands[0]?.type ?? ''],
+  body: encodeCommands(commands, false),
+  ...(commands[0]?.expiresAt === undefined ? {} : { expiresAt: commands[0].expiresAt }),
+});
 
-const commandKey = (item: DueCommand): string => `${keyOf(item)} ${item.type}:${item.id}`;
+const keyAndSince = ({ tenantId, deviceId, reachableAt }: PushTarget): DueCommandsOf => ({
+  tenantId,
+  deviceId,
+  ...(reachableAt === undefined ? {} : { reachableAt }),
+});
+
+const isWanted = (item: DueCommand, target: CommandTarget | undefined): boolean =>
+  target?.created === undefined || target.created.has(`${item.type}:${item.id}`);
+
+const keyOf = ({ tenantId, deviceId }: PushTarget): string => `${tenantId} ${deviceId}`;
 
 /** All new ones of a device; a target without any wants everything. */
 const createdIn = (one: CommandTarget, other: CommandTarget): { created: CommandTarget['created'] } => ({
@@ -147,12 +167,15 @@ const createdIn = (one: CommandTarget, other: CommandTarget): { created: Command
       : new Set([...one.created, ...other.created]),
 });
 
-/** One message per device and type, in the order given, cut where it would become too large. */
+/**
+ * One message per device and type, in the order given, cut where it would become too large. Those in one message expire
+ * together, because the message does.
+ */
 const messagesOf = (items: readonly DueCommand[]): readonly DueCommand[][] => {
   const open = new Map<string, { readonly commands: DueCommand[]; bytes: number }>();
   const messages: DueCommand[][] = [];
   for (const item of items) {
-    const key = `${keyOf(item)} ${item.type}`;
+    const key = `${keyOf(item)} ${item.type} ${item.expiresAt}`;
     const bytes = Buffer.byteLength(JSON.stringify(item));
     const message = open.get(key);
     if (message !== undefined && message.bytes + bytes <= MAX_PUSH_BYTES) {

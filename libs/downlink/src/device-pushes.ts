@@ -41,6 +41,11 @@ export class DevicePushes {
     return targets.filter(({ deviceId }) => this.tokensOf(deviceId).length > 0);
   }
 
+  /** Whether the device can be reached for this, as far as it is known where it can. */
+  covers(target: PushTarget, push: Push): boolean {
+    return this.addresseesOf(target).some((to) => this.parts.wire.covers(to, push));
+  }
+
   /**
    * Several tokens of one device are several clients that are the device: it has it when somebody was there for one of them.
    * undefined: nothing was sent, because the device has lost its tokens or has become reachable elsewhere. Rejects with

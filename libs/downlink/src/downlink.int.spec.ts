@@ -5,8 +5,11 @@ import { eventStream, newId } from '@muster/contracts';
 import { commandCreated } from '@muster/contracts/commands/published';
 import type { BulkOutcome } from '@muster/contracts';
 import {
+  claimCommands,
   dueCommands,
   recordCommandsDispatched,
+  type ClaimCommands,
+  type ClaimedCommands,
   type DueCommandList,
   type DueCommands,
   type RecordCommandsDispatched,
@@ -77,6 +80,11 @@ class Surroundings {
       return id === undefined ? [] : [{ tenantId, deviceId, type: 'reboot', id }];
     });
     return { items };
+  }
+
+  @Handles(claimCommands)
+  async claim({ claims }: ClaimCommands): Promise<ClaimedCommands> {
+    return { granted: claims.map(() => true) };
   }
 
   @Handles(recordCommandsDispatched)

@@ -28,6 +28,8 @@ export class Downlink {
   readonly configuration: DocumentPusher;
   readonly software: DocumentPusher;
   readonly commands: CommandPusher;
+  /** What somebody has begun to send since then is theirs. */
+  private readonly startedAt = new Date().toISOString();
   private readonly queues: readonly { readonly extension: string; readonly queue: OfferQueue }[];
 
   constructor(private readonly options: DownlinkOptions) {
@@ -59,7 +61,7 @@ export class Downlink {
   }
 
   /**
-   * A device can be reached since just now, for what comes on these extensions: it is offered what is due to it there.
+   * A device can be reached since `reachableAt`, for what comes on these extensions: it is offered what is due to it there.
    * Resolves when it was, or when it is left to memory because a service is away for long; not any more after `stop`, so
    * that whoever keeps events until they are dealt with gives them to another process. Never rejects.
    */
@@ -68,18 +70,18 @@ export class Downlink {
     isFor: (extension: string) => boolean = () => true,
   ): Promise<void> {
     const queues = this.queues.filter(({ extension }) => isFor(extension));
-    const since = { ...target, reachableAt: new Date().toISOString() };
-    await Promise.all(queues.map(({ queue }) => queue.add(since)));
+    await Promise.all(queues.map(({ queue }) => queue.add(target)));
   }
 
   /** Once after the start; see `pushAtStart`. Never rejects. */
   async makeUp(signal: AbortSignal): Promise<void> {
     await this.ready;
     const { logger, uplink } = this.options;
+    const since = this.startedAt;
     // Side by side: one service that is away does not hold up the others.
     await Promise.all(
       [this.configuration, this.software, this.commands].map((pusher) =>
-        pushAtStart({ directory: uplink.directory, pusher, logger, signal }),
+        pushAtStart({ directory: uplink.directory, pusher, since, logger, signal }),
       ),
     );
   }

@@ -95,10 +95,16 @@ export class OfferQueue {
   }
 }
 
-/** One of them without channels is reachable everywhere. */
-const both = (one: PushTarget, other: PushTarget): Pick<PushTarget, 'channels'> => ({
+/** One of them without channels is reachable everywhere; only what was sent after the later one has reached all of it. */
+const both = (one: PushTarget, other: PushTarget): Pick<PushTarget, 'channels' | 'reachableAt'> => ({
+  reachableAt: later(one.reachableAt, other.reachableAt),
   channels:
     one.channels === undefined || other.channels === undefined
       ? undefined
       : [...new Set([...one.channels, ...other.channels])],
 });
+
+const later = (one: string | undefined, other: string | undefined): string | undefined => {
+  if (one === undefined || other === undefined) return undefined;
+  return one > other ? one : other;
+};

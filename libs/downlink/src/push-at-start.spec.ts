@@ -16,9 +16,11 @@ it('asks for every device once, page by page, and for a page again when a servic
         expect(reason).toBe('changed');
         faults -= 1;
         if (faults === 0) throw new AppError('unavailable', 'away');
+        expect(targets[0]?.reachableAt).toBe('2026-01-01T00:00:00.000Z');
         asked.push(...targets.map(({ deviceId }) => deviceId));
       },
     },
+    since: '2026-01-01T00:00:00.000Z',
     logger,
     signal: new AbortController().signal,
     againMs: 1,
@@ -36,6 +38,7 @@ it('ends with the process', async () => {
         throw new AppError('unavailable', 'away');
       },
     },
+    since: '2026-01-01T00:00:00.000Z',
     logger,
     signal: stopping.signal,
   });

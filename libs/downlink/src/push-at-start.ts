@@ -10,6 +10,8 @@ const AGAIN_MS = 5_000;
 export interface PushAtStartParts {
   readonly directory: Pick<DeviceDirectory, 'devices'>;
   readonly pusher: { push(targets: readonly PushTarget[], reason: 'changed'): Promise<void> };
+  /** What is being sent since then is left to who sends it. */
+  readonly since: string;
   readonly logger: Logger;
   readonly signal: AbortSignal;
   /** Milliseconds between tries while the service or the wire is away. Default 5,000. */
@@ -24,11 +26,12 @@ export interface PushAtStartParts {
 export const pushAtStart = async ({
   directory,
   pusher,
+  since,
   logger,
   signal,
   againMs = AGAIN_MS,
 }: PushAtStartParts): Promise<void> => {
-  const devices = directory.devices();
+  const devices = directory.devices().map((device) => ({ ...device, reachableAt: since }));
   for (let from = 0; from < devices.length && !signal.aborted;) {
     try {
       await offerApart((some) => pusher.push(some, 'changed'), devices.slice(from, from + PAGE), logger);

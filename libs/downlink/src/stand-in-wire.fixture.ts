@@ -5,6 +5,7 @@ export interface Sent {
   /** `<app version> <token> <extension> <path>` */
   readonly address: string;
   readonly body: string;
+  readonly expiresAt?: string;
 }
 
 /**
@@ -22,7 +23,12 @@ export const standInWire = (
     covers: ({ token, channels }, push) =>
       channels === undefined || channels.some((channel) => `${token} ${placeOf(push)}`.startsWith(channel)),
     send: ({ token, appVersion }: Addressee, push: Push) => {
-      const one = { token, address: `${appVersion} ${token} ${placeOf(push)}`, body: push.body };
+      const one = {
+        token,
+        address: `${appVersion} ${token} ${placeOf(push)}`,
+        body: push.body,
+        ...(push.expiresAt === undefined ? {} : { expiresAt: push.expiresAt }),
+      };
       sent.push(one);
       return send(one);
     },

@@ -4,7 +4,10 @@ import type { DeviceInterface } from '@muster/contracts/device-registry/devices.
 export interface PushTarget {
   readonly tenantId: string;
   readonly deviceId: string;
-  /** Since when it can be reached; absent: nobody said so. */
+  /**
+   * Since when what is put on the wire for it reaches it, sooner or later: it has that, and is not sent it again for having
+   * become reachable. Absent: whatever it was sent, it may not have.
+   */
   readonly reachableAt?: string;
   /** The version it has just used, which may be another than is on record. */
   readonly appVersion?: string;
@@ -27,6 +30,8 @@ export interface Push {
   readonly extension: string;
   readonly path: readonly string[];
   readonly body: string;
+  /** Not to be delivered after this. Absent: at any time. */
+  readonly expiresAt?: string;
 }
 
 /** All that an interface brings of its own in order to say things to devices unasked. */

@@ -11,16 +11,22 @@ import {
   decodeCommandResults,
   EMPTY_REPLY,
   encodeCommands,
+  type Topic,
 } from '@muster/kp1';
 import type { Bus } from '@muster/messaging';
 import { newTrace, withTrace } from '@muster/observability';
 import { MicroBatcher, type Batching } from './micro-batcher.js';
 import { refuse } from './refusal.js';
-import type { RoutedMessage } from './routed-message.js';
+import type { PassingReply, RoutedMessage } from './routed-message.js';
 
 const MAX_RESULTS = 500;
 /** Ids named in a reason; the rest is a number. */
 const MAX_NAMED = 20;
+
+/** ISO. Of what is pushed at `{extension}/{path}` of a token, without request id. */
+export type ReachedSince = (
+  topic: Pick<Topic, 'appVersion' | 'token' | 'extension' | 'path'>,
+) => string | undefined;
 
 /** cex: a device asks for its commands, and says what became of them (11/CEP). */
 export class CommandRoutes {
@@ -29,6 +35,7 @@ export class CommandRoutes {
   constructor(
     private readonly bus: Pick<Bus, 'request'>,
     batching: Batching,
+    private readonly reachedSince: ReachedSince = () => undefined,
   ) {
     this.batcher = new MicroBatcher({
       ...batching,
@@ -42,21 +49,27 @@ export class CommandRoutes {
   }
 
   /** Of the type in the topic; without one of all types, and each command then says its own (11/CEP: MAY). */
-  async fetch({ parameters, payload, entry }: RoutedMessage): Promise<string> {
+  async fetch({ topic, parameters, payload, entry }: RoutedMessage): Promise<string | PassingReply> {
     const { type } = parameters;
     if (type !== undefined) assertName('command type', type);
     const request = decodeCommandRequest(payload);
-    const { tenantId, deviceId } = entry;
+    const { tenantId, deviceId, token } = entry;
+    const { appVersion, extension, path } = topic;
+    const reachableAt =
+      type === undefined ? undefined : this.reachedSince({ appVersion, token, extension, path });
     const { items } = await withTrace(newTrace(), () =>
       this.bus.request(fetchCommands, {
         tenantId,
         deviceId,
         interface: entry.interface,
+        ...(reachableAt === undefined ? {} : { reachableAt }),
         ...(type === undefined ? {} : { type }),
         ...request,
       }),
     );
-    return encodeCommands(items, type === undefined);
+    const body = encodeCommands(items, type === undefined);
+    const [expiresAt] = items.flatMap((item) => item.expiresAt ?? []).sort();
+    return expiresAt === undefined ? body : { body, expiresAt };
   }
 
   /** Those that are known are applied, also when others of the same message are not. */

@@ -27,14 +27,16 @@ export interface DeviceRequest extends Waiter {
 }
 
 /** What became of a request. `resource` is undefined where its topic names none. */
-export type Outcome = { readonly resource: Resource | undefined } & (
-  | { readonly kind: 'done'; readonly body: string }
-  | ({ readonly kind: 'refused'; readonly cause: unknown } & Refusal)
-  /** By a fault of ours; nothing was stored. */
-  | { readonly kind: 'failed'; readonly cause: unknown }
-  /** Nobody waits for it any more. */
-  | { readonly kind: 'abandoned' }
-);
+export type Outcome = { readonly resource: Resource | undefined } &
+  /** `expiresAt`: not to be given after this. */
+  (
+    | { readonly kind: 'done'; readonly body: string; readonly expiresAt?: string }
+    | ({ readonly kind: 'refused'; readonly cause: unknown } & Refusal)
+    /** By a fault of ours; nothing was stored. */
+    | { readonly kind: 'failed'; readonly cause: unknown }
+    /** Nobody waits for it any more. */
+    | { readonly kind: 'abandoned' }
+  );
 
 export interface RequestParts {
   readonly routes: Readonly<Record<ResourceName, Route>>;
@@ -76,8 +78,18 @@ export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) =
       const { parameters } = matched;
       const route = parts.routes[matched.resource.name];
       const marks = { redelivered, duplicate };
-      const body = await route({ topic, parameters, payload, entry, settings, ...marks, isWanted, whenAway });
-      return isWanted() ? { kind: 'done', resource, body } : { kind: 'abandoned', resource };
+      const reply = await route({
+        topic,
+        parameters,
+        payload,
+        entry,
+        settings,
+        ...marks,
+        isWanted,
+        whenAway,
+      });
+      if (!isWanted()) return { kind: 'abandoned', resource };
+      return { kind: 'done', resource, ...(typeof reply === 'string' ? { body: reply } : reply) };
     } catch (error) {
       if (error instanceof Abandoned || !isWanted()) return { kind: 'abandoned', resource };
       const refusal = refusalOf(error, whenAway === 'refuse' || resource?.kind === 'fetch');

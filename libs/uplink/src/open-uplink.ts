@@ -3,7 +3,7 @@ import type { Bus } from '@muster/messaging';
 import type { Logger, Metrics } from '@muster/observability';
 import { AccessQuestions } from './access-questions.js';
 import { BoundedLog } from './bounded-log.js';
-import { CommandRoutes } from './command.route.js';
+import { CommandRoutes, type ReachedSince } from './command.route.js';
 import { ConfigurationRoutes } from './configuration.route.js';
 import { DeviceDirectory } from './device-directory.js';
 import { deviceRequests, type DeviceRequest, type Outcome } from './device-requests.js';
@@ -34,6 +34,8 @@ export interface UplinkOptions {
   readonly setLateAsideAfterSeconds: number;
   readonly maxPayloadBytes: number;
   readonly rateLimits: RateLimitOptions;
+  /** Since when what is pushed to a topic has reached who is subscribed to it; undefined, and the default: nobody knows. */
+  readonly reachedSince?: ReachedSince;
   /** A device's `lastSeenAt` is told at most once in so many seconds. */
   readonly lastSeenSeconds: number;
 }
@@ -73,7 +75,7 @@ export const openUplink = (options: UplinkOptions): Uplink => {
   const routes = {
     telemetry: new TelemetryRoute(bus, batching),
     metadata: new MetadataRoutes(bus, batching),
-    commands: new CommandRoutes(bus, batching),
+    commands: new CommandRoutes(bus, batching, options.reachedSince),
     configuration: new ConfigurationRoutes(bus, batching),
     software: new SoftwareRoutes(bus, batching),
     uploads: new UploadTokenRoute(bus),

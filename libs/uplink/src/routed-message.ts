@@ -18,8 +18,14 @@ export interface RoutedMessage extends Waiter {
   readonly duplicate: boolean;
 }
 
+/** An answer that says nothing true any more after a while. */
+export interface PassingReply {
+  readonly body: string;
+  readonly expiresAt: string;
+}
+
 /**
  * Resolves with the body of the answer, after the service has done its work for good. Throws `PayloadError` or `AppError`
  * for what the device is told, `Abandoned`, or anything else for a bug of ours.
  */
-export type Route = (message: RoutedMessage) => Promise<string>;
+export type Route = (message: RoutedMessage) => Promise<string | PassingReply>;

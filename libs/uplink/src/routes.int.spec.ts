@@ -195,8 +195,13 @@ describe('each resource asks its service', () => {
     ['epmx/update', '{"a":null}', { ...who, mode: 'full', values: { a: null } }, ''],
     ['epmx/update/keys', '{"a":1}', { ...who, mode: 'partial', values: { a: 1 } }, ''],
     ['epmx/delete/keys/1', '["a"]', { ...who, keys: ['a'] }, ''],
-    ['cex/command', '', { ...who }, '[{"type":"reboot","id":1}]'],
-    ['cex/command/reboot', '{"observe":false}', { ...who, type: 'reboot', observe: false }, '[{"id":1}]'],
+    ['cex/command', '', { ...who, interface: 'mqtt' }, '[{"type":"reboot","id":1}]'],
+    [
+      'cex/command/reboot',
+      '{"observe":false}',
+      { ...who, interface: 'mqtt', type: 'reboot', observe: false },
+      '[{"id":1}]',
+    ],
     [
       'cex/result/reboot/1',
       '{"id":1,"statusCode":200,"payload":null}',

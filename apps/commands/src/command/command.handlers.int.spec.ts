@@ -15,6 +15,7 @@ import {
 } from '@muster/contracts/commands/published';
 import {
   cancelCommand,
+  claimCommands,
   createCommand,
   dueCommands,
   fetchCommands,
@@ -22,6 +23,7 @@ import {
   listCommands,
   recordCommandsDispatched,
   reportResults,
+  type ClaimCommands,
   type CommandView,
   type CreateCommand,
   type DueCommand,
@@ -475,8 +477,8 @@ describe('fetchCommands', () => {
       ],
       truncated: false,
     };
-    expect(await fetch(id, { type: 'reboot' })).toEqual(expected);
-    expect(await fetch(id, { type: 'reboot' })).toEqual(expected);
+    expect(await fetch(id, { type: 'reboot' })).toMatchObject(expected);
+    expect(await fetch(id, { type: 'reboot' })).toMatchObject(expected);
     expect((await fetch(id)).items.map(({ type, id: number }) => `${type} ${number}`)).toEqual([
       'reboot 1',
       'reboot 2',
@@ -540,6 +542,112 @@ describe('what was given out', () => {
   });
 });
 
+describe('claimCommands', () => {
+  const claim = async (
+    deviceId: string,
+    ids: number[],
+    reason: ClaimCommands['reason'],
+    reachableAt?: string,
+  ) => {
+    const claims = ids.map((id) => ({
+      tenantId,
+      deviceId,
+      type: 'reboot',
+      id,
+      ...(reachableAt === undefined ? {} : { reachableAt }),
+    }));
+    return (await bus.request(claimCommands, { claims, reason })).granted;
+  };
+  const release = (deviceId: string, id: number) =>
+    bus.request(recordCommandsDispatched, {
+      dispatches: [{ tenantId, deviceId, type: 'reboot', id, interface: 'mqtt', subscriber: false }],
+    });
+  const since = (agoMs = 0) => new Date(Date.now() - agoMs).toISOString();
+
+  it('grants a command once to those for whom the device became reachable at the same time', async () => {
+    const id = device();
+    await create(id);
+    const reachableAt = since(5);
+    const granted = await Promise.all(
+      Array.from({ length: 8 }, () => claim(id, [1], 'reachable', reachableAt)),
+    );
+    expect(granted.flat().filter(Boolean)).toHaveLength(1);
+    expect(idsOf(await due({ deviceId: id, reachableAt }))).toEqual([]);
+    // It has become reachable anew, or nobody knows since when.
+    expect(await claim(id, [1], 'reachable', since())).toEqual([true]);
+    expect(await claim(id, [1], 'reachable')).toEqual([true]);
+    expect(idsOf(await due({ deviceId: id, reachableAt: since() }))).toEqual([1]);
+  });
+
+  it('grants a new command to its creation or to who becomes reachable, not to both', async () => {
+    const id = device();
+    const reachableAt = since(5);
+    for (let count = 0; count < 3; count += 1) await create(id);
+    expect(await claim(id, [1], 'creation')).toEqual([true]);
+    expect(await claim(id, [1, 2], 'reachable', reachableAt)).toEqual([false, true]);
+    expect(await claim(id, [1, 2, 3], 'creation')).toEqual([false, false, true]);
+  });
+
+  it('grants again what nobody was there for', async () => {
+    const id = device();
+    const reachableAt = since(5);
+    await create(id);
+    await claim(id, [1], 'creation');
+    await release(id, 1);
+    expect(idsOf(await due({ deviceId: id, reachableAt }))).toEqual([1]);
+    expect(await claim(id, [1], 'reachable', reachableAt)).toEqual([true]);
+  });
+
+  it('grants nothing that is finished, was never given out, or, because of a change, was sent', async () => {
+    const id = device();
+    for (let count = 0; count < 4; count += 1) await create(id, { ttlSeconds: count === 2 ? 1 : 60 });
+    await report(id, 1, 200);
+    await cancel(id, 'reboot:2');
+    await fetch(id, { interface: 'mqtt' });
+    await eventually(async () => (await get(id, 'reboot:3')).status === 'expired');
+    expect(await claim(id, [1, 2, 3, 9], 'reachable')).toEqual([false, false, false, false]);
+    expect(await claim(id, [4], 'changed')).toEqual([false]);
+    await create(id);
+    // Whatever was claimed by a process that died.
+    expect(await claim(id, [5], 'creation')).toEqual([true]);
+    expect(await claim(id, [5], 'changed', since(60_000))).toEqual([false]);
+    expect(await claim(id, [5], 'changed')).toEqual([true]);
+    expect(await claim(id, [5], 'changed', since())).toEqual([true]);
+  });
+
+  it('is taken into account by a device that asks to observe, and takes what was asked for into account', async () => {
+    const id = device();
+    const reachableAt = since(5);
+    for (let count = 0; count < 2; count += 1) await create(id);
+    await claim(id, [1], 'reachable', reachableAt);
+    const asks = { type: 'reboot', interface: 'mqtt', reachableAt } as const;
+    const given = [];
+    for (const more of [{ observe: true }, { observe: true }, {}, { observe: true, reachableAt: since() }]) {
+      given.push(idsOf(await fetch(id, { ...asks, ...more })));
+    }
+    // Asked twice, it is answered twice: the first answer may be lost. So is who does not say that it observes.
+    expect(given).toEqual([[2], [2], [1, 2], [1, 2]]);
+    expect(await claim(id, [2], 'reachable', reachableAt)).toEqual([false]);
+    expect(await claim(id, [2], 'reachable', since())).toEqual([true]);
+  });
+
+  it('gives a command once to a device that asks to observe and is pushed to at the same time', async () => {
+    const ids = Array.from({ length: 20 }, device);
+    await Promise.all(ids.map((id) => create(id)));
+    const reachableAt = since(5);
+    const times = await Promise.all(
+      ids.map(async (id) => {
+        const [asked, [pushed]] = await Promise.all([
+          fetch(id, { type: 'reboot', interface: 'mqtt', observe: true, reachableAt }),
+          claim(id, [1], 'reachable', reachableAt),
+        ]);
+        return asked.items.length + (pushed === true ? 1 : 0);
+      }),
+    );
+    expect(times).toEqual(ids.map(() => 1));
+  });
+});
+
 describe('dueCommands', () => {
   const dueOf = async (id: string) =>
     (await due({ deviceId: id })).items.map((item: DueCommand) => `${item.type} ${item.id}`);
@@ -548,7 +656,7 @@ describe('dueCommands', () => {
     const [one, two] = [device(), device()];
     await create(two, { payload: null });
     await create(one);
-    expect(await due({ deviceId: two }, { deviceId: newId() }, { deviceId: one })).toEqual({
+    expect(await due({ deviceId: two }, { deviceId: newId() }, { deviceId: one })).toMatchObject({
       items: [
         { tenantId, deviceId: two, type: 'reboot', id: 1, payload: null },
         { tenantId, deviceId: one, type: 'reboot', id: 1 },

@@ -2,6 +2,7 @@ import { Controller, Inject } from '@nestjs/common';
 import { AppError, DEFAULT_PAGE, type BulkOutcome } from '@muster/contracts';
 import {
   cancelCommand,
+  claimCommands,
   createCommand,
   dueCommands,
   fetchCommands,
@@ -10,6 +11,8 @@ import {
   recordCommandsDispatched,
   reportResults,
   type CancelCommand,
+  type ClaimCommands,
+  type ClaimedCommands,
   type CommandDispatch,
   type CommandPage,
   type CommandRef,
@@ -31,7 +34,7 @@ import { Handles } from '@muster/messaging';
 import { DATABASE, decodeCursor, encodeCursor, EVENT_STORE } from '@muster/service-host';
 import { RULES } from '../providers.js';
 import { commandQueue, type Limits } from './command-queue.decider.js';
-import { CommandTable, type CommandKey } from './commands.projection.js';
+import { CommandTable, type CommandKey } from './command-table.js';
 import { ALL_TYPES, commandIdOf, commandOf, queueId } from './names.js';
 
 export interface Rules {
@@ -150,7 +153,15 @@ export class CommandHandlers {
           : [type];
       for (const one of new Set(types)) await this.observe(request, one, observe);
     }
-    const { items, truncated, unsent } = await this.table.outstanding(request, type, new Date());
+    const { items, truncated, unsent } = await this.table.outstanding(
+      request,
+      {
+        type,
+        isPushedTo: request.interface != null && request.interface !== 'http',
+        pushedSince: observe === true ? (request.reachableAt ?? undefined) : undefined,
+      },
+      new Date(),
+    );
     if (request.interface != null) await this.recordSent(request, request.interface, unsent);
     return { items, truncated };
   }
@@ -161,10 +172,16 @@ export class CommandHandlers {
     return { items, ...(askAgain.length === 0 ? {} : { askAgain }) };
   }
 
+  @Handles(claimCommands)
+  async claim({ claims, reason }: ClaimCommands): Promise<ClaimedCommands> {
+    return { granted: await this.table.claim(claims, reason, new Date()) };
+  }
+
   /** One event for the commands of a queue that were sent together. */
   @Handles(recordCommandsDispatched)
   async recordDispatched({ dispatches }: RecordCommandsDispatched): Promise<BulkOutcome> {
     const at = now();
+    await this.table.release(dispatches.filter(({ subscriber }) => !subscriber));
     const queues = new Map<string, CommandDispatch[]>();
     for (const one of dispatches) {
       const key = `${one.tenantId} ${queueId(one.deviceId, one.type)} ${one.interface}`;

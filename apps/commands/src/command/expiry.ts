@@ -1,7 +1,7 @@
 import type { Database, EventStore } from '@muster/event-store';
 import { startUpkeep, type Logger, type Metrics, type Upkeep } from '@muster/observability';
 import { commandQueue } from './command-queue.decider.js';
-import type { CommandTable } from './commands.projection.js';
+import type { CommandTable } from './command-table.js';
 import { queueId } from './names.js';
 
 export interface ExpiryOptions {

@@ -13,7 +13,7 @@ import { KnownDevices } from '@muster/known-devices';
 import { Consumes, isEvent, type Delivered } from '@muster/messaging';
 import { EVENT_STORE } from '@muster/service-host';
 import { commandQueue } from './command-queue.decider.js';
-import { CommandTable } from './commands.projection.js';
+import { CommandTable } from './command-table.js';
 import { queueId } from './names.js';
 
 type DeviceEvent = Delivered<DeviceProvisioned | DeviceChanged | DeviceDeleted>;

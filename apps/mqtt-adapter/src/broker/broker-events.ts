@@ -1,9 +1,16 @@
-import type { ChannelModel } from 'amqplib';
+import type { ChannelModel, ConsumeMessage } from 'amqplib';
 import type { Logger } from '@muster/observability';
 import { AckWindow } from '../inbound/ack-window.js';
-import type { BrokerEvent } from '../outbound/push-when-reachable.js';
 import { ackUpTo, channelOf } from './rabbitmq-connection.js';
-import { BROKER_EVENTS_QUEUE } from './topology.js';
+import { BROKER_EVENTS_QUEUE, EVENT_EXCHANGE } from './topology.js';
+
+export interface BrokerEvent {
+  /** `binding.created`, `consumer.created`, … */
+  readonly name: string;
+  readonly headers: Readonly<Record<string, unknown>>;
+  /** Another process may have begun to act upon it. */
+  readonly redelivered: boolean;
+}
 
 const PREFETCH = 1_000;
 
@@ -26,9 +33,41 @@ export const consumeBrokerEvents = async (
       void connection.close().catch(() => undefined);
       return;
     }
-    const { routingKey, deliveryTag } = delivery.fields;
-    void handle({ name: routingKey, headers: delivery.properties.headers ?? {} }).then(() =>
-      window.finish(deliveryTag),
-    );
+    void handle(eventOf(delivery)).then(() => window.finish(delivery.fields.deliveryTag));
   });
 };
+
+/** What sessions come and go by. */
+const OF_SESSIONS = [
+  'queue.created',
+  'queue.deleted',
+  'binding.created',
+  'binding.deleted',
+  'consumer.created',
+  'consumer.deleted',
+];
+
+/** The same for every replica, each with a queue of its own that ends with its connection. */
+export const followSessions = async (
+  connection: ChannelModel,
+  handle: (event: BrokerEvent) => void,
+  logger: Logger,
+): Promise<void> => {
+  const channel = await channelOf(connection, () => connection.createChannel(), logger);
+  const { queue } = await channel.assertQueue('', { exclusive: true });
+  for (const key of OF_SESSIONS) await channel.bindQueue(queue, EVENT_EXCHANGE, key);
+  await channel.consume(
+    queue,
+    (delivery) => {
+      if (delivery === null) void connection.close().catch(() => undefined);
+      else handle(eventOf(delivery));
+    },
+    { noAck: true },
+  );
+};
+
+const eventOf = ({ fields, properties }: ConsumeMessage): BrokerEvent => ({
+  name: fields.routingKey,
+  headers: properties.headers ?? {},
+  redelivered: fields.redelivered,
+});

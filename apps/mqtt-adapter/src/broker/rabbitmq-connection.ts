@@ -167,7 +167,12 @@ export interface DownlinkMessage {
   readonly qos: 0 | 1;
   /** Wanted to know whether anybody is subscribed. */
   readonly mandatory?: boolean;
+  /** How long it may wait in a queue; 0: it goes to who is there now, and to nobody later. Default: for ever. */
+  readonly expiresInMs?: number | undefined;
 }
+
+/** For `expiresInMs`. At least one: 0 is "now or never". */
+export const msUntil = (at: string): number => Math.max(1, Date.parse(at) - Date.now());
 
 /** The same for a queue of ours. */
 export interface HandedOn extends Omit<DownlinkMessage, 'body'> {
@@ -223,6 +228,7 @@ export class Downlink {
     qos,
     headers,
     mandatory = false,
+    expiresInMs,
   }: HandedOn): Promise<'routed' | 'no-route'> {
     const channel = this.channel ?? (await this.nextChannel());
     this.messages += 1;
@@ -245,6 +251,7 @@ export class Downlink {
             persistent: qos === 1,
             mandatory,
             ...(messageId === undefined ? {} : { messageId }),
+            ...(expiresInMs === undefined ? {} : { expiration: String(expiresInMs) }),
           },
           done,
         );

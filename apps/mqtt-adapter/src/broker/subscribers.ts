@@ -15,6 +15,10 @@ export const subscribedAs = (pattern: string): SubscribedAs | undefined => {
   return appVersion === undefined || token === undefined ? undefined : { appVersion, token };
 };
 
+/** The client whose session a queue is; undefined: it is none. */
+export const sessionOf = (queue: unknown): string | undefined =>
+  typeof queue === 'string' ? /^mqtt-subscription-(.*)qos[01]$/s.exec(queue)?.[1] : undefined;
+
 /**
  * Whether a subscription, as RabbitMQ writes it, gets something that is pushed to its token: of any extension, or of one.
  */
@@ -26,10 +30,11 @@ export const coversPush = (pattern: string, extension?: string): boolean => {
 };
 
 /**
- * Which pushes a client has subscribed to, by its client id. A client that comes back to its session subscribes to
- * nothing, and the broker then names only the session; this tells whose it is. Memory of this process: after a restart a
- * resumed session is not known. What changed meanwhile was sent to it after the start (`makeUp` of libs/downlink), which the broker keeps for a session
- * whose client is away; only what it was sent and did not confirm is not offered again until it subscribes or asks.
+ * Which pushes a client has subscribed to, by its client id: for a session that is older than what `Sessions` has been told,
+ * because a client that comes back to its session makes no binding. After a restart of this process it is known when the
+ * client subscribes, if only once more. What changed meanwhile was sent to it after the start (`makeUp` of libs/downlink),
+ * which the broker keeps for a session whose client is away; only what it was sent and did not confirm is not offered again
+ * until it subscribes or asks.
  */
 export class Subscribers {
   private readonly clients = new Map<string, Set<string>>();

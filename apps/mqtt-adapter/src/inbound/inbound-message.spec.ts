@@ -103,7 +103,7 @@ describe('a message that is dealt with', () => {
   it('is answered with the quality of the request, and acknowledged after that', async () => {
     expect(await scene().receive('kp1.v1.dcx.tok1.json.7', '{}', 0)).toEqual([
       'routed',
-      'kp1/v1/dcx/tok1/json/7/status ["body",0]',
+      'kp1/v1/dcx/tok1/json/7/status ["body",0,null]',
       'acked 1',
     ]);
   });
@@ -115,7 +115,7 @@ describe('a message that is dealt with', () => {
   it('is answered without an id when it asked for something', async () => {
     expect(await scene().receive('kp1.v1.cmx.tok1.config.json')).toEqual([
       'routed',
-      'kp1/v1/cmx/tok1/config/json/status ["body",1]',
+      'kp1/v1/cmx/tok1/config/json/status ["body",1,null]',
       'acked 1',
     ]);
   });

@@ -94,7 +94,7 @@ export const inboundMessages = (parts: InboundParts) => {
         return;
       case 'done':
         if (outcome.resource !== undefined && answersSuccess(outcome.resource, topic)) {
-          await parts.respond.status(topic, outcome.body, message.qos);
+          await parts.respond.status(topic, outcome.body, message.qos, outcome.expiresAt);
         }
         settle(outcome, 'done');
         return;

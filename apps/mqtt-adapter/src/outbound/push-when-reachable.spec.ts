@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import type { PushTarget } from '@muster/downlink';
+import { eventually } from '@muster/testing';
 import { DeviceDirectory } from '@muster/uplink';
+import { Sessions } from '../broker/sessions.js';
 import { Subscribers } from '../broker/subscribers.js';
 import { PushWhenReachable } from './push-when-reachable.js';
 
@@ -29,32 +31,40 @@ const directoryOf = (...entries: AccessEntry[]): DeviceDirectory => {
 };
 
 describe('becoming reachable', () => {
-  const binding = (routing_key: string, change: object = {}) => ({
-    name: 'binding.created',
-    headers: {
+  const QUEUE = 'mqtt-subscription-c1qos1';
+  const event = (name: string, headers: object, redelivered = false) => ({
+    name,
+    headers: { ...headers },
+    redelivered,
+  });
+  const binding = (routing_key: string, change: object = {}) =>
+    event('binding.created', {
       source_name: 'amq.topic',
-      destination_name: 'mqtt-subscription-c1qos1',
+      destination_name: QUEUE,
       routing_key,
       ...change,
-    },
-  });
-  const consumer = (queue = 'mqtt-subscription-c1qos1') => ({ name: 'consumer.created', headers: { queue } });
+    });
+  const consumer = (queue = QUEUE) => event('consumer.created', { queue, channel: 'ch2' });
   const scene = () => {
     const pushed: string[] = [];
     const commands: string[][] = [];
+    const since: (string | undefined)[] = [];
     const subscribers = new Subscribers();
+    const sessions = new Sessions();
     const reachable = new PushWhenReachable({
       downlink: {
-        becameReachable: async ({ deviceId, appVersion, channels }: PushTarget, isFor) => {
+        becameReachable: async ({ deviceId, appVersion, channels, reachableAt }: PushTarget, isFor) => {
+          since.push(reachableAt);
           if (isFor?.('cmx') !== false) pushed.push(`${deviceId} ${appVersion}`);
           if (isFor?.('cex') !== false) commands.push([...(channels ?? [])]);
         },
       },
       directory: directoryOf(entry({})),
       subscribers,
+      sessions,
       settleMs: 20,
     });
-    return { pushed, commands, subscribers, reachable };
+    return { pushed, commands, since, subscribers, sessions, reachable };
   };
 
   it.each([
@@ -76,35 +86,67 @@ describe('becoming reachable', () => {
     binding('#'),
     consumer('muster.uplink'),
     consumer(),
-    { name: 'binding.created', headers: {} },
-    { name: 'something.else', headers: {} },
+    event('binding.created', {}),
+    event('something.else', {}),
   ])('is not %j', async (event) => {
     const { pushed, reachable } = scene();
     await reachable.handle(event);
     expect(pushed).toEqual([]);
   });
 
-  it('is a session resumed, known by what its client subscribed to before', async () => {
-    const { pushed, subscribers, reachable } = scene();
+  it('is a session resumed, known by what its client subscribed to before this process', async () => {
+    const { pushed, since, subscribers, reachable } = scene();
     subscribers.add('c1', 'kp1.v1.cmx.tok1.#');
     await reachable.handle(consumer());
-    expect(pushed).toEqual(['d1 v1']);
+    expect([pushed, since]).toEqual([['d1 v1'], [undefined]]);
   });
 
-  it('is told once when a new session makes a consumer and a binding', async () => {
-    const { pushed, subscribers, reachable } = scene();
-    subscribers.add('c1', 'kp1.v1.cmx.tok1.#');
-    await Promise.all([reachable.handle(consumer()), reachable.handle(binding('kp1.v1.cmx.tok1.#'))]);
-    expect(pushed).toEqual(['d1 v1']);
+  it('is since the subscription, by the time of the broker; nobody knows when the event comes again', async () => {
+    const { since, reachable } = scene();
+    const subscribed = binding('kp1.v1.cmx.tok1.#', { timestamp_in_ms: 1_700_000_000_000 });
+    await reachable.handle(subscribed);
+    await reachable.handle({ ...subscribed, redelivered: true });
+    expect(since).toEqual(['2023-11-14T22:13:20.000Z', undefined]);
   });
 
-  it('with a session of before and a new subscription is served for both', async () => {
-    const { pushed, commands, subscribers, reachable } = scene();
-    subscribers.add('c1', 'kp1.v1.cmx.tok1.#');
-    const resumed = reachable.handle(consumer());
-    await reachable.handle(binding('kp1.v1.cex.tok1.#'));
-    await resumed;
-    expect([pushed, commands]).toEqual([['d1 v1'], [['kp1.v1.cex.tok1.#']]]);
+  it('is told once when a new session makes a consumer and a binding, in whatever order', async () => {
+    for (const isBindingFirst of [true, false]) {
+      const { pushed, subscribers, reachable } = scene();
+      subscribers.add('c1', 'kp1.v1.cmx.tok1.#');
+      const events = [event('queue.created', { name: QUEUE }), consumer(), binding('kp1.v1.cmx.tok1.#')];
+      for (const one of events) reachable.follow(one);
+      await Promise.all((isBindingFirst ? events.reverse() : events).map((one) => reachable.handle(one)));
+      expect(pushed).toEqual(['d1 v1']);
+    }
+  });
+
+  const away = (reachable: PushWhenReachable, at: number): void => {
+    for (const one of [
+      event('queue.created', { name: QUEUE }),
+      event('consumer.created', { queue: QUEUE, channel: 'ch1' }),
+      binding('kp1.v1.cmx.tok1.#', { timestamp_in_ms: at - 1_000 }),
+      event('consumer.deleted', { queue: QUEUE, channel: 'ch1', timestamp_in_ms: at }),
+    ]) {
+      reachable.follow(one);
+    }
+  };
+
+  it('is a session resumed, since the moment in which its client had left', async () => {
+    const { pushed, since, reachable } = scene();
+    away(reachable, 1_700_000_000_000);
+    reachable.follow(consumer());
+    await reachable.handle(consumer());
+    expect([pushed, since]).toEqual([['d1 v1'], ['2023-11-14T22:13:20.000Z']]);
+  });
+
+  it('is told by whoever kept something from a session, should another replica have been told of it', async () => {
+    const { pushed, sessions, reachable } = scene();
+    away(reachable, 1_700_000_000_000);
+    expect(sessions.areAway('kp1.v1.cmx.tok1.config.json.status')).toBe(true);
+    reachable.follow(consumer());
+    await eventually(() => pushed.length > 0);
+    expect(pushed).toEqual(['d1 v1']);
+    reachable.stop();
   });
 
   it('is told for the extensions whose topics are covered, with what was subscribed to', async () => {

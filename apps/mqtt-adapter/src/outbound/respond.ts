@@ -1,6 +1,6 @@
 import { encodeError, formatRoutingKey, replyTopic, type Topic } from '@muster/kp1';
 import type { Logger, Metrics } from '@muster/observability';
-import type { Downlink } from '../broker/rabbitmq-connection.js';
+import { msUntil, type Downlink } from '../broker/rabbitmq-connection.js';
 
 /** A longer routing key cannot be sent at all. */
 const MAX_ROUTING_KEY_BYTES = 255;
@@ -21,8 +21,9 @@ export class Responder {
     this.replies = metrics.counter('muster_mqtt_replies_total', 'Replies to devices', ['kind', 'outcome']);
   }
 
-  async status(request: Topic, body: string, qos: 0 | 1): Promise<void> {
-    await this.reply('status', formatRoutingKey(replyTopic(request, 'status')), body, qos);
+  /** `expiresAt`: it waits no longer than that for a client that has gone and kept its session. */
+  async status(request: Topic, body: string, qos: 0 | 1, expiresAt?: string): Promise<void> {
+    await this.reply('status', formatRoutingKey(replyTopic(request, 'status')), body, qos, expiresAt);
   }
 
   async error(request: Topic, statusCode: number, reasonPhrase: string, qos: 0 | 1): Promise<void> {
@@ -35,13 +36,20 @@ export class Responder {
     await this.reply('error', `${routingKey}.error`, encodeError(404, 'unknown resource'), 0);
   }
 
-  private async reply(kind: 'status' | 'error', routingKey: string, body: string, qos: 0 | 1): Promise<void> {
+  private async reply(
+    kind: 'status' | 'error',
+    routingKey: string,
+    body: string,
+    qos: 0 | 1,
+    expiresAt?: string,
+  ): Promise<void> {
     if (Buffer.byteLength(routingKey) > MAX_ROUTING_KEY_BYTES) {
       this.replies.inc({ kind, outcome: 'topic-too-long' });
       return;
     }
     try {
-      await this.downlink.publish({ routingKey, body, qos });
+      const expiresInMs = expiresAt === undefined ? undefined : msUntil(expiresAt);
+      await this.downlink.publish({ routingKey, body, qos, expiresInMs });
       this.replies.inc({ kind, outcome: 'sent' });
     } catch (error) {
       this.replies.inc({ kind, outcome: 'failed' });

@@ -14,7 +14,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { DeviceKey } from '../configuration/requests.js';
+import { DeviceKey, DueDevice } from '../configuration/requests.js';
 import { defineRequest } from '../contract.js';
 import { AnyJson } from '../described.js';
 import { INTERFACES, type DeviceInterface } from '../device-registry/devices.requests.js';
@@ -241,6 +241,14 @@ export class FetchCommands extends TenantRequest {
   @IsOptional()
   @IsIn(INTERFACES)
   interface?: DeviceInterface;
+
+  /**
+   * Since when what is pushed reaches whoever asks. With `observe: true`, what was pushed later than this is left out of
+   * the answer: it has arrived that way.
+   */
+  @IsOptional()
+  @IsISO8601()
+  reachableAt?: string;
 }
 
 /** As the device gets it. `type` is for requests without one: on a topic of one type only `id` and `payload` are sent. */
@@ -255,6 +263,11 @@ export class OutstandingCommand {
   /** Any JSON value; absent: the command has none. */
   @IsOptional()
   payload?: JsonValue;
+
+  /** Not to be delivered after this. */
+  @IsOptional()
+  @IsISO8601()
+  expiresAt?: string;
 }
 
 export class OutstandingCommands {
@@ -269,7 +282,7 @@ export class OutstandingCommands {
   truncated!: boolean;
 }
 
-export class DueCommandsOf extends DeviceKey {
+export class DueCommandsOf extends DueDevice {
   /** Opaque: where to go on, from `askAgain`. */
   @IsOptional()
   @IsInt()
@@ -287,7 +300,7 @@ export class DueCommands {
 
   /**
    * Asked because of a change: leaves out what was sent to somebody already. Default: for devices that have just become
-   * reachable, whatever they were sent before.
+   * reachable, whatever they were given before that.
    */
   @IsOptional()
   @IsBoolean()
@@ -317,6 +330,36 @@ export class DueCommandList {
   askAgain?: DueCommandsOf[];
 }
 
+/** A command is about to be put on the wire. */
+export class CommandClaim extends DueDevice {
+  @Matches(COMMAND_TYPE_RULE)
+  type!: string;
+
+  /** `number` of the command. */
+  @IsInt()
+  id!: number;
+}
+
+export class ClaimCommands {
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(500)
+  @ValidateNested({ each: true })
+  @Type(() => CommandClaim)
+  claims!: CommandClaim[];
+
+  /** As in `dueCommands`. `creation`: this command is new. */
+  @IsIn(['reachable', 'changed', 'creation'])
+  reason!: 'reachable' | 'changed' | 'creation';
+}
+
+export class ClaimedCommands {
+  /** Of each claim, in its order: whether it may be sent. */
+  @IsArray()
+  @IsBoolean({ each: true })
+  granted!: boolean[];
+}
+
 /** A command was put on the wire. */
 export class CommandDispatch extends DeviceKey {
   @Matches(COMMAND_TYPE_RULE)
@@ -328,7 +371,7 @@ export class CommandDispatch extends DeviceKey {
   @IsIn(INTERFACES)
   interface!: DeviceInterface;
 
-  /** False: nobody was there for it; nothing is remembered then. */
+  /** False: nobody was there for it, or it could not be sent; its claim is given back. */
   @IsBoolean()
   subscriber!: boolean;
 }
@@ -392,6 +435,19 @@ export const dueCommands = defineRequest({
   reply: DueCommandList,
   errors: [],
   idempotent: true,
+});
+
+/**
+ * Asked right before commands are sent, so that of several who are about to give a device the same command one does. Not
+ * granted: it is finished by now; or it was pushed, or given to the device for the asking, since `reachableAt`, or since it
+ * was created. With `changed`: it was sent, or is about to be by somebody who claimed it since `reachableAt`.
+ */
+export const claimCommands = defineRequest({
+  subject: 'muster.v1.service.commands.outstanding.claim',
+  request: ClaimCommands,
+  reply: ClaimedCommands,
+  errors: [],
+  idempotent: false,
 });
 
 /** Outcomes: `concurrent-change` is worth another try. A command that is finished by now is passed over. */

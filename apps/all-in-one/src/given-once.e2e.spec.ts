@@ -1,0 +1,243 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually, mosquittoSub, mqttUrl, startPlatform, type Platform } from '@muster/testing';
+import mqtt, { type MqttClient } from 'mqtt';
+
+/** What a device is sent arrives once, and not after it has ended: with the sessions of real clients. */
+interface Device {
+  readonly id: string;
+  readonly token: string;
+  readonly appVersion: string;
+}
+
+let platform: Platform;
+let made = 0;
+
+beforeAll(async () => {
+  platform = await startPlatform();
+  const created = await platform.api('POST', '/device-types', { name: 'engine' });
+  expect(created.status).toBe(201);
+}, 60_000);
+
+afterEach(async () => {
+  for (const sleeper of awake) await sleeper.end();
+  awake.clear();
+});
+
+afterAll(async () => {
+  await platform.stop();
+});
+
+/** That nothing more comes shows only by waiting: longer than anything here takes. */
+const A_WHILE_MS = 1_500;
+
+const newDevice = async (): Promise<Device> => {
+  made += 1;
+  const created = await platform.api('POST', '/devices', { name: `engine-${made}`, deviceType: 'engine' });
+  expect(created.status).toBe(201);
+  return created.body as Device;
+};
+const topic = ({ appVersion, token }: Device, path: string): string => {
+  const [extension = '', ...rest] = path.split('/');
+  return ['kp1', appVersion, extension, token, ...rest].join('/');
+};
+const command = async (device: Device, more: object = {}): Promise<string> => {
+  const asked = { type: 'reboot', ttlSeconds: 600, ...more };
+  const created = await platform.api('POST', `/devices/${device.id}/commands`, asked);
+  expect(created.status).toBe(201);
+  return (created.body as { id: string }).id;
+};
+const commandOf = async (device: Device, id: string) =>
+  (await platform.api('GET', `/devices/${device.id}/commands/${encodeURIComponent(id)}`)).body as {
+    status: string;
+    late?: boolean;
+  };
+const statusOf = async (device: Device, id: string): Promise<string> => (await commandOf(device, id)).status;
+const cancel = async (device: Device, id: string): Promise<void> => {
+  const path = `/devices/${device.id}/commands/${encodeURIComponent(id)}`;
+  expect((await platform.api('DELETE', path)).status).toBe(204);
+};
+const setDesired = async (device: Device, desired: object): Promise<string> => {
+  const changed = await platform.api('PATCH', `/devices/${device.id}/configuration/desired`, desired);
+  expect(changed.status).toBe(200);
+  return (changed.body as { configId: string }).configId;
+};
+const hasLeft = (device: Device) =>
+  eventually(
+    async () => {
+      const { body } = await platform.api('GET', `/devices/${device.id}`);
+      return !(body as { connectivity: { connected: boolean } }).connectivity.connected;
+    },
+    { what: 'the device is seen to have left' },
+  );
+
+const awake = new Set<Sleeper>();
+
+/** A client that keeps its session: mqtt.js, which does not subscribe again when it comes back to it. */
+class Sleeper {
+  readonly got: string[] = [];
+  private client: MqttClient | undefined;
+
+  constructor(
+    readonly device: Device,
+    private readonly clientId = `sleeper-${device.id}`,
+  ) {}
+
+  async wake(...paths: string[]): Promise<MqttClient> {
+    awake.add(this);
+    const client = mqtt.connect(mqttUrl(), { clientId: this.clientId, clean: false, reconnectPeriod: 0 });
+    this.client = client;
+    // Before it is connected: what is queued comes with the connection.
+    client.on('message', (to, body) => {
+      this.got.push(`${to.split('/').slice(4).join('/')} ${body.toString()}`);
+    });
+    await new Promise((resolve) => client.once('connect', resolve));
+    for (const path of paths) await client.subscribeAsync(topic(this.device, path), { qos: 1 });
+    return client;
+  }
+
+  async rest(): Promise<void> {
+    await this.client?.endAsync();
+    await hasLeft(this.device);
+  }
+
+  /** Its session would stay in the broker. */
+  async end(): Promise<void> {
+    if (this.client?.connected === true) await this.client.endAsync();
+    await (await mqtt.connectAsync(mqttUrl(), { clientId: this.clientId, clean: true })).endAsync();
+  }
+}
+
+describe('a client that comes back to its session', () => {
+  it.each([1, 2, 3, 4, 5])(
+    'finds what is outstanding once, and nothing that has ended (mqtt.js, %i)',
+    async () => {
+      const device = await newDevice();
+      const sleeper = new Sleeper(device);
+      await sleeper.wake('cex/#');
+      await sleeper.rest();
+      const short = await command(device, { ttlSeconds: 1 });
+      const cancelled = await command(device);
+      const kept = await command(device);
+      await cancel(device, cancelled);
+      await eventually(async () => (await statusOf(device, short)) === 'expired');
+      expect(await statusOf(device, kept)).toBe('pending');
+      await sleeper.wake();
+      await eventually(() => sleeper.got.length > 0);
+      await sleep(A_WHILE_MS);
+      expect(sleeper.got).toEqual(['command/reboot/status [{"id":3}]']);
+      expect(await statusOf(device, kept)).toBe('sent');
+    },
+  );
+
+  it.each([1, 2, 3, 4, 5])('does so with mosquitto_sub, which subscribes anew each time (%i)', async () => {
+    const device = await newDevice();
+    const session = ['-c', '-i', `mosquitto-${device.id}`, '-q', '1', '-F', '%p', '-V', '311'];
+    const open = () => mosquittoSub([...session, '-t', topic(device, 'cex/#')]);
+    await (await open()).stop();
+    await hasLeft(device);
+    const cancelled = await command(device);
+    await command(device);
+    await cancel(device, cancelled);
+    const inbox = await open();
+    await inbox.line(() => true);
+    await sleep(A_WHILE_MS);
+    expect(inbox.lines()).toEqual(['[{"id":2}]']);
+    await inbox.stop();
+    awake.add(new Sleeper(device, `mosquitto-${device.id}`));
+  });
+
+  it('is given again what its last connection had been given and not answered', async () => {
+    const device = await newDevice();
+    const sleeper = new Sleeper(device);
+    await sleeper.wake('cex/#');
+    await command(device);
+    await eventually(() => sleeper.got.length > 0);
+    await sleeper.rest();
+    await sleeper.wake();
+    await eventually(() => sleeper.got.length > 1);
+    await sleep(A_WHILE_MS);
+    expect(sleeper.got).toEqual(Array(2).fill('command/reboot/status [{"id":1}]'));
+  });
+
+  it('finds the latest document, once, and none of those in between', async () => {
+    const device = await newDevice();
+    const sleeper = new Sleeper(device);
+    await sleeper.wake('cmx/#');
+    await sleeper.rest();
+    for (const interval of [1, 2]) await setDesired(device, { interval });
+    const configId = await setDesired(device, { interval: 3 });
+    await eventually(async () => {
+      const { body } = await platform.api('GET', `/devices/${device.id}/configuration/history`);
+      return JSON.stringify(body).includes('"subscriber":false');
+    });
+    await sleeper.wake();
+    await eventually(() => sleeper.got.length > 0);
+    await sleep(A_WHILE_MS);
+    expect(sleeper.got).toEqual([expect.stringContaining(configId)]);
+  });
+
+  it('is not delivered what has expired, also when it was put there while nobody knew of the session', async () => {
+    const device = await newDevice();
+    const sleeper = new Sleeper(device);
+    await sleeper.wake('cex/#');
+    await sleeper.rest();
+    // Until what the broker told of it is dealt with: it would be told again.
+    await sleep(A_WHILE_MS);
+    await platform.kill9();
+    await platform.restart();
+    const short = await command(device, { ttlSeconds: 2 });
+    await command(device);
+    // Put into the session's queue: nothing that runs has seen its client leave.
+    await eventually(async () => (await statusOf(device, 'reboot:2')) === 'sent');
+    await eventually(async () => (await statusOf(device, short)) === 'expired');
+    await sleeper.wake();
+    await eventually(() => sleeper.got.length > 0);
+    await sleep(A_WHILE_MS);
+    expect(sleeper.got).toEqual(['command/reboot/status [{"id":2}]']);
+  }, 60_000);
+
+  it('has its answer to a cancelled command taken, and kept as late', async () => {
+    const device = await newDevice();
+    const sleeper = new Sleeper(device);
+    const client = await sleeper.wake('cex/#');
+    const id = await command(device);
+    await eventually(() => sleeper.got.length > 0);
+    await cancel(device, id);
+    await client.publishAsync(topic(device, 'cex/result/reboot/7'), '[{"id":1,"statusCode":200}]', {
+      qos: 1,
+    });
+    await eventually(() => sleeper.got.includes('result/reboot/7/status '));
+    expect(await commandOf(device, id)).toMatchObject({ status: 'cancelled', late: true, statusCode: 200 });
+  });
+});
+
+describe('a client that subscribes and asks to observe', () => {
+  const countOf = (got: readonly string[]): number => got.join().split('"id":1').length - 1;
+
+  it.each([1, 2, 3, 4, 5])('at once has each command once (%i)', async () => {
+    const device = await newDevice();
+    await command(device);
+    const sleeper = new Sleeper(device);
+    const client = await sleeper.wake('cex/command/reboot/#');
+    await client.publishAsync(topic(device, 'cex/command/reboot/1'), '{"observe":true}', { qos: 1 });
+    await eventually(() => sleeper.got.some((line) => line.startsWith('command/reboot/1/status ')));
+    await sleep(A_WHILE_MS);
+    expect([countOf(sleeper.got), sleeper.got.length]).toEqual([1, sleeper.got.length]);
+  });
+
+  it('later has what it was pushed left out, unless it asks for all', async () => {
+    const device = await newDevice();
+    await command(device);
+    const sleeper = new Sleeper(device);
+    const client = await sleeper.wake('cex/command/reboot/#');
+    await eventually(() => countOf(sleeper.got) === 1);
+    await eventually(async () => (await statusOf(device, 'reboot:1')) === 'sent');
+    const ask = (id: number, body: string) =>
+      client.publishAsync(topic(device, `cex/command/reboot/${id}`), body, { qos: 1 });
+    await ask(1, '{"observe":true}');
+    await eventually(() => sleeper.got.includes('command/reboot/1/status []'));
+    await ask(2, '{}');
+    await eventually(() => sleeper.got.includes('command/reboot/2/status [{"id":1}]'));
+  });
+});

@@ -1,0 +1,200 @@
+import { matchesBinding } from '@muster/kp1';
+import type { BrokerEvent } from './broker-events.js';
+import { coversPush, sessionOf, subscribedAs } from './subscribers.js';
+
+/** Of one queue, which is what RabbitMQ makes of a client's subscriptions of one quality of service. */
+interface Session {
+  /** What it is subscribed to, of what is pushed, and since when what is pushed there has reached it. */
+  readonly patterns: Map<string, number>;
+  /** Channels of connections that consume it. */
+  readonly consumers: Set<string>;
+  /** It came to be while this process listened. */
+  isNew: boolean;
+  /** Since when nobody consumes it; undefined: somebody does, or it was never seen to be left. */
+  awaySince: number | undefined;
+  /** It was away and is back: since when it had been away. */
+  backFrom: number | undefined;
+  /** Something was kept from it while it was away. */
+  isOwed: boolean;
+}
+
+const MAX_SESSIONS = 400_000;
+const MAX_PATTERNS = 1_000;
+
+/**
+ * Which sessions there are, what of pushes they get, and whether their client is there: all that RabbitMQ told since this
+ * process listens. Each process listens for itself, so that all of them know. A session from before that is known by
+ * nothing; it is treated as if its client were there.
+ */
+export class Sessions {
+  private readonly byQueue = new Map<string, Session>();
+  private readonly queuesOfToken = new Map<string, Set<string>>();
+
+  /** What was told may have been missed in part: whoever is there may be away, and the other way round. */
+  forget(): void {
+    this.byQueue.clear();
+    this.queuesOfToken.clear();
+  }
+
+  note({ name, headers }: BrokerEvent): void {
+    switch (name) {
+      case 'queue.created':
+        this.created(headers['name']);
+        break;
+      case 'binding.created':
+        this.bound(headers['destination_name'], headers['routing_key'], timeOf(headers));
+        break;
+      case 'binding.deleted':
+        this.unbound(headers['destination_name'], headers['routing_key']);
+        break;
+      case 'consumer.created':
+        this.consumed(headers['queue'], headers['channel']);
+        break;
+      case 'consumer.deleted':
+        this.left(headers['queue'], headers['channel'], timeOf(headers));
+        break;
+      case 'queue.deleted':
+        this.deleted(headers['name']);
+        break;
+    }
+  }
+
+  /**
+   * What a session that is back was subscribed to, and since when it had been away; undefined: it was not. Whoever asks
+   * offers it what it is owed.
+   */
+  takeBack(queue: string): { readonly patterns: readonly string[]; readonly at: number } | undefined {
+    const session = this.byQueue.get(queue);
+    if (session?.backFrom === undefined) return undefined;
+    session.isOwed = false;
+    return { patterns: [...session.patterns.keys()], at: session.backFrom };
+  }
+
+  /** Whether something was kept from it. */
+  isOwed(queue: string): boolean {
+    return this.byQueue.get(queue)?.isOwed === true;
+  }
+
+  /** A client that is in it for the first time: all that it is subscribed to was told as it subscribed. */
+  isNew(queue: string): boolean {
+    const session = this.byQueue.get(queue);
+    return session?.isNew === true && session.backFrom === undefined;
+  }
+
+  /**
+   * Whether all who would get this are away, as far as is known; they are remembered as owed then. The broker would keep it
+   * for them until they are back, whatever becomes of it meanwhile.
+   */
+  areAway(routingKey: string): boolean {
+    const sessions = this.covering(routingKey);
+    if (sessions.length === 0 || sessions.some(({ awaySince }) => awaySince === undefined)) return false;
+    for (const session of sessions) session.isOwed = true;
+    return true;
+  }
+
+  /** Since when what is pushed to this topic has reached all who are subscribed to it; undefined: nobody is known to be. */
+  reachedSince(routingKey: string): number | undefined {
+    const since = this.covering(routingKey)
+      .filter(({ consumers }) => consumers.size > 0)
+      .flatMap(({ patterns }) =>
+        [...patterns].flatMap(([pattern, at]) => (matchesBinding(pattern, routingKey) ? [at] : [])),
+      );
+    return since.length === 0 ? undefined : Math.max(...since);
+  }
+
+  private covering(routingKey: string): Session[] {
+    const token = subscribedAs(routingKey)?.token ?? '';
+    return [...(this.queuesOfToken.get(token) ?? [])].flatMap((queue) => {
+      const session = this.byQueue.get(queue);
+      if (session === undefined) return [];
+      const covers = [...session.patterns.keys()].some((pattern) => matchesBinding(pattern, routingKey));
+      return covers ? [session] : [];
+    });
+  }
+
+  private created(queue: unknown): void {
+    const session = this.sessionOf(queue);
+    if (session !== undefined) session.isNew = true;
+  }
+
+  private bound(queue: unknown, pattern: unknown, at: number): void {
+    if (typeof pattern !== 'string' || !coversPush(pattern)) return;
+    const session = this.sessionOf(queue);
+    if (session === undefined || session.patterns.size >= MAX_PATTERNS) return;
+    session.patterns.set(pattern, at);
+    const token = subscribedAs(pattern)?.token ?? '';
+    const queues = this.queuesOfToken.get(token) ?? new Set();
+    this.queuesOfToken.set(token, queues.add(String(queue)));
+  }
+
+  private unbound(queue: unknown, pattern: unknown): void {
+    if (typeof queue !== 'string' || typeof pattern !== 'string') return;
+    const session = this.byQueue.get(queue);
+    session?.patterns.delete(pattern);
+    const token = subscribedAs(pattern)?.token ?? '';
+    const isLeft = [...(session?.patterns.keys() ?? [])].some((one) => subscribedAs(one)?.token === token);
+    if (!isLeft) this.dropToken(token, queue);
+  }
+
+  private consumed(queue: unknown, channel: unknown): void {
+    const session = this.sessionOf(queue);
+    if (session === undefined) return;
+    session.consumers.add(String(channel));
+    if (session.awaySince !== undefined) isBack(session, session.awaySince);
+    session.awaySince = undefined;
+  }
+
+  private left(queue: unknown, channel: unknown, at: number): void {
+    const session = this.sessionOf(queue);
+    if (session === undefined) return;
+    session.consumers.delete(String(channel));
+    if (session.consumers.size === 0) session.awaySince = at;
+    // Another connection of the client has taken it over, and was told first.
+    else isBack(session, at);
+  }
+
+  private deleted(queue: unknown): void {
+    if (typeof queue !== 'string') return;
+    const session = this.byQueue.get(queue);
+    if (session === undefined) return;
+    this.byQueue.delete(queue);
+    for (const pattern of session.patterns.keys()) this.dropToken(subscribedAs(pattern)?.token ?? '', queue);
+  }
+
+  private dropToken(token: string, queue: string): void {
+    const queues = this.queuesOfToken.get(token);
+    queues?.delete(queue);
+    if (queues?.size === 0) this.queuesOfToken.delete(token);
+  }
+
+  /** undefined: no session's queue. */
+  private sessionOf(queue: unknown): Session | undefined {
+    if (typeof queue !== 'string' || sessionOf(queue) === undefined) return undefined;
+    const known = this.byQueue.get(queue);
+    if (known !== undefined) return known;
+    const session: Session = {
+      patterns: new Map(),
+      consumers: new Set(),
+      isNew: false,
+      awaySince: undefined,
+      backFrom: undefined,
+      isOwed: false,
+    };
+    this.byQueue.set(queue, session);
+    const oldest = this.byQueue.keys().next();
+    if (this.byQueue.size > MAX_SESSIONS && oldest.done !== true) this.deleted(oldest.value);
+    return session;
+  }
+}
+
+/** What was sent before `since` went to a connection that has ended; what was sent later was in the queue. */
+const isBack = (session: Session, since: number): void => {
+  session.backFrom = since;
+  for (const pattern of session.patterns.keys()) session.patterns.set(pattern, since);
+};
+
+/** By the broker's clock, never in the future of ours. */
+export const timeOf = (headers: BrokerEvent['headers']): number => {
+  const at = headers['timestamp_in_ms'];
+  return typeof at === 'number' ? Math.min(at, Date.now()) : Date.now();
+};
