@@ -51,6 +51,7 @@ const startAdapter = async (): Promise<void> => {
     MUSTER_MQTT_AUTH_PORT: String(mqttAuthPort()),
     MUSTER_MQTT_ADAPTER_PREFETCH: String(PREFETCH),
     MUSTER_UPLINK_SET_ASIDE_AFTER_SECONDS: '1',
+    MUSTER_UPLINK_SET_LATE_ASIDE_AFTER_SECONDS: '1',
     MUSTER_LOG_LEVEL: process.env['MUSTER_LOG_LEVEL'] ?? 'silent',
   });
   await eventually(async () => (await adapter.ops.health.ready()).failing.length === 0, {
@@ -117,8 +118,11 @@ beforeAll(async () => {
 }, 60_000);
 
 afterEach(() => {
-  for (const service of kindNames) world.thaw(service);
+  world.thawAll();
+  world.telemetryFault = undefined;
   world.metadataFault = undefined;
+  world.parkFault = undefined;
+  world.parked.splice(0);
 });
 
 afterAll(async () => {
@@ -157,6 +161,7 @@ describe('a service that is frozen', () => {
       });
       // A request that was given up while it was frozen is answered late, so some come twice; what counts is the order.
       expect([...new Set(kinds[frozen].had(waiting.id))].filter((n) => n > 0)).toEqual(numbers(MESSAGES));
+      expect(world.parked).toEqual([]);
     },
     90_000,
   );
@@ -212,6 +217,55 @@ describe('a write that its service fails on', () => {
     ).toEqual({ outcome: 'failed', code: 'internal', detail: 'a bug' });
     expect((await adapter.ops.health.ready()).failing).toEqual([]);
   });
+});
+
+describe('a message that cannot be finished for long', () => {
+  it('because it cannot be parked stops nobody, and is parked when it can be', async () => {
+    const [bad, good] = [newDevice(), newDevice()];
+    world.parkFault = new AppError('unavailable', 'away');
+    world.telemetryFault = (messages) => {
+      if (messages.some(({ deviceId }) => deviceId === bad.id)) throw new AppError('internal', 'a bug');
+    };
+    await say('telemetry', bad, 1);
+    for (const n of numbers(MESSAGES)) await say('telemetry', good, n);
+    await eventually(() => kinds.telemetry.had(good.id).length === MESSAGES, {
+      what: 'the other device is served',
+      deadlineMs: 20_000,
+    });
+    world.telemetryFault = undefined;
+    world.parkFault = undefined;
+    await eventually(() => world.parked.length === 1, { what: 'it is parked', deadlineMs: 20_000 });
+  }, 60_000);
+
+  it('because its service does not answer for it stops nobody, and is parked with its reason', async () => {
+    const [bad, good] = [newDevice(), newDevice()];
+    for (const one of [bad, good]) await say('telemetry', one, 0);
+    await eventually(() => [bad, good].every(({ id }) => kinds.telemetry.had(id).length === 1));
+    world.freeze(bad.id);
+    const answers = await subscribe(`kp1/radiator-v1/dcx/${bad.token}/#`);
+    await say('telemetry', bad, 1);
+    let n = 0;
+    await eventually(
+      async () => {
+        n += 1;
+        await say('telemetry', good, n);
+        return world.parked.length > 0;
+      },
+      { what: 'it is parked', deadlineMs: 100_000 },
+    );
+    expect(world.parked).toMatchObject([
+      {
+        consumer: 'muster-uplink',
+        code: 'deadline-exceeded',
+        reason: expect.stringMatching(/while its service answered others\.$/),
+        subject: expect.stringContaining(bad.token),
+      },
+    ]);
+    await answers.line((line) => line.includes('/error {"statusCode":500'));
+    expect(n).toBeGreaterThan(2 * PREFETCH);
+    await eventually(() => kinds.telemetry.had(good.id).length === n + 1, { deadlineMs: 15_000 });
+    world.thaw(bad.id);
+  }, 120_000);
 });
 
 describe('the queue that earlier versions had for everything', () => {

@@ -9,6 +9,7 @@ import type { RateLimits } from './rate-limits.js';
 import { refusalOf, type Refusal } from './refusal.js';
 import type { RequestTopic, Route } from './routed-message.js';
 import type { Sightings } from './sightings.js';
+import { assertSize } from './token-admission.js';
 
 /** One request of a device, whichever door it came through and however the door knows the device. */
 export interface DeviceRequest extends Waiter {
@@ -67,9 +68,7 @@ export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) =
     const matched = matchResource(topic);
     const resource = matched?.resource;
     try {
-      if (payload.length > parts.maxPayloadBytes) {
-        throw new AppError('payload-too-large', `payload must have at most ${parts.maxPayloadBytes} bytes`);
-      }
+      assertSize(payload.length, parts.maxPayloadBytes);
       // Whatever becomes of it: a device that is too fast, or wrong, is there.
       parts.lastSeen.note(entry, waitedMs);
       keepPace(request, resource);

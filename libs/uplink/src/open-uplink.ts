@@ -103,7 +103,7 @@ export const openUplink = (options: UplinkOptions): Uplink => {
     questions,
     sightings,
     refusals,
-    admit: tokenAdmission({ questions, refusals }),
+    admit: tokenAdmission({ questions, refusals, maxPayloadBytes }),
     answer,
     checkServices: () => {
       for (const batcher of batchers) batcher.check();

@@ -134,7 +134,7 @@ let uplink: Uplink;
 const ask = async (path: string, payload = '') => {
   const topic = parseTopic(`kp1/radiator-v1/${path.replace('/', '/token-of-d1/')}`);
   if (topic === undefined) throw new Error(`not a topic: ${path}`);
-  const admission = await uplink.admit(topic);
+  const admission = await uplink.admit(topic, payload.length);
   if (admission.kind !== 'admitted') return admission;
   const marks = { redelivered: false, duplicate: false, isAcknowledged: true };
   const waiter = { isWanted: () => true, whenAway: 'wait' } as const;

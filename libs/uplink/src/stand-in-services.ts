@@ -103,26 +103,35 @@ export class World {
   metadataFault: AppError | undefined;
   readonly software: SoftwareReport[] = [];
   readonly parked: RecordParked[] = [];
+  /** Throws for as long as nothing can be parked. */
+  parkFault: AppError | undefined;
   /** Devices about which small questions were asked. */
   readonly pinged: string[] = [];
-  private readonly frozen = new Map<StandIn, { readonly thawed: Promise<void>; readonly thaw: () => void }>();
+  private readonly frozen = new Map<string, { readonly thawed: Promise<void>; readonly thaw: () => void }>();
 
-  /** Takes requests and answers none, as a process that is stopped (SIGSTOP) does, until it is thawed. */
-  freeze(service: StandIn): void {
+  /**
+   * Takes requests and answers none, as a process that is stopped (SIGSTOP) does, until it is thawed. Of a device: only its
+   * telemetry, and what is asked for together with it.
+   */
+  freeze(serviceOrDevice: string): void {
     let thaw = (): void => undefined;
     const thawed = new Promise<void>((resolve) => {
       thaw = resolve;
     });
-    this.frozen.set(service, { thawed, thaw });
+    this.frozen.set(serviceOrDevice, { thawed, thaw });
   }
 
-  thaw(service: StandIn): void {
-    this.frozen.get(service)?.thaw();
-    this.frozen.delete(service);
+  thaw(serviceOrDevice: string): void {
+    this.frozen.get(serviceOrDevice)?.thaw();
+    this.frozen.delete(serviceOrDevice);
   }
 
-  async running(service: StandIn): Promise<void> {
-    await this.frozen.get(service)?.thawed;
+  thawAll(): void {
+    for (const name of [...this.frozen.keys()]) this.thaw(name);
+  }
+
+  async running(serviceOrDevice: string): Promise<void> {
+    await this.frozen.get(serviceOrDevice)?.thawed;
   }
 
   device(deviceId: string, change: Partial<AccessEntry> = {}): AccessEntry {
@@ -197,6 +206,7 @@ class StandInServices {
   @Handles(storeSamples)
   async store({ messages }: StoreSamples): Promise<BulkOutcome> {
     await this.world.running('telemetry');
+    for (const { deviceId } of messages) await this.world.running(deviceId);
     this.world.telemetryFault?.(messages);
     this.world.batches.push(messages.length);
     const outcomes = messages.map((message) => this.world.telemetryOutcome(message));
@@ -245,6 +255,7 @@ class StandInServices {
 
   @Handles(recordParked)
   async park(parked: RecordParked): Promise<Done> {
+    if (this.world.parkFault !== undefined) throw this.world.parkFault;
     this.world.parked.push(parked);
     return {};
   }

@@ -27,15 +27,29 @@ const scene = (find: () => Promise<Admission>) => {
     service: 'test',
     destination: { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
   });
-  const admit = tokenAdmission({ questions: { admit: find }, refusals: new BoundedLog(logger) });
+  const admit = tokenAdmission({
+    questions: { admit: find },
+    refusals: new BoundedLog(logger),
+    maxPayloadBytes: 100,
+  });
   const topic = parseTopic('kp1/v1/dcx/tok1/json');
   if (topic === undefined) throw new Error('not a topic');
-  return { lines, admit: (prove?: () => void) => admit(topic, prove) };
+  return { lines, admit: (prove?: () => void, bytes = 2) => admit(topic, bytes, prove) };
 };
 
 describe('a token', () => {
   it('that may be used says whose it is', async () => {
     expect(await scene(async () => known).admit()).toEqual({ kind: 'admitted', device: known });
+  });
+
+  it('is not looked at when its message is too large, whatever that would find', async () => {
+    const { admit } = scene(() => Promise.reject(new TypeError('a bug')));
+    expect(await admit(undefined, 101)).toMatchObject({
+      kind: 'refused',
+      statusCode: 413,
+      reasonPhrase: 'payload must have at most 100 bytes',
+    });
+    expect(await admit(undefined, 100)).toMatchObject({ kind: 'failed' });
   });
 
   it.each<[ErrorCode, number]>([

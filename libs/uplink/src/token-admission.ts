@@ -18,18 +18,26 @@ export interface AdmissionParts {
   /** Memory first. */
   readonly questions: Pick<AccessQuestions, 'admit'>;
   readonly refusals: BoundedLog;
+  readonly maxPayloadBytes: number;
 }
+
+/** For a message of so many bytes, whoever's it is. What is taken in can be parked whole, should it come to that. */
+export const assertSize = (bytes: number, maxPayloadBytes: number): void => {
+  if (bytes <= maxPayloadBytes) return;
+  throw new AppError('payload-too-large', `payload must have at most ${maxPayloadBytes} bytes`);
+};
 
 /**
  * For doors where a device says who it is by the token in its topic: MQTT and HTTP. `prove`, where the token alone is not
  * enough, checks who speaks for it and throws `AppError`. Never rejects.
  */
 export const tokenAdmission =
-  ({ questions, refusals }: AdmissionParts) =>
-  async (topic: Topic, prove?: (device: Admitted) => void): Promise<TokenAdmission> => {
+  ({ questions, refusals, maxPayloadBytes }: AdmissionParts) =>
+  async (topic: Topic, bytes: number, prove?: (device: Admitted) => void): Promise<TokenAdmission> => {
     const resource = matchResource(topic)?.resource;
     let deviceId: string | undefined;
     try {
+      assertSize(bytes, maxPayloadBytes);
       const admission = await questions.admit(topic.token, topic.appVersion);
       if (!admission.admitted) throw new AppError(admission.code, admission.reason);
       ({ deviceId } = admission.entry);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Module, type INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -20,6 +21,7 @@ import {
   Consumes,
   NatsStrategy,
   park,
+  unpack,
   type Bus,
   type Delivered,
   type Parked,
@@ -293,6 +295,18 @@ describe('a message of a queue', () => {
       payload: { packing: 'plain', base64: payload.toString('base64') },
       parkedAt: shown.firstParkedAt,
     });
+  });
+
+  it('is kept whole though it is as large as a device may ever send, and cannot be compressed', async () => {
+    const payload = randomBytes(524_288);
+    const id = await parkQueued({ payload });
+    let got: Buffer | undefined;
+    handleQueued = (message) => {
+      got = message.payload && unpack(message.payload);
+      return Promise.resolve({ outcome: 'done' });
+    };
+    expect(await replay(id)).toMatchObject({ state: 'replayed', bytes: payload.length });
+    expect(got?.equals(payload)).toBe(true);
   });
 
   it('may be as large as the bus takes', async () => {

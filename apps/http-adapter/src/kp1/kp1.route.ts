@@ -86,7 +86,7 @@ export const kp1Route = (parts: Kp1RouteParts): DeviceRoute => {
       }, parts.answerTimeoutMs);
     });
     const answer = async (): Promise<Outcome> => {
-      const admission = await parts.uplink.admit(topic, authenticate(request.headers));
+      const admission = await parts.uplink.admit(topic, payload.length, authenticate(request.headers));
       if (admission.kind !== 'admitted') return notAdmitted(admission);
       const { device } = admission;
       return parts.uplink.answer({ device, topic, payload, ...MARKS, isWanted: () => isWanted });

@@ -1,7 +1,7 @@
 import type { ChannelModel, ConsumeMessage } from 'amqplib';
 import type { Logger } from '@muster/observability';
 import { AckWindow } from '../inbound/ack-window.js';
-import { ackUpTo, channelOf } from './rabbitmq-connection.js';
+import { acknowledgeOn, channelOf } from './rabbitmq-connection.js';
 import { BROKER_EVENTS_QUEUE, EVENT_EXCHANGE } from './topology.js';
 
 export interface BrokerEvent {
@@ -25,7 +25,7 @@ export const consumeBrokerEvents = async (
 ): Promise<void> => {
   const channel = await channelOf(connection, () => connection.createChannel(), logger);
   await channel.prefetch(PREFETCH);
-  const window = new AckWindow((deliveryTag) => ackUpTo(channel, deliveryTag));
+  const window = new AckWindow(acknowledgeOn(channel), PREFETCH / 4);
   channel.once('close', () => window.close());
   await channel.consume(BROKER_EVENTS_QUEUE, (delivery) => {
     if (delivery === null) {
@@ -33,7 +33,9 @@ export const consumeBrokerEvents = async (
       void connection.close().catch(() => undefined);
       return;
     }
-    void handle(eventOf(delivery)).then(() => window.finish(delivery.fields.deliveryTag));
+    const { deliveryTag } = delivery.fields;
+    window.delivered(deliveryTag);
+    void handle(eventOf(delivery)).then(() => window.finish(deliveryTag));
   });
 };
 

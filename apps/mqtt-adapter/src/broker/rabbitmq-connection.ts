@@ -9,6 +9,7 @@ import {
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '@muster/contracts';
 import type { Logger } from '@muster/observability';
+import type { Acknowledge } from '../inbound/ack-window.js';
 import { MQTT_EXCHANGE, TOPOLOGY, type Topology } from './topology.js';
 
 export interface RabbitConnectionOptions {
@@ -126,10 +127,19 @@ export const channelOf = async <C extends Channel>(
 };
 
 /** Acknowledges all deliveries up to this one. A channel that closes at this moment gives them to the next. */
-export const ackUpTo = (channel: Channel, deliveryTag: number): void => {
+export const ackUpTo = (channel: Channel, deliveryTag: number): void =>
+  ack(channel, deliveryTag, 'all up to it');
+
+/** Of one channel, for an AckWindow. */
+export const acknowledgeOn = (channel: Channel): Acknowledge => ({
+  upTo: (deliveryTag) => ackUpTo(channel, deliveryTag),
+  one: (deliveryTag) => ack(channel, deliveryTag, 'it alone'),
+});
+
+const ack = (channel: Channel, deliveryTag: number, which: 'all up to it' | 'it alone'): void => {
   try {
     // amqplib reads nothing of the message but its tag, and keeping the messages would keep their payloads.
-    channel.ack({ fields: { deliveryTag } } as Message, true);
+    channel.ack({ fields: { deliveryTag } } as Message, which === 'all up to it');
   } catch (error) {
     if (!(error instanceof IllegalOperationError)) throw error;
   }

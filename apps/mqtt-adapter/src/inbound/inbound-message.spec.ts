@@ -58,7 +58,9 @@ const scene = (
     async (topic: Topic, ...rest: unknown[]) => {
       done.push(`${formatTopic(topic)}/${suffix} ${JSON.stringify(rest)}`);
     };
-  const window = new AckWindow((tag) => done.push(`acked ${tag}`));
+  const acked = (tag: number) => done.push(`acked ${tag}`);
+  const window = new AckWindow({ upTo: acked, one: acked }, 100);
+  window.delivered(1);
   const answer = deviceRequests({
     routes,
     sightings: { note: () => undefined },
@@ -71,7 +73,10 @@ const scene = (
   });
   const questions = { admit: change.admit ?? (async () => change.admission ?? welcome) };
   const receive = inboundMessages({
-    uplink: { admit: tokenAdmission({ questions, refusals: new BoundedLog(logger) }), answer },
+    uplink: {
+      admit: tokenAdmission({ questions, refusals: new BoundedLog(logger), maxPayloadBytes: 100 }),
+      answer,
+    },
     respond: { status: say('status'), error: say('error') },
     park: async (_message, reason) => void done.push(`parked: ${reason}`),
     handOn: async (exchange) => void done.push(`to ${exchange}`),
@@ -139,6 +144,14 @@ describe('a message that is refused', () => {
 
   it('for its size gets 413 with the limit', async () => {
     expect(await scene().receive('kp1.v1.dcx.tok1.json.7', 'x'.repeat(101))).toEqual([
+      'kp1/v1/dcx/tok1/json/7/error [413,"payload must have at most 100 bytes",1]',
+      'acked 1',
+    ]);
+  });
+
+  it('for its size is refused before anybody looks whose it is, so that it never has to be parked', async () => {
+    const admit = () => Promise.reject(new TypeError('a bug'));
+    expect(await scene({ admit }).receive('kp1.v1.dcx.tok1.json.7', 'x'.repeat(101))).toEqual([
       'kp1/v1/dcx/tok1/json/7/error [413,"payload must have at most 100 bytes",1]',
       'acked 1',
     ]);

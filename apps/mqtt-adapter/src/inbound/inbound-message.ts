@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isPassing } from '@muster/contracts';
 import { answersSuccess, parseRoutingKey, type Topic } from '@muster/kp1';
 import { reasonOf } from '@muster/messaging';
 import type { Logger, Metrics } from '@muster/observability';
@@ -46,6 +47,8 @@ export interface InboundParts {
 }
 
 const AGAIN_MS = 1_000;
+/** So many times longer for what fails for a reason that does not pass. */
+const SELDOM = 60;
 
 /**
  * The whole path of a message: parse → admit → answer (both in libs/uplink) → respond → acknowledge. The acknowledgement
@@ -81,7 +84,7 @@ export const inboundMessages = (parts: InboundParts) => {
     // Put here by an earlier version, which had one queue for all.
     if (owner !== here && here !== REGISTRY) return handOn(DESTINATIONS_EXCHANGE);
 
-    const admission = await admit(topic, window, here);
+    const admission = await admit(topic, message.payload.length, window, here);
     const outcome =
       admission.kind === 'admitted' && owner === here
         ? await answer(message, topic, admission, window)
@@ -118,9 +121,14 @@ export const inboundMessages = (parts: InboundParts) => {
    * Whose it is. When only device-registry could say and cannot be asked, who waits for an answer is told so; a write waits
    * in the registry's own queue, so that it holds up nobody whose token is known.
    */
-  async function admit(topic: Topic, window: AckWindow, here: Destination): Promise<TokenAdmission> {
+  async function admit(
+    topic: Topic,
+    bytes: number,
+    window: AckWindow,
+    here: Destination,
+  ): Promise<TokenAdmission> {
     for (;;) {
-      const admission = await parts.uplink.admit(topic);
+      const admission = await parts.uplink.admit(topic, bytes);
       if (admission.kind !== 'undecided') return admission;
       if (admission.resource?.kind === 'fetch') {
         const refusal = refusalOf(admission.cause, true);
@@ -154,7 +162,10 @@ export const inboundMessages = (parts: InboundParts) => {
     return untilDone(window, 'a message could not be set aside yet', () => parts.park(message, reason));
   }
 
-  /** False: the channel is gone, and the message with it. */
+  /**
+   * False: the channel is gone, and the message with it. What can be done never, by a fault of ours, is tried for ever as
+   * well, but seldom: the broker keeps the message, which was acknowledged to its device, and what is behind it goes on.
+   */
   async function untilDone(window: AckWindow, failure: string, act: () => Promise<void>): Promise<boolean> {
     while (window.isOpen) {
       try {
@@ -162,9 +173,14 @@ export const inboundMessages = (parts: InboundParts) => {
         return true;
       } catch (error) {
         parts.logger.error({ err: error }, failure);
-        await sleep(AGAIN_MS);
+        await rest(window, isPassing(error) ? 1 : SELDOM);
       }
     }
     return false;
   }
+};
+
+/** Not longer than anybody waits for what comes after it. */
+const rest = async (window: AckWindow, times: number): Promise<void> => {
+  for (let one = 0; one < times && window.isOpen; one += 1) await sleep(AGAIN_MS);
 };

@@ -88,14 +88,15 @@ const replayMessage =
     if (topic === undefined || payload === undefined) {
       return { outcome: 'failed', code: 'resource-unknown', detail: 'It is no message of a device.' };
     }
-    const admission = await uplink.admit(topic);
+    const content = unpack(payload);
+    const admission = await uplink.admit(topic, content.length);
     const until = Date.now() + REPLAY_MS;
     const outcome =
       admission.kind === 'admitted'
         ? await uplink.answer({
             device: admission.device,
             topic,
-            payload: unpack(payload),
+            payload: content,
             // It may have been stored before it was parked.
             redelivered: true,
             duplicate: false,

@@ -1,6 +1,6 @@
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import type { Logger } from '@muster/observability';
-import { ackUpTo, channelOf } from '../broker/rabbitmq-connection.js';
+import { acknowledgeOn, channelOf } from '../broker/rabbitmq-connection.js';
 import type { Destination } from '../broker/topology.js';
 import { AckWindow } from './ack-window.js';
 import type { InboundMessage } from './inbound-message.js';
@@ -16,7 +16,6 @@ const LOOK_EVERY_MS = 1_000;
 export class UplinkConsumer {
   private window: AckWindow | undefined;
   private cancel: (() => Promise<void>) | undefined;
-  private lastDelivered = 0;
   private readonly lag = new QueueLag();
   private looking: NodeJS.Timeout | undefined;
 
@@ -31,9 +30,8 @@ export class UplinkConsumer {
     const { queue } = this.destination;
     const channel = await channelOf(connection, () => connection.createChannel(), this.logger);
     await channel.prefetch(this.prefetch);
-    const window = new AckWindow((deliveryTag) => ackUpTo(channel, deliveryTag));
+    const window = new AckWindow(acknowledgeOn(channel), Math.ceil(this.prefetch / 4));
     this.window = window;
-    this.lastDelivered = 0;
     this.lag.opened((await channel.checkQueue(queue)).messageCount);
     const { consumerTag } = await channel.consume(queue, (delivery) => {
       if (delivery === null) {
@@ -42,7 +40,7 @@ export class UplinkConsumer {
         void connection.close().catch(() => undefined);
         return;
       }
-      this.lastDelivered = delivery.fields.deliveryTag;
+      window.delivered(delivery.fields.deliveryTag);
       const message = inboundOf(delivery, this.lag.ofNext(delivery.fields.redelivered));
       this.handle(message, window, this.destination).catch((error: unknown) =>
         // It has dealt with every error it knows; unacknowledged, the message comes again after a restart.
@@ -73,7 +71,7 @@ export class UplinkConsumer {
 
   /** Delivered and not finished yet. */
   get inFlight(): number {
-    return this.window?.unfinished(this.lastDelivered) ?? 0;
+    return this.window?.unfinished ?? 0;
   }
 
   /** Takes no more; what is in hand goes on. */
