@@ -83,7 +83,8 @@ const command: fc.Arbitrary<CampaignCommand> = fc.oneof(
 const ending = fc.constantFrom<CampaignCommand>(complete, finishCancel, cancel('soft'), cancel('force'));
 const begun = fc.constantFrom<readonly CampaignCommand[]>([], [launch()], [launch(), resolved([2, 2, 0])]);
 const further = fc.array(fc.oneof({ weight: 60, arbitrary: command }, { weight: 1, arbitrary: ending }), {
-  maxLength: 60,
+  maxLength: 50,
+  size: 'max',
 });
 const history = fc.tuple(definition, begun, further).map(([first, some, rest]) => [first, ...some, ...rest]);
 
@@ -117,7 +118,8 @@ const play = (
     reached.add(`${state.status} ${state.batches.map(({ status }) => status).join()}`);
     events.push(...decided);
     // Twice is once; but what makes something else of what there is, is another change.
-    if (one.type !== 'EditCampaign') expect(attempt(one, state)).toEqual([]);
+    if (one.type !== 'EditCampaign' && attempt(one, state).length > 0)
+      throw new Error(`${one.type} is not once when it comes twice`);
   }
   return { state, events };
 };
@@ -170,7 +172,7 @@ describe('a campaign, whatever is done to it', () => {
           if (now === before || steps > 50) throw new Error(`stuck: ${JSON.stringify(before)}`);
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
     // Or the property would say nothing.
     for (const status of ['draft', 'scheduled', 'running', 'paused', 'completed', 'cancelled'])
@@ -190,7 +192,7 @@ const moved = (state: Campaign): Campaign => {
 };
 
 /** Of a campaign that goes on, at most one batch is in hand: those before it are passed, and those after it planned. */
-const assertOrder = ({ status, batches, pause: paused }: Campaign): void => {
+const assertOrder = ({ status, batches, pause: paused, cancel: cancelling }: Campaign): void => {
   if (status === 'paused') expect(paused).not.toBeNull();
   else expect(paused).toBeNull();
   if (status !== 'running' && status !== 'paused') return;
@@ -198,5 +200,5 @@ const assertOrder = ({ status, batches, pause: paused }: Campaign): void => {
   if (open === -1) return;
   expect(batches[open]?.status).not.toBe('planned');
   for (const batch of batches.slice(open + 1)) expect(batch.status).toBe('planned');
-  if (batches[open]?.status === 'held') expect(status === 'paused').toBe(true);
+  if (batches[open]?.status === 'held' && cancelling === null) expect(status).toBe('paused');
 };
