@@ -61,10 +61,13 @@ import {
 } from '@muster/contracts/device-registry/metadata.requests';
 import { issueToken, IssueToken, type IssuedToken } from '@muster/contracts/device-registry/tokens.requests';
 import {
+  forgetLatest,
+  ForgetLatest,
   getLatest,
   GetLatest,
   querySamples,
   QuerySamples,
+  type LatestForgotten,
   type LatestValues,
   type SamplePage,
 } from '@muster/contracts/telemetry/requests';
@@ -235,6 +238,11 @@ class Services {
   @Handles(getLatest)
   getLatest(body: GetLatest): Promise<LatestValues> {
     return answer(body, { items: [{ key: 'temperature', value: 21, ts: view.createdAt }], nextCursor: '1' });
+  }
+
+  @Handles(forgetLatest)
+  forgetLatest(body: ForgetLatest): Promise<LatestForgotten> {
+    return answer(body, { removed: 1 });
   }
 
   @Handles(querySamples)
@@ -584,6 +592,34 @@ describe('a list', () => {
     const missing = await api('get', '/devices/unknown/telemetry/latest').expect(404);
     expect(bodyOf(missing).code).toBe('device-not-found');
     await api('get', '/devices/unknown/telemetry').expect(404);
+  });
+});
+
+describe('a telemetry key', () => {
+  it.each([
+    ['key=x%20(0,%201)', 'x (0, 1)'],
+    ['key=', ''],
+    ['key=a%2Fb', 'a/b'],
+  ])('is named as it is by %s', async (text, key) => {
+    for (const path of ['/devices/d1/telemetry/latest', '/devices/d1/telemetry']) {
+      await api('get', `${path}?${text}`).expect(200);
+      expect(asked.body).toMatchObject({ keys: [key] });
+    }
+    await api('delete', `/devices/d1/telemetry/latest?${text}`).expect(204);
+    expect(asked.body).toEqual({
+      ...{ tenantId: 'default', deviceId: 'd1', keys: [key] },
+      actor: { kind: 'api-key', id: 'local-admin' },
+    });
+  });
+
+  it('or all are named where latest values are removed, and not by leaving it out', async () => {
+    await api('delete', '/devices/d1/telemetry/latest?all=true').expect(204);
+    expect(asked.body).not.toHaveProperty('keys');
+    for (const query of ['', '?all=true&key=a', '?all=false', '?keys=a']) {
+      await api('delete', `/devices/d1/telemetry/latest${query}`).expect(400);
+    }
+    await api('get', '/devices/d1/telemetry?key=a&keys=b').expect(400);
+    await api('delete', '/devices/unknown/telemetry/latest?key=a').expect(404);
   });
 });
 

@@ -4,7 +4,7 @@ import { TELEMETRY_STREAM } from '@muster/contracts/telemetry/published';
 import { migrateSchema } from '@muster/event-store';
 import type { RunningApp } from '@muster/observability';
 import { BUS, DATABASE, startService } from '@muster/service-host';
-import { SAMPLES_STORE } from './providers.js';
+import { LOGGER, SAMPLES_STORE } from './providers.js';
 import { Samples1763600200001 } from '../migrations/0001-samples.js';
 import { Duplicates1763600200002 } from '../migrations/0002-duplicates.js';
 import { loadConfig } from './config.js';
@@ -53,6 +53,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: DATABASE, useValue: database },
           { provide: BUS, useValue: bus },
           { provide: SAMPLES_STORE, useValue: store },
+          { provide: LOGGER, useValue: logger },
         ]),
         background: { retention: startRetention(partitions, logger) },
       };

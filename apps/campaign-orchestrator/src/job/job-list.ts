@@ -1,12 +1,6 @@
 import type { Actor } from '@muster/contracts';
-import type {
-  JobChanged,
-  JobItemError,
-  JobReason,
-  JobStands,
-  JobStatus,
-} from '@muster/contracts/jobs/published';
-import type { ChildJob, JobDetails, JobView } from '@muster/contracts/jobs/requests';
+import type { JobChanged, JobReason, JobStands, JobStatus } from '@muster/contracts/jobs/published';
+import type { ChildJob, JobDetails, JobError, JobView } from '@muster/contracts/jobs/requests';
 import type { Database } from '@muster/event-store';
 
 export interface JobKey {
@@ -163,21 +157,34 @@ export class JobList {
 
   async countErrors({ tenantId, jobId }: JobKey): Promise<number> {
     const { rows } = await this.database.query<{ count: string }>(
-      'SELECT count(*) FROM job_errors WHERE tenant_id = $1 AND job_id = $2',
+      `SELECT count(*) FROM jobs j JOIN job_errors e ON e.tenant_id = j.tenant_id AND e.job_id = j.job_id
+       WHERE j.tenant_id = $1 AND (j.job_id = $2 OR j.parent = $2)`,
       [tenantId, jobId],
     );
     return Number(rows[0]?.count ?? 0);
   }
 
-  /** By item. `after`: item of the last error of the page before. */
+  /**
+   * Of the job and its children: by job, then by item. Ids are made in the order of time, so the parent's come first.
+   * `after`: the last error of the page before.
+   */
   async errors(
     { tenantId, jobId }: JobKey,
-    { after, limit }: { readonly after: string | undefined; readonly limit: number },
-  ): Promise<JobItemError[]> {
-    const { rows } = await this.database.query<JobItemError>(
-      `SELECT item, code, detail FROM job_errors
-       WHERE tenant_id = $1 AND job_id = $2 AND ($3::text IS NULL OR item > $3) ORDER BY item LIMIT $4`,
-      [tenantId, jobId, after ?? null, limit],
+    {
+      after,
+      limit,
+    }: { readonly after: Pick<JobError, 'jobId' | 'item'> | undefined; readonly limit: number },
+  ): Promise<JobError[]> {
+    const { rows } = await this.database.query<JobError>(
+      // Page by page of each job's own: they may be very many in all.
+      `SELECT e.job_id AS "jobId", e.item, e.code, e.detail
+       FROM jobs j CROSS JOIN LATERAL (
+         SELECT * FROM job_errors
+         WHERE tenant_id = j.tenant_id AND job_id = j.job_id AND ($3::text IS NULL OR (job_id, item) > ($3, $4))
+         ORDER BY item LIMIT $5) e
+       WHERE j.tenant_id = $1 AND (j.job_id = $2 OR j.parent = $2) AND ($3::text IS NULL OR j.job_id >= $3)
+       ORDER BY e.job_id, e.item LIMIT $5`,
+      [tenantId, jobId, after?.jobId ?? null, after?.item ?? null, limit],
     );
     return rows;
   }

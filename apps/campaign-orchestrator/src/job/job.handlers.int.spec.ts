@@ -21,6 +21,7 @@ import {
   retryJob,
   type CancelJob,
   type JobDetails,
+  type JobErrorPage,
   type JobRetried,
   type RetryJob,
 } from '@muster/contracts/jobs/requests';
@@ -340,9 +341,38 @@ describe('listJobErrors', () => {
       const page = await bus.request(listJobErrors, request);
       return page.items[1]?.item === 'b' && page;
     });
-    expect(first.items).toEqual([error('a'), error('b')]);
+    const of = (item: string) => ({ ...error(item), jobId });
+    expect(first.items).toEqual([of('a'), of('b')]);
     const second = await bus.request(listJobErrors, { ...request, cursor: first.nextCursor ?? '' });
-    expect(second).toEqual({ items: [error('c')], nextCursor: null });
+    expect(second).toEqual({ items: [of('c')], nextCursor: null });
     expect(await code(bus.request(listJobErrors, { tenantId, jobId: 'nobody' }))).toBe('job-not-found');
+  });
+
+  it('tells those of its parts, each with the job of which it is an item', async () => {
+    const [jobId, one, two, other] = [newId(), newId(), newId(), newId()];
+    const error = (item: string) => ({ item, code: 'device-not-found', detail: 'No such device.' });
+    await publish(change(jobId, 1, { errors: [error('z')] }));
+    await publish(change(one, 1, { parent: jobId, errors: [error('b'), error('c')] }));
+    await publish(change(two, 1, { parent: jobId, errors: [error('a'), error('b')] }));
+    await publish(change(other, 1, { errors: [error('a')] }));
+    await reached(other, 1);
+    const errors = async (limit: number) => {
+      const found: string[] = [];
+      let cursor: string | null = null;
+      do {
+        const page: JobErrorPage = await bus.request(listJobErrors, {
+          ...{ tenantId, jobId, limit, count: true },
+          ...(cursor === null ? {} : { cursor }),
+        });
+        expect(page.total).toBe(5);
+        found.push(...page.items.map((item) => `${item.jobId} ${item.item}`));
+        cursor = page.nextCursor;
+      } while (cursor !== null);
+      return found;
+    };
+    const all = [`${jobId} z`, `${one} b`, `${one} c`, `${two} a`, `${two} b`];
+    for (const limit of [1, 2, 3, 50]) expect(await errors(limit)).toEqual(all);
+    const ofPart = await bus.request(listJobErrors, { tenantId, jobId: one });
+    expect(ofPart.items.map(({ item }) => item)).toEqual(['b', 'c']);
   });
 });

@@ -82,11 +82,12 @@ export class JobHandlers {
   @Handles(listJobErrors)
   async errors(request: ListJobErrors): Promise<JobErrorPage> {
     const { tenantId, jobId, cursor, count, limit = DEFAULT_PAGE } = request;
-    const [after] = decodeCursor('job-errors', cursor, [ITEM]) ?? [];
+    const [last, item] = decodeCursor('job-errors', cursor, [TEXT, ITEM]) ?? [];
+    const after = last === undefined || item === undefined ? undefined : { jobId: last, item };
     await this.get({ tenantId, jobId });
     const found = await this.jobs.errors(request, { after, limit: limit + 1 });
     return {
-      ...pageBy('job-errors', found, limit, ({ item }) => [item]),
+      ...pageBy('job-errors', found, limit, (error) => [error.jobId, error.item]),
       ...(count === true ? { total: await this.jobs.countErrors(request) } : {}),
     };
   }

@@ -118,7 +118,7 @@ export class ConfigurationController {
 
   @Get('history')
   @Operation({
-    summary: 'What happened, newest first',
+    summary: 'What happened, newest first; not counted, because a total would have to read all of it',
     asks: [listConfigurationHistory],
     query: HistoryQuery,
   })

@@ -77,7 +77,7 @@ export class JobsController {
 
   @Get(':id/errors')
   @Operation({
-    summary: 'The items that failed, each with its reason',
+    summary: 'The items that failed, of the job and of its parts, each with its reason',
     asks: [listJobErrors],
     query: PageQuery,
   })

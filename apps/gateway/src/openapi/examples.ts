@@ -474,6 +474,7 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   retryJob: { response: { jobId: JOB_ID } },
   listJobErrors: {
     response: page({
+      jobId: JOB_ID,
       item: DEVICE_ID,
       code: 'device-not-found',
       detail: 'No such device.',

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId, type JsonValue } from '@muster/contracts';
 import {
+  forgetLatest,
   getLatest,
   querySamples,
   storeSamples,
@@ -13,6 +14,7 @@ import { migrate, start } from '../app.module.js';
 import { nowMicros } from './time.js';
 
 const tenantId = 'default';
+const actor = { kind: 'user', id: 'anna' } as const;
 const MOST = 5;
 let nats: NatsServer;
 let database: TestDatabase;
@@ -121,6 +123,54 @@ describe('a device with as many keys as it may have', () => {
       expect(Object.keys(await latest(id))).toHaveLength(MOST);
       expect(await historyOf(id)).toContainEqual(['k0', 21]);
     }
+  });
+
+  it('has room for a new one when an operator removes one, and its history stays', async () => {
+    const [full, other] = [newId(), newId()];
+    await store(message(full, wide(1, MOST)), message(other, wide(1, MOST)));
+    expect(await store(message(full, { new: 1 }))).toMatchObject([{ code: 'telemetry-key-limit-reached' }]);
+    const request = { tenantId, actor, deviceId: full, keys: ['k2', 'never sent'] };
+    expect(await bus.request(forgetLatest, request)).toEqual({ removed: 1 });
+    expect(await bus.request(forgetLatest, request)).toEqual({ removed: 0 });
+    expect(await store(message(full, { new: 1 }))).toEqual([{}]);
+    expect(Object.keys(await latest(full)).sort()).toEqual(['k1', 'k3', 'k4', 'k5', 'new']);
+    expect(Object.keys(await latest(other))).toHaveLength(MOST);
+    expect(await historyOf(full)).toContainEqual(['k2', 1]);
+    // As many as before, and the one that went is a new one now.
+    expect(await store(message(full, { k2: 1 }))).toMatchObject([{ code: 'telemetry-key-limit-reached' }]);
+  });
+
+  it('is rid of any key that can be stored, or of all', async () => {
+    const id = newId();
+    const odd = ['', 'x (0, 1)', ',', 'a/b?c#d', "it's {1}"];
+    await store(message(id, Object.fromEntries(odd.map((key) => [key, 1]))));
+    for (const [index, key] of odd.entries()) {
+      expect(await bus.request(forgetLatest, { tenantId, actor, deviceId: id, keys: [key] })).toEqual({
+        removed: 1,
+      });
+      expect(Object.keys(await latest(id))).toHaveLength(odd.length - index - 1);
+    }
+    await store(message(id, wide(1, 3)));
+    expect(await bus.request(forgetLatest, { tenantId, actor, deviceId: id })).toEqual({ removed: 3 });
+    expect(await latest(id)).toEqual({});
+    // What is older than what was removed is the newest that is known of the key.
+    await store(message(id, { k1: 7 }));
+    expect(await latest(id)).toEqual({ k1: 7 });
+    expect(await bus.request(forgetLatest, { tenantId, actor, deviceId: newId() })).toEqual({ removed: 0 });
+  });
+
+  it('loses none of what arrives while keys are removed', async () => {
+    const id = newId();
+    await store(message(id, { gone: 1, kept: 0 }));
+    await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        n % 4 === 0
+          ? bus.request(forgetLatest, { tenantId, actor, deviceId: id, keys: ['gone'] })
+          : store(message(id, { kept: n })),
+      ),
+    );
+    expect(await latest(id)).toEqual({ kept: expect.any(Number) });
+    expect(await historyOf(id)).toContainEqual(['kept', 16]);
   });
 
   it('is counted', async () => {

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { REPLY_BYTES, type JsonValue } from '@muster/contracts';
-import type { GetLatest, LatestValues } from '@muster/contracts/telemetry/requests';
+import type { ForgetLatest, GetLatest, LatestValues } from '@muster/contracts/telemetry/requests';
 import type { Database } from '@muster/event-store';
 import { COUNT, decodeCursor, encodeCursor } from '@muster/service-host';
 import { bytesOf } from './bytes-of.js';
@@ -88,8 +88,8 @@ export const readKeys = async (
 };
 
 /**
- * By key; `keys` undefined: all. A device that never sent anything has none. The cursor counts the items before it: keys
- * only ever come, so one that comes between two pages may make the next repeat an item, and never leave one out.
+ * By key; `keys` undefined: all. A device that never sent anything has none. The cursor counts the items before it: a key that
+ * comes between two pages may make the next one repeat an item, and one that an operator removes may make it leave one out.
  */
 export const readLatest = async (
   database: Database,
@@ -117,6 +117,28 @@ export const readLatest = async (
     items.push(item);
   }
   return { items, nextCursor: null, ...total };
+};
+
+/** Returns how many there were. The history stays; the key comes again with the next sample that has it. */
+export const forgetKeys = async (
+  database: Database,
+  { tenantId, deviceId, keys }: ForgetLatest,
+): Promise<number> => {
+  const { rows } = await database.query<{ removed: number }>({
+    name: 'forget-keys',
+    // The row as it was, with its lock: what a batch adds at this moment is neither lost nor counted.
+    text: `WITH before AS MATERIALIZED (
+             SELECT tenant_id, device_id, "values" FROM latest_values
+             WHERE tenant_id = $1 AND device_id = $2 FOR UPDATE),
+           changed AS (
+             UPDATE latest_values l
+             SET "values" = CASE WHEN $3::text[] IS NULL THEN '{}' ELSE before."values" - $3::text[] END
+             FROM before WHERE l.tenant_id = before.tenant_id AND l.device_id = before.device_id)
+           SELECT count(*)::integer AS removed FROM before, jsonb_object_keys("values") k
+           WHERE $3::text[] IS NULL OR k = ANY ($3)`,
+    values: [tenantId, deviceId, keys ?? null],
+  });
+  return rows[0]?.removed ?? 0;
 };
 
 /**

@@ -6,6 +6,8 @@ import { bytesOf } from './bytes-of.js';
 import { DAY_MICROS, isoMicros, isoMillis, nowMicros } from './time.js';
 
 const DEFAULT_LIMIT = 1_000;
+/** Of one page: a day of a sample each second. More would be more than a query may take. */
+const LOOKED_AT = 100_000;
 /** Brackets, commas and the time around a value; brackets and names around a key. */
 const POINT_BYTES = 32;
 const SERIES_BYTES = 24;
@@ -21,8 +23,9 @@ interface Place {
 }
 
 /**
- * Samples as they were stored, by time and content, `limit` of them at most and as many as fit in an answer; keys that are
- * not asked for are left out.
+ * Samples as they were stored, by time and content: those that have any of the keys, `limit` of them at most and as many as fit
+ * in an answer. Keys that are not asked for are left out. Where the keys are rare, no more than `LOOKED_AT` samples are read
+ * for a page, which may then be short, or empty, and still have a `nextCursor`.
  */
 export const readSamples = async (database: Database, request: QuerySamples): Promise<SamplePage> => {
   const { tenantId, deviceId, keys, order = 'asc', limit = DEFAULT_LIMIT } = request;
@@ -33,21 +36,22 @@ export const readSamples = async (database: Database, request: QuerySamples): Pr
 
   const [beyond, direction] = order === 'asc' ? ['>', 'ASC'] : ['<', 'DESC'];
   const sign = after?.member === undefined ? beyond : `${beyond}=`;
+  const where = `tenant_id = $1 AND device_id = $2 AND ts >= $3::timestamptz AND ts < $4::timestamptz
+                 ${after === null ? '' : `AND (ts, hash) ${sign} ($5::timestamptz, $6::bigint)`}`;
+  const place = after === null ? [] : [isoMicros(after.at), after.hash];
+  const bounds = [tenantId, deviceId, isoMicros(from), isoMicros(to), ...place];
+  const [namedKeys, most] = [`$${bounds.length + 1}::text[]`, `$${bounds.length + 2}`];
+  const by = `ts ${direction}, samples.hash ${direction}`;
+  const suffix = `${order}${after === null ? '' : after.member === undefined ? '-after' : '-within'}`;
   const { rows } = await database.query<{ at: string; hash: string; data: string }>({
-    name: `read-samples-${order}${after === null ? '' : after.member === undefined ? '-after' : '-within'}`,
+    name: `read-samples-${suffix}`,
+    // A subquery with a limit is read as far as it is needed and no further.
     text: `SELECT (extract(epoch FROM ts) * 1000000)::bigint AS at, hash::text AS hash, data::text AS data
-           FROM samples
-           WHERE tenant_id = $1 AND device_id = $2 AND ts >= $3::timestamptz AND ts < $4::timestamptz
-             ${after === null ? '' : `AND (ts, hash) ${sign} ($6::timestamptz, $7::bigint)`}
-           ORDER BY ts ${direction}, samples.hash ${direction} LIMIT $5`,
-    values: [
-      tenantId,
-      deviceId,
-      isoMicros(from),
-      isoMicros(to),
-      limit + 1,
-      ...(after === null ? [] : [isoMicros(after.at), after.hash]),
-    ],
+           FROM (SELECT ts, hash, data FROM samples WHERE ${where} ORDER BY ${by} LIMIT ${LOOKED_AT}) AS samples
+           WHERE jsonb_typeof(data) = 'object'
+             AND CASE WHEN ${namedKeys} IS NULL THEN data <> '{}' ELSE data ?| ${namedKeys} END
+           ORDER BY ${by} LIMIT ${most}`,
+    values: [...bounds, keys ?? null, limit + 1],
   });
 
   const wanted = keys === undefined ? undefined : new Set(keys);
@@ -62,7 +66,8 @@ export const readSamples = async (database: Database, request: QuerySamples): Pr
     if (index === limit && last !== null) return pageTo(last);
     last = { at: Number(row.at), hash: row.hash };
     const ts = isoMillis(last.at);
-    const done = index === 0 ? (after?.member ?? 0) : 0;
+    const isBegun = last.at === after?.at && last.hash === after.hash;
+    const done = isBegun ? (after.member ?? 0) : 0;
     for (const [member, [key, value]] of membersOf(row.data).entries()) {
       if (member < done || (wanted !== undefined && !wanted.has(key))) continue;
       const known = series.get(key);
@@ -72,15 +77,24 @@ export const readSamples = async (database: Database, request: QuerySamples): Pr
       else known.push([ts, value]);
     }
   }
-  return { series: seriesOf(series), nextCursor: null };
+  // All there is, or only all that is read for a page?
+  const { rows: unread } = await database.query<{ at: string; hash: string }>({
+    name: `read-samples-${suffix}-to`,
+    text: `SELECT (extract(epoch FROM ts) * 1000000)::bigint AS at, hash::text AS hash
+           FROM samples WHERE ${where} ORDER BY ${by} OFFSET ${LOOKED_AT - 1} LIMIT 1`,
+    values: bounds,
+  });
+  const [end] = unread;
+  return end === undefined
+    ? { series: seriesOf(series), nextCursor: null }
+    : pageTo({ at: Number(end.at), hash: end.hash });
 };
+
+const membersOf = (json: string): [string, JsonValue][] =>
+  Object.entries(JSON.parse(json) as Record<string, JsonValue>);
 
 const seriesOf = (series: ReadonlyMap<string, [string, JsonValue][]>): SamplePage['series'] =>
   [...series].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, points]) => ({ key, points }));
-
-/** Only an object has series. */
-const membersOf = (json: string): [string, JsonValue][] =>
-  json.startsWith('{') ? Object.entries(JSON.parse(json) as Record<string, JsonValue>) : [];
 
 /** Of a `Place`, whose `member` is empty where it has none. */
 const PLACE = [/^\d{1,16}$/, /^-?\d{1,19}$/, /^\d{0,7}$/];

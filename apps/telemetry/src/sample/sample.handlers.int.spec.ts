@@ -756,6 +756,47 @@ describe('querySamples', () => {
     }
   });
 
+  it.each(['asc', 'desc'] as const)(
+    'counts what it answers: no page %s is short before the last',
+    async (order) => {
+      const { id } = await filled();
+      for (const [keys, limit, sizes] of [
+        [['b'], 2, [2, 2, 1]],
+        [['b', 'never sent'], 5, [5]],
+        [['a', 'b'], 20, [20, 5]],
+        [['never sent'], 1, [0]],
+      ] as const) {
+        const found: number[] = [];
+        let cursor: string | undefined;
+        do {
+          const page = await query(id, { keys: [...keys], order, limit, ...(cursor && { cursor }) });
+          found.push(Math.max(0, ...page.series.map(({ points }) => points.length)));
+          cursor = page.nextCursor ?? undefined;
+        } while (cursor !== undefined);
+        expect(found).toEqual(sizes);
+      }
+    },
+  );
+
+  it('reads 100,000 samples for a page and no more, and goes on after them', async () => {
+    const id = newId();
+    await sql.query(
+      `INSERT INTO samples (tenant_id, device_id, ts, hash, received_at, data)
+       SELECT $1, $2, now() - n * interval '10 milliseconds', n, now(),
+              CASE WHEN n IN (50000, 100001, 200000) THEN '{"rare":1}' ELSE '{"a":1}' END::jsonb
+       FROM generate_series(1, 200001) n`,
+      [tenantId, id],
+    );
+    const pages = [];
+    let cursor: string | undefined;
+    do {
+      const page = await query(id, { keys: ['rare'], order: 'desc', ...(cursor && { cursor }) });
+      pages.push(page.series[0]?.points.length ?? 0);
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+    expect(pages).toEqual([1, 2, 0]);
+  }, 30_000);
+
   it('refuses a cursor or a time it cannot read', async () => {
     const id = newId();
     await expect(query(id, { cursor: 'nonsense' })).rejects.toEqual(code('invalid-request'));

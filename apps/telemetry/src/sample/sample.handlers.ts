@@ -1,10 +1,13 @@
 import { Controller, Inject } from '@nestjs/common';
 import type { BulkOutcome } from '@muster/contracts';
 import {
+  forgetLatest,
   getLatest,
   querySamples,
   storeSamples,
+  type ForgetLatest,
   type GetLatest,
+  type LatestForgotten,
   type LatestValues,
   type QuerySamples,
   type SamplePage,
@@ -12,9 +15,10 @@ import {
 } from '@muster/contracts/telemetry/requests';
 import type { Database } from '@muster/event-store';
 import { Handles, type Bus } from '@muster/messaging';
+import type { Logger } from '@muster/observability';
 import { BUS, DATABASE } from '@muster/service-host';
-import { SAMPLES_STORE } from '../providers.js';
-import { readLatest } from './latest-values.js';
+import { LOGGER, SAMPLES_STORE } from '../providers.js';
+import { forgetKeys, readLatest } from './latest-values.js';
 import { publishSamples } from './publish-samples.js';
 import { readSamples } from './query-samples.js';
 import type { samplesStore } from './store-samples.js';
@@ -30,6 +34,7 @@ export class SampleHandlers {
     @Inject(DATABASE) private readonly database: Database,
     @Inject(BUS) private readonly bus: Bus,
     @Inject(SAMPLES_STORE) private readonly store: ReturnType<typeof samplesStore>,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /** Stored and committed, then published, then answered: what is answered as done is on disk and on its way to others. */
@@ -51,6 +56,16 @@ export class SampleHandlers {
   @Handles(getLatest)
   getLatest(request: GetLatest): Promise<LatestValues> {
     return readLatest(this.database, request);
+  }
+
+  /** There is no event of it: latest values are no record, and what they were is in the history. */
+  @Handles(forgetLatest)
+  async forgetLatest(request: ForgetLatest): Promise<LatestForgotten> {
+    const removed = await forgetKeys(this.database, request);
+    const { tenantId, deviceId, actor, keys } = request;
+    const named = keys?.map((key) => key.slice(0, 100)) ?? 'all';
+    this.logger.info({ tenantId, deviceId, actor, keys: named, removed }, 'latest values were removed');
+    return { removed };
   }
 
   @Handles(querySamples)

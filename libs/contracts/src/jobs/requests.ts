@@ -89,7 +89,13 @@ export class JobRetried {
   jobId!: string;
 }
 
-/** In the order of the items. */
+export class JobError extends JobItemError {
+  /** The job of which it is an item: the one that was asked for, or a part of it. */
+  @IsString()
+  jobId!: string;
+}
+
+/** Those of its parts too; the job's own first, then part by part, each in the order of the items. */
 export class ListJobErrors extends PageRequest {
   @IsString()
   @Length(1, 64)
@@ -99,8 +105,8 @@ export class ListJobErrors extends PageRequest {
 export class JobErrorPage extends Page {
   @IsArray()
   @ValidateNested({ each: true })
-  @Type(() => JobItemError)
-  items!: JobItemError[];
+  @Type(() => JobError)
+  items!: JobError[];
 }
 
 export const listJobs = defineRequest({

@@ -18,7 +18,7 @@ import {
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { AnyJson, Described, JSON_VALUE, type RefTo } from '../described.js';
-import { BulkOutcome, IsTime, Page, PageRequest, TenantRequest, type JsonValue } from '../fields.js';
+import { Actor, BulkOutcome, IsTime, Page, PageRequest, TenantRequest, type JsonValue } from '../fields.js';
 
 /** One sample of a device's message. */
 export interface Sample {
@@ -131,7 +131,35 @@ export class LatestValues extends Page {
 
 export const MAX_POINTS = 10_000;
 
-/** Raw samples of a device in time order. */
+/** Which latest values an operator removes. */
+export class ForgetLatest extends TenantRequest {
+  @ValidateNested()
+  @Type(() => Actor)
+  actor!: Actor;
+
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+
+  /** Texts as devices may send them, so any. Default: all. */
+  @IsOptional()
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(500)
+  @IsString({ each: true })
+  keys?: string[];
+}
+
+export class LatestForgotten {
+  /** Keys that the device has no latest value of any more. */
+  @IsInt()
+  removed!: number;
+}
+
+/**
+ * Raw samples of a device in time order. A page has `limit` of them, or fewer when it would be too large for a message of the
+ * bus, or when 100,000 were read for it.
+ */
 export class QuerySamples extends TenantRequest {
   @IsString()
   @Length(1, 64)
@@ -159,7 +187,7 @@ export class QuerySamples extends TenantRequest {
   @IsIn(['asc', 'desc'])
   order?: 'asc' | 'desc';
 
-  /** Samples read for one page. Default 1,000. */
+  /** Samples in one page that have any of the keys. Default 1,000. */
   @IsOptional()
   @IsInt()
   @Min(1)
@@ -218,6 +246,18 @@ export const getLatest = defineRequest({
   request: GetLatest,
   reply: LatestValues,
   errors: ['invalid-request'],
+  idempotent: true,
+});
+
+/**
+ * Makes room where a device has as many keys as it may have. Its history stays. A key that the device sends again has a latest
+ * value again.
+ */
+export const forgetLatest = defineRequest({
+  subject: 'muster.v1.service.telemetry.latest.forget',
+  request: ForgetLatest,
+  reply: LatestForgotten,
+  errors: [],
   idempotent: true,
 });
 
