@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { eventStream } from '@muster/contracts';
+import { campaignJobChanged } from '@muster/contracts/jobs/published';
 import {
   createEventStore,
   eventStoreMigrations,
@@ -9,21 +10,32 @@ import {
   told,
   translateBy,
 } from '@muster/event-store';
-import { DeviceTargets, jobsMigrations, migrateJobs, startJobWorkers, Steps } from '@muster/jobs';
+import {
+  DeviceTargets,
+  job,
+  Jobs,
+  jobsMigrations,
+  migrateJobs,
+  publishedOfJob,
+  startJobWorkers,
+  Steps,
+} from '@muster/jobs';
 import { startUpkeep, type RunningApp } from '@muster/observability';
 import { BUS, DATABASE, EVENT_STORE, LOGGER, startService } from '@muster/service-host';
 import { JobList1763600800001 } from '../migrations/0001-jobs.js';
 import { JobOwners1764300000002 } from '../migrations/0002-job-owners.js';
 import { ParkedMessages1764300000003 } from '../migrations/0003-parked.js';
 import { Campaigns1764300000004 } from '../migrations/0004-campaigns.js';
+import { Targets1764300000005 } from '../migrations/0005-targets.js';
 import { CampaignHandlers } from './campaign/campaign.handlers.js';
 import { CampaignPhases, PHASES } from './campaign/campaign-phases.js';
-import { START_STEP } from './campaign/campaign-steps.js';
+import { CAMPAIGN_STEP, START_STEP } from './campaign/campaign-steps.js';
 import { campaign } from './campaign/campaign.decider.js';
 import { publishedOfCampaign, publishedOfPhase } from './campaign/campaign.published.js';
 import { Campaigns, campaignsProjection } from './campaign/campaigns.projection.js';
 import { launchScheduled } from './campaign/launch-scheduled.js';
 import { loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
+import { CampaignJobHandlers } from './job/campaign-job.handlers.js';
 import { JobHandlers } from './job/job.handlers.js';
 import { JobList } from './job/job-list.js';
 import { JobListReactor } from './job/job-list.reactor.js';
@@ -31,8 +43,17 @@ import { ParkedMessages } from './parked/parked-messages.js';
 import { startParkedUpkeep } from './parked/parked-upkeep.js';
 import { ParkedHandlers } from './parked/parked.handlers.js';
 import { CAMPAIGN_SETTINGS, type CampaignSettings } from './providers.js';
+import { campaignStep } from './target/campaign-step.js';
 import { TargetCheck } from './target/check-target.js';
+import { DeviceStatesReactor } from './target/device-states.reactor.js';
+import { DeviceWatch, TargetFollower } from './target/device-watch.js';
 import { LAUNCH_CHECK } from './target/launch-check.js';
+import { Launches } from './target/launches.js';
+import { Snapshot } from './target/snapshot.js';
+import { CampaignDevices } from './target/target-devices.js';
+import { TargetChanges } from './target/target-rows.js';
+import { TargetHandlers } from './target/targets.handlers.js';
+import { BatchWriter } from './target/write-batch.js';
 
 const SERVICE = 'campaign-orchestrator';
 const SCHEMA = 'campaign_orchestrator';
@@ -41,15 +62,27 @@ const FORGET_EVERY_MS = 3_600_000;
 /** Written in the transaction of their events, and rebuildable from them. */
 export const projections = [campaignsProjection];
 
-export const aggregates = [campaign];
-const translate = translateBy(told(campaign, publishedOfCampaign), told(PHASES, publishedOfPhase));
+const aggregates = [campaign, job];
+const translate = translateBy(
+  told(campaign, publishedOfCampaign),
+  told(PHASES, publishedOfPhase),
+  told(job, (event) => publishedOfJob(campaignJobChanged, event)),
+);
 
 @Module({})
 export class AppModule {
   static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
     return {
       module: AppModule,
-      controllers: [CampaignHandlers, JobHandlers, JobListReactor, ParkedHandlers],
+      controllers: [
+        CampaignHandlers,
+        CampaignJobHandlers,
+        DeviceStatesReactor,
+        JobHandlers,
+        JobListReactor,
+        ParkedHandlers,
+        TargetHandlers,
+      ],
       providers,
     };
   }
@@ -62,6 +95,7 @@ const migrations = [
   JobOwners1764300000002,
   ParkedMessages1764300000003,
   Campaigns1764300000004,
+  Targets1764300000005,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
@@ -97,12 +131,22 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
       const phases = new CampaignPhases(store);
       const settings = settingsOf(config);
       const check = new TargetCheck(new DeviceTargets(bus, config.targetDevices));
-      const parts = { ...settings, database, store, steps, phases, check };
+      const ownJobs = new Jobs(database, store, []);
+      const launches = new Launches(database);
+      const changes = new TargetChanges(steps);
+      const devices = new CampaignDevices({ database, store, bus });
+      const watch = new DeviceWatch(bus, [new TargetFollower({ database, launches, changes })]);
+      const shared = { database, store, bus, steps, phases, jobs: ownJobs, launches, changes, watch };
+      const snapshot = new Snapshot({ ...shared, devices, listeners: [] });
+      const writer = new BatchWriter({ ...shared, tenantRatePerMinute: config.tenantRatePerMinute });
       const workers = startJobWorkers({
         database,
         store,
         kinds: [],
-        steps: { [START_STEP]: launchScheduled(parts) },
+        steps: {
+          [START_STEP]: launchScheduled({ ...settings, ...shared, check }),
+          [CAMPAIGN_STEP]: campaignStep({ ...shared, snapshot, writer }),
+        },
         concurrency: config.jobConcurrency,
         retentionDays: config.jobRetentionDays,
         logger,
@@ -114,6 +158,8 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: DATABASE, useValue: database },
           { provide: EVENT_STORE, useValue: store },
           { provide: Steps, useValue: steps },
+          { provide: Jobs, useValue: ownJobs },
+          { provide: DeviceWatch, useValue: watch },
           { provide: Campaigns, useValue: new Campaigns(database) },
           { provide: CampaignPhases, useValue: phases },
           { provide: LAUNCH_CHECK, useValue: check },

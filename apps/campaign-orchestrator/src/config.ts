@@ -43,6 +43,14 @@ export const configSchema = {
     max: 1_000_000,
     default: 100_000,
   }),
+  tenantRatePerMinute: int({
+    env: 'MUSTER_CAMPAIGNS_TENANT_RATE_PER_MINUTE',
+    doc: 'Pace of all campaigns of a tenant together',
+    unit: 'devices per minute',
+    min: 1,
+    max: 1_000_000,
+    default: 100_000,
+  }),
   deadlineSeconds: int({
     env: 'MUSTER_CAMPAIGNS_DEADLINE_SECONDS',
     doc: 'How long a device may take from the dispatch on, in a campaign that says nothing of it',

@@ -35,6 +35,9 @@ import {
 } from '@muster/contracts/device-registry/devices.requests';
 import {
   previewTarget,
+  readTargetDevices,
+  type ReadTargetDevices,
+  type TargetDevices,
   type PreviewTarget,
   type TargetPreview,
 } from '@muster/contracts/device-registry/targets.requests';
@@ -73,6 +76,12 @@ class Surroundings {
       return Promise.reject(new AppError('invalid-filter', 'filter at 1: a field is missing', { errors }));
     }
     return Promise.resolve({ deviceIds: ['d1'], next: null });
+  }
+
+  /** What is launched here stays with finding out its devices. */
+  @Handles(readTargetDevices)
+  devices({ tenantId }: ReadTargetDevices): Promise<TargetDevices> {
+    return Promise.reject(new AppError('unavailable', `Nobody is asked for devices of ${tenantId} here.`));
   }
 
   @Handles(previewTarget)

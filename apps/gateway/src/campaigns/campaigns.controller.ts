@@ -1,11 +1,14 @@
 import { Controller, Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
-import { IsIn, IsOptional, IsString, Length } from 'class-validator';
+import { IsIn, IsInt, IsOptional, IsString, Length, Max, Min } from 'class-validator';
 import type { Done } from '@muster/contracts';
 import {
   CAMPAIGN_STATUSES,
   CampaignEdit,
   CampaignInput,
+  MAX_BATCHES,
+  TARGET_STATUSES,
   type CampaignStatus,
+  type TargetStatus,
 } from '@muster/contracts/campaign-orchestrator/campaign';
 import type { CampaignDetails } from '@muster/contracts/campaign-orchestrator/campaign-view';
 import {
@@ -35,6 +38,7 @@ import {
   unscheduleCampaign,
   type CampaignPage,
 } from '@muster/contracts/campaign-orchestrator/campaigns.requests';
+import { listTargets, type TargetPage } from '@muster/contracts/campaign-orchestrator/targets.requests';
 import { type Asking, ASKING } from '../providers.js';
 import { CheckedBody, OptionalBody } from '../http/body.js';
 import { Changing, Creating, Reading, Who, type Caller } from '../http/caller.js';
@@ -52,6 +56,18 @@ export class CampaignsQuery extends PageQuery {
   @IsString()
   @Length(1, 128)
   name?: string;
+}
+
+export class TargetsQuery extends PageQuery {
+  @IsOptional()
+  @IsIn(TARGET_STATUSES)
+  status?: TargetStatus;
+
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_BATCHES)
+  batch?: number;
 }
 
 /** Filters may take seconds before they are refused as too slow. */
@@ -133,6 +149,20 @@ export class CampaignsController {
   @Operation({ summary: 'Delete a campaign that was never launched', asks: [deleteCampaign], status: 204 })
   deleteCampaign(@Param('id') campaignId: string, @Changing() changing: Caller): Promise<Done> {
     return this.bus.request(deleteCampaign, { ...changing, campaignId });
+  }
+
+  @Get(':id/targets')
+  @Operation({
+    summary: 'The devices of a campaign: how each stands, and why',
+    asks: [listTargets],
+    query: TargetsQuery,
+  })
+  listTargets(
+    @Param('id') campaignId: string,
+    @CheckedQuery(TargetsQuery) { limit, cursor, count, status, batch }: TargetsQuery,
+    @Reading() reading: { tenantId: string },
+  ): Promise<TargetPage> {
+    return this.bus.request(listTargets, { ...reading, campaignId, limit, cursor, count, status, batch });
   }
 
   @Post(':id/launch')

@@ -206,4 +206,24 @@ export const CAMPAIGN_EXAMPLES: Readonly<Record<string, Example>> = {
     }),
   },
   copyCampaign: { request: {}, response: derived('copy', {}) },
+  listTargets: {
+    response: {
+      items: [
+        {
+          deviceId: '0198f2a1-7c11-7d20-8a44-3f2a51b0c001',
+          name: 'radiator-0001',
+          deviceType: 'radiator',
+          batch: 1,
+          status: 'failed',
+          attempts: 3,
+          delivered: true,
+          writtenAt: '2026-11-28T10:00:05.000Z',
+          dispatchedAt: '2026-11-28T10:03:20.000Z',
+          finishedAt: '2026-11-28T10:03:24.000Z',
+          reason: { code: 'status-503', origin: 'device', detail: 'Battery is low.' },
+        },
+      ],
+      nextCursor: null,
+    },
+  },
 };

@@ -3,9 +3,9 @@ import { JobStands } from './published.js';
 import { cancelJob, CancelJob, JobRetried, RetryJob, retryJob } from './requests.js';
 
 /** `cancelJob`, of the service that runs the job. */
-const cancelJobOf = (service: string): RequestContract<CancelJob, JobStands> =>
+const cancelJobOf = (service: string, entity = 'job'): RequestContract<CancelJob, JobStands> =>
   defineRequest({
-    subject: `muster.v1.service.${service}.job.cancel`,
+    subject: `muster.v1.service.${service}.${entity}.cancel`,
     request: CancelJob,
     reply: JobStands,
     errors: cancelJob.errors,
@@ -13,9 +13,9 @@ const cancelJobOf = (service: string): RequestContract<CancelJob, JobStands> =>
   });
 
 /** `retryJob`, of the service that runs the job. */
-const retryJobOf = (service: string): RequestContract<RetryJob, JobRetried> =>
+const retryJobOf = (service: string, entity = 'job'): RequestContract<RetryJob, JobRetried> =>
   defineRequest({
-    subject: `muster.v1.service.${service}.job.retry`,
+    subject: `muster.v1.service.${service}.${entity}.retry`,
     request: RetryJob,
     reply: JobRetried,
     errors: retryJob.errors,
@@ -26,6 +26,9 @@ export const cancelConfigurationJob = cancelJobOf('configuration');
 export const retryConfigurationJob = retryJobOf('configuration');
 export const cancelDeviceRegistryJob = cancelJobOf('device-registry');
 export const retryDeviceRegistryJob = retryJobOf('device-registry');
+/** Of its own jobs: the service that lists all jobs answers `cancelJob` and `retryJob` for all of them. */
+export const cancelCampaignJob = cancelJobOf('campaign-orchestrator', 'campaign-job');
+export const retryCampaignJob = retryJobOf('campaign-orchestrator', 'campaign-job');
 
 export interface JobOwner {
   readonly cancel: RequestContract<CancelJob, JobStands>;
@@ -36,4 +39,5 @@ export interface JobOwner {
 export const jobOwners: Readonly<Record<string, JobOwner>> = {
   configuration: { cancel: cancelConfigurationJob, retry: retryConfigurationJob },
   'device-registry': { cancel: cancelDeviceRegistryJob, retry: retryDeviceRegistryJob },
+  'campaign-orchestrator': { cancel: cancelCampaignJob, retry: retryCampaignJob },
 };

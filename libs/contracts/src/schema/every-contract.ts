@@ -1,5 +1,6 @@
 import type { PublishedContract, RequestContract } from '../contract.js';
 import * as campaigns from '../campaign-orchestrator/campaigns.requests.js';
+import * as campaignTargets from '../campaign-orchestrator/targets.requests.js';
 import * as campaignsPublished from '../campaign-orchestrator/published.js';
 import * as commandsPublished from '../commands/published.js';
 import * as commands from '../commands/requests.js';
@@ -40,6 +41,7 @@ import * as telemetry from '../telemetry/requests.js';
 export const contractModules: Readonly<Record<string, object>> = {
   'campaign-orchestrator/campaigns.requests': campaigns,
   'campaign-orchestrator/published': campaignsPublished,
+  'campaign-orchestrator/targets.requests': campaignTargets,
   'commands/published': commandsPublished,
   'commands/requests': commands,
   'configuration/bulk.requests': bulkChanges,

@@ -1,0 +1,138 @@
+import type { JsonValue } from '@muster/contracts';
+import type { Database, Queryable } from '@muster/event-store';
+import type { Bucket } from '../batch/pace.js';
+import type { Wanted } from './target.js';
+
+/** What is frozen of a launch, for whoever judges its devices. */
+export interface LaunchWants extends Omit<Wanted, 'asOf'> {
+  /** The campaign whose values it takes back. */
+  readonly revertOf: string | null;
+}
+
+export interface LaunchRow {
+  readonly wants: LaunchWants;
+  readonly asOf: string | null;
+  readonly cursor: SnapshotCursor | null;
+  readonly away: { readonly detail: string; readonly until: string } | null;
+  readonly bucket: Bucket | null;
+  readonly pacedUntil: string | null;
+  /** Batch → what was last said of its job. */
+  readonly told: Readonly<Record<string, readonly [done: number, failed: number]>>;
+}
+
+/** `after`: of the devices, the last one that was found; null: none yet. `batch`: whose list or filter is gone through. */
+export interface SnapshotCursor {
+  readonly part: 'devices' | 'batch' | 'done';
+  readonly batch: number;
+  readonly after: string | null;
+}
+
+const REMEMBERED = 200;
+
+/** Rows of launches. */
+export class Launches {
+  /** Never changes once its devices are known. */
+  private readonly known = new Map<string, Wanted & { readonly revertOf: string | null }>();
+
+  constructor(private readonly database: Database) {}
+
+  async begin(
+    tx: Queryable,
+    tenantId: string,
+    launchId: string,
+    { wants, keys }: { readonly wants: LaunchWants; readonly keys: readonly string[] },
+  ): Promise<void> {
+    const cursor: SnapshotCursor = { part: 'devices', batch: 0, after: null };
+    await tx.query({
+      text: `INSERT INTO campaign_launches (tenant_id, launch_id, campaign_id, wanted, keys, cursor)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+      values: [tenantId, launchId, wants.campaignId, JSON.stringify(wants), keys, JSON.stringify(cursor)],
+    });
+  }
+
+  async read(tenantId: string, launchId: string): Promise<LaunchRow | undefined> {
+    const { rows } = await this.database.query<{
+      wanted: LaunchWants;
+      as_of: Date | null;
+      cursor: SnapshotCursor | null;
+      away: LaunchRow['away'];
+      bucket: Bucket | null;
+      paced_until: Date | null;
+      told: LaunchRow['told'];
+    }>({
+      name: 'campaign-launch',
+      text: `SELECT wanted, as_of, cursor, away, bucket, paced_until, told FROM campaign_launches
+             WHERE tenant_id = $1 AND launch_id = $2`,
+      values: [tenantId, launchId],
+    });
+    const [row] = rows;
+    return (
+      row && {
+        wants: row.wanted,
+        asOf: row.as_of?.toISOString() ?? null,
+        cursor: row.cursor,
+        away: row.away,
+        bucket: row.bucket,
+        pacedUntil: row.paced_until?.toISOString() ?? null,
+        told: row.told,
+      }
+    );
+  }
+
+  /** Of launches whose devices are known. */
+  async wantsOf(
+    tenantId: string,
+    launchIds: readonly string[],
+  ): Promise<ReadonlyMap<string, Wanted & { readonly revertOf: string | null }>> {
+    const missing = launchIds.filter((launchId) => !this.known.has(launchId));
+    if (missing.length > 0) {
+      const { rows } = await this.database.query<{
+        launch_id: string;
+        wanted: LaunchWants;
+        as_of: Date | null;
+      }>({
+        text: `SELECT launch_id, wanted, as_of FROM campaign_launches
+               WHERE tenant_id = $1 AND launch_id = ANY($2) AND cursor->>'part' = 'done'`,
+        values: [tenantId, missing],
+      });
+      for (const { launch_id: launchId, wanted, as_of: asOf } of rows)
+        this.known.set(launchId, { ...wanted, asOf: asOf?.toISOString() ?? '' });
+    }
+    const found = new Map(
+      launchIds.flatMap((launchId) => {
+        const wants = this.known.get(launchId);
+        return wants === undefined ? [] : [[launchId, wants] as const];
+      }),
+    );
+    for (const oldest of this.known.keys()) {
+      if (this.known.size <= REMEMBERED) break;
+      this.known.delete(oldest);
+    }
+    return found;
+  }
+
+  /** Fields of a row that are set at once. */
+  async note(
+    tx: Queryable,
+    tenantId: string,
+    launchId: string,
+    what: Partial<Pick<LaunchRow, 'away' | 'pacedUntil' | 'told'>> & { readonly open?: boolean },
+  ): Promise<void> {
+    const fields = Object.entries({
+      away: 'away' in what ? json(what.away) : undefined,
+      paced_until: 'pacedUntil' in what ? (what.pacedUntil ?? null) : undefined,
+      told: what.told === undefined ? undefined : json(what.told),
+      open: what.open,
+    }).filter(([, value]) => value !== undefined);
+    if (fields.length === 0) return;
+    await tx.query({
+      text: `UPDATE campaign_launches SET ${fields.map(([name], nth) => `${name} = $${nth + 3}`).join(', ')}
+             WHERE tenant_id = $1 AND launch_id = $2`,
+      values: [tenantId, launchId, ...fields.map(([, value]) => value)],
+    });
+  }
+}
+
+const json = (value: unknown): string | null => (value == null ? null : JSON.stringify(value));
+
+export type Values = Readonly<Record<string, JsonValue>>;

@@ -1,0 +1,439 @@
+import { AppError, newId } from '@muster/contracts';
+import { statusCounts, sumOf } from '../batch/counts.js';
+import { compareConfigurations } from '@muster/contracts/configuration/campaign.requests';
+import { MAX_SELECTED_DEVICES, selectDevices } from '@muster/contracts/device-registry/devices.requests';
+import type { Database, EventStore } from '@muster/event-store';
+import type { Jobs } from '@muster/jobs';
+import type { Bus } from '@muster/messaging';
+import type pg from 'pg';
+import { planBatches, type BatchAsk } from '../batch/plan-batches.js';
+import { campaign } from '../campaign/campaign.decider.js';
+import type { Campaign, Launch } from '../campaign/campaign-state.js';
+import type { BatchShare, CampaignDefinition } from '../campaign/campaign.events.js';
+import { ENGINE } from '../campaign/engine.decider.js';
+import type { Launches, LaunchRow, SnapshotCursor } from './launches.js';
+import { ended, type TargetReason } from './target.js';
+import { FILTER_TIMEOUT_MS, type CampaignDevices } from './target-devices.js';
+import { OPEN, readCounts, readTargets, type TargetChanges } from './target-rows.js';
+
+export interface Resolved {
+  readonly tenantId: string;
+  readonly campaignId: string;
+  readonly launchId: string;
+  readonly supervisionId: string;
+  readonly definition: CampaignDefinition;
+  readonly at: string;
+}
+
+/** Told inside the transaction in which the devices of a launch become known. */
+export type ResolvedListener = (tx: pg.PoolClient, resolved: Resolved) => Promise<void>;
+
+interface Parts {
+  readonly database: Database;
+  readonly store: EventStore;
+  readonly bus: Pick<Bus, 'request'>;
+  readonly jobs: Jobs;
+  readonly launches: Launches;
+  readonly changes: TargetChanges;
+  readonly devices: CampaignDevices;
+  readonly listeners: readonly ResolvedListener[];
+}
+
+interface Of {
+  readonly tenantId: string;
+  readonly campaignId: string;
+  readonly definition: CampaignDefinition;
+  readonly launch: Launch;
+}
+
+const COMPARE_TIMEOUT_MS = 10_000;
+/** Targets of other campaigns that are taken from them at once. */
+const SUPERSEDED_AT_ONCE = 5_000;
+
+/**
+ * Finds out which devices a launch means, page by page, and then in one transaction how they are split into batches. What is
+ * refused here undoes the launch: nothing has been written to any device.
+ */
+export class Snapshot {
+  constructor(private readonly parts: Parts) {}
+
+  /** One portion. The campaign's state says when it is done. Throws what passes. */
+  async go(tenantId: string, campaignId: string, { launch, definition }: Campaign): Promise<void> {
+    if (launch === null || definition === null) return;
+    const of: Of = { tenantId, campaignId, definition, launch };
+    const row = await this.parts.launches.read(tenantId, launch.launchId);
+    if (row === undefined) return this.begin(of);
+    if (row.cursor?.part === 'devices') return this.devicePage(of, row, row.cursor);
+    if (row.cursor?.part === 'batch') return this.batchPage(of, row.cursor);
+  }
+
+  /** What is left of a launch that came to nothing. */
+  async forget(tx: pg.PoolClient, tenantId: string, launchId: string): Promise<void> {
+    for (const table of ['campaign_candidates', 'campaign_launches'])
+      await tx.query(`DELETE FROM ${table} WHERE tenant_id = $1 AND launch_id = $2`, [tenantId, launchId]);
+  }
+
+  private async begin({ tenantId, campaignId, definition, launch }: Of): Promise<void> {
+    const { database, store, launches } = this.parts;
+    const { configurations, expectedStates, expectedFrom, deadlineSeconds, retries, revertOf } = definition;
+    const reverted =
+      revertOf === null ? null : (await store.load(campaign, tenantId, revertOf)).state.definition;
+    const keys = Object.keys(reverted?.configurations ?? configurations);
+    await database.transaction((tx) =>
+      launches.begin(tx, tenantId, launch.launchId, {
+        wants: {
+          ...{ campaignId, values: configurations, expectedStates, expectedFrom },
+          ...{ deadlineSeconds, retries, revertOf },
+        },
+        keys,
+      }),
+    );
+  }
+
+  private async devicePage(of: Of, row: LaunchRow, cursor: SnapshotCursor): Promise<void> {
+    const { tenantId, definition, launch } = of;
+    const { database, devices } = this.parts;
+    const page = await devices.page(tenantId, definition.target, cursor.after);
+    const { asOf, compliant } = await this.compare(
+      of,
+      page.devices.map(({ id }) => id),
+    );
+    await database.transaction(async (tx) => {
+      const next: SnapshotCursor =
+        page.next === null
+          ? { part: 'batch', batch: 1, after: null }
+          : { part: 'devices', batch: 0, after: page.next };
+      if (!(await this.move(tx, of, cursor, { next, asOf: row.asOf ?? asOf }))) return;
+      const found = [
+        ...page.devices.map((device) => ({
+          ...device,
+          skip: compliant.has(device.id) ? 'already_compliant' : null,
+        })),
+        ...page.missing.map((id) => ({
+          ...{ id, name: '', deviceType: '', appVersion: '', interface: 'mqtt', lastSeenAt: null },
+          skip: 'device-not-found',
+        })),
+      ];
+      await tx.query(
+        `INSERT INTO campaign_candidates
+           (tenant_id, launch_id, device_id, name, device_type, app_version, interface, last_seen_at, skip)
+         SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::text[])
+         ON CONFLICT DO NOTHING`,
+        [
+          tenantId,
+          launch.launchId,
+          found.map(({ id }) => id),
+          found.map(({ name }) => name),
+          found.map(({ deviceType }) => deviceType),
+          found.map(({ appVersion }) => appVersion),
+          found.map((device) => device.interface),
+          found.map(({ lastSeenAt }) => lastSeenAt),
+          found.map(({ skip }) => skip),
+        ],
+      );
+    });
+  }
+
+  /** Which of them have all of it already. What others wish after `asOf` is not touched. */
+  private async compare(
+    { tenantId, definition, launch }: Of,
+    deviceIds: readonly string[],
+  ): Promise<{ readonly asOf: string; readonly compliant: ReadonlySet<string> }> {
+    const { configurations, expectedStates, revertOf } = definition;
+    if (deviceIds.length === 0 || revertOf !== null) return { asOf: launch.at, compliant: new Set() };
+    const { asOf, compliant } = await this.parts.bus.request(
+      compareConfigurations,
+      {
+        tenantId,
+        deviceIds: [...deviceIds],
+        configurations: { ...configurations },
+        expectedStates: { ...expectedStates },
+      },
+      { timeoutMs: COMPARE_TIMEOUT_MS },
+    );
+    return { asOf, compliant: new Set(compliant) };
+  }
+
+  /** The devices of one batch that names them; after the last batch all is known. */
+  private async batchPage(of: Of, cursor: SnapshotCursor): Promise<void> {
+    const { tenantId, definition, launch } = of;
+    const batch = definition.batches[cursor.batch - 1];
+    if (batch === undefined) return this.resolve(of, cursor);
+    const page = await this.namedBy(tenantId, batch.share, cursor.after);
+    await this.parts.database.transaction(async (tx) => {
+      const next: SnapshotCursor =
+        page.next === null
+          ? { part: 'batch', batch: cursor.batch + 1, after: null }
+          : { ...cursor, after: page.next };
+      if (!(await this.move(tx, of, cursor, { next }))) return;
+      await tx.query(
+        `UPDATE campaign_candidates SET batch = $3
+         WHERE tenant_id = $1 AND launch_id = $2 AND device_id = ANY($4) AND batch IS NULL`,
+        [tenantId, launch.launchId, cursor.batch, page.deviceIds],
+      );
+    });
+  }
+
+  private async namedBy(
+    tenantId: string,
+    share: BatchShare,
+    after: string | null,
+  ): Promise<{ readonly deviceIds: readonly string[]; readonly next: string | null }> {
+    if ('deviceIds' in share) return { deviceIds: share.deviceIds, next: null };
+    if (!('filter' in share)) return { deviceIds: [], next: null };
+    return this.parts.bus.request(
+      selectDevices,
+      {
+        tenantId,
+        filter: share.filter,
+        limit: MAX_SELECTED_DEVICES,
+        ...(after === null ? {} : { after }),
+      },
+      { timeoutMs: FILTER_TIMEOUT_MS },
+    );
+  }
+
+  /** False: somebody else has done this portion. */
+  private async move(
+    tx: pg.PoolClient,
+    { tenantId, launch }: Of,
+    from: SnapshotCursor,
+    { next, asOf = null }: { readonly next: SnapshotCursor; readonly asOf?: string | null },
+  ): Promise<boolean> {
+    const { rowCount } = await tx.query(
+      `UPDATE campaign_launches SET cursor = $4, as_of = coalesce(as_of, $5)
+       WHERE tenant_id = $1 AND launch_id = $2 AND cursor = $3`,
+      [tenantId, launch.launchId, JSON.stringify(from), JSON.stringify(next), asOf],
+    );
+    return rowCount === 1;
+  }
+
+  private async resolve(of: Of, cursor: SnapshotCursor): Promise<void> {
+    const { tenantId, campaignId, definition, launch } = of;
+    const { launchId } = launch;
+    const { database, store, jobs, listeners } = this.parts;
+    const at = new Date().toISOString();
+    await database.transaction(async (tx) => {
+      // Of two launches that want the same the second sees the first.
+      await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('campaign launch ' || $1, 0))`, [
+        tenantId,
+      ]);
+      if (!(await this.move(tx, of, cursor, { next: { part: 'done', batch: 0, after: null } }))) return;
+      await this.settleConflicts(tx, of);
+      const sizes = await this.deal(tx, of);
+      await this.insertTargets(tx, of, sizes);
+      if (definition.onConflict === 'supersede') await this.supersede(tx, of);
+      const counts = sumOf(await readCounts(tx, tenantId, launchId, sizes.length));
+      const instead = `It is worked through by campaign ${campaignId}: cancel or retry that.`;
+      const batches = sizes.map((size) => ({ size, jobId: newId() }));
+      const jobId = await jobs.start(tx, {
+        tenantId,
+        kind: 'campaign',
+        params: { campaignId },
+        actor: launch.by,
+        children: batches.map(({ size, jobId: own }, place) => ({
+          kind: 'campaign-batch',
+          params: { campaignId, batch: place + 1 },
+          jobId: own,
+          driven: { total: size, instead },
+        })),
+      });
+      const supervisionId = newId();
+      for (const listener of listeners)
+        await listener(tx, { tenantId, campaignId, launchId, supervisionId, definition, at });
+      await store.execute(campaign, {
+        tenantId,
+        id: campaignId,
+        command: {
+          type: 'ResolveTargets',
+          ...{ launchId, batches, jobId, supervisionId, at },
+          total: sizes.reduce((sum, size) => sum + size, 0),
+          targets: statusCounts(counts),
+        },
+        metadata: { actor: ENGINE },
+        within: tx,
+      });
+    });
+  }
+
+  private async settleConflicts(tx: pg.PoolClient, { tenantId, definition, launch }: Of): Promise<void> {
+    if (definition.onConflict === 'supersede') return;
+    const found = await conflictsOf(tx, tenantId, {
+      launchId: launch.launchId,
+      devices: `SELECT device_id FROM campaign_candidates WHERE tenant_id = $1 AND launch_id = $2 AND skip IS NULL`,
+    });
+    if (found.length === 0) return;
+    if (definition.onConflict === 'reject') throw conflict(found);
+    await tx.query(
+      `UPDATE campaign_candidates c SET skip = 'conflict' FROM campaign_launches own
+       WHERE c.tenant_id = $1 AND c.launch_id = $2 AND c.skip IS NULL
+         AND own.tenant_id = $1 AND own.launch_id = $2 AND EXISTS (
+           SELECT 1 FROM campaign_targets t
+           JOIN campaign_launches l ON l.tenant_id = $1 AND l.launch_id = t.launch_id AND l.open AND l.launch_id <> $2
+                                   AND l.keys && own.keys
+           WHERE t.tenant_id = $1 AND t.device_id = c.device_id AND t.${OPEN})`,
+      [tenantId, launch.launchId],
+    );
+  }
+
+  /** How many each batch has; those that show the devices seen last first have taken theirs. */
+  private async deal(tx: pg.PoolClient, { tenantId, definition, launch }: Of): Promise<readonly number[]> {
+    const key = [tenantId, launch.launchId];
+    const { rows } = await tx.query<{ batch: number | null; n: number }>(
+      `SELECT batch, count(*)::integer AS n FROM campaign_candidates
+       WHERE tenant_id = $1 AND launch_id = $2 GROUP BY batch`,
+      key,
+    );
+    const total = rows.reduce((sum, { n }) => sum + n, 0);
+    const { expectedCount } = launch;
+    if (total === 0) throw refusal('target', 'means no device: none matches now');
+    if (expectedCount !== null && total > expectedCount)
+      throw new AppError(
+        'more-devices-than-expected',
+        `${total} devices match; ${expectedCount} were expected.`,
+      );
+    const asks = definition.batches.map(({ share }, place): BatchAsk => {
+      if ('percent' in share || 'count' in share) return share;
+      return { named: rows.find(({ batch }) => batch === place + 1)?.n ?? 0 };
+    });
+    const sizes = planBatches(total, asks);
+    for (const [place, { share, recentlySeenFirst }] of definition.batches.entries()) {
+      if (!recentlySeenFirst || 'deviceIds' in share || 'filter' in share) continue;
+      await tx.query(
+        `UPDATE campaign_candidates d SET batch = $3 FROM (
+           SELECT c.device_id FROM campaign_candidates c
+           WHERE c.tenant_id = $1 AND c.launch_id = $2 AND c.batch IS NULL AND c.skip IS NULL
+           ORDER BY c.last_seen_at DESC NULLS LAST, ${HASH} LIMIT $4) first
+         WHERE d.tenant_id = $1 AND d.launch_id = $2 AND d.device_id = first.device_id`,
+        [...key, place + 1, sizes[place]],
+      );
+    }
+    return sizes;
+  }
+
+  private async insertTargets(
+    tx: pg.PoolClient,
+    { tenantId, campaignId, definition, launch }: Of,
+    sizes: readonly number[],
+  ): Promise<void> {
+    const { launchId } = launch;
+    const recent = definition.batches.flatMap(({ recentlySeenFirst }, place) =>
+      recentlySeenFirst ? [place + 1] : [],
+    );
+    // What is left of each batch is dealt in one order: its first rank, and which batch that is.
+    const { rows: taken } = await tx.query<{ batch: number; n: number }>(
+      `SELECT batch, count(*)::integer AS n FROM campaign_candidates
+       WHERE tenant_id = $1 AND launch_id = $2 AND batch IS NOT NULL GROUP BY batch`,
+      [tenantId, launchId],
+    );
+    const left = sizes.map((size, place) => size - (taken.find(({ batch }) => batch === place + 1)?.n ?? 0));
+    const firsts = left.map((_size, place) => 1 + left.slice(0, place).reduce((sum, size) => sum + size, 0));
+    await tx.query(
+      `INSERT INTO campaign_targets (tenant_id, launch_id, device_id, campaign_id, batch, place, status, name, device_type,
+                                     app_version, interface, own_values, finished_at, synced, reason)
+       SELECT $1, $2, d.device_id, $3, d.batch,
+              row_number() OVER (PARTITION BY d.batch
+                                 ORDER BY CASE WHEN d.batch = ANY($4) THEN d.last_seen_at END DESC NULLS LAST, d.hash),
+              CASE WHEN d.skip IS NULL THEN 'planned' ELSE 'skipped' END, d.name, d.device_type, d.app_version, d.interface,
+              d.own_values, CASE WHEN d.skip IS NULL THEN NULL ELSE now() END, d.skip IS NOT NULL,
+              CASE WHEN d.skip IS NULL THEN NULL ELSE jsonb_build_object('code', d.skip, 'origin', 'campaign') END
+       FROM (
+         SELECT c.device_id, c.name, c.device_type, c.app_version, c.interface, c.last_seen_at, r.previous AS own_values,
+                coalesce(c.skip, CASE WHEN $6::text IS NOT NULL AND r.previous IS NULL THEN 'nothing-to-revert' END) AS skip,
+                ${HASH} AS hash,
+                coalesce(c.batch, width_bucket((row_number() OVER (PARTITION BY c.batch ORDER BY ${HASH}))::integer,
+                                               $5::integer[])) AS batch
+         FROM campaign_candidates c
+         LEFT JOIN campaign_targets r ON r.tenant_id = $1 AND r.launch_id = $6 AND r.device_id = c.device_id
+         WHERE c.tenant_id = $1 AND c.launch_id = $2) d`,
+      [tenantId, launchId, campaignId, recent, firsts, await this.revertedLaunch(tenantId, definition)],
+    );
+    await tx.query(
+      `INSERT INTO campaign_counters (tenant_id, launch_id, batch, counted, n)
+       SELECT tenant_id, launch_id, batch, status, count(*) FROM campaign_targets
+       WHERE tenant_id = $1 AND launch_id = $2 GROUP BY 1, 2, 3, 4`,
+      [tenantId, launchId],
+    );
+    await tx.query(
+      `INSERT INTO campaign_failures (tenant_id, launch_id, status, origin, code, n)
+       SELECT tenant_id, launch_id, status, reason->>'origin', reason->>'code', count(*) FROM campaign_targets
+       WHERE tenant_id = $1 AND launch_id = $2 AND reason IS NOT NULL GROUP BY 1, 2, 3, 4, 5`,
+      [tenantId, launchId],
+    );
+    await tx.query('DELETE FROM campaign_candidates WHERE tenant_id = $1 AND launch_id = $2', [
+      tenantId,
+      launchId,
+    ]);
+  }
+
+  private async revertedLaunch(tenantId: string, { revertOf }: CampaignDefinition): Promise<string | null> {
+    if (revertOf === null) return null;
+    const { state } = await this.parts.store.load(campaign, tenantId, revertOf);
+    return state.launch?.launchId ?? null;
+  }
+
+  private async supersede(tx: pg.PoolClient, { tenantId, campaignId, launch }: Of): Promise<void> {
+    const at = new Date().toISOString();
+    const reason: TargetReason = {
+      code: 'campaign-superseded',
+      origin: 'campaign',
+      detail: 'Another campaign has taken the device, as it was told to.',
+      by: { kind: 'campaign', id: campaignId },
+      at,
+    };
+    for (;;) {
+      const rows = await readTargets(
+        tx,
+        tenantId,
+        `${OPEN} AND launch_id IN (
+           SELECT l.launch_id FROM campaign_launches own JOIN campaign_launches l ON l.tenant_id = $1 AND l.open
+             AND l.launch_id <> $2 AND l.keys && own.keys
+           WHERE own.tenant_id = $1 AND own.launch_id = $2)
+         AND device_id IN (SELECT device_id FROM campaign_targets
+                           WHERE tenant_id = $1 AND launch_id = $2 AND status = 'planned')
+         LIMIT ${SUPERSEDED_AT_ONCE}`,
+        [launch.launchId],
+      );
+      if (rows.length === 0) return;
+      const next = rows.map((row) => ({ row, next: ended(row, 'superseded', at, reason) }));
+      await this.parts.changes.apply(tx, tenantId, next);
+    }
+  }
+}
+
+/** As good as random, and the same whoever asks. */
+const HASH = `hashtextextended(c.device_id, hashtext($2)::bigint)`;
+
+export interface Conflict {
+  readonly campaignId: string;
+  readonly devices: number;
+}
+
+/** Open campaigns that set one of its keys on one of its devices. `devices`: SQL of ours; `$1` the tenant, `$2` the launch. */
+const conflictsOf = async (
+  tx: pg.PoolClient,
+  tenantId: string,
+  { launchId, devices }: { readonly launchId: string; readonly devices: string },
+): Promise<readonly Conflict[]> => {
+  const { rows } = await tx.query<{ campaign_id: string; n: number }>(
+    `SELECT l.campaign_id, count(*)::integer AS n
+     FROM campaign_launches own
+     JOIN campaign_launches l ON l.tenant_id = $1 AND l.open AND l.launch_id <> $2 AND l.keys && own.keys
+     JOIN campaign_targets t ON t.tenant_id = $1 AND t.launch_id = l.launch_id AND t.${OPEN}
+     WHERE own.tenant_id = $1 AND own.launch_id = $2 AND t.device_id IN (${devices})
+     GROUP BY l.campaign_id ORDER BY n DESC LIMIT 20`,
+    [tenantId, launchId],
+  );
+  return rows.map(({ campaign_id: campaignId, n }) => ({ campaignId, devices: n }));
+};
+
+export const conflict = (found: readonly Conflict[]): AppError => {
+  const who = found.map(({ campaignId, devices }) => `${campaignId} (${devices})`).join(', ');
+  return new AppError(
+    'campaign-conflict',
+    `Open campaigns set the same keys on devices of this one: ${who}. Let onConflict be skip or supersede, or wait for them.`,
+  );
+};
+
+const refusal = (path: string, message: string): AppError =>
+  new AppError('invalid-request', `${path} ${message}`, { errors: [{ path, message }] });

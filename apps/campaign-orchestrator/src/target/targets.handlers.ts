@@ -1,0 +1,101 @@
+import { Controller, Inject } from '@nestjs/common';
+import { AppError, DEFAULT_PAGE } from '@muster/contracts';
+import type { TargetStatus } from '@muster/contracts/campaign-orchestrator/campaign';
+import {
+  listTargets,
+  type ListTargets,
+  type TargetPage,
+  type TargetReason,
+  type TargetView,
+} from '@muster/contracts/campaign-orchestrator/targets.requests';
+import type { Database, EventStore } from '@muster/event-store';
+import { Handles } from '@muster/messaging';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy } from '@muster/service-host';
+import { campaign } from '../campaign/campaign.decider.js';
+
+const DEVICE_ID = /^[A-Za-z0-9_-]{1,64}$/;
+
+interface Row {
+  device_id: string;
+  name: string;
+  device_type: string;
+  batch: number;
+  status: TargetStatus;
+  attempts: number;
+  synced: boolean;
+  written_at: Date | null;
+  dispatched_at: Date | null;
+  acknowledged_at: Date | null;
+  finished_at: Date | null;
+  deadline_at: Date | null;
+  retry_at: Date | null;
+  late: boolean;
+  reason: TargetReason | null;
+}
+
+/** The devices of a campaign. */
+@Controller()
+export class TargetHandlers {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+  ) {}
+
+  @Handles(listTargets)
+  async list(request: ListTargets): Promise<TargetPage> {
+    const { tenantId, campaignId, status, batch, cursor, count, limit = DEFAULT_PAGE } = request;
+    const [after] = decodeCursor('campaign-targets', cursor, [DEVICE_ID]) ?? [];
+    const { state } = await this.store.load(campaign, tenantId, campaignId);
+    if (state.status === null) throw new AppError('campaign-not-found', 'No such campaign.');
+    const which = [tenantId, state.launch?.launchId ?? '', status ?? null, batch ?? null];
+    const { rows } = await this.database.query<Row>(
+      `SELECT device_id, name, device_type, batch, status, attempts, synced, written_at, dispatched_at,
+              acknowledged_at, finished_at, deadline_at, retry_at, late, reason
+       FROM campaign_targets WHERE ${WHICH} AND device_id > $5 ORDER BY device_id LIMIT $6`,
+      [...which, after ?? '', limit + 1],
+    );
+    return {
+      ...pageBy('campaign-targets', rows.map(viewOf), limit, ({ deviceId }) => [deviceId]),
+      ...(count === true ? { total: await this.count(which) } : {}),
+    };
+  }
+
+  /** From the counters: not by looking at all. */
+  private async count(which: readonly unknown[]): Promise<number> {
+    const { rows } = await this.database.query<{ total: number }>(
+      `SELECT coalesce(sum(n), 0)::integer AS total FROM campaign_counters
+       WHERE tenant_id = $1 AND launch_id = $2 AND ($3::text IS NULL OR counted = $3)
+         AND ($4::integer IS NULL OR batch = $4) AND counted NOT IN ('synced', 'late')`,
+      [...which],
+    );
+    return rows[0]?.total ?? 0;
+  }
+}
+
+const WHICH = `tenant_id = $1 AND launch_id = $2 AND ($3::text IS NULL OR status = $3)
+               AND ($4::integer IS NULL OR batch = $4)`;
+
+const viewOf = (row: Row): TargetView => ({
+  deviceId: row.device_id,
+  name: row.name,
+  deviceType: row.device_type,
+  batch: row.batch,
+  status: row.status,
+  attempts: row.attempts,
+  delivered: row.synced && row.written_at !== null,
+  ...timesOf(row),
+  ...(row.late ? { late: true } : {}),
+  ...(row.reason === null ? {} : { reason: row.reason }),
+});
+
+const timesOf = (row: Row): Partial<TargetView> =>
+  Object.fromEntries(
+    Object.entries({
+      writtenAt: row.written_at,
+      dispatchedAt: row.dispatched_at,
+      acknowledgedAt: row.acknowledged_at,
+      finishedAt: row.finished_at,
+      deadlineAt: row.deadline_at,
+      retryAt: row.retry_at,
+    }).flatMap(([name, time]) => (time === null ? [] : [[name, time.toISOString()]])),
+  );

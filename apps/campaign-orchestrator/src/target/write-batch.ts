@@ -1,0 +1,322 @@
+import { AppError, isPassing, newId, type Actor } from '@muster/contracts';
+import {
+  changeDesiredMany,
+  reofferMany,
+  type DesiredOutcome,
+} from '@muster/contracts/configuration/campaign.requests';
+import { asAppError, type Database } from '@muster/event-store';
+import type { Bus } from '@muster/messaging';
+import type pg from 'pg';
+import { takePortion, type Bucket } from '../batch/pace.js';
+import type { DeviceWatch } from './device-watch.js';
+import type { Launches, LaunchRow } from './launches.js';
+import { ended, offered, type TargetReason, type TargetState } from './target.js';
+import { readTargets, type TargetChange, type TargetChanges, type TargetRow } from './target-rows.js';
+
+interface Parts {
+  readonly database: Database;
+  readonly bus: Pick<Bus, 'request'>;
+  readonly launches: Launches;
+  readonly changes: TargetChanges;
+  readonly watch: DeviceWatch;
+  /** Of all campaigns of a tenant together. */
+  readonly tenantRatePerMinute: number;
+}
+
+export interface LaunchRef {
+  readonly tenantId: string;
+  readonly campaignId: string;
+  readonly launchId: string;
+}
+
+interface Operation {
+  readonly operation: string;
+  readonly kind: 'write' | 'offer';
+  readonly deviceIds: readonly string[];
+}
+
+/** As many as one request changes. */
+const MOST = 500;
+const TIMEOUT_MS = 15_000;
+/** Before a service that was away is asked again. */
+const AWAY_MS = 2_000;
+
+/**
+ * Writes desired values of a campaign's devices, and offers documents again. What is handed over is stored before, under an id
+ * by which `configuration` does it once; after a kill it is handed over again with that id.
+ */
+export class BatchWriter {
+  constructor(private readonly parts: Parts) {}
+
+  /** Takes the next devices of a batch as the pace allows, and hands them over. */
+  async write(
+    ref: LaunchRef,
+    row: LaunchRow,
+    {
+      batch,
+      most,
+      ratePerMinute,
+    }: { readonly batch: number; readonly most: number; readonly ratePerMinute: number },
+  ): Promise<void> {
+    const taken = await this.parts.database.transaction(async (tx) => {
+      const wanted = await this.portion(tx, ref, { wanted: Math.min(most, MOST), ratePerMinute });
+      if (wanted === 0) return undefined;
+      const rows = await readTargets(
+        tx,
+        ref.tenantId,
+        `launch_id = $2 AND batch = $3 AND status = 'planned' AND operation IS NULL ORDER BY place LIMIT $4`,
+        [ref.launchId, batch, wanted],
+      );
+      return this.handOver(tx, ref, rows, 'write');
+    });
+    if (taken !== undefined) await this.do(ref, row, taken);
+  }
+
+  /** Offers documents again to devices that refused them because of the moment, if there are any. */
+  async offerAgain(ref: LaunchRef, row: LaunchRow, now: string): Promise<boolean> {
+    const taken = await this.parts.database.transaction(async (tx) => {
+      const rows = await readTargets(
+        tx,
+        ref.tenantId,
+        `launch_id = $2 AND retry_at IS NOT NULL AND retry_at <= $3 AND status = 'retry_wait' AND operation IS NULL
+         ORDER BY retry_at LIMIT ${MOST}`,
+        [ref.launchId, now],
+      );
+      return this.handOver(tx, ref, rows, 'offer');
+    });
+    if (taken === undefined) return false;
+    await this.do(ref, row, taken);
+    return true;
+  }
+
+  /** What was handed over and not answered: by a process that died, or to a service that was away. */
+  async finish(ref: LaunchRef, row: LaunchRow): Promise<void> {
+    const { rows } = await this.parts.database.query<{
+      operation: string;
+      kind: 'write' | 'offer';
+      device_ids: string[];
+    }>('SELECT operation, kind, device_ids FROM campaign_writes WHERE tenant_id = $1 AND launch_id = $2', [
+      ref.tenantId,
+      ref.launchId,
+    ]);
+    for (const { operation, kind, device_ids: deviceIds } of rows)
+      await this.do(ref, row, { operation, kind, deviceIds });
+  }
+
+  private async portion(
+    tx: pg.PoolClient,
+    { tenantId, launchId }: LaunchRef,
+    { wanted, ratePerMinute }: { readonly wanted: number; readonly ratePerMinute: number },
+  ): Promise<number> {
+    const now = new Date().toISOString();
+    await tx.query(
+      `INSERT INTO tenant_paces (tenant_id, bucket) VALUES ($1, 'null') ON CONFLICT (tenant_id) DO NOTHING`,
+      [tenantId],
+    );
+    // The launch before its tenant, as everybody who locks both.
+    const own = await tx.query<{ bucket: Bucket | null }>(
+      'SELECT bucket FROM campaign_launches WHERE tenant_id = $1 AND launch_id = $2 FOR UPDATE',
+      [tenantId, launchId],
+    );
+    const all = await tx.query<{ bucket: Bucket | null }>(
+      'SELECT bucket FROM tenant_paces WHERE tenant_id = $1 FOR UPDATE',
+      [tenantId],
+    );
+    const ofTenant = takePortion(all.rows[0]?.bucket ?? null, {
+      ratePerMinute: this.parts.tenantRatePerMinute,
+      ...{ wanted, now },
+    });
+    const mine = takePortion(own.rows[0]?.bucket ?? null, {
+      ratePerMinute,
+      wanted: Math.max(1, ofTenant.count),
+      now,
+    });
+    const count = Math.min(mine.count, ofTenant.count);
+    const pacedUntil = count > 0 ? null : laterOf(mine.nextAt, ofTenant.nextAt);
+    const bucketOf = ({ bucket, count: given }: typeof mine): string =>
+      JSON.stringify({ ...bucket, tokens: bucket.tokens + given - count });
+    await tx.query(
+      'UPDATE campaign_launches SET bucket = $3, paced_until = $4 WHERE tenant_id = $1 AND launch_id = $2',
+      [tenantId, launchId, bucketOf(mine), pacedUntil],
+    );
+    await tx.query('UPDATE tenant_paces SET bucket = $2 WHERE tenant_id = $1', [
+      tenantId,
+      bucketOf(ofTenant),
+    ]);
+    return count;
+  }
+
+  private async handOver(
+    tx: pg.PoolClient,
+    { tenantId, launchId }: LaunchRef,
+    rows: readonly TargetRow[],
+    kind: Operation['kind'],
+  ): Promise<Operation | undefined> {
+    if (rows.length === 0) return undefined;
+    const operation = `campaign:${launchId}:${newId()}`;
+    const marked = await this.parts.changes.apply(
+      tx,
+      tenantId,
+      rows.map((row) => ({ row, next: row, operation })),
+    );
+    if (marked.length === 0) return undefined;
+    const deviceIds = marked.map(({ row }) => row.deviceId);
+    await tx.query(
+      `INSERT INTO campaign_writes (tenant_id, launch_id, operation, kind, device_ids) VALUES ($1, $2, $3, $4, $5)`,
+      [tenantId, launchId, operation, kind, deviceIds],
+    );
+    return { operation, kind, deviceIds };
+  }
+
+  /** Hands it over and records the answers. A service that is away is noted, and asked again later. */
+  private async do(ref: LaunchRef, row: LaunchRow, handed: Operation): Promise<void> {
+    const { database, launches, watch } = this.parts;
+    const { tenantId, launchId } = ref;
+    try {
+      const rows = await readTargets(
+        database,
+        tenantId,
+        `launch_id = $2 AND operation = $3 AND device_id = ANY($4)`,
+        [launchId, handed.operation, handed.deviceIds],
+      );
+      const changes =
+        handed.kind === 'write'
+          ? await this.ask(ref, row, rows, handed)
+          : await this.offer(ref, rows, handed);
+      await database.transaction(async (tx) => {
+        await this.parts.changes.apply(tx, tenantId, changes);
+        await tx.query(
+          'DELETE FROM campaign_writes WHERE tenant_id = $1 AND launch_id = $2 AND operation = $3',
+          [tenantId, launchId, handed.operation],
+        );
+        const isAway = handed.kind === 'write' && changes.some(({ next }) => next.status === 'planned');
+        if (isAway || row.away !== null)
+          await launches.note(tx, tenantId, launchId, {
+            away: isAway ? awayFor('Some devices were busy.') : null,
+          });
+      });
+    } catch (error) {
+      const fault = asAppError(error);
+      if (!isPassing(fault) || !(fault instanceof AppError)) throw error;
+      await launches.note(database, tenantId, launchId, { away: awayFor(fault.detail) });
+      return;
+    }
+    // Events of these devices may have come while their answer was still awaited here.
+    await watch.look(tenantId, handed.deviceIds);
+  }
+
+  private async ask(
+    ref: LaunchRef,
+    row: LaunchRow,
+    rows: readonly TargetRow[],
+    { operation, deviceIds }: Operation,
+  ): Promise<readonly TargetChange[]> {
+    const { tenantId, campaignId } = ref;
+    const { wants } = row;
+    const at = new Date().toISOString();
+    const { revertOf } = wants;
+    // Nothing is to be written where a campaign only expects: it watches from now on.
+    if (revertOf === null && Object.keys(wants.values).length === 0)
+      return rows.map((target) => ({
+        row: target,
+        next: watched(target, wants.deadlineSeconds, at),
+        written: written(at),
+      }));
+    const byDevice = new Map(rows.map((target) => [target.deviceId, target]));
+    const actor: Actor = { kind: 'campaign', id: campaignId };
+    const { outcomes } = await this.parts.bus.request(
+      changeDesiredMany,
+      {
+        ...{ tenantId, actor, operationId: operation, mode: 'set' as const, tellPrevious: true },
+        deviceIds: [...deviceIds],
+        desired: revertOf === null ? { ...wants.values } : {},
+        ...(revertOf !== null
+          ? {
+              desiredOf: deviceIds.map((id) => ({ ...byDevice.get(id)?.ownValues })),
+              onlyWhereBy: { kind: 'campaign' as const, id: revertOf },
+            }
+          : row.asOf === null
+            ? {}
+            : { unlessChangedSince: row.asOf }),
+      },
+      { timeoutMs: TIMEOUT_MS },
+    );
+    const unchanged = outcomes.filter(({ code, changed }) => code === undefined && changed === false);
+    // It has these values already, and may have refused them: then they are offered again on purpose.
+    if (unchanged.length > 0) {
+      await this.parts.bus.request(
+        reofferMany,
+        {
+          ...{ tenantId, actor, operationId: `${operation}:offer` },
+          deviceIds: unchanged.map(({ deviceId }) => deviceId),
+        },
+        { timeoutMs: TIMEOUT_MS },
+      );
+    }
+    return outcomes.flatMap((outcome) => {
+      const target = byDevice.get(outcome.deviceId);
+      return target === undefined ? [] : [changeBy(target, outcome, at)];
+    });
+  }
+
+  private async offer(
+    { tenantId, campaignId }: LaunchRef,
+    rows: readonly TargetRow[],
+    { operation, deviceIds }: Operation,
+  ): Promise<readonly TargetChange[]> {
+    const at = new Date().toISOString();
+    const { outcomes } = await this.parts.bus.request(
+      reofferMany,
+      {
+        ...{ tenantId, operationId: operation },
+        actor: { kind: 'campaign', id: campaignId },
+        deviceIds: [...deviceIds],
+      },
+      { timeoutMs: TIMEOUT_MS },
+    );
+    const codes = new Map(deviceIds.map((id, nth) => [id, outcomes[nth]?.code]));
+    return rows.map((row) => ({
+      row,
+      next:
+        codes.get(row.deviceId) === undefined
+          ? offered(row, row.attempts + 1)
+          : ended(row, 'removed', at, { code: 'device-removed', origin: 'user' }),
+    }));
+  }
+}
+
+const awayFor = (why: string): NonNullable<LaunchRow['away']> => ({
+  detail: `Desired values cannot be written at the moment: ${why}`,
+  until: new Date(Date.now() + AWAY_MS).toISOString(),
+});
+
+const written = (at: string, outcome?: DesiredOutcome): NonNullable<TargetChange['written']> => ({
+  at,
+  configId: outcome?.configId ?? null,
+  previous: outcome?.previous ?? null,
+});
+
+const watched = (target: TargetRow, deadlineSeconds: number, at: string): TargetState => ({
+  ...offered(target, 1),
+  status: 'dispatched',
+  dispatchedAt: at,
+  synced: true,
+  deadlineAt: new Date(Date.parse(at) + deadlineSeconds * 1_000).toISOString(),
+});
+
+/** What became of one device that was handed over. */
+const changeBy = (row: TargetRow, outcome: DesiredOutcome, at: string): TargetChange => {
+  const { code, detail } = outcome;
+  if (code === undefined) return { row, next: offered(row, 1), written: written(at, outcome) };
+  // Its turn comes again.
+  if (isPassing({ code })) return { row, next: row };
+  const reason: TargetReason = { code, origin: 'configuration', ...(detail === undefined ? {} : { detail }) };
+  if (code === 'device-not-found')
+    return { row, next: ended(row, 'removed', at, { ...reason, code: 'device-removed', origin: 'user' }) };
+  if (code === 'desired-changed')
+    return { row, next: ended(row, 'superseded', at, { ...reason, origin: 'user' }) };
+  return { row, next: ended(row, 'failed', at, reason) };
+};
+
+const laterOf = (a: string | null, b: string | null): string | null =>
+  a === null || b === null ? (a ?? b) : a > b ? a : b;

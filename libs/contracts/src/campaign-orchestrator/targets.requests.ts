@@ -1,0 +1,143 @@
+import { Type } from 'class-transformer';
+import {
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsISO8601,
+  IsOptional,
+  IsString,
+  Length,
+  Max,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+import { defineRequest } from '../contract.js';
+import { Actor, Page, PageRequest } from '../fields.js';
+import { MAX_BATCHES, TARGET_STATUSES, type TargetStatus } from './campaign.js';
+
+export const REASON_ORIGINS = ['campaign', 'device', 'configuration', 'user'] as const;
+export type ReasonOrigin = (typeof REASON_ORIGINS)[number];
+
+/** Why a device stands as it does. */
+export class TargetReason {
+  /** To count by: `status-503` is what a device answered; others are said in docs/campaigns.md. */
+  @IsString()
+  code!: string;
+
+  /** Who it lies with. */
+  @IsIn(REASON_ORIGINS)
+  origin!: ReasonOrigin;
+
+  @IsOptional()
+  @IsString()
+  detail?: string;
+
+  /** Whose wish it was. */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => Actor)
+  by?: Actor;
+
+  @IsOptional()
+  @IsISO8601()
+  at?: string;
+}
+
+/** One device in a campaign. */
+export class TargetView {
+  @IsString()
+  deviceId!: string;
+
+  /** As it was called at launch; empty of a device that did not exist. */
+  @IsString()
+  name!: string;
+
+  @IsString()
+  deviceType!: string;
+
+  @IsInt()
+  batch!: number;
+
+  @IsIn(TARGET_STATUSES)
+  status!: TargetStatus;
+
+  /** How often its document was offered. */
+  @IsInt()
+  attempts!: number;
+
+  /** The interface knows what was written; of an HTTP device nobody need be told. */
+  @IsBoolean()
+  delivered!: boolean;
+
+  @IsOptional()
+  @IsISO8601()
+  writtenAt?: string;
+
+  /** When its document reached the device, since it was last offered. */
+  @IsOptional()
+  @IsISO8601()
+  dispatchedAt?: string;
+
+  @IsOptional()
+  @IsISO8601()
+  acknowledgedAt?: string;
+
+  @IsOptional()
+  @IsISO8601()
+  finishedAt?: string;
+
+  /** By when it must be settled. */
+  @IsOptional()
+  @IsISO8601()
+  deadlineAt?: string;
+
+  /** When its document is offered again. */
+  @IsOptional()
+  @IsISO8601()
+  retryAt?: string;
+
+  /** It answered after it had been given up. */
+  @IsOptional()
+  @IsBoolean()
+  late?: boolean;
+
+  /** Always there with a final status other than `succeeded`, and with `retry_wait`. */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => TargetReason)
+  reason?: TargetReason;
+}
+
+/** By the ids of the devices. */
+export class ListTargets extends PageRequest {
+  @IsString()
+  @Length(1, 64)
+  campaignId!: string;
+
+  @IsOptional()
+  @IsIn(TARGET_STATUSES)
+  status?: TargetStatus;
+
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_BATCHES)
+  batch?: number;
+}
+
+export class TargetPage extends Page {
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => TargetView)
+  items!: TargetView[];
+}
+
+/** Of its last launch; of a campaign that was not launched, or is still finding out, there are none. */
+export const listTargets = defineRequest({
+  subject: 'muster.v1.service.campaign-orchestrator.campaign-target.list',
+  request: ListTargets,
+  reply: TargetPage,
+  errors: ['campaign-not-found', 'invalid-request'],
+  idempotent: true,
+});
