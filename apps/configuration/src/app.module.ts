@@ -35,6 +35,7 @@ import { deviceConfiguration } from './device-configuration/device-configuration
 import { DeviceConfigurationHandlers } from './device-configuration/device-configuration.handlers.js';
 import { HistoryHandlers } from './history/history.handlers.js';
 import { publishedOfConfiguration } from './device-configuration/device-configuration.published.js';
+import { OtherVersions } from './device-configuration/other-versions.js';
 import { KnownDevicesReactor } from './device-configuration/known-devices.reactor.js';
 import { FollowedStatesHandlers } from './followed/followed-states.handlers.js';
 import { RulesInForce } from './desired/rules-in-force.js';
@@ -129,6 +130,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: LOGGER, useValue: logger },
           { provide: KnownDevices, useValue: devices },
           { provide: DesiredChanges, useValue: changes },
+          { provide: OtherVersions, useValue: new OtherVersions({ database, devices, rules, changes }) },
           { provide: Jobs, useValue: new Jobs(database, store, kinds) },
           { provide: CEILINGS, useValue: ceilings },
           { provide: DeviceTargets, useValue: targets },

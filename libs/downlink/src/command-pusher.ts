@@ -46,7 +46,7 @@ export class CommandPusher {
   /** `changed`: only what was not sent to anybody yet. */
   async push(targets: readonly CommandTarget[], reason: PushReason): Promise<void> {
     const byDevice = new Map<string, CommandTarget>();
-    for (const target of await this.parts.pushes.reachable(targets)) {
+    for (const target of await this.parts.pushes.reachable(targets, 'cex')) {
       const key = keyOf(target);
       const known = byDevice.get(key);
       byDevice.set(key, known === undefined ? target : { ...target, ...createdIn(known, target) });

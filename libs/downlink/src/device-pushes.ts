@@ -35,10 +35,24 @@ export class DevicePushes {
     return this.parts.wire.interface;
   }
 
-  /** Of these, those that have a token here. Throws `unavailable` when one is unknown and cannot be asked for. */
-  async reachable<T extends PushTarget>(targets: readonly T[]): Promise<T[]> {
+  /**
+   * Of these, those that have a token here; where none of it is listened for as the version on record, with the version it
+   * is. Throws `unavailable` when one is unknown and cannot be asked for.
+   */
+  async reachable<T extends PushTarget>(targets: readonly T[], extension: string): Promise<T[]> {
     await this.parts.questions.learn(targets.map(({ deviceId }) => deviceId));
-    return targets.filter(({ deviceId }) => this.tokensOf(deviceId).length > 0);
+    return targets.flatMap((target) => {
+      const tokens = this.tokensOf(target.deviceId);
+      const isAdmitted = (version: string) =>
+        tokens.some(({ token }) => this.parts.directory.admit(token, version).admitted);
+      if (tokens.length === 0) return [];
+      if (target.appVersion !== undefined) return [isAdmitted(target.appVersion) ? target : without(target)];
+      const versions = tokens.flatMap(({ token }) => this.parts.wire.versionsOf?.(token, extension) ?? []);
+      const other = versions.find(isAdmitted);
+      if (other === undefined || tokens.some(({ appVersion }) => versions.includes(appVersion)))
+        return [target];
+      return [{ ...target, appVersion: other }];
+    });
   }
 
   /** Whether the device can be reached for this, as far as it is known where it can. */
@@ -98,3 +112,6 @@ export class DevicePushes {
     if (at > now) await sleep(at - now);
   }
 }
+
+/** Undefined is absent to all who read it. */
+const without = <T extends PushTarget>(target: T): T => ({ ...target, appVersion: undefined });

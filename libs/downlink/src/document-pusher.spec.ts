@@ -47,6 +47,8 @@ interface Scene {
   readonly sourceOf?: typeof configurationSource;
   /** Of the document, for its topic. */
   readonly name?: string;
+  /** As which it is listened for. */
+  readonly versions?: readonly string[];
 }
 
 const dueOf = ({ tenantId, deviceId }: DueDocuments['devices'][number]): DueDocument => ({
@@ -68,12 +70,14 @@ const pushing = (
     firstRecord,
     sourceOf = configurationSource,
     name,
+    versions = [],
   }: Scene = {},
 ) => {
   let older = superseded;
   const recorded: RecordDispatched['dispatches'] = [];
   const asked: string[][] = [];
   const reasons: unknown[] = [];
+  const versionsAsked: (string | undefined)[] = [];
   const request = async (_contract: object, body: object) => {
     if ('devices' in body) {
       const { devices, changed } = body as DueDocuments;
@@ -84,6 +88,9 @@ const pushing = (
       if (inParts && one !== undefined && devices.length > 1) {
         return { items: [dueOf(one)], askAgain: devices.slice(1) };
       }
+      versionsAsked.push(...devices.map(({ appVersion }) => appVersion));
+      const other = devices.find(({ appVersion }) => versions.includes(appVersion ?? ''));
+      if (other !== undefined) return { items: [{ ...dueOf(other), configId: 'c2', appVersion: 'v2' }] };
       return { items: devices.map((one) => ({ ...dueOf(one), ...(name === undefined ? {} : { name }) })) };
     }
     const { dispatches } = body as RecordDispatched;
@@ -97,7 +104,7 @@ const pushing = (
         : {}),
     };
   };
-  const wire = standInWire(send);
+  const wire = standInWire(send, 'mqtt', () => versions);
   const pushes = new DevicePushes({
     directory,
     wire,
@@ -109,7 +116,7 @@ const pushing = (
   // The two requests it makes, told apart by their fields.
   const bus = { request: request as never };
   const pusher = new DocumentPusher({ source: sourceOf(bus), pushes, logger });
-  return { pusher, published: wire.sent, recorded, asked, reasons };
+  return { pusher, published: wire.sent, recorded, asked, reasons, versionsAsked };
 };
 
 describe('pushing documents', () => {
@@ -241,6 +248,19 @@ describe('pushing documents', () => {
       'v2 tok1 cmx config/json',
       'v1 tok1 cmx config/json',
     ]);
+  });
+
+  it('uses the version that a device is listened for as, and records nothing of the document of another one', async () => {
+    const { pusher, published, recorded, versionsAsked } = pushing(directoryOf(entry({})), undefined, {
+      versions: ['v2'],
+    });
+    await pusher.push([{ tenantId: 'default', deviceId: 'd1' }], 'changed');
+    expect(versionsAsked).toEqual(['v2']);
+    expect(published.map(({ address }) => address)).toEqual(['v2 tok1 cmx config/json']);
+    expect(recorded).toEqual([]);
+    const both = pushing(directoryOf(entry({})), undefined, { versions: ['v2', 'v1'] });
+    await both.pusher.push([{ tenantId: 'default', deviceId: 'd1' }], 'changed');
+    expect([both.versionsAsked, both.recorded.length]).toEqual([[undefined], 1]);
   });
 
   it('says why it asks, and pushes to nothing but what has become reachable', async () => {

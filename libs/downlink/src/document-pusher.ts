@@ -4,7 +4,7 @@ import {
   recordDispatched,
   type DeviceKey,
   type DispatchReport,
-  type DueDevice,
+  type DueDocumentOf,
 } from '@muster/contracts/configuration/requests';
 import { dueSoftware, recordSoftwareDispatched } from '@muster/contracts/firmware/software.requests';
 import { encodeConfigurationPush } from '@muster/kp1';
@@ -23,6 +23,8 @@ export interface DueItem extends DeviceKey {
   readonly name?: string;
   readonly configId: string;
   readonly config: JsonObject;
+  /** It is another version's than the one on record, and not to be recorded. */
+  readonly appVersion?: string;
 }
 
 export interface Dispatch extends DispatchReport {
@@ -33,9 +35,9 @@ export interface Dispatch extends DispatchReport {
 export interface DocumentSource {
   readonly extension: 'cmx' | 'cmx_ota';
   due(
-    devices: DueDevice[],
+    devices: DueDocumentOf[],
     reason: PushReason,
-  ): Promise<{ readonly items: readonly DueItem[]; readonly askAgain?: readonly DueDevice[] }>;
+  ): Promise<{ readonly items: readonly DueItem[]; readonly askAgain?: readonly DueDocumentOf[] }>;
   record(dispatches: Dispatch[]): Promise<Recorded>;
 }
 
@@ -57,7 +59,20 @@ export const configurationSource = (bus: Pick<Bus, 'request'>): DocumentSource =
 /** cmx_ota: the version each device may go to next, of each of its firmware types. */
 export const softwareSource = (bus: Pick<Bus, 'request'>): DocumentSource => ({
   extension: 'cmx_ota',
-  due: (devices, reason) => bus.request(dueSoftware, { devices, changed: reason === 'changed' }, DEADLINE),
+  // The same for all app versions.
+  due: (devices, reason) =>
+    bus.request(
+      dueSoftware,
+      {
+        devices: devices.map(({ tenantId, deviceId, reachableAt }) => ({
+          tenantId,
+          deviceId,
+          ...(reachableAt === undefined ? {} : { reachableAt }),
+        })),
+        changed: reason === 'changed',
+      },
+      DEADLINE,
+    ),
   record: (dispatches) => bus.request(recordSoftwareDispatched, { dispatches }, DEADLINE),
 });
 
@@ -74,15 +89,16 @@ export class DocumentPusher {
 
   async push(targets: readonly PushTarget[], reason: PushReason): Promise<void> {
     const { source, pushes } = this.parts;
-    const reachable = await pushes.reachable(targets);
+    const reachable = await pushes.reachable(targets, source.extension);
     const byDevice = new Map(reachable.map((target) => [keyOf(target), target]));
-    const devices = [...byDevice.values()].map(({ tenantId, deviceId, reachableAt }) => ({
+    const devices = [...byDevice.values()].map(({ tenantId, deviceId, reachableAt, appVersion }) => ({
       tenantId,
       deviceId,
       ...(reachableAt === undefined ? {} : { reachableAt }),
+      ...(appVersion === undefined ? {} : { appVersion }),
     }));
     let repairs = MAX_REPAIRS;
-    await askOn<DueDevice, Awaited<ReturnType<DocumentSource['due']>>>(
+    await askOn<DueDocumentOf, Awaited<ReturnType<DocumentSource['due']>>>(
       devices,
       (asked) => source.due(asked, reason),
       async ({ items }) => {
@@ -120,7 +136,7 @@ export class DocumentPusher {
       path: ['config', 'json', ...(name === undefined ? [] : [name])],
       body: encodeConfigurationPush({ configId, config }),
     });
-    if (outcome === undefined) return [];
+    if (outcome === undefined || item.appVersion !== undefined) return [];
     return [
       {
         tenantId,

@@ -41,6 +41,24 @@ describe('devices that have become reachable', () => {
     expect(offered).toEqual([[target('d1', 'a', 'b'), target('d2')]]);
   });
 
+  it('as two versions are two, one after the other', async () => {
+    const { offered, queue } = scene();
+    const as = (appVersion: string) => ({ ...target('d1', appVersion), appVersion });
+    await Promise.all([queue.add(as('v1')), queue.add(as('v2')), queue.add(target('d2'))]);
+    expect(offered).toEqual([[as('v1'), target('d2')], [as('v2')]]);
+  });
+
+  it('are reachable since the later of two times, and nobody knows since when where one is not known', async () => {
+    const [early, late] = ['2026-01-01T00:00:00.000Z', '2026-01-01T00:00:01.000Z'];
+    const { offered, queue } = scene();
+    const since = (deviceId: string, reachableAt: string) => ({ ...target(deviceId, 'a'), reachableAt });
+    await Promise.all([
+      ...[since('d1', late), since('d1', early)].map((one) => queue.add(one)),
+      ...[since('d2', late), target('d2', 'a')].map((one) => queue.add(one)),
+    ]);
+    expect(offered.flat().map(({ reachableAt }) => reachableAt)).toEqual([late, undefined]);
+  });
+
   it('are reachable everywhere when that was said once', async () => {
     const { offered, queue } = scene();
     await Promise.all([queue.add(target('d1', 'a')), queue.add(target('d1'))]);

@@ -44,9 +44,9 @@ export class OfferQueue {
     this.stopping.abort();
   }
 
-  /** Where a device is reachable adds up; the version it used last counts. */
+  /** Where a device is reachable as one version adds up; as another version it is another target. */
   private put({ target, done }: Offer): void {
-    const key = `${target.tenantId} ${target.deviceId}`;
+    const key = `${target.tenantId} ${target.deviceId} ${target.appVersion ?? ''}`;
     const known = this.waiting.get(key);
     this.waiting.set(key, {
       target: known === undefined ? target : { ...target, ...both(known.target, target) },
@@ -66,7 +66,9 @@ export class OfferQueue {
       this.waiting.clear();
       try {
         const targets = batch.map(({ target }) => target);
-        await withTrace(newTrace(), () => offerApart(this.push, targets, this.logger));
+        for (const round of roundsOf(targets)) {
+          await withTrace(newTrace(), () => offerApart(this.push, round, this.logger));
+        }
         failures = 0;
         for (const { done } of batch) for (const one of done) one();
       } catch (error) {
@@ -94,6 +96,19 @@ export class OfferQueue {
     for (const offer of newer) this.put(offer);
   }
 }
+
+/** Each device once in each. */
+const roundsOf = (targets: readonly PushTarget[]): PushTarget[][] => {
+  const rounds: PushTarget[][] = [];
+  const times = new Map<string, number>();
+  for (const target of targets) {
+    const key = `${target.tenantId} ${target.deviceId}`;
+    const nth = times.get(key) ?? 0;
+    times.set(key, nth + 1);
+    (rounds[nth] ??= []).push(target);
+  }
+  return rounds;
+};
 
 /** One of them without channels is reachable everywhere; only what was sent after the later one has reached all of it. */
 const both = (one: PushTarget, other: PushTarget): Pick<PushTarget, 'channels' | 'reachableAt'> => ({

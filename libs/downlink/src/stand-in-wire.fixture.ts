@@ -15,11 +15,13 @@ export interface Sent {
 export const standInWire = (
   send: (sent: Sent) => Promise<boolean> = () => Promise.resolve(true),
   of: Wire['interface'] = 'mqtt',
+  versionsOf: (token: string, extension: string) => readonly string[] = () => [],
 ): Wire & { readonly sent: Sent[] } => {
   const sent: Sent[] = [];
   return {
     sent,
     interface: of,
+    versionsOf,
     covers: ({ token, channels }, push) =>
       channels === undefined || channels.some((channel) => `${token} ${placeOf(push)}`.startsWith(channel)),
     send: ({ token, appVersion }: Addressee, push: Push) => {

@@ -40,6 +40,8 @@ export interface Wire {
   readonly interface: DeviceInterface;
   /** Whether this goes to one of the addressee's `channels`. */
   covers(to: Addressee, push: Push): boolean;
+  /** As which app versions a token is listened for, for what comes on this extension; empty, and the default: nobody knows. */
+  versionsOf?(token: string, extension: string): readonly string[];
   /**
    * Resolves when it is on the wire, with whether somebody was there for it. Throws `unavailable` when what it goes through
    * is away: it may have been sent or not.

@@ -78,6 +78,13 @@ export class KnownDevices {
     });
   }
 
+  /** What the registry says now; nothing of it is remembered. Throws `device-not-found`, or what kept it from answering. */
+  async askAgain(device: DeviceId): Promise<DeviceFacts> {
+    const answer = isPossible(device) ? await this.ask(device, undefined) : notFound();
+    if (answer instanceof AppError) throw answer;
+    return answer;
+  }
+
   /** One per device: undefined, or the error to answer with. */
   async faultsOf(devices: readonly DeviceId[]): Promise<(AppError | undefined)[]> {
     return faultsIn(await this.find(devices, []));

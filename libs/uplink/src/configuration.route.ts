@@ -21,6 +21,7 @@ import { newTrace, withTrace } from '@muster/observability';
 import { MicroBatcher, type Batching } from './micro-batcher.js';
 import { refuse } from './refusal.js';
 import type { RoutedMessage } from './routed-message.js';
+import type { Sightings } from './sightings.js';
 
 const MAX_REPORTS = 500;
 
@@ -32,6 +33,7 @@ export class ConfigurationRoutes {
   constructor(
     private readonly bus: Pick<Bus, 'request'>,
     batching: Batching,
+    private readonly sightings: Pick<Sightings, 'tell'>,
   ) {
     const ping = ({ tenantId, deviceId }: DeviceKey) => bus.request(getReportedState, { tenantId, deviceId });
     // Over MQTT tried for ever, as telemetry is: a device says it once and believes us.
@@ -59,9 +61,17 @@ export class ConfigurationRoutes {
     assertDefault(parameters);
     const request = decodeConfigurationRequest(payload);
     const { tenantId, deviceId } = entry;
-    const document = await withTrace(newTrace(), () =>
-      this.bus.request(fetchDocument, { tenantId, deviceId, interface: entry.interface, ...request }),
-    );
+    const { appVersion } = topic;
+    const document = await withTrace(newTrace(), async () => {
+      await this.sightings.tell(entry, appVersion);
+      return this.bus.request(fetchDocument, {
+        tenantId,
+        deviceId,
+        appVersion,
+        interface: entry.interface,
+        ...request,
+      });
+    });
     return encodeConfigurationReply(document, topic.requestId);
   }
 

@@ -76,7 +76,7 @@ export const openUplink = (options: UplinkOptions): Uplink => {
     telemetry: new TelemetryRoute(bus, batching),
     metadata: new MetadataRoutes(bus, batching),
     commands: new CommandRoutes(bus, batching, options.reachedSince),
-    configuration: new ConfigurationRoutes(bus, batching),
+    configuration: new ConfigurationRoutes(bus, batching, sightings),
     software: new SoftwareRoutes(bus, batching),
     uploads: new UploadTokenRoute(bus),
   };

@@ -41,6 +41,22 @@ const scene = (known: AccessEntry, answer: (call: number) => { code?: string } =
   return { directory, types, calls, sightings, time };
 };
 
+describe('the version of a device that waits for its answer', () => {
+  it('is told at once, unless it is on record, and later where it cannot be', async () => {
+    let faults = 0;
+    const { calls, sightings } = scene(entry(), () => {
+      faults += 1;
+      if (faults === 2) throw new AppError('unavailable', 'away');
+      return {};
+    });
+    await sightings.tell(entry(), 'v1');
+    expect(calls).toEqual([]);
+    await sightings.tell(entry(), 'v2');
+    await sightings.tell(entry(), 'v2');
+    expect(calls.flat().map(({ appVersion }) => appVersion)).toEqual(['v2', 'v2']);
+  });
+});
+
 describe('what a device says of itself', () => {
   it('is nothing new with an active token and the version on record', async () => {
     const { calls, sightings } = scene(entry());

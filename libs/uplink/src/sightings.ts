@@ -12,6 +12,7 @@ const BATCH = 500;
 /** Said again after that if memory still does not show it. */
 const REPEAT_MS = 5_000;
 const MAX_PENDING = 100_000;
+const TELL_MS = 2_000;
 
 interface Pending {
   readonly sighting: DeviceSighting;
@@ -22,7 +23,7 @@ interface Pending {
 
 /**
  * Tells device-registry what devices say of themselves by using a token and a topic: an inactive token is in use, another
- * application version runs. Said until the directory shows it, so that nothing is lost to a service that was away.
+ * application version runs, which only a message says. Said until the directory shows it, so that nothing is lost to a service that was away.
  */
 export class Sightings {
   private readonly pending = new Map<string, Pending>();
@@ -36,7 +37,7 @@ export class Sightings {
     private readonly now: () => number = Date.now,
   ) {}
 
-  /** Called for every message and subscription; costs two comparisons when there is nothing new. */
+  /** Called for every message, and for a subscription with the version on record; costs two comparisons when there is nothing new. */
   note(entry: AccessEntry, appVersion: string): void {
     if (entry.tokenStatus !== 'inactive' && entry.appVersion === appVersion) return;
     // The newest claim of a device counts; two versions in turn on one token cannot queue up more than one.
@@ -50,6 +51,21 @@ export class Sightings {
       saidAt: known?.saidAt ?? 0,
     });
     this.schedule();
+  }
+
+  /**
+   * That another application version runs, now: what its device is answered depends on it. Where that cannot be told now, it
+   * is later, by `note`.
+   */
+  async tell(
+    { tenantId, deviceId, tokenId, appVersion: known }: AccessEntry,
+    appVersion: string,
+  ): Promise<void> {
+    if (known === appVersion) return;
+    const sightings = [{ tenantId, deviceId, tokenId, appVersion }];
+    await this.bus.request(recordSightings, { sightings }, { timeoutMs: TELL_MS }).catch((error: unknown) => {
+      this.logger.warn({ err: error, deviceId }, 'the application version of a device is told later');
+    });
   }
 
   async stop(): Promise<void> {

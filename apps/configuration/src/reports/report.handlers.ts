@@ -31,6 +31,7 @@ import {
   type ConfigurationCommand,
 } from '../device-configuration/device-configuration.decider.js';
 import { documentOf, reportedStateOf } from '../device-configuration/documents.js';
+import { isOtherDue, OtherVersions } from '../device-configuration/other-versions.js';
 import { isDueAfterChange, isDueSince, isRefused, isSuperseded } from '../device-configuration/sync-state.js';
 import { CEILINGS } from '../providers.js';
 
@@ -49,12 +50,18 @@ export class ReportHandlers {
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(KnownDevices) private readonly devices: KnownDevices,
     @Inject(CEILINGS) private readonly ceilings: Limits,
+    @Inject(OtherVersions) private readonly others: OtherVersions,
   ) {}
 
   @Handles(fetchDocument)
   async fetch(request: FetchDocument): Promise<DocumentView> {
-    await this.devices.assertKnown(request);
     const { tenantId, deviceId, configId, observe } = request;
+    const appVersion = request.appVersion ?? undefined;
+    const known = await this.devices.get(request, ['appVersion']);
+    if (appVersion !== undefined && appVersion !== known.appVersion) {
+      const isOnRecord = await this.others.catchUp(request, appVersion);
+      if (!isOnRecord) return this.otherDocument({ ...request, appVersion });
+    }
     const { state } = await this.store.execute(deviceConfiguration, {
       tenantId,
       id: deviceId,
@@ -70,6 +77,18 @@ export class ReportHandlers {
     const unchanged = configId === state.configId || isRefused(state);
     const config = unchanged || state.version === 0 ? null : documentOf(state);
     return { unchanged, configId: state.configId, config };
+  }
+
+  /** As a version that the registry does not know of yet: nothing is put on record. */
+  private async otherDocument(
+    request: FetchDocument & { readonly appVersion: string },
+  ): Promise<DocumentView> {
+    const { state } = await this.store.load(deviceConfiguration, request.tenantId, request.deviceId);
+    if (state.ended) throw new AppError('device-not-found', 'No such device.');
+    const [other] = await this.others.documentsOf([request], [state]);
+    const { configId, config } = other ?? { configId: state.configId, config: documentOf(state) };
+    const unchanged = configId === request.configId;
+    return { unchanged, configId, config: unchanged || configId === '' ? null : config };
   }
 
   @Handles(reportApplied)
@@ -150,9 +169,21 @@ export class ReportHandlers {
       deviceConfiguration,
       devices.map(({ tenantId, deviceId }) => ({ tenantId, id: deviceId })),
     );
-    return whatFits(devices, ({ tenantId, deviceId, reachableAt }, index): DueDocument[] => {
+    const others = await this.others.documentsOf(
+      devices.map(({ tenantId, deviceId, appVersion }) => ({
+        tenantId,
+        deviceId,
+        appVersion: appVersion ?? undefined,
+      })),
+      loaded.map(({ state }) => state),
+    );
+    return whatFits(devices, ({ tenantId, deviceId, reachableAt, appVersion }, index): DueDocument[] => {
       const state = loaded[index]?.state;
       if (state === undefined) return [];
+      const other = others[index];
+      if (other !== undefined && appVersion != null) {
+        return isOtherDue(other, state) ? [{ tenantId, deviceId, ...other, appVersion }] : [];
+      }
       if (!(changed === true ? isDueAfterChange(state) : isDueSince(state, reachableAt))) return [];
       return [{ tenantId, deviceId, configId: state.configId, config: documentOf(state) }];
     });

@@ -4,6 +4,7 @@ import { changeDesiredMany } from '@muster/contracts/configuration/campaign.requ
 import {
   changeDesired,
   dueDocuments,
+  fetchDocument,
   getConfiguration,
   listConfigurationHistory,
   recordDispatched,
@@ -347,6 +348,59 @@ describe('defaults', () => {
     await holds(async () => expect(await due(id)).toBe(1), { what: 'it is offered again' });
     expect((await history(id))[0]).toMatchObject({ kind: 'reoffered', source: { kind: 'default', id: 'a' } });
     await holds(() => expect(muster.reoffered).toContain(id), { what: 'the offer is published' });
+  });
+
+  it('of another app version are in the answer to who asks as it, as soon as the registry knows', async () => {
+    const type = muster.type('a', 'b', 'c');
+    await defaults(type, { x: 1 }, { appVersion: 'a' });
+    await defaults(type, { x: 2 }, { appVersion: 'b' });
+    const id = await muster.provisioned(type, 'a');
+    await has(id, { x: 1 });
+    const ask = (appVersion?: string, configId?: string) =>
+      muster.bus.request(fetchDocument, {
+        ...{ tenantId, deviceId: id, interface: 'mqtt' },
+        ...(appVersion === undefined ? {} : { appVersion }),
+        ...(configId === undefined ? {} : { configId }),
+      });
+    // The registry does not say so: it is answered, and nothing is put on record.
+    const before = (await view(id)).version;
+    const other = await ask('b');
+    expect(other).toMatchObject({ unchanged: false, config: { x: 2 } });
+    expect(await ask('b', other.configId)).toMatchObject({ unchanged: true, config: null });
+    expect((await ask()).config).toEqual({ x: 1 });
+    expect([(await view(id)).version, await values(id)]).toEqual([before, { x: 1 }]);
+    // It does, and nobody was told yet.
+    const known = muster.devices.get(id);
+    if (known !== undefined) muster.devices.set(id, { ...known, appVersion: 'b', version: 2 });
+    expect(await ask('b')).toMatchObject({ unchanged: false, config: { x: 2 } });
+    expect(await view(id)).toMatchObject({ syncState: 'dispatched', keys: { x: { desired: 2 } } });
+    expect(await due(id)).toBe(0);
+    const [change] = (await history(id)).filter(({ kind }) => kind === 'desired');
+    expect(change).toMatchObject({ source: { kind: 'default', id: 'b' } });
+    // A version that has none.
+    if (known !== undefined) muster.devices.set(id, { ...known, appVersion: 'c', version: 3 });
+    expect(await ask('c')).toMatchObject({ unchanged: false, config: {} });
+  });
+
+  it('of another app version are due to who is reachable as it, and nothing is put on record', async () => {
+    const type = muster.type('a', 'b');
+    await defaults(type, { x: 1 }, { appVersion: 'a' });
+    await defaults(type, { x: 2 }, { appVersion: 'b' });
+    const id = await muster.provisioned(type, 'a');
+    await has(id, { x: 1 });
+    const dueAs = async (appVersion: string) => {
+      const devices = [{ tenantId, deviceId: id, appVersion }];
+      return (await muster.bus.request(dueDocuments, { devices })).items;
+    };
+    expect(await dueAs('a')).toMatchObject([{ config: { x: 1 } }]);
+    const [other] = await dueAs('b');
+    expect(other).toMatchObject({ appVersion: 'b', config: { x: 2 } });
+    expect((await dueAs('a'))[0]).not.toHaveProperty('appVersion');
+    // What it has applied as that version is not due to it as that version.
+    const report = { tenantId, deviceId: id, interface: 'mqtt' as const, statusCode: 200 };
+    await muster.bus.request(reportApplied, { reports: [{ ...report, configId: other?.configId ?? '' }] });
+    expect(await dueAs('b')).toEqual([]);
+    expect(await dueAs('a')).toHaveLength(1);
   });
 
   it('reach devices whose kind was not known, by asking for them', async () => {

@@ -116,9 +116,11 @@ export const answerer = (
   ): boolean | Promise<boolean> => {
     if (!admission.admitted) return refuse('topic', parameters, admission.reason, claim);
     const clientId = parameters.get('variable_map.client_id') ?? '';
-    parts.sightings.note(admission.entry, claim.appVersion);
+    // To subscribe says nothing of what runs: a client may subscribe as several versions. What it sends does.
+    const isRead = claim.permission === 'read';
+    parts.sightings.note(admission.entry, isRead ? admission.entry.appVersion : claim.appVersion);
     const noted = parts.uses.note(clientId, admission.entry);
-    if (claim.permission === 'read') {
+    if (isRead) {
       if (coversPush(claim.routingKey)) parts.subscribers.add(clientId, claim.routingKey);
       return noted.then(() => allow('topic'));
     }

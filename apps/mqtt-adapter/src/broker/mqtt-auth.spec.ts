@@ -84,7 +84,10 @@ describe('the broker’s callbacks', () => {
     const { topic, sighted } = scene();
     expect(await topic('write', 'kp1.v1.dcx.tok1.json.32')).toBe(true);
     expect(await topic('read', 'kp1.v2.*.tok1.#')).toBe(true);
-    expect(sighted).toEqual(['d1 v1', 'd1 v2']);
+    // What it subscribes to says nothing of the version that runs.
+    expect(sighted).toEqual(['d1 v1', 'd1 v1']);
+    expect(await topic('write', 'kp1.v2.dcx.tok1.json.32')).toBe(true);
+    expect(sighted.at(-1)).toBe('d1 v2');
   });
 
   it.each([

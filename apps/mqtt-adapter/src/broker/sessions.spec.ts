@@ -122,6 +122,16 @@ describe('sessions', () => {
     expect(sessions.isOwed(queueOf('c1'))).toBe(false);
   });
 
+  it('tell as which versions a token is listened for', () => {
+    const { sessions, subscribed, unsubscribed } = scene();
+    subscribed('c1', PUSH);
+    subscribed('c2', 'kp1.v2.*.tok1.#');
+    expect(sessions.versionsOf('tok1', 'cex')).toEqual(['v1', 'v2']);
+    expect(sessions.versionsOf('tok1', 'cmx')).toEqual(['v2']);
+    unsubscribed('c2', 'kp1.v2.*.tok1.#');
+    expect([sessions.versionsOf('tok1', 'cmx'), sessions.versionsOf('tok2', 'cmx')]).toEqual([[], []]);
+  });
+
   it('are forgotten when events may have been missed', () => {
     const { sessions, here, gone, subscribed } = scene();
     here('c1');

@@ -102,6 +102,16 @@ export class Sessions {
     return since.length === 0 ? undefined : Math.max(...since);
   }
 
+  /** As which versions somebody is subscribed to pushes of a token, of an extension. */
+  versionsOf(token: string, extension: string): string[] {
+    const versions = [...(this.queuesOfToken.get(token) ?? [])].flatMap((queue) =>
+      [...(this.byQueue.get(queue)?.patterns.keys() ?? [])].flatMap((pattern) =>
+        coversPush(pattern, extension) ? (subscribedAs(pattern)?.appVersion ?? []) : [],
+      ),
+    );
+    return [...new Set(versions)];
+  }
+
   private covering(routingKey: string): Session[] {
     const token = subscribedAs(routingKey)?.token ?? '';
     return [...(this.queuesOfToken.get(token) ?? [])].flatMap((queue) => {

@@ -9,11 +9,15 @@ import type { Sessions } from '../broker/sessions.js';
  * for now or never (`expiration` 0): in the session's queue it would outlive what it says, and is offered when the client is
  * back. Any other one expires there with what it brings.
  */
-export const mqttWire = (broker: Pick<Downlink, 'publish'>, sessions: Pick<Sessions, 'areAway'>): Wire => ({
+export const mqttWire = (
+  broker: Pick<Downlink, 'publish'>,
+  sessions: Pick<Sessions, 'areAway' | 'versionsOf'>,
+): Wire => ({
   interface: 'mqtt',
   covers: (to, push) =>
     to.channels === undefined ||
     to.channels.some((pattern) => matchesBinding(pattern, routingKeyOf(to, push))),
+  versionsOf: (token, extension) => sessions.versionsOf(token, extension),
   send: async (to, push) => {
     const routingKey = routingKeyOf(to, push);
     const areAway = sessions.areAway(routingKey);

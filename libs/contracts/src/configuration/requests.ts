@@ -363,6 +363,14 @@ export class FetchDocument extends TenantRequest {
   @IsIn(INTERFACES)
   interface!: DeviceInterface;
 
+  /**
+   * Name of the application version that the device asks as; it is given the document of that one, also where the registry
+   * does not know yet that it runs it. Absent: the one on record.
+   */
+  @IsOptional()
+  @IsString()
+  appVersion?: string;
+
   /** The document the device says it has applied. Naming the current one confirms it (implicitly applied). */
   @IsOptional()
   @IsString()
@@ -439,13 +447,21 @@ export class DueDevice extends DeviceKey {
   reachableAt?: string;
 }
 
+/** As above, for documents. */
+export class DueDocumentOf extends DueDevice {
+  /** Name of the application version as which it is reachable. Absent: the one on record. */
+  @IsOptional()
+  @IsString()
+  appVersion?: string;
+}
+
 export class DueDocuments {
   @IsArray()
   @ArrayNotEmpty()
   @ArrayMaxSize(500)
   @ValidateNested({ each: true })
-  @Type(() => DueDevice)
-  devices!: DueDevice[];
+  @Type(() => DueDocumentOf)
+  devices!: DueDocumentOf[];
 
   /**
    * Asked because of a change: leaves out who was sent the document since it last changed, by a push or because it asked.
@@ -463,6 +479,11 @@ export class DueDocument extends DeviceKey {
 
   @IsObject()
   config!: JsonObject;
+
+  /** It is the document of this version, which is not the one on record: that it is sent is not to be recorded. */
+  @IsOptional()
+  @IsString()
+  appVersion?: string;
 }
 
 export class DueDocumentList {
@@ -475,8 +496,8 @@ export class DueDocumentList {
   @IsOptional()
   @IsArray()
   @ValidateNested({ each: true })
-  @Type(() => DueDevice)
-  askAgain?: DueDevice[];
+  @Type(() => DueDocumentOf)
+  askAgain?: DueDocumentOf[];
 }
 
 export class DispatchReport extends DeviceKey {
