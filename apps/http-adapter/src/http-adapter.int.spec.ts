@@ -50,7 +50,7 @@ class StandInFirmware {
 
   @Handles(resolveDownload)
   async download({ token, firmwareId }: ResolveDownload): Promise<FileToSend> {
-    if (token !== 'download-token' || !['fw-1', 'fw-large'].includes(firmwareId ?? '')) {
+    if (token !== 'download-token' || !['fw-1', 'fw-large'].includes(firmwareId)) {
       throw new AppError('not-allowed', 'The download token is not valid.');
     }
     const sha256 = createHash('sha256').update(FILE).digest('hex');
@@ -264,7 +264,7 @@ describe('access', () => {
     device('open1', { deviceTypeId: 'open', appVersion: 'open-v1', credentialKinds: [], secretHashes: [] });
     const response = await fetch(`${base}/kp1/open-v1/dcx/token-of-open1/json`, {
       method: 'POST',
-      body: '{}',
+      body: '{"n":1}',
     });
     expect(response.status).toBe(200);
   });
@@ -353,7 +353,7 @@ describe('HTTP', () => {
     device('h4');
     const request = (n: number): string =>
       `POST /kp1/radiator-v1/dcx/token-of-h4/json/${n} HTTP/1.1\r\nHost: a\r\nX-Device-Secret: secret-of-h4\r\n` +
-      'Content-Length: 2\r\n\r\n{}';
+      'Content-Length: 7\r\n\r\n{"n":1}';
     const socket = connect(adapter.port, '127.0.0.1');
     let answers = '';
     socket.on('data', (chunk: Buffer) => (answers += chunk.toString()));
@@ -382,7 +382,7 @@ describe('a device that sends too much', () => {
     }
     expect(statuses.get(200)).toBeGreaterThanOrEqual(500);
     expect(statuses.get(429)).toBeGreaterThan(0);
-    expect((await post('quiet', 'dcx/json', '{}')).status).toBe(200);
+    expect((await post('quiet', 'dcx/json', '{"n":1}')).status).toBe(200);
     expect(await adapter.ops.metrics.text()).toMatch(
       /muster_device_messages_limited_total\{[^}]*limit="device"/,
     );

@@ -187,7 +187,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     metrics,
   });
   const consumers = DESTINATIONS.map(
-    (destination) => new UplinkConsumer(destination, handle, config.prefetch, logger),
+    (destination) => new UplinkConsumer(destination, handle, config.prefetch, uplink.arrival, logger),
   );
   const offers = new DeviceDownlink({
     wire: mqttWire(downlink, sessions),

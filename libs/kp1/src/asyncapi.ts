@@ -123,8 +123,8 @@ const DESCRIPTIONS: Readonly<Record<ResourceName, Description>> = {
   telemetry: {
     summary: 'Send samples',
     request: {
-      summary: 'One object, or an array with one sample per element',
-      schema: { type: ['object', 'array'] },
+      summary: 'One object, or an array with an object per sample; at least one field besides the time',
+      schema: { type: ['object', 'array'], minProperties: 1, items: { type: 'object', minProperties: 1 } },
       example: '{"temperature":21,"humidity":73}',
     },
   },

@@ -16,21 +16,40 @@ const refusal = (run: () => unknown): string => {
 };
 
 describe('telemetry', () => {
-  it('is one object or an array of anything', () => {
+  it('is one object or an array of them', () => {
     expect(decode('{"t":1}')).toEqual([{ at: null, data: { t: 1 } }]);
-    expect(decode('[{"t":1},2,"x",null,[3]]')).toEqual([
+    expect(decode('[{"t":1},{"t":[2]}]')).toEqual([
       { at: null, data: { t: 1 } },
-      { at: null, data: 2 },
-      { at: null, data: 'x' },
-      { at: null, data: null },
-      { at: null, data: [3] },
+      { at: null, data: { t: [2] } },
     ]);
     expect(decode('[]')).toEqual([]);
   });
 
-  it('gives back any JSON array unchanged', () => {
+  it.each([
+    ['[{"t":1},2]', '[1] must be an object, is a number'],
+    ['["x"]', '[0] must be an object, is text'],
+    ['[null]', '[0] must be an object, is null'],
+    ['[[]]', '[0] must be an object, is an array'],
+    ['{}', 'payload must have a field besides ts'],
+    ['[{"t":1},{}]', '[1] must have a field besides ts'],
+    ['{"ts":"2019-04-26T15:41:07Z"}', 'payload must have a field besides ts'],
+  ])('is not %j, which no query could answer', (text, reason) =>
+    expect(refusal(() => decode(text))).toBe(reason),
+  );
+
+  it('has no field that is its time', () => {
+    expect(decode('{"ts":1556293267000,"t":1}')).toEqual([{ at: 1_556_293_267_000_000, data: { t: 1 } }]);
+    expect(decode('{"ts":null,"t":1}')).toEqual([{ at: null, data: { t: 1 } }]);
+    // Where the type says that the time is elsewhere, it is a field like any other.
+    expect(decode('{"ts":1,"time":2,"t":1}', 'time')).toEqual([{ at: 2_000, data: { ts: 1, t: 1 } }]);
+    expect(decode('{"meta":{"time":1},"t":1}', 'meta.time')[0]?.data).toEqual({ meta: { time: 1 }, t: 1 });
+    expect(decode('{"__proto__":1,"ts":1}')[0]?.data).toEqual(JSON.parse('{"__proto__":1}'));
+  });
+
+  it('gives back any objects unchanged', () => {
+    const arrays = fc.array(fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 4 }), { minKeys: 1 }));
     fc.assert(
-      fc.property(fc.array(fc.jsonValue({ maxDepth: 4 })), (samples) => {
+      fc.property(arrays, (samples) => {
         const text = JSON.stringify(samples);
         const decoded = decodeTelemetry(bytes(text), 'no_such_field');
         expect(decoded.map(({ data }) => data)).toEqual(JSON.parse(text));
@@ -88,7 +107,7 @@ describe('telemetry', () => {
     '"yesterday"',
     '""',
   ])('refuses the time %s and names the field', (time) => {
-    expect(refusal(() => decode(`{"ts":${time}}`))).toMatch(/^ts must be an ISO 8601 time/);
+    expect(refusal(() => decode(`{"ts":${time},"t":1}`))).toMatch(/^ts must be an ISO 8601 time/);
   });
 
   it('refuses a time of another kind, and one that is certainly not milliseconds', () => {
@@ -104,7 +123,7 @@ describe('telemetry', () => {
   it('finds the time at a dotted path and names the element that is wrong', () => {
     expect(decode('{"meta":{"time":1}}', 'meta.time')[0]?.at).toBe(1000);
     expect(decode('{"meta":[1]}', 'meta.time')[0]?.at).toBeNull();
-    expect(decode('{"ts":1}', '__proto__.x')[0]?.at).toBeNull();
+    expect(decode('{"ts":1,"t":1}', '__proto__.x')[0]?.at).toBeNull();
     expect(refusal(() => decode('[{"meta":{"time":1}},{"meta":{"time":"x"}}]', 'meta.time'))).toMatch(
       /^\[1\]\.meta\.time must be/,
     );

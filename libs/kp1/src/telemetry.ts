@@ -10,16 +10,17 @@ export interface TelemetrySample {
 }
 
 /**
- * 2/DCP: an array with one sample of any JSON type per element, or one bare object. `timestampPath` is the device type's
- * setting. An empty array is fine and holds nothing. An element that is no object has no fields, so no time either.
- * Throws `PayloadError`; the whole message is one unit (2/DCP: one status for the batch).
+ * 2/DCP: an array with a sample per element, or one bare object. `timestampPath` is the device type's setting; a field that is
+ * the time is no value of the sample. An empty array is fine and holds nothing. 2/DCP lets an element be any JSON; one that has
+ * no field is refused all the same, because no query could ever answer it. Throws `PayloadError`; the whole message is one
+ * unit (2/DCP: one status for the batch).
  */
 export const decodeTelemetry = (payload: Uint8Array, timestampPath = 'ts'): readonly TelemetrySample[] => {
   const value = parseJson(payload);
   const path = timestampPath.split('.');
   if (Array.isArray(value))
-    return value.map((data, index) => toSample(data, path, `[${index}].${timestampPath}`));
-  if (typeof value === 'object' && value !== null) return [toSample(value, path, timestampPath)];
+    return value.map((data, index) => toSample(data, path, `[${index}]`, `[${index}].${timestampPath}`));
+  if (typeof value === 'object' && value !== null) return [toSample(value, path, 'payload', timestampPath)];
   throw new PayloadError(`payload must be an object or an array, is ${kindOf(value)}`);
 };
 
@@ -41,8 +42,20 @@ export const decodePlainTelemetry = (metric: string, payload: Uint8Array): Telem
   return { at: null, data: { [`${metric}-value`]: value, [`${metric}-unit`]: quantity[2] ?? 'number' } };
 };
 
-const toSample = (data: Json, path: readonly string[], field: string): TelemetrySample => {
+const toSample = (data: Json, path: readonly string[], name: string, field: string): TelemetrySample => {
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) {
+    throw new PayloadError(`${name} must be an object, is ${kindOf(data)}`);
+  }
   const time = valueAt(data, path);
   // Clients fill a missing clock with null.
-  return { at: time === undefined || time === null ? null : parseTimestamp(time, field), data };
+  const at = time === undefined || time === null ? null : parseTimestamp(time, field);
+  const [only, ...others] = path;
+  const values = only !== undefined && others.length === 0 ? without(data, only) : data;
+  if (Object.keys(values).length === 0) {
+    throw new PayloadError(`${name} must have a field besides ${path.join('.')}`);
+  }
+  return { at, data: values };
 };
+
+const without = (data: { readonly [key: string]: Json }, key: string): { [key: string]: Json } =>
+  Object.fromEntries(Object.entries(data).filter(([name]) => name !== key));

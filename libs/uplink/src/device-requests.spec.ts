@@ -40,6 +40,7 @@ const scene = (change: Partial<RequestParts> & { route?: Route } = {}) => {
     device: { admitted: true, entry, settings: {} },
     topic,
     payload: Buffer.from('{}'),
+    arrivedAt: 1_795_868_948_000_000,
     redelivered: false,
     duplicate: false,
     isAcknowledged: false,

@@ -17,6 +17,8 @@ export interface DeviceRequest extends Waiter {
   readonly device: Admitted;
   readonly topic: RequestTopic;
   readonly payload: Buffer;
+  /** When the door had it, as `Uplink.arrival` says. What it waits for afterwards makes no sample younger. */
+  readonly arrivedAt: number;
   /** The broker says it may have delivered this before. */
   readonly redelivered: boolean;
   /** The client says it may have sent this before. */
@@ -63,7 +65,8 @@ export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) =
   );
 
   return async (request) => {
-    const { device, topic, payload, redelivered, duplicate, isWanted, whenAway, waitedMs } = request;
+    const { device, topic, payload, arrivedAt, redelivered, duplicate, isWanted, whenAway, waitedMs } =
+      request;
     const { entry, settings } = device;
     const matched = matchResource(topic);
     const resource = matched?.resource;
@@ -81,6 +84,7 @@ export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) =
         topic,
         parameters,
         payload,
+        arrivedAt,
         entry,
         settings,
         ...marks,

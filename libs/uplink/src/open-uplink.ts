@@ -2,6 +2,7 @@ import type { DeviceInterface } from '@muster/contracts/device-registry/devices.
 import type { Bus } from '@muster/messaging';
 import type { Logger, Metrics } from '@muster/observability';
 import { AccessQuestions } from './access-questions.js';
+import { arrivalClock } from './arrival-clock.js';
 import { BoundedLog } from './bounded-log.js';
 import { CommandRoutes, type ReachedSince } from './command.route.js';
 import { ConfigurationRoutes } from './configuration.route.js';
@@ -47,6 +48,8 @@ export interface Uplink {
   readonly questions: AccessQuestions;
   readonly sightings: Sightings;
   readonly refusals: BoundedLog;
+  /** Now, for what has just come to the door: Unix microseconds, no two alike and each later than the one before. */
+  readonly arrival: () => number;
   /** Whose a token of kp1 is, for doors that know a device by it. Never rejects. */
   readonly admit: ReturnType<typeof tokenAdmission>;
   /** One request of a device that is identified already. Never rejects. */
@@ -103,6 +106,7 @@ export const openUplink = (options: UplinkOptions): Uplink => {
     questions,
     sightings,
     refusals,
+    arrival: arrivalClock(),
     admit: tokenAdmission({ questions, refusals, maxPayloadBytes }),
     answer,
     checkServices: () => {

@@ -12,6 +12,8 @@ export interface RoutedMessage extends Waiter {
   /** Values of the `{name}` levels of the resource's path. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly payload: Buffer;
+  /** When the door had it: Unix microseconds, no two alike. */
+  readonly arrivedAt: number;
   readonly entry: AccessEntry;
   readonly settings: DeviceTypeSettings;
   readonly redelivered: boolean;

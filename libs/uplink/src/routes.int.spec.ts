@@ -131,7 +131,7 @@ let standIns: StandIns;
 let services: { close(): Promise<unknown> };
 let uplink: Uplink;
 
-const ask = async (path: string, payload = '') => {
+const ask = async (path: string, payload = '', arrivedAt = uplink.arrival()) => {
   const topic = parseTopic(`kp1/radiator-v1/${path.replace('/', '/token-of-d1/')}`);
   if (topic === undefined) throw new Error(`not a topic: ${path}`);
   const admission = await uplink.admit(topic, payload.length);
@@ -139,7 +139,7 @@ const ask = async (path: string, payload = '') => {
   const marks = { redelivered: false, duplicate: false, isAcknowledged: true };
   const waiter = { isWanted: () => true, whenAway: 'wait' } as const;
   const { device } = admission;
-  return uplink.answer({ device, topic, payload: Buffer.from(payload), ...marks, ...waiter });
+  return uplink.answer({ device, topic, payload: Buffer.from(payload), arrivedAt, ...marks, ...waiter });
 };
 
 beforeAll(async () => {
@@ -301,6 +301,17 @@ describe('metadata that is written while device-registry is away', () => {
     const outcomes = await Promise.all(writes);
     expect(outcomes.map(({ kind }) => kind)).toEqual(['done', 'done', 'done']);
     expect(asked.map((one) => (one as UpdateMetadata).values['n'])).toEqual([1, 2, 3]);
+  });
+});
+
+describe('telemetry', () => {
+  it('without a time of its own arrived when the door had it, however long it waited since', async () => {
+    const arrivedAt = uplink.arrival() - 5_000_000;
+    expect(await ask('dcx/json/1', '{"t":1}', arrivedAt)).toMatchObject({ kind: 'done' });
+    expect(world.stored.at(-1)).toMatchObject({
+      receivedAt: arrivedAt,
+      samples: [{ at: null, data: { t: 1 } }],
+    });
   });
 });
 

@@ -7,7 +7,6 @@ import {
 } from '@muster/contracts/telemetry/requests';
 import { decodePlainTelemetry, decodeTelemetry, EMPTY_REPLY, type TelemetrySample } from '@muster/kp1';
 import type { Bus } from '@muster/messaging';
-import { arrivalClock } from './arrival-clock.js';
 import { MicroBatcher, type Batching } from './micro-batcher.js';
 import { refuse } from './refusal.js';
 import type { RoutedMessage } from './routed-message.js';
@@ -19,7 +18,6 @@ const MAX_BATCH_BYTES = 512 * 1024;
 /** dcx: samples of many devices in one request, answered after the commit. */
 export class TelemetryRoute {
   readonly batcher: MicroBatcher<TelemetryMessage>;
-  private readonly arrival = arrivalClock();
 
   constructor(bus: Pick<Bus, 'request'>, batching: Batching) {
     this.batcher = new MicroBatcher({
@@ -46,10 +44,9 @@ export class TelemetryRoute {
   }
 
   private async keep(
-    { topic, payload, entry, redelivered, duplicate, ...waiter }: RoutedMessage,
+    { topic, payload, arrivedAt: receivedAt, entry, redelivered, duplicate, ...waiter }: RoutedMessage,
     decoded: readonly TelemetrySample[],
   ): Promise<string> {
-    const receivedAt = this.arrival();
     const samples = [...decoded];
     if (samples.length === 0) return EMPTY_REPLY;
     if (samples.length > MAX_SAMPLES) {

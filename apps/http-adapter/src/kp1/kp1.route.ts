@@ -10,7 +10,7 @@ import { readBody } from '../http/read-body.js';
 import { authenticate } from './device-credential.js';
 
 export interface Kp1RouteParts {
-  readonly uplink: Pick<Uplink, 'admit' | 'answer'>;
+  readonly uplink: Pick<Uplink, 'admit' | 'answer' | 'arrival'>;
   readonly maxPayloadBytes: number;
   readonly bodyTimeoutMs: number;
   readonly answerTimeoutMs: number;
@@ -39,7 +39,8 @@ export const kp1Route = (parts: Kp1RouteParts): DeviceRoute => {
       maxBytes: parts.maxPayloadBytes,
       timeoutMs: parts.bodyTimeoutMs,
     });
-    const outcome = await answerInTime(request, response, topic, payload);
+    const arrivedAt = parts.uplink.arrival();
+    const outcome = await answerInTime(request, response, { topic, payload, arrivedAt });
     const label = outcome.kind === 'refused' ? `refused-${outcome.statusCode}` : outcome.kind;
     outcomes.inc({ resource: outcome.resource?.name ?? 'none', outcome: label });
     switch (outcome.kind) {
@@ -68,8 +69,7 @@ export const kp1Route = (parts: Kp1RouteParts): DeviceRoute => {
   async function answerInTime(
     request: IncomingMessage,
     response: ServerResponse,
-    topic: Topic,
-    payload: Buffer,
+    { topic, payload, arrivedAt }: { topic: Topic; payload: Buffer; arrivedAt: number },
   ): Promise<Outcome> {
     let isWanted = true;
     const giveUp = (): void => {
@@ -89,7 +89,7 @@ export const kp1Route = (parts: Kp1RouteParts): DeviceRoute => {
       const admission = await parts.uplink.admit(topic, payload.length, authenticate(request.headers));
       if (admission.kind !== 'admitted') return notAdmitted(admission);
       const { device } = admission;
-      return parts.uplink.answer({ device, topic, payload, ...MARKS, isWanted: () => isWanted });
+      return parts.uplink.answer({ device, topic, payload, arrivedAt, ...MARKS, isWanted: () => isWanted });
     };
     try {
       return await Promise.race([answer(), late]);

@@ -188,7 +188,7 @@ export const msUntil = (at: string): number => Math.max(1, Date.parse(at) - Date
 export interface HandedOn extends Omit<DownlinkMessage, 'body'> {
   readonly exchange: string;
   readonly body: Buffer;
-  readonly headers: Readonly<Record<string, boolean>>;
+  readonly headers: Readonly<Record<string, boolean | number>>;
 }
 
 const CONFIRM_MS = 5_000;

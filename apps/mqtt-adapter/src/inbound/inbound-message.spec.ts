@@ -91,6 +91,7 @@ const scene = (
     redelivered: false,
     duplicate: false,
     waitedMs: 0,
+    arrivedAt: 1_795_868_948_000_000,
     deliveryTag: 1,
   });
   return {

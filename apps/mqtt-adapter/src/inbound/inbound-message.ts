@@ -32,6 +32,8 @@ export interface InboundMessage {
   readonly duplicate: boolean;
   /** How long it may have waited in the queue, in milliseconds; Infinity: nobody knows. */
   readonly waitedMs: number;
+  /** When we had it for the first time, in this queue or in the one it was handed on from; see `Uplink.arrival`. */
+  readonly arrivedAt: number;
   readonly deliveryTag: number;
 }
 
@@ -140,14 +142,14 @@ export const inboundMessages = (parts: InboundParts) => {
   }
 
   function answer(
-    { payload, redelivered, duplicate, waitedMs, qos }: InboundMessage,
+    { payload, arrivedAt, redelivered, duplicate, waitedMs, qos }: InboundMessage,
     topic: Topic,
     { device }: Extract<TokenAdmission, { kind: 'admitted' }>,
     window: AckWindow,
   ): Promise<Outcome> {
     const isWanted = (): boolean => window.isOpen;
     const marks = { redelivered, duplicate, isAcknowledged: qos === 1, whenAway: 'wait' as const };
-    return parts.uplink.answer({ device, topic, payload, ...marks, waitedMs, isWanted });
+    return parts.uplink.answer({ device, topic, payload, arrivedAt, ...marks, waitedMs, isWanted });
   }
 
   /** When it is safely aside: acknowledged before that, it would be gone. */

@@ -80,6 +80,8 @@ export const replaysOf = (
   [PRESENCE]: replayReport(bus),
 });
 
+let replays = 0;
+
 /** The device is not answered: it was, with 500, when the message was parked. */
 const replayMessage =
   (uplink: Pick<Uplink, 'admit' | 'answer'>): Replay =>
@@ -97,6 +99,8 @@ const replayMessage =
             device: admission.device,
             topic,
             payload: content,
+            // Near its arrival, which is not kept; so near that a sample of it finds its row. No two alike.
+            arrivedAt: Date.parse(parkedAt) * 1_000 + (replays++ % 1_000),
             // It may have been stored before it was parked.
             redelivered: true,
             duplicate: false,

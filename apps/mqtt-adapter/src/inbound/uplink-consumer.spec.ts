@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ConsumeMessage } from 'amqplib';
-import { inboundOf } from './uplink-consumer.js';
+import { headersOf, inboundOf } from './uplink-consumer.js';
 
 /** As RabbitMQ delivers a publish of MQTT; of a delivery only what is read. */
 const delivery = (properties: Partial<ConsumeMessage['properties']>, redelivered = false): ConsumeMessage =>
@@ -10,14 +10,27 @@ const delivery = (properties: Partial<ConsumeMessage['properties']>, redelivered
     properties,
   }) as ConsumeMessage;
 
+const NOW = 1_795_868_948_000_000;
+
 describe('a delivery', () => {
+  it('arrived when we had it first, also after it was handed on to another queue', () => {
+    const first = inboundOf(delivery({}), 0, NOW);
+    expect(first.arrivedAt).toBe(NOW);
+    const later = inboundOf(delivery({ headers: headersOf(first) }), 0, NOW + 5_000_000);
+    expect(later.arrivedAt).toBe(NOW);
+  });
+
   it.each([
     ['3.10, QoS 1', { deliveryMode: 2, headers: { 'x-mqtt-publish-qos': 1, 'x-mqtt-dup': false } }, 1],
     ['3.10, QoS 0', { deliveryMode: 1, headers: { 'x-mqtt-publish-qos': 0, 'x-mqtt-dup': false } }, 0],
     ['4.x, QoS 1', { deliveryMode: 2 }, 1],
     ['4.x, QoS 0', { deliveryMode: 1 }, 0],
   ])('of %s has its quality of service and no mark', (_what, properties, qos) => {
-    expect(inboundOf(delivery(properties), 0)).toMatchObject({ qos, redelivered: false, duplicate: false });
+    expect(inboundOf(delivery(properties), 0, NOW)).toMatchObject({
+      qos,
+      redelivered: false,
+      duplicate: false,
+    });
   });
 
   it.each([
@@ -26,6 +39,6 @@ describe('a delivery', () => {
     [true, true],
   ])("tells the broker's redelivery (%s) from the client's duplicate (%s)", (redelivered, duplicate) => {
     const headers = { 'x-mqtt-publish-qos': 1, 'x-mqtt-dup': duplicate };
-    expect(inboundOf(delivery({ headers }, redelivered), 0)).toMatchObject({ redelivered, duplicate });
+    expect(inboundOf(delivery({ headers }, redelivered), 0, NOW)).toMatchObject({ redelivered, duplicate });
   });
 });

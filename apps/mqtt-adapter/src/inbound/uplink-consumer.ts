@@ -23,6 +23,7 @@ export class UplinkConsumer {
     private readonly destination: Destination,
     private readonly handle: (message: InboundMessage, window: AckWindow, here: Destination) => Promise<void>,
     private readonly prefetch: number,
+    private readonly arrival: () => number,
     private readonly logger: Logger,
   ) {}
 
@@ -41,7 +42,7 @@ export class UplinkConsumer {
         return;
       }
       window.delivered(delivery.fields.deliveryTag);
-      const message = inboundOf(delivery, this.lag.ofNext(delivery.fields.redelivered));
+      const message = inboundOf(delivery, this.lag.ofNext(delivery.fields.redelivered), this.arrival());
       this.handle(message, window, this.destination).catch((error: unknown) =>
         // It has dealt with every error it knows; unacknowledged, the message comes again after a restart.
         this.logger.error({ err: error }, 'a message was left without an outcome'),
@@ -87,9 +88,15 @@ export class UplinkConsumer {
 
 /** Said by us of what we hand on to another queue: the broker's own mark stays behind. */
 const REDELIVERED = 'x-muster-redelivered';
+const ARRIVED_AT = 'x-muster-arrived-at';
 
 /** Of what is handed on, so that `inboundOf` reads the same there. */
-export const headersOf = ({ duplicate, redelivered }: InboundMessage): Record<string, boolean> => ({
+export const headersOf = ({
+  duplicate,
+  redelivered,
+  arrivedAt,
+}: InboundMessage): Record<string, boolean | number> => ({
+  [ARRIVED_AT]: arrivedAt,
   ...(duplicate ? { 'x-mqtt-dup': true } : {}),
   ...(redelivered ? { [REDELIVERED]: true } : {}),
 });
@@ -98,9 +105,11 @@ export const headersOf = ({ duplicate, redelivered }: InboundMessage): Record<st
 export const inboundOf = (
   { fields, properties, content }: ConsumeMessage,
   waitedMs: number,
+  now: number,
 ): InboundMessage => {
   const headers: Readonly<Record<string, unknown>> = properties.headers ?? {};
   const header = headers['x-mqtt-publish-qos'];
+  const arrivedAt = headers[ARRIVED_AT];
   return {
     routingKey: fields.routingKey,
     payload: content,
@@ -110,6 +119,7 @@ export const inboundOf = (
     // Only 3.10 hands the client's DUP flag on.
     duplicate: headers['x-mqtt-dup'] === true,
     waitedMs,
+    arrivedAt: typeof arrivedAt === 'number' ? arrivedAt : now,
     deliveryTag: fields.deliveryTag,
   };
 };
