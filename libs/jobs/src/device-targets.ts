@@ -1,5 +1,6 @@
 import { AppError, errorUnder } from '@muster/contracts';
 import { selectDevices } from '@muster/contracts/device-registry/devices.requests';
+import { awaitState } from '@muster/contracts/device-registry/state.requests';
 import {
   previewTarget,
   type BulkInput,
@@ -65,6 +66,7 @@ export class DeviceTargets {
   async preview(asked: Asked): Promise<TargetPreview> {
     const { tenantId, input, path } = asked;
     const target = this.named(asked);
+    if (target.filter !== undefined) await underTarget(path, this.catchUp(tenantId, target.filter));
     const found = await underTarget(path, this.ask(tenantId, target));
     // Null in an optional field means absent.
     const expectedCount = input.expectedCount ?? undefined;
@@ -75,7 +77,8 @@ export class DeviceTargets {
 
   /**
    * The `plan` of a job whose devices are found by a filter: those that it means now. As soon as they are more than were
-   * expected the plan is refused, and so the job has done nothing.
+   * expected the plan is refused, and so the job has done nothing. What devices were told or said before is in it: the job waits
+   * until the registry has heard of it.
    */
   async plan(
     { tenantId, params }: { readonly tenantId: string; readonly params: TargetParams },
@@ -83,6 +86,7 @@ export class DeviceTargets {
   ): Promise<PlanPage> {
     const { filter, expectedCount } = params;
     if (filter === undefined) throw new Error('the devices were named: there is nothing to plan');
+    if (cursor === null) await this.catchUp(tenantId, filter);
     const { found, after } = readCursor(cursor);
     const { deviceIds, next } = await this.select({ tenantId, filter, limit: PAGE, after });
     const soFar = found + deviceIds.length;
@@ -111,6 +115,11 @@ export class DeviceTargets {
       );
     }
     return { deviceIds: distinct };
+  }
+
+  /** A preview that missed what its caller has just done would be believed. */
+  private async catchUp(tenantId: string, filter: string): Promise<void> {
+    await this.bus.request(awaitState, { tenantId, filter }, { timeoutMs: FILTER_TIMEOUT_MS });
   }
 
   private ask(tenantId: string, target: DeviceTarget): Promise<TargetPreview> {

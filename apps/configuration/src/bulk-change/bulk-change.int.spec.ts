@@ -24,6 +24,11 @@ import {
   type PreviewTarget,
   type TargetPreview,
 } from '@muster/contracts/device-registry/targets.requests';
+import {
+  awaitState,
+  type AwaitState,
+  type StateAwaited,
+} from '@muster/contracts/device-registry/state.requests';
 import { configurationJobChanged, type JobChanged } from '@muster/contracts/jobs/published';
 import { openDatabase, type Database } from '@muster/event-store';
 import { connectBus, Consumes, Handles, NatsStrategy, type Bus, type Delivered } from '@muster/messaging';
@@ -40,6 +45,8 @@ const actor = { kind: 'user', id: 'anna' } as const;
 const inRegistry = new Set<string>();
 let registryIsAway = false;
 const told: JobChanged[] = [];
+/** How often the registry was asked to have heard of everything. */
+let caughtUp = 0;
 
 @Controller()
 class Surroundings {
@@ -58,6 +65,13 @@ class Surroundings {
     const rest = [...inRegistry].sort().filter((id) => id > after);
     const deviceIds = rest.slice(0, size);
     return Promise.resolve({ deviceIds, next: rest.length > size ? (deviceIds.at(-1) ?? null) : null });
+  }
+
+  @Handles(awaitState)
+  caughtUp({ filter }: AwaitState): Promise<StateAwaited> {
+    if (filter !== 'all') return Promise.reject(unreadable());
+    caughtUp += 1;
+    return Promise.resolve({ asOf: new Date().toISOString() });
   }
 
   @Handles(previewTarget)
@@ -232,9 +246,12 @@ describe('startBulkChange', () => {
 
   it('changes the devices a filter means, over several pages', async () => {
     const ids = devices(1_200);
+    const before = caughtUp;
     const { jobId } = await bulk({ target: { filter: 'all' }, desired: { mode: 'eco' }, mode: 'replace' });
     expect(await ended(jobId)).toMatchObject({ status: 'success', total: 1_200 });
     expect(await changesOf(ids)).toHaveLength(1_200);
+    // Once, and before the first page.
+    expect(caughtUp).toBe(before + 1);
   });
 
   it('tells of every device that could not be changed, and why', async () => {
