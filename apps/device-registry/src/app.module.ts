@@ -61,6 +61,8 @@ import { publishedOfDeviceType } from './device-type/device-type.published.js';
 import { CredentialHandlers } from './credential/credential.handlers.js';
 import { deviceCredentials } from './credential/credential.projection.js';
 import { device } from './device/device.decider.js';
+import { DeviceSearch } from './device/device-search.js';
+import { FilterHandlers } from './filters/filter.handlers.js';
 import { DeviceHandlers } from './device/device.handlers.js';
 import { DeviceMetadataHandlers } from './metadata/device-metadata.handlers.js';
 import { deviceList } from './device/device-list.projection.js';
@@ -116,6 +118,7 @@ export class AppModule {
         SoftwareReactor,
         StateReactor,
         StateHandlers,
+        FilterHandlers,
       ],
       providers,
     };
@@ -209,6 +212,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: DeviceTargets, useValue: targets },
           { provide: DeviceStates, useValue: states },
           { provide: StateProgress, useValue: progress },
+          { provide: DeviceSearch, useValue: new DeviceSearch(database) },
         ]),
         relay: { translate, aggregates: everyAggregate },
         // What others tell is not a part of the registry's health: while they are away it serves all the same.

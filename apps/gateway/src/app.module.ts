@@ -35,6 +35,8 @@ import { CredentialsController } from './devices/credentials.controller.js';
 import { DeviceTypesController } from './devices/device-types.controller.js';
 import { GroupsController } from './devices/groups.controller.js';
 import { DeviceBulkController } from './devices/device-bulk.controller.js';
+import { FiltersController } from './devices/filters.controller.js';
+import { FleetController } from './devices/fleet.controller.js';
 import { DevicesController } from './devices/devices.controller.js';
 import { eventDocuments } from './openapi/event-documents.js';
 import { FilesController } from './devices/files.controller.js';
@@ -92,6 +94,8 @@ export class AppModule {
         MeController,
         DeviceTypesController,
         DevicesController,
+        FiltersController,
+        FleetController,
         DeviceBulkController,
         GroupsController,
         MetadataController,

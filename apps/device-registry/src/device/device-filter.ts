@@ -63,6 +63,8 @@ export const DEVICE_FIELDS = {
 /** The filter of a group, which cannot name groups. Throws `invalid-filter`. */
 export const readGroupFilter = (text: string): Filter => readFilter(text, OWN_FIELDS);
 
+export type DeviceField = keyof typeof DEVICE_FIELDS;
+
 /** What the fields are read from, besides `devices d`. */
 export const FILTER_JOINS = `${CONNECTIVITY_JOIN} ${SOFTWARE_JOIN} ${STATE_JOIN}`;
 

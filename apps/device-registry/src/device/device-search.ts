@@ -158,7 +158,7 @@ export class DeviceSearch {
    * A query that takes too long is its filter's fault: asked again it would take as long again. So it is the caller's
    * error, and not `unavailable`, which callers retry.
    */
-  private async withinFilterTime<T>(query: (tx: pg.PoolClient) => Promise<T>): Promise<T> {
+  async withinFilterTime<T>(query: (tx: pg.PoolClient) => Promise<T>): Promise<T> {
     const result = await this.long.run(() => withinTime(this.database, FILTER_TIMEOUT_MS, query));
     if (result !== undefined) return result;
     throw new AppError('filter-too-slow', TOO_SLOW, { errors: [{ path: 'filter', message: TOO_SLOW }] });
@@ -193,7 +193,8 @@ const gather = async (from: Queryable, sort: DeviceSort, page: DevicePage): Prom
   return rows.map(viewOf);
 };
 
-const conditionsOf = (
+/** The conditions of a page, with the tenant as `$1`. */
+export const conditionsOf = (
   sort: DeviceSort | undefined,
   { tenantId, after, which }: DevicePage,
 ): { readonly conditions: string; readonly values: unknown[]; readonly bind: (value: unknown) => string } => {

@@ -42,22 +42,19 @@ import { viewDevice } from './device-list.projection.js';
 import { DeviceSearch, positionOf } from './device-search.js';
 import { device } from './device.decider.js';
 import { type Rules, RULES } from '../providers.js';
-import { StateProgress, type StateSource } from '../state/state-progress.js';
+import { StateProgress } from '../state/state-progress.js';
 import { keepSecret, newSecret } from '../credential/secret.js';
 import { hintOf, keepTokenText, newTokenText } from '../token/token-text.js';
 
 @Controller()
 export class DeviceHandlers {
-  private readonly search: DeviceSearch;
-
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(RULES) private readonly rules: Rules,
     @Inject(StateProgress) private readonly progress: StateProgress,
-  ) {
-    this.search = new DeviceSearch(database);
-  }
+    @Inject(DeviceSearch) private readonly search: DeviceSearch,
+  ) {}
 
   @Handles(provisionDevice)
   provision(request: ProvisionDevice): Promise<ProvisionedDevice> {
@@ -86,10 +83,10 @@ export class DeviceHandlers {
     const which = await this.conditionOf(tenantId, filter);
     const wanted = { tenantId, which, after, limit: limit + 1 };
     // Before they are read: what comes in between may be in the answer or not. The items show sync states.
-    const stateAsOf = this.progress.known(new Set<StateSource>(['configuration', ...(which?.reads ?? [])]));
+    const stateAge = this.progress.ageOf(['configuration', ...(which?.reads ?? [])]);
     const found = await this.search.list(sort, wanted);
     return {
-      ...stateAgeOf(stateAsOf),
+      ...stateAge,
       ...pageBy(list, found, limit, (last) => positionOf(sort, last)),
       ...(count === true ? { total: await this.search.count(wanted) } : {}),
     };
@@ -247,8 +244,3 @@ export class DeviceHandlers {
     return { ...shown, credential: { kind: 'secret', secret } };
   }
 }
-
-const stateAgeOf = (asOf: Date | undefined): Pick<DeviceList, 'stateAsOf' | 'stateLagSeconds'> =>
-  asOf === undefined
-    ? {}
-    : { stateAsOf: asOf.toISOString(), stateLagSeconds: (Date.now() - asOf.getTime()) / 1_000 };

@@ -43,10 +43,21 @@ export class StateProgress {
     private readonly bus: Bus,
   ) {}
 
-  /** What these sources had acknowledged before this moment is in the tables, all of it. Undefined: not known. */
-  known(sources: ReadonlySet<StateSource>): Date | undefined {
-    const times = [...sources].map((source) => this.asOf.get(source)?.getTime());
-    return times.some((time) => time === undefined) ? undefined : new Date(Math.min(...(times as number[])));
+  /**
+   * What these sources had acknowledged before `stateAsOf` is in the tables, all of it; empty: not known. To be asked before the
+   * tables are read: what comes in between may be in the answer or not.
+   */
+  ageOf(sources: Iterable<StateSource>): { stateAsOf?: string; stateLagSeconds?: number } {
+    let oldest = Date.now();
+    for (const source of sources) {
+      const asOf = this.asOf.get(source);
+      if (asOf === undefined) return {};
+      oldest = Math.min(oldest, asOf.getTime());
+    }
+    return {
+      stateAsOf: new Date(oldest).toISOString(),
+      stateLagSeconds: Math.max(0, (Date.now() - oldest) / 1_000),
+    };
   }
 
   /** Resolves when what the sources had acknowledged before the call is in the tables. Throws `unavailable` after the deadline. */
@@ -111,8 +122,8 @@ export const watchProgress = (
       try {
         await progress.catchUp([source], Date.now() + WATCH_WITHIN_MS);
       } finally {
-        const asOf = progress.known(new Set([source]));
-        if (asOf !== undefined) lag.set({ source }, (Date.now() - asOf.getTime()) / 1_000);
+        const { stateLagSeconds } = progress.ageOf([source]);
+        if (stateLagSeconds !== undefined) lag.set({ source }, stateLagSeconds);
       }
       return false;
     };

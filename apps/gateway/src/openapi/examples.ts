@@ -252,6 +252,49 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     },
   },
   listDevices: { response: { ...page(device), stateAsOf: LATER, stateLagSeconds: 0.4 } },
+  getFilterFields: {
+    response: {
+      items: [
+        {
+          name: 'syncState',
+          kind: 'text',
+          operators: ['==', '!=', '=in=', '=out=', '=exists='],
+          indexed: ['==', '=in=', '!=', '=out='],
+          values: ['in_sync', 'pending', 'dispatched', 'rejected', 'unconfirmed', 'none'],
+        },
+        {
+          name: 'reported.<key>',
+          kind: 'json',
+          operators: ['==', '!=', '<', '<=', '>', '>=', '=in=', '=out=', '=exists='],
+          indexed: ['==', '=in='],
+          keys: ['firmware_version', 'interval'],
+          complete: true,
+        },
+      ],
+    },
+  },
+  getFilterValues: {
+    response: {
+      items: [
+        { value: '1.1', devices: 840 },
+        { value: '1.2', devices: 160 },
+      ],
+      complete: true,
+    },
+  },
+  getFleetSummary: {
+    response: {
+      total: 1000,
+      connectivity: { connected: 930, disconnected: 40, neverSeen: 20, unknown: 10 },
+      syncStates: { in_sync: 900, pending: 60, dispatched: 10, rejected: 8, unconfirmed: 2, none: 20 },
+      interfaces: { mqtt: 990, http: 10, iothub: 0 },
+      deviceTypes: [{ name: 'radiator', devices: 1000 }],
+      appVersions: [{ deviceType: 'radiator', name: 'radiator-v1', devices: 1000 }],
+      software: [{ software: 'default', version: '1.1', devices: 840 }],
+      stateAsOf: LATER,
+      stateLagSeconds: 0.4,
+    },
+  },
   getDevice: { response: device },
   getConnectivity: { response: { ...device.connectivity, interface: 'mqtt' } },
   editDevice: {

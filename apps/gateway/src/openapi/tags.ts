@@ -5,6 +5,8 @@ export const TAGS: Readonly<Record<string, string>> = {
   Devices: 'The devices themselves: who they are, where they belong, whether they are connected.',
   'Device bulk': 'The same change of many devices, or their deletion, as a job.',
   Groups: 'Filters that are saved under a name, usable wherever a filter is.',
+  Filters: 'For whoever writes a filter: what there is to filter by.',
+  Fleet: 'All devices, or those that a filter means, as numbers.',
   Metadata: 'What is noted about a device, key by key, by operators and by the device.',
   Tokens: 'Endpoint tokens: a part of the topics of a device, by which it is known.',
   Credentials: 'Secrets by which a device that speaks HTTP proves who it is.',

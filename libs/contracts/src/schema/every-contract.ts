@@ -17,6 +17,7 @@ import * as credentials from '../device-registry/credentials.requests.js';
 import * as deviceTypes from '../device-registry/device-types.requests.js';
 import * as devices from '../device-registry/devices.requests.js';
 import * as groups from '../device-registry/groups.requests.js';
+import * as filters from '../device-registry/filters.requests.js';
 import * as metadata from '../device-registry/metadata.requests.js';
 import * as registryPublished from '../device-registry/published.js';
 import * as state from '../device-registry/state.requests.js';
@@ -57,6 +58,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'device-registry/device-types.requests': deviceTypes,
   'device-registry/devices.requests': devices,
   'device-registry/groups.requests': groups,
+  'device-registry/filters.requests': filters,
   'device-registry/metadata.requests': metadata,
   'device-registry/published': registryPublished,
   'device-registry/state.requests': state,
