@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventStream, newId } from '@muster/contracts';
+import { eventStream, isPassing, newId } from '@muster/contracts';
 import {
   desiredConfigurationChanged,
   type DesiredConfigurationChanged,
@@ -92,8 +92,20 @@ beforeEach(async () => {
   opened = [];
 });
 
-const create = (integration: { name: string; services?: string[]; from?: string }, tenantId = TENANT) =>
-  bus.request(createIntegration, { tenantId, actor, integration }, PATIENT);
+/** Asks again when the database was not there in time, as whoever uses it would; the key makes that one integration. */
+const create = async (
+  integration: { name: string; services?: string[]; from?: string },
+  tenantId = TENANT,
+): Promise<IntegrationAccess> => {
+  const request = { tenantId, actor, integration, idempotencyKey: newId() };
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await bus.request(createIntegration, request, PATIENT);
+    } catch (error) {
+      if (!isPassing(error) || tries === 5) throw error;
+    }
+  }
+};
 
 const connectAs = async (access: IntegrationAccess): Promise<NatsConnection> => {
   const connection = await connect({

@@ -281,6 +281,13 @@ describe('when the service or the server goes away', () => {
     expect((await failure(client.request(change, { what: 'away' }))).code).toBe('unavailable');
     expect(client.isConnected()).toBe(false);
 
+    // Its last try would come too late: it is away all the same, and not slow.
+    const late = failure(client.request(ask, { what: 'away' }, { timeoutMs: 200 }));
+    await new Promise((resolve) => setImmediate(resolve));
+    const busyUntil = Date.now() + 300;
+    while (Date.now() < busyUntil);
+    expect((await late).code).toBe('unavailable');
+
     const patient = client.request(ask, { what: 'back' }, { timeoutMs: 10_000 });
     await server.restart();
     expect(await patient).toEqual({ text: 'back!' });

@@ -99,13 +99,14 @@ const repeated = async <T>(
       if (!(error instanceof NotReached)) throw error;
       // The last try comes shortly before the deadline, not at the last full pause before it.
       const wait = Math.min(backoffMs(tries, 25, 500), deadline - Date.now() - 20);
-      if (!contract.idempotent || wait <= 0) {
+      if (contract.idempotent && wait > 0) await pause(wait, stopping);
+      // Not a try without time, where we were woken late: what is known is that nobody was reached, not that somebody is slow.
+      if (!contract.idempotent || wait <= 0 || Date.now() >= deadline) {
         throw new AppError('unavailable', `${shortOf(contract)} cannot be asked right now.`, {
           cause: error,
           retryAfterSeconds: 1,
         });
       }
-      await pause(wait, stopping);
     }
   }
 };
