@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import pg from 'pg';
 import { freePort } from '@muster/local-servers';
 import { eventually } from './eventually.js';
 import { startNats, type NatsServer } from './nats-server.js';
@@ -33,6 +34,8 @@ export interface Platform {
     body?: unknown,
     headers?: Readonly<Record<string, string>>,
   ) => Promise<ApiAnswer>;
+  /** One statement, or several without values, in the database of the services: for what no door lets one do. */
+  readonly sql: (text: string, values?: readonly unknown[]) => Promise<void>;
   /** What the services logged so far, as they wrote it. */
   readonly log: () => string;
   /** SIGKILL to all services, which share a process. */
@@ -133,6 +136,15 @@ export const startPlatform = async (
     devicesUrl,
     nats,
     log: () => log,
+    sql: async (text, values) => {
+      const client = new pg.Client({ connectionString: database.url });
+      await client.connect();
+      try {
+        await client.query(text, values === undefined ? undefined : [...values]);
+      } finally {
+        await client.end();
+      }
+    },
     api: async (method, path, body, headers = {}) => {
       const response = await fetch(`${url}/api/v1${path}`, {
         method,
