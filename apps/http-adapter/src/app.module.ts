@@ -46,7 +46,12 @@ export const start = async (
     routes: [
       kp1Route({ ...config, uplink, logger, metrics }),
       uploadRoute({ bus, store, idleTimeoutMs: bodyTimeoutMs }),
-      downloadRoute({ bus, store, stallTimeoutMs: config.downloadStallMs }),
+      downloadRoute({
+        bus,
+        store,
+        stallTimeoutMs: config.downloadStallMs,
+        checkEveryMs: config.downloadCheckMs,
+      }),
     ],
     logger,
   });

@@ -40,6 +40,14 @@ export const configSchema = {
     max: 3_600_000,
     default: 120_000,
   }),
+  downloadCheckMs: int({
+    env: 'MUSTER_HTTP_ADAPTER_DOWNLOAD_CHECK_MS',
+    doc: 'While a download runs, its token is asked for again so often; one that opens nothing any more ends it',
+    unit: 'milliseconds',
+    min: 100,
+    max: 3_600_000,
+    default: 5_000,
+  }),
   answerTimeoutMs: int({
     env: 'MUSTER_HTTP_ADAPTER_ANSWER_TIMEOUT_MS',
     doc: 'A message whose service has not answered within that is answered with 504',

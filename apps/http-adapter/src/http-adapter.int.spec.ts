@@ -33,6 +33,9 @@ const registered: RegisterUpload[] = [];
 class StandInFirmware {
   static fileKey = '';
   static large = { fileKey: '', size: 0, sha256: '' };
+  /** How often a download was asked for; none is opened any more when it is revoked. */
+  static asked = 0;
+  static isRevoked = false;
 
   @Handles(resolveUpload)
   async grant({ token }: ResolveUpload): Promise<UploadGrant> {
@@ -50,7 +53,12 @@ class StandInFirmware {
 
   @Handles(resolveDownload)
   async download({ token, firmwareId }: ResolveDownload): Promise<FileToSend> {
-    if (token !== 'download-token' || !['fw-1', 'fw-large'].includes(firmwareId)) {
+    StandInFirmware.asked += 1;
+    if (
+      StandInFirmware.isRevoked ||
+      token !== 'download-token' ||
+      !['fw-1', 'fw-large'].includes(firmwareId)
+    ) {
       throw new AppError('not-allowed', 'The download token is not valid.');
     }
     const sha256 = createHash('sha256').update(FILE).digest('hex');
@@ -123,6 +131,7 @@ beforeAll(async () => {
     MUSTER_HTTP_ADAPTER_BODY_TIMEOUT_MS: '400',
     MUSTER_HTTP_ADAPTER_ANSWER_TIMEOUT_MS: '1500',
     MUSTER_HTTP_ADAPTER_DOWNLOAD_STALL_MS: '300',
+    MUSTER_HTTP_ADAPTER_DOWNLOAD_CHECK_MS: '100',
     MUSTER_HTTP_ADAPTER_REQUESTS_IN_FLIGHT: '400',
     // Slow enough to be overrun by a machine with other things to do.
     MUSTER_DEVICE_MESSAGES_PER_SECOND: '10',
@@ -462,6 +471,36 @@ describe('a download', () => {
       everyMs: 1_000,
     });
     expect(socket.bytesRead).toBeLessThan(size);
+  });
+
+  it('that is under way ends when its token is revoked', async () => {
+    const response = await download({ 'x-auth-token': 'download-token' }, 'fw-large');
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    let taken = 0;
+    const take = async (): Promise<boolean> => {
+      const { value } = await reader.read();
+      taken += value?.length ?? 0;
+      return value !== undefined;
+    };
+    const askedAgain = async (): Promise<boolean> => {
+      const before = StandInFirmware.asked;
+      return eventually(() => StandInFirmware.asked > before, { everyMs: 5 });
+    };
+    for (let round = 0; round < 3; round += 1) {
+      expect(await take()).toBe(true);
+      await askedAgain();
+    }
+    StandInFirmware.isRevoked = true;
+    try {
+      await askedAgain();
+      const rest = async (): Promise<void> => {
+        while (await take());
+      };
+      await expect(rest()).rejects.toThrow();
+    } finally {
+      StandInFirmware.isRevoked = false;
+    }
+    expect(taken).toBeLessThan(StandInFirmware.large.size);
   });
 
   it('is refused without the token of that firmware', async () => {

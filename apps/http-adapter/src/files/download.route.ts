@@ -10,21 +10,35 @@ export interface DownloadParts {
   readonly store: FileStore;
   /** A receiver that takes nothing for so long, in milliseconds, is cut off: it would hold its place for ever. */
   readonly stallTimeoutMs: number;
+  /** How often the token of a running download is asked for again, in milliseconds. */
+  readonly checkEveryMs: number;
 }
 
 /**
  * `GET /firmwares/{id}` with a download token, in `X-Auth-Token` or `?token=`; whole or a range of it, so that a
- * download that broke off goes on. The token is asked for every time: one that was revoked, or whose device was, opens nothing.
+ * download that broke off goes on. The token is asked for every time, and while the file is on its way: one that was revoked, or
+ * whose device was, opens nothing, and ends what it has opened.
  */
-export const downloadRoute = ({ bus, store, stallTimeoutMs }: DownloadParts): DeviceRoute => ({
+export const downloadRoute = ({ bus, store, stallTimeoutMs, checkEveryMs }: DownloadParts): DeviceRoute => ({
   prefix: '/firmwares/',
   exists: (firmwareId) => /^[A-Za-z0-9_-]{1,64}$/.test(firmwareId),
   methods: ['GET', 'HEAD'],
   handle: async (request, response, { rest: firmwareId, query }) => {
     const token = tokenIn(request.headers['x-auth-token']) ?? tokenIn(query.get('token'));
     if (token === undefined) throw new AppError('not-allowed', 'the download token is missing or malformed');
-    const { fileKey, size, sha256, name } = await bus.request(resolveDownload, { token, firmwareId });
+    const resolve = () => bus.request(resolveDownload, { token, firmwareId });
+    const { fileKey, size, sha256, name } = await resolve();
     response.setTimeout(stallTimeoutMs, () => response.destroy());
-    await sendFile(request, response, store, { key: fileKey, size, sha256, name });
+    const checking = setInterval(() => {
+      resolve().catch((error: unknown) => {
+        // Any other fault is ours, and no reason to break off.
+        if (error instanceof AppError && error.code === 'not-allowed') response.destroy();
+      });
+    }, checkEveryMs);
+    try {
+      await sendFile(request, response, store, { key: fileKey, size, sha256, name });
+    } finally {
+      clearInterval(checking);
+    }
   },
 });
