@@ -1,6 +1,8 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { eventStream } from '@muster/contracts';
+import { cancelCommandsJob, retryCommandsJob } from '@muster/contracts/jobs/owner.requests';
+import { commandsJobChanged } from '@muster/contracts/jobs/published';
 import {
   createEventStore,
   eventStoreMigrations,
@@ -9,6 +11,16 @@ import {
   told,
   translateBy,
 } from '@muster/event-store';
+import {
+  DeviceTargets,
+  job,
+  jobHandlersOf,
+  Jobs,
+  jobsMigrations,
+  migrateJobs,
+  publishedOfJob,
+  startJobWorkers,
+} from '@muster/jobs';
 import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
 import { DATABASE, EVENT_STORE, startService } from '@muster/service-host';
@@ -17,6 +29,8 @@ import { Commands1763600300001 } from '../migrations/0001-commands.js';
 import { CommandsSent1763600300002 } from '../migrations/0002-sent.js';
 import { LateAnswers1763600300003 } from '../migrations/0003-late-answers.js';
 import { CommandsGiven1763600300004 } from '../migrations/0004-given.js';
+import { CommandBulkHandlers } from './bulk/command-bulk.handlers.js';
+import { commandBulkJob } from './bulk/command-bulk-job.js';
 import { CommandHandlers, type Rules } from './command/command.handlers.js';
 import { publishedOfCommands } from './command/command-queue.published.js';
 import { commandQueue } from './command/command-queue.decider.js';
@@ -31,14 +45,21 @@ const SCHEMA = 'commands';
 
 /** Written in the transaction of their events, and rebuildable from them. */
 export const projections = [commands];
+/** Without the jobs, which no projection reads. */
 export const aggregates = [commandQueue];
+const everyAggregate = [...aggregates, job];
 
 @Module({})
 export class AppModule {
   static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
     return {
       module: AppModule,
-      controllers: [CommandHandlers, KnownDevicesReactor],
+      controllers: [
+        CommandHandlers,
+        CommandBulkHandlers,
+        jobHandlersOf({ cancel: cancelCommandsJob, retry: retryCommandsJob }),
+        KnownDevicesReactor,
+      ],
       providers,
     };
   }
@@ -47,6 +68,7 @@ export class AppModule {
 const migrations = [
   ...eventStoreMigrations,
   ...knownDevicesMigrations,
+  ...jobsMigrations,
   Commands1763600300001,
   CommandsSent1763600300002,
   LateAnswers1763600300003,
@@ -54,13 +76,17 @@ const migrations = [
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
-export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
+export const migrate = async (url: string): Promise<string[]> => {
+  const ran = await migrateSchema({ url, schema: SCHEMA, migrations });
+  await migrateJobs({ url, schema: SCHEMA });
+  return ran;
+};
 
 /** What `npm run rebuild` makes again. */
 export const rebuilds = rebuildsOf({
   name: SERVICE,
   schema: SCHEMA,
-  aggregates,
+  aggregates: everyAggregate,
   projections,
   streamMaxAgeHours: loadStreamMaxAgeHours,
 });
@@ -77,16 +103,38 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
     serve: ({ database, bus, logger, metrics }) => {
       const store = createEventStore(database, { projections });
       const table = new CommandTable(database);
+      const devices = new KnownDevices(database, bus);
+      const targets = new DeviceTargets(bus, config.bulkDevices);
+      const rules = rulesOf(config);
+      const kinds = [commandBulkJob({ targets, store, devices, limits: rules.limits })];
+      const workers = startJobWorkers({
+        database,
+        store,
+        kinds,
+        concurrency: config.jobConcurrency,
+        retentionDays: config.jobRetentionDays,
+        logger,
+        metrics,
+      });
       return {
         module: AppModule.of([
           { provide: DATABASE, useValue: database },
           { provide: EVENT_STORE, useValue: store },
           { provide: CommandTable, useValue: table },
-          { provide: KnownDevices, useFactory: () => new KnownDevices(database, bus) },
-          { provide: RULES, useValue: rulesOf(config) },
+          { provide: KnownDevices, useValue: devices },
+          { provide: RULES, useValue: rules },
+          { provide: Jobs, useValue: new Jobs(database, store, kinds) },
+          { provide: DeviceTargets, useValue: targets },
         ]),
-        relay: { translate: translateBy(told(commandQueue, publishedOfCommands)), aggregates },
+        relay: {
+          translate: translateBy(
+            told(commandQueue, publishedOfCommands),
+            told(job, (event) => publishedOfJob(commandsJobChanged, event)),
+          ),
+          aggregates: everyAggregate,
+        },
         background: {
+          jobs: workers,
           expiry: startExpiry({ database, store, table, everyMs: config.expireEveryMs, logger, metrics }),
         },
       };

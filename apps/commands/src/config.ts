@@ -1,8 +1,11 @@
+import { jobKeys, targetKeys } from '@muster/jobs';
 import { int, readConfig, type ConfigOf } from '@muster/observability';
 import { serviceKeys } from '@muster/service-host';
 
 export const configSchema = {
   ...serviceKeys({ prefix: 'COMMANDS', schema: 'commands' }),
+  ...jobKeys({ prefix: 'COMMANDS' }),
+  ...targetKeys({ prefix: 'COMMANDS' }),
   payloadBytes: int({
     env: 'MUSTER_COMMANDS_PAYLOAD_BYTES',
     doc: 'Largest payload of a command, and largest result, as JSON',

@@ -34,6 +34,7 @@ import { ConfigurationController } from './configuration/configuration.controlle
 import { CredentialsController } from './devices/credentials.controller.js';
 import { DeviceTypesController } from './devices/device-types.controller.js';
 import { GroupsController } from './devices/groups.controller.js';
+import { CommandBulkController } from './commands/command-bulk.controller.js';
 import { DeviceBulkController } from './devices/device-bulk.controller.js';
 import { FiltersController } from './devices/filters.controller.js';
 import { FleetController } from './devices/fleet.controller.js';
@@ -97,6 +98,7 @@ export class AppModule {
         FiltersController,
         FleetController,
         DeviceBulkController,
+        CommandBulkController,
         GroupsController,
         MetadataController,
         TokensController,

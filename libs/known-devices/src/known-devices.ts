@@ -143,6 +143,19 @@ export class KnownDevices {
     if (rows[0]?.deleted !== false) throw notFound();
   }
 
+  /** The same for many at once: one per device, undefined or the error to answer with. Their rows are locked in one order. */
+  async holdMany(tx: pg.PoolClient, devices: readonly DeviceId[]): Promise<(AppError | undefined)[]> {
+    const { rows } = await tx.query<{ tenant_id: string; device_id: string }>({
+      name: 'hold-known-devices',
+      text: `SELECT tenant_id, device_id FROM known_devices
+             WHERE (tenant_id, device_id) IN (SELECT * FROM unnest($1::text[], $2::text[])) AND NOT deleted
+             ORDER BY tenant_id, device_id FOR SHARE`,
+      values: columns(devices),
+    });
+    const held = new Set(rows.map((row) => keyOf({ tenantId: row.tenant_id, deviceId: row.device_id })));
+    return devices.map((device) => (held.has(keyOf(device)) ? undefined : notFound()));
+  }
+
   /** All that these events say. For a service that must know it in a transaction of its own the parts are below. */
   async follow(
     events: readonly Delivered<DeviceProvisioned | DeviceChanged | DeviceDeleted>[],

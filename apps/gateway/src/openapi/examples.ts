@@ -322,6 +322,18 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     preview: targetPreview,
   },
 
+  startCommandBulk: {
+    request: {
+      target: { filter: 'deviceType==radiator;tags==roof' },
+      expectedCount: 412,
+      type: 'reboot',
+      payload: { delaySeconds: 5 },
+      ttlSeconds: 3600,
+    },
+    response: { jobId: JOB_ID },
+    preview: targetPreview,
+  },
+
   getMetadata: { response: device.metadata },
   getMetadataKey: { response: 'kitchen' },
   changeMetadata: { request: { room: 'kitchen', floor: 2, old: null }, response: device },

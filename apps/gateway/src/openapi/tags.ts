@@ -17,6 +17,7 @@ export const TAGS: Readonly<Record<string, string>> = {
     'New values for many devices in controlled batches: planned, launched, followed, paused, taken back.',
   Telemetry: 'What devices measured.',
   Commands: 'What a device is asked to do, and what it answered.',
+  'Command bulk': 'The same command for many devices, as a job.',
   'Firmware types': 'What can be updated in the devices of a type.',
   Firmwares: 'Versions of a firmware type, with their files and their rollout.',
   'Download tokens': 'What opens a firmware for many devices, as campaigns hand it out.',

@@ -26,6 +26,8 @@ export const cancelConfigurationJob = cancelJobOf('configuration');
 export const retryConfigurationJob = retryJobOf('configuration');
 export const cancelDeviceRegistryJob = cancelJobOf('device-registry');
 export const retryDeviceRegistryJob = retryJobOf('device-registry');
+export const cancelCommandsJob = cancelJobOf('commands');
+export const retryCommandsJob = retryJobOf('commands');
 /** Of its own jobs: the service that lists all jobs answers `cancelJob` and `retryJob` for all of them. */
 export const cancelCampaignJob = cancelJobOf('campaign-orchestrator', 'campaign-job');
 export const retryCampaignJob = retryJobOf('campaign-orchestrator', 'campaign-job');
@@ -39,5 +41,6 @@ export interface JobOwner {
 export const jobOwners: Readonly<Record<string, JobOwner>> = {
   configuration: { cancel: cancelConfigurationJob, retry: retryConfigurationJob },
   'device-registry': { cancel: cancelDeviceRegistryJob, retry: retryDeviceRegistryJob },
+  commands: { cancel: cancelCommandsJob, retry: retryCommandsJob },
   'campaign-orchestrator': { cancel: cancelCampaignJob, retry: retryCampaignJob },
 };

@@ -151,11 +151,13 @@ const jobChanged = (service: string): PublishedContract<JobChanged> =>
 
 export const configurationJobChanged = jobChanged('configuration');
 export const deviceRegistryJobChanged = jobChanged('device-registry');
+export const commandsJobChanged = jobChanged('commands');
 export const campaignJobChanged = jobChanged('campaign-orchestrator');
 
 /** Every service that runs jobs. Whoever lists jobs follows all of these. */
 export const jobsChanged: readonly PublishedContract<JobChanged>[] = [
   configurationJobChanged,
   deviceRegistryJobChanged,
+  commandsJobChanged,
   campaignJobChanged,
 ];

@@ -2,6 +2,7 @@ import type { PublishedContract, RequestContract } from '../contract.js';
 import * as campaigns from '../campaign-orchestrator/campaigns.requests.js';
 import * as campaignTargets from '../campaign-orchestrator/targets.requests.js';
 import * as campaignsPublished from '../campaign-orchestrator/published.js';
+import * as commandBulk from '../commands/bulk.requests.js';
 import * as commandsPublished from '../commands/published.js';
 import * as commands from '../commands/requests.js';
 import * as bulkChanges from '../configuration/bulk.requests.js';
@@ -43,6 +44,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'campaign-orchestrator/campaigns.requests': campaigns,
   'campaign-orchestrator/published': campaignsPublished,
   'campaign-orchestrator/targets.requests': campaignTargets,
+  'commands/bulk.requests': commandBulk,
   'commands/published': commandsPublished,
   'commands/requests': commands,
   'configuration/bulk.requests': bulkChanges,
