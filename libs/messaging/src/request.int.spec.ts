@@ -238,6 +238,39 @@ describe('when the service or the server goes away', () => {
     app = await serve(serviceBus);
   });
 
+  it('whoever takes a request and is killed is noticed: it is asked again long before its deadline', async () => {
+    await app.close();
+    const mortal = await connect({ servers: server.url });
+    let taken = 0;
+    mortal.subscribe(ask.subject, { callback: () => void (taken += 1) });
+    await mortal.flush();
+    const began = Date.now();
+    const asked = client.request(ask, { what: 'survivor' }, { timeoutMs: 30_000 });
+    await eventually(() => taken > 0, { what: 'it is taken' });
+    await mortal.close();
+    await eventually(() => logged.some((line) => line.includes('who had a request is gone')), {
+      what: 'it is noticed',
+    });
+    app = await serve(serviceBus);
+    expect(await asked).toEqual({ text: 'survivor!' });
+    expect(Date.now() - began).toBeLessThan(10_000);
+  });
+
+  it('whoever takes long and is there is not asked twice', async () => {
+    expect(await client.request(ask, { what: 'unhurried', waitMs: 1_800 }, { timeoutMs: 10_000 })).toEqual({
+      text: 'unhurried!',
+    });
+    expect(seen.filter(({ what }) => what === 'unhurried')).toHaveLength(1);
+  });
+
+  it('whoever stops, and so serves nobody new, still gives the answer that was begun', async () => {
+    const asked = client.request(ask, { what: 'last', waitMs: 1_800 }, { timeoutMs: 10_000 });
+    await eventually(() => seen.some(({ what }) => what === 'last'), { what: 'it is taken' });
+    await app.close();
+    expect(await asked).toEqual({ text: 'last!' });
+    app = await serve(serviceBus);
+  });
+
   it('a repetition is answered as the first was, and not worked on again', async () => {
     const asked = headers();
     asked.set('x-request-id', 'one-and-the-same');

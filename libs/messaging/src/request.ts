@@ -30,6 +30,19 @@ class NotReached extends Error {
   override readonly name = 'NotReached';
 }
 
+/** Somebody took the request, and nobody serves such any more: killed, or stopping, and then `answer` may still come. */
+class TakenAway extends NotReached {
+  constructor(
+    message: string,
+    readonly answer: Promise<Msg>,
+  ) {
+    super(message);
+  }
+}
+
+/** How often it is looked whether anybody is still there, while a request that may be repeated is not answered. */
+const LOOK_EVERY_MS = 500;
+
 export const requester = ({ link, logger, metrics }: RequestParts) => {
   const seconds = metrics.histogram('muster_request_seconds', 'Requests made, until the answer', [
     'subject',
@@ -45,8 +58,9 @@ export const requester = ({ link, logger, metrics }: RequestParts) => {
     if (link.stopping.aborted) throw stopping();
     // While away, the client library would keep the request and send it later, when nobody waits any more.
     if (!link.isConnected()) throw new NotReached('not connected to NATS');
+    const settled = new AbortController();
     try {
-      const message = await link.during(
+      const answer = link.during(
         link.connection.request(contract.subject, payload, {
           timeout: left,
           headers: headersOf({
@@ -56,9 +70,40 @@ export const requester = ({ link, logger, metrics }: RequestParts) => {
           }),
         }),
       );
+      const message = await (contract.idempotent && left > LOOK_EVERY_MS
+        ? Promise.race([answer, takenAway(contract, answer, settled.signal)])
+        : answer);
       return replyOf(contract, message, logger);
     } catch (error) {
       throw faultOf(contract, error, left);
+    } finally {
+      settled.abort();
+    }
+  };
+
+  /**
+   * Rejects when nobody serves the subject any more: without this, whoever asked a process that was killed would hear of it
+   * at the deadline. What is asked has a deadline that has passed, so that whoever is there drops it without a word, and only
+   * the server answers where nobody is. It costs nobody any work; with several replicas, the others hide the loss of one.
+   */
+  const takenAway = async (
+    contract: RequestContract<object, object>,
+    answer: Promise<Msg>,
+    settled: AbortSignal,
+  ): Promise<never> => {
+    for (;;) {
+      await pause(LOOK_EVERY_MS, settled);
+      if (settled.aborted) return new Promise<never>(() => undefined);
+      try {
+        const headers = headersOf({ [HEADER.deadline]: '0' });
+        await link.connection.request(contract.subject, '', { timeout: LOOK_EVERY_MS, headers });
+      } catch (error) {
+        if (!(error instanceof RequestError && error.isNoResponders())) continue;
+        // Its rejection is met where it is waited for, or by nobody.
+        answer.catch(() => undefined);
+        logger.warn({ subject: contract.subject }, 'who had a request is gone: it is asked again');
+        throw new TakenAway('who had it is gone', answer);
+      }
     }
   };
 
@@ -73,9 +118,10 @@ export const requester = ({ link, logger, metrics }: RequestParts) => {
       const payload = JSON.stringify(body);
       refuseTooLarge(link, contract, payload);
       const id = nuid.next();
-      const reply = await repeated(contract, deadline, link.stopping, () =>
-        once(contract, { payload, deadline, id }),
-      );
+      const reply = await repeated(contract, deadline, link.stopping, {
+        attempt: () => once(contract, { payload, deadline, id }),
+        read: (message) => replyOf(contract, message, logger),
+      });
       measured({ code: 'ok' });
       return reply;
     } catch (error) {
@@ -90,13 +136,18 @@ const repeated = async <T>(
   contract: RequestContract<object, object>,
   deadline: number,
   stopping: AbortSignal,
-  attempt: () => Promise<T>,
+  { attempt, read }: { readonly attempt: () => Promise<T>; readonly read: (message: Msg) => T },
 ): Promise<T> => {
+  /** Of whoever had it and is finishing what was begun. */
+  const late: Promise<T>[] = [];
   for (let tries = 0; ; tries += 1) {
     try {
-      return await attempt();
+      return await Promise.race([...late, attempt()]);
     } catch (error) {
       if (!(error instanceof NotReached)) throw error;
+      if (error instanceof TakenAway) {
+        late.push(error.answer.then(read, () => new Promise<never>(() => undefined)));
+      }
       // The last try comes shortly before the deadline, not at the last full pause before it.
       const wait = Math.min(backoffMs(tries, 25, 500), deadline - Date.now() - 20);
       if (contract.idempotent && wait > 0) await pause(wait, stopping);
