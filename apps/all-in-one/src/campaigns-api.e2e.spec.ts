@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startPlatform, type Platform } from '@muster/testing';
+import { Campaigning, MqttFleet, type CampaignAnswer } from './campaign.fixture.js';
+
+let platform: Platform;
+let campaigns: Campaigning;
+const fleet = new MqttFleet();
+
+beforeAll(async () => {
+  platform = await startPlatform();
+  campaigns = new Campaigning(platform);
+  await campaigns.type('valve');
+}, 60_000);
+
+afterAll(async () => {
+  await fleet.stop();
+  await platform.stop();
+});
+
+const valid = {
+  name: 'warmer',
+  target: { filter: 'deviceType==valve' },
+  configurations: { targetTemperature: 21 },
+};
+
+const post = (path: string, body?: object, headers?: Record<string, string>) =>
+  platform.api('POST', `/campaigns${path}`, body, headers);
+
+describe('campaigns over REST', () => {
+  it('are created once per Idempotency-Key, and edited by ETag', async () => {
+    const headers = { 'idempotency-key': 'first' };
+    const created = await post('', valid, headers);
+    const { id } = created.body as CampaignAnswer;
+    expect(created).toMatchObject({ status: 201, body: { status: 'draft', revision: 1 } });
+    expect(created.headers.get('etag')).toBe('"1"');
+    expect(created.headers.get('location')).toBe(`/api/v1/campaigns/${id}`);
+    expect((await post('', valid, headers)).body).toEqual(created.body);
+    expect(await post('', { ...valid, name: 'x' }, headers)).toMatchObject({ status: 422 });
+
+    const path = `/campaigns/${id}`;
+    const edited = await platform.api('PATCH', path, { spacingSeconds: 60 }, { 'if-match': '"1"' });
+    expect(edited).toMatchObject({ status: 200, body: { spacingSeconds: 60, revision: 2 } });
+    expect(await platform.api('PATCH', path, { name: 'x' }, { 'if-match': '"1"' })).toMatchObject({
+      status: 412,
+      body: { code: 'version-mismatch' },
+    });
+    expect(await platform.api('DELETE', path, undefined, { 'if-match': '"2"' })).toMatchObject({
+      status: 204,
+    });
+    expect(await platform.api('GET', path)).toMatchObject({
+      status: 404,
+      body: { code: 'campaign-not-found' },
+    });
+  });
+
+  it.each<readonly [string, object, string]>([
+    ['nothing to do', { configurations: {} }, 'configurations'],
+    ['an empty list', { target: { deviceIds: [] } }, 'target.deviceIds'],
+    ['two targets', { target: { deviceIds: ['a'], filter: '' } }, 'target'],
+    ['a field that no filter has', { target: { filter: 'colour==red' } }, 'target.filter'],
+    ['batches that leave devices over', { batches: [{ percent: 10 }] }, 'batches'],
+    ['a window that is never open', { window: { timeZone: 'UTC', from: '08:00', to: '08:00' } }, 'window.to'],
+    ['a start that is past', { startAt: '2020-01-01T00:00:00Z' }, 'startAt'],
+    ['an unknown field', { batch: 5 }, 'batch'],
+    ['a key that no device can have', { configurations: { 'a.b': 1 } }, 'configurations.a.b'],
+  ])('are refused for %s, with the field', async (_what, more, path) => {
+    const { status, body } = await post('', { ...valid, ...more });
+    expect([status, (body as { errors?: { path: string }[] }).errors?.[0]?.path, body]).toEqual([
+      400,
+      path,
+      body,
+    ]);
+  });
+
+  it('say in which statuses something is possible', async () => {
+    const id = await campaigns.draft(valid);
+    expect(await post(`/${id}/pause`)).toMatchObject({
+      status: 409,
+      body: {
+        code: 'campaign-status',
+        detail: 'The campaign is draft; to pause it is possible in running.',
+      },
+    });
+    expect(await post(`/${id}/launch`)).toMatchObject({
+      status: 400,
+      body: { code: 'invalid-request', errors: [{ path: 'target' }] },
+    });
+    await campaigns.act(id, 'cancel');
+    expect(await post(`/${id}/launch`)).toMatchObject({ status: 409, body: { code: 'campaign-status' } });
+    expect(await post(`/${id}/batches/x/release`)).toMatchObject({ status: 400 });
+  });
+
+  it('hand out firmwares, and are retried and taken back as new drafts', async () => {
+    const [device] = await campaigns.devices('valve', 1);
+    if (device === undefined) throw new Error('no device');
+    await platform.api('PATCH', `/devices/${device.id}/configuration/desired`, { targetTemperature: 17 });
+    const type = await platform.api('POST', '/device-types/valve/firmware-types', {
+      name: 'main',
+      versionKey: 'firmware_version',
+      urlKey: 'firmware_url',
+      tokenKey: 'firmware_token',
+    });
+    const form = new FormData();
+    form.set('firmwareType', (type.body as { id: string }).id);
+    form.set('version', '1.1');
+    form.set('file', new Blob(['firmware']), 'fw.bin');
+    const uploaded = await fetch(`${platform.url}/api/v1/firmwares`, {
+      method: 'POST',
+      headers: { 'x-api-key': platform.apiKey },
+      body: form,
+    });
+    const firmware = (await uploaded.json()) as { id: string; url: string };
+    expect(uploaded.status).toBe(201);
+
+    const made = await post('/from-firmware', {
+      firmwareIds: [firmware.id],
+      name: 'Firmware 1.1',
+      configurations: { targetTemperature: 19 },
+    });
+    expect(made).toMatchObject({
+      status: 201,
+      body: {
+        status: 'draft',
+        target: { filter: 'deviceType==valve' },
+        configurations: {
+          firmware_version: '1.1',
+          firmware_url: firmware.url,
+          firmware_token: expect.any(String),
+          targetTemperature: 19,
+        },
+        expectedStates: { firmware_version: '1.1' },
+      },
+    });
+    const { id } = made.body as CampaignAnswer;
+    await campaigns.act(id, 'launch', { expectedCount: 1 });
+    expect(await platform.api('PATCH', `/campaigns/${id}`, { name: 'x' })).toMatchObject({
+      status: 409,
+      body: { code: 'campaign-already-launched' },
+    });
+    expect(await platform.api('DELETE', `/campaigns/${id}`)).toMatchObject({ status: 409 });
+    await fleet.connect(device, () => ({ state: { firmware_version: '1.1' } }));
+    await campaigns.counts(id, { succeeded: 1 });
+    const document = fleet.documents.get(device.id)?.at(-1);
+    const { firmware_url: url, firmware_token: token } = document?.config ?? {};
+    const file = await fetch(
+      `${String(url).replace(/^https?:\/\/[^/]+/, platform.devicesUrl)}?token=${String(token)}`,
+    );
+    expect([file.status, await file.text()]).toEqual([200, 'firmware']);
+    await campaigns.until(id, ({ status }) => status === 'completed');
+
+    expect(await post(`/${id}/retry`)).toMatchObject({
+      status: 201,
+      body: { status: 'draft', target: { campaignId: id, statuses: ['failed', 'timed_out'] } },
+    });
+    const back = await post(`/${id}/revert`, { name: 'Back' });
+    expect(back).toMatchObject({ status: 201, body: { name: 'Back', revertOf: id, configurations: {} } });
+    const revert = (back.body as CampaignAnswer).id;
+    await campaigns.act(revert, 'launch');
+    await campaigns.until(revert, ({ status }) => status === 'completed');
+    const { body } = await platform.api('GET', `/devices/${device.id}/configuration`);
+    const { keys } = body as { keys: Record<string, { desired?: unknown }> };
+    expect(keys['targetTemperature']?.desired).toBe(17);
+    expect(keys['firmware_version']?.desired).toBeUndefined();
+  }, 60_000);
+});
