@@ -38,10 +38,10 @@ afterAll(async () => {
   await platform.stop();
 });
 
-const created = async (path: string, body: object): Promise<unknown> => {
+const created = async (path: string, body: object): Promise<{ id: string }> => {
   const answer = await platform.api('POST', path, body);
   expect(answer).toMatchObject({ status: 201 });
-  return answer.body;
+  return answer.body as { id: string };
 };
 
 /** A text with one value in it, as bytes: what is no text cannot be sent as one. */
@@ -389,8 +389,20 @@ describe('If-Match with a version that has never been', () => {
     await created('/device-types/meter/app-versions', { name: 'meter-spare' });
     await platform.api('PUT', `/devices/${mqtt.id}/metadata/k`, 1);
     await platform.api('PUT', `/devices/${mqtt.id}/configuration/desired`, { k: 1 });
-    const idOf = (path: string): string =>
-      path.startsWith('/devices') ? mqtt.id : path.startsWith('/firmwares') ? firmware : 'meter';
+    const filter = 'deviceType==meter';
+    const group = await created('/groups', { name: 'meters', filter });
+    const campaign = await created('/campaigns', {
+      name: 'never',
+      target: { filter },
+      configurations: { k: 1 },
+    });
+    const ids: Readonly<Record<string, string>> = {
+      devices: mqtt.id,
+      firmwares: firmware,
+      groups: group.id,
+      campaigns: campaign.id,
+    };
+    const idOf = (path: string): string => ids[path.split('/')[1] ?? ''] ?? 'meter';
     const bodyOf = (method: string, path: string): unknown => {
       if (method === 'DELETE' || path.endsWith('reoffer')) return undefined;
       if (path.endsWith('metadata/{key}')) return 1;
@@ -402,6 +414,7 @@ describe('If-Match with a version that has never been', () => {
       const where = path
         .replace('{id}', idOf(path))
         .replace('{key}', 'k')
+        .replace('{firmwareTypeId}', 'main')
         .replace(/\{\w+\}/, 'meter-spare');
       const { status, body } = await platform.api(method, where, bodyOf(method, path), {
         'if-match': '"999999"',
