@@ -4,7 +4,7 @@ import { startPrivatePlatform, type PrivatePlatform } from '@muster/launcher';
 import pg from 'pg';
 import { markdownTable, milliseconds, percentile } from './statistics.js';
 
-const DEVICES = 1_000_000;
+export const DEVICES = 1_000_000;
 const REQUESTS = 40;
 const FILTERS = [
   'deviceType==thermostat',
@@ -43,7 +43,7 @@ export const deviceFilter = async (): Promise<string> => {
   try {
     await database.connect();
     await database.query('SET search_path = device_registry');
-    await fill(database);
+    await fillDevices(database);
     const pages = await measurePages(platform, database);
     const writes = await measureWrites(database);
     const file = keep({ devices: DEVICES, requests: REQUESTS, pages, writes });
@@ -58,7 +58,7 @@ const FILL_DEVICES = `
   INSERT INTO devices (tenant_id, id, name, device_type_id, app_version, interface, folder, tags, metadata, serial_number,
     version, created_at)
   SELECT 'default', $3 || '-0000-7000-8000-' || lpad(to_hex(i), 12, '0'), 'device-' || substr(md5(i::text), 1, 12) || i,
-    'type-' || CASE WHEN i % 1000 = 7 THEN 3 + i / 1000 % 7 ELSE i % 3 END, 'v1',
+    'type-' || type, 'type-' || type || '-v1',
     CASE WHEN i % 10 = 0 THEN 'http' ELSE 'mqtt' END,
     '/' || (ARRAY['paris', 'lyon', 'berlin', 'rome', 'oslo'])[1 + i % 5] || '/building-' || i / 5 % 400 || '/floor-' || i / 2000 % 5,
     CASE WHEN i % 2 = 0 THEN ARRAY['roof'] ELSE ARRAY['cellar', 'zone-' || i % 1000] END
@@ -66,14 +66,22 @@ const FILL_DEVICES = `
     jsonb_build_object('region', (ARRAY['eu', 'us', 'asia', 'africa'])[1 + i % 4], 'rack', i % 20000,
       'owner', 'owner-' || i % 3000, 'floor', i % 5, 'battery', i % 2 = 0),
     'SN-' || lpad(i::text, 8, '0'), 1, timestamptz '2026-01-01' + i * interval '20 seconds'
-  FROM generate_series($1::integer, $2::integer) AS i`;
+  FROM (SELECT i, CASE WHEN i % 1000 = 7 THEN 3 + i / 1000 % 7 ELSE i % 3 END AS type
+        FROM generate_series($1::integer, $2::integer) AS i) AS n`;
 
-const fill = async (database: pg.Client): Promise<void> => {
+/** Devices of many kinds, ten types, and what is known of their connections. */
+export const fillDevices = async (database: pg.Client): Promise<void> => {
   await database.query(
     `INSERT INTO device_types (tenant_id, id, name, settings, version, created_at)
      SELECT 'default', 'type-' || i, coalesce((ARRAY['thermostat', 'radiator', 'meter'])[i + 1], 'rare-' || i), '{}', 1, now()
      FROM generate_series(0, 9) AS i`,
   );
+  await database.query(
+    `INSERT INTO app_versions (tenant_id, device_type_id, id, name, nth)
+     SELECT tenant_id, id, id, id || '-v1', 1 FROM device_types`,
+  );
+  // Without looking up the type and the version of each: they are there.
+  await database.query('SET session_replication_role = replica');
   for (let from = 0; from < DEVICES; from += 50_000) {
     await database.query(FILL_DEVICES, [from, from + 49_999, '019a0000']);
   }
@@ -83,6 +91,7 @@ const fill = async (database: pg.Client): Promise<void> => {
        timestamptz '2026-11-20' - ('x' || substr(md5(name), 1, 6))::bit(24)::integer * interval '0.155 seconds'
      FROM devices`,
   );
+  await database.query('SET session_replication_role = DEFAULT');
   await database.query('VACUUM ANALYZE');
 };
 

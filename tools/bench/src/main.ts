@@ -11,6 +11,7 @@ import { noisyDevice } from './noisy-device.js';
 import { platform } from './platform.js';
 import { pushBurst } from './push-burst.js';
 import { pushLatency } from './push-latency.js';
+import { stateFilters } from './state-filters.js';
 
 const benches: Readonly<Record<string, () => Promise<string>>> = {
   'push-latency': pushLatency,
@@ -25,6 +26,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   burst,
   domains,
   'json-reading': jsonReading,
+  'state-filters': stateFilters,
 };
 
 const isUnreachable = (error: unknown): boolean =>
@@ -35,7 +37,7 @@ const name = process.argv[2] ?? '';
 const bench = benches[name];
 if (bench === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; device-filter and json-reading run alone)\n`,
+    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; device-filter, state-filters and json-reading run alone)\n`,
   );
   process.exitCode = 64;
 } else {
