@@ -30,6 +30,7 @@ export const applications = (
   settings: Settings,
   secrets: Secrets,
   separate: boolean,
+  some: readonly string[] = SEPARATE,
 ): readonly Application[] => {
   const { gateway, httpDevices, mqttAuth, ops } = settings.ports;
   const gatewayPort = { port: gateway, variable: 'MUSTER_GATEWAY_PORT' };
@@ -44,14 +45,14 @@ export const applications = (
     'mqtt-adapter': [authPort],
     'http-adapter': [devicesPort],
   };
-  return SEPARATE.map((name, index) => {
+  const all = SEPARATE.map((name, index) => {
     // The gateway's pages are where users look, and speak for the others.
     if (name === 'gateway') {
       const healthUrl = `http://127.0.0.1:${gateway}/health/ready`;
       return application(settings, secrets, name, {
         healthUrl,
         ports: [gatewayPort],
-        companions: companions(ops),
+        companions: companions(ops, some),
       });
     }
     const opsPort = { port: ops + index, variable: 'MUSTER_PORT_BASE' };
@@ -61,6 +62,7 @@ export const applications = (
       opsPort: opsPort.port,
     });
   });
+  return all.filter(({ name }) => some.includes(name));
 };
 
 /** What every application process, and the migrations, find in their environment. */
@@ -112,9 +114,9 @@ type Own = {
   readonly companions?: string;
 };
 
-const companions = (ops: number): string =>
+const companions = (ops: number, some: readonly string[]): string =>
   SEPARATE.flatMap((name, index) =>
-    name === 'gateway' ? [] : [`${name}=http://127.0.0.1:${ops + index}`],
+    name === 'gateway' || !some.includes(name) ? [] : [`${name}=http://127.0.0.1:${ops + index}`],
   ).join(',');
 
 const application = (settings: Settings, secrets: Secrets, name: string, own: Own): Application => ({

@@ -46,8 +46,9 @@ export const startPrivatePlatform = async (
   try {
     await Promise.all([bringUpPostgres(instance), bringUpNats(instance)]);
     await migrateDatabase(instance);
-    const wanted = applications(settings, instance.secrets, true).filter(({ name }) => names.includes(name));
-    for (const application of wanted) await bringUp(instance, application);
+    // The gateway is ready when those of them are that run.
+    const wanted = applications(settings, instance.secrets, true, names);
+    await Promise.all(wanted.map((application) => bringUp(instance, application)));
   } catch (error) {
     await stop();
     throw error;

@@ -47,8 +47,9 @@ describe('what is followed of a device', () => {
 
   it('passes over what is known already, and what is told twice at once', () => {
     expect(follow(at(4), [desired(3, 'a', 3), desired(4, 'a', 4)])).toEqual({ step: undefined, gap: false });
-    const { step, gap } = follow(at(4), [desired(5, 'a', 5), desired(5, 'a', 5), desired(4, 'a', 4)]);
+    const { step, gap } = follow(at(4), [desired(5, 'a', 5), desired(5, 'a', 5), desired(4, 'b', 4)]);
     expect(step).toMatchObject({ version: 5, desired: { set: { a: 5 } } });
+    expect(step?.desired.set).toEqual({ a: 5 });
     expect(gap).toBe(false);
   });
 
