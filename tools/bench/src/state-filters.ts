@@ -159,19 +159,19 @@ const measureFollowing = async (api: Api, database: pg.Client): Promise<Followin
     target: { deviceIds: rows.map(({ id }) => id) },
     desired: { bench: 1 },
   });
-  let isPublished = false;
+  const all = { published: false };
   const published = untilAll(
     database,
     `SELECT count(*) FROM configuration.events e, configuration.relay_cursor c
      WHERE e.aggregate = 'configuration' AND (e.txid, e.position) <= (c.txid, c.position)`,
   ).then(() => {
-    isPublished = true;
+    all.published = true;
     return performance.now() - began;
   });
   const pages: Page[] = [];
   const filters = FILTERS.filter((filter) => /^syncState==rej|^reported\.firm.*==/.test(filter));
   for (const filter of filters) pages.push({ what: `\`${filter}\``, rows: 50, times: [] });
-  while (!isPublished) {
+  while (!all.published) {
     for (const [nth, filter] of filters.entries()) {
       const start = performance.now();
       await api('GET', pathOf(filter));

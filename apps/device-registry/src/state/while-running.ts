@@ -6,21 +6,24 @@ import type { Logger } from '@muster/observability';
  */
 export const whileRunning = (what: string, logger: Logger, work: () => Promise<boolean>) => {
   let failing = false;
-  return async (signal: AbortSignal): Promise<boolean> => {
-    const stopped = new Promise<boolean>((resolve) => {
-      signal.addEventListener('abort', () => resolve(false), { once: true });
+  return (signal: AbortSignal): Promise<boolean> =>
+    new Promise((resolve) => {
+      const end = (more: boolean): void => {
+        signal.removeEventListener('abort', stop);
+        resolve(more);
+      };
+      const stop = (): void => end(false);
+      signal.addEventListener('abort', stop);
+      work().then(
+        (more) => {
+          failing = false;
+          end(more);
+        },
+        (error: unknown) => {
+          if (!failing && !signal.aborted) logger.warn({ err: error }, `${what}: will be tried again`);
+          failing = true;
+          end(false);
+        },
+      );
     });
-    const round = work().then(
-      (more) => {
-        failing = false;
-        return more;
-      },
-      (error: unknown) => {
-        if (!failing && !signal.aborted) logger.warn({ err: error }, `${what}: will be tried again`);
-        failing = true;
-        return false;
-      },
-    );
-    return Promise.race([round, stopped]);
-  };
 };
