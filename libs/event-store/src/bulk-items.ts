@@ -120,11 +120,14 @@ export const appendAndProject = async <Event extends DomainEvent>(
   tx: pg.PoolClient,
   projections: readonly Projection[],
   changes: readonly Append<Event>[],
+  options?: { readonly held: boolean },
 ): Promise<(RecordedEvent<Event>[] | undefined)[]> => {
   const [only, another] = changes;
   // Alone it takes the statement that is planned once; the one for many is planned each time.
   const appended =
-    only !== undefined && another === undefined ? [await append(tx, only)] : await appendMany(tx, changes);
+    only !== undefined && another === undefined
+      ? [await append(tx, only)]
+      : await appendMany(tx, changes, options);
   await projectInto(
     tx,
     projections,

@@ -41,7 +41,7 @@ export const executeManyWithin = async <State, Command, Event extends DomainEven
     outcomes: Outcomes<State, Event>,
   ): Promise<Group<Command>[]> => {
     const changes = decided.map(({ change }) => change);
-    const append = () => appendAndProject(tx, projections, changes);
+    const append = () => appendAndProject(tx, projections, changes, { held: true });
     const events = changes.flatMap((change) => change.events.map(({ event }) => event));
     // Only a projection refuses one for all: what else fails here ends the call.
     if (!isProjected(projections, events)) return outcomes.settleAll(decided, await append());
