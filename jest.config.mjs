@@ -20,6 +20,7 @@ export default {
     project('int', ['/dist/.*\\.int\\.spec\\.js$']),
     project('e2e', ['/dist/.*\\.e2e\\.spec\\.js$']),
   ],
+  testSequencer: '<rootDir>/tools/longest-first.mjs',
   maxWorkers: 2,
   testTimeout: 30_000,
 };

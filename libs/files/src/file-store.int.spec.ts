@@ -283,7 +283,7 @@ describe('S3, besides', () => {
     const opened = Promise.all(
       Array.from({ length: 100 }, async () => slow.push((await store.open(key)).stream)),
     );
-    await expect(Promise.race([opened, pause(5_000, 'stuck')])).resolves.not.toBe('stuck');
+    await expect(Promise.race([opened, pause(20_000, 'stuck', { ref: false })])).resolves.not.toBe('stuck');
     await store.ping();
     for (const stream of slow) stream.destroy();
     store.close();

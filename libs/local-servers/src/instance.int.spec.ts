@@ -1,16 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Failure } from './failure.js';
 import { freePortBase } from './free-port.js';
 import { openInstance, type Instance } from './instance.js';
-import type { Trust } from '@muster/nats-accounts';
-import { natsServer, openNatsTrust } from './nats.js';
+import { openTrust, type Trust } from '@muster/nats-accounts';
+import { natsKeys, natsServer, openNatsTrust } from './nats.js';
 import { gone, identityOf, type Identity, isAlive, signal } from './process-identity.js';
 import { natsAnswers } from './probe.js';
 import type { Server } from './server.js';
@@ -18,6 +18,8 @@ import { type Settings, TEST_OFFSETS, testSettings } from './settings.js';
 import { lock, settingsOfRunning, type Known } from './state.js';
 
 let settings: Settings;
+/** Made once: keys cost seconds on a busy machine. */
+let keys: string;
 let trust: Trust;
 let said: string[];
 let opened: Instance[];
@@ -69,10 +71,16 @@ const launchAndKill = async (): Promise<Identity> => {
   return identityOfNats();
 };
 
+beforeAll(async () => {
+  keys = await mkdtemp(join(tmpdir(), 'muster-keys-'));
+  await openTrust(keys);
+});
+afterAll(() => rm(keys, { recursive: true }));
 beforeEach(async () => {
   // With a space, because a user's path may have one.
   const root = await mkdtemp(join(tmpdir(), 'muster launcher '));
   settings = testSettings(root, 'spec', await freePortBase(TEST_OFFSETS));
+  await cp(keys, natsKeys(settings), { recursive: true });
   trust = await openNatsTrust(settings);
   said = [];
   opened = [];

@@ -25,14 +25,17 @@ export type NatsServer = {
 
 /**
  * Starts a nats-server with JetStream for one test file: empty store, free port on 127.0.0.1. With `accounts` as an
- * installation runs it, with keys of its own; without, everybody may do everything.
+ * installation runs it, with the keys of all specs of this run: to make them costs seconds. Without, everybody may do
+ * everything.
  */
 export const startNats = async ({
   accounts = false,
 }: { readonly accounts?: boolean } = {}): Promise<NatsServer> => {
   const binary = requireTestVariable('MUSTER_TEST_NATS_BINARY');
   const store = await mkdtemp(join(tmpdir(), 'muster-nats-'));
-  const trust = accounts ? await openTrust(join(store, 'keys')) : undefined;
+  const trust = accounts
+    ? await openTrust(join(requireTestVariable('MUSTER_INSTANCE'), 'keys-of-specs'))
+    : undefined;
   await writeFile(
     join(store, 'nats.conf'),
     trust === undefined ? '' : trustLines(trust.server, join(store, 'accounts')).join('\n'),

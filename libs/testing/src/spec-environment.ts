@@ -30,7 +30,7 @@ class SpecEnvironment extends TestEnvironment {
     if (open.length === 0) return;
     state.unhandledErrors.push(
       new Error(
-        `Left open, ${SETTLE_MS} ms after the last test: ${open.join(', ')}. Jest's --detectOpenHandles tells where from.`,
+        `Left open, ${SETTLE_MS} ms after the last test: ${counted(open)}. Jest's --detectOpenHandles tells where from.`,
       ),
     );
   }
@@ -45,6 +45,13 @@ const openSince = (before: readonly string[]): string[] => {
     return index < 0;
   });
 };
+
+/** `Timeout, TCPSocketWrap × 3` */
+const counted = (kinds: readonly string[]): string =>
+  [...new Set(kinds)]
+    .map((kind) => [kind, kinds.filter((one) => one === kind).length] as const)
+    .map(([kind, count]) => (count === 1 ? kind : `${kind} × ${count}`))
+    .join(', ');
 
 // Jest loads the default export.
 export { SpecEnvironment as default };

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import {
   bringUpNats,
@@ -34,7 +35,7 @@ const JEST = [
 ];
 
 /**
- * `npm test`: format, lint, then Jest, against servers of its own on free
+ * `npm test`: format, lint and Jest, against servers of its own on free
  * ports, so that nothing need be there and nothing that runs is disturbed.
  * `npm test -- <part of a path>` runs the specs of that name only. The last
  * line is `N passed, N failed`; the exit code is 0 only when none failed.
@@ -66,21 +67,26 @@ const runSteps = async (instance: Instance, patterns: readonly string[], counts:
   const steps = async (): Promise<void> => {
     const run = { instance, children, patterns };
     const withBroker = await listsSpecs(run, ['e2e']);
-    // Started now, awaited when needed: RabbitMQ boots while format, lint and the first phase run.
+    // Started now, awaited when needed: RabbitMQ boots while the first phase runs.
     const database = started(bringUpPostgres(instance));
     const broker = started(withBroker ? bringUpBroker(instance) : Promise.resolve());
-    if (patterns.length === 0) counts.push(...(await formatAndLint(run)));
+    const style = started(patterns.length === 0 ? formatAndLint(run) : Promise.resolve([]));
     await database;
     const servers = await testEnvironment(instance, withBroker);
     counts.push(await jest(run, 'unit and integration', ['unit', 'int'], servers));
-    if (!withBroker) return;
-    await broker;
-    counts.push(await jest(run, 'end to end', ['e2e'], servers));
+    if (withBroker) {
+      await broker;
+      counts.push(await jest(run, 'end to end', ['e2e'], servers));
+    }
+    counts.push(...(await style));
   };
   await Promise.race([steps(), interrupted]);
 };
 
-/** Beside each other, a core for each. One eslint for all projects: each would load the types of those it uses anew. */
+/**
+ * Beside the specs, which mostly wait, and with the lowest priority, so that they do not notice. One eslint for all
+ * projects: each would load the types of those it uses anew.
+ */
 const formatAndLint = (run: Run): Promise<Count[]> =>
   Promise.all([
     check(run, 'format', ['node_modules/prettier/bin/prettier.cjs', '--check', '.']),
@@ -117,7 +123,7 @@ const untilInterrupted = (instance: Instance, children: ReadonlySet<ChildProcess
 /** A check that is one test: its output is shown only when it fails. */
 const check = async (run: Run, name: string, args: readonly string[]): Promise<Count> => {
   const began = Date.now();
-  const { code, output } = await node(run, args, {}, 'quiet');
+  const { code, output } = await node(run, args, {}, 'low priority');
   const passed = code === 0;
   process.stdout.write(`${passed ? 'ok  ' : 'FAIL'}  ${name} (${seconds(began)})\n`);
   if (passed) return { passed: 1, failed: 0 };
@@ -201,7 +207,7 @@ const node = async (
   { instance, children }: Run,
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
-  output: 'shown' | 'quiet',
+  manner: 'shown' | 'quiet' | 'low priority',
 ): Promise<{ code: number | null; output: string }> => {
   // --json makes Jest print its result on stdout as well; its report for people goes to stderr.
   const child = spawn(process.execPath, args, {
@@ -212,9 +218,10 @@ const node = async (
       [MARK_INSTANCE]: instance.settings.home,
       [MARK_SERVER]: 'tests',
     },
-    stdio: output === 'shown' ? ['ignore', 'ignore', 'inherit'] : ['ignore', 'pipe', 'pipe'],
+    stdio: manner === 'shown' ? ['ignore', 'ignore', 'inherit'] : ['ignore', 'pipe', 'pipe'],
   });
   children.add(child);
+  if (manner === 'low priority' && child.pid !== undefined) setPriority(child.pid, 19);
   let text = '';
   for (const stream of [child.stdout, child.stderr])
     stream?.setEncoding('utf8').on('data', (more: string) => (text += more));
