@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { newId } from '@muster/contracts';
 import type { IntegrationAccess, IntegrationState } from '@muster/contracts/identity/requests';
 import { eventually, startPlatform, type Platform } from '@muster/testing';
 
@@ -155,3 +156,21 @@ it('an integrator with one credential misses nothing: killed, away, and with nat
     deadlineMs: 10_000,
   });
 }, 120_000);
+
+it('a reader that has enough, as `| head -1`, ends the example without an error', async () => {
+  const access = await must<IntegrationAccess>('POST', '/integrations', { name: 'short', from: 'beginning' });
+  const file = join(directory, 'short.json');
+  await writeFile(file, JSON.stringify(access), { mode: 0o600 });
+  const { process: example, errors } = runExample(file);
+  const ended = once(example, 'close');
+  example.stdout?.once('data', () => example.stdout?.destroy());
+  await eventually(
+    async () => {
+      // Events go on, so that it prints when nobody reads any more.
+      await must('POST', '/device-types', { name: newId() });
+      return example.exitCode !== null || example.signalCode !== null;
+    },
+    { what: 'the example ends', deadlineMs: 30_000, everyMs: 100 },
+  );
+  expect([await ended, errors()]).toEqual([[0, null], '']);
+}, 60_000);
