@@ -6,6 +6,7 @@ export interface Made {
   readonly id: string;
   readonly token: string;
   readonly appVersion: string;
+  readonly credential: { readonly secret?: string };
 }
 
 interface Document {
@@ -28,6 +29,7 @@ export const silent: Habit = () => undefined;
 /** Devices over MQTT, each with a connection of its own. */
 export class MqttFleet {
   private readonly clients = new Map<string, MqttClient>();
+  private readonly answers = new Map<string, (habit: Habit) => void>();
   /** Documents, by device, in their order. */
   readonly documents = new Map<string, Document[]>();
 
@@ -35,18 +37,33 @@ export class MqttFleet {
     const client = await connectAsync(mqttUrl(), { clientId: `campaign-${device.id}` });
     this.clients.set(device.id, client);
     const topic = (rest: string): string => `kp1/${device.appVersion}/cmx/${device.token}/${rest}`;
+    const answer = (document: Document, how: Habit): void => {
+      const said = how(document);
+      if (said === undefined) return;
+      const { state, ...applied } = said;
+      const body = JSON.stringify({ configId: document.configId, ...applied });
+      client.publish(topic('applied/json'), body, { qos: 1 });
+      if (state !== undefined) client.publish(topic('state/json'), JSON.stringify(state), { qos: 1 });
+    };
     client.on('message', (_topic, payload) => {
       const document = JSON.parse(payload.toString()) as Document;
       this.documents.set(device.id, [...(this.documents.get(device.id) ?? []), document]);
-      const answer = habit(document);
-      if (answer === undefined) return;
-      const { state, ...applied } = answer;
-      client.publish(topic('applied/json'), JSON.stringify({ configId: document.configId, ...applied }), {
-        qos: 1,
-      });
-      if (state !== undefined) client.publish(topic('state/json'), JSON.stringify(state), { qos: 1 });
+      answer(document, habit);
+    });
+    this.answers.set(device.id, (how) => {
+      const last = this.documents.get(device.id)?.at(-1);
+      if (last !== undefined) answer(last, how);
     });
     await client.subscribeAsync(topic('config/json/status'), { qos: 1 });
+  }
+
+  /** One that has been silent answers the last document it was sent. */
+  answer({ id }: Made, habit: Habit = obeys): void {
+    this.answers.get(id)?.(habit);
+  }
+
+  async connectAll(devices: readonly Made[], habitOf: (nth: number) => Habit = () => obeys): Promise<void> {
+    await Promise.all(devices.map((device, nth) => this.connect(device, habitOf(nth))));
   }
 
   /** How many of them were ever sent a document. */
@@ -87,8 +104,14 @@ export interface TargetAnswer {
   readonly status: string;
   readonly attempts: number;
   readonly delivered: boolean;
+  readonly late?: boolean;
   readonly dispatchedAt?: string;
-  readonly reason?: { readonly code: string; readonly origin: string; readonly by?: object };
+  readonly reason?: {
+    readonly code: string;
+    readonly origin: string;
+    readonly detail?: string;
+    readonly by?: object;
+  };
 }
 
 /** Campaigns through the REST API. */
@@ -163,6 +186,25 @@ export class Campaigning {
     );
     expect([status, body]).toEqual([200, body]);
     return (body as { items: TargetAnswer[] }).items;
+  }
+
+  async raise(campaignId: string, ratePerMinute: number): Promise<void> {
+    const { status } = await this.platform.api('PATCH', `/campaigns/${campaignId}/rate`, { ratePerMinute });
+    expect(status).toBe(200);
+  }
+
+  /** How many devices stand so, when all that were begun have succeeded. */
+  settled(campaignId: string, status: string): Promise<readonly [number]> {
+    return eventually(
+      async () => {
+        const targets = await this.targets(campaignId);
+        const left = targets.filter((target) => target.status === status).length;
+        const succeeded = targets.filter((target) => target.status === 'succeeded').length;
+        expect(left + succeeded).toBe(targets.length);
+        return [left] as const;
+      },
+      { deadlineMs: 15_000, what: 'what was begun has succeeded' },
+    );
   }
 
   /** Waits until so many devices stand so, and all others are where they are said to be. */

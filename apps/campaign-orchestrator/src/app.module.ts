@@ -10,16 +10,7 @@ import {
   told,
   translateBy,
 } from '@muster/event-store';
-import {
-  DeviceTargets,
-  job,
-  Jobs,
-  jobsMigrations,
-  migrateJobs,
-  publishedOfJob,
-  startJobWorkers,
-  Steps,
-} from '@muster/jobs';
+import { job, Jobs, jobsMigrations, migrateJobs, publishedOfJob, startJobWorkers, Steps } from '@muster/jobs';
 import { startUpkeep, type RunningApp } from '@muster/observability';
 import { BUS, DATABASE, EVENT_STORE, LOGGER, startService } from '@muster/service-host';
 import { JobList1763600800001 } from '../migrations/0001-jobs.js';
@@ -44,10 +35,10 @@ import { startParkedUpkeep } from './parked/parked-upkeep.js';
 import { ParkedHandlers } from './parked/parked.handlers.js';
 import { CAMPAIGN_SETTINGS, type CampaignSettings } from './providers.js';
 import { campaignStep } from './target/campaign-step.js';
-import { TargetCheck } from './target/check-target.js';
 import { DeviceStatesReactor } from './target/device-states.reactor.js';
 import { DeviceWatch, TargetFollower } from './target/device-watch.js';
 import { LAUNCH_CHECK } from './target/launch-check.js';
+import { LaunchPlan } from './target/launch-plan.js';
 import { Launches } from './target/launches.js';
 import { Snapshot } from './target/snapshot.js';
 import { CampaignDevices } from './target/target-devices.js';
@@ -130,11 +121,11 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
       const steps = new Steps(database);
       const phases = new CampaignPhases(store);
       const settings = settingsOf(config);
-      const check = new TargetCheck(new DeviceTargets(bus, config.targetDevices));
       const ownJobs = new Jobs(database, store, []);
       const launches = new Launches(database);
       const changes = new TargetChanges(steps);
       const devices = new CampaignDevices({ database, store, bus });
+      const check = new LaunchPlan({ database, store, bus, devices });
       const watch = new DeviceWatch(bus, [new TargetFollower({ database, launches, changes })]);
       const shared = { database, store, bus, steps, phases, jobs: ownJobs, launches, changes, watch };
       const snapshot = new Snapshot({ ...shared, devices, listeners: [] });
@@ -163,6 +154,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: Campaigns, useValue: new Campaigns(database) },
           { provide: CampaignPhases, useValue: phases },
           { provide: LAUNCH_CHECK, useValue: check },
+          { provide: LaunchPlan, useValue: check },
           { provide: CAMPAIGN_SETTINGS, useValue: settings },
           { provide: LOGGER, useValue: logger },
           { provide: JobList, useValue: jobs },

@@ -34,6 +34,11 @@ import {
   type SelectedDevices,
 } from '@muster/contracts/device-registry/devices.requests';
 import {
+  awaitState,
+  type AwaitState,
+  type StateAwaited,
+} from '@muster/contracts/device-registry/state.requests';
+import {
   previewTarget,
   readTargetDevices,
   type ReadTargetDevices,
@@ -75,7 +80,15 @@ class Surroundings {
       const errors = [{ path: 'filter', message: 'at 1: a field is missing' }];
       return Promise.reject(new AppError('invalid-filter', 'filter at 1: a field is missing', { errors }));
     }
-    return Promise.resolve({ deviceIds: ['d1'], next: null });
+    const deviceIds = Array.from({ length: around.matched }, (_none, nth) => `d${nth}`);
+    return Promise.resolve({ deviceIds, next: null });
+  }
+
+  @Handles(awaitState)
+  await({ filter }: AwaitState): Promise<StateAwaited> {
+    around.asked.push({ filter });
+    if (around.isAway) return Promise.reject(new AppError('unavailable', 'The registry is away.'));
+    return Promise.resolve({ asOf: new Date().toISOString() });
   }
 
   /** What is launched here stays with finding out its devices. */

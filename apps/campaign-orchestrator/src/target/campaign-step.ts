@@ -353,7 +353,9 @@ class CampaignStep {
     const news = state.batches.flatMap(({ index, size, jobId, status }) => {
       if (status === 'planned' || status === 'waiting') return [];
       const own = counts[index - 1] ?? {};
-      const done = size - numberOf(own, 'planned') - unsynced(own);
+      // What is cancelled with the campaign was never done.
+      const given = state.cancel === null ? 0 : numberOf(own, 'cancelled');
+      const done = size - numberOf(own, 'planned') - unsynced(own) - given;
       const failed = numberOf(own, 'failed', 'timed_out');
       const [toldDone, toldFailed] = row.told[index] ?? [-1, -1];
       return done > toldDone || (failed > toldFailed && done < size) ? [{ index, jobId, done, failed }] : [];

@@ -2,6 +2,7 @@ import { AppError, newId } from '@muster/contracts';
 import { statusCounts, sumOf } from '../batch/counts.js';
 import { compareConfigurations } from '@muster/contracts/configuration/campaign.requests';
 import { MAX_SELECTED_DEVICES, selectDevices } from '@muster/contracts/device-registry/devices.requests';
+import { awaitState } from '@muster/contracts/device-registry/state.requests';
 import type { Database, EventStore } from '@muster/event-store';
 import type { Jobs } from '@muster/jobs';
 import type { Bus } from '@muster/messaging';
@@ -11,6 +12,7 @@ import { campaign } from '../campaign/campaign.decider.js';
 import type { Campaign, Launch } from '../campaign/campaign-state.js';
 import type { BatchShare, CampaignDefinition } from '../campaign/campaign.events.js';
 import { ENGINE } from '../campaign/engine.decider.js';
+import { conflictError, conflictsAmong } from './conflicts.js';
 import type { Launches, LaunchRow, SnapshotCursor } from './launches.js';
 import { ended, type TargetReason } from './target.js';
 import { FILTER_TIMEOUT_MS, type CampaignDevices } from './target-devices.js';
@@ -74,11 +76,16 @@ export class Snapshot {
   }
 
   private async begin({ tenantId, campaignId, definition, launch }: Of): Promise<void> {
-    const { database, store, launches } = this.parts;
+    const { database, store, bus, launches } = this.parts;
     const { configurations, expectedStates, expectedFrom, deadlineSeconds, retries, revertOf } = definition;
     const reverted =
       revertOf === null ? null : (await store.load(campaign, tenantId, revertOf)).state.definition;
     const keys = Object.keys(reverted?.configurations ?? configurations);
+    // What was acknowledged before the launch is found by its filters.
+    for (const { filter } of [definition.target, ...definition.batches.map(({ share }) => share)].flatMap(
+      (one) => ('filter' in one ? [one] : []),
+    ))
+      await bus.request(awaitState, { tenantId, filter }, { timeoutMs: FILTER_TIMEOUT_MS });
     await database.transaction((tx) =>
       launches.begin(tx, tenantId, launch.launchId, {
         wants: {
@@ -256,14 +263,22 @@ export class Snapshot {
     });
   }
 
-  private async settleConflicts(tx: pg.PoolClient, { tenantId, definition, launch }: Of): Promise<void> {
+  private async settleConflicts(
+    tx: pg.PoolClient,
+    { tenantId, campaignId, definition, launch }: Of,
+  ): Promise<void> {
     if (definition.onConflict === 'supersede') return;
-    const found = await conflictsOf(tx, tenantId, {
-      launchId: launch.launchId,
-      devices: `SELECT device_id FROM campaign_candidates WHERE tenant_id = $1 AND launch_id = $2 AND skip IS NULL`,
+    const { rows } = await tx.query<{ ids: string[]; keys: string[] }>(
+      `SELECT keys, ARRAY(SELECT device_id FROM campaign_candidates
+                          WHERE tenant_id = $1 AND launch_id = $2 AND skip IS NULL) AS ids
+       FROM campaign_launches WHERE tenant_id = $1 AND launch_id = $2`,
+      [tenantId, launch.launchId],
+    );
+    const found = await conflictsAmong(tx, tenantId, {
+      ...{ keys: rows[0]?.keys ?? [], deviceIds: rows[0]?.ids ?? [], campaignId },
     });
     if (found.length === 0) return;
-    if (definition.onConflict === 'reject') throw conflict(found);
+    if (definition.onConflict === 'reject') throw conflictError(found);
     await tx.query(
       `UPDATE campaign_candidates c SET skip = 'conflict' FROM campaign_launches own
        WHERE c.tenant_id = $1 AND c.launch_id = $2 AND c.skip IS NULL
@@ -403,37 +418,6 @@ export class Snapshot {
 
 /** As good as random, and the same whoever asks. */
 const HASH = `hashtextextended(c.device_id, hashtext($2)::bigint)`;
-
-export interface Conflict {
-  readonly campaignId: string;
-  readonly devices: number;
-}
-
-/** Open campaigns that set one of its keys on one of its devices. `devices`: SQL of ours; `$1` the tenant, `$2` the launch. */
-const conflictsOf = async (
-  tx: pg.PoolClient,
-  tenantId: string,
-  { launchId, devices }: { readonly launchId: string; readonly devices: string },
-): Promise<readonly Conflict[]> => {
-  const { rows } = await tx.query<{ campaign_id: string; n: number }>(
-    `SELECT l.campaign_id, count(*)::integer AS n
-     FROM campaign_launches own
-     JOIN campaign_launches l ON l.tenant_id = $1 AND l.open AND l.launch_id <> $2 AND l.keys && own.keys
-     JOIN campaign_targets t ON t.tenant_id = $1 AND t.launch_id = l.launch_id AND t.${OPEN}
-     WHERE own.tenant_id = $1 AND own.launch_id = $2 AND t.device_id IN (${devices})
-     GROUP BY l.campaign_id ORDER BY n DESC LIMIT 20`,
-    [tenantId, launchId],
-  );
-  return rows.map(({ campaign_id: campaignId, n }) => ({ campaignId, devices: n }));
-};
-
-export const conflict = (found: readonly Conflict[]): AppError => {
-  const who = found.map(({ campaignId, devices }) => `${campaignId} (${devices})`).join(', ');
-  return new AppError(
-    'campaign-conflict',
-    `Open campaigns set the same keys on devices of this one: ${who}. Let onConflict be skip or supersede, or wait for them.`,
-  );
-};
 
 const refusal = (path: string, message: string): AppError =>
   new AppError('invalid-request', `${path} ${message}`, { errors: [{ path, message }] });

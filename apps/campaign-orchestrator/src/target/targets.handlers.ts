@@ -1,8 +1,11 @@
 import { Controller, Inject } from '@nestjs/common';
 import { AppError, DEFAULT_PAGE } from '@muster/contracts';
 import type { TargetStatus } from '@muster/contracts/campaign-orchestrator/campaign';
+import type { CampaignRef } from '@muster/contracts/campaign-orchestrator/campaigns.requests';
 import {
   listTargets,
+  previewCampaign,
+  type CampaignPreview,
   type ListTargets,
   type TargetPage,
   type TargetReason,
@@ -12,6 +15,7 @@ import type { Database, EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, decodeCursor, EVENT_STORE, pageBy } from '@muster/service-host';
 import { campaign } from '../campaign/campaign.decider.js';
+import { LaunchPlan } from './launch-plan.js';
 
 const DEVICE_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
@@ -39,7 +43,16 @@ export class TargetHandlers {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(LaunchPlan) private readonly plan: LaunchPlan,
   ) {}
+
+  @Handles(previewCampaign)
+  async preview({ tenantId, campaignId }: CampaignRef): Promise<CampaignPreview> {
+    const { state } = await this.store.load(campaign, tenantId, campaignId);
+    if (state.status === null || state.definition === null)
+      throw new AppError('campaign-not-found', 'No such campaign.');
+    return this.plan.preview(tenantId, campaignId, state.definition);
+  }
 
   @Handles(listTargets)
   async list(request: ListTargets): Promise<TargetPage> {

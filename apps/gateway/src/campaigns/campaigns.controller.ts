@@ -38,7 +38,12 @@ import {
   unscheduleCampaign,
   type CampaignPage,
 } from '@muster/contracts/campaign-orchestrator/campaigns.requests';
-import { listTargets, type TargetPage } from '@muster/contracts/campaign-orchestrator/targets.requests';
+import {
+  listTargets,
+  previewCampaign,
+  type CampaignPreview,
+  type TargetPage,
+} from '@muster/contracts/campaign-orchestrator/targets.requests';
 import { type Asking, ASKING } from '../providers.js';
 import { CheckedBody, OptionalBody } from '../http/body.js';
 import { Changing, Creating, Reading, Who, type Caller } from '../http/caller.js';
@@ -149,6 +154,18 @@ export class CampaignsController {
   @Operation({ summary: 'Delete a campaign that was never launched', asks: [deleteCampaign], status: 204 })
   deleteCampaign(@Param('id') campaignId: string, @Changing() changing: Caller): Promise<Done> {
     return this.bus.request(deleteCampaign, { ...changing, campaignId });
+  }
+
+  @Post(':id/preview')
+  @Operation({
+    summary: 'What a launch would do now: how many devices, conflicts, and how they are split into batches',
+    asks: [previewCampaign],
+  })
+  previewCampaign(
+    @Param('id') campaignId: string,
+    @Reading() reading: { tenantId: string },
+  ): Promise<CampaignPreview> {
+    return this.bus.request(previewCampaign, { ...reading, campaignId }, { timeoutMs: TIMEOUT_MS });
   }
 
   @Get(':id/targets')

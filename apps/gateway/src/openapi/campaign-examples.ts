@@ -206,6 +206,26 @@ export const CAMPAIGN_EXAMPLES: Readonly<Record<string, Example>> = {
     }),
   },
   copyCampaign: { request: {}, response: derived('copy', {}) },
+  previewCampaign: {
+    response: {
+      matched: 412,
+      sample: [
+        {
+          id: '0198f2a1-7c11-7d20-8a44-3f2a51b0c001',
+          name: 'radiator-0001',
+          deviceType: 'radiator',
+          folder: '/paris',
+        },
+      ],
+      byDeviceType: { radiator: 412 },
+      alreadyCompliant: 12,
+      conflicts: [],
+      batches: [
+        { index: 1, size: 50, earliestAt: '2026-11-28T10:00:00.000Z' },
+        { index: 2, size: 362, earliestAt: null },
+      ],
+    },
+  },
   listTargets: {
     response: {
       items: [

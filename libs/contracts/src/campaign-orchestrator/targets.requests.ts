@@ -10,10 +10,13 @@ import {
   Length,
   Max,
   Min,
+  ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { TargetPreview } from '../device-registry/targets.requests.js';
 import { Actor, Page, PageRequest } from '../fields.js';
+import { CampaignRef } from './campaigns.requests.js';
 import { MAX_BATCHES, TARGET_STATUSES, type TargetStatus } from './campaign.js';
 
 export const REASON_ORIGINS = ['campaign', 'device', 'configuration', 'user'] as const;
@@ -139,5 +142,55 @@ export const listTargets = defineRequest({
   request: ListTargets,
   reply: TargetPage,
   errors: ['campaign-not-found', 'invalid-request'],
+  idempotent: true,
+});
+
+/** Another open campaign that sets one of the same keys. */
+export class CampaignConflict {
+  @IsString()
+  campaignId!: string;
+
+  /** On how many of the devices. */
+  @IsInt()
+  devices!: number;
+}
+
+export class PreviewedBatch {
+  @IsInt()
+  index!: number;
+
+  @IsInt()
+  size!: number;
+
+  /** When it can go, launched now; null: when an operator says so. */
+  @ValidateIf((batch: PreviewedBatch) => batch.earliestAt !== null)
+  @IsISO8601()
+  earliestAt!: string | null;
+}
+
+/** What a launch would do now. */
+export class CampaignPreview extends TargetPreview {
+  /** Devices that have every value already, and would be skipped. */
+  @IsInt()
+  alreadyCompliant!: number;
+
+  /** The 20 with the most devices. */
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => CampaignConflict)
+  conflicts!: CampaignConflict[];
+
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => PreviewedBatch)
+  batches!: PreviewedBatch[];
+}
+
+/** Ask with a `timeoutMs` of 12,000: filters may take seconds. Nothing is written. */
+export const previewCampaign = defineRequest({
+  subject: 'muster.v1.service.campaign-orchestrator.campaign.preview',
+  request: CampaignRef,
+  reply: CampaignPreview,
+  errors: ['campaign-not-found', 'invalid-request', 'invalid-filter', 'filter-too-slow'],
   idempotent: true,
 });

@@ -1,0 +1,236 @@
+import { AppError } from '@muster/contracts';
+import type { CampaignPreview } from '@muster/contracts/campaign-orchestrator/targets.requests';
+import { compareConfigurations, MAX_COMPARED } from '@muster/contracts/configuration/campaign.requests';
+import { MAX_SELECTED_DEVICES, selectDevices } from '@muster/contracts/device-registry/devices.requests';
+import { awaitState } from '@muster/contracts/device-registry/state.requests';
+import {
+  MAX_TARGET_PAGE,
+  previewTarget,
+  SAMPLE_DEVICES,
+  type SampleDevice,
+} from '@muster/contracts/device-registry/targets.requests';
+import type { Database, EventStore } from '@muster/event-store';
+import type { Bus } from '@muster/messaging';
+import { planBatches, type BatchAsk } from '../batch/plan-batches.js';
+import { windowAt } from '../batch/window.js';
+import { campaign } from '../campaign/campaign.decider.js';
+import type { BatchShare, CampaignDefinition } from '../campaign/campaign.events.js';
+import { conflictError, conflictsAmong } from './conflicts.js';
+import type { CheckedLaunch, LaunchCheck } from './launch-check.js';
+import { FILTER_TIMEOUT_MS, type CampaignDevices } from './target-devices.js';
+
+interface Parts {
+  readonly database: Database;
+  readonly store: EventStore;
+  readonly bus: Pick<Bus, 'request'>;
+  readonly devices: CampaignDevices;
+}
+
+interface Found {
+  /** Devices that exist. */
+  readonly matched: number;
+  readonly ids: readonly string[];
+  readonly byDeviceType: Record<string, number>;
+  readonly sample: SampleDevice[];
+  readonly missing: readonly string[];
+}
+
+/** Comparisons that are asked for at once. */
+const COMPARED_AT_ONCE = 3;
+const COMPARE_TIMEOUT_MS = 10_000;
+
+/** What a launch would do, without writing anything; and what it is refused for. */
+export class LaunchPlan implements LaunchCheck {
+  constructor(private readonly parts: Parts) {}
+
+  async check(request: Parameters<LaunchCheck['check']>[0]): Promise<CheckedLaunch> {
+    const { tenantId, campaignId, definition, expectedCount } = request;
+    const { ids, matched } = await this.find(tenantId, definition);
+    if (matched === 0) throw refusal('target', 'means no device: none matches now');
+    if (expectedCount !== null && matched > expectedCount) {
+      const detail = `${matched} devices match now, and expectedCount is ${expectedCount}. Nothing was launched.`;
+      throw new AppError('more-devices-than-expected', detail);
+    }
+    await this.batches(tenantId, definition, ids);
+    if (definition.onConflict === 'reject') {
+      const found = await conflictsAmong(this.parts.database, tenantId, {
+        keys: await this.keys(tenantId, definition),
+        campaignId,
+        deviceIds: ids,
+      });
+      if (found.length > 0) throw conflictError(found);
+    }
+    return { matched };
+  }
+
+  /** Refuses batches that cannot be made, and nothing else: whoever looks wants to see why. */
+  async preview(
+    tenantId: string,
+    campaignId: string,
+    definition: CampaignDefinition,
+  ): Promise<CampaignPreview> {
+    const { ids, matched, byDeviceType, sample, missing } = await this.find(tenantId, definition);
+    const [alreadyCompliant, conflicts, sizes] = await Promise.all([
+      this.compliant(tenantId, definition, ids),
+      conflictsAmong(this.parts.database, tenantId, {
+        keys: await this.keys(tenantId, definition),
+        campaignId,
+        deviceIds: ids,
+      }),
+      this.batches(tenantId, definition, ids),
+    ]);
+    return {
+      ...{ matched, sample, byDeviceType, alreadyCompliant },
+      ...(missing.length === 0 ? {} : { missing: missing.slice(0, MAX_MISSING) }),
+      conflicts: [...conflicts],
+      batches: timesOf(definition, sizes, new Date()),
+    };
+  }
+
+  private async find(tenantId: string, definition: CampaignDefinition): Promise<Found> {
+    const { bus, devices } = this.parts;
+    const { target } = definition;
+    if ('filter' in target) {
+      const { filter } = target;
+      // What was acknowledged before is found.
+      await bus.request(awaitState, { tenantId, filter }, { timeoutMs: FILTER_TIMEOUT_MS });
+      const [{ sample, byDeviceType }, ids] = await Promise.all([
+        bus.request(previewTarget, { tenantId, target: { filter } }, { timeoutMs: FILTER_TIMEOUT_MS }),
+        this.select(tenantId, filter),
+      ]);
+      return { matched: ids.length, ids, sample, byDeviceType, missing: [] };
+    }
+    if ('deviceIds' in target) {
+      const named = { deviceIds: [...target.deviceIds] };
+      const { missing = [], ...found } = await bus.request(
+        previewTarget,
+        { tenantId, target: named },
+        { timeoutMs: FILTER_TIMEOUT_MS },
+      );
+      return { ...found, ids: named.deviceIds, missing };
+    }
+    const ids: string[] = [];
+    const missing: string[] = [];
+    const byDeviceType: Record<string, number> = {};
+    for (let after: string | null = null; ;) {
+      const page = await devices.page(tenantId, target, after);
+      for (const { id, deviceType } of page.devices) {
+        ids.push(id);
+        byDeviceType[deviceType] = (byDeviceType[deviceType] ?? 0) + 1;
+      }
+      missing.push(...page.missing);
+      if (page.next === null) break;
+      after = page.next;
+    }
+    const first = ids.slice(0, Math.min(SAMPLE_DEVICES, MAX_TARGET_PAGE));
+    const { sample } =
+      first.length === 0
+        ? { sample: [] }
+        : await bus.request(
+            previewTarget,
+            { tenantId, target: { deviceIds: first } },
+            { timeoutMs: FILTER_TIMEOUT_MS },
+          );
+    return { matched: ids.length, ids, sample, byDeviceType, missing };
+  }
+
+  private async select(tenantId: string, filter: string): Promise<string[]> {
+    const ids: string[] = [];
+    for (let after: string | null = null; ;) {
+      const page: { deviceIds: string[]; next: string | null } = await this.parts.bus.request(
+        selectDevices,
+        { tenantId, filter, limit: MAX_SELECTED_DEVICES, ...(after === null ? {} : { after }) },
+        { timeoutMs: FILTER_TIMEOUT_MS },
+      );
+      ids.push(...page.deviceIds);
+      if (page.next === null) return ids;
+      after = page.next;
+    }
+  }
+
+  /** Sizes of the batches, if the devices were these. */
+  private async batches(
+    tenantId: string,
+    { batches }: CampaignDefinition,
+    ids: readonly string[],
+  ): Promise<readonly number[]> {
+    const free = new Set(ids);
+    const asks: BatchAsk[] = [];
+    for (const { share } of batches) {
+      if ('percent' in share || 'count' in share) asks.push(share);
+      else asks.push({ named: (await this.namedBy(tenantId, share)).filter((id) => free.delete(id)).length });
+    }
+    return planBatches(ids.length, asks);
+  }
+
+  private async namedBy(
+    tenantId: string,
+    share: Extract<BatchShare, { deviceIds: unknown } | { filter: unknown }>,
+  ): Promise<readonly string[]> {
+    return 'deviceIds' in share ? share.deviceIds : this.select(tenantId, share.filter);
+  }
+
+  private async compliant(
+    tenantId: string,
+    { configurations, expectedStates, revertOf }: CampaignDefinition,
+    ids: readonly string[],
+  ): Promise<number> {
+    if (revertOf !== null) return 0;
+    let next = 0;
+    let found = 0;
+    const work = async (): Promise<void> => {
+      for (let start = next; start < ids.length; start = next) {
+        next += MAX_COMPARED;
+        const deviceIds = ids.slice(start, start + MAX_COMPARED);
+        const { compliant } = await this.parts.bus.request(
+          compareConfigurations,
+          {
+            tenantId,
+            deviceIds,
+            configurations: { ...configurations },
+            expectedStates: { ...expectedStates },
+          },
+          { timeoutMs: COMPARE_TIMEOUT_MS },
+        );
+        found += compliant.length;
+      }
+    };
+    await Promise.all(Array.from({ length: COMPARED_AT_ONCE }, work));
+    return found;
+  }
+
+  private async keys(tenantId: string, { configurations, revertOf }: CampaignDefinition): Promise<string[]> {
+    if (revertOf === null) return Object.keys(configurations);
+    const { state } = await this.parts.store.load(campaign, tenantId, revertOf);
+    return Object.keys(state.definition?.configurations ?? {});
+  }
+}
+
+const MAX_MISSING = 500;
+
+/** When each batch can go at the earliest, launched now; null: an operator says when. */
+const timesOf = (
+  { batches, spacingSeconds, window }: CampaignDefinition,
+  sizes: readonly number[],
+  now: Date,
+): CampaignPreview['batches'] => {
+  let earliest: number | null = now.getTime();
+  return batches.map(({ release }, place) => {
+    const size = sizes[place] ?? 0;
+    if (release === 'manual') earliest = null;
+    if (earliest !== null) {
+      const { open, changesAt } = windowAt(window, new Date(earliest).toISOString());
+      if (!open) earliest = changesAt === null ? null : Date.parse(changesAt);
+    }
+    const view = {
+      index: place + 1,
+      size,
+      earliestAt: earliest === null ? null : new Date(earliest).toISOString(),
+    };
+    if (earliest !== null && size > 0) earliest += spacingSeconds * 1_000;
+    return view;
+  });
+};
+
+const refusal = (path: string, message: string): AppError =>
+  new AppError('invalid-request', `${path} ${message}`, { errors: [{ path, message }] });
