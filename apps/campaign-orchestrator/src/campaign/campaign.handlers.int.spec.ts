@@ -385,6 +385,16 @@ describe('a running campaign', () => {
     expect(await bus.request(resumeCampaign, { ...of(id), resume: {} })).toMatchObject({ status: 'running' });
   });
 
+  it('that is cancelled says so at once', async () => {
+    const { id } = await create();
+    await launch(id);
+    expect(await bus.request(cancelCampaign, { ...of(id), cancel: {} })).toMatchObject({
+      status: 'running',
+      phase: 'cancelling',
+      cancel: { mode: 'soft', by: actor },
+    });
+  });
+
   it('has a rate that can be changed, up to the highest', async () => {
     const { id } = await create();
     await launch(id);

@@ -44,7 +44,7 @@ import { BUS, DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/
 import { CAMPAIGN_SETTINGS, type CampaignSettings } from '../providers.js';
 import { LAUNCH_CHECK, type LaunchCheck } from '../target/launch-check.js';
 import type { CampaignCommand } from './campaign-commands.js';
-import { CampaignPhases } from './campaign-phases.js';
+import { CampaignPhases, type Phase } from './campaign-phases.js';
 import type { Campaign } from './campaign-state.js';
 import { CAMPAIGN_STEP, START_STEP } from './campaign-steps.js';
 import { detailsOf, viewOf } from './campaign-view.js';
@@ -304,8 +304,12 @@ export class CampaignHandlers {
       });
       const step = { tenantId, key: campaignId };
       if (state.startAt !== null) await this.steps.set(tx, { ...step, name: START_STEP, at: state.startAt });
-      if (state.launch !== null && events.length > 0)
+      if (state.launch !== null && events.length > 0) {
         await this.steps.set(tx, { ...step, name: CAMPAIGN_STEP, at: command.at });
+        const phase = phaseAfter(command);
+        if (phase !== undefined)
+          await this.phases.record(tx, { tenantId, campaignId, at: command.at }, phase);
+      }
       return this.details(tenantId, campaignId, state, tx);
     });
   }
@@ -346,6 +350,14 @@ export class CampaignHandlers {
     }
   }
 }
+
+/** What the answer must say already, before the step says more: not that somebody is awaited who has just spoken. */
+const phaseAfter = (command: CampaignCommand): Phase | undefined => {
+  if (command.type === 'CancelCampaign')
+    return { phase: 'cancelling', nextAt: null, detail: 'It is being cancelled.' };
+  if (command.type !== 'ReleaseBatch') return undefined;
+  return { phase: 'dispatching', nextAt: null, detail: `Batch ${command.index} is released.` };
+};
 
 /** To ask whether a launch is possible, before its end is known. */
 const LAST_TIME = '2999-12-31T00:00:00.000Z';
