@@ -183,8 +183,8 @@ describe('the values of a field', () => {
     expect(complete).toBe(false);
     expect(items.map(({ value }) => value).sort()).toEqual([0, 1]);
     const seen = items.reduce((sum, { devices }) => sum + devices, 0);
-    expect(seen).toBeGreaterThan(SAMPLED_DEVICES / 4);
-    expect(seen).toBeLessThanOrEqual(SAMPLED_DEVICES);
+    expect(seen).toBeGreaterThan(1_000);
+    expect(seen).toBeLessThan(SAMPLED_DEVICES);
   });
 });
 

@@ -19,7 +19,7 @@ import { defineRequest } from '../contract.js';
 import { AnyJson, Described } from '../described.js';
 import { IsFilter, TenantRequest, type JsonValue } from '../fields.js';
 
-/** Devices that are looked at for what values and keys there are; more are sampled. */
+/** Devices that are all looked at for what values and keys there are; of more a sample is. */
 export const SAMPLED_DEVICES = 20_000;
 /** Keys of a field, and names and versions of a summary: the most frequent ones. */
 export const MAX_KNOWN_KEYS = 200;
