@@ -119,15 +119,20 @@ describe('an app that starts', () => {
     metrics.counter('muster_sold_total', 'Things sold').inc();
     const other = await startOpsServer({ port: 0, health, metrics });
     const url = `http://127.0.0.1:${other.port}`;
+    const own = createMetrics('shop');
+    own.counter('muster_sold_total', 'Things sold').inc();
     const both = combineOps([
-      { name: 'shop', ops: { health: new Health(), metrics: createMetrics('shop') } },
+      { name: 'shop', ops: { health: new Health(), metrics: own } },
       { name: 'other', ops: remoteOps(url) },
     ]);
     try {
       expect((await both.health.ready()).failing).toEqual([
         { name: 'other: database', reason: 'connection refused' },
       ]);
-      expect(await both.metrics.text()).toContain('muster_sold_total{service="other"} 1');
+      const text = await both.metrics.text();
+      expect(text).toContain('muster_sold_total{service="other"} 1');
+      // What both have is declared once: Prometheus refuses a page that says it twice.
+      expect(text.match(/^# TYPE muster_sold_total .*$/gm)).toHaveLength(1);
     } finally {
       await other.close();
     }
