@@ -10,7 +10,16 @@ import {
   told,
   translateBy,
 } from '@muster/event-store';
-import { job, Jobs, jobsMigrations, migrateJobs, publishedOfJob, startJobWorkers, Steps } from '@muster/jobs';
+import {
+  DeviceTargets,
+  job,
+  Jobs,
+  jobsMigrations,
+  migrateJobs,
+  publishedOfJob,
+  startJobWorkers,
+  Steps,
+} from '@muster/jobs';
 import { startUpkeep, type RunningApp } from '@muster/observability';
 import { BUS, DATABASE, EVENT_STORE, LOGGER, startService } from '@muster/service-host';
 import { JobList1763600800001 } from '../migrations/0001-jobs.js';
@@ -18,6 +27,7 @@ import { JobOwners1764300000002 } from '../migrations/0002-job-owners.js';
 import { ParkedMessages1764300000003 } from '../migrations/0003-parked.js';
 import { Campaigns1764300000004 } from '../migrations/0004-campaigns.js';
 import { Targets1764300000005 } from '../migrations/0005-targets.js';
+import { Supervisions1764300000006 } from '../migrations/0006-supervisions.js';
 import { CampaignHandlers } from './campaign/campaign.handlers.js';
 import { CampaignPhases, PHASES } from './campaign/campaign-phases.js';
 import { CAMPAIGN_STEP, START_STEP } from './campaign/campaign-steps.js';
@@ -35,6 +45,19 @@ import { startParkedUpkeep } from './parked/parked-upkeep.js';
 import { ParkedHandlers } from './parked/parked.handlers.js';
 import { CAMPAIGN_SETTINGS, type CampaignSettings } from './providers.js';
 import { campaignStep } from './target/campaign-step.js';
+import { superviseCampaign } from './supervision/supervise-campaign.js';
+import { SupervisionFollower } from './supervision/supervision-follower.js';
+import { SupervisionHandlers } from './supervision/supervision.handlers.js';
+import { supervisionList } from './supervision/supervision-list.projection.js';
+import {
+  publishedOfSupervision,
+  publishedOfVerdicts,
+  VERDICTS_ANNOUNCED,
+  type VerdictsChanged,
+} from './supervision/supervision.published.js';
+import { SUPERVISION_STEP, supervisionStep } from './supervision/supervision-step.js';
+import { supervision } from './supervision/supervision.decider.js';
+import { SupervisedDevices } from './supervision/supervised-devices.js';
 import { DeviceStatesReactor } from './target/device-states.reactor.js';
 import { DeviceWatch, TargetFollower } from './target/device-watch.js';
 import { LAUNCH_CHECK } from './target/launch-check.js';
@@ -51,12 +74,14 @@ const SCHEMA = 'campaign_orchestrator';
 const FORGET_EVERY_MS = 3_600_000;
 
 /** Written in the transaction of their events, and rebuildable from them. */
-export const projections = [campaignsProjection];
+export const projections = [campaignsProjection, supervisionList];
 
-const aggregates = [campaign, job];
+const aggregates = [campaign, supervision, job];
 const translate = translateBy(
   told(campaign, publishedOfCampaign),
   told(PHASES, publishedOfPhase),
+  told(supervision, publishedOfSupervision),
+  told<VerdictsChanged>({ name: VERDICTS_ANNOUNCED }, publishedOfVerdicts),
   told(job, (event) => publishedOfJob(campaignJobChanged, event)),
 );
 
@@ -68,6 +93,7 @@ export class AppModule {
       controllers: [
         CampaignHandlers,
         CampaignJobHandlers,
+        SupervisionHandlers,
         DeviceStatesReactor,
         JobHandlers,
         JobListReactor,
@@ -87,6 +113,7 @@ const migrations = [
   ParkedMessages1764300000003,
   Campaigns1764300000004,
   Targets1764300000005,
+  Supervisions1764300000006,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
@@ -121,14 +148,20 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
       const steps = new Steps(database);
       const phases = new CampaignPhases(store);
       const settings = settingsOf(config);
+      const targets = new DeviceTargets(bus, config.targetDevices);
       const ownJobs = new Jobs(database, store, []);
       const launches = new Launches(database);
       const changes = new TargetChanges(steps);
       const devices = new CampaignDevices({ database, store, bus });
       const check = new LaunchPlan({ database, store, bus, devices });
-      const watch = new DeviceWatch(bus, [new TargetFollower({ database, launches, changes })]);
+      const supervised = new SupervisedDevices(database, store);
+      const watch = new DeviceWatch(bus, [
+        new TargetFollower({ database, launches, changes }),
+        new SupervisionFollower(database, supervised),
+      ]);
       const shared = { database, store, bus, steps, phases, jobs: ownJobs, launches, changes, watch };
-      const snapshot = new Snapshot({ ...shared, devices, listeners: [] });
+      const listeners = [superviseCampaign({ store, steps, devices: supervised })];
+      const snapshot = new Snapshot({ ...shared, devices, listeners });
       const writer = new BatchWriter({ ...shared, tenantRatePerMinute: config.tenantRatePerMinute });
       const workers = startJobWorkers({
         database,
@@ -137,6 +170,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         steps: {
           [START_STEP]: launchScheduled({ ...settings, ...shared, check }),
           [CAMPAIGN_STEP]: campaignStep({ ...shared, snapshot, writer }),
+          [SUPERVISION_STEP]: supervisionStep({ ...shared, targets: devices, devices: supervised }),
         },
         concurrency: config.jobConcurrency,
         retentionDays: config.jobRetentionDays,
@@ -155,6 +189,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: CampaignPhases, useValue: phases },
           { provide: LAUNCH_CHECK, useValue: check },
           { provide: LaunchPlan, useValue: check },
+          { provide: DeviceTargets, useValue: targets },
           { provide: CAMPAIGN_SETTINGS, useValue: settings },
           { provide: LOGGER, useValue: logger },
           { provide: JobList, useValue: jobs },

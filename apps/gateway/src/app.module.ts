@@ -68,6 +68,7 @@ import { MetadataController } from './devices/metadata.controller.js';
 import { openApiDocument } from './openapi/document.js';
 import { SoftwareController } from './devices/software.controller.js';
 import { ParkedController } from './parked/parked.controller.js';
+import { SupervisionsController } from './campaigns/supervisions.controller.js';
 import { TelemetryController } from './telemetry/telemetry.controller.js';
 import { TokensController } from './devices/tokens.controller.js';
 import { TypeConfigurationController } from './configuration/type-configuration.controller.js';
@@ -115,6 +116,7 @@ export class AppModule {
         IntegrationsController,
         BulkChangesController,
         CampaignsController,
+        SupervisionsController,
         JobsController,
         ParkedController,
       ],

@@ -34,6 +34,22 @@ const input = {
   spacingSeconds: 3_600,
 };
 
+const noVerdicts = { pending: 0, valid: 0, invalid: 0, unknown: 0 };
+
+const supervision = {
+  id: SUPERVISION_ID,
+  name: 'Quiet hours',
+  status: 'open',
+  configurations: { mode: 'eco' },
+  expectedStates: {},
+  expectedFrom: 'any',
+  total: 412,
+  verdicts: { pending: 10, valid: 398, invalid: 1, unknown: 3 },
+  judging: false,
+  openedAt: LAUNCHED_AT,
+  openedBy: OPERATOR,
+};
+
 /** As it is in the list. */
 const summary = {
   id: CAMPAIGN_ID,
@@ -241,6 +257,46 @@ export const CAMPAIGN_EXAMPLES: Readonly<Record<string, Example>> = {
           dispatchedAt: '2026-11-28T10:03:20.000Z',
           finishedAt: '2026-11-28T10:03:24.000Z',
           reason: { code: 'status-503', origin: 'device', detail: 'Battery is low.' },
+        },
+      ],
+      nextCursor: null,
+    },
+  },
+  openSupervision: {
+    request: {
+      name: 'Quiet hours',
+      target: { filter: 'deviceType==radiator' },
+      configurations: { mode: 'eco' },
+    },
+    response: { ...supervision, status: 'resolving', total: 0, verdicts: noVerdicts },
+  },
+  listSupervisions: { response: { items: [supervision], nextCursor: null } },
+  getSupervision: { response: supervision },
+  closeSupervision: {
+    response: { ...supervision, status: 'closed', closedAt: '2026-12-24T10:00:00.000Z', closedBy: OPERATOR },
+  },
+  listSupervised: {
+    response: {
+      items: [
+        {
+          deviceId: '0198f2a1-7c11-7d20-8a44-3f2a51b0c001',
+          name: 'radiator-0001',
+          verdict: 'invalid',
+          reasons: [
+            {
+              code: 'desired_changed',
+              key: 'mode',
+              expected: 'eco',
+              actual: 'comfort',
+              by: OPERATOR,
+              at: '2026-11-29T18:12:00.000Z',
+            },
+          ],
+          desired: false,
+          delivered: 'sent',
+          reported: false,
+          knownBy: null,
+          since: '2026-11-29T18:12:00.114Z',
         },
       ],
       nextCursor: null,

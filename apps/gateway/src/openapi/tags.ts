@@ -15,6 +15,8 @@ export const TAGS: Readonly<Record<string, string>> = {
   'Bulk changes': 'The same change of the desired values of many devices, as a job.',
   Campaigns:
     'New values for many devices in controlled batches: planned, launched, followed, paused, taken back.',
+  Supervisions:
+    'Whether devices keep desired values and report expected ones, device by device, with the reasons.',
   Telemetry: 'What devices measured.',
   Commands: 'What a device is asked to do, and what it answered.',
   'Command bulk': 'The same command for many devices, as a job.',

@@ -1,0 +1,351 @@
+import type { JsonObject } from '@muster/contracts';
+import {
+  VERDICTS,
+  type Delivery,
+  type ExpectedFrom,
+  type KnownBy,
+  type SupervisedDevice,
+  type Verdict,
+  type VerdictCounts,
+  type VerdictReason,
+} from '@muster/contracts/campaign-orchestrator/supervisions.requests';
+import { MAX_TOLD_DEVICES } from '@muster/contracts/campaign-orchestrator/supervisions.published';
+import type { DeviceState } from '@muster/contracts/configuration/campaign.requests';
+import { sameJson } from '@muster/contracts/same-json';
+import type { Database, EventStore, Queryable } from '@muster/event-store';
+import type pg from 'pg';
+import { VERDICTS_ANNOUNCED, type VerdictsChanged } from './supervision.published.js';
+import { judge, type Judgement } from './verdict.js';
+
+/** A device as it comes under supervision. */
+export interface WatchedDevice {
+  readonly id: string;
+  readonly name: string;
+  readonly interface: string;
+}
+
+interface JudgedRow {
+  supervision_id: string;
+  device_id: string;
+  interface: string;
+  campaign_id: string | null;
+  configurations: JsonObject;
+  expected_states: JsonObject;
+  expected_from: ExpectedFrom;
+  opened_at: Date;
+  verdict: Verdict;
+  reasons: VerdictReason[];
+  desired: boolean;
+  delivered: Delivery;
+  reported: boolean;
+  known_by: KnownBy | null;
+  was_valid: boolean;
+  judged: boolean;
+}
+
+interface Change {
+  readonly row: JudgedRow;
+  readonly stateVersion: number;
+  readonly judgement: Judgement;
+}
+
+/**
+ * The devices of supervisions, and what was said of them: a row each, that is judged anew whenever something of the device
+ * changes. The numbers of a supervision change in the transaction of its rows.
+ */
+export class SupervisedDevices {
+  constructor(
+    private readonly database: Database,
+    private readonly store: Pick<EventStore, 'announce'>,
+  ) {}
+
+  /** Again it adds nothing. */
+  async add(
+    tx: pg.PoolClient,
+    { tenantId, supervisionId }: { readonly tenantId: string; readonly supervisionId: string },
+    devices: readonly WatchedDevice[],
+  ): Promise<void> {
+    await tx.query(
+      `WITH added AS (
+         INSERT INTO supervised_devices (tenant_id, supervision_id, device_id, name, interface)
+         SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING RETURNING 1)
+       ${COUNT_ADDED}`,
+      [
+        tenantId,
+        supervisionId,
+        devices.map(({ id }) => id),
+        devices.map(({ name }) => name),
+        devices.map((device) => device.interface),
+      ],
+    );
+  }
+
+  /** The devices of a launch; of a revert each is held against what it gets back. Returns how many. */
+  async addTargets(
+    tx: pg.PoolClient,
+    {
+      tenantId,
+      supervisionId,
+      launchId,
+    }: { readonly tenantId: string; readonly supervisionId: string; readonly launchId: string },
+  ): Promise<number> {
+    const { rows } = await tx.query<{ added: number }>(
+      `WITH added AS (
+         INSERT INTO supervised_devices (tenant_id, supervision_id, device_id, name, interface, configurations)
+         SELECT tenant_id, $2, device_id, name, interface, own_values FROM campaign_targets
+         WHERE tenant_id = $1 AND launch_id = $3 AND reason->>'code' IS DISTINCT FROM 'device-not-found'
+         ON CONFLICT DO NOTHING RETURNING 1)
+       ${COUNT_ADDED} RETURNING n.added`,
+      [tenantId, supervisionId, launchId],
+    );
+    return rows[0]?.added ?? 0;
+  }
+
+  /**
+   * Of these devices the ones that an open supervision watches, and all keys that those look at: what must be asked before
+   * `take`.
+   */
+  async watched(
+    tenantId: string,
+    deviceIds: readonly string[],
+  ): Promise<{ readonly deviceIds: readonly string[]; readonly keys: readonly string[] }> {
+    const { rows } = await this.database.query<{ device_id: string; keys: string[] }>({
+      name: 'watched-devices',
+      text: `SELECT d.device_id,
+                    CASE WHEN d.configurations IS NULL THEN s.keys
+                         ELSE s.keys || ARRAY(SELECT jsonb_object_keys(d.configurations)) END AS keys
+             FROM supervised_devices d
+             JOIN supervisions s ON s.tenant_id = d.tenant_id AND s.id = d.supervision_id AND s.status = 'open'
+             WHERE d.tenant_id = $1 AND d.device_id = ANY($2)`,
+      values: [tenantId, deviceIds],
+    });
+    return {
+      deviceIds: [...new Set(rows.map((row) => row.device_id))],
+      keys: [...new Set(rows.flatMap((row) => row.keys))],
+    };
+  }
+
+  /** Judges these devices in every open supervision. A state older than the one they were judged by changes nothing. */
+  async take(tx: pg.PoolClient, tenantId: string, states: readonly DeviceState[]): Promise<void> {
+    if (states.length === 0) return;
+    const byDevice = new Map(states.map((state) => [state.deviceId, state]));
+    const { rows } = await tx.query<JudgedRow>({
+      name: 'rows-to-judge',
+      // Locked in one order by everybody, so that nobody waits in a circle.
+      text: `SELECT d.supervision_id, d.device_id, d.interface, s.campaign_id,
+                    coalesce(d.configurations, s.configurations) AS configurations, s.expected_states, s.expected_from,
+                    s.opened_at, d.verdict, d.reasons, d.desired, d.delivered, d.reported, d.known_by, d.was_valid,
+                    d.since IS NOT NULL AS judged
+             FROM supervised_devices d
+             JOIN supervisions s ON s.tenant_id = d.tenant_id AND s.id = d.supervision_id AND s.status = 'open'
+             JOIN unnest($2::text[], $3::integer[]) AS t (device_id, version)
+               ON t.device_id = d.device_id AND t.version >= d.state_version
+             WHERE d.tenant_id = $1
+             ORDER BY d.supervision_id, d.device_id FOR UPDATE OF d`,
+      values: [
+        tenantId,
+        states.map(({ deviceId }) => deviceId),
+        // Of a deleted device nothing comes after that.
+        states.map(({ version, ended }) => (ended ? ENDED_VERSION : version)),
+      ],
+    });
+    const changes = rows.flatMap((row): Change[] => {
+      const state = byDevice.get(row.device_id);
+      if (state === undefined) return [];
+      const judgement = judgementOf(row, state);
+      const stateVersion = state.ended ? ENDED_VERSION : state.version;
+      return row.judged && isAsBefore(row, judgement) ? [] : [{ row, stateVersion, judgement }];
+    });
+    if (changes.length === 0) return;
+    await this.write(tx, tenantId, changes);
+    const supervisions = [...new Set(changes.map(({ row }) => row.supervision_id))].sort();
+    for (const supervisionId of supervisions) {
+      const own = changes.filter(({ row }) => row.supervision_id === supervisionId);
+      await this.countAndTell(tx, tenantId, supervisionId, own);
+    }
+  }
+
+  /** Devices that were not looked at yet, ascending. */
+  async unjudged(tenantId: string, supervisionId: string, limit: number): Promise<string[]> {
+    const { rows } = await this.database.query<{ device_id: string }>(
+      `SELECT device_id FROM supervised_devices WHERE tenant_id = $1 AND supervision_id = $2 AND since IS NULL
+       ORDER BY device_id LIMIT $3`,
+      [tenantId, supervisionId, limit],
+    );
+    return rows.map((row) => row.device_id);
+  }
+
+  /** Forgets up to `most` devices of a supervision that was deleted; true: these were the last. */
+  async forget(tenantId: string, supervisionId: string, most: number): Promise<boolean> {
+    const { rowCount } = await this.database.query(
+      `DELETE FROM supervised_devices WHERE tenant_id = $1 AND supervision_id = $2 AND device_id IN (
+         SELECT device_id FROM supervised_devices WHERE tenant_id = $1 AND supervision_id = $2 LIMIT $3)`,
+      [tenantId, supervisionId, most],
+    );
+    if ((rowCount ?? 0) === most) return false;
+    await this.database.query('DELETE FROM supervision_counts WHERE tenant_id = $1 AND supervision_id = $2', [
+      tenantId,
+      supervisionId,
+    ]);
+    return true;
+  }
+
+  private async write(tx: pg.PoolClient, tenantId: string, changes: readonly Change[]): Promise<void> {
+    await tx.query({
+      name: 'write-verdicts',
+      text: `UPDATE supervised_devices d
+             SET verdict = c.verdict, reasons = c.reasons, desired = c.desired, delivered = c.delivered,
+                 reported = c.reported, known_by = c.known_by, was_valid = d.was_valid OR c.verdict = 'valid',
+                 state_version = c.state_version,
+                 since = CASE WHEN d.verdict = c.verdict AND d.since IS NOT NULL THEN d.since ELSE now() END
+             FROM jsonb_to_recordset($2::jsonb) AS c (supervision_id text, device_id text, verdict text, reasons jsonb,
+               desired boolean, delivered text, reported boolean, known_by text, state_version integer)
+             WHERE d.tenant_id = $1 AND d.supervision_id = c.supervision_id AND d.device_id = c.device_id`,
+      values: [
+        tenantId,
+        JSON.stringify(
+          changes.map(({ row, stateVersion, judgement: { knownBy, ...judgement } }) => ({
+            supervision_id: row.supervision_id,
+            device_id: row.device_id,
+            ...judgement,
+            known_by: knownBy,
+            state_version: stateVersion,
+          })),
+        ),
+      ],
+    });
+  }
+
+  /** Of one supervision. Others are told of verdicts that changed, not of marks. */
+  private async countAndTell(
+    tx: pg.PoolClient,
+    tenantId: string,
+    supervisionId: string,
+    changes: readonly Change[],
+  ): Promise<void> {
+    const turned = changes.filter(({ row, judgement }) => row.verdict !== judgement.verdict);
+    const messages = Math.ceil(turned.length / MAX_TOLD_DEVICES);
+    const difference = (verdict: Verdict): number =>
+      turned.filter(({ judgement }) => judgement.verdict === verdict).length -
+      turned.filter(({ row }) => row.verdict === verdict).length;
+    const { rows } = await tx.query<VerdictCounts & { told: number }>({
+      name: 'count-verdicts',
+      text: `UPDATE supervision_counts SET pending = pending + $3, valid = valid + $4, invalid = invalid + $5,
+               unknown = unknown + $6, unjudged = unjudged - $7, told = told + $8
+             WHERE tenant_id = $1 AND supervision_id = $2
+             RETURNING pending, valid, invalid, unknown, told`,
+      values: [
+        tenantId,
+        supervisionId,
+        ...VERDICTS.map(difference),
+        changes.filter(({ row }) => !row.judged).length,
+        messages,
+      ],
+    });
+    const [counts] = rows;
+    if (counts === undefined || messages === 0) return;
+    const { told, ...verdicts } = counts;
+    const at = new Date().toISOString();
+    const campaignId = changes[0]?.row.campaign_id ?? null;
+    await this.store.announce(
+      tx,
+      Array.from({ length: messages }, (_none, nth) => {
+        const event: VerdictsChanged = {
+          type: 'VerdictsChanged',
+          data: {
+            supervisionId,
+            at,
+            ...(campaignId === null ? {} : { campaignId }),
+            devices: turned
+              .slice(nth * MAX_TOLD_DEVICES, (nth + 1) * MAX_TOLD_DEVICES)
+              .map(({ row, judgement }) => ({
+                deviceId: row.device_id,
+                verdict: judgement.verdict,
+                from: row.verdict,
+                reasons: [...judgement.reasons],
+              })),
+            verdicts,
+          },
+        };
+        return {
+          tenantId,
+          about: VERDICTS_ANNOUNCED,
+          id: supervisionId,
+          version: told - messages + nth + 1,
+          event,
+          metadata: { actor: { kind: 'system' as const, id: 'supervision' } },
+        };
+      }),
+    );
+  }
+}
+
+/** After all that is added: not judged yet, and so unknown. */
+const COUNT_ADDED = `
+  UPDATE supervision_counts SET unknown = unknown + n.added, unjudged = unjudged + n.added
+  FROM (SELECT count(*)::integer AS added FROM added) n WHERE tenant_id = $1 AND supervision_id = $2`;
+
+/** The last there can be of a device: what is read of it later says the same. */
+const ENDED_VERSION = 2_147_483_647;
+
+const judgementOf = (row: JudgedRow, state: DeviceState): Judgement =>
+  judge(
+    {
+      configurations: row.configurations,
+      expectedStates: row.expected_states,
+      expectedFrom: row.expected_from,
+      campaignId: row.campaign_id,
+      openedAt: row.opened_at.toISOString(),
+    },
+    { state, fetches: row.interface === 'http', wasValid: row.was_valid },
+  );
+
+const isAsBefore = (
+  row: JudgedRow,
+  { verdict, reasons, desired, delivered, reported, knownBy }: Judgement,
+): boolean =>
+  row.verdict === verdict &&
+  row.desired === desired &&
+  row.delivered === delivered &&
+  row.reported === reported &&
+  row.known_by === knownBy &&
+  sameJson(row.reasons, reasons);
+
+interface SupervisedRow {
+  device_id: string;
+  name: string;
+  verdict: Verdict;
+  reasons: VerdictReason[];
+  desired: boolean;
+  delivered: Delivery;
+  reported: boolean;
+  known_by: KnownBy | null;
+  since: Date | null;
+}
+
+/** In the order of their ids, after the id `after`. */
+export const searchSupervised = async (
+  from: Queryable,
+  { tenantId, supervisionId }: { readonly tenantId: string; readonly supervisionId: string },
+  verdict: Verdict | undefined,
+  { after, limit }: { readonly after: string | undefined; readonly limit: number },
+): Promise<SupervisedDevice[]> => {
+  const { rows } = await from.query<SupervisedRow>({
+    text: `SELECT device_id, name, verdict, reasons, desired, delivered, reported, known_by, since FROM supervised_devices
+     WHERE tenant_id = $1 AND supervision_id = $2 ${verdict === undefined ? 'AND $3::text IS NULL' : 'AND verdict = $3'}
+       ${after === undefined ? 'AND $4::text IS NULL' : 'AND device_id > $4'}
+     ORDER BY device_id LIMIT $5`,
+    values: [tenantId, supervisionId, verdict ?? null, after ?? null, limit],
+  });
+  return rows.map((row) => ({
+    deviceId: row.device_id,
+    name: row.name,
+    verdict: row.verdict,
+    reasons: row.reasons,
+    desired: row.desired,
+    delivered: row.delivered,
+    reported: row.reported,
+    knownBy: row.known_by,
+    since: row.since?.toISOString() ?? null,
+  }));
+};

@@ -1,0 +1,101 @@
+import { AppError, isPassing, type Actor } from '@muster/contracts';
+import type { Database, EventStore } from '@muster/event-store';
+import type { StepHandler, StepKey, Steps } from '@muster/jobs';
+import type { DeviceWatch } from '../target/device-watch.js';
+import type { CampaignDevices } from '../target/target-devices.js';
+import { supervision, type SupervisionCommand } from './supervision.decider.js';
+import type { SupervisedTarget } from './supervision.events.js';
+import type { SupervisedDevices } from './supervised-devices.js';
+
+/** The step of a supervision; its key is the supervision's id. */
+export const SUPERVISION_STEP = 'supervision';
+
+const JUDGE_AT_ONCE = 500;
+/** Of one step: after them others have their turn. */
+const ROUNDS = 20;
+const FORGET_AT_ONCE = 5_000;
+
+const SYSTEM: Actor = { kind: 'system', id: 'supervision' };
+
+export interface SupervisionStepParts {
+  readonly database: Database;
+  readonly store: EventStore;
+  readonly steps: Steps;
+  readonly targets: CampaignDevices;
+  readonly watch: DeviceWatch;
+  readonly devices: SupervisedDevices;
+}
+
+/**
+ * Brings a supervision to where nothing is left to do: finds its devices, looks at each of them once (after that their
+ * events do), and forgets them when it was deleted. Killed anywhere it begins again, and does nothing twice.
+ */
+export const supervisionStep =
+  (parts: SupervisionStepParts): StepHandler =>
+  async (step) => {
+    const { store } = parts;
+    const { state } = await store.load(supervision, step.tenantId, step.key);
+    switch (state.status) {
+      case 'resolving':
+        return resolve(parts, step, state.target);
+      case 'open':
+        return judgeRest(parts, step);
+      case 'deleted':
+        if (!(await parts.devices.forget(step.tenantId, step.key, FORGET_AT_ONCE))) await again(parts, step);
+        return;
+      case 'failed':
+      case 'closed':
+      case null:
+    }
+  };
+
+const resolve = async (
+  parts: SupervisionStepParts,
+  step: StepKey,
+  target: SupervisedTarget,
+): Promise<void> => {
+  const { tenantId, key: supervisionId } = step;
+  let total = 0;
+  try {
+    // A campaign brings its devices itself, in the transaction that opens the supervision.
+    if (target === null) throw new Error('a supervision of a campaign has its devices from the beginning');
+    for (let after: string | null = null; ;) {
+      const { devices, next } = await parts.targets.page(tenantId, target, after);
+      total += devices.length;
+      await parts.database.transaction((tx) => parts.devices.add(tx, { tenantId, supervisionId }, devices));
+      if (next === null) break;
+      after = next;
+    }
+    if (total === 0) throw new AppError('invalid-request', 'The target means no device.');
+  } catch (error) {
+    if (!(error instanceof AppError) || isPassing(error)) throw error;
+    const { code, detail } = error;
+    await record(parts, step, { type: 'FailSupervision', code, detail, by: SYSTEM, at: now() });
+    return;
+  }
+  await record(parts, step, { type: 'ResolveSupervision', total, by: SYSTEM, at: now() });
+  await again(parts, step);
+};
+
+const judgeRest = async (parts: SupervisionStepParts, step: StepKey): Promise<void> => {
+  const { tenantId, key } = step;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const unjudged = await parts.devices.unjudged(tenantId, key, JUDGE_AT_ONCE);
+    if (unjudged.length === 0) return;
+    await parts.watch.look(tenantId, unjudged);
+  }
+  await again(parts, step);
+};
+
+const again = ({ database, steps }: SupervisionStepParts, { tenantId, name, key }: StepKey): Promise<void> =>
+  database.transaction((tx) => steps.set(tx, { tenantId, name, key, at: now() }));
+
+const record = async (
+  { store }: SupervisionStepParts,
+  { tenantId, key: id }: StepKey,
+  command: SupervisionCommand,
+): Promise<void> => {
+  await store.execute(supervision, { tenantId, id, command, metadata: { actor: SYSTEM } });
+};
+
+const now = (): string => new Date().toISOString();

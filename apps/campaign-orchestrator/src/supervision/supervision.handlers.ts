@@ -1,0 +1,170 @@
+import { Controller, Inject } from '@nestjs/common';
+import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
+import {
+  closeSupervision,
+  deleteSupervision,
+  getSupervision,
+  listSupervised,
+  listSupervisions,
+  openSupervision,
+  type CloseSupervision,
+  type ListSupervised,
+  type ListSupervisions,
+  type OpenSupervision,
+  type SupervisedPage,
+  type SupervisionPage,
+  type SupervisionRef,
+  type SupervisionView,
+} from '@muster/contracts/campaign-orchestrator/supervisions.requests';
+import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
+import { DeviceTargets, Steps } from '@muster/jobs';
+import { Handles } from '@muster/messaging';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
+import {
+  countSupervisions,
+  findSupervision,
+  searchSupervisions,
+  type SupervisionFilter,
+} from './supervision-list.projection.js';
+import { SUPERVISION_STEP } from './supervision-step.js';
+import { supervision, type SupervisionCommand } from './supervision.decider.js';
+import { searchSupervised } from './supervised-devices.js';
+
+/** Supervisions for operators: with campaigns they come and go by themselves. */
+@Controller()
+export class SupervisionHandlers {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(Steps) private readonly steps: Steps,
+    @Inject(DeviceTargets) private readonly targets: DeviceTargets,
+  ) {}
+
+  @Handles(openSupervision)
+  async open({ idempotencyKey, ...body }: OpenSupervision): Promise<SupervisionView> {
+    const { tenantId, actor, supervision: input } = body;
+    const configurations = input.configurations ?? {};
+    const expectedStates = input.expectedStates ?? {};
+    if (Object.keys(configurations).length + Object.keys(expectedStates).length === 0)
+      throw new AppError(
+        'invalid-request',
+        'supervision must have at least one key in configurations or expectedStates',
+        {
+          errors: [
+            {
+              path: 'supervision',
+              message: 'must have at least one key in configurations or expectedStates',
+            },
+          ],
+        },
+      );
+    return idempotently(this.database, {
+      tenantId,
+      key: idempotencyKey,
+      body: { operation: openSupervision.subject, ...body },
+      prepare: () => this.targets.check({ tenantId, input, path: 'supervision' }),
+      run: async (tx, { items, params }) => {
+        const id = newId();
+        await this.store.execute(supervision, {
+          tenantId,
+          id,
+          command: {
+            type: 'OpenSupervision',
+            name: input.name,
+            campaignId: null,
+            target: items === undefined ? { filter: params.filter ?? '' } : { deviceIds: items },
+            configurations,
+            expectedStates,
+            expectedFrom: input.expectedFrom ?? 'any',
+            by: actor,
+            at: new Date().toISOString(),
+          },
+          metadata: { actor },
+          within: tx,
+        });
+        await this.steps.set(tx, { tenantId, name: SUPERVISION_STEP, key: id, at: new Date().toISOString() });
+        return viewSupervision(tx, tenantId, id);
+      },
+    });
+  }
+
+  @Handles(getSupervision)
+  get({ tenantId, supervisionId }: SupervisionRef): Promise<SupervisionView> {
+    return viewSupervision(this.database, tenantId, supervisionId);
+  }
+
+  @Handles(listSupervisions)
+  async list({ tenantId, cursor, count, ...request }: ListSupervisions): Promise<SupervisionPage> {
+    // Null in an optional field passes the contract's rules and means the same as absent.
+    const filter: SupervisionFilter = {
+      status: request.status ?? undefined,
+      campaignId: request.campaignId ?? undefined,
+    };
+    const limit = request.limit ?? DEFAULT_PAGE;
+    const list = `supervisions ${filter.status ?? ''} ${filter.campaignId ?? ''}`;
+    const [before] = decodeCursor(list, cursor, [TEXT]) ?? [];
+    const found = await searchSupervisions(this.database, tenantId, filter, { before, limit: limit + 1 });
+    return {
+      ...pageBy(list, found, limit, ({ id }) => [id]),
+      ...(count === true ? { total: await countSupervisions(this.database, tenantId, filter) } : {}),
+    };
+  }
+
+  @Handles(listSupervised)
+  async devices({
+    tenantId,
+    supervisionId,
+    cursor,
+    count,
+    ...request
+  }: ListSupervised): Promise<SupervisedPage> {
+    const verdict = request.verdict ?? undefined;
+    const limit = request.limit ?? DEFAULT_PAGE;
+    const { verdicts, total } = await viewSupervision(this.database, tenantId, supervisionId);
+    const list = `supervised ${supervisionId} ${verdict ?? ''}`;
+    const [after] = decodeCursor(list, cursor, [TEXT]) ?? [];
+    const which = { tenantId, supervisionId };
+    const found = await searchSupervised(this.database, which, verdict, { after, limit: limit + 1 });
+    return {
+      ...pageBy(list, found, limit, ({ deviceId }) => [deviceId]),
+      ...(count === true ? { total: verdict === undefined ? total : verdicts[verdict] } : {}),
+    };
+  }
+
+  @Handles(closeSupervision)
+  async close(request: CloseSupervision): Promise<SupervisionView> {
+    await this.execute(request, { type: 'CloseSupervision' });
+    return viewSupervision(this.database, request.tenantId, request.supervisionId);
+  }
+
+  @Handles(deleteSupervision)
+  async delete(request: CloseSupervision): Promise<Done> {
+    await this.execute(request, { type: 'DeleteSupervision' });
+    return {};
+  }
+
+  /** With a step, which does what follows. */
+  private execute(
+    { tenantId, supervisionId, actor, expectedVersion }: CloseSupervision,
+    { type }: Pick<Extract<SupervisionCommand, { type: 'CloseSupervision' | 'DeleteSupervision' }>, 'type'>,
+  ): Promise<void> {
+    return this.database.transaction(async (tx) => {
+      const at = new Date().toISOString();
+      await this.store.execute(supervision, {
+        tenantId,
+        id: supervisionId,
+        command: { type, by: actor, at },
+        metadata: { actor },
+        expectedVersion,
+        within: tx,
+      });
+      await this.steps.set(tx, { tenantId, name: SUPERVISION_STEP, key: supervisionId, at });
+    });
+  }
+}
+
+const viewSupervision = async (from: Queryable, tenantId: string, id: string): Promise<SupervisionView> => {
+  const found = await findSupervision(from, tenantId, id);
+  if (found === undefined) throw new AppError('supervision-not-found', 'No such supervision.');
+  return found;
+};

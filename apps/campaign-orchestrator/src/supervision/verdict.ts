@@ -1,0 +1,228 @@
+import type { JsonValue } from '@muster/contracts';
+import type {
+  DesiredValue,
+  DeviceState,
+  ReportedValue,
+} from '@muster/contracts/configuration/campaign.requests';
+import type {
+  Delivery,
+  ExpectedFrom,
+  KnownBy,
+  Verdict,
+  VerdictReason,
+} from '@muster/contracts/campaign-orchestrator/supervisions.requests';
+import { sameJson } from '@muster/contracts/same-json';
+
+/** What a device is held against. */
+export interface Expectation {
+  /** Key → desired value; null: none of its own. */
+  readonly configurations: Readonly<Record<string, JsonValue>>;
+  /** Empty: every value of `configurations` must be reported. */
+  readonly expectedStates: Readonly<Record<string, JsonValue>>;
+  readonly expectedFrom: ExpectedFrom;
+  /** Whose wish the desired values are: a campaign writes them after the supervision was opened. Null: nobody's here. */
+  readonly campaignId: string | null;
+  readonly openedAt: string;
+}
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  readonly reasons: readonly VerdictReason[];
+  readonly desired: boolean;
+  readonly delivered: Delivery;
+  readonly reported: boolean;
+  readonly knownBy: KnownBy | null;
+}
+
+interface Device {
+  readonly state: DeviceState;
+  /** A device that fetches what others are sent. */
+  readonly fetches: boolean;
+  /** It has been valid at some time before. */
+  readonly wasValid: boolean;
+}
+
+/**
+ * What is said of a device now. Pure, and of the device's present state alone: events that are lost, late or doubled
+ * change nothing in it. The first that applies of: removed, desired values that somebody else changed, a document that the
+ * device refused, a value that it says is another; and where nothing contradicts, whether all is as expected.
+ */
+export const judge = (expectation: Expectation, { state, fetches, wasValid }: Device): Judgement => {
+  const desired = keysNotDesired(expectation, state).length === 0;
+  const states = statesOf(expectation, state);
+  const reported = states.every(({ met }) => met);
+  const knownBy = reported ? leastOf(states) : null;
+  const marks = { desired, delivered: deliveryOf(state, fetches), reported, knownBy };
+  const reasons = contradictions(expectation, state, states);
+  if (reasons.length > 0) return { ...marks, verdict: 'invalid', reasons: withDrift(reasons, wasValid) };
+  if (desired && reported) return { ...marks, verdict: 'valid', reasons: [] };
+  return { ...marks, verdict: hasBeenHeardOf(state) ? 'pending' : 'unknown', reasons: [] };
+};
+
+/** What is known only by having been applied makes all of it known only so. */
+const leastOf = (states: readonly ExpectedState[]): KnownBy =>
+  states.some(({ by }) => by === 'applied') ? 'applied' : 'stated';
+
+/** Keys of the configuration whose desired value is another one. */
+export const keysNotDesired = (
+  { configurations }: Pick<Expectation, 'configurations'>,
+  { desired }: DeviceState,
+): string[] =>
+  Object.entries(configurations)
+    .filter(([key, value]) => {
+      const entry = entryOf(desired, key);
+      const own = entry?.origin === 'device' ? entry.value : null;
+      return !sameJson(own, value);
+    })
+    .map(([key]) => key);
+
+/** An expected value, and what is known of it. */
+export interface ExpectedState {
+  readonly key: string;
+  readonly expected: JsonValue;
+  readonly actual: ReportedValue | undefined;
+  readonly met: boolean;
+  readonly by: KnownBy;
+}
+
+/**
+ * How the expected values stand. A key that the device has ever said itself, it must have said since the desired values
+ * were written: `applied` names the values of a document, which a device that must restart into them does not have yet.
+ */
+export const statesOf = (
+  expectation: Pick<Expectation, 'configurations' | 'expectedStates' | 'expectedFrom'>,
+  state: DeviceState,
+): ExpectedState[] => {
+  const writtenAt = writtenAtOf(expectation.configurations, state);
+  return Object.entries(expectedOf(expectation)).map(([key, expected]) => {
+    const actual = entryOf(state.reported, key);
+    const by = isStatedSince(actual, writtenAt) ? 'stated' : 'applied';
+    const isKnown = by === 'stated' || (expectation.expectedFrom === 'any' && actual?.statedAt === undefined);
+    return {
+      key,
+      expected,
+      actual,
+      by,
+      met: isKnown && actual !== undefined && sameJson(actual.value, expected),
+    };
+  });
+};
+
+const expectedOf = ({
+  configurations,
+  expectedStates,
+}: Pick<Expectation, 'configurations' | 'expectedStates'>): Record<string, JsonValue> =>
+  Object.keys(expectedStates).length > 0
+    ? expectedStates
+    : Object.fromEntries(Object.entries(configurations).filter(([, value]) => value !== null));
+
+/** When the last of the desired values came to be what it is; "" where there are none. */
+const writtenAtOf = (configurations: Expectation['configurations'], { desired }: DeviceState): string =>
+  Object.keys(configurations)
+    .map((key) => entryOf(desired, key)?.at ?? '')
+    .reduce((latest, at) => (at > latest ? at : latest), '');
+
+const isStatedSince = (reported: ReportedValue | undefined, at: string): boolean =>
+  reported?.statedAt !== undefined && reported.statedAt >= reported.at && reported.statedAt >= at;
+
+const contradictions = (
+  expectation: Expectation,
+  state: DeviceState,
+  states: readonly ExpectedState[],
+): VerdictReason[] => {
+  if (state.ended) return [{ code: 'removed' }];
+  const notDesired = keysNotDesired(expectation, state);
+  const changed = notDesired.flatMap((key) => changedBySomebody(expectation, state, key));
+  if (changed.length > 0) return changed;
+  // Not written yet: nothing that the device says or refuses is about these values.
+  if (notDesired.length > 0) return [];
+  const { confirmed } = state;
+  const rejection = confirmed?.rejection;
+  if (
+    confirmed !== undefined &&
+    rejection !== undefined &&
+    Object.keys(expectation.configurations).length > 0
+  )
+    return [
+      {
+        code: 'device_error',
+        statusCode: rejection.statusCode,
+        at: confirmed.at,
+        ...(rejection.reasonPhrase === undefined ? {} : { detail: rejection.reasonPhrase }),
+      },
+    ];
+  return states.flatMap((one) => (isContradicted(expectation, state, one) ? [mismatchOf(one)] : []));
+};
+
+/** The wish of somebody else that stands in the place of ours. */
+const changedBySomebody = (
+  { configurations, campaignId, openedAt }: Expectation,
+  state: DeviceState,
+  key: string,
+): VerdictReason[] => {
+  const entry = entryOf(state.desired, key);
+  const last = entry ?? entryOf(state.withdrawn, key);
+  // Nobody ever wanted anything there; or, beside a campaign: it was so before, and the campaign has not come to it.
+  if (last === undefined) return [];
+  if (campaignId !== null && (last.at <= openedAt || isCampaign(last.by, campaignId))) return [];
+  const expected = configurations[key];
+  return [
+    {
+      code: 'desired_changed',
+      key,
+      ...(expected == null ? {} : { expected }),
+      ...(entry === undefined ? {} : { actual: entry.value }),
+      by: last.by,
+      at: last.at,
+    },
+  ];
+};
+
+const isCampaign = ({ kind, id }: DesiredValue['by'], campaignId: string): boolean =>
+  kind === 'campaign' && id === campaignId;
+
+/**
+ * A device says another value than is expected. While it has its document and has not answered, it says what it was before,
+ * and contradicts nothing; after it has said that it applied the document, it does.
+ */
+const isContradicted = (
+  { configurations }: Expectation,
+  { confirmed }: DeviceState,
+  { actual, expected }: ExpectedState,
+): boolean => {
+  if (actual === undefined || sameJson(actual.value, expected)) return false;
+  if (Object.keys(configurations).length === 0) return true;
+  return confirmed !== undefined && (actual.statedAt ?? actual.at) > confirmed.at;
+};
+
+const mismatchOf = ({ key, expected, actual }: ExpectedState): VerdictReason => ({
+  code: 'state_mismatch',
+  key,
+  expected,
+  ...(actual === undefined ? {} : { actual: actual.value, at: actual.statedAt ?? actual.at }),
+});
+
+const withDrift = (reasons: readonly VerdictReason[], wasValid: boolean): readonly VerdictReason[] =>
+  wasValid && reasons.every(({ code }) => code === 'state_mismatch')
+    ? [{ code: 'drift' }, ...reasons]
+    : reasons;
+
+const deliveryOf = ({ configId, sent }: DeviceState, fetches: boolean): Delivery => {
+  if (sent?.configId !== configId || sent.reachedAt === undefined) return 'not_sent';
+  return fetches ? 'fetched' : 'sent';
+};
+
+/** It said something of these keys, or something has reached it. */
+const hasBeenHeardOf = ({ reported, sent, confirmed }: DeviceState): boolean =>
+  Object.keys(reported).length > 0 || sent?.reachedAt !== undefined || confirmed !== undefined;
+
+const entryOf = <Entry>(entries: Readonly<Record<string, Entry>>, key: string): Entry | undefined =>
+  Object.hasOwn(entries, key) ? entries[key] : undefined;
+
+/** Keys of the configuration that a judgement looks at. */
+export const keysOf = ({
+  configurations,
+  expectedStates,
+}: Pick<Expectation, 'configurations' | 'expectedStates'>): string[] => [
+  ...new Set([...Object.keys(configurations), ...Object.keys(expectedStates)]),
+];

@@ -1,0 +1,162 @@
+import { Controller, Delete, Get, Inject, Param, Post, Res } from '@nestjs/common';
+import { ApiResponse } from '@nestjs/swagger';
+import type { Response } from 'express';
+import { IsIn, IsOptional, IsString, Length } from 'class-validator';
+import type { Done, JsonValue } from '@muster/contracts';
+import {
+  closeSupervision,
+  deleteSupervision,
+  getSupervision,
+  listSupervised,
+  listSupervisions,
+  openSupervision,
+  SUPERVISION_STATUSES,
+  SupervisionInput,
+  VERDICTS,
+  type SupervisedDevice,
+  type SupervisionPage,
+  type SupervisionStatus,
+  type SupervisionView,
+  type Verdict,
+} from '@muster/contracts/campaign-orchestrator/supervisions.requests';
+import { type Asking, ASKING } from '../providers.js';
+import { CheckedBody } from '../http/body.js';
+import { Creating, Reading, Who, type Caller } from '../http/caller.js';
+import { sendCsv, type CsvColumns } from '../http/csv.js';
+import { PageQuery } from '../http/page-query.js';
+import { CheckedQuery } from '../http/query.js';
+import { Operation } from '../openapi/operation.js';
+
+/** A filter may take seconds before it is refused as too slow. */
+const TIMEOUT_MS = 12_000;
+const CSV_PAGE = 500;
+
+export class SupervisionsQuery extends PageQuery {
+  @IsOptional()
+  @IsIn(SUPERVISION_STATUSES)
+  status?: SupervisionStatus;
+
+  /** Those that came with this campaign. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 64)
+  campaignId?: string;
+}
+
+export class SupervisedQuery extends PageQuery {
+  @IsOptional()
+  @IsIn(VERDICTS)
+  verdict?: Verdict;
+
+  /** `csv`: all devices, as a file; `limit` and `cursor` mean nothing then. */
+  @IsOptional()
+  @IsIn(['json', 'csv'])
+  format?: 'json' | 'csv';
+}
+
+const COLUMNS: CsvColumns<SupervisedDevice> = {
+  deviceId: ({ deviceId }) => deviceId,
+  name: ({ name }) => name,
+  verdict: ({ verdict }) => verdict,
+  since: ({ since }) => since,
+  desired: ({ desired }) => desired,
+  delivered: ({ delivered }) => delivered,
+  reported: ({ reported }) => reported,
+  knownBy: ({ knownBy }) => knownBy,
+  reasons: ({ reasons }) => (reasons.length === 0 ? undefined : (reasons as unknown as JsonValue)), // JSON of the contract
+};
+
+@Controller('api/v1/supervisions')
+export class SupervisionsController {
+  constructor(@Inject(ASKING) private readonly bus: Asking) {}
+
+  @Post()
+  @Operation({
+    summary: 'Watch devices without a campaign: whether they keep desired values and report expected ones',
+    asks: [openSupervision],
+    body: SupervisionInput,
+    status: 201,
+    location: (path, id) => `${path}/${id}`,
+  })
+  openSupervision(
+    @CheckedBody(SupervisionInput) supervision: SupervisionInput,
+    @Creating() creating: Caller,
+  ): Promise<SupervisionView> {
+    return this.bus.request(openSupervision, { ...creating, supervision }, { timeoutMs: TIMEOUT_MS });
+  }
+
+  @Get()
+  @Operation({
+    summary: 'List supervisions, newest first',
+    asks: [listSupervisions],
+    query: SupervisionsQuery,
+  })
+  listSupervisions(
+    @CheckedQuery(SupervisionsQuery) query: SupervisionsQuery,
+    @Reading() reading: { tenantId: string },
+  ): Promise<SupervisionPage> {
+    return this.bus.request(listSupervisions, { ...reading, ...query });
+  }
+
+  @Get(':id')
+  @Operation({ summary: 'A supervision, and how many devices have which verdict', asks: [getSupervision] })
+  getSupervision(
+    @Param('id') supervisionId: string,
+    @Reading() reading: { tenantId: string },
+  ): Promise<SupervisionView> {
+    return this.bus.request(getSupervision, { ...reading, supervisionId });
+  }
+
+  @Post(':id/close')
+  @Operation({
+    summary: 'Judge no more: the verdicts stay as they are',
+    asks: [closeSupervision],
+  })
+  closeSupervision(@Param('id') supervisionId: string, @Who() who: Caller): Promise<SupervisionView> {
+    return this.bus.request(closeSupervision, { ...who, supervisionId });
+  }
+
+  @Delete(':id')
+  @Operation({
+    summary: 'Forget a supervision that is closed or failed, with its verdicts',
+    asks: [deleteSupervision],
+    status: 204,
+  })
+  deleteSupervision(@Param('id') supervisionId: string, @Who() who: Caller): Promise<Done> {
+    return this.bus.request(deleteSupervision, { ...who, supervisionId });
+  }
+
+  /** Nest sends nothing by itself where it hands out the response. */
+  @Get(':id/devices')
+  @Operation({
+    summary: 'The devices of a supervision, each with its verdict, the reasons, and what has reached it',
+    asks: [listSupervised],
+    query: SupervisedQuery,
+  })
+  @ApiResponse({
+    status: 200,
+    description: 'OK; with `format=csv` a file.',
+    content: { 'text/csv': { schema: { type: 'string' } } },
+  })
+  async listSupervised(
+    @Param('id') supervisionId: string,
+    @CheckedQuery(SupervisedQuery) { format, ...query }: SupervisedQuery,
+    @Reading() reading: { tenantId: string },
+    @Res() response: Response,
+  ): Promise<void> {
+    const asked = { ...reading, supervisionId, ...query };
+    if (format !== 'csv') {
+      response.json(await this.bus.request(listSupervised, asked));
+      return;
+    }
+    await sendCsv(response, `supervision-${supervisionId}`, COLUMNS, (cursor) =>
+      this.bus.request(listSupervised, {
+        ...reading,
+        supervisionId,
+        limit: CSV_PAGE,
+        ...(query.verdict === undefined ? {} : { verdict: query.verdict }),
+        ...(cursor === undefined ? {} : { cursor }),
+      }),
+    );
+  }
+}
