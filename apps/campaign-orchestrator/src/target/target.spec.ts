@@ -116,6 +116,13 @@ describe('success', () => {
     expect(status(written, { sent, reported: reported('1.1') }, expects)).toBe('dispatched');
   });
 
+  it('of one that answered before it was recorded that its document was sent is success all the same', () => {
+    const sentLater = { ...sent, reachedAt: at(6) };
+    const state = { sent: sentLater, confirmed: applied, reported: reported('1.1', at(4)) };
+    expect(status(written, state, expects)).toBe('succeeded');
+    expect(status(look(written, { sent: sentLater }, expects), state, expects)).toBe('succeeded');
+  });
+
   it('compares as JSON does', () => {
     const expecting = (value: JsonValue, is: JsonValue) =>
       status(written, { sent, reported: reported(is, at(5)) }, { expectedStates: { v: value } });

@@ -115,12 +115,14 @@ const followed = (target: Target, wanted: Wanted, device: DeviceState, now: stri
   const isSent = sent !== undefined && sent.configId === configId;
   const reachedAt = isSent ? sent.reachedAt : undefined;
   const applied = confirmed !== undefined && confirmed.rejection === undefined ? confirmed : undefined;
-  const dispatchedAt = target.dispatchedAt ?? reachedAt ?? applied?.at ?? null;
+  // A quick device answers before it is recorded that it was sent its document: it had it when it applied it.
+  const dispatchedAt = earliest(target.dispatchedAt ?? reachedAt, applied?.at);
   const acknowledgedAt = target.acknowledgedAt ?? applied?.at ?? null;
   const synced = target.synced || isSent || applied !== undefined;
   if (target.status === 'retry_wait') return null;
   const status = acknowledgedAt !== null ? 'acknowledged' : dispatchedAt !== null ? 'dispatched' : 'written';
-  if (status === target.status && synced === target.synced) return null;
+  if (status === target.status && synced === target.synced && dispatchedAt === target.dispatchedAt)
+    return null;
   const deadlineAt =
     target.deadlineAt ?? (dispatchedAt === null ? null : laterBy(now, wanted.deadlineSeconds));
   return { ...stateOf(target), status, dispatchedAt, acknowledgedAt, synced, deadlineAt };
@@ -278,6 +280,9 @@ const stateOf = ({
   late,
   reason,
 });
+
+const earliest = (a: string | undefined, b: string | undefined): string | null =>
+  a === undefined || b === undefined ? (a ?? b ?? null) : a < b ? a : b;
 
 const laterBy = (time: string, seconds: number): string =>
   new Date(Date.parse(time) + Math.round(seconds * 1_000)).toISOString();
