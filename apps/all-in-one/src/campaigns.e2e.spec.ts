@@ -294,3 +294,55 @@ describe('a device', () => {
     await campaigns.counts(id, { succeeded: 1 });
   }, 40_000);
 });
+
+describe('the numbers of a campaign', () => {
+  it('say how many devices stand how and why, and leave out the one that was taken out', async () => {
+    await campaigns.type('counter');
+    const devices = await campaigns.devices('counter', 5);
+    const id = await campaigns.launch({
+      name: 'Counted',
+      target: { filter: 'deviceType==counter' },
+      configurations: { mode: 'eco' },
+      batches: [{ count: 3 }, { percent: 100, release: 'manual' }],
+    });
+    await campaigns.until(id, ({ phase }) => phase === 'awaiting_operator');
+    const first = await campaigns.targets(id, '&batch=1');
+    const [out = '', other = ''] = (await campaigns.targets(id, '&batch=2')).map(({ deviceId }) => deviceId);
+    const made = new Map(devices.map((device) => [device.id, device]));
+    for (const [nth, { deviceId }] of first.entries()) {
+      const device = made.get(deviceId);
+      if (device !== undefined) await fleet.connect(device, nth === 0 ? refuses(400) : obeys);
+    }
+    await campaigns.counts(id, { planned: 2, succeeded: 2, failed: 1 });
+    await campaigns.act(id, `targets/${out}/exclude`);
+    await campaigns.act(id, `targets/${out}/exclude`);
+    await campaigns.counts(id, { planned: 1, skipped: 1, succeeded: 2, failed: 1 });
+    await campaigns.act(id, 'batches/2/release');
+    await campaigns.until(id, ({ status }) => status === 'completed');
+    const statistics = (await platform.api('GET', `/campaigns/${id}/statistics`)).body;
+    expect(statistics).toMatchObject({
+      campaignId: id,
+      targets: 5,
+      byStatus: { written: 1, skipped: 1, succeeded: 2, failed: 1 },
+      synchronised: 5,
+      inFlight: 0,
+      late: 0,
+      adoption: { valid: 2, invalid: 1 },
+      failures: expect.arrayContaining([
+        { status: 'failed', origin: 'device', code: 'status-400', count: 1 },
+        { status: 'skipped', origin: 'user', code: 'excluded', count: 1 },
+      ]),
+      timeToApply: { p50Seconds: expect.any(Number) },
+      batches: [
+        { index: 1, byStatus: { succeeded: 2, failed: 1 } },
+        { index: 2, byStatus: { written: 1, skipped: 1 } },
+      ],
+    });
+    const csv = await fetch(`${platform.url}/api/v1/campaigns/${id}/targets?format=csv&batch=2`, {
+      headers: { 'x-api-key': platform.apiKey },
+    });
+    const lines = (await csv.text()).trim().split('\r\n');
+    expect(lines[0]?.startsWith('deviceId,name,deviceType,batch,status,')).toBe(true);
+    expect(lines.slice(1).map((line) => line.split(',')[0])).toEqual([out, other].sort());
+  }, 60_000);
+});

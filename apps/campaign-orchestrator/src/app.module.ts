@@ -28,6 +28,7 @@ import { ParkedMessages1764300000003 } from '../migrations/0003-parked.js';
 import { Campaigns1764300000004 } from '../migrations/0004-campaigns.js';
 import { Targets1764300000005 } from '../migrations/0005-targets.js';
 import { Supervisions1764300000006 } from '../migrations/0006-supervisions.js';
+import { Statistics1764300000007 } from '../migrations/0007-statistics.js';
 import { CampaignHandlers } from './campaign/campaign.handlers.js';
 import { CampaignPhases, PHASES } from './campaign/campaign-phases.js';
 import { CAMPAIGN_STEP, START_STEP } from './campaign/campaign-steps.js';
@@ -45,6 +46,7 @@ import { startParkedUpkeep } from './parked/parked-upkeep.js';
 import { ParkedHandlers } from './parked/parked.handlers.js';
 import { CAMPAIGN_SETTINGS, type CampaignSettings } from './providers.js';
 import { campaignStep } from './target/campaign-step.js';
+import { StatisticsHandlers } from './statistics/statistics.handlers.js';
 import { superviseCampaign } from './supervision/supervise-campaign.js';
 import { SupervisionFollower } from './supervision/supervision-follower.js';
 import { SupervisionHandlers } from './supervision/supervision.handlers.js';
@@ -66,6 +68,12 @@ import { Launches } from './target/launches.js';
 import { Snapshot } from './target/snapshot.js';
 import { CampaignDevices } from './target/target-devices.js';
 import { TargetChanges } from './target/target-rows.js';
+import {
+  publishedOfTargets,
+  TARGETS_ANNOUNCED,
+  tellTargets,
+  type TargetsChanged,
+} from './target/targets.published.js';
 import { TargetHandlers } from './target/targets.handlers.js';
 import { BatchWriter } from './target/write-batch.js';
 
@@ -80,6 +88,7 @@ const aggregates = [campaign, supervision, job];
 const translate = translateBy(
   told(campaign, publishedOfCampaign),
   told(PHASES, publishedOfPhase),
+  told<TargetsChanged>({ name: TARGETS_ANNOUNCED }, publishedOfTargets),
   told(supervision, publishedOfSupervision),
   told<VerdictsChanged>({ name: VERDICTS_ANNOUNCED }, publishedOfVerdicts),
   told(job, (event) => publishedOfJob(campaignJobChanged, event)),
@@ -94,6 +103,7 @@ export class AppModule {
         CampaignHandlers,
         CampaignJobHandlers,
         SupervisionHandlers,
+        StatisticsHandlers,
         DeviceStatesReactor,
         JobHandlers,
         JobListReactor,
@@ -114,6 +124,7 @@ const migrations = [
   Campaigns1764300000004,
   Targets1764300000005,
   Supervisions1764300000006,
+  Statistics1764300000007,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
@@ -151,7 +162,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
       const targets = new DeviceTargets(bus, config.targetDevices);
       const ownJobs = new Jobs(database, store, []);
       const launches = new Launches(database);
-      const changes = new TargetChanges(steps);
+      const changes = new TargetChanges(steps, [tellTargets(store)]);
       const devices = new CampaignDevices({ database, store, bus });
       const check = new LaunchPlan({ database, store, bus, devices });
       const supervised = new SupervisedDevices(database, store);

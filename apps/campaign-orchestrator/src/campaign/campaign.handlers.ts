@@ -10,6 +10,7 @@ import {
   deleteCampaign,
   draftFromFirmware,
   editCampaign,
+  excludeTarget,
   getCampaign,
   launchCampaign,
   listCampaigns,
@@ -30,6 +31,7 @@ import {
   type DeriveCampaign,
   type DraftFromFirmware,
   type EditCampaign,
+  type ExcludeTarget,
   type LaunchCampaign,
   type ListCampaigns,
   type ReleaseBatch,
@@ -201,6 +203,11 @@ export class CampaignHandlers {
   @Handles(releaseBatch)
   release({ index, ...request }: ReleaseBatch): Promise<CampaignDetails> {
     return this.act(request, { type: 'ReleaseBatch', index, by: request.actor, at: now() });
+  }
+
+  @Handles(excludeTarget)
+  exclude({ deviceId, ...request }: ExcludeTarget): Promise<CampaignDetails> {
+    return this.act(request, { type: 'ExcludeTarget', deviceId, by: request.actor, at: now() });
   }
 
   @Handles(changeCampaignRate)

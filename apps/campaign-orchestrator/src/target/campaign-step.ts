@@ -378,8 +378,13 @@ class CampaignStep {
   private async point({ tenantId, launchId }: LaunchRef, counts: Counts): Promise<void> {
     await this.parts.database.query({
       name: 'campaign-point',
-      text: `INSERT INTO campaign_points (tenant_id, launch_id, at, counts)
-             SELECT $1, $2, now(), $3::jsonb WHERE NOT EXISTS (
+      text: `INSERT INTO campaign_points (tenant_id, launch_id, at, counts, adoption)
+             SELECT $1, $2, now(), $3::jsonb, (
+               SELECT jsonb_build_object('pending', c.pending, 'valid', c.valid, 'invalid', c.invalid, 'unknown', c.unknown)
+               FROM campaign_launches l JOIN supervisions s ON s.tenant_id = $1 AND s.campaign_id = l.campaign_id
+               JOIN supervision_counts c ON c.tenant_id = $1 AND c.supervision_id = s.id
+               WHERE l.tenant_id = $1 AND l.launch_id = $2 ORDER BY s.opened_at DESC LIMIT 1)
+             WHERE NOT EXISTS (
                SELECT 1 FROM campaign_points WHERE tenant_id = $1 AND launch_id = $2
                  AND (at > now() - $4 * interval '1 millisecond' OR counts = $3::jsonb))`,
       values: [tenantId, launchId, JSON.stringify(counts), POINT_EVERY_MS],

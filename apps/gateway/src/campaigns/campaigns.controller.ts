@@ -1,4 +1,6 @@
-import { Controller, Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
+import { Controller, Delete, Get, Inject, Param, Patch, Post, Res } from '@nestjs/common';
+import { ApiResponse } from '@nestjs/swagger';
+import type { Response } from 'express';
 import { IsIn, IsInt, IsOptional, IsString, Length, Max, Min } from 'class-validator';
 import type { Done } from '@muster/contracts';
 import {
@@ -21,6 +23,7 @@ import {
   DeriveInput,
   draftFromFirmware,
   editCampaign,
+  excludeTarget,
   FromFirmwareInput,
   getCampaign,
   launchCampaign,
@@ -42,11 +45,16 @@ import {
   listTargets,
   previewCampaign,
   type CampaignPreview,
-  type TargetPage,
+  type TargetView,
 } from '@muster/contracts/campaign-orchestrator/targets.requests';
+import {
+  getCampaignStatistics,
+  type CampaignStatistics,
+} from '@muster/contracts/campaign-orchestrator/statistics.requests';
 import { type Asking, ASKING } from '../providers.js';
 import { CheckedBody, OptionalBody } from '../http/body.js';
 import { Changing, Creating, Reading, Who, type Caller } from '../http/caller.js';
+import { sendCsv, type CsvColumns } from '../http/csv.js';
 import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
@@ -73,7 +81,33 @@ export class TargetsQuery extends PageQuery {
   @Min(1)
   @Max(MAX_BATCHES)
   batch?: number;
+
+  /** `csv`: all that match, as a file; `limit` and `cursor` mean nothing then. */
+  @IsOptional()
+  @IsIn(['json', 'csv'])
+  format?: 'json' | 'csv';
 }
+
+const CSV_PAGE = 500;
+
+const COLUMNS: CsvColumns<TargetView> = {
+  deviceId: ({ deviceId }) => deviceId,
+  name: ({ name }) => name,
+  deviceType: ({ deviceType }) => deviceType,
+  batch: ({ batch }) => batch,
+  status: ({ status }) => status,
+  attempts: ({ attempts }) => attempts,
+  delivered: ({ delivered }) => delivered,
+  writtenAt: ({ writtenAt }) => writtenAt,
+  dispatchedAt: ({ dispatchedAt }) => dispatchedAt,
+  acknowledgedAt: ({ acknowledgedAt }) => acknowledgedAt,
+  finishedAt: ({ finishedAt }) => finishedAt,
+  late: ({ late }) => late,
+  code: ({ reason }) => reason?.code,
+  origin: ({ reason }) => reason?.origin,
+  detail: ({ reason }) => reason?.detail,
+  by: ({ reason }) => reason?.by && { ...reason.by },
+};
 
 /** Filters may take seconds before they are refused as too slow. */
 const TIMEOUT_MS = 12_000;
@@ -174,12 +208,51 @@ export class CampaignsController {
     asks: [listTargets],
     query: TargetsQuery,
   })
-  listTargets(
+  @ApiResponse({
+    status: 200,
+    description: 'OK; with `format=csv` a file.',
+    content: { 'text/csv': { schema: { type: 'string' } } },
+  })
+  async listTargets(
     @Param('id') campaignId: string,
-    @CheckedQuery(TargetsQuery) { limit, cursor, count, status, batch }: TargetsQuery,
+    @CheckedQuery(TargetsQuery) { format, status, batch, ...page }: TargetsQuery,
     @Reading() reading: { tenantId: string },
-  ): Promise<TargetPage> {
-    return this.bus.request(listTargets, { ...reading, campaignId, limit, cursor, count, status, batch });
+    @Res() response: Response,
+  ): Promise<void> {
+    const asked = { ...reading, campaignId, status, batch };
+    // Nest sends nothing by itself where it hands out the response.
+    if (format !== 'csv') {
+      response.json(await this.bus.request(listTargets, { ...asked, ...page }));
+      return;
+    }
+    await sendCsv(response, `campaign-${campaignId}`, COLUMNS, (cursor) =>
+      this.bus.request(listTargets, { ...asked, limit: CSV_PAGE, cursor }),
+    );
+  }
+
+  @Get(':id/statistics')
+  @Operation({
+    summary: 'How many devices stand how and why, how long they took, and how it has gone on',
+    asks: [getCampaignStatistics],
+  })
+  getCampaignStatistics(
+    @Param('id') campaignId: string,
+    @Reading() reading: { tenantId: string },
+  ): Promise<CampaignStatistics> {
+    return this.bus.request(getCampaignStatistics, { ...reading, campaignId });
+  }
+
+  @Post(':id/targets/:deviceId/exclude')
+  @Operation({
+    summary: 'Take a device out of a campaign: nothing more is written to it on its account',
+    asks: [excludeTarget],
+  })
+  excludeTarget(
+    @Param('id') campaignId: string,
+    @Param('deviceId') deviceId: string,
+    @Who() who: Caller,
+  ): Promise<CampaignDetails> {
+    return this.bus.request(excludeTarget, { ...who, campaignId, deviceId });
   }
 
   @Post(':id/launch')

@@ -262,6 +262,22 @@ export const CAMPAIGN_EXAMPLES: Readonly<Record<string, Example>> = {
       nextCursor: null,
     },
   },
+  getCampaignStatistics: {
+    response: {
+      campaignId: CAMPAIGN_ID,
+      targets: 412,
+      byStatus: { planned: 280, dispatched: 12, acknowledged: 3, succeeded: 113, failed: 4 },
+      synchronised: 132,
+      inFlight: 15,
+      late: 0,
+      adoption: { pending: 10, valid: 113, invalid: 4, unknown: 285 },
+      failures: [{ status: 'failed', origin: 'device', code: 'status-503', count: 4 }],
+      timeToApply: { p50Seconds: 3.981, p90Seconds: 12.589, p99Seconds: 31.623 },
+      batches: [{ index: 1, byStatus: { succeeded: 46, failed: 4 } }],
+      points: [{ at: '2026-11-28T10:01:00.000Z', byStatus: { planned: 362, dispatched: 50 } }],
+    },
+  },
+  excludeTarget: { response: running },
   openSupervision: {
     request: {
       name: 'Quiet hours',

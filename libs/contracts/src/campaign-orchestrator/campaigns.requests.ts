@@ -163,6 +163,12 @@ export class ReleaseBatch extends CampaignAct {
   index!: number;
 }
 
+export class ExcludeTarget extends CampaignAct {
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+}
+
 export class RateInput {
   @IsOptional()
   @IsInt()
@@ -318,6 +324,18 @@ export const pauseCampaign = defineRequest({
   request: CampaignAct,
   reply: CampaignDetails,
   errors: ['campaign-not-found', 'campaign-status'],
+  idempotent: true,
+});
+
+/**
+ * Takes one device out: nothing more is written to it on the campaign's account. What has ended for it stays. `invalid-request`:
+ * as many as may be are excluded.
+ */
+export const excludeTarget = defineRequest({
+  subject: subject('exclude'),
+  request: ExcludeTarget,
+  reply: CampaignDetails,
+  errors: ['campaign-not-found', 'campaign-status', 'invalid-request'],
   idempotent: true,
 });
 

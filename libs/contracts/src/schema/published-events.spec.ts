@@ -15,6 +15,7 @@ const OBSERVED = [
   'io.muster.device.connected.v1',
   'io.muster.device.disconnected.v1',
   'io.muster.campaign-phase.changed.v1',
+  'io.muster.campaign-targets.changed.v1',
   'io.muster.supervision-verdicts.changed.v1',
 ];
 
