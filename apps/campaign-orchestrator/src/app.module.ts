@@ -74,6 +74,7 @@ import {
   tellTargets,
   type TargetsChanged,
 } from './target/targets.published.js';
+import { sweepTargets } from './target/sweep.js';
 import { TargetHandlers } from './target/targets.handlers.js';
 import { BatchWriter } from './target/write-batch.js';
 
@@ -209,6 +210,15 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         relay: { translate, aggregates },
         background: {
           jobs: workers,
+          sweep: startUpkeep({
+            what: 'looking again at devices that campaigns wait for',
+            everyMs: config.sweepSeconds * 1_000,
+            round: async (signal) => {
+              await sweepTargets(database, watch, signal);
+              return false;
+            },
+            logger,
+          }),
           retention: startUpkeep({
             what: 'forgetting ended jobs',
             everyMs: FORGET_EVERY_MS,

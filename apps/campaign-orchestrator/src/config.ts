@@ -51,6 +51,14 @@ export const configSchema = {
     max: 1_000_000,
     default: 100_000,
   }),
+  sweepSeconds: int({
+    env: 'MUSTER_CAMPAIGNS_SWEEP_SECONDS',
+    doc: 'How often every device that a campaign waits for is looked at, whether something was heard of it or not',
+    unit: 'seconds',
+    min: 1,
+    max: 86_400,
+    default: 900,
+  }),
   deadlineSeconds: int({
     env: 'MUSTER_CAMPAIGNS_DEADLINE_SECONDS',
     doc: 'How long a device may take from the dispatch on, in a campaign that says nothing of it',
