@@ -53,6 +53,14 @@ describe('fetchPackages', () => {
     ]);
   });
 
+  it('fetches once what two ask for at the same time', async () => {
+    await stand('apt-get', 'sleep 0.2; touch a.deb');
+    const trees = await Promise.all([fetchPackages(nats, servers), fetchPackages(nats, servers)]);
+    expect(new Set(trees).size).toBe(1);
+    expect(await calls()).toHaveLength(2);
+    expect(await readdir(servers)).toEqual(['nats']);
+  });
+
   it('tells the reason of apt when nothing helps, and leaves nothing behind', async () => {
     await stand(
       'apt-get',

@@ -19,13 +19,27 @@ export type PackageSet = {
 /** Where the distribution's OpenSSL 3 is called differently: Debian, and Ubuntu since 24.04. */
 const OPENSSL = ['libssl3', 'libssl3t64'];
 
-/** Resolves with the directory of the unpacked tree. Rejects with a sentence of what apt answered. */
-export const fetchPackages = async (
+/** By the tree that is being made in this process. */
+const fetching = new Map<string, Promise<string>>();
+
+/**
+ * Resolves with the directory of the unpacked tree. Rejects with a sentence of what apt answered. Asked for by two at once,
+ * as when a server is started and its keys are made at the same time, it is fetched once.
+ */
+export const fetchPackages = (set: PackageSet, servers: string, signal?: AbortSignal): Promise<string> => {
+  const tree = join(servers, set.name);
+  const begun =
+    fetching.get(tree) ?? fetchInto(tree, set, servers, signal).finally(() => fetching.delete(tree));
+  fetching.set(tree, begun);
+  return begun;
+};
+
+const fetchInto = async (
+  tree: string,
   set: PackageSet,
   servers: string,
-  signal?: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<string> => {
-  const tree = join(servers, set.name);
   if (existsSync(tree)) return tree;
   const temporary = join(servers, `.${set.name}.${process.pid}`);
   await rm(temporary, { recursive: true, force: true });
