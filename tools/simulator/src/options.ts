@@ -205,7 +205,7 @@ const DEMO: Partial<Record<Name, string>> = {
   rate: '0.5',
   duration: '0',
   offline: '0.05',
-  'config-failure': '0.1',
+  'config-failure': '0.2',
   'command-failure': '0.1',
   'firmware-failure': '0.1',
 };

@@ -126,7 +126,9 @@ describe('a demo', () => {
       stop();
       await Promise.all([ended, operator]);
     }
-    expect(said).toEqual([]);
+    expect(said).toEqual([expect.stringMatching(/^campaign \S+ runs over 2 devices of the kind tracker/)]);
+    const { items } = await api<{ items: { status: string }[] }>('GET', '/campaigns');
+    expect(items).toMatchObject([{ status: expect.stringMatching(/^(running|completed)$/) }]);
   });
 });
 
