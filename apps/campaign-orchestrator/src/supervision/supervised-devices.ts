@@ -40,6 +40,7 @@ interface JudgedRow {
   reported: boolean;
   known_by: KnownBy | null;
   was_valid: boolean;
+  state_version: number;
   judged: boolean;
 }
 
@@ -131,29 +132,25 @@ export class SupervisedDevices {
     const byDevice = new Map(states.map((state) => [state.deviceId, state]));
     const { rows } = await tx.query<JudgedRow>({
       name: 'rows-to-judge',
-      // Locked in one order by everybody, so that nobody waits in a circle.
+      // Locked in one order by everybody, so that nobody waits in a circle. The devices are a condition and no join: a join with
+      // an array that PostgreSQL knows nothing of was answered by reading every device of the supervision.
       text: `SELECT d.supervision_id, d.device_id, d.interface, s.campaign_id,
                     coalesce(d.configurations, s.configurations) AS configurations, s.expected_states, s.expected_from,
                     s.opened_at, d.verdict, d.reasons, d.desired, d.delivered, d.reported, d.known_by, d.was_valid,
-                    d.since IS NOT NULL AS judged
+                    d.state_version, d.since IS NOT NULL AS judged
              FROM supervised_devices d
              JOIN supervisions s ON s.tenant_id = d.tenant_id AND s.id = d.supervision_id AND s.status = 'open'
-             JOIN unnest($2::text[], $3::integer[]) AS t (device_id, version)
-               ON t.device_id = d.device_id AND t.version >= d.state_version
-             WHERE d.tenant_id = $1
+             WHERE d.tenant_id = $1 AND d.device_id = ANY($2)
              ORDER BY d.supervision_id, d.device_id FOR UPDATE OF d`,
-      values: [
-        tenantId,
-        states.map(({ deviceId }) => deviceId),
-        // Of a deleted device nothing comes after that.
-        states.map(({ version, ended }) => (ended ? ENDED_VERSION : version)),
-      ],
+      values: [tenantId, states.map(({ deviceId }) => deviceId)],
     });
     const changes = rows.flatMap((row): Change[] => {
       const state = byDevice.get(row.device_id);
       if (state === undefined) return [];
-      const judgement = judgementOf(row, state);
+      // Of a deleted device nothing comes after that.
       const stateVersion = state.ended ? ENDED_VERSION : state.version;
+      if (stateVersion < row.state_version) return [];
+      const judgement = judgementOf(row, state);
       return row.judged && isAsBefore(row, judgement) ? [] : [{ row, stateVersion, judgement }];
     });
     if (changes.length === 0) return;
