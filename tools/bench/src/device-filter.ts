@@ -70,7 +70,7 @@ const FILL_DEVICES = `
         FROM generate_series($1::integer, $2::integer) AS i) AS n`;
 
 /** Devices of many kinds, ten types, and what is known of their connections. */
-export const fillDevices = async (database: pg.Client): Promise<void> => {
+export const fillDevices = async (database: pg.Client, devices = DEVICES): Promise<void> => {
   await database.query(
     `INSERT INTO device_types (tenant_id, id, name, settings, version, created_at)
      SELECT 'default', 'type-' || i, coalesce((ARRAY['thermostat', 'radiator', 'meter'])[i + 1], 'rare-' || i), '{}', 1, now()
@@ -82,8 +82,8 @@ export const fillDevices = async (database: pg.Client): Promise<void> => {
   );
   // Without looking up the type and the version of each: they are there.
   await database.query('SET session_replication_role = replica');
-  for (let from = 0; from < DEVICES; from += 50_000) {
-    await database.query(FILL_DEVICES, [from, from + 49_999, '019a0000']);
+  for (let from = 0; from < devices; from += 50_000) {
+    await database.query(FILL_DEVICES, [from, Math.min(from + 50_000, devices) - 1, '019a0000']);
   }
   await database.query(
     `INSERT INTO device_connectivity (tenant_id, device_id, connected, since, last_seen_at)

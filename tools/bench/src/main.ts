@@ -2,6 +2,7 @@ import { brokerCost } from './broker-cost.js';
 import { bulkDrill } from './bulk-drill.js';
 import { bulk } from './bulk.js';
 import { burst } from './burst.js';
+import { campaigns } from './campaigns.js';
 import { changes } from './changes.js';
 import { deviceFilter } from './device-filter.js';
 import { jsonReading } from './json-reading.js';
@@ -20,6 +21,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   'device-filter': deviceFilter,
   'push-burst': pushBurst,
   'broker-cost': brokerCost,
+  campaigns,
   changes,
   bulk,
   'bulk-drill': bulkDrill,
@@ -37,7 +39,7 @@ const name = process.argv[2] ?? '';
 const bench = benches[name];
 if (bench === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; device-filter, state-filters and json-reading run alone)\n`,
+    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; campaigns, device-filter, state-filters and json-reading run alone)\n`,
   );
   process.exitCode = 64;
 } else {

@@ -9,14 +9,15 @@ interface StateFile {
   readonly [part: string]: { readonly identity: { readonly pid: number } };
 }
 
-const readState = (): StateFile =>
-  JSON.parse(readFileSync(resolve(platform.directory, 'state.json'), 'utf8')) as StateFile;
+const readState = (directory = platform.directory): StateFile =>
+  JSON.parse(readFileSync(resolve(directory, 'state.json'), 'utf8')) as StateFile;
 
 /** PostgreSQL, NATS, RabbitMQ and the services; epmd only introduces Erlang nodes to each other. */
-export const runningParts = (): string[] => Object.keys(readState()).filter((part) => part !== 'epmd');
+export const runningParts = (directory?: string): string[] =>
+  Object.keys(readState(directory)).filter((part) => part !== 'epmd');
 
-export const pidOf = (part: string): number => {
-  const known = readState()[part];
+export const pidOf = (part: string, directory?: string): number => {
+  const known = readState(directory)[part];
   if (known === undefined) throw new Error(`no ${part} runs here`);
   return known.identity.pid;
 };

@@ -5,8 +5,8 @@ import { pidOf } from './parts.js';
 const TICKS_PER_SECOND = 100;
 
 /** Seconds of processor time of a part so far, its children included: PostgreSQL has one for each connection. */
-export const processorSeconds = (part: string): number => {
-  const pid = pidOf(part);
+export const processorSeconds = (part: string, directory?: string): number => {
+  const pid = pidOf(part, directory);
   return [pid, ...childrenOf(pid)].reduce((sum, one) => sum + ticksOf(one), 0) / TICKS_PER_SECOND;
 };
 

@@ -96,9 +96,9 @@ const fillStates = async (database: pg.Client): Promise<void> => {
   await database.query('VACUUM ANALYZE');
 };
 
-type Api = (method: string, path: string, body?: object) => Promise<Record<string, unknown>>;
+export type Api = (method: string, path: string, body?: object) => Promise<Record<string, unknown>>;
 
-const apiOf = (platform: PrivatePlatform): Api => {
+export const apiOf = (platform: PrivatePlatform): Api => {
   const key = readFileSync(platform.adminApiKeyFile, 'utf8').trim();
   return async (method, path, body) => {
     const response = await fetch(`${platform.gatewayUrl}/api/v1${path}`, {

@@ -18,6 +18,8 @@ export type PrivatePlatform = {
   readonly databaseUrl: string;
   readonly gatewayUrl: string;
   readonly adminApiKeyFile: string;
+  /** Where it is written what runs. */
+  readonly directory: string;
   /** Stops everything and removes its data. */
   readonly stop: () => Promise<void>;
 };
@@ -58,6 +60,7 @@ export const startPrivatePlatform = async (
     databaseUrl: urls.database,
     gatewayUrl: urls.gateway,
     adminApiKeyFile: instance.secrets.adminApiKeyFile,
+    directory: settings.home,
     stop,
   };
 };
