@@ -8,7 +8,7 @@ import { SwaggerModule } from '@nestjs/swagger';
 import express, { type RequestHandler } from 'express';
 import { AppError } from '@muster/contracts';
 import { openFileStore } from '@muster/files';
-import { connectBus, subscribeLive } from '@muster/messaging';
+import { connectBus, streamExtent, subscribeLive, tailEvents } from '@muster/messaging';
 import {
   combineOps,
   createLogger,
@@ -25,7 +25,16 @@ import {
   type OpsParts,
   type RunningApp,
 } from '@muster/observability';
-import { type Asking, ASKING, type FileParts, FILES, FOLLOWING, type Following } from './providers.js';
+import {
+  type Asking,
+  ASKING,
+  type FileParts,
+  FILES,
+  FOLLOWING,
+  type Following,
+  TAILING,
+  type Tailing,
+} from './providers.js';
 import { CampaignsController } from './campaigns/campaigns.controller.js';
 import { BulkChangesController } from './configuration/bulk-changes.controller.js';
 import { CommandsController } from './commands/commands.controller.js';
@@ -69,6 +78,7 @@ import { openApiDocument } from './openapi/document.js';
 import { SoftwareController } from './devices/software.controller.js';
 import { ParkedController } from './parked/parked.controller.js';
 import { SupervisionsController } from './campaigns/supervisions.controller.js';
+import { StreamController } from './stream/stream.controller.js';
 import { TelemetryController } from './telemetry/telemetry.controller.js';
 import { TokensController } from './devices/tokens.controller.js';
 import { TypeConfigurationController } from './configuration/type-configuration.controller.js';
@@ -78,6 +88,7 @@ const SERVICE = 'gateway';
 export interface GatewayParts {
   readonly asking: Asking;
   readonly following: Following;
+  readonly tailing: Tailing;
   readonly files: FileParts;
   readonly adminApiKey: string;
   readonly requestsPerMinute: number;
@@ -89,7 +100,7 @@ export interface GatewayParts {
 
 @Module({})
 export class AppModule {
-  static of({ asking, following, files }: GatewayParts): DynamicModule {
+  static of({ asking, following, tailing, files }: GatewayParts): DynamicModule {
     return {
       module: AppModule,
       controllers: [
@@ -118,11 +129,13 @@ export class AppModule {
         CampaignsController,
         SupervisionsController,
         JobsController,
+        StreamController,
         ParkedController,
       ],
       providers: [
         { provide: ASKING, useValue: asking },
         { provide: FOLLOWING, useValue: following },
+        { provide: TAILING, useValue: tailing },
         { provide: FILES, useValue: files },
       ],
     };
@@ -212,6 +225,11 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   const app = await gatewayApp({
     asking: relativeErrors(bus, config.requestTimeoutMs),
     following: (options) => subscribeLive(bus, { ...options, logger }),
+    tailing: {
+      extentOf: (stream) => streamExtent(bus, stream),
+      tail: (options) => tailEvents(bus, { ...options, logger }),
+      maxStreams: config.maxStreams,
+    },
     files: { store, firmwareMaxBytes: config.firmwareMaxBytes },
     adminApiKey: config.adminApiKey,
     requestsPerMinute: config.requestsPerMinute,

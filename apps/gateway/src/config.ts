@@ -70,6 +70,13 @@ const schema = {
     doc: 'Requests taken from one API key, by each replica; more are answered 429.',
     unit: 'requests',
   }),
+  maxStreams: int({
+    env: 'MUSTER_GATEWAY_STREAMS',
+    default: 200,
+    min: 0,
+    doc: 'Streams of updates (`GET /stream`) that each replica keeps open at once; more are answered 503.',
+    unit: 'streams',
+  }),
   ...filesConfigSchema,
   firmwareMaxBytes: int({
     env: 'MUSTER_FIRMWARE_MAX_BYTES',

@@ -1,5 +1,12 @@
 import type { FileStore } from '@muster/files';
-import type { Bus, LiveOptions, LiveSubscription } from '@muster/messaging';
+import type {
+  Bus,
+  LiveOptions,
+  LiveSubscription,
+  StreamExtent,
+  Tailed,
+  TailOptions,
+} from '@muster/messaging';
 
 /** What a controller needs of the bus. */
 export type Asking = Pick<Bus, 'request'>;
@@ -8,6 +15,15 @@ export const ASKING = Symbol('Asking');
 /** What a controller needs to hear of one entity's events as they are published. */
 export type Following = (options: Omit<LiveOptions, 'logger'>) => Promise<LiveSubscription>;
 export const FOLLOWING = Symbol('Following');
+
+/** What a controller needs to read events on from a place. */
+export interface Tailing {
+  extentOf(stream: string): Promise<StreamExtent | null>;
+  tail(options: Omit<TailOptions, 'logger'>): AsyncGenerator<Tailed, void, void>;
+  /** Streams of updates that may be open at once. */
+  readonly maxStreams: number;
+}
+export const TAILING = Symbol('Tailing');
 
 /** Where the files of firmwares and uploads are. */
 export interface FileParts {

@@ -18,6 +18,7 @@ export { idsIn } from './ids-in.js';
 export { followEvents, type Follower, type FollowOptions } from './follow.js';
 export { subscribeLive, type LiveOptions, type LiveSubscription } from './live.js';
 export { park, reasonOf, type Parked } from './park.js';
+export { streamExtent, tailEvents, type StreamExtent, type Tailed, type TailOptions } from './tail.js';
 export { failedReplay, type Replay } from './replay.js';
 export { consumerProgress, lastSequence, type ConsumerProgress } from './progress.js';
 export { pack, unpack } from './packed-payload.js';

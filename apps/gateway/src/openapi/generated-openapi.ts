@@ -7,6 +7,8 @@ import { openApiDocument } from './document.js';
 
 const notHere = () => Promise.reject(new AppError('unavailable', 'There are no files here.'));
 
+const noBus = () => Promise.reject(new AppError('unavailable', 'There is no bus here.'));
+
 const NO_FILES: FileStore = {
   put: notHere,
   open: notHere,
@@ -19,8 +21,15 @@ const NO_FILES: FileStore = {
 /** The document without a bus and without listening. */
 export const generatedOpenApi = async (): Promise<OpenAPIObject> => {
   const app = await gatewayApp({
-    asking: { request: () => Promise.reject(new AppError('unavailable', 'There is no bus here.')) },
-    following: () => Promise.reject(new AppError('unavailable', 'There is no bus here.')),
+    asking: { request: noBus },
+    following: noBus,
+    tailing: {
+      extentOf: noBus,
+      tail: () => {
+        throw new AppError('unavailable', 'There is no bus here.');
+      },
+      maxStreams: 0,
+    },
     files: { store: NO_FILES, firmwareMaxBytes: 1 },
     adminApiKey: 'none',
     requestsPerMinute: 1,

@@ -27,6 +27,7 @@ export const TAGS: Readonly<Record<string, string>> = {
   Files: 'What devices uploaded.',
   Integrations: 'Who outside may read the events of the platform, over NATS.',
   Jobs: 'Long work, its progress and its errors.',
+  Stream: 'What changes, as it happens: campaigns, supervisions, jobs, devices, the fleet.',
   Parked: 'What could not be processed: why, and what shall become of it.',
   Me: 'Who is asking.',
 };

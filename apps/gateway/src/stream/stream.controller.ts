@@ -1,0 +1,204 @@
+import { once } from 'node:events';
+import { Controller, Get, Inject, Req, Res, type OnModuleDestroy } from '@nestjs/common';
+import { ApiHeader, ApiResponse } from '@nestjs/swagger';
+import { IsArray, IsOptional, IsString } from 'class-validator';
+import type { Request, Response } from 'express';
+import { AppError, Done } from '@muster/contracts';
+import { getCampaign } from '@muster/contracts/campaign-orchestrator/campaigns.requests';
+import { getSupervision } from '@muster/contracts/campaign-orchestrator/supervisions.requests';
+import { getDevice } from '@muster/contracts/device-registry/devices.requests';
+import { type Asking, ASKING, type Tailing, TAILING } from '../providers.js';
+import { refuse } from '../http/body.js';
+import { Reading } from '../http/caller.js';
+import { CheckedQuery } from '../http/query.js';
+import { STREAM_EXAMPLE } from '../openapi/stream-example.js';
+import { Operation } from '../openapi/operation.js';
+import type { Update } from './flush.js';
+import { liveEvents } from './live-events.js';
+import { positionIn, positionText } from './position.js';
+import { sourcesOf, topicsIn, type Source, type Topic } from './topics.js';
+
+/** Proxies and readers take a connection that says nothing for a dead one. */
+const KEEP_ALIVE_MS = 15_000;
+/** After which a reader that was cut off connects again. */
+const RETRY_MS = 2_000;
+const FULL_RETRY_SECONDS = 5;
+
+export class StreamQuery {
+  /** 1 to 20 of `campaign.<id>`, `supervision.<id>`, `device.<id>`, `jobs`, `fleet`, with commas between. */
+  @IsOptional()
+  @IsArray()
+  @IsString({ each: true })
+  topics?: string[];
+}
+
+@Controller('api/v1/stream')
+export class StreamController implements OnModuleDestroy {
+  private readonly stopping = new AbortController();
+  private open = 0;
+
+  constructor(
+    @Inject(ASKING) private readonly bus: Asking,
+    @Inject(TAILING) private readonly tailing: Tailing,
+  ) {}
+
+  /** A process that stops does not wait for its readers: they connect again, elsewhere, and go on where they were. */
+  onModuleDestroy(): void {
+    this.stopping.abort();
+  }
+
+  @Get()
+  @Operation({
+    summary: 'Follow what changes, as server-sent events',
+    asks: [getCampaign, getSupervision, getDevice],
+    answer: Done,
+    query: StreamQuery,
+  })
+  @ApiHeader({
+    name: 'Last-Event-ID',
+    required: false,
+    schema: { type: 'string' },
+    description: '`id` of the last event that was received, of the same topics: what came after it is sent.',
+  })
+  @ApiResponse({
+    status: 200,
+    description: 'Events, until the reader ends it. `data` is `{topic, type, at, data}` as JSON.',
+    content: { 'text/event-stream': { schema: { type: 'string' }, example: STREAM_EXAMPLE } },
+  })
+  async followStream(
+    @CheckedQuery(StreamQuery) { topics: names }: StreamQuery,
+    @Reading() { tenantId }: { tenantId: string },
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
+    const topics = topicsIn(names ?? []);
+    const sources = topics.flatMap((topic) => sourcesOf(tenantId, topic));
+    const asked = afterIn(sources, request.get('last-event-id'));
+    if (this.open >= this.tailing.maxStreams || this.stopping.signal.aborted) {
+      throw new AppError('unavailable', `There are ${this.open} streams open, as many as there may be.`, {
+        retryAfterSeconds: FULL_RETRY_SECONDS,
+      });
+    }
+    this.open += 1;
+    const gone = new AbortController();
+    const leave = (): void => gone.abort();
+    response.once('close', leave);
+    // Of what is written in the moment in which the connection ends.
+    response.on('error', leave);
+    try {
+      await Promise.all(topics.map((topic) => this.mustExist(tenantId, topic)));
+      const { position, isReset } = await this.beginning(sources, asked);
+      response.status(200).setHeader('content-type', 'text/event-stream; charset=utf-8');
+      // Proxies that buffer answers would keep updates back.
+      response.setHeader('x-accel-buffering', 'no');
+      if (request.method === 'HEAD') {
+        response.end();
+        return;
+      }
+      await this.send(
+        response,
+        sources,
+        position,
+        isReset,
+        AbortSignal.any([gone.signal, this.stopping.signal]),
+      );
+    } finally {
+      response.off('close', leave);
+      this.open -= 1;
+    }
+  }
+
+  private async mustExist(tenantId: string, topic: Topic): Promise<void> {
+    if (topic.kind === 'campaign') await this.bus.request(getCampaign, { tenantId, campaignId: topic.id });
+    if (topic.kind === 'supervision')
+      await this.bus.request(getSupervision, { tenantId, supervisionId: topic.id });
+    if (topic.kind === 'device') await this.bus.request(getDevice, { tenantId, deviceId: topic.id });
+  }
+
+  /** Where the sources are read from: what was asked for, or, where that is not there any more, now. */
+  private async beginning(
+    sources: readonly Source[],
+    asked: readonly number[] | undefined,
+  ): Promise<{ readonly position: readonly number[]; readonly isReset: boolean }> {
+    const streams = [...new Set(sources.map(({ stream }) => stream))];
+    const found = new Map(
+      await Promise.all(streams.map(async (stream) => [stream, await this.extentOf(stream)] as const)),
+    );
+    const extents = sources.map(({ stream }) => found.get(stream) ?? { first: 1, last: 0 });
+    const now = extents.map(({ last }) => last);
+    if (asked === undefined) return { position: now, isReset: false };
+    const isHeld = extents.every(({ first, last }, nth) => {
+      const after = asked[nth] ?? 0;
+      return after >= first - 1 && after <= last;
+    });
+    return isHeld ? { position: asked, isReset: false } : { position: now, isReset: true };
+  }
+
+  private async extentOf(stream: string): ReturnType<Tailing['extentOf']> {
+    try {
+      return await this.tailing.extentOf(stream);
+    } catch (error) {
+      throw new AppError('unavailable', 'Events cannot be read right now.', {
+        cause: error,
+        retryAfterSeconds: 1,
+      });
+    }
+  }
+
+  private async send(
+    response: Response,
+    sources: readonly Source[],
+    position: readonly number[],
+    isReset: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const keepAlive = setInterval(() => {
+      if (!response.writableNeedDrain) response.write(': here\n\n');
+    }, KEEP_ALIVE_MS);
+    // At once: to let go of the bus may take seconds.
+    const end = (): void => {
+      clearInterval(keepAlive);
+      response.end();
+    };
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      const begins = { id: positionText(sources, position), at: new Date().toISOString() };
+      // An id without data is remembered too: who is cut off before the first update misses nothing.
+      response.write(`retry: ${RETRY_MS}\nid: ${begins.id}\n\n`);
+      if (isReset) response.write(resetText(begins));
+      for await (const updates of liveEvents(
+        (options) => this.tailing.tail(options),
+        sources,
+        position,
+        signal,
+      )) {
+        const text = updates.map((update) => updateText(sources, update)).join('');
+        if (!response.write(text)) await once(response, 'drain', { signal }).catch(() => undefined);
+      }
+    } finally {
+      end();
+    }
+  }
+}
+
+const afterIn = (sources: readonly Source[], text: string | undefined): readonly number[] | undefined => {
+  if (text === undefined || text === '') return undefined;
+  const position = positionIn(sources, text);
+  if (position === undefined) {
+    refuse(
+      [{ path: 'Last-Event-ID', message: 'must be the id of an event of a stream of the same topics' }],
+      'The request',
+    );
+  }
+  return position;
+};
+
+const updateText = (sources: readonly Source[], { position, ...update }: Update): string =>
+  messageText(positionText(sources, position), update.type, update);
+
+const resetText = ({ id, at }: { readonly id: string; readonly at: string }): string =>
+  messageText(id, 'reset', { type: 'reset', at });
+
+/** JSON has no line breaks of its own. */
+const messageText = (id: string, type: string, data: object): string =>
+  `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
