@@ -18,6 +18,11 @@ import {
 } from '@muster/contracts/device-registry/devices.requests';
 import { deviceDeleted } from '@muster/contracts/device-registry/published';
 import {
+  awaitState,
+  type AwaitState,
+  type StateAwaited,
+} from '@muster/contracts/device-registry/state.requests';
+import {
   previewTarget,
   type PreviewTarget,
   type TargetPreview,
@@ -36,6 +41,8 @@ const actor = { kind: 'user', id: 'anna' } as const;
 /** Stands for the registry, which is another app; a filter is the beginning of the ids that it means. */
 const inRegistry = new Set<string>();
 const jobs = new Map<string, JobChanged>();
+/** Filters that somebody waited for. */
+const asked: (string | undefined)[] = [];
 
 @Controller()
 class Surroundings {
@@ -54,6 +61,12 @@ class Surroundings {
       deviceIds,
       next: rest.length > deviceIds.length ? (deviceIds.at(-1) ?? null) : null,
     });
+  }
+
+  @Handles(awaitState)
+  caughtUp({ filter }: AwaitState): Promise<StateAwaited> {
+    asked.push(filter);
+    return Promise.resolve({ asOf: new Date().toISOString() });
   }
 
   @Handles(previewTarget)
