@@ -642,6 +642,13 @@ describe('a gate', () => {
       ]);
   });
 
+  it('that has not answered yet is passed by who pauses and overrides it', () => {
+    const end = stateAfter(...observing, pause, resume(true));
+    expect(end).toMatchObject({ status: 'running', pause: null });
+    expect(end.batches.map(({ status }) => status)).toEqual(['passed', 'waiting']);
+    expect(stateAfter(...observing, pause, resume()).batches[0]?.status).toBe('observing');
+  });
+
   it('that is overridden in the middle of its batch lets the batch go on, and never counts again', () => {
     const overridden = [...writing, judged(1, 'fail'), resume(true)];
     expect(stateAfter(...overridden).batches[0]).toMatchObject({ status: 'writing', gateOverridden: true });

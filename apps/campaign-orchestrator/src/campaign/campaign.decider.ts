@@ -157,9 +157,14 @@ const resume = ({ overrideGate, by, at }: ResumeCampaign, state: Campaign): read
   if (status === 'running') return [];
   assertStatus(state, 'resume it', ['paused']);
   const resumed: Fact = { type: 'CampaignResumed', data: { at, by, overrideGate } };
-  const held = state.batches.find((batch) => batch.status === 'held');
-  if (!overrideGate || held?.heldFrom !== 'observing') return [resumed];
-  return [resumed, { type: 'BatchPassed', data: { at, ...ofBatch(held), overridden: true } }];
+  const gated = state.batches.find(
+    ({ status: own, heldFrom }) =>
+      (own === 'held' && heldFrom === 'observing') ||
+      // A gate that has not answered yet; the threshold is another question.
+      (own === 'observing' && state.pause?.reason !== 'threshold'),
+  );
+  if (!overrideGate || gated === undefined) return [resumed];
+  return [resumed, { type: 'BatchPassed', data: { at, ...ofBatch(gated), overridden: true } }];
 };
 
 const cancel = ({ mode, by, at }: CancelCampaign, state: Campaign): readonly Fact[] => {
