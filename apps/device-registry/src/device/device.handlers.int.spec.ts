@@ -52,6 +52,8 @@ describe('provisionDevice', () => {
       tags: [],
       metadata: {},
       connectivity: { connected: false, since: null, lastSeenAt: null },
+      syncState: 'none',
+      configId: '',
       version: 2,
       createdAt: expect.any(String),
       token: expect.stringMatching(/^[A-Za-z0-9]{24}$/),
