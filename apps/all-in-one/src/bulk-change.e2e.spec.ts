@@ -100,7 +100,7 @@ describe('POST /configuration/bulk', () => {
     const rest = await platform.api('GET', `/jobs/${jobId}/errors?limit=2&cursor=${nextCursor}`);
     const errors = [...items, ...(rest.body as { items: object[] }).items];
     expect(errors).toEqual(
-      nobody.map((item) => ({ item, code: 'device-not-found', detail: 'No such device.' })),
+      nobody.map((item) => ({ item, code: 'device-not-found', detail: 'No such device.', jobId })),
     );
     expect(await desiredOf(ids[1_199])).toBe(90);
   });

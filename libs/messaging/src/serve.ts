@@ -69,6 +69,8 @@ export class RequestListener {
 
   private take(contract: RequestContract<object, object>, handler: Handler, message: Msg): void {
     const { concurrency } = this.options;
+    // What comes late is not worth a place: neither a request that nobody waits for nor a look whether somebody serves it.
+    if (this.isLate(contract, message)) return;
     const work = (): void => {
       this.active += 1;
       void this.answer(contract, handler, message).finally(() => {
@@ -89,13 +91,17 @@ export class RequestListener {
     this.send(contract, message, this.refusal(contract, busy));
   }
 
-  private answer(contract: RequestContract<object, object>, handler: Handler, message: Msg): Promise<void> {
+  /** Nobody reads the answer any more; to work on it would only make the next requests late as well. */
+  private isLate(contract: RequestContract<object, object>, message: Msg): boolean {
     const deadline = deadlineOf(message);
-    if (deadline !== undefined && Date.now() >= deadline) {
-      // Nobody reads the answer any more; to work on it would only make the next requests late as well.
-      this.outcomes.inc({ subject: contract.subject, code: 'dropped' });
-      return Promise.resolve();
-    }
+    if (deadline === undefined || Date.now() < deadline) return false;
+    this.outcomes.inc({ subject: contract.subject, code: 'dropped' });
+    return true;
+  }
+
+  private answer(contract: RequestContract<object, object>, handler: Handler, message: Msg): Promise<void> {
+    if (this.isLate(contract, message)) return Promise.resolve();
+    const deadline = deadlineOf(message);
     const trace = continueTrace(headerOf(message.headers, HEADER.traceparent));
     const work = (): Promise<Answer> =>
       withTrace(trace, () => withDeadline(deadline, () => this.work(contract, handler, message)));
