@@ -151,7 +151,9 @@ export class SupervisedDevices {
       const stateVersion = state.ended ? ENDED_VERSION : state.version;
       if (stateVersion < row.state_version) return [];
       const judgement = judgementOf(row, state);
-      return row.judged && isAsBefore(row, judgement) ? [] : [{ row, stateVersion, judgement }];
+      // A newer state with the same judgement is noted all the same: an older one that is late must find it.
+      const isKnown = row.judged && stateVersion === row.state_version && isAsBefore(row, judgement);
+      return isKnown ? [] : [{ row, stateVersion, judgement }];
     });
     if (changes.length === 0) return;
     await this.write(tx, tenantId, changes);
@@ -221,6 +223,8 @@ export class SupervisedDevices {
     changes: readonly Change[],
   ): Promise<void> {
     const turned = changes.filter(({ row, judgement }) => row.verdict !== judgement.verdict);
+    const judgedFirst = changes.filter(({ row }) => !row.judged).length;
+    if (turned.length === 0 && judgedFirst === 0) return;
     const messages = Math.ceil(turned.length / MAX_TOLD_DEVICES);
     const difference = (verdict: Verdict): number =>
       turned.filter(({ judgement }) => judgement.verdict === verdict).length -
@@ -231,13 +235,7 @@ export class SupervisedDevices {
                unknown = unknown + $6, unjudged = unjudged - $7, told = told + $8
              WHERE tenant_id = $1 AND supervision_id = $2
              RETURNING pending, valid, invalid, unknown, told`,
-      values: [
-        tenantId,
-        supervisionId,
-        ...VERDICTS.map(difference),
-        changes.filter(({ row }) => !row.judged).length,
-        messages,
-      ],
+      values: [tenantId, supervisionId, ...VERDICTS.map(difference), judgedFirst, messages],
     });
     const [counts] = rows;
     if (counts === undefined || messages === 0) return;
