@@ -1,12 +1,10 @@
-import type { Actor } from '@muster/contracts';
 import type { EventStore } from '@muster/event-store';
 import type { Steps } from '@muster/jobs';
+import { ENGINE } from '../campaign/engine.decider.js';
 import type { ResolvedListener } from '../target/snapshot.js';
 import { SUPERVISION_STEP } from './supervision-step.js';
 import { supervision, type SupervisionCommand } from './supervision.decider.js';
 import type { SupervisedDevices } from './supervised-devices.js';
-
-const ENGINE: Actor = { kind: 'system', id: 'campaigns' };
 
 /**
  * A launched campaign comes with a supervision of its devices, in the transaction in which these become known: there is
