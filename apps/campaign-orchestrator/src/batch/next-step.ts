@@ -36,6 +36,8 @@ export interface Phase {
   readonly name: CampaignPhase;
   /** A sentence. */
   readonly detail: string;
+  /** When it ends by itself, as operators are shown it; null: not at a known time. Not the end of the campaign. */
+  readonly nextAt: string | null;
 }
 
 export interface NextStep {
@@ -43,7 +45,7 @@ export interface NextStep {
   readonly action: Action | null;
   /** What a running campaign does or waits for; null: it is not running. */
   readonly phase: Phase | null;
-  /** When it goes on by itself; null: somebody's doing, or a device's, is awaited. */
+  /** When it is to be looked at at the latest: for its phase, for one of its devices, or for its end. Null: no more. */
   readonly nextAt: string | null;
 }
 
@@ -279,13 +281,13 @@ const outcomeOf = (all: Counts): CampaignOutcome =>
 
 const acting = (action: Action, name: CampaignPhase, detail: string): NextStep => ({
   action,
-  phase: { name, detail },
+  phase: { name, detail, nextAt: null },
   nextAt: null,
 });
 
 const waiting = (name: CampaignPhase, detail: string, nextAt: string | null): NextStep => ({
   action: null,
-  phase: { name, detail },
+  phase: { name, detail, nextAt },
   nextAt,
 });
 

@@ -101,7 +101,7 @@ class CampaignStep {
       await phases.record(
         tx,
         { tenantId, campaignId, at },
-        phase === null ? null : { phase: phase.name, detail: phase.detail, nextAt: next?.nextAt ?? null },
+        phase === null ? null : { phase: phase.name, detail: phase.detail, nextAt: phase.nextAt },
       );
       if (next?.nextAt != null)
         await steps.set(tx, { tenantId, name: CAMPAIGN_STEP, key: campaignId, at: next.nextAt });
