@@ -1,11 +1,30 @@
 import { Type } from 'class-transformer';
-import { IsArray, IsIn, IsISO8601, IsOptional, IsString, Length, ValidateNested } from 'class-validator';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  IsArray,
+  IsIn,
+  IsISO8601,
+  IsOptional,
+  IsString,
+  Length,
+  MaxLength,
+  ValidateIf,
+  ValidateNested,
+} from 'class-validator';
 import { defineRequest } from '../contract.js';
-import { CREDENTIAL_KIND, CREDENTIAL_KINDS, DeviceRef, type CredentialKind } from './devices.requests.js';
+import {
+  CREDENTIAL_KIND,
+  CREDENTIAL_KINDS,
+  DeviceRef,
+  INTERFACES,
+  type CredentialKind,
+  type DeviceInterface,
+} from './devices.requests.js';
 import { ChangeRequest, CreateRequest, Done, Page, PageRequest } from '../fields.js';
 
-/** A revoked credential stays revoked. */
-export const CREDENTIAL_STATUSES = ['active', 'revoked'] as const;
+/** Only an active one opens something. A revoked credential stays revoked. */
+export const CREDENTIAL_STATUSES = ['inactive', 'active', 'suspended', 'revoked'] as const;
 export type CredentialStatus = (typeof CREDENTIAL_STATUSES)[number];
 
 /** What a device may be let in by besides its endpoint token. Endpoint tokens are listed on their own. */
@@ -139,5 +158,130 @@ export const changeCredentialStatus = defineRequest({
   request: ChangeCredentialStatus,
   reply: DeviceCredential,
   errors: ['device-not-found', 'credential-not-found', 'credential-status-final', 'concurrent-change'],
+  idempotent: true,
+});
+
+/** What MQTT carries in CONNECT. */
+export class ShownPassword {
+  @IsString()
+  @Length(1, 256)
+  username!: string;
+
+  @IsString()
+  @Length(1, 256)
+  password!: string;
+}
+
+export const MAX_CHAIN = 5;
+export const MAX_CERTIFICATE_LENGTH = 16_384;
+
+/**
+ * What a client has shown in its TLS handshake. That it has the key of the first certificate is known to who shook hands and
+ * is not checked again; everything else about the chain is.
+ */
+export class ShownCertificate {
+  /** The device's own first; each as PEM, or its DER in base64. */
+  @IsArray()
+  @ArrayMinSize(1)
+  @ArrayMaxSize(MAX_CHAIN)
+  @IsString({ each: true })
+  @MaxLength(MAX_CERTIFICATE_LENGTH, { each: true })
+  chain!: string[];
+}
+
+/** Either `password` or `certificate`. */
+export class AuthenticateDevice {
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => ShownPassword)
+  password?: ShownPassword;
+
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => ShownCertificate)
+  certificate?: ShownCertificate;
+
+  /** The door at which it was shown. */
+  @IsIn(INTERFACES)
+  interface!: DeviceInterface;
+
+  /** For the log. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(256)
+  clientId?: string;
+
+  /** Where it comes from. Guesses are slowed by it. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(64)
+  remoteAddress?: string;
+}
+
+/** Who it is. A connection lasts until one of its ids is told of by an event that `opens` nothing, or until `validUntil`. */
+export class AuthenticatedDevice {
+  @IsString()
+  tenantId!: string;
+
+  @IsString()
+  deviceId!: string;
+
+  @IsString()
+  credentialId!: string;
+
+  @IsIn(['password', 'self-signed', 'ca-signed'])
+  kind!: 'password' | 'self-signed' | 'ca-signed';
+
+  /** With kind `ca-signed`: the authority that vouches for it. */
+  @IsOptional()
+  @IsString()
+  authorityId?: string;
+
+  /** The texts of the endpoint tokens that it may use in topics; none of them opens anything for another device. */
+  @IsArray()
+  @IsString({ each: true })
+  tokens!: string[];
+
+  /** When what was shown is over: its credential, its certificate or the authority, whichever is first. Null: never. */
+  @ValidateIf(({ validUntil }: AuthenticatedDevice) => validUntil !== null)
+  @IsISO8601()
+  validUntil!: string | null;
+}
+
+/**
+ * Whose a password or a certificate is; for doors, which close connections by the events of `published`. Asking again is
+ * harmless. A certificate of an authority with an enrolment rule makes the device at the first time, which can take a second.
+ *
+ * All but `too-many-requests`, `unavailable` and `deadline-exceeded` are final for what was shown. Wrong passwords are
+ * answered with `too-many-requests` after some, without being looked at, per user name and per address; a password that was
+ * right a while ago is answered all the same.
+ */
+export const authenticateDevice = defineRequest({
+  subject: 'muster.v1.service.device-registry.credential.authenticate',
+  request: AuthenticateDevice,
+  reply: AuthenticatedDevice,
+  errors: [
+    'invalid-request',
+    'credential-unknown',
+    'credential-inactive',
+    'credential-suspended',
+    'credential-revoked',
+    'credential-expired',
+    'credential-not-yet-valid',
+    'certificate-invalid',
+    'certificate-expired',
+    'certificate-not-yet-valid',
+    'certificate-untrusted',
+    'certificate-unknown',
+    'certificate-authority-closed',
+    'enrolment-disabled',
+    'enrolment-limit-reached',
+    'enrolment-refused',
+    'device-suspended',
+    'device-pending',
+    'not-allowed',
+    'too-many-requests',
+    'concurrent-change',
+  ],
   idempotent: true,
 });

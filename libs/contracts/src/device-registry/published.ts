@@ -1,6 +1,7 @@
 import { Type } from 'class-transformer';
 import {
   IsArray,
+  IsBoolean,
   IsIn,
   IsInt,
   IsISO8601,
@@ -11,12 +12,16 @@ import {
 } from 'class-validator';
 import { definePublished } from '../contract.js';
 import { Actor, type JsonObject, type JsonValue } from '../fields.js';
+import { AUTHORITY_STATUSES, type AuthorityStatus } from './certificate-authorities.requests.js';
+import { CLAIM_KEY_STATUSES, type ClaimKeyStatus } from './claim-keys.requests.js';
 import { CREDENTIAL_STATUSES, type CredentialStatus } from './credentials.requests.js';
 import {
   CREDENTIAL_KINDS,
+  DEVICE_STATUSES,
   INTERFACES,
   type CredentialKind,
   type DeviceInterface,
+  type DeviceStatus,
 } from './devices.requests.js';
 import { TOKEN_STATUSES, type TokenStatus } from './tokens.requests.js';
 
@@ -77,6 +82,20 @@ export class DeviceTokenChanged extends DeviceFact {
 
   @IsIn(TOKEN_STATUSES)
   status!: TokenStatus;
+
+  /** As of a credential. */
+  @IsOptional()
+  @IsBoolean()
+  opens?: boolean;
+}
+
+export class DeviceStatusChanged extends DeviceFact {
+  @IsIn(DEVICE_STATUSES)
+  status!: DeviceStatus;
+
+  /** Whether any of its tokens and credentials may open anything now. */
+  @IsBoolean()
+  opens!: boolean;
 }
 
 export class DeviceCredentialChanged extends DeviceFact {
@@ -88,7 +107,88 @@ export class DeviceCredentialChanged extends DeviceFact {
 
   @IsIn(CREDENTIAL_STATUSES)
   status!: CredentialStatus;
+
+  /**
+   * Whether it opens anything now, by its status and its time: false is what ends the connections that came by it. Absent in
+   * events of before November 2026, where the status alone counts.
+   */
+  @IsOptional()
+  @IsBoolean()
+  opens?: boolean;
+
+  /** When it is over. An event comes then, with the same status. */
+  @IsOptional()
+  @IsISO8601()
+  validUntil?: string;
 }
+
+/** What every event of a certificate authority carries. `version` rises by one with every event of that authority. */
+export class CertificateAuthorityFact {
+  @IsString()
+  authorityId!: string;
+
+  @IsInt()
+  version!: number;
+
+  @IsISO8601()
+  at!: string;
+
+  @ValidateNested()
+  @Type(() => Actor)
+  actor!: Actor;
+}
+
+export class CertificateAuthorityChanged extends CertificateAuthorityFact {
+  @IsString()
+  name!: string;
+
+  @IsIn(AUTHORITY_STATUSES)
+  status!: AuthorityStatus;
+
+  /** Whether certificates that it has signed open anything now: false is what ends the connections that came by them. */
+  @IsBoolean()
+  opens!: boolean;
+
+  /** Whether unknown devices with a certificate of it are made. That it is switched off ends no connection. */
+  @IsBoolean()
+  enrols!: boolean;
+}
+
+export class CertificateAuthorityDeleted extends CertificateAuthorityFact {}
+
+/** What every event of a claim key carries. The key is in none of them, nor its hash. */
+export class ClaimKeyFact {
+  @IsString()
+  claimKeyId!: string;
+
+  @IsInt()
+  version!: number;
+
+  @IsISO8601()
+  at!: string;
+
+  @ValidateNested()
+  @Type(() => Actor)
+  actor!: Actor;
+}
+
+export class ClaimKeyChanged extends ClaimKeyFact {
+  @IsString()
+  name!: string;
+
+  @IsIn(CLAIM_KEY_STATUSES)
+  status!: ClaimKeyStatus;
+
+  /** Whether a device can enrol with it now, by its status, its time and its limit. */
+  @IsBoolean()
+  opens!: boolean;
+
+  /** How many devices have enrolled with it. */
+  @IsInt()
+  enrolled!: number;
+}
+
+export class ClaimKeyDeleted extends ClaimKeyFact {}
 
 /**
  * Connections are no change of the device: this `version` counts them alone, rising by one with each, and `at` is the time
@@ -183,7 +283,19 @@ export const deviceTokenChanged = definePublished({
   data: DeviceTokenChanged,
 });
 
-/** A secret was issued or revoked. The secret is not in it, nor its hash. */
+/** It was approved, suspended or reactivated. */
+export const deviceStatusChanged = definePublished({
+  service,
+  entity: 'device',
+  verb: 'status-changed',
+  schemaVersion,
+  data: DeviceStatusChanged,
+});
+
+/**
+ * A secret, password or certificate was issued, changed its status or its time, began or expired. No secret, hash or
+ * certificate is in it.
+ */
 export const deviceCredentialChanged = definePublished({
   service,
   entity: 'device',
@@ -208,6 +320,41 @@ export const deviceDisconnected = definePublished({
   verb: 'disconnected',
   schemaVersion,
   data: DeviceConnectivityFact,
+});
+
+/** Registered, verified, suspended, reactivated, revoked, expired; another name, time, rule for subjects or for enrolment. */
+export const certificateAuthorityChanged = definePublished({
+  service,
+  entity: 'certificate-authority',
+  verb: 'changed',
+  schemaVersion,
+  data: CertificateAuthorityChanged,
+});
+
+/** Its certificates open nothing any more. */
+export const certificateAuthorityDeleted = definePublished({
+  service,
+  entity: 'certificate-authority',
+  verb: 'deleted',
+  schemaVersion,
+  data: CertificateAuthorityDeleted,
+});
+
+/** Issued, used, suspended, reactivated, revoked, expired; another name, time or limit. */
+export const claimKeyChanged = definePublished({
+  service,
+  entity: 'claim-key',
+  verb: 'changed',
+  schemaVersion,
+  data: ClaimKeyChanged,
+});
+
+export const claimKeyDeleted = definePublished({
+  service,
+  entity: 'claim-key',
+  verb: 'deleted',
+  schemaVersion,
+  data: ClaimKeyDeleted,
 });
 
 /** Created, renamed, settings changed, application version added. */

@@ -18,6 +18,8 @@ import * as typeConfiguration from '../configuration/type-configuration.requests
 import * as access from '../device-registry/access.requests.js';
 import * as deviceBulk from '../device-registry/bulk.requests.js';
 import * as connectivity from '../device-registry/connectivity.requests.js';
+import * as certificateAuthorities from '../device-registry/certificate-authorities.requests.js';
+import * as claimKeys from '../device-registry/claim-keys.requests.js';
 import * as credentials from '../device-registry/credentials.requests.js';
 import * as deviceTypes from '../device-registry/device-types.requests.js';
 import * as devices from '../device-registry/devices.requests.js';
@@ -64,6 +66,8 @@ export const contractModules: Readonly<Record<string, object>> = {
   'device-registry/access.requests': access,
   'device-registry/bulk.requests': deviceBulk,
   'device-registry/connectivity.requests': connectivity,
+  'device-registry/certificate-authorities.requests': certificateAuthorities,
+  'device-registry/claim-keys.requests': claimKeys,
   'device-registry/credentials.requests': credentials,
   'device-registry/device-types.requests': deviceTypes,
   'device-registry/devices.requests': devices,
