@@ -1,3 +1,4 @@
+export { kindOf } from './kind-of.js';
 export {
   decodeUtf8,
   isKept,

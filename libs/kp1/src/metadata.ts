@@ -1,5 +1,5 @@
-import { shorten, type JsonObject } from '@muster/json';
-import { isEmpty, kindOf, parseJson, PayloadError, shape } from './payload.js';
+import { kindOf, shorten, type JsonObject } from '@muster/json';
+import { isEmpty, parseJson, PayloadError, shape } from './payload.js';
 
 /** 10/EPMP: `[a-zA-Z0-9_]+`; no longer than the platform keeps. */
 const KEY = /^[a-zA-Z0-9_]{1,64}$/;

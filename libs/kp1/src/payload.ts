@@ -1,5 +1,5 @@
 import { Ajv, type ErrorObject, type JSONSchemaType, type ValidateFunction } from 'ajv';
-import { decodeUtf8, JsonFault, readJson, shorten, textFault, type Json } from '@muster/json';
+import { decodeUtf8, JsonFault, kindOf, readJson, shorten, textFault, type Json } from '@muster/json';
 
 /** What a device sent is not acceptable. Its text is for the device's developer: field, rule, kind of value, no value. */
 export class PayloadError extends Error {
@@ -52,14 +52,6 @@ const MAX_REASON = 1000;
 export const cutReason = (text: string): string =>
   // A cut through a surrogate pair would leave half of it, which the database refuses.
   text.slice(0, MAX_REASON).replace(/\p{Surrogate}$/u, '');
-
-export const kindOf = (value: unknown): string => {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'string') return 'text';
-  if (typeof value === 'number') return 'a number';
-  return typeof value === 'boolean' ? 'a boolean' : 'an object';
-};
 
 const ajv = new Ajv({ strict: true, allowUnionTypes: true, verbose: true });
 

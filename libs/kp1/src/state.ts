@@ -1,5 +1,5 @@
-import type { JsonObject } from '@muster/json';
-import { kindOf, parseJson, PayloadError } from './payload.js';
+import { kindOf, type JsonObject } from '@muster/json';
+import { parseJson, PayloadError } from './payload.js';
 
 /**
  * Our extension to cmx: single values of the device's own state, which the protocol has no way to report. An object; what is

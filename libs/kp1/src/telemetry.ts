@@ -1,6 +1,6 @@
 import { assertName } from './names.js';
-import { isKept, numberFault, type Json } from '@muster/json';
-import { kindOf, parseJson, parseText, PayloadError } from './payload.js';
+import { isKept, kindOf, numberFault, type Json } from '@muster/json';
+import { parseJson, parseText, PayloadError } from './payload.js';
 import { parseTimestamp, valueAt } from './timestamp.js';
 
 export interface TelemetrySample {

@@ -1,5 +1,5 @@
-import type { Json } from '@muster/json';
-import { kindOf, PayloadError } from './payload.js';
+import { kindOf, type Json } from '@muster/json';
+import { PayloadError } from './payload.js';
 
 /** 2/DCP's own examples write the offset without a colon, which strict ISO 8601 readers refuse. */
 const ISO_8601 =

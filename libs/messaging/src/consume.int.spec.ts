@@ -429,7 +429,7 @@ describe('a consumer', () => {
     [
       'of another shape',
       '{"name":7}',
-      /breaks the rules of io\.muster\.thing\.changed\.v1: .*name must be a string/,
+      /breaks the rules of io\.muster\.thing\.changed\.v1: .*name must be a string, is a number/,
     ],
   ])('parks what is %s without asking the handler', async (_what, body, reason) => {
     await startApp();

@@ -1,9 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
+import { IsString } from 'class-validator';
 import { Done } from '@muster/contracts';
 import { BulkChangeInput } from '@muster/contracts/configuration/bulk.requests';
 import { HistoryPage } from '@muster/contracts/configuration/requests';
 import { RecordConnectivity } from '@muster/contracts/device-registry/connectivity.requests';
 import { DeviceRef, ProvisionDevice } from '@muster/contracts/device-registry/devices.requests';
+import { ListJobs } from '@muster/contracts/jobs/requests';
 import { StoreSamples } from '@muster/contracts/telemetry/requests';
 import { invalidFields } from './invalid-fields.js';
 
@@ -20,7 +22,7 @@ describe('the rules of a contract', () => {
   it('names a field by its path from the root', () => {
     expect(invalidFields(ProvisionDevice, provision({ name: 7, deviceType: 't' }), 'refuse')).toContainEqual({
       path: 'device.name',
-      message: 'must be a string',
+      message: 'must be a string, is a number',
     });
     const device = { name: 'd', deviceType: 't', position: { latitude: 100, longitude: 0 } };
     expect(invalidFields(ProvisionDevice, provision(device), 'refuse')[0]?.path).toBe(
@@ -71,31 +73,76 @@ describe('the rules of a contract', () => {
       expect(invalidFields(ProvisionDevice, provision({ ...device, position }), 'refuse')).toEqual([]);
     });
 
-    it.each([['text'], [7], [[]], [[{ latitude: 1, longitude: 2 }]]])(
-      'refuse %j in its place',
-      (position) => {
-        expect(invalidFields(ProvisionDevice, provision({ ...device, position }), 'refuse')).toEqual([
-          { path: 'device.position', message: 'must be an object' },
-        ]);
-      },
-    );
-
-    it.each([[null], ['text'], [[]]])('refuse %j as an item', (item) => {
-      expect(invalidFields(RecordConnectivity, { reports: [item] }, 'refuse')).toEqual([
-        { path: 'reports.0', message: 'must be an object' },
+    it.each([
+      ['text', 'text'],
+      [7, 'a number'],
+      [[], 'an array'],
+      [[{ latitude: 1, longitude: 2 }], 'an array'],
+    ])('refuse %j in its place', (position, kind) => {
+      expect(invalidFields(ProvisionDevice, provision({ ...device, position }), 'refuse')).toEqual([
+        { path: 'device.position', message: `must be an object, is ${kind}` },
       ]);
     });
 
-    it.each([[undefined], [null], ['text']])('say once what must be there instead of %j', (value) => {
+    it.each([
+      [null, 'null'],
+      ['text', 'text'],
+      [[], 'an array'],
+    ])('refuse %j as an item', (item, kind) => {
+      expect(invalidFields(RecordConnectivity, { reports: [item] }, 'refuse')).toEqual([
+        { path: 'reports.0', message: `must be an object, is ${kind}` },
+      ]);
+    });
+
+    it.each([
+      [undefined, 'is required', 'is required'],
+      [null, 'must be an array, is null', 'must be an object, is null'],
+      ['text', 'must be an array, is text', 'must be an object, is text'],
+    ])('say once what must be there instead of %j', (value, list, object) => {
       expect(invalidFields(RecordConnectivity, { reports: value }, 'refuse')).toContainEqual({
         path: 'reports',
-        message: 'must be an array',
+        message: list,
       });
       const target = invalidFields(BulkChangeInput, { target: value }, 'refuse');
-      expect(target.filter(({ path }) => path === 'target')).toEqual([
-        { path: 'target', message: 'must be an object' },
-      ]);
+      expect(target.filter(({ path }) => path === 'target')).toEqual([{ path: 'target', message: object }]);
     });
+  });
+
+  it.each([
+    [{ deviceType: 't' }, 'device.name', 'is required'],
+    [{ name: null, deviceType: 't' }, 'device.name', 'must be a string, is null'],
+    [{ name: 'd', deviceType: ['t'] }, 'device.deviceType', /, is an array$/],
+    [{ name: 'd', deviceType: 't', tags: 'roof' }, 'device.tags', 'must be an array, is text'],
+    [{ name: 'd', deviceType: 't', tags: ['a', '#'] }, 'device.tags', /^each value must match/],
+    [
+      { name: 'd', deviceType: 't', interface: true },
+      'device.interface',
+      /^must be one of .*, is a boolean$/,
+    ],
+    [{ name: 'd', deviceType: 't', interface: 'fax' }, 'device.interface', /^must be one of .*(?<!is text)$/],
+  ])('tells of %j the field, the rule and the kind of value', (device, path, message) => {
+    const faults = invalidFields(ProvisionDevice, provision(device), 'refuse');
+    expect(faults.filter((fault) => fault.path === path)).toEqual([
+      { path, message: typeof message === 'string' ? message : expect.stringMatching(message) },
+    ]);
+  });
+
+  it('names the item of a list that is of the wrong kind', () => {
+    class Named {
+      @IsString({ each: true })
+      names!: string[];
+    }
+    expect(invalidFields(Named, { names: ['a', 7, null] }, 'refuse')).toEqual([
+      { path: 'names.1', message: 'must be a string, is a number' },
+    ]);
+  });
+
+  it.each([
+    [1.5, 'must be an integer number'],
+    ['1', 'must be an integer number, is text'],
+    [0, 'must not be less than 1'],
+  ])('tells of %j in the place of a whole number what is wrong with it', (limit, message) => {
+    expect(invalidFields(ListJobs, { tenantId: 't', limit }, 'refuse')).toEqual([{ path: 'limit', message }]);
   });
 
   it('does not copy what no rule describes', () => {

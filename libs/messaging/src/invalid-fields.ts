@@ -3,6 +3,7 @@ import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
 import type { TypeMetadata } from 'class-transformer';
 import { getMetadataStorage, validateSync, ValidationTypes, type ValidationError } from 'class-validator';
 import type { FieldError, Shape } from '@muster/contracts';
+import { kindOf } from '@muster/json';
 
 /** More than these tell a caller nothing new, and an answer must stay small. */
 const MAX_REPORTED = 50;
@@ -110,7 +111,7 @@ const dressedField = (
 };
 
 /** Stands for a list in an object's place: something that class-validator faults. */
-const NOT_AN_OBJECT = 'a list';
+const NOT_AN_OBJECT = Symbol('a list');
 
 const NOT_KNOWN = 'is not a known field';
 
@@ -118,23 +119,65 @@ const pathOf = (parent: string, key: string): string => (parent === '' ? key : `
 
 const flat = (fault: ValidationError, parent: string): FieldError[] => {
   const path = pathOf(parent, fault.property);
-  const { [ValidationTypes.NESTED_VALIDATION]: nested, ...others } = fault.constraints ?? {};
-  const broken = Object.entries(others);
-  // To what is of the wrong kind, its length and size say nothing: class-validator would tell them first.
-  const kinds = broken.filter(([rule]) => KINDS.has(rule));
-  const own = (kinds.length > 0 ? kinds : broken).map(([rule, text]) => ({
-    path,
-    message: rule === ValidationTypes.WHITELIST ? NOT_KNOWN : withoutName(text, fault.property),
-  }));
-  // The other rules of such a field (@IsArray, @IsObject) say better what must be there.
-  if (nested !== undefined && own.length === 0) own.push({ path, message: nestedMessage(fault) });
+  const own = ownFaults(fault, path);
   return [...own, ...(fault.children ?? []).flatMap((child) => flat(child, path))];
 };
 
-const KINDS = new Set(['isInt', 'isNumber', 'isString', 'isBoolean', 'isArray', 'isObject']);
+const ownFaults = (
+  { property, value, constraints = {}, target }: ValidationError,
+  path: string,
+): FieldError[] => {
+  const { [ValidationTypes.NESTED_VALIDATION]: nested, ...others } = constraints;
+  const broken = Object.entries(others);
+  if (ValidationTypes.WHITELIST in others) return [{ path, message: NOT_KNOWN }];
+  const isMissing = value === undefined || (nested !== undefined && broken.length === 0 && value === null);
+  if (isMissing && !Array.isArray(target))
+    return Object.keys(constraints).length > 0 ? [{ path, message: 'is required' }] : [];
+  // To what is of the wrong kind, its length and size say nothing: class-validator would tell them first.
+  const kinds = broken.filter(([rule]) => rule in KINDS);
+  const told = kinds.length > 0 ? kinds : broken;
+  // The other rules of such a field (@IsArray, @IsObject) say better what must be there.
+  if (nested !== undefined && told.length === 0)
+    return [{ path, message: `must be an object, is ${kindName(value)}` }];
+  return told.map(([rule, text]) => worded(rule, text, property, value, path));
+};
 
-const nestedMessage = ({ value, target }: ValidationError): string =>
-  value === null && !Array.isArray(target) ? 'is required' : 'must be an object';
+/** The rules about what kind of value a field holds, and what they accept. */
+const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
+  isInt: (value) => Number.isInteger(value),
+  isNumber: (value) => Number.isFinite(value),
+  isString: (value) => typeof value === 'string',
+  isBoolean: (value) => typeof value === 'boolean',
+  isArray: (value) => Array.isArray(value),
+  isObject: isObject,
+};
+
+/** A broken rule in words: of a list's items it names the first that breaks it, where the rule is about its kind. */
+const worded = (rule: string, text: string, property: string, value: unknown, path: string): FieldError => {
+  const message = withoutName(text, property);
+  if (!text.startsWith(EACH) || !Array.isArray(value))
+    return { path, message: withKind(rule, message, value) };
+  const each = withoutName(text.slice(EACH.length), property);
+  const accepts = KINDS[rule];
+  const place = accepts === undefined ? -1 : value.findIndex((item) => !accepts(item));
+  return place < 0
+    ? { path, message: `each value ${each}` }
+    : { path: pathOf(path, String(place)), message: withKind(rule, each, value[place]) };
+};
+
+const EACH = 'each value in ';
+
+/** What kind the value is says nothing new where a number is out of bounds or a text is not among those allowed. */
+const withKind = (rule: string, message: string, value: unknown): string => {
+  const kind = kindName(value);
+  const isOther =
+    rule in KINDS ? !(kind === 'a number' && NUMBERS.has(rule)) : !['text', 'a number'].includes(kind);
+  return isOther || message === 'must be a string' ? `${message}, is ${kind}` : message;
+};
+
+const NUMBERS = new Set(['isInt', 'isNumber']);
+
+const kindName = (value: unknown): string => kindOf(value === NOT_AN_OBJECT ? [] : value);
 
 /** class-validator starts its texts with the field's name, which `path` tells already. */
 const withoutName = (text: string, property: string): string =>

@@ -1,4 +1,8 @@
-import type { TargetCounts, TargetStatus } from '@muster/contracts/campaign-orchestrator/campaign';
+import {
+  TARGET_STATUSES,
+  type TargetCounts,
+  type TargetStatus,
+} from '@muster/contracts/campaign-orchestrator/campaign';
 import type { BatchNumbers } from './gate.js';
 
 /** Beside the statuses: `synced` of the written ones those that nobody waits for, `late` those that answered too late. */
@@ -37,6 +41,13 @@ export const sumOf = (all: readonly Counts[]): Counts => {
   }
   return sum;
 };
+
+/** Every status with its number, 0 too: who reads `failed` must not find nothing there. */
+export const everyStatus = (counts: Counts): Record<TargetStatus, number> =>
+  Object.fromEntries(TARGET_STATUSES.map((status) => [status, counts[status] ?? 0])) as Record<
+    TargetStatus,
+    number
+  >;
 
 /** Without the marks beside the statuses, and without those that nobody has. */
 export const statusCounts = (counts: Counts): TargetCounts =>

@@ -260,11 +260,9 @@ describe('CreateCampaign', () => {
       ]);
   });
 
-  it('refuses a start that is past', () => {
-    decider
-      .given([])
-      .when(create({ startAt: at(1) }))
-      .thenThrows('invalid-request');
+  it.each([{ startAt: at(1) }, { endAt: at(1) }])('refuses %j, which is past', (past) => {
+    decider.given([]).when(create(past)).thenThrows('invalid-request');
+    decider.given(draft).when(edit(past)).thenThrows('invalid-request');
   });
 
   it('does not bring a deleted one back', () => {

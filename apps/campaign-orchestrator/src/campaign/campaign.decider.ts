@@ -100,6 +100,7 @@ const create = ({ definition, by, at }: CreateCampaign, state: Campaign): readon
   if (state.deleted) throw notFound();
   if (state.status !== null) return [];
   assertAhead(definition.startAt, at);
+  assertAhead(definition.endAt, at, 'endAt');
   return [{ type: 'CampaignCreated', data: { at, by, definition } }];
 };
 
@@ -113,6 +114,7 @@ const edit = ({ edited, expectedRevision, at }: EditCampaign, state: Campaign): 
       throw refusal('startAt', 'must not be removed while the campaign is scheduled: unschedule it');
     assertAhead(definition.startAt, at);
   }
+  if (definition.endAt !== before.endAt) assertAhead(definition.endAt, at, 'endAt');
   const isSame = sameJson({ ...definition }, { ...before });
   assertRevision(state, expectedRevision, isSame);
   if (isSame) return [];

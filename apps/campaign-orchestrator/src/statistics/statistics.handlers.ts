@@ -13,7 +13,15 @@ import type { ReasonOrigin } from '@muster/contracts/campaign-orchestrator/targe
 import type { Database, EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, EVENT_STORE } from '@muster/service-host';
-import { inFlight, numberOf, statusCounts, sumOf, unsynced, type Counts } from '../batch/counts.js';
+import {
+  everyStatus,
+  inFlight,
+  numberOf,
+  statusCounts,
+  sumOf,
+  unsynced,
+  type Counts,
+} from '../batch/counts.js';
 import { campaign } from '../campaign/campaign.decider.js';
 import { findSupervision } from '../supervision/supervision-list.projection.js';
 import { readCounts } from '../target/target-rows.js';
@@ -46,14 +54,14 @@ export class StatisticsHandlers {
     return {
       campaignId,
       targets,
-      byStatus: statusCounts(counts),
+      byStatus: everyStatus(counts),
       synchronised: targets - numberOf(counts, 'planned') - unsynced(counts),
       inFlight: inFlight(counts),
       late: numberOf(counts, 'late'),
       adoption: supervision?.verdicts ?? NOBODY,
       failures: await this.failures(tenantId, launchId),
       ...(timeToApply === undefined ? {} : { timeToApply }),
-      batches: byBatch.map((own, place) => ({ index: place + 1, byStatus: statusCounts(own) })),
+      batches: byBatch.map((own, place) => ({ index: place + 1, byStatus: everyStatus(own) })),
       points: await this.points(tenantId, launchId),
     };
   }

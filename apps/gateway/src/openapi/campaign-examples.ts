@@ -34,6 +34,20 @@ const input = {
   spacingSeconds: 3_600,
 };
 
+const noTargets = {
+  planned: 0,
+  written: 0,
+  dispatched: 0,
+  acknowledged: 0,
+  retry_wait: 0,
+  succeeded: 0,
+  failed: 0,
+  timed_out: 0,
+  skipped: 0,
+  superseded: 0,
+  cancelled: 0,
+  removed: 0,
+};
 const noVerdicts = { pending: 0, valid: 0, invalid: 0, unknown: 0 };
 
 const supervision = {
@@ -266,14 +280,14 @@ export const CAMPAIGN_EXAMPLES: Readonly<Record<string, Example>> = {
     response: {
       campaignId: CAMPAIGN_ID,
       targets: 412,
-      byStatus: { planned: 280, dispatched: 12, acknowledged: 3, succeeded: 113, failed: 4 },
+      byStatus: { ...noTargets, planned: 280, dispatched: 12, acknowledged: 3, succeeded: 113, failed: 4 },
       synchronised: 132,
       inFlight: 15,
       late: 0,
       adoption: { pending: 10, valid: 113, invalid: 4, unknown: 285 },
       failures: [{ status: 'failed', origin: 'device', code: 'status-503', count: 4 }],
       timeToApply: { p50Seconds: 3.981, p90Seconds: 12.589, p99Seconds: 31.623 },
-      batches: [{ index: 1, byStatus: { succeeded: 46, failed: 4 } }],
+      batches: [{ index: 1, byStatus: { ...noTargets, succeeded: 46, failed: 4 } }],
       points: [{ at: '2026-11-28T10:01:00.000Z', byStatus: { planned: 362, dispatched: 50 } }],
     },
   },

@@ -57,6 +57,7 @@ export class StatisticsPoint {
   @IsISO8601()
   at!: string;
 
+  /** Only the statuses that some device had. */
   @AreTargetCounts()
   @IsObject()
   byStatus!: TargetCounts;

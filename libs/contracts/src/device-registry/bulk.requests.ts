@@ -16,7 +16,7 @@ import { JobStarted } from '../jobs/requests.js';
 import { IsFolder } from './devices.requests.js';
 import { BulkInput, TARGET_ERRORS, TargetPreview } from './targets.requests.js';
 
-const TAG_MESSAGE = { each: true, message: 'each of $property must match [A-Za-z0-9_-]{1,64}' };
+const TAG_MESSAGE = { each: true, message: 'each value must match [A-Za-z0-9_-]{1,64}' };
 
 /** Either `set`, or `add`, `remove` or both. */
 export class TagsChange {

@@ -21,7 +21,7 @@ import {
   type JsonValue,
 } from '../fields.js';
 
-const KEYS_MESSAGE = { each: true, message: 'each of $property must match [a-zA-Z0-9_]{1,64}' };
+const KEYS_MESSAGE = { each: true, message: 'each value must match [a-zA-Z0-9_]{1,64}' };
 
 // ---- the operators' side --------------------------------------------------------------------------------------------
 

@@ -251,7 +251,7 @@ export class RolloutFilter {
   @IsArray()
   @ArrayMaxSize(50)
   @ArrayUnique()
-  @Matches(NAME_RULE, { each: true, message: 'each of $property must match [A-Za-z0-9_-]{1,64}' })
+  @Matches(NAME_RULE, { each: true, message: 'each value must match [A-Za-z0-9_-]{1,64}' })
   tags?: string[];
 }
 
@@ -353,7 +353,7 @@ export class RegisterFirmware extends CreateRequest {
   @ArrayUnique()
   @Matches(VERSION_RULE, {
     each: true,
-    message: 'each of $property must match [A-Za-z0-9][A-Za-z0-9._+-]{0,63}',
+    message: 'each value must match [A-Za-z0-9][A-Za-z0-9._+-]{0,63}',
   })
   upgradableFrom?: string[];
 }
@@ -405,7 +405,7 @@ export class FirmwareEdit {
   @ArrayUnique()
   @Matches(VERSION_RULE, {
     each: true,
-    message: 'each of $property must match [A-Za-z0-9][A-Za-z0-9._+-]{0,63}',
+    message: 'each value must match [A-Za-z0-9][A-Za-z0-9._+-]{0,63}',
   })
   upgradableFrom?: string[];
 
