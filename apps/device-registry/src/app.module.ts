@@ -34,6 +34,7 @@ import { AppVersionsInUse1764300000006 } from '../migrations/0006-app-versions-i
 import { DeviceSoftware1764300000007 } from '../migrations/0007-device-software.js';
 import { DeviceState1764300000008 } from '../migrations/0008-device-state.js';
 import { Groups1764300000009 } from '../migrations/0009-groups.js';
+import { SerialNumbers1764330000010 } from '../migrations/0010-serial-numbers.js';
 import { DeviceFilters1763600200005 } from '../migrations/0005-device-filters.js';
 import { DeviceBulkHandlers } from './bulk/device-bulk.handlers.js';
 import { deviceBulkDeleteJob, deviceBulkJob } from './bulk/device-bulk-job.js';
@@ -137,6 +138,7 @@ const migrations = [
   DeviceSoftware1764300000007,
   DeviceState1764300000008,
   Groups1764300000009,
+  SerialNumbers1764330000010,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */

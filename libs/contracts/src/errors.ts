@@ -62,6 +62,7 @@ export const errorCatalogue = {
   'resource-unknown': { status: 404, title: 'Unknown resource' },
   // refused by a rule
   'device-name-taken': { status: 409, title: 'The device name is taken' },
+  'serial-number-taken': { status: 409, title: 'The serial number is taken' },
   'device-exists': { status: 409, title: 'The device exists' },
   'group-name-taken': { status: 409, title: 'The group name is taken' },
   'device-type-name-taken': { status: 409, title: 'The device type name is taken' },

@@ -17,17 +17,12 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { Type } from 'class-transformer';
+import { MAX_TOKEN_BYTES, TOKEN_PATTERN, wrongToken } from './endpoint-token.js';
 import { wrongName, wrongText } from './names.js';
 import { timeOf, WRONG_TIME } from './times.js';
 
 /** Names that appear in topics and URLs: device types and application versions. */
 export const NAME_RULE = /^[A-Za-z0-9_-]{1,64}$/;
-
-/**
- * Endpoint tokens, one level of a topic. `+ # /` are MQTT's own, `.` is what RabbitMQ turns `/` into, white space and
- * control characters cannot be typed. At most 64 characters, so that a whole topic stays under RabbitMQ's 255 bytes.
- */
-export const TOKEN_RULE = /^[A-Za-z0-9_~-]{4,64}$/;
 
 /** Tags of a device. */
 export const MAX_TAGS = 50;
@@ -162,6 +157,10 @@ export const IsName = (max: number): PropertyDecorator =>
 /** A description, a reason. */
 export const IsText = (max: number): PropertyDecorator =>
   rule('isText', (value) => wrongText(value, max), [max]);
+
+/** An endpoint token that a caller gives. How short it may be is a setting of the device type. */
+export const IsEndpointToken = (): PropertyDecorator =>
+  rule('isEndpointToken', wrongToken, [TOKEN_PATTERN, MAX_TOKEN_BYTES]);
 
 /** A moment that a caller names. */
 export const IsTime = (): PropertyDecorator =>

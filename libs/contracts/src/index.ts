@@ -29,6 +29,7 @@ export {
   type Shape,
 } from './contract.js';
 export { AnyJson, Described, JSON_VALUE, NullRemoves, ValuesAre, type RefTo } from './described.js';
+export { MAX_TOKEN_BYTES, MIN_TOKEN_LENGTH, tokenHint, tokenLength, wrongToken } from './endpoint-token.js';
 export { DEFAULT_TENANT, newId } from './ids.js';
 export { howManyFit, REPLY_BYTES, whatFits } from './reply-bytes.js';
 export {
@@ -42,6 +43,7 @@ export {
   CursorRequest,
   DEFAULT_PAGE,
   Done,
+  IsEndpointToken,
   IsFilter,
   IsName,
   IsText,
@@ -53,7 +55,6 @@ export {
   Page,
   PageRequest,
   TenantRequest,
-  TOKEN_RULE,
   type ActorKind,
   type JsonObject,
   type JsonValue,

@@ -77,6 +77,17 @@ describe('a topic', () => {
     );
   });
 
+  it.each([
+    ['a*b', true],
+    ['>{"k":1}', true],
+    ['датчик', true],
+    ['*', false],
+    ['a b', false],
+    ['a#', false],
+  ])('has a token of %j: %s', (token, expected) => {
+    expect(parseTopic(`kp1/a/dcx/${token}/json`)?.token === token).toBe(expected);
+  });
+
   it('is pushed to without a request id', () => {
     fc.assert(
       fc.property(topics, (topic) => {

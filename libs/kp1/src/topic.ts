@@ -23,9 +23,9 @@ const PREFIX = 'kp1';
 /** Kaa's RFC 4 carries the id as int32; node-red emits 0 now and then, so it is accepted. */
 const MAX_REQUEST_ID = 2 ** 31 - 1;
 
-/** `.` is not escaped by RabbitMQ and comes back as `/`; `*` and `+ #` are wildcards of the two worlds. */
+/** `.` is not escaped by RabbitMQ and comes back as `/`; `+ #` and a `*` alone are wildcards of the two worlds. */
 // eslint-disable-next-line no-control-regex -- control characters are what it keeps out
-const LEVEL = /^[^./+#*\u0000-\u0020\u007f]+$/;
+const LEVEL = /^(?!\*$)[^./+#\u0000-\u0020\u007f]+$/;
 
 /** 1/KP, Request ID: a last level of digits alone is the id and no part of the path. */
 export const isRequestId = (text: string): boolean =>

@@ -1,3 +1,4 @@
+import { tokenHint as hintOf } from '@muster/contracts';
 import type { Topic } from '@muster/kp1';
 import type { Logger } from '@muster/observability';
 
@@ -49,8 +50,8 @@ export class BoundedLog {
   }
 }
 
-/** The first four characters: enough to find a device by, not enough to be it. */
-export const tokenHint = (token: string): string => `${token.slice(0, 4)}…`;
+/** The beginning: enough to find a device by, not enough to be it. */
+export const tokenHint = (token: string): string => `${hintOf(token)}…`;
 
 /** For a log: what was asked for. */
 export const describeTopic = (

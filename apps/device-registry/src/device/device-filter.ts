@@ -39,6 +39,11 @@ const OWN_FIELDS = {
     column: 'd.metadata',
     key: { rule: /^[a-zA-Z0-9_]{1,64}$/, expected: 'of letters, digits and _, at most 64' },
   },
+  position: {
+    kind: 'json',
+    column: 'd.position',
+    key: { rule: /^(latitude|longitude|altitude)$/, expected: 'latitude, longitude or altitude' },
+  },
   createdAt: { kind: 'time', column: 'd.created_at' },
   connected: { kind: 'boolean', column: CONNECTED },
   lastSeenAt: { kind: 'time', column: 'c.last_seen_at' },

@@ -1,4 +1,5 @@
 import { AppError, type JsonObject, type JsonValue } from '@muster/contracts';
+import type { DeviceTypeSettings } from '@muster/contracts/device-registry/device-types.requests';
 import type { DeviceView } from '@muster/contracts/device-registry/devices.requests';
 import {
   foreignKeyViolation,
@@ -214,6 +215,9 @@ const brokenRule = (error: unknown): unknown => {
   if (uniqueViolation(error) === 'devices_name') {
     return new AppError('device-name-taken', 'Another device has this name.', { cause: error });
   }
+  if (uniqueViolation(error) === 'devices_serial_number') {
+    return new AppError('serial-number-taken', 'Another device has this serial number.', { cause: error });
+  }
   if (foreignKeyViolation(error) === 'devices_app_version') {
     return new AppError('app-version-not-found', 'There is no such application version.', { cause: error });
   }
@@ -263,6 +267,22 @@ export const viewDevice = async (
   });
   if (rows[0] === undefined) throw new AppError('device-not-found', 'There is no such device.');
   return viewOf(rows[0]);
+};
+
+/** What a device's type says. Throws `device-not-found`. */
+export const settingsOf = async (
+  from: Queryable,
+  tenantId: string,
+  deviceId: string,
+): Promise<DeviceTypeSettings> => {
+  const { rows } = await from.query<{ settings: DeviceTypeSettings }>({
+    name: 'settings-of',
+    text: `SELECT t.settings FROM devices d JOIN device_types t ON t.tenant_id = d.tenant_id AND t.id = d.device_type_id
+           WHERE d.tenant_id = $1 AND d.id = $2`,
+    values: [tenantId, deviceId],
+  });
+  if (rows[0] === undefined) throw new AppError('device-not-found', 'There is no such device.');
+  return rows[0].settings;
 };
 
 /** A device's metadata and what its type says of the keys. Throws `device-not-found`. */

@@ -7,6 +7,7 @@ import type { StoredEvent } from '@muster/event-store';
 export interface GeoPosition {
   readonly latitude: number;
   readonly longitude: number;
+  readonly altitude?: number;
 }
 
 type Fact<Type extends string, Data extends object> = { readonly type: Type; readonly data: Data };

@@ -73,11 +73,84 @@ describe('provisionDevice', () => {
       folder: '/paris/building-2',
       tags: ['roof', 'north'],
       metadata: { region: 'eu', floor: 3, nested: { a: [1, null] } },
-      serialNumber: 'S-1',
-      position: { latitude: 48.8, longitude: 2.3 },
+      serialNumber: unique('S'),
+      position: { latitude: 48.8, longitude: 2.3, altitude: 35 },
       token: unique('token'),
     };
     expect(await registry.provision(given)).toMatchObject(without(given, 'deviceType'));
+  });
+
+  it('takes tokens of any characters that a topic can have, as long as the type asks for', async () => {
+    const [type, lax] = [
+      await registry.createType(),
+      await registry.createType({ settings: { minTokenLength: 2 } }),
+    ];
+    const given = (token: string, deviceType = type.id) => registry.provision({ deviceType, token });
+    const tail = newId().slice(-12);
+    for (const token of [`ab:cd:${tail}`, `${'x'.repeat(53)}${tail}`, `*>{"k"}${tail}`, `датчик${tail}`]) {
+      expect(await given(token)).toMatchObject({ token });
+    }
+    expect(await problem(given('seven77'))).toMatchObject({
+      code: 'invalid-request',
+      detail: expect.stringContaining('device.token must have at least 8 characters'),
+      errors: [{ path: 'device.token' }],
+    });
+    const short = await given('7x', lax.id);
+    expect(short.token).toBe('7x');
+    const more = { ...base, deviceId: short.id };
+    expect(await code(registry.bus.request(issueToken, { ...more, token: '8' }))).toBe('invalid-request');
+    expect(await registry.bus.request(issueToken, { ...more, token: '8y' })).toMatchObject({ hint: '' });
+    await registry.bus.request(editDeviceType, {
+      ...base,
+      deviceType: lax.id,
+      edit: { settings: { minTokenLength: null } },
+    });
+    expect(await code(registry.bus.request(issueToken, { ...more, token: '9z' }))).toBe('invalid-request');
+    expect(await code(given('*', lax.id))).toBe('invalid-request');
+  });
+
+  it('keeps serial numbers apart, and gives them free again', async () => {
+    const type = await registry.createType();
+    const serialNumber = unique('SN');
+    const first = await registry.provision({ deviceType: type.id, serialNumber });
+    const second = await registry.provision({ deviceType: type.id });
+    expect(await code(registry.provision({ deviceType: type.id, serialNumber }))).toBe('serial-number-taken');
+    const edit = (deviceId: string, to: string | null) =>
+      registry.bus.request(editDevice, { ...base, deviceId, edit: { serialNumber: to } });
+    expect(await code(edit(second.id, serialNumber))).toBe('serial-number-taken');
+    await edit(first.id, null);
+    expect(await edit(second.id, serialNumber)).toMatchObject({ serialNumber });
+    await registry.bus.request(deleteDevice, { ...base, deviceId: second.id });
+    expect(await edit(first.id, serialNumber)).toMatchObject({ serialNumber });
+    const elsewhere = await registry.bus.request(createDeviceType, {
+      tenantId: 'other',
+      actor,
+      deviceType: { name: unique('type') },
+    });
+    await registry.bus.request(provisionDevice, {
+      tenantId: 'other',
+      actor,
+      device: { name: unique('device'), deviceType: elsewhere.id, serialNumber },
+    });
+  });
+
+  it('refuses positions that are nowhere', async () => {
+    const type = await registry.createType();
+    const at = (position: object) =>
+      registry.provision({ deviceType: type.id, position: position as DeviceInput['position'] });
+    for (const wrong of [
+      { latitude: 90.1, longitude: 0 },
+      { latitude: 0, longitude: -180.1 },
+      { latitude: '48', longitude: 2 },
+      { latitude: 1 },
+      { latitude: 1, longitude: 2, altitude: 1e6 },
+      { latitude: 1, longitude: 2, height: 3 },
+    ]) {
+      expect(await code(at(wrong))).toBe('invalid-request');
+    }
+    expect(await at({ latitude: -90, longitude: 180 })).toMatchObject({
+      position: { latitude: -90, longitude: 180 },
+    });
   });
 
   it('refuses what is taken or not there', async () => {

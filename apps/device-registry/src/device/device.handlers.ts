@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
+import { AppError, DEFAULT_PAGE, newId, tokenHint, type Done } from '@muster/contracts';
 import {
   deleteDevice,
   editDevice,
@@ -44,7 +44,7 @@ import { device } from './device.decider.js';
 import { type Rules, RULES } from '../providers.js';
 import { StateProgress } from '../state/state-progress.js';
 import { keepSecret, newSecret } from '../credential/secret.js';
-import { hintOf, keepTokenText, newTokenText } from '../token/token-text.js';
+import { keepTokenText, tokenTextFor } from '../token/token-text.js';
 
 @Controller()
 export class DeviceHandlers {
@@ -211,7 +211,7 @@ export class DeviceHandlers {
       );
     }
     const [deviceId, tokenId, credentialId] = [newId(), newId(), newId()];
-    const text = input.token ?? newTokenText();
+    const text = tokenTextFor(type.settings, input.token, 'device.token');
     const { events } = await this.store.execute(device, {
       tenantId,
       id: deviceId,
@@ -229,7 +229,7 @@ export class DeviceHandlers {
         metadata: input.metadata ?? {},
         serialNumber: input.serialNumber ?? undefined,
         position: input.position ?? undefined,
-        token: { tokenId, hint: hintOf(text) },
+        token: { tokenId, hint: tokenHint(text) },
         credential: { kind: input.credential?.kind, credentialId },
         at: new Date().toISOString(),
       },

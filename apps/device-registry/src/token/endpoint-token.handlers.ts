@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
+import { AppError, DEFAULT_PAGE, newId, tokenHint, type Done } from '@muster/contracts';
 import {
   changeTokenStatus,
   deleteToken,
@@ -18,10 +18,10 @@ import {
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
-import { viewDevice } from '../device/device-list.projection.js';
+import { settingsOf, viewDevice } from '../device/device-list.projection.js';
 import { device } from '../device/device.decider.js';
 import { countTokens, findToken, tokensOf } from './endpoint-token.projection.js';
-import { hintOf, keepTokenText, newTokenText } from './token-text.js';
+import { keepTokenText, tokenTextFor } from './token-text.js';
 
 @Controller()
 export class EndpointTokenHandlers {
@@ -39,14 +39,15 @@ export class EndpointTokenHandlers {
       body: { operation: issueToken.subject, request },
       run: async (tx) => {
         const tokenId = newId();
-        const text = request.token ?? newTokenText();
+        const settings = await settingsOf(tx, tenantId, deviceId);
+        const text = tokenTextFor(settings, request.token, 'token');
         const at = new Date().toISOString();
         await this.store.execute(device, {
           tenantId,
           id: deviceId,
           metadata: { actor },
           within: tx,
-          command: { type: 'IssueToken', tokenId, hint: hintOf(text), at },
+          command: { type: 'IssueToken', tokenId, hint: tokenHint(text), at },
         });
         await keepTokenText(tx, { tenantId, deviceId, tokenId, text });
         return { ...(await tokenOf(tx, tenantId, deviceId, tokenId)), token: text };

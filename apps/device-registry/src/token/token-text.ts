@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { AppError } from '@muster/contracts';
+import { AppError, MIN_TOKEN_LENGTH, tokenLength } from '@muster/contracts';
+import type { DeviceTypeSettings } from '@muster/contracts/device-registry/device-types.requests';
 import { uniqueViolation } from '@muster/event-store';
 import type pg from 'pg';
 
@@ -18,8 +19,21 @@ export const newTokenText = (): string => {
   return text;
 };
 
-/** What may be shown to tell tokens apart. */
-export const hintOf = (text: string): string => text.slice(0, 4);
+/**
+ * A token for a device of a type with these settings: the given one, or a new one. Throws `invalid-request` naming `path`
+ * for one that is too short.
+ */
+export const tokenTextFor = (
+  { minTokenLength }: Pick<DeviceTypeSettings, 'minTokenLength'>,
+  given: string | null | undefined,
+  path: string,
+): string => {
+  if (given == null) return newTokenText();
+  const least = minTokenLength ?? MIN_TOKEN_LENGTH;
+  if (tokenLength(given) >= least) return given;
+  const message = `must have at least ${least} characters; the device type's settings.minTokenLength says so`;
+  throw new AppError('invalid-request', `${path} ${message}`, { errors: [{ path, message }] });
+};
 
 /** Keeps the text of a token in the transaction of its event. Throws `token-taken`; the transaction is then over. */
 export const keepTokenText = async (

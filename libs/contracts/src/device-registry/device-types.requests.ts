@@ -9,10 +9,13 @@ import {
   IsString,
   Length,
   Matches,
+  Max,
+  Min,
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { NullRemoves } from '../described.js';
+import { MAX_TOKEN_BYTES } from '../endpoint-token.js';
 import {
   ChangeRequest,
   CreateRequest,
@@ -85,6 +88,16 @@ export class DeviceTypeSettings {
   @IsBoolean()
   httpTokenOnly?: boolean;
 
+  /**
+   * Characters that an endpoint token must have which a caller gives; generated ones have 24. Whoever guesses a token is the
+   * device: lower it only for devices whose tokens are what they are. Default: 8.
+   */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_TOKEN_BYTES)
+  minTokenLength?: number;
+
   /** Dotted path of a sample's own time (`ts`, `meta.time`): ISO 8601 or Unix milliseconds. Default: `ts`. */
   @IsOptional()
   @Matches(TIMESTAMP_PATH_RULE, TIMESTAMP_PATH_MESSAGE)
@@ -113,6 +126,13 @@ export class DeviceTypeSettingsEdit {
   @NullRemoves()
   @IsBoolean()
   httpTokenOnly?: boolean | null;
+
+  @IsOptional()
+  @NullRemoves()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_TOKEN_BYTES)
+  minTokenLength?: number | null;
 
   @IsOptional()
   @NullRemoves()

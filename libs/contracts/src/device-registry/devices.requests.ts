@@ -7,8 +7,6 @@ import {
   IsIn,
   IsInt,
   IsISO8601,
-  IsLatitude,
-  IsLongitude,
   IsNumber,
   IsObject,
   IsOptional,
@@ -26,6 +24,7 @@ import {
   ChangeRequest,
   CreateRequest,
   Done,
+  IsEndpointToken,
   IsFilter,
   IsName,
   MAX_TAGS,
@@ -34,7 +33,6 @@ import {
   PageRequest,
   rule,
   TenantRequest,
-  TOKEN_RULE,
   type JsonObject,
 } from '../fields.js';
 import { SYNC_STATES, type SyncState } from '../configuration/sync-state.js';
@@ -48,7 +46,6 @@ export const DEVICE_STATUSES = ['pending', 'active', 'suspended'] as const;
 export type DeviceStatus = (typeof DEVICE_STATUSES)[number];
 
 const NAME_MESSAGE = { message: '$property must match [A-Za-z0-9_-]{1,64}' };
-const TOKEN_MESSAGE = { message: '$property must match [A-Za-z0-9_~-]{4,64}' };
 const FOLDER_RULE = /^\/$|^(\/[^/\s][^/]{0,62}){1,16}$/;
 const wrongFolder = (value: unknown): string | undefined => {
   if (typeof value !== 'string' || !FOLDER_RULE.test(value))
@@ -66,11 +63,24 @@ const wrongFolder = (value: unknown): string | undefined => {
 export const IsFolder = (): PropertyDecorator => rule('isFolder', wrongFolder, [FOLDER_RULE.source]);
 
 export class Position {
-  @IsLatitude()
+  /** Degrees, WGS 84; south is negative. */
+  @IsNumber()
+  @Min(-90)
+  @Max(90)
   latitude!: number;
 
-  @IsLongitude()
+  /** Degrees; west is negative. */
+  @IsNumber()
+  @Min(-180)
+  @Max(180)
   longitude!: number;
+
+  /** Metres above the sea. */
+  @IsOptional()
+  @IsNumber()
+  @Min(-12_000)
+  @Max(100_000)
+  altitude?: number;
 }
 
 /**
@@ -148,6 +158,7 @@ export class DeviceInput {
   @IsObject()
   metadata?: JsonObject;
 
+  /** Unique in the tenant, where a device has one. */
   @IsOptional()
   @IsName(128)
   serialNumber?: string;
@@ -157,9 +168,12 @@ export class DeviceInput {
   @Type(() => Position)
   position?: Position;
 
-  /** The endpoint token. Default: generated, 24 characters. Unique in the whole system. */
+  /**
+   * The endpoint token. Default: generated, 24 characters. Unique in the whole system. A given one is at least as long as the
+   * device type says (`settings.minTokenLength`).
+   */
   @IsOptional()
-  @Matches(TOKEN_RULE, TOKEN_MESSAGE)
+  @IsEndpointToken()
   token?: string;
 
   /** Default: `{kind: "secret"}` for interface `http`, `{kind: "token"}` for the others; no other is possible there. */
@@ -416,6 +430,7 @@ export const provisionDevice = defineRequest({
   reply: ProvisionedDevice,
   errors: [
     'device-name-taken',
+    'serial-number-taken',
     'device-type-not-found',
     'app-version-not-found',
     'token-taken',
@@ -461,6 +476,7 @@ export const editDevice = defineRequest({
   errors: [
     'device-not-found',
     'device-name-taken',
+    'serial-number-taken',
     'app-version-not-found',
     'version-mismatch',
     'concurrent-change',

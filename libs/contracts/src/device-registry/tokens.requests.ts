@@ -1,28 +1,17 @@
 import { Type } from 'class-transformer';
-import {
-  IsArray,
-  IsIn,
-  IsISO8601,
-  IsOptional,
-  IsString,
-  Length,
-  Matches,
-  ValidateNested,
-} from 'class-validator';
+import { IsArray, IsIn, IsISO8601, IsOptional, IsString, Length, ValidateNested } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { DeviceRef } from './devices.requests.js';
-import { ChangeRequest, CreateRequest, Done, Page, PageRequest, TOKEN_RULE } from '../fields.js';
+import { ChangeRequest, CreateRequest, Done, IsEndpointToken, Page, PageRequest } from '../fields.js';
 
 export const TOKEN_STATUSES = ['inactive', 'active', 'suspended', 'revoked'] as const;
 export type TokenStatus = (typeof TOKEN_STATUSES)[number];
-
-const TOKEN_MESSAGE = { message: '$property must match [A-Za-z0-9_~-]{4,64}' };
 
 export class TokenView {
   @IsString()
   id!: string;
 
-  /** The first four characters, to tell tokens apart; the whole text is shown only when it is issued. */
+  /** The first four characters, of a short one a third, to tell tokens apart; the whole text is shown only when it is issued. */
   @IsString()
   hint!: string;
 
@@ -48,9 +37,9 @@ export class TokenList extends Page {
 }
 
 export class TokenInput {
-  /** Default: generated, 24 characters. */
+  /** Default: generated, 24 characters. A given one is at least as long as its device type says (`settings.minTokenLength`). */
   @IsOptional()
-  @Matches(TOKEN_RULE, TOKEN_MESSAGE)
+  @IsEndpointToken()
   token?: string;
 }
 
@@ -65,7 +54,7 @@ export class IssueToken extends CreateRequest {
   deviceId!: string;
 
   @IsOptional()
-  @Matches(TOKEN_RULE, TOKEN_MESSAGE)
+  @IsEndpointToken()
   token?: string;
 }
 
@@ -109,7 +98,13 @@ export const issueToken = defineRequest({
   subject: 'muster.v1.service.device-registry.token.issue',
   request: IssueToken,
   reply: IssuedToken,
-  errors: ['device-not-found', 'token-taken', 'concurrent-change', 'idempotency-key-reused'],
+  errors: [
+    'device-not-found',
+    'token-taken',
+    'invalid-request',
+    'concurrent-change',
+    'idempotency-key-reused',
+  ],
   idempotent: false,
 });
 

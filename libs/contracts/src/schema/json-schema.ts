@@ -54,12 +54,10 @@ const allSchemas = (
       isIso8601: { type: 'string', format: 'date-time' },
       isTime: { type: 'string', format: 'date-time' },
       isFolder: withConstraints('pattern'),
+      isEndpointToken: withConstraints('pattern', 'maxLength'),
       isStart: withConstraints('pattern'),
       isName: withConstraints('minLength', 'maxLength'),
       isText: withConstraints('maxLength'),
-      isLatLong: { type: 'string' },
-      isLatitude: { type: 'number', minimum: -90, maximum: 90 },
-      isLongitude: { type: 'number', minimum: -180, maximum: 180 },
       notGiven: { not: {} },
       described: ({ constraints }) => {
         const [schema] = constraints as [(refTo: RefTo) => Readonly<Record<string, unknown>>]; // as `Described` registers it
