@@ -58,6 +58,13 @@ export const configSchema = {
     max: 100_000,
     default: 100,
   }),
+  uploadsKeepBytes: int({
+    env: 'MUSTER_FIRMWARE_UPLOADS_KEEP_BYTES',
+    doc: 'Bytes of uploads kept of one device; the oldest give way, and no single file may be larger',
+    unit: 'bytes',
+    min: 1,
+    default: 1_073_741_824,
+  }),
   sweepSeconds: int({
     env: 'MUSTER_FIRMWARE_SWEEP_SECONDS',
     doc: 'How often old uploads, expired tokens and files of what was deleted are removed',

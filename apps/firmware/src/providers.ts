@@ -9,4 +9,5 @@ export interface Settings {
   readonly uploadMaxBytes: number;
   readonly uploadsKeepDays: number;
   readonly uploadsKeepCount: number;
+  readonly uploadsKeepBytes: number;
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { Module, type DynamicModule, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
@@ -10,9 +10,11 @@ import { AppError } from '@muster/contracts';
 import { openFileStore } from '@muster/files';
 import { connectBus, streamExtent, subscribeLive, tailEvents } from '@muster/messaging';
 import {
+  boundConnections,
   combineOps,
   createLogger,
   finishMs,
+  networkOf,
   NestLogger,
   openOperations,
   opsHandler,
@@ -55,7 +57,7 @@ import { FirmwaresController, FirmwareTypesController } from './firmware/firmwar
 import { AnswerInterceptor } from './http/answer.interceptor.js';
 import { checkAddress } from './http/address.js';
 import { readBody } from './http/body.js';
-import { CallerGuard, identify, requireCaller } from './http/caller.js';
+import { CallerGuard, identify, requireCaller, tellProved } from './http/caller.js';
 import { checkMethod } from './http/methods.js';
 import {
   documentationHeaders,
@@ -92,6 +94,9 @@ export interface GatewayParts {
   readonly files: FileParts;
   readonly adminApiKey: string;
   readonly requestsPerMinute: number;
+  readonly bodyTimeoutMs: number;
+  /** Called for the connection of everybody who has shown a key. Absent: nobody asks. */
+  readonly hasProved?: (socket: Socket) => void;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Absent: /health and /metrics are on a port of their own. */
@@ -160,12 +165,13 @@ export const gatewayApp = async (parts: GatewayParts): Promise<INestApplication>
     logRequests(parts.logger),
     secureHeaders,
     identify(parts.adminApiKey),
+    tellProved(parts.hasProved),
     limitRate(parts.requestsPerMinute),
     eventDocuments(),
     requireCaller,
     checkAddress,
     checkMethod(server),
-    readBody,
+    readBody(parts.bodyTimeoutMs),
   ];
   for (const handler of chain) app.use(handler);
   app.use('/api/v1/docs', documentationHeaders);
@@ -203,8 +209,15 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   let serve: RequestListener = (request, response) => {
     if (ops?.(request, response) !== true) answerNotYet(response);
   };
-  const server = createServer((request, response) => serve(request, response));
+  const server = createServer({ connectionsCheckingInterval: 1_000 }, (request, response) =>
+    serve(request, response),
+  );
   limitTimes(server);
+  const proxies = (config.trustedProxies ?? '').split(',').map((one) => one.trim());
+  const bounds = boundConnections(server, {
+    ...config,
+    trustedProxies: new Set(proxies.filter((one) => one !== '').map(networkOf)),
+  });
   const stopServer = stopperOf(server);
   server.listen(config.port, config.host);
   await once(server, 'listening');
@@ -233,6 +246,8 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     files: { store, firmwareMaxBytes: config.firmwareMaxBytes },
     adminApiKey: config.adminApiKey,
     requestsPerMinute: config.requestsPerMinute,
+    bodyTimeoutMs: config.bodyTimeoutMs,
+    hasProved: (socket) => bounds.hasProved(socket),
     logger,
     metrics,
     ...(ops === undefined ? {} : { ops }),

@@ -1,11 +1,20 @@
 import { openFileStore, type FileStore } from '@muster/files';
 import { connectBus, type Bus } from '@muster/messaging';
-import { createLogger, finishMs, type Health, openOperations, type RunningApp } from '@muster/observability';
+import {
+  createLogger,
+  finishMs,
+  type Health,
+  networkOf,
+  openOperations,
+  type RunningApp,
+} from '@muster/observability';
 import { openUplink, rateLimitsOf, type Uplink } from '@muster/uplink';
 import { loadConfig } from './config.js';
 import { downloadRoute } from './files/download.route.js';
+import { UploadPace } from './files/upload-pace.js';
 import { uploadRoute } from './files/upload.route.js';
 import { startDeviceServer } from './http/device-server.js';
+import { Strangers } from './http/strangers.js';
 import { kp1Route } from './kp1/kp1.route.js';
 
 const SERVICE = 'http-adapter';
@@ -41,14 +50,25 @@ export const start = async (
     logger,
     metrics,
   });
+  const strangers = new Strangers(config);
+  const proxies = (config.trustedProxies ?? '').split(',').map((one) => one.trim());
   const server = await startDeviceServer({
     ...config,
+    trustedProxies: new Set(proxies.filter((one) => one !== '').map(networkOf)),
     routes: [
-      kp1Route({ ...config, uplink, logger, metrics }),
-      uploadRoute({ bus, store, idleTimeoutMs: bodyTimeoutMs }),
+      kp1Route({ ...config, uplink, strangers, logger, metrics }),
+      uploadRoute({
+        bus,
+        store,
+        strangers,
+        pace: new UploadPace(config),
+        idleTimeoutMs: bodyTimeoutMs,
+        uploadTimeoutMs: config.uploadTimeoutMs,
+      }),
       downloadRoute({
         bus,
         store,
+        strangers,
         stallTimeoutMs: config.downloadStallMs,
         checkEveryMs: config.downloadCheckMs,
       }),

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { request, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -107,6 +108,33 @@ const post = (
     body,
     headers: { authorization: `Bearer secret-of-${id}`, ...headers },
   });
+};
+/** What is answered to a message of which the body does not come. */
+const unfinished = async (token: string): Promise<string> => {
+  const socket = connect(adapter.port, '127.0.0.1');
+  let answer = '';
+  socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+  socket.write(`POST /kp1/radiator-v1/dcx/${token}/json HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n`);
+  try {
+    return await eventually(() => {
+      if (answer === '') throw new Error('nothing was answered');
+      return answer;
+    });
+  } finally {
+    socket.destroy();
+  }
+};
+const statusFrom = async (localAddress: string, id: string, secret: string): Promise<number> => {
+  const sent = request(`${base}/kp1/radiator-v1/dcx/token-of-${id}/json`, {
+    method: 'POST',
+    localAddress,
+    agent: false,
+    headers: { authorization: `Bearer ${secret}` },
+  });
+  sent.end('{"n":1}');
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  response.resume();
+  return response.statusCode ?? 0;
 };
 const told = async (response: Response): Promise<unknown> => [response.status, await response.json()];
 const stored = (id: string) => world.stored.filter(({ deviceId }) => deviceId === id);
@@ -254,24 +282,99 @@ describe('access', () => {
     device('a3', { interface: 'mqtt' });
     const wrong = await post('a1', 'dcx/json', '{}', { authorization: 'Bearer guess' });
     expect(wrong.headers.get('www-authenticate')).toBe('Bearer');
-    expect(await told(wrong)).toMatchObject([401, { reasonPhrase: "the secret is not the device's" }]);
-    expect(await told(await post('nobody', 'dcx/json', '{}'))).toMatchObject([
-      401,
-      { reasonPhrase: 'unknown endpoint token' },
-    ]);
+    expect(await told(wrong)).toMatchObject([401, {}]);
     expect(await told(await post('a2', 'dcx/json', '{}'))).toMatchObject([
       403,
       { reasonPhrase: 'endpoint token is suspended' },
-    ]);
-    expect(await told(await post('a3', 'dcx/json', '{}'))).toMatchObject([
-      403,
-      { reasonPhrase: 'device does not use http but mqtt' },
     ]);
     expect(await told(await post('a1', 'dcx/json', '{}', { 'x-client-cert': 'MIIB' }))).toMatchObject([
       401,
       { reasonPhrase: "certificates are not accepted over HTTP; use the device's secret" },
     ]);
     expect(stored('a1')).toEqual([]);
+  });
+
+  it('says the same to every stranger, and as late, so that no token can be told from one that does not exist', async () => {
+    device('s1');
+    device('s2', { tokenStatus: 'suspended' });
+    device('s3', { tokenStatus: 'revoked' });
+    device('s4', { interface: 'mqtt' });
+    const guess = { authorization: 'Bearer guess' };
+    const answers = await Promise.all([
+      post('s-nobody', 'dcx/json', '{}', guess),
+      post('s1', 'dcx/json', '{}', guess),
+      post('s2', 'dcx/json', '{}', guess),
+      post('s3', 'dcx/json', '{}', guess),
+      post('s4', 'dcx/json', '{}'),
+      // An application version that is not its type's: only a device that has shown who it is hears of it.
+      fetch(`${base}/kp1/open-v1/dcx/token-of-s1/json`, { method: 'POST', body: '{}', headers: guess }),
+      fetch(`${base}/kp1/radiator-v1/dcx/token-of-s1/json`, { method: 'POST', body: '{}' }),
+    ]);
+    const seen = await Promise.all(
+      answers.map(async (answer) => {
+        const headers = Object.fromEntries([...answer.headers].filter(([name]) => name !== 'date'));
+        return JSON.stringify([answer.status, headers, await answer.text()]);
+      }),
+    );
+    expect(new Set(seen).size).toBe(1);
+    expect(seen[0]).toContain('unknown endpoint token, or not the secret of its device');
+  });
+
+  it('is judged before the body is read', async () => {
+    const answer = await unfinished('nobody-at-all');
+    expect(answer).toMatch(/^HTTP\/1\.1 401 /);
+  });
+
+  it('is refused to an address that guesses, whatever it shows, while what was right from there goes on', async () => {
+    device('g1');
+    device('g2');
+    const from = '127.0.0.9';
+    expect(await statusFrom(from, 'g1', 'secret-of-g1')).toBe(200);
+    const guesses: number[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      const some = Array.from({ length: 20 }, (_, n) => statusFrom(from, 'g1', `guess-${round}-${n}`));
+      guesses.push(...(await Promise.all(some)));
+    }
+    expect(guesses.filter((status) => status === 401).length).toBeLessThan(45);
+    expect(guesses.at(-1)).toBe(429);
+    expect(await statusFrom(from, 'g2', 'secret-of-g2')).toBe(429);
+    expect(await statusFrom(from, 'g1', 'secret-of-g1')).toBe(200);
+    expect(await statusFrom('127.0.0.10', 'g2', 'secret-of-g2')).toBe(200);
+  });
+
+  it('goes on for devices while a stranger holds more connections than there are places, with bodies that do not end', async () => {
+    device('calm');
+    const strangers = Array.from({ length: 600 }, (_, n) => {
+      const socket = connect({ port: adapter.port, host: '127.0.0.1', localAddress: '127.0.0.11' });
+      socket.on('error', () => undefined);
+      socket.write(
+        `POST /kp1/radiator-v1/dcx/stranger-${n}/json HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{`,
+      );
+      return socket;
+    });
+    try {
+      await Promise.all(strangers.map((socket) => (socket.connecting ? once(socket, 'connect') : undefined)));
+      for (let n = 0; n < 5; n += 1) expect((await post('calm', 'dcx/json', '{"n":1}')).status).toBe(200);
+    } finally {
+      for (const socket of strangers) socket.destroy();
+    }
+  });
+
+  it('holds for one device a part of the places only', async () => {
+    device('greedy');
+    device('modest');
+    const sockets = Array.from({ length: 130 }, () => connect(adapter.port, '127.0.0.1'));
+    let refused = 0;
+    for (const socket of sockets) {
+      socket.on('error', () => undefined);
+      socket.on('data', (chunk: Buffer) => (refused += chunk.toString().startsWith('HTTP/1.1 429') ? 1 : 0));
+      socket.write(
+        'POST /kp1/radiator-v1/dcx/token-of-greedy/json HTTP/1.1\r\nHost: a\r\nX-Device-Secret: secret-of-greedy\r\nContent-Length: 9\r\n\r\n{',
+      );
+    }
+    await eventually(() => refused > 0);
+    expect((await post('modest', 'dcx/json', '{"n":1}')).status).toBe(200);
+    for (const socket of sockets) socket.destroy();
   });
 
   it('needs no secret where the device type says so', async () => {
@@ -357,7 +460,7 @@ describe('HTTP', () => {
     let answer = '';
     socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
     socket.write(
-      'POST /kp1/radiator-v1/dcx/token-of-h3/json HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{"n"',
+      'POST /kp1/radiator-v1/dcx/token-of-h3/json HTTP/1.1\r\nHost: a\r\nX-Device-Secret: secret-of-h3\r\nContent-Length: 10\r\n\r\n{"n"',
     );
     await eventually(() => answer.startsWith('HTTP/1.1 408') && answer.includes('"statusCode":408'));
     socket.destroy();
@@ -416,6 +519,28 @@ describe('an upload', () => {
     ]);
     expect(registered[0]).toMatchObject({ name: 'a.log', size: FILE.length, tenantId: 'default' });
     StandInFirmware.fileKey = registered[0]?.fileKey ?? '';
+  });
+
+  it('has the last part of its name, and none where nothing is left', async () => {
+    expect((await upload(`binary-data?name=${encodeURIComponent('../../x')}`, 'x')).status).toBe(201);
+    expect(registered.at(-1)).toMatchObject({ name: 'x' });
+    expect((await upload('files/..%2F..%2Fy', 'y')).status).toBe(204);
+    expect(registered.at(-1)).toMatchObject({ name: 'y' });
+    for (const name of ['..', 'a/', 'a\nb', 'a\u202eb']) {
+      expect((await upload(`binary-data?name=${encodeURIComponent(name)}`, 'x')).status).toBe(400);
+    }
+  });
+
+  it('lies where nobody else can read it, whatever the umask', async () => {
+    const all = await readdir(files, { recursive: true, withFileTypes: true });
+    const modes = await Promise.all(
+      all.map(async (one) => {
+        const { mode } = await stat(join(one.parentPath, one.name));
+        return `${one.isFile() ? 'file' : 'folder'} ${(mode & 0o777).toString(8)}`;
+      }),
+    );
+    expect([...new Set(modes)].sort()).toEqual(['file 600', 'folder 700']);
+    expect((await stat(files)).mode & 0o777).toBe(0o700);
   });
 
   it('replaces a file of its name', async () => {

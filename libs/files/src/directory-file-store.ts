@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { access, chmod, mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { AppError, newId } from '@muster/contracts';
@@ -12,6 +12,9 @@ const INCOMING = 'incoming';
 /** An upload this silent belongs to a process that was killed. Far above any pause of one that lives. */
 const ABANDONED_AFTER_MS = 24 * 3_600_000;
 const READ_BYTES = 256 * 1024;
+/** For nobody but us, whatever the umask: what devices upload is nobody else's on the machine. */
+const FOLDER_MODE = 0o700;
+const FILE_MODE = 0o600;
 
 /**
  * Files in a directory; with several replicas a volume that all of them mount. Makes the directory when it is missing, now
@@ -32,7 +35,14 @@ class DirectoryFileStore implements FileStore {
   }
 
   async prepare(): Promise<void> {
-    await mkdir(this.incoming, { recursive: true });
+    await makeFolder(this.directory);
+    await makeFolder(this.incoming);
+    for (const name of await readdir(this.directory)) {
+      // A shelf of before there were modes. On a volume that is not ours the modes are its owner's.
+      if (/^[0-9a-f]{2}$/.test(name)) {
+        await chmod(join(this.directory, name), FOLDER_MODE).catch(() => undefined);
+      }
+    }
     const newest = Date.now() - ABANDONED_AFTER_MS;
     for (const name of await readdir(this.incoming)) {
       const path = join(this.incoming, name);
@@ -47,8 +57,9 @@ class DirectoryFileStore implements FileStore {
     const growing = join(this.incoming, key);
     const { bytes, size, sha256 } = metered(source, maxBytes);
     try {
-      const file = await open(growing, 'wx');
+      const file = await open(growing, 'wx', FILE_MODE);
       try {
+        await file.chmod(FILE_MODE);
         for await (const chunk of bytes) await file.writeFile(chunk); // at the current position, all of it
         // Without it a power cut leaves a whole name on half a file.
         await file.sync();
@@ -56,7 +67,7 @@ class DirectoryFileStore implements FileStore {
         await file.close();
       }
       const shelf = this.shelfOf(key);
-      await mkdir(shelf, { recursive: true });
+      await makeFolder(shelf);
       await rename(growing, join(shelf, key));
       await syncDirectory(shelf);
       return { key, size: size(), sha256: sha256() };
@@ -115,6 +126,12 @@ class DirectoryFileStore implements FileStore {
     return join(this.directory, key.slice(-2));
   }
 }
+
+/** Its mode is set where we make it, and where it is ours. */
+const makeFolder = async (path: string): Promise<void> => {
+  await mkdir(path, { recursive: true, mode: FOLDER_MODE });
+  await chmod(path, FOLDER_MODE).catch(() => undefined);
+};
 
 /** The rename itself must survive a power cut too: the caller will say that the file is stored. */
 const syncDirectory = async (path: string): Promise<void> => {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '@muster/contracts';
+import { safeFileName } from './file-name.js';
 import type { ByteRange, FileStore } from './file-store.js';
 
 export interface SentFile {
@@ -82,7 +83,8 @@ const rangeFor = (
 };
 
 /** RFC 6266: the plain name for old clients, the real one in UTF-8. */
-const dispositionOf = (name: string): string => {
+const dispositionOf = (stored: string): string => {
+  const name = safeFileName(stored);
   const plain = name.replace(/[^\x20-\x7e]|["\\%]/g, '_');
   const encoded = encodeURIComponent(name.replace(/\p{Surrogate}/gu, '\ufffd')).replace(
     /['()*]/g,

@@ -15,6 +15,8 @@ export type Admission =
   | Admitted
   | {
       readonly admitted: false;
+      /** Whose it is, where that is known: who must prove it is asked to before the reason is told. */
+      readonly of?: Pick<Admitted, 'entry' | 'settings'>;
       readonly code: ErrorCode;
       /** For the device's developer; holds no token. */
       readonly reason: string;
@@ -54,28 +56,36 @@ export class DeviceDirectory {
     if (entry === undefined) {
       return { admitted: false, code: 'token-unknown', reason: 'unknown endpoint token', ask: { token } };
     }
+    const type = this.types.get(entry.deviceTypeId);
+    const of = { entry, settings: type?.settings ?? {} };
     if (entry.tokenStatus === 'suspended') {
-      return { admitted: false, code: 'token-suspended', reason: 'endpoint token is suspended' };
+      return { admitted: false, of, code: 'token-suspended', reason: 'endpoint token is suspended' };
     }
     if (entry.tokenStatus === 'revoked') {
-      return { admitted: false, code: 'token-revoked', reason: 'endpoint token is revoked' };
+      return { admitted: false, of, code: 'token-revoked', reason: 'endpoint token is revoked' };
     }
     if (entry.interface !== this.door) {
       return {
         admitted: false,
+        of,
         code: 'not-allowed',
         reason: `device does not use ${this.door} but ${entry.interface}`,
       };
     }
     // By its token alone only over MQTT, and only who has no other credential. Over HTTP every request shows its own.
     if (this.door !== 'http' && !entry.credentialKinds.includes('token')) {
-      return { admitted: false, code: 'not-allowed', reason: 'device needs a credential besides its token' };
+      return {
+        admitted: false,
+        of,
+        code: 'not-allowed',
+        reason: 'device needs a credential besides its token',
+      };
     }
-    const type = this.types.get(entry.deviceTypeId);
     // The same answer for a version that does not exist and one of another type: names of others are not probed here.
     if (type === undefined || !type.versions.has(appVersion)) {
       return {
         admitted: false,
+        of,
         code: 'app-version-not-found',
         reason: 'unknown application version',
         ask: { deviceTypeId: entry.deviceTypeId },

@@ -66,6 +66,16 @@ describe('a token', () => {
     },
   );
 
+  it('is not spoken of to whoever cannot prove whose it is', async () => {
+    const of = { entry, settings: {} };
+    const { admit } = scene(async () => ({ admitted: false, of, code: 'token-suspended', reason: 'why' }));
+    expect(await admit()).toMatchObject({ statusCode: 403, reasonPhrase: 'why' });
+    const stranger = () => {
+      throw new AppError('unauthenticated', 'who are you');
+    };
+    expect(await admit(stranger)).toMatchObject({ statusCode: 401, reasonPhrase: 'who are you' });
+  });
+
   it('is not enough where more is asked for, and the log names the device', async () => {
     const { admit, lines } = scene(async () => known);
     const outcome = await admit(() => {

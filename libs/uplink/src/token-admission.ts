@@ -29,19 +29,25 @@ export const assertSize = (bytes: number, maxPayloadBytes: number): void => {
 
 /**
  * For doors where a device says who it is by the token in its topic: MQTT and HTTP. `prove`, where the token alone is not
- * enough, checks who speaks for it and throws `AppError`. Never rejects.
+ * enough, checks who speaks for it and throws `AppError`: before anything is told of the token, its device or its type. Never
+ * rejects.
  */
 export const tokenAdmission =
   ({ questions, refusals, maxPayloadBytes }: AdmissionParts) =>
-  async (topic: Topic, bytes: number, prove?: (device: Admitted) => void): Promise<TokenAdmission> => {
+  async (
+    topic: Topic,
+    bytes: number,
+    prove?: (device: Pick<Admitted, 'entry' | 'settings'>) => void,
+  ): Promise<TokenAdmission> => {
     const resource = matchResource(topic)?.resource;
     let deviceId: string | undefined;
     try {
       assertSize(bytes, maxPayloadBytes);
       const admission = await questions.admit(topic.token, topic.appVersion);
+      const of = admission.admitted ? admission : admission.of;
+      deviceId = of?.entry.deviceId;
+      if (of !== undefined) prove?.(of);
       if (!admission.admitted) throw new AppError(admission.code, admission.reason);
-      ({ deviceId } = admission.entry);
-      prove?.(admission);
       return { kind: 'admitted', device: admission };
     } catch (error) {
       if (error instanceof AppError && isPassing(error)) {

@@ -46,7 +46,10 @@ export class UploadHandlers {
 
   @Handles(resolveUpload)
   async resolve({ token }: ResolveUpload): Promise<UploadGrant> {
-    return { ...(await this.tokens.resolve(token)), maxBytes: this.settings.uploadMaxBytes };
+    return {
+      ...(await this.tokens.resolve(token)),
+      maxBytes: Math.min(this.settings.uploadMaxBytes, this.settings.uploadsKeepBytes),
+    };
   }
 
   @Handles(registerUpload)
@@ -62,11 +65,10 @@ export class UploadHandlers {
     });
     const { view } = await this.uploads.get({ tenantId, deviceId, id });
     const overwrites = overwrite === true ? name : undefined;
-    const gone = await this.uploads.givingWay(
-      { tenantId, deviceId, id },
-      overwrites,
-      this.settings.uploadsKeepCount,
-    );
+    const gone = await this.uploads.givingWay({ tenantId, deviceId, id }, overwrites, {
+      count: this.settings.uploadsKeepCount,
+      bytes: this.settings.uploadsKeepBytes,
+    });
     await this.store.executeMany(
       upload,
       gone.map((one) => ({

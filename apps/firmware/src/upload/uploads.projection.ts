@@ -95,21 +95,23 @@ export class Uploads {
   }
 
   /**
-   * What must give way to `kept`: earlier ones of its name when it overwrites, and beyond `keepCount` what was stored first.
+   * What must give way to `kept`: earlier ones of its name when it overwrites, and beyond the count and the bytes that are kept what was stored first.
    * Not what has the lowest id: ids are made when an upload begins, and one that took long would remove itself.
    */
   async givingWay(
     { tenantId, deviceId, id }: UploadKey,
     overwrites: string | undefined,
-    keepCount: number,
+    keep: { readonly count: number; readonly bytes: number },
   ): Promise<{ id: string; reason: 'overwritten' | 'too-many' }[]> {
     const { rows } = await this.database.query<{ id: string; overwritten: boolean }>(
       `SELECT id, overwritten FROM (
-         SELECT id, overwritten, count(*) FILTER (WHERE NOT overwritten) OVER (ORDER BY stored_at DESC, id DESC) AS nth
-         FROM (SELECT id, stored_at, coalesce(name = $3, false) AND id < $4 AS overwritten
-               FROM uploads WHERE tenant_id = $1 AND device_id = $2) AS u) AS v
-       WHERE overwritten OR nth > $5 ORDER BY id LIMIT 500`,
-      [tenantId, deviceId, overwrites ?? null, id, keepCount],
+         SELECT id, overwritten, count(*) FILTER (WHERE NOT overwritten) OVER newest AS nth,
+           sum(size) FILTER (WHERE NOT overwritten) OVER newest AS bytes
+         FROM (SELECT id, stored_at, size, coalesce(name = $3, false) AND id < $4 AS overwritten
+               FROM uploads WHERE tenant_id = $1 AND device_id = $2) AS u
+         WINDOW newest AS (ORDER BY stored_at DESC, id DESC)) AS v
+       WHERE overwritten OR nth > $5 OR bytes > $6 ORDER BY id LIMIT 500`,
+      [tenantId, deviceId, overwrites ?? null, id, keep.count, keep.bytes],
     );
     return rows.map((row) => ({ id: row.id, reason: row.overwritten ? 'overwritten' : 'too-many' }));
   }

@@ -23,7 +23,7 @@ import {
   type FirmwareTypeList,
   type FirmwareTypeView,
 } from '@muster/contracts/firmware/requests';
-import type { FileStore, StoredFile } from '@muster/files';
+import { safeFileName, type FileStore, type StoredFile } from '@muster/files';
 import { invalidFields } from '@muster/messaging';
 import { type Asking, ASKING, type FileParts, FILES } from '../providers.js';
 import { CheckedBody, refuse } from '../http/body.js';
@@ -176,7 +176,7 @@ export class FirmwaresController {
     const { described, stored } = await receiveForm(
       request,
       async (fields, { name, stream }) => ({
-        described: { ...describedBy(fields), name: name === '' ? 'firmware.bin' : name.slice(-255) },
+        described: { ...describedBy(fields), name: name === '' ? 'firmware.bin' : safeFileName(name) },
         stored: await store.put(stream, { maxBytes: firmwareMaxBytes }),
       }),
       (received) => removeFrom(store, received.stored),

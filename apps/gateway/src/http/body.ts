@@ -14,33 +14,46 @@ const MAX_DEPTH = 100;
 const TYPES = ['application/json', 'application/merge-patch+json'];
 const readBytes = raw({ limit: MAX_BODY_BYTES, type: TYPES });
 
-/** Reads JSON bodies by the rules of `readJson`; says in our words what is wrong with one. No body is undefined. */
-export const readBody: RequestHandler = (request, response, next): void => {
-  // A firmware is streamed by its route, never held here.
-  if (request.method === 'POST' && pathOf(request) === '/api/v1/firmwares') {
-    next();
-    return;
-  }
-  if (hasBody(request) && request.is(TYPES) === false) {
-    next(new AppError('unsupported-media-type', 'The body must be JSON: content-type application/json.'));
-    return;
-  }
-  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.get('content-type') ?? '')?.[1];
-  if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset)) {
-    next(new AppError('unsupported-media-type', ENCODING));
-    return;
-  }
-  readBytes(request, response, (error?: unknown) => {
-    try {
-      if (error !== undefined) throw faultOf(error);
-      const bytes: unknown = request.body;
-      request.body = Buffer.isBuffer(bytes) && bytes.length > 0 ? parsed(bytes) : undefined;
+/**
+ * Reads JSON bodies by the rules of `readJson`; says in our words what is wrong with one. No body is undefined. One that is not
+ * here whole within `timeoutMs` is given up: whoever holds a key must not hold memory for ever.
+ */
+export const readBody =
+  (timeoutMs: number): RequestHandler =>
+  (request, response, next): void => {
+    // A firmware is streamed by its route, never held here.
+    if (request.method === 'POST' && pathOf(request) === '/api/v1/firmwares') {
       next();
-    } catch (fault) {
-      next(fault);
+      return;
     }
-  });
-};
+    if (hasBody(request) && request.is(TYPES) === false) {
+      next(new AppError('unsupported-media-type', 'The body must be JSON: content-type application/json.'));
+      return;
+    }
+    const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.get('content-type') ?? '')?.[1];
+    if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset)) {
+      next(new AppError('unsupported-media-type', ENCODING));
+      return;
+    }
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      response.setHeader('connection', 'close');
+      next(new AppError('invalid-request', `The body did not arrive within ${timeoutMs} ms.`));
+    }, timeoutMs);
+    readBytes(request, response, (error?: unknown) => {
+      clearTimeout(timer);
+      if (isLate) return;
+      try {
+        if (error !== undefined) throw faultOf(error);
+        const bytes: unknown = request.body;
+        request.body = Buffer.isBuffer(bytes) && bytes.length > 0 ? parsed(bytes) : undefined;
+        next();
+      } catch (fault) {
+        next(fault);
+      }
+    });
+  };
 
 const ENCODING = 'The encoding of the body is not supported: send UTF-8.';
 

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { createParamDecorator, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { Request, RequestHandler, Response } from 'express';
 import { AppError, DEFAULT_TENANT, type Actor } from '@muster/contracts';
@@ -24,6 +25,14 @@ export const identify = (adminApiKey: string): RequestHandler => {
     next();
   };
 };
+
+/** Whose connection is somebody's is not closed to make room for others. */
+export const tellProved =
+  (hasProved: ((socket: Socket) => void) | undefined): RequestHandler =>
+  (request, response, next): void => {
+    if (callerIn(response) !== undefined) hasProved?.(request.socket);
+    next();
+  };
 
 /** Turns strangers away before their bodies are read. */
 export const requireCaller: RequestHandler = (request, response, next): void => {

@@ -8,4 +8,5 @@ import type { Server } from 'node:http';
 export const limitTimes = (server: Server): void => {
   server.requestTimeout = 3_600_000;
   server.timeout = 120_000;
+  server.headersTimeout = 10_000;
 };

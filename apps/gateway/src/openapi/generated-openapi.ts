@@ -33,6 +33,7 @@ export const generatedOpenApi = async (): Promise<OpenAPIObject> => {
     files: { store: NO_FILES, firmwareMaxBytes: 1 },
     adminApiKey: 'none',
     requestsPerMinute: 1,
+    bodyTimeoutMs: 1_000,
     logger: createLogger({ service: 'gateway', level: 'silent' }),
     metrics: createMetrics('gateway'),
   });

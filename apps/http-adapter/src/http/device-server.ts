@@ -1,9 +1,24 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { stopperOf, type Logger } from '@muster/observability';
+import { AppError } from '@muster/contracts';
+import { boundConnections, clientAddress, stopperOf, type Logger } from '@muster/observability';
 import { answerEmpty, answerRefusal } from './answer.js';
 import { HttpFault, refusal, refusalOf } from './http-fault.js';
+
+/** What a route gets besides the request. */
+export interface Visit {
+  /** The path after the prefix. */
+  readonly rest: string;
+  readonly query: URLSearchParams;
+  /** Where it comes from. */
+  readonly address: string | undefined;
+  /**
+   * Takes a place among the requests under way, until the answer is out; call it when it is known who asks, and before the body is
+   * read. Undefined: somebody who is let in, but not as a device. Throws 503, or `too-many-requests`.
+   */
+  enter(deviceId: string | undefined): void;
+}
 
 export interface DeviceRoute {
   /** The path begins with that: `/kp1/`. */
@@ -11,20 +26,22 @@ export interface DeviceRoute {
   /** Whether the rest of a path names something. Whatever does, has these methods, and OPTIONS, which says so. */
   readonly exists: (rest: string) => boolean;
   readonly methods: readonly string[];
-  /** Answers, or throws `AppError` or `HttpFault` for what the device is told. `rest`: the path after the prefix. */
-  readonly handle: (
-    request: IncomingMessage,
-    response: ServerResponse,
-    target: { readonly rest: string; readonly query: URLSearchParams },
-  ) => Promise<void>;
+  /** Answers, or throws `AppError` or `HttpFault` for what the device is told. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse, visit: Visit) => Promise<void>;
 }
 
 export interface DeviceServerOptions {
   readonly port: number;
   readonly host: string;
   readonly routes: readonly DeviceRoute[];
-  /** Requests under way at the same time: each may hold a whole message in memory. */
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+  /** As `networkOf` writes them. */
+  readonly trustedProxies: ReadonlySet<string>;
+  readonly headerTimeoutMs: number;
+  /** Requests of known devices under way at the same time: each may hold a whole message in memory. */
   readonly requestsInFlight: number;
+  readonly requestsPerDevice: number;
   readonly logger: Logger;
 }
 
@@ -40,12 +57,9 @@ export interface DeviceServer {
  * thousands a second would pass guards, pipes and filters that have nothing to do.
  */
 export const startDeviceServer = async (options: DeviceServerOptions): Promise<DeviceServer> => {
-  let inFlight = 0;
-  const server = createServer((request, response) => {
-    inFlight += 1;
-    response.once('close', () => {
-      inFlight -= 1;
-    });
+  const places = new Places(options);
+  // Node looks every half minute by default for connections that are too slow.
+  const server = createServer({ connectionsCheckingInterval: 1_000 }, (request, response) => {
     serve(request, response).catch((error: unknown) => {
       const known = refusalOf(error);
       if (known === undefined) options.logger.error({ err: error }, 'a request of a device failed');
@@ -54,7 +68,6 @@ export const startDeviceServer = async (options: DeviceServerOptions): Promise<D
   });
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (inFlight > options.requestsInFlight) throw new HttpFault(503, 'too many requests at once', OVERLOAD);
     const { pathname, query } = splitTarget(request.url ?? '');
     const route = options.routes.find(({ prefix }) => pathname.startsWith(prefix));
     const rest = pathname.slice(route?.prefix.length);
@@ -67,17 +80,26 @@ export const startDeviceServer = async (options: DeviceServerOptions): Promise<D
       answerEmpty(request, response, 204, { allow });
       return;
     }
-    await route.handle(request, response, { rest, query });
+    await route.handle(request, response, {
+      rest,
+      query,
+      address: clientAddress(request, options.trustedProxies),
+      enter: (deviceId) => {
+        places.take(response, deviceId);
+        bounds.hasProved(request.socket);
+      },
+    });
   };
 
-  limitTimes(server);
+  limitTimes(server, options.headerTimeoutMs);
+  const bounds = boundConnections(server, options);
   const stop = stopperOf(server);
   server.listen(options.port, options.host);
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port, // a TCP server's address is never a pipe's name
     get inFlight() {
-      return inFlight;
+      return places.taken;
     },
     close: stop,
   };
@@ -85,10 +107,37 @@ export const startDeviceServer = async (options: DeviceServerOptions): Promise<D
 
 const OVERLOAD = { 'retry-after': '1' };
 
-const limitTimes = (server: Server): void => {
+/** Requests under way, in all and of each device. */
+class Places {
+  taken = 0;
+  private readonly ofDevice = new Map<string, number>();
+
+  constructor(private readonly most: Pick<DeviceServerOptions, 'requestsInFlight' | 'requestsPerDevice'>) {}
+
+  take(response: ServerResponse, deviceId: string | undefined): void {
+    const { requestsInFlight, requestsPerDevice } = this.most;
+    if (this.taken >= requestsInFlight) throw new HttpFault(503, 'too many requests at once', OVERLOAD);
+    const own = deviceId === undefined ? 0 : (this.ofDevice.get(deviceId) ?? 0);
+    if (own >= requestsPerDevice) {
+      const reason = `too many requests at once: a device may have ${requestsPerDevice} under way`;
+      throw new AppError('too-many-requests', reason, { retryAfterSeconds: 1 });
+    }
+    this.taken += 1;
+    if (deviceId !== undefined) this.ofDevice.set(deviceId, own + 1);
+    response.once('close', () => {
+      this.taken -= 1;
+      if (deviceId === undefined) return;
+      const left = (this.ofDevice.get(deviceId) ?? 1) - 1;
+      if (left === 0) this.ofDevice.delete(deviceId);
+      else this.ofDevice.set(deviceId, left);
+    });
+  }
+}
+
+const limitTimes = (server: Server, headerTimeoutMs: number): void => {
   // Longer than load balancers keep theirs (60 s), so that none sends on a connection that we close at that moment.
   server.keepAliveTimeout = 65_000;
-  server.headersTimeout = 10_000;
+  server.headersTimeout = headerTimeoutMs;
   // Bodies have their own limits: a message must be here soon, a file may take long if it keeps coming.
   server.requestTimeout = 0;
 };

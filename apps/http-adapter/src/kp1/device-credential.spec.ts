@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import type { DeviceTypeSettings } from '@muster/contracts/device-registry/device-types.requests';
-import { authenticate } from './device-credential.js';
+import { authenticate, secretsIn } from './device-credential.js';
 
 const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('hex');
 const entry: AccessEntry = {
@@ -21,10 +21,10 @@ const entry: AccessEntry = {
 const tried = (
   headers: IncomingHttpHeaders,
   settings: DeviceTypeSettings = {},
-  secretHashes = entry.secretHashes,
+  change: Partial<AccessEntry> = {},
 ): string => {
   try {
-    authenticate(headers)({ admitted: true, entry: { ...entry, secretHashes }, settings });
+    authenticate(secretsIn(headers))({ entry: { ...entry, ...change }, settings });
     return 'welcome';
   } catch (error) {
     return String(error);
@@ -51,13 +51,19 @@ describe('who speaks for a token over HTTP', () => {
   });
 
   it('is refused with any secret when all are revoked', () => {
-    expect(tried({ 'x-device-secret': 'old' }, {}, [])).toMatch(/is not the device's$/);
+    expect(tried({ 'x-device-secret': 'old' }, {}, { secretHashes: [] })).toMatch(/is not the device's$/);
   });
 
   it('needs no secret where the device type says that the token is enough, and only there', () => {
     expect(tried({}, { httpTokenOnly: true })).toBe('welcome');
     expect(tried({})).toMatch(/^AppError: unauthenticated: the device's secret is missing/);
     expect(tried({}, { httpTokenOnly: false })).toMatch(/is missing/);
+  });
+
+  it('is refused where the device comes another way, whatever it shows', () => {
+    const refused = 'AppError: unauthenticated: the device does not use http but mqtt';
+    expect(tried({ 'x-device-secret': 'old' }, {}, { interface: 'mqtt' })).toBe(refused);
+    expect(tried({}, { httpTokenOnly: true }, { interface: 'mqtt' })).toBe(refused);
   });
 
   it.each(['x-forwarded-client-cert', 'x-ssl-client-cert', 'client-cert'])(

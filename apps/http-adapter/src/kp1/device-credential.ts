@@ -16,33 +16,39 @@ const CERTIFICATE_HEADERS = [
 ];
 
 /**
+ * What every stranger is told, whatever was wrong: an unknown token, a wrong or missing secret, a device of another interface.
+ * Otherwise the answer would tell which tokens there are. The log says which it was.
+ */
+export const STRANGER =
+  'unknown endpoint token, or not the secret of its device: HTTP devices send it as Authorization: Bearer <secret>, or x-device-secret';
+
+/**
  * Checks who speaks for a token over HTTP: by the device's secret, or by the token alone where the device type's settings
- * say that this is enough. A secret that is sent must be right even then. Throws `unauthenticated`.
+ * say that this is enough. A secret that is sent must be right even then. Throws `unauthenticated`; the text is for the log.
  */
 export const authenticate =
-  (headers: IncomingHttpHeaders) =>
-  ({ entry, settings }: Admitted): void => {
-    if (CERTIFICATE_HEADERS.some((name) => headers[name] !== undefined)) {
-      throw new AppError(
-        'unauthenticated',
-        "certificates are not accepted over HTTP; use the device's secret",
-      );
+  (secrets: readonly string[]) =>
+  ({ entry, settings }: Pick<Admitted, 'entry' | 'settings'>): void => {
+    if (entry.interface !== 'http') {
+      throw new AppError('unauthenticated', `the device does not use http but ${entry.interface}`);
     }
-    const shown = secretsIn(headers);
-    if (shown.length === 0) {
+    if (secrets.length === 0) {
       if (settings.httpTokenOnly === true) return;
-      throw new AppError(
-        'unauthenticated',
-        "the device's secret is missing: send Authorization: Bearer <secret>, or x-device-secret",
-      );
+      throw new AppError('unauthenticated', "the device's secret is missing");
     }
-    if (!shown.every((secret) => isOneOf(entry.secretHashes, secret))) {
+    if (!secrets.every((secret) => isOneOf(entry.secretHashes, secret))) {
       throw new AppError('unauthenticated', "the secret is not the device's");
     }
   };
 
-/** Both headers may be sent; then both count. */
-const secretsIn = (headers: IncomingHttpHeaders): string[] => {
+/**
+ * The secrets that a request shows. Both headers may be sent; then both count. Throws `unauthenticated` for what is no secret at
+ * all, whoever sends it.
+ */
+export const secretsIn = (headers: IncomingHttpHeaders): string[] => {
+  if (CERTIFICATE_HEADERS.some((name) => headers[name] !== undefined)) {
+    throw new AppError('unauthenticated', "certificates are not accepted over HTTP; use the device's secret");
+  }
   const { authorization } = headers;
   const bearer = authorization === undefined ? undefined : /^bearer +(\S+) *$/i.exec(authorization)?.[1];
   if (authorization !== undefined && bearer === undefined) {

@@ -2,15 +2,24 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '@muster/contracts';
 import { parseTopic, type Topic } from '@muster/kp1';
 import type { Logger, Metrics } from '@muster/observability';
-import { describeToken, refusalOf, type Outcome, type TokenAdmission, type Uplink } from '@muster/uplink';
+import {
+  describeToken,
+  refusalOf,
+  type Admitted,
+  type Outcome,
+  type TokenAdmission,
+  type Uplink,
+} from '@muster/uplink';
 import { answerBody, answerRefusal } from '../http/answer.js';
 import type { DeviceRoute } from '../http/device-server.js';
 import { HttpFault, refusal } from '../http/http-fault.js';
 import { readBody } from '../http/read-body.js';
-import { authenticate } from './device-credential.js';
+import type { Strangers } from '../http/strangers.js';
+import { authenticate, secretsIn, STRANGER } from './device-credential.js';
 
 export interface Kp1RouteParts {
   readonly uplink: Pick<Uplink, 'admit' | 'answer' | 'arrival'>;
+  readonly strangers: Strangers;
   readonly maxPayloadBytes: number;
   readonly bodyTimeoutMs: number;
   readonly answerTimeoutMs: number;
@@ -32,15 +41,41 @@ export const kp1Route = (parts: Kp1RouteParts): DeviceRoute => {
     'outcome',
   ]);
 
-  const handle: DeviceRoute['handle'] = async (request, response, { rest }) => {
+  const handle: DeviceRoute['handle'] = async (request, response, { rest, address, enter }) => {
     const topic = topicOf(rest);
     if (topic === undefined) throw new HttpFault(404, 'unknown resource');
+    // Before a byte of the body is read: whoever is not let in does not get to send one.
+    const admission = await admit(request, topic, address);
+    if (admission.kind !== 'admitted') {
+      tell(request, response, topic, notAdmitted(admission));
+      return;
+    }
+    const { device } = admission;
+    enter(device.entry.deviceId);
     const payload = await readBody(request, {
       maxBytes: parts.maxPayloadBytes,
       timeoutMs: parts.bodyTimeoutMs,
     });
     const arrivedAt = parts.uplink.arrival();
-    const outcome = await answerInTime(request, response, { topic, payload, arrivedAt });
+    tell(request, response, topic, await answerInTime(response, { device, topic, payload, arrivedAt }));
+  };
+
+  const admit = async (
+    request: IncomingMessage,
+    topic: Topic,
+    address: string | undefined,
+  ): Promise<TokenAdmission> => {
+    const secrets = secretsIn(request.headers);
+    const shown = { address, proof: [topic.token, ...secrets].join('\n') };
+    parts.strangers.refuseGuesser(shown);
+    const admission = await parts.uplink.admit(topic, 0, authenticate(secrets));
+    if (admission.kind === 'admitted') parts.strangers.wasRight(shown);
+    if (admission.kind !== 'refused' || admission.statusCode !== 401) return admission;
+    await parts.strangers.wasWrong(shown);
+    return { ...admission, reasonPhrase: STRANGER };
+  };
+
+  const tell = (request: IncomingMessage, response: ServerResponse, topic: Topic, outcome: Outcome): void => {
     const label = outcome.kind === 'refused' ? `refused-${outcome.statusCode}` : outcome.kind;
     outcomes.inc({ resource: outcome.resource?.name ?? 'none', outcome: label });
     switch (outcome.kind) {
@@ -67,9 +102,8 @@ export const kp1Route = (parts: Kp1RouteParts): DeviceRoute => {
 
   /** Gives up waiting, not the work: what is under way may still be stored. */
   async function answerInTime(
-    request: IncomingMessage,
     response: ServerResponse,
-    { topic, payload, arrivedAt }: { topic: Topic; payload: Buffer; arrivedAt: number },
+    asked: { device: Admitted; topic: Topic; payload: Buffer; arrivedAt: number },
   ): Promise<Outcome> {
     let isWanted = true;
     const giveUp = (): void => {
@@ -85,14 +119,9 @@ export const kp1Route = (parts: Kp1RouteParts): DeviceRoute => {
         resolve({ kind: 'refused', resource: undefined, cause, statusCode: cause.status, reasonPhrase });
       }, parts.answerTimeoutMs);
     });
-    const answer = async (): Promise<Outcome> => {
-      const admission = await parts.uplink.admit(topic, payload.length, authenticate(request.headers));
-      if (admission.kind !== 'admitted') return notAdmitted(admission);
-      const { device } = admission;
-      return parts.uplink.answer({ device, topic, payload, arrivedAt, ...MARKS, isWanted: () => isWanted });
-    };
+    const answer = parts.uplink.answer({ ...asked, ...MARKS, isWanted: () => isWanted });
     try {
-      return await Promise.race([answer(), late]);
+      return await Promise.race([answer, late]);
     } finally {
       clearTimeout(timer);
       response.off('close', giveUp);
