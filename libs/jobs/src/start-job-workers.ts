@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { run, type Runner, type WorkerEvents } from 'graphile-worker';
@@ -45,6 +46,9 @@ export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
   const tasks = new JobTasks(options);
   const timerTasks = new TimerTasks({ ...options, timers });
   const stepTasks = new StepTasks({ ...options, steps });
+  // A worker is woken on a connection of the pool, in the context of whoever opened it: after PostgreSQL was away, of a request,
+  // with whose deadline, long past, all that is asked of others would fail, and go on failing.
+  const outside = AsyncLocalStorage.snapshot();
   const leases = keepWorkerLeases(database, logger);
   const upkeep = startJobUpkeep({ database, store: options.store, retentionDays, logger, metrics });
   const stopping = new AbortController();
@@ -84,10 +88,11 @@ export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
         parsedCronItems: [],
         taskList: {
           // What we have put in as a payload comes out again.
-          [PLAN_TASK]: (payload, { job }) => tasks.plan(payload as Task, job),
-          [TIMER_TASK]: (payload, { job }) => timerTasks.fire(payload as TimerTask, job),
-          [STEP_TASK]: (payload) => stepTasks.run(payload as StepKey),
-          [CHUNK_TASK]: (payload, { job }) => tasks.chunk({ chunk: 0, ...(payload as Task) }, job),
+          [PLAN_TASK]: (payload, { job }) => outside(() => tasks.plan(payload as Task, job)),
+          [TIMER_TASK]: (payload, { job }) => outside(() => timerTasks.fire(payload as TimerTask, job)),
+          [STEP_TASK]: (payload) => outside(() => stepTasks.run(payload as StepKey)),
+          [CHUNK_TASK]: (payload, { job }) =>
+            outside(() => tasks.chunk({ chunk: 0, ...(payload as Task) }, job)),
         },
       });
       if (!isStopping()) await ended;

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -85,6 +86,38 @@ describe('a step', () => {
     await eventually(async () => (await done('last')).length > 0);
     expect(await done('a')).toEqual(['ran']);
     expect(await done('later')).toEqual([]);
+  });
+
+  it('runs outside of the request that opened the connection on which its worker is woken', async () => {
+    const request = new AsyncLocalStorage<string>();
+    const own = openWorks(server.url, 'own');
+    await request.run('a request', async () => {
+      const clients = await Promise.all(Array.from({ length: 8 }, () => own.database.pool.connect()));
+      for (const client of clients) client.release();
+    });
+    const seen: (string | undefined)[] = [];
+    const workers = startWorkers(
+      own,
+      [],
+      1,
+      {},
+      {
+        move: () => {
+          seen.push(request.getStore());
+          return Promise.resolve();
+        },
+      },
+    );
+    try {
+      for (let nth = 1; nth <= 5; nth += 1) {
+        await set('a');
+        await eventually(() => seen.length === nth);
+      }
+      expect(seen).toEqual([undefined, undefined, undefined, undefined, undefined]);
+    } finally {
+      await workers.stop();
+      await own.database.close();
+    }
   });
 
   it('is not set when the transaction is undone', async () => {

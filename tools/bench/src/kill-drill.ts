@@ -1,23 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { MqttClient } from 'mqtt';
 import { pidOf, runningParts, startedAgain, waitFor } from './parts.js';
-import { call, connectDevice, provision, runName, type BenchDevice } from './platform.js';
+import { call, provision, runName } from './platform.js';
+import { connectSenders, countSamples, sendSteadily, type Sender } from './samples.js';
 import { markdownTable } from './statistics.js';
-import { storedSequences } from './stored-sequences.js';
 
 const DEVICES = 20;
 const MESSAGES_PER_SECOND = 500;
 const SECONDS_BETWEEN_KILLS = 15;
-const DRAIN_SECONDS = 180;
-
-interface Sender {
-  readonly device: BenchDevice;
-  readonly client: MqttClient;
-  /** Every second device gives its samples a time of their own; the others leave it to the platform. */
-  readonly ownTime: boolean;
-  readonly acknowledged: Set<number>;
-  sent: number;
-}
 
 /**
  * Telemetry flows while every part of the platform in turn is killed with SIGKILL and comes back by itself. Afterwards
@@ -25,11 +14,11 @@ interface Sender {
  */
 export const killDrill = async (): Promise<string> => {
   const run = runName('drill');
-  const senders = await connectSenders(run);
+  const senders = await connectSenders(run, await provision(run, DEVICES));
   const victims = runningParts();
   const kills: string[][] = [];
   const sending = new AbortController();
-  const flow = sendSteadily(senders, sending.signal);
+  const flow = sendSteadily(senders, MESSAGES_PER_SECOND, sending.signal);
   try {
     for (const part of victims) {
       await delay(SECONDS_BETWEEN_KILLS * 1000);
@@ -50,7 +39,7 @@ export const killDrill = async (): Promise<string> => {
   await waitFor('every message to be acknowledged', () =>
     senders.every((s) => s.acknowledged.size === s.sent),
   );
-  const result = await verify(senders);
+  const result = await countSamples(senders);
   for (const { client } of senders) await client.endAsync();
   const table = [
     markdownTable(['killed with SIGKILL', 'which', 'until all is ready again'], kills),
@@ -61,45 +50,6 @@ export const killDrill = async (): Promise<string> => {
   ].join('\n\n');
   if (result.missing > 0 || result.twice > 0) throw new Error(`the drill failed:\n${table}`);
   return table;
-};
-
-const connectSenders = async (run: string): Promise<Sender[]> => {
-  const devices = await provision(run, DEVICES);
-  return Promise.all(
-    devices.map(async (device, n) => {
-      const client = await connectDevice(`${run}-${n}`);
-      client.on('error', () => undefined); // reconnects by itself; what is in flight is sent again
-      return { device, client, ownTime: n % 2 === 0, acknowledged: new Set<number>(), sent: 0 };
-    }),
-  );
-};
-
-const sendSteadily = async (senders: readonly Sender[], signal: AbortSignal): Promise<void> => {
-  const started = performance.now();
-  let total = 0;
-  while (!signal.aborted) {
-    const due = Math.floor(((performance.now() - started) / 1000) * MESSAGES_PER_SECOND);
-    for (; total < due; total += 1) {
-      const sender = senders[total % senders.length];
-      if (sender !== undefined) send(sender);
-    }
-    await delay(5);
-  }
-};
-
-const send = (sender: Sender): void => {
-  const { device, client, ownTime, acknowledged } = sender;
-  const seq = sender.sent;
-  sender.sent += 1;
-  const payload = { seq, ...(ownTime ? { ts: new Date().toISOString() } : {}) };
-  client.publish(
-    `kp1/${device.appVersion}/dcx/${device.token}/json`,
-    JSON.stringify(payload),
-    { qos: 1 },
-    (error) => {
-      if (!error) acknowledged.add(seq);
-    },
-  );
 };
 
 const backInService = async (
@@ -126,24 +76,4 @@ const isServed = async (senders: readonly Sender[]): Promise<boolean> => {
     return false;
   }
   return true;
-};
-
-const verify = async (
-  senders: readonly Sender[],
-): Promise<{ sent: number; acknowledged: number; stored: number; missing: number; twice: number }> => {
-  const deadline = Date.now() + DRAIN_SECONDS * 1000;
-  for (;;) {
-    const result = { sent: 0, acknowledged: 0, stored: 0, missing: 0, twice: 0 };
-    for (const { device, acknowledged, sent } of senders) {
-      const stored = await storedSequences(device);
-      const distinct = new Set(stored);
-      result.sent += sent;
-      result.acknowledged += acknowledged.size;
-      result.stored += distinct.size;
-      result.twice += stored.length - distinct.size;
-      result.missing += [...acknowledged].filter((seq) => !distinct.has(seq)).length;
-    }
-    if (result.missing === 0 || Date.now() > deadline) return result;
-    await delay(2_000);
-  }
 };

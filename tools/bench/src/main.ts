@@ -2,6 +2,7 @@ import { brokerCost } from './broker-cost.js';
 import { bulkDrill } from './bulk-drill.js';
 import { bulk } from './bulk.js';
 import { burst } from './burst.js';
+import { campaignDrill } from './campaign-drill.js';
 import { campaigns } from './campaigns.js';
 import { changes } from './changes.js';
 import { deviceFilter } from './device-filter.js';
@@ -22,6 +23,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   'push-burst': pushBurst,
   'broker-cost': brokerCost,
   campaigns,
+  'campaign-drill': campaignDrill,
   changes,
   bulk,
   'bulk-drill': bulkDrill,

@@ -1,5 +1,12 @@
 import { join } from 'node:path';
-import { type Given, readSecrets, readSettings, settingsOfRunning, urlsOf } from '@muster/local-servers';
+import {
+  type Given,
+  natsKeys,
+  readSecrets,
+  readSettings,
+  settingsOfRunning,
+  urlsOf,
+} from '@muster/local-servers';
 import { runHere } from './run-here.js';
 import { complain } from './terminal.js';
 
@@ -21,6 +28,12 @@ export const runBesideRunning = async (
       MUSTER_MQTT_URL: urls.mqtt,
       MUSTER_HTTP_URL: urls.httpDevices,
       ...(needed.includes('database') ? { MUSTER_DATABASE_URL: urls.database } : {}),
+      ...(needed.includes('nats') && running.given.nats === undefined
+        ? {
+            MUSTER_NATS_URL: urls.nats,
+            MUSTER_NATS_CREDENTIALS_FILE: join(natsKeys(running), 'services.creds'),
+          }
+        : {}),
       ...process.env,
     });
   } catch (error) {

@@ -180,6 +180,8 @@ const launch = (campaignId: string, expectedCount?: number): Promise<CampaignDet
     ...of(campaignId),
     launch: expectedCount === undefined ? {} : { expectedCount },
   });
+/** It finds out its devices, or waits for the registry, which is asked for them in vain here. */
+const FINDING = expect.stringMatching(/^(snapshotting|awaiting_service)$/);
 const get = (campaignId: string): Promise<CampaignDetails> =>
   bus.request(getCampaign, { tenantId, campaignId });
 
@@ -297,6 +299,16 @@ describe('launchCampaign', () => {
     });
   });
 
+  it('says what it waits for when the registry cannot be asked for its devices', async () => {
+    const { id } = await create();
+    await launch(id);
+    const phaseDetail = `It cannot go on at the moment: Nobody is asked for devices of ${tenantId} here.`;
+    await eventually(async () => {
+      expect(await get(id)).toMatchObject({ status: 'running', phase: 'awaiting_service', phaseDetail });
+      return true;
+    });
+  });
+
   it('gives an idempotency key its first answer, also when it would be refused by now', async () => {
     const { id } = await create();
     const request = { ...of(id), idempotencyKey: newId(), launch: {} };
@@ -333,7 +345,7 @@ describe('scheduleCampaign', () => {
     });
     expect(running).toMatchObject({
       launchedBy: { kind: 'system', id: 'campaign-orchestrator' },
-      phase: 'snapshotting',
+      phase: FINDING,
     });
     expect(Date.parse(running.launchedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(startAt));
   });
@@ -437,12 +449,17 @@ describe('listCampaigns', () => {
     });
     expect((await list({ name: 'ALPHA' })).items.map(({ name }) => name)).toEqual(['alphabet', 'Alpha']);
     await bus.request(launchCampaign, { ...tenant, campaignId: ids[1] ?? '', launch: {} });
-    expect((await list({ status: 'running' })).items).toMatchObject([{ id: ids[1], phase: 'snapshotting' }]);
+    expect((await list({ status: 'running' })).items).toMatchObject([{ id: ids[1], phase: FINDING }]);
     expect((await list({})).items[0]).not.toHaveProperty('target');
   });
 
   it('is the same after it was made again from the events', async () => {
-    const before = await bus.request(listCampaigns, { tenantId: 'lists' });
+    // The launched one is at rest.
+    const before = await eventually(async () => {
+      const list = await bus.request(listCampaigns, { tenantId: 'lists' });
+      expect(list.items.map(({ phase }) => phase)).toContain('awaiting_service');
+      return list;
+    });
     await rebuilds['campaigns']?.run(server.url, {});
     expect(await bus.request(listCampaigns, { tenantId: 'lists' })).toEqual(before);
     expect(await rebuilds['current']?.run(server.url, {})).toContain('0 altered, 0 missing');

@@ -39,15 +39,22 @@ export const campaignStep =
   async ({ tenantId, key: campaignId }) => {
     const until = Date.now() + RUN_MS;
     const step = new CampaignStep(parts, tenantId, campaignId);
-    while (await step.once()) {
-      if (Date.now() < until) continue;
-      await step.again();
-      return;
+    try {
+      while (await step.once()) {
+        if (Date.now() < until) continue;
+        await step.again();
+        return;
+      }
+    } catch (error) {
+      // Where the database is away, nobody can read the phase either.
+      await step.waitsBecauseOf(error).catch(() => undefined);
+      throw error;
     }
   };
 
 class CampaignStep {
   private phase: NextStep['phase'] = null;
+  private isRunning = false;
 
   constructor(
     private readonly parts: Parts,
@@ -60,6 +67,7 @@ class CampaignStep {
     const { store, launches } = this.parts;
     const { tenantId, campaignId } = this;
     const { state } = await store.load(campaign, tenantId, campaignId);
+    this.isRunning = state.status === 'running';
     if (state.launch === null) return this.rest(null);
     const { launchId } = state.launch;
     const ref: LaunchRef = { tenantId, campaignId, launchId };
@@ -90,6 +98,24 @@ class CampaignStep {
         );
       await this.parts.steps.set(tx, { tenantId, name: CAMPAIGN_STEP, key: campaignId, at });
     });
+  }
+
+  /** The step is tried again; until then operators see why it does not go on. */
+  async waitsBecauseOf(error: unknown): Promise<void> {
+    if (!this.isRunning) return;
+    const { tenantId, campaignId } = this;
+    const fault = asAppError(error);
+    const detail =
+      fault instanceof AppError && isPassing(fault)
+        ? `It cannot go on at the moment: ${fault.detail}`
+        : 'A fault of campaign-orchestrator itself keeps it from going on. It is tried again; the log says more.';
+    await this.parts.database.transaction((tx) =>
+      this.parts.phases.record(
+        tx,
+        { tenantId, campaignId, at: new Date().toISOString() },
+        { phase: 'awaiting_service', detail, nextAt: null },
+      ),
+    );
   }
 
   private async rest(next: NextStep | null): Promise<false> {
