@@ -19,6 +19,7 @@ import {
   type WantedPort,
 } from '@muster/local-servers';
 import { type Application, applications } from './applications.js';
+import { type Demo, demoOf } from './demo.js';
 import { followLog } from './follow-log.js';
 import { migrateDatabase } from './migrate-database.js';
 import { complain, onStopSignals, say } from './terminal.js';
@@ -28,15 +29,17 @@ import { welcome } from './welcome.js';
 export const start = async (root: string, flags: readonly string[]): Promise<number> => {
   let instance: Instance | undefined;
   try {
-    const separate = readFlags(flags);
+    const { separate, withDemo } = readFlags(flags);
     const settings = readSettings(root, process.env);
     instance = await openInstance(settings, say);
     const stopAsked = untilAskedToStop(instance);
+    const demo = withDemo ? demoOf(instance) : undefined;
     // Rejects when the start fails; resolves when it is done, and then there is only waiting.
-    const running = run(instance, separate);
+    const running = run(instance, separate).then(() => runDemo(demo));
     await Promise.race([stopAsked, running]);
     await stopAsked;
     say('stopping: applications first, then the servers …');
+    await demo?.stop();
     await Promise.allSettled([instance.stop(), running]);
     say('everything is stopped; the data stays in .muster/');
     return 0;
@@ -47,14 +50,27 @@ export const start = async (root: string, flags: readonly string[]): Promise<num
   }
 };
 
-const readFlags = (flags: readonly string[]): boolean => {
-  const unknown = flags.find((flag) => flag !== '--processes');
+const FLAGS = ['--processes', '--demo'];
+
+const readFlags = (flags: readonly string[]): { separate: boolean; withDemo: boolean } => {
+  const unknown = flags.find((flag) => !FLAGS.includes(flag));
   if (unknown !== undefined) {
     throw new Failure(`npm start does not know ${unknown}.`, [
-      'It knows: --processes (one process for each service)',
+      'It knows: --processes (one process for each service), --demo (and a simulated fleet to look at)',
     ]);
   }
-  return flags.includes('--processes');
+  return { separate: flags.includes('--processes'), withDemo: flags.includes('--demo') };
+};
+
+/** The platform is there with it or without: what goes wrong with the fleet is told, and stops nothing. */
+const runDemo = async (demo: Demo | undefined): Promise<void> => {
+  if (demo === undefined) return;
+  say('bringing the demo to life, which takes about half a minute …');
+  try {
+    process.stdout.write(await demo.start());
+  } catch (error) {
+    complain(error);
+  }
 };
 
 const run = async (instance: Instance, separate: boolean): Promise<void> => {

@@ -27,6 +27,8 @@ export interface ConnectionParts {
   readonly world: World;
   readonly pace: ConnectPace;
   readonly openLink: OpenLink;
+  /** Nothing is pushed to its devices: they ask now and then. */
+  readonly polls: boolean;
 }
 
 const FIRST_RETRY_MS = 1_000;
@@ -77,7 +79,7 @@ export class Connection implements LinkListener {
     counters.connects += 1;
     counters.connectTime.record(clock() - this.toldToConnectAt);
     for (const device of this.devices.values()) device.up(this.link);
-    if (options.interface === 'http') {
+    if (this.parts.polls) {
       this.stopPolling = scheduler.every(options.poll * 1000, () => {
         for (const device of this.devices.values()) device.ask();
       });

@@ -13,7 +13,11 @@ import { parseOptions } from './options.js';
 import { Scheduler } from './scheduler.js';
 
 /** A device whose link writes down what it publishes; time is the test's. */
-const start = (args: readonly string[] = [], download = (): Promise<void> => Promise.resolve()) => {
+const start = (
+  args: readonly string[] = [],
+  download = (): Promise<void> => Promise.resolve(),
+  known: { readonly historyFrom?: number; readonly version?: string } = {},
+) => {
   const scheduler = new Scheduler();
   const counters = new Counters();
   const world: World = {
@@ -30,7 +34,7 @@ const start = (args: readonly string[] = [], download = (): Promise<void> => Pro
     close: () => undefined,
     publish: (topic: Topic, body: string) => void sent.push({ topic, body }),
   };
-  const identity = { index: 1, name: 'r-1', token: 'tok1', appVersion: 'r-v1' };
+  const identity = { index: 1, name: 'r-1', token: 'tok1', appVersion: 'r-v1', ...known };
   const device = new Device(identity, 'radiator', world);
   const pass = (ms: number): void => scheduler.runUntil(scheduler.now + ms);
   const say = (topic: string, payload: object | string): void => {
@@ -77,6 +81,34 @@ describe('a device that connects', () => {
     device.up(link);
     expect(sent.map(({ topic }) => topic.extension)).toEqual(['cmx']);
     expect(decodeConfigurationRequest(Buffer.from(sent[0]!.body))).toEqual({ observe: true });
+  });
+});
+
+describe('a device that was there before', () => {
+  const before = -6 * 3_600_000;
+
+  it('tells once what it measured since it was last heard, each sample with its time', () => {
+    const { device, link, sentTo } = start([], undefined, { historyFrom: before });
+    device.up(link);
+    device.down();
+    device.up(link);
+    const samples = sentTo('dcx/json').flatMap(({ body }) => JSON.parse(body) as { ts: string }[]);
+    expect(samples.map(({ ts }) => Date.parse(ts))).toEqual(
+      Array.from({ length: 71 }, (_, n) => before + (n + 1) * 300_000),
+    );
+    expect(samples[0]).toMatchObject({ temperature: expect.any(Number) });
+  });
+
+  it('tells nothing of the past when it was heard a moment ago', () => {
+    const { device, link, sentTo } = start([], undefined, { historyFrom: -60_000 });
+    device.up(link);
+    expect(sentTo('dcx/json')).toEqual([]);
+  });
+
+  it('runs the firmware that it ran', () => {
+    const { device, link, sentTo } = start([], undefined, { version: '1.1.0' });
+    device.up(link);
+    expect(JSON.parse(sentTo('cmx_ota/applied/json')[0]!.body)).toMatchObject({ configId: '1.1.0' });
   });
 });
 

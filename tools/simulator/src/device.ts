@@ -45,6 +45,8 @@ interface Report {
 const MAX_REQUEST_ID = 99;
 const MAX_PENDING = 50;
 const REMEMBERED_COMMANDS = 16;
+const HISTORY_STEP_MS = 300_000;
+const HISTORY_MESSAGE_SAMPLES = 50;
 
 /**
  * One device: boots, sends samples, and reacts to what it is given. Its memory does not grow: the requests under way, the
@@ -81,7 +83,7 @@ export class Device {
     this.random = new Random(`${world.options.seed} ${identity.index}`);
     this.profile = PROFILES[profile];
     this.behaviour = this.profile.create(identity.index, this.random);
-    this.version = world.options['firmware-version'];
+    this.version = identity.version ?? world.options['firmware-version'];
     this.lastSampleAt = world.scheduler.now;
   }
 
@@ -129,6 +131,7 @@ export class Device {
         });
       }
       this.owed.set('cmx_ota', { configId: this.version, statusCode: 200 });
+      this.sendHistory();
     }
     this.reportOwed();
     this.ask();
@@ -189,6 +192,20 @@ export class Device {
     else {
       counters.requests.telemetry.unasked += 1;
       this.link.publish(this.topic('dcx', ['json']), JSON.stringify(data));
+    }
+  }
+
+  /** What it measured before it could tell anybody, each sample with its time, some hours to a message. */
+  private sendHistory(): void {
+    const { historyFrom } = this.identity;
+    if (historyFrom === undefined) return;
+    const until = this.world.wallClock();
+    const samples: JsonObject[] = [];
+    for (let at = historyFrom + HISTORY_STEP_MS; at < until; at += HISTORY_STEP_MS) {
+      samples.push({ ts: new Date(at).toISOString(), ...this.behaviour.sample(HISTORY_STEP_MS / 1000, at) });
+    }
+    while (samples.length > 0) {
+      this.request('telemetry', 'dcx', ['json'], samples.splice(0, HISTORY_MESSAGE_SAMPLES));
     }
   }
 

@@ -30,6 +30,10 @@ export interface Identity {
   readonly appVersion: string;
   /** Of HTTP devices, besides the token. */
   readonly secret?: string;
+  /** Unix milliseconds: since then it has measured and told nobody. Absent: it tells nothing of the past. */
+  readonly historyFrom?: number;
+  /** The firmware that it runs, where that is not what all devices run at first. */
+  readonly version?: string;
 }
 
 export type OpenLink = (clientId: string, devices: readonly Identity[], listener: LinkListener) => Link;

@@ -1,9 +1,11 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { playDemo, prepareDemo } from './demo/demo.js';
+import { demoSummary } from './demo/demo-summary.js';
+import { HISTORY_MS } from './demo/set-up-demo.js';
 import { helpText, OptionError, parseOptions, type Options } from './options.js';
-import { operate } from './operator.js';
 import { ApiError, platformApi } from './platform-api.js';
-import { provisionFleet, type FleetPart } from './provision-fleet.js';
+import { provisionFleet, type ProvisionSettings } from './provision-fleet.js';
 import { brokenPromises, finalReport, Progress, type Usage } from './report.js';
 import { simulate, type SimulatedPart } from './simulate.js';
 
@@ -11,12 +13,6 @@ const USAGE_ERROR = 64;
 const LINE_MS = 1_000;
 /** Where nobody looks on, a line a second is noise. */
 const CALM_LINE_MS = 10_000;
-
-const DEMO: readonly FleetPart[] = [
-  { profile: 'radiator', devices: 8 },
-  { profile: 'tracker', devices: 3 },
-  { profile: 'gateway', devices: 4 },
-];
 
 const say = (text: string): void => {
   process.stdout.write(`${text}\n`);
@@ -49,43 +45,65 @@ const readSecrets = (file: string): Map<string, string> =>
     ? new Map(Object.entries(JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>))
     : new Map<string, string>();
 
-const provision = async (options: Options): Promise<SimulatedPart[]> => {
+const provision = async (options: Options): Promise<readonly SimulatedPart[]> => {
   const apiKey = readKey(options['api-key-file']);
-  const api = platformApi(options.url, apiKey);
-  const wanted = options.demo ? DEMO : [{ profile: options.profile, devices: options.devices }];
-  const parts: SimulatedPart[] = [];
-  for (const part of wanted) {
-    const began = performance.now();
-    const file = resolve(dirname(options['api-key-file']), `simulator-${options.fleet}-${part.profile}.json`);
-    const secrets = readSecrets(file);
-    const { identities, created, reused } = await provisionFleet(part, {
-      secrets,
-      api,
-      apiKey,
-      fleet: options.fleet,
-      interface: options.interface,
-      parallel: options['provision-parallel'],
-    }).finally(() => {
-      // Also those of a fleet that is made by half: nobody shows them again.
-      if (secrets.size > 0) writeFileSync(file, JSON.stringify(Object.fromEntries(secrets)), { mode: 0o600 });
-    });
-    const seconds = ((performance.now() - began) / 1000).toFixed(1);
-    say(`${options.fleet}-${part.profile}: ${created} devices created, ${reused} reused, ${seconds} s`);
-    parts.push({ profile: part.profile, identities });
+  const settings: Omit<ProvisionSettings, 'secrets'> = {
+    api: platformApi(options.url, apiKey),
+    apiKey,
+    fleet: options.fleet,
+    interface: options.interface,
+    parallel: options['provision-parallel'],
+  };
+  const began = performance.now();
+  const seconds = (): string => ((performance.now() - began) / 1000).toFixed(1);
+  if (options.demo) {
+    // None of its devices has a secret besides its token.
+    const parts = await prepareDemo({ ...settings, secrets: new Map() });
+    say(`${options.fleet}: ${parts.flatMap(({ identities }) => identities).length} devices, ${seconds()} s`);
+    return parts;
   }
-  return parts;
+  const { profile, devices } = options;
+  const file = resolve(dirname(options['api-key-file']), `simulator-${options.fleet}-${profile}.json`);
+  const secrets = readSecrets(file);
+  const { identities, created, reused } = await provisionFleet(
+    { profile, devices },
+    { ...settings, secrets },
+  ).finally(() => {
+    // Also those of a fleet that is made by half: nobody shows them again.
+    if (secrets.size > 0) writeFileSync(file, JSON.stringify(Object.fromEntries(secrets)), { mode: 0o600 });
+  });
+  say(`${options.fleet}-${profile}: ${created} devices created, ${reused} reused, ${seconds()} s`);
+  return [{ profile, identities }];
 };
 
 /** In a demo somebody uses the platform meanwhile. */
-const playOperator = (
-  parts: readonly SimulatedPart[],
-  options: Options,
-  signal: AbortSignal,
-): Promise<void> =>
-  operate(
-    parts.map(({ profile, identities }) => ({ profile, names: identities.map(({ name }) => name) })),
-    { api: platformApi(options.url, readKey(options['api-key-file'])), seed: options.seed, signal, say },
-  );
+const play = (parts: readonly SimulatedPart[], options: Options, signal: AbortSignal): Promise<void> => {
+  const { fleet, seed, url, 'api-key-file': keyFile, 'summary-file': summaryFile } = options;
+  return playDemo(parts, {
+    api: platformApi(url, readKey(keyFile)),
+    fleet,
+    seed,
+    signal,
+    say,
+    ready: (facts) => {
+      const summary = demoSummary(facts, {
+        fleet,
+        url,
+        keyFile,
+        directory: process.cwd(),
+        since: new Date(Date.now() - HISTORY_MS).toISOString(),
+      });
+      say(summary);
+      if (summaryFile !== '') writeWhole(summaryFile, summary);
+    },
+  });
+};
+
+/** Who waits for the file never reads half of it. */
+const writeWhole = (path: string, text: string): void => {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
+};
 
 const run = async (options: Options): Promise<void> => {
   const parts = await provision(options);
@@ -114,9 +132,14 @@ const run = async (options: Options): Promise<void> => {
   process.once('SIGINT', simulation.stop);
   process.once('SIGTERM', simulation.stop);
   const over = new AbortController();
-  const operator = options.demo ? playOperator(parts, options, over.signal) : undefined;
+  const demo = options.demo ? play(parts, options, over.signal) : undefined;
   try {
-    await Promise.all([simulation.ended.finally(() => over.abort()), operator]);
+    await Promise.all([simulation.ended.finally(() => over.abort()), demo]);
+  } catch (error) {
+    // The demo came to nothing: devices without it would run for ever.
+    simulation.stop();
+    await simulation.ended;
+    throw error;
   } finally {
     over.abort();
     clearInterval(lines);

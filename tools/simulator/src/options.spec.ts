@@ -30,7 +30,7 @@ describe('options', () => {
     [['--devices', ''], '--devices must be a whole number from 1 to 200000, is "".'],
     [['--rate=-1'], '--rate must be a number from 0 to 1000, is "-1".'],
     [['--config-failure', '5'], '--config-failure must be a number from 0 to 1, is "5".'],
-    [['--profile', 'car'], '--profile must be one of radiator, tracker, gateway, is "car".'],
+    [['--profile', 'car'], '--profile must be one of radiator, tracker, gateway, boiler, is "car".'],
     [['--extensions', 'cmx,foo'], '--extensions must be one of cmx, epmx, cex, cmx_ota, is "foo".'],
     [['--fleet', 'a/b'], '--fleet must be 1 to 40 letters, digits, _ or -, is "a/b".'],
     [['--mqtt-url', 'broker:1883'], /^--mqtt-url must be an address that begins with mqtt:\/\//],

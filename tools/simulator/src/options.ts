@@ -95,8 +95,14 @@ const OPTIONS = {
   demo: option(
     '',
     'false',
-    '8 radiators, 3 trackers and a gateway for 4 tokens, given settings and commands by an operator; until Ctrl-C.',
+    'A fleet of four kinds with something of everything, given settings and commands by an operator; until Ctrl-C.',
     flag,
+  ),
+  'summary-file': option(
+    'path',
+    '',
+    'Where a demo also writes what there is to look at, once it is there.',
+    anything,
   ),
   interface: option('name', 'mqtt', 'How devices speak: mqtt or http.', oneOf('mqtt', 'http')),
   rate: option('samples/s', '0.1', 'Samples of each device.', number(0, 1000)),
@@ -204,10 +210,11 @@ const DEMO: Partial<Record<Name, string>> = {
   fleet: 'demo',
   rate: '0.5',
   duration: '0',
+  'connect-rate': '20',
   offline: '0.05',
-  'config-failure': '0.2',
-  'command-failure': '0.1',
-  'firmware-failure': '0.1',
+  'config-failure': '0.1',
+  'command-failure': '0.2',
+  'firmware-failure': '0.2',
 };
 
 const isName = (name: string): name is Name => Object.hasOwn(OPTIONS, name);

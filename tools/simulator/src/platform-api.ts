@@ -17,15 +17,19 @@ export type PlatformApi = <T>(method: string, path: string, body?: object) => Pr
 
 const TIMEOUT_MS = 30_000;
 
-/** Calls below `/api/v1` with an API key. Throws `ApiError`. */
+/** Calls below `/api/v1` with an API key; a body that is no `FormData` is sent as JSON. Throws `ApiError`. */
 export const platformApi =
   (url: string, apiKey: string): PlatformApi =>
   async <T>(method: string, path: string, body?: object): Promise<T> => {
     const response = await fetch(`${url}/api/v1${path}`, {
       method,
-      headers: { 'x-api-key': apiKey, 'content-type': 'application/json' },
+      headers: {
+        'x-api-key': apiKey,
+        // Of a form fetch knows it, with the boundary.
+        ...(body instanceof FormData ? {} : { 'content-type': 'application/json' }),
+      },
       signal: AbortSignal.timeout(TIMEOUT_MS),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: body instanceof FormData ? body : JSON.stringify(body) }),
     }).catch((error: unknown) => {
       // fetch says what happened in the cause alone.
       const { cause = error } = error as Error;

@@ -22,6 +22,9 @@ const round = (value: number, digits: number): number => Number(value.toFixed(di
 const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));
 const serialOf = (prefix: string, index: number): string => `${prefix}${String(index).padStart(7, '0')}`;
 
+/** Percent. */
+const LOW_BATTERY = 20;
+
 /** Drifts towards the target temperature with a time constant of ten minutes, as a room does. */
 const radiator: Profile = {
   commands: ['boost', 'reboot'],
@@ -30,7 +33,7 @@ const radiator: Profile = {
     let target = 20;
     let temperature = room;
     let humidity = random.between(35, 60);
-    let battery = random.between(60, 100);
+    let battery = random.between(5, 100);
     return {
       metadata: {
         model: random.next() < 0.5 ? 'RT-200' : 'RT-300',
@@ -47,9 +50,13 @@ const radiator: Profile = {
           humidity: round(humidity, 1),
           valve: round(clamp((target - temperature) * 20 + 30, 0, 100), 0),
           battery: round(battery, 1),
+          alarm: battery < LOW_BATTERY ? 'battery-low' : 'none',
         };
       },
       configure(config) {
+        if (config['ecoMode'] === true && battery < LOW_BATTERY) {
+          return 'the battery is too low to drive the valve by the hour (ecoMode)';
+        }
         const wanted = config['targetTemperature'];
         if (wanted === undefined) return undefined;
         if (typeof wanted !== 'number' || wanted < 5 || wanted > 30) {
@@ -145,6 +152,45 @@ const gateway: Profile = {
   },
 };
 
-export const PROFILE_NAMES = ['radiator', 'tracker', 'gateway'] as const;
+/** Keeps its pressure, loses some water now and then, and says so until somebody refills it. */
+const boiler: Profile = {
+  commands: ['refill', 'restart'],
+  create(index, random) {
+    let pressure = random.between(1.2, 2);
+    let flow = random.between(50, 65);
+    let highest = 2.5;
+    return {
+      metadata: { model: 'BK-40', serial: serialOf('BK', index), powerKw: 20 + 5 * random.below(5) },
+      sample(elapsedSeconds) {
+        pressure = clamp(
+          pressure - elapsedSeconds * 1e-4 * random.next() + random.between(-0.02, 0.02),
+          0.2,
+          4,
+        );
+        flow = clamp(flow + random.between(-1, 1), 35, 80);
+        return {
+          pressure: round(pressure, 2),
+          flowTemperature: round(flow, 1),
+          alarm: pressure < 1 ? 'pressure-low' : pressure > highest ? 'pressure-high' : 'none',
+        };
+      },
+      configure(config) {
+        const wanted = config['maxPressure'];
+        if (wanted === undefined) return undefined;
+        if (typeof wanted !== 'number' || wanted < 1 || wanted > 3) {
+          return 'maxPressure must be a number from 1 to 3';
+        }
+        highest = wanted;
+        return undefined;
+      },
+      execute(type) {
+        if (type === 'refill') pressure = 1.8;
+        return { pressure: round(pressure, 2) };
+      },
+    };
+  },
+};
+
+export const PROFILE_NAMES = ['radiator', 'tracker', 'gateway', 'boiler'] as const;
 export type ProfileName = (typeof PROFILE_NAMES)[number];
-export const PROFILES: Readonly<Record<ProfileName, Profile>> = { radiator, tracker, gateway };
+export const PROFILES: Readonly<Record<ProfileName, Profile>> = { radiator, tracker, gateway, boiler };

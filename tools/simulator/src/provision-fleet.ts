@@ -6,6 +6,19 @@ import type { ProfileName } from './profiles.js';
 export interface FleetPart {
   readonly profile: ProfileName;
   readonly devices: number;
+  /** That of all parts where nothing is said. */
+  readonly interface?: 'mqtt' | 'http';
+  /** What else is said of the device type `name` when it is made. */
+  readonly deviceType?: (name: string) => {
+    readonly appVersions?: readonly { readonly name: string }[];
+    readonly settings?: { readonly httpTokenOnly?: boolean };
+    readonly [field: string]: unknown;
+  };
+  /** What else is said of a device of the type `type`, from 1, when it is made. */
+  readonly device?: (
+    index: number,
+    type: string,
+  ) => { readonly appVersion?: string; readonly [field: string]: unknown };
 }
 
 export interface ProvisionSettings {
@@ -31,19 +44,23 @@ export interface Provisioned {
  * times, also with more devices than before. A device of this name that was created with another API key has another
  * token, which is found out only when it connects. Throws `ApiError`, also for an HTTP device whose secret is not known.
  */
-export const provisionFleet = async (
-  { profile, devices }: FleetPart,
-  settings: ProvisionSettings,
-): Promise<Provisioned> => {
+export const provisionFleet = async (part: FleetPart, settings: ProvisionSettings): Promise<Provisioned> => {
+  const { devices } = part;
   const { api, fleet, parallel, secrets } = settings;
-  const deviceType = `${fleet}-${profile}`;
-  await createOnce(() => api('POST', '/device-types', { name: deviceType }), 'device-type-name-taken');
+  const deviceType = `${fleet}-${part.profile}`;
+  const speaks = part.interface ?? settings.interface;
+  const described = part.deviceType?.(deviceType);
+  const hasSecrets = speaks === 'http' && described?.settings?.httpTokenOnly !== true;
+  await createOnce(
+    () => api('POST', '/device-types', { ...described, name: deviceType }),
+    'device-type-name-taken',
+  );
   const { appVersions } = await api<{ appVersions: { name: string }[] }>(
     'GET',
     `/device-types/${deviceType}`,
   );
-  const appVersion = appVersions.at(-1)?.name;
-  if (appVersion === undefined) throw new ApiError(0, '', `device type ${deviceType} has no app version`);
+  const newest = appVersions.at(-1)?.name;
+  if (newest === undefined) throw new ApiError(0, '', `device type ${deviceType} has no app version`);
 
   const identities: Identity[] = [];
   let created = 0;
@@ -51,12 +68,14 @@ export const provisionFleet = async (
   const make = async (index: number): Promise<Identity> => {
     const name = `${deviceType}-${String(index).padStart(6, '0')}`;
     const token = tokenOf(settings.apiKey, name);
-    const input = { name, deviceType, appVersion, interface: settings.interface, token };
+    const details = part.device?.(index, deviceType);
+    const appVersion = details?.appVersion ?? newest;
+    const input = { ...details, name, deviceType, appVersion, interface: speaks, token };
     const made = await createOnce<CreatedDevice>(() => api('POST', '/devices', input), 'device-name-taken');
     if (made !== undefined) created += 1;
-    if (made?.credential?.secret !== undefined) secrets.set(name, made.credential.secret);
-    const secret = settings.interface === 'http' ? secrets.get(name) : undefined;
-    if (settings.interface === 'http' && secret === undefined) {
+    if (hasSecrets && made?.credential?.secret !== undefined) secrets.set(name, made.credential.secret);
+    const secret = hasSecrets ? secrets.get(name) : undefined;
+    if (hasSecrets && secret === undefined) {
       throw new ApiError(0, '', `the secret of ${name} is not known here; take another --fleet`);
     }
     return { index, name, token, appVersion, ...(secret === undefined ? {} : { secret }) };
@@ -76,7 +95,7 @@ interface CreatedDevice {
 }
 
 /** undefined: it was there. */
-const createOnce = async <T>(create: () => Promise<T>, taken: string): Promise<T | undefined> => {
+export const createOnce = async <T>(create: () => Promise<T>, taken: string): Promise<T | undefined> => {
   try {
     return await create();
   } catch (error) {

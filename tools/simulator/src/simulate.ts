@@ -13,6 +13,8 @@ import { Scheduler } from './scheduler.js';
 export interface SimulatedPart {
   readonly profile: ProfileName;
   readonly identities: readonly Identity[];
+  /** That of all where nothing is said. */
+  readonly interface?: 'mqtt' | 'http';
 }
 
 export interface Simulation {
@@ -39,16 +41,23 @@ export const simulate = (parts: readonly SimulatedPart[], options: Options): Sim
     wallClock: Date.now,
     download: (file) => downloads.fetch(file),
   };
-  const transport = openTransport(world);
+  const transports = openTransports(world);
   const pace = new ConnectPace(world, options['connect-rate']);
   const devices: Device[] = [];
-  const connections = parts.flatMap(({ profile, identities }) => {
+  const connections = parts.flatMap(({ profile, identities, interface: speaks = options.interface }) => {
     const perConnection = profile === 'gateway' ? options['tokens-per-gateway'] : 1;
     return inGroups(identities, perConnection).map((group) => {
       const members = group.map((identity) => ({ identity, device: new Device(identity, profile, world) }));
       devices.push(...members.map(({ device }) => device));
       const clientId = `simulator-${group[0]?.name ?? ''}`;
-      return new Connection({ clientId, devices: members, world, pace, openLink: transport.openLink });
+      return new Connection({
+        clientId,
+        devices: members,
+        world,
+        pace,
+        openLink: transports[speaks].openLink,
+        polls: speaks === 'http',
+      });
     });
   });
 
@@ -63,7 +72,7 @@ export const simulate = (parts: readonly SimulatedPart[], options: Options): Sim
     await quiet(scheduler, devices, options['answer-timeout'] * 1000);
     for (const connection of connections) connection.close();
     downloads.stop();
-    await transport.close();
+    await Promise.all([transports.mqtt.close(), transports.http.close()]);
     clearInterval(timer);
   };
   return { counters, ended: run(), stop: () => stopping.abort() };
@@ -83,28 +92,34 @@ const quiet = (scheduler: Scheduler, devices: readonly Device[], atMostMs: numbe
     look();
   });
 
-const openTransport = ({ options, scheduler }: World): { openLink: OpenLink; close: () => Promise<void> } => {
-  if (options.interface === 'http') {
-    const links = httpLinks({
-      url: options['http-url'],
-      connections: options['http-connections'],
-      timeoutMs: options['answer-timeout'] * 1000,
-    });
-    return {
-      openLink: (_clientId, devices, listener) => links.open(devices, listener),
-      close: () => {
-        links.close();
-        return Promise.resolve();
-      },
-    };
-  }
-  const links = mqttLinks({
+interface Transport {
+  readonly openLink: OpenLink;
+  readonly close: () => Promise<void>;
+}
+
+/** Neither costs anything until a link is opened. */
+const openTransports = ({ options, scheduler }: World): Readonly<Record<'mqtt' | 'http', Transport>> => {
+  const http = httpLinks({
+    url: options['http-url'],
+    connections: options['http-connections'],
+    timeoutMs: options['answer-timeout'] * 1000,
+  });
+  const mqtt = mqttLinks({
     url: options['mqtt-url'],
     qos: options.qos === '1' ? 1 : 0,
     errorsWithoutId: options['request-ids'] < 1,
     scheduler,
   });
-  return { openLink: links.open, close: links.close };
+  return {
+    http: {
+      openLink: (_clientId, devices, listener) => http.open(devices, listener),
+      close: () => {
+        http.close();
+        return Promise.resolve();
+      },
+    },
+    mqtt: { openLink: mqtt.open, close: mqtt.close },
+  };
 };
 
 /** A bounded number of downloads at a time; the others wait for their turn. */

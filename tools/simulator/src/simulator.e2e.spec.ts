@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, mqttUrl, startPlatform, type Platform } from '@muster/testing';
-import { operate } from './operator.js';
 import { parseOptions } from './options.js';
 import { ApiError, type PlatformApi } from './platform-api.js';
 import { provisionFleet } from './provision-fleet.js';
@@ -94,41 +93,6 @@ describe('a fleet over MQTT', () => {
     expect(telemetry).toMatchObject({ ok: telemetry.sent, errors: 0, silent: 0, interrupted: 0 });
     const stored = await Promise.all([...ids.values()].map(samplesOf));
     expect(stored.reduce((sum, count) => sum + count, 0)).toBe(telemetry.sent);
-  });
-});
-
-describe('a demo', () => {
-  it('has somebody who gives devices settings and commands, which they take', async () => {
-    const { identities } = await provisionFleet(
-      { profile: 'tracker', devices: 2 },
-      { api, apiKey: 'any key', fleet: 'demo', interface: 'mqtt', parallel: 2, secrets: new Map() },
-    );
-    const options = parseOptions([
-      ...['--mqtt-url', mqttUrl(), '--duration', '0', '--extensions', 'cmx,cex'],
-      ...['--config-delay', '0.1', '--command-delay', '0.1'],
-    ]);
-    const { counters, ended, stop } = simulate([{ profile: 'tracker', identities }], options);
-    const over = new AbortController();
-    const said: string[] = [];
-    const operator = operate([{ profile: 'tracker', names: identities.map(({ name }) => name) }], {
-      api,
-      seed: 'e2e',
-      signal: over.signal,
-      say: (text) => said.push(text),
-    });
-    try {
-      await eventually(() => counters.configurationsApplied > 0 && counters.commandsExecuted > 0, {
-        what: 'a setting and a command to be taken',
-        deadlineMs: 30_000,
-      });
-    } finally {
-      over.abort();
-      stop();
-      await Promise.all([ended, operator]);
-    }
-    expect(said).toEqual([expect.stringMatching(/^campaign \S+ runs over 2 devices of the kind tracker/)]);
-    const { items } = await api<{ items: { status: string }[] }>('GET', '/campaigns');
-    expect(items).toMatchObject([{ status: expect.stringMatching(/^(running|completed)$/) }]);
   });
 });
 
