@@ -41,6 +41,7 @@ import { deviceBulkDeleteJob, deviceBulkJob } from './bulk/device-bulk-job.js';
 import { GroupHandlers } from './group/group.handlers.js';
 import { group } from './group/group.decider.js';
 import { groupList } from './group/group-list.projection.js';
+import { publishedOfGroup } from './group/group.published.js';
 import { AccessHandlers } from './access/access.handlers.js';
 import { deviceSoftware } from './software/device-software.js';
 import { DeviceStates, deviceStates } from './state/device-states.js';
@@ -94,8 +95,7 @@ const everyAggregate = [...aggregates, job];
 const translate = translateBy(
   told(deviceType, publishedOfDeviceType),
   told(device, publishedOfDevice),
-  // What operators call some devices is their own.
-  told(group, () => []),
+  told(group, publishedOfGroup),
   told({ name: CONNECTIVITY }, publishedOfConnectivity),
   told(job, (event) => publishedOfJob(deviceRegistryJobChanged, event)),
 );

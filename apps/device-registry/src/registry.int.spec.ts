@@ -5,7 +5,7 @@ import {
   deleteDeviceType,
   editDeviceType,
 } from '@muster/contracts/device-registry/device-types.requests';
-import { createGroup, editGroup } from '@muster/contracts/device-registry/groups.requests';
+import { createGroup, deleteGroup, editGroup } from '@muster/contracts/device-registry/groups.requests';
 import { deleteDevice, editDevice } from '@muster/contracts/device-registry/devices.requests';
 import { changeTokenStatus, issueToken } from '@muster/contracts/device-registry/tokens.requests';
 import { changeMetadata } from '@muster/contracts/device-registry/metadata.requests';
@@ -57,6 +57,29 @@ describe('published events', () => {
     });
     expect(all[3]?.[1]).toMatchObject({ changes: { 'metadata.a': { from: 1, to: null } } });
     expect(JSON.stringify(all)).not.toContain(made.token);
+  });
+
+  it('tell the life of a group, field by field', async () => {
+    const name = unique('group');
+    const { id } = await registry.bus.request(createGroup, { ...base, group: { name, filter: 'tags==a' } });
+    const edit = { name: `${name}-2`, description: 'Some.', filter: 'tags==b' };
+    await registry.bus.request(editGroup, { ...base, group: id, edit });
+    await registry.bus.request(deleteGroup, { ...base, group: id });
+    const told = await publishedFor(id, 5);
+    expect(told.map(([subject]) => subject)).toEqual([
+      'group.created',
+      'group.changed',
+      'group.changed',
+      'group.changed',
+      'group.deleted',
+    ]);
+    expect(told.map(([, data]) => data)).toMatchObject([
+      { groupId: id, version: 1, actor, name, filter: 'tags==a' },
+      { version: 2, changes: { name: { from: name, to: edit.name } } },
+      { version: 3, changes: { description: { from: null, to: 'Some.' } } },
+      { version: 4, changes: { filter: { from: 'tags==a', to: 'tags==b' } } },
+      { version: 5, name: edit.name },
+    ]);
   });
 });
 

@@ -246,6 +246,45 @@ export class DeviceTypeDeleted {
   actor!: Actor;
 }
 
+/** What every event of a group carries. `version` rises by one with every event of that group. */
+export class GroupFact {
+  @IsString()
+  groupId!: string;
+
+  @IsInt()
+  version!: number;
+
+  @IsISO8601()
+  at!: string;
+
+  @ValidateNested()
+  @Type(() => Actor)
+  actor!: Actor;
+}
+
+export class GroupCreated extends GroupFact {
+  @IsString()
+  name!: string;
+
+  @IsOptional()
+  @IsString()
+  description?: string;
+
+  @IsString()
+  filter!: string;
+}
+
+export class GroupChanged extends GroupFact {
+  /** `name`, `description` or `filter` → value before and after; null is "no description". */
+  @IsObject()
+  changes!: Record<string, { from: JsonValue; to: JsonValue }>;
+}
+
+export class GroupDeleted extends GroupFact {
+  @IsString()
+  name!: string;
+}
+
 const service = 'device-registry';
 const schemaVersion = 1;
 
@@ -372,4 +411,31 @@ export const deviceTypeDeleted = definePublished({
   verb: 'deleted',
   schemaVersion,
   data: DeviceTypeDeleted,
+});
+
+/** A filter was saved under a name. Which devices it means is found whenever it is used, and no event tells of them. */
+export const groupCreated = definePublished({
+  service,
+  entity: 'group',
+  verb: 'created',
+  schemaVersion,
+  data: GroupCreated,
+});
+
+/** Renamed, described anew, or its filter changed: an event for each. */
+export const groupChanged = definePublished({
+  service,
+  entity: 'group',
+  verb: 'changed',
+  schemaVersion,
+  data: GroupChanged,
+});
+
+/** Filters that name it are refused from then on. */
+export const groupDeleted = definePublished({
+  service,
+  entity: 'group',
+  verb: 'deleted',
+  schemaVersion,
+  data: GroupDeleted,
 });
