@@ -5,6 +5,27 @@ import { getMetadataStorage, validateSync, ValidationTypes, type ValidationError
 import type { FieldError, Shape } from '@muster/contracts';
 import { kindOf } from '@muster/json';
 
+/**
+ * class-validator goes through the rules of all classes for each object that it checks, to find those of its class and what that
+ * inherits: a sixth of the processor time of a service that is sent lists of 500. A class never gets other rules, so it is told
+ * once. Of checks without groups, as all of ours are.
+ */
+const rulesOnce = (): void => {
+  const storage = getMetadataStorage();
+  const find = storage.getTargetValidationMetadatas.bind(storage);
+  const found = new WeakMap<Shape<object>, ReturnType<typeof find>>();
+  storage.getTargetValidationMetadatas = (shape, schema, always, strictGroups, groups) => {
+    if (groups !== undefined || always || strictGroups)
+      return find(shape, schema, always, strictGroups, groups);
+    const before = found.get(shape as Shape<object>);
+    if (before !== undefined) return before;
+    const rules = find(shape, schema, always, strictGroups);
+    found.set(shape as Shape<object>, rules);
+    return rules;
+  };
+};
+rulesOnce();
+
 /** More than these tell a caller nothing new, and an answer must stay small. */
 const MAX_REPORTED = 50;
 
