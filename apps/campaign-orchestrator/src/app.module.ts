@@ -29,6 +29,7 @@ import { Campaigns1764300000004 } from '../migrations/0004-campaigns.js';
 import { Targets1764300000005 } from '../migrations/0005-targets.js';
 import { Supervisions1764300000006 } from '../migrations/0006-supervisions.js';
 import { Statistics1764300000007 } from '../migrations/0007-statistics.js';
+import { PlainTables1764300000009 } from '../migrations/0009-plain-tables.js';
 import { CampaignHandlers } from './campaign/campaign.handlers.js';
 import { CampaignPhases, PHASES } from './campaign/campaign-phases.js';
 import { CAMPAIGN_STEP, START_STEP } from './campaign/campaign-steps.js';
@@ -126,6 +127,7 @@ const migrations = [
   Targets1764300000005,
   Supervisions1764300000006,
   Statistics1764300000007,
+  PlainTables1764300000009,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */

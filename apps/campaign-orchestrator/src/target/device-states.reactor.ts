@@ -5,6 +5,7 @@ import {
   configurationRejected,
   desiredConfigurationChanged,
   reportedStateChanged,
+  type DesiredConfigurationChanged,
 } from '@muster/contracts/configuration/published';
 import { deviceDeleted } from '@muster/contracts/device-registry/published';
 import { Consumes, type Delivered } from '@muster/messaging';
@@ -19,7 +20,10 @@ const events = [
   deviceDeleted,
 ];
 
-/** Something has happened to devices: whoever follows them looks at them. What exactly it was is not asked here. */
+/**
+ * Something has happened to devices: whoever follows them looks at them. What exactly it was is not asked here, but for what
+ * campaigns have written themselves: whoever wrote it looks (`write-batch.ts`), and 500 looks for 500 devices are one.
+ */
 @Controller()
 export class DeviceStatesReactor {
   constructor(@Inject(DeviceWatch) private readonly watch: DeviceWatch) {}
@@ -32,7 +36,7 @@ export class DeviceStatesReactor {
   })
   async look(delivered: readonly Delivered<{ deviceId: string }>[]): Promise<void> {
     for (const tenantId of new Set(delivered.map((one) => one.tenantId))) {
-      const own = delivered.filter((one) => one.tenantId === tenantId);
+      const own = delivered.filter((one) => one.tenantId === tenantId && !isWrittenHere(one));
       const deleted = own.filter(({ contract }) => contract === deviceDeleted);
       await this.watch.look(
         tenantId,
@@ -42,3 +46,7 @@ export class DeviceStatesReactor {
     }
   }
 }
+
+const isWrittenHere = ({ contract, data }: Delivered<object>): boolean =>
+  contract === desiredConfigurationChanged &&
+  (data as DesiredConfigurationChanged).source.kind === 'campaign';

@@ -82,6 +82,39 @@ export const readTargets = async (
   return rows.map(rowOf);
 };
 
+/**
+ * Marks targets of a launch as handed over under `operation`, and returns them; `which`, a part of SQL of ours, says which of
+ * those that nobody has handed over, in which order and how many at most. Whoever has changed one meanwhile keeps it.
+ */
+export const handOver = async (
+  tx: pg.PoolClient,
+  {
+    tenantId,
+    launchId,
+    operation,
+  }: { readonly tenantId: string; readonly launchId: string; readonly operation: string },
+  which: string,
+  values: readonly unknown[],
+): Promise<TargetRow[]> => {
+  const { rows } = await tx.query<Row>({
+    // Locked in the order in which everybody locks targets, and not in that of their turn.
+    text: `WITH chosen AS MATERIALIZED (
+             SELECT device_id FROM campaign_targets
+             WHERE tenant_id = $1 AND launch_id = $2 AND operation IS NULL AND ${which}
+           ), locked AS MATERIALIZED (
+             SELECT row.place FROM (SELECT device_id FROM chosen ORDER BY device_id) c CROSS JOIN LATERAL (
+               SELECT t.ctid AS place FROM campaign_targets t
+               WHERE t.tenant_id = $1 AND t.launch_id = $2 AND t.device_id = c.device_id AND t.operation IS NULL
+                 AND t.status IN ('planned', 'retry_wait')
+               FOR UPDATE) row
+           )
+           UPDATE campaign_targets t SET revision = t.revision + 1, operation = $3, updated_at = now()
+           FROM locked l WHERE t.ctid = l.place RETURNING ${COLUMNS}`,
+    values: [tenantId, launchId, operation, ...values],
+  });
+  return rows.map(rowOf);
+};
+
 const rowOf = (row: Row): TargetRow => ({
   campaignId: row.campaign_id,
   launchId: row.launch_id,
@@ -162,18 +195,23 @@ const recordOf = ({ row, next, written, operation }: TargetChange) => ({
   previous: written?.previous ?? null,
 });
 
+/**
+ * Each row is found by its key in a loop: with a join PostgreSQL, that does not know how many rows there will be, reads the whole
+ * launch for each 500 devices as long as it has not counted them.
+ */
 const APPLY = `
-  WITH u AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset($2::jsonb) AS u (
-      launch_id text, device_id text, revision integer, status text, attempts integer, operation text,
-      dispatched_at timestamptz, acknowledged_at timestamptz, finished_at timestamptz, deadline_at timestamptz,
-      retry_at timestamptz, synced boolean, late boolean, reason jsonb, written_at timestamptz, config_id text,
-      previous jsonb)
-  ), locked AS MATERIALIZED (
-    SELECT t.launch_id, t.device_id FROM u
-    JOIN campaign_targets t ON t.tenant_id = $1 AND t.launch_id = u.launch_id AND t.device_id = u.device_id
-                            AND t.revision = u.revision
-    ORDER BY t.launch_id, t.device_id FOR UPDATE OF t
+  WITH locked AS MATERIALIZED (
+    SELECT u.*, row.place FROM (
+      SELECT * FROM json_to_recordset($2::json) AS u (
+        launch_id text, device_id text, revision integer, status text, attempts integer, operation text,
+        dispatched_at timestamptz, acknowledged_at timestamptz, finished_at timestamptz, deadline_at timestamptz,
+        retry_at timestamptz, synced boolean, late boolean, reason jsonb, written_at timestamptz, config_id text,
+        previous jsonb)
+      ORDER BY launch_id COLLATE "C", device_id COLLATE "C") u
+    CROSS JOIN LATERAL (
+      SELECT t.ctid AS place FROM campaign_targets t
+      WHERE t.tenant_id = $1 AND t.launch_id = u.launch_id AND t.device_id = u.device_id AND t.revision = u.revision
+      FOR UPDATE) row
   )
   UPDATE campaign_targets t SET
     revision = t.revision + 1, status = u.status, attempts = u.attempts, operation = u.operation,
@@ -182,8 +220,7 @@ const APPLY = `
     reason = nullif(u.reason, 'null'), written_at = coalesce(u.written_at, t.written_at),
     config_id = coalesce(u.config_id, t.config_id), previous = coalesce(t.previous, nullif(u.previous, 'null')),
     updated_at = now()
-  FROM u JOIN locked l ON l.launch_id = u.launch_id AND l.device_id = u.device_id
-  WHERE t.tenant_id = $1 AND t.launch_id = u.launch_id AND t.device_id = u.device_id
+  FROM locked u WHERE t.ctid = u.place
   RETURNING t.launch_id, t.device_id`;
 
 /** Sums of changes of numbers: what is 0 in the end is not written. */

@@ -11,7 +11,13 @@ import { takePortion, type Bucket } from '../batch/pace.js';
 import type { DeviceWatch } from './device-watch.js';
 import type { Launches, LaunchRow } from './launches.js';
 import { ended, offered, type TargetReason, type TargetState } from './target.js';
-import { readTargets, type TargetChange, type TargetChanges, type TargetRow } from './target-rows.js';
+import {
+  handOver,
+  readTargets,
+  type TargetChange,
+  type TargetChanges,
+  type TargetRow,
+} from './target-rows.js';
 
 interface Parts {
   readonly database: Database;
@@ -33,6 +39,11 @@ interface Operation {
   readonly operation: string;
   readonly kind: 'write' | 'offer';
   readonly deviceIds: readonly string[];
+}
+
+interface Handed extends Operation {
+  /** Those of the devices that nobody has answered for. */
+  readonly rows: readonly TargetRow[];
 }
 
 /** As many as one request changes. */
@@ -61,13 +72,10 @@ export class BatchWriter {
     const taken = await this.parts.database.transaction(async (tx) => {
       const wanted = await this.portion(tx, ref, { wanted: Math.min(most, MOST), ratePerMinute });
       if (wanted === 0) return undefined;
-      const rows = await readTargets(
-        tx,
-        ref.tenantId,
-        `launch_id = $2 AND batch = $3 AND status = 'planned' AND operation IS NULL ORDER BY place LIMIT $4`,
-        [ref.launchId, batch, wanted],
-      );
-      return this.handOver(tx, ref, rows, 'write');
+      return this.handOver(tx, ref, 'write', {
+        which: `batch = $4 AND status = 'planned' ORDER BY place LIMIT $5`,
+        values: [batch, wanted],
+      });
     });
     if (taken !== undefined) await this.do(ref, row, taken);
   }
@@ -75,14 +83,10 @@ export class BatchWriter {
   /** Offers documents again to devices that refused them because of the moment, if there are any. */
   async offerAgain(ref: LaunchRef, row: LaunchRow, now: string): Promise<boolean> {
     const taken = await this.parts.database.transaction(async (tx) => {
-      const rows = await readTargets(
-        tx,
-        ref.tenantId,
-        `launch_id = $2 AND retry_at IS NOT NULL AND retry_at <= $3 AND status = 'retry_wait' AND operation IS NULL
-         ORDER BY retry_at LIMIT ${MOST}`,
-        [ref.launchId, now],
-      );
-      return this.handOver(tx, ref, rows, 'offer');
+      return this.handOver(tx, ref, 'offer', {
+        which: `retry_at IS NOT NULL AND retry_at <= $4 AND status = 'retry_wait' ORDER BY retry_at LIMIT ${MOST}`,
+        values: [now],
+      });
     });
     if (taken === undefined) return false;
     await this.do(ref, row, taken);
@@ -99,8 +103,15 @@ export class BatchWriter {
       ref.tenantId,
       ref.launchId,
     ]);
-    for (const { operation, kind, device_ids: deviceIds } of rows)
-      await this.do(ref, row, { operation, kind, deviceIds });
+    for (const { operation, kind, device_ids: deviceIds } of rows) {
+      const waiting = await readTargets(
+        this.parts.database,
+        ref.tenantId,
+        `launch_id = $2 AND operation = $3 AND device_id = ANY($4)`,
+        [ref.launchId, operation, deviceIds],
+      );
+      await this.do(ref, row, { operation, kind, deviceIds, rows: waiting });
+    }
   }
 
   private async portion(
@@ -149,60 +160,55 @@ export class BatchWriter {
   private async handOver(
     tx: pg.PoolClient,
     { tenantId, launchId }: LaunchRef,
-    rows: readonly TargetRow[],
     kind: Operation['kind'],
-  ): Promise<Operation | undefined> {
-    if (rows.length === 0) return undefined;
+    { which, values }: { readonly which: string; readonly values: readonly unknown[] },
+  ): Promise<Handed | undefined> {
     const operation = `campaign:${launchId}:${newId()}`;
-    const marked = await this.parts.changes.apply(
-      tx,
-      tenantId,
-      rows.map((row) => ({ row, next: row, operation })),
-    );
-    if (marked.length === 0) return undefined;
-    const deviceIds = marked.map(({ row }) => row.deviceId);
+    const rows = await handOver(tx, { tenantId, launchId, operation }, which, values);
+    if (rows.length === 0) return undefined;
+    const deviceIds = rows.map(({ deviceId }) => deviceId);
     await tx.query(
       `INSERT INTO campaign_writes (tenant_id, launch_id, operation, kind, device_ids) VALUES ($1, $2, $3, $4, $5)`,
       [tenantId, launchId, operation, kind, deviceIds],
     );
-    return { operation, kind, deviceIds };
+    return { operation, kind, deviceIds, rows };
   }
 
-  /** Hands it over and records the answers. A service that is away is noted, and asked again later. */
-  private async do(ref: LaunchRef, row: LaunchRow, handed: Operation): Promise<void> {
+  /**
+   * Hands it over, records the answers, and looks at the devices; only then is it forgotten. The look is the only one that this
+   * write causes, and what happened to a device while its answer was awaited is seen by it: killed before it, it is done
+   * again. A service that is away is noted, and asked again later.
+   */
+  private async do(ref: LaunchRef, row: LaunchRow, handed: Handed): Promise<void> {
     const { database, launches, watch } = this.parts;
     const { tenantId, launchId } = ref;
+    const { rows } = handed;
     try {
-      const rows = await readTargets(
-        database,
-        tenantId,
-        `launch_id = $2 AND operation = $3 AND device_id = ANY($4)`,
-        [launchId, handed.operation, handed.deviceIds],
-      );
-      const changes =
-        handed.kind === 'write'
-          ? await this.ask(ref, row, rows, handed)
-          : await this.offer(ref, rows, handed);
-      await database.transaction(async (tx) => {
-        await this.parts.changes.apply(tx, tenantId, changes);
-        await tx.query(
-          'DELETE FROM campaign_writes WHERE tenant_id = $1 AND launch_id = $2 AND operation = $3',
-          [tenantId, launchId, handed.operation],
-        );
-        const isAway = handed.kind === 'write' && changes.some(({ next }) => next.status === 'planned');
-        if (isAway || row.away !== null)
-          await launches.note(tx, tenantId, launchId, {
-            away: isAway ? awayFor('Some devices were busy.') : null,
-          });
+      if (rows.length > 0) {
+        const changes =
+          handed.kind === 'write'
+            ? await this.ask(ref, row, rows, handed)
+            : await this.offer(ref, rows, handed);
+        await database.transaction(async (tx) => {
+          await this.parts.changes.apply(tx, tenantId, changes);
+          const isAway = handed.kind === 'write' && changes.some(({ next }) => next.status === 'planned');
+          if (isAway || row.away !== null)
+            await launches.note(tx, tenantId, launchId, {
+              away: isAway ? awayFor('Some devices were busy.') : null,
+            });
+        });
+      }
+      await watch.look(tenantId, handed.deviceIds);
+      await database.query({
+        name: 'forget-campaign-write',
+        text: 'DELETE FROM campaign_writes WHERE tenant_id = $1 AND launch_id = $2 AND operation = $3',
+        values: [tenantId, launchId, handed.operation],
       });
     } catch (error) {
       const fault = asAppError(error);
       if (!isPassing(fault) || !(fault instanceof AppError)) throw error;
       await launches.note(database, tenantId, launchId, { away: awayFor(fault.detail) });
-      return;
     }
-    // Events of these devices may have come while their answer was still awaited here.
-    await watch.look(tenantId, handed.deviceIds);
   }
 
   private async ask(
