@@ -3,65 +3,43 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError } from '@muster/contracts';
-import { eventually, testDatabase, type TestDatabase } from '@muster/testing';
-import { Steps, type JobWorkers, type StepHandler, type StepKey } from './index.js';
-import { migrateWorks, openWorks, startWorkers, type Works } from './jobs.fixture.js';
+import { eventually } from '@muster/testing';
+import { Steps, type StepHandler, type StepKey } from './index.js';
+import { startWorkers } from './jobs.fixture.js';
 import { latestStepSeconds } from './steps.js';
+import { useWorks } from './used-works.fixture.js';
 
 const tenantId = 'default';
 const HOUR_MS = 3_600_000;
 
-let server: TestDatabase;
-let works: Works;
+const used = useWorks('steps');
 let steps: Steps;
-let running: JobWorkers[] = [];
-let children: ChildProcess[] = [];
 
-beforeAll(async () => {
-  server = await testDatabase({ name: 'steps', migrate: migrateWorks });
-  works = openWorks(server.url);
-  steps = new Steps(works.database);
-});
-
-beforeEach(async () => {
-  await works.database.query('DELETE FROM steps');
-  await works.database.query('DELETE FROM effects');
-  await works.database.query('DELETE FROM works_worker._private_jobs');
-});
-
-afterEach(async () => {
-  for (const child of children) child.kill('SIGKILL');
-  await Promise.all(running.map((workers) => workers.stop()));
-  children = [];
-  running = [];
-});
-
-afterAll(async () => {
-  await works.database.close();
-  await server.drop();
+beforeAll(() => {
+  steps = new Steps(used.works.database);
 });
 
 const key = (name: string): StepKey => ({ tenantId, name: 'move', key: name });
 const inMs = (ms: number): string => new Date(Date.now() + ms).toISOString();
 const set = (name: string, at = inMs(0)): Promise<void> =>
-  works.database.transaction((tx) => steps.set(tx, { ...key(name), at }));
+  used.works.database.transaction((tx) => steps.set(tx, { ...key(name), at }));
 const note = async (step: string, what: string): Promise<void> => {
-  await works.database.query('INSERT INTO effects (job_id, item) VALUES ($1, $2)', [step, what]);
+  await used.works.database.query('INSERT INTO effects (job_id, item) VALUES ($1, $2)', [step, what]);
 };
 const work = (handler: StepHandler, concurrency = 2): void => {
-  running.push(startWorkers(works, [], concurrency, {}, { move: handler }));
+  used.running.push(startWorkers(used.works, [], concurrency, {}, { move: handler }));
 };
 const done = async (step: string): Promise<string[]> => {
-  const { rows } = await works.database.query<{ item: string }>(
+  const { rows } = await used.works.database.query<{ item: string }>(
     'SELECT item FROM effects WHERE job_id = $1 ORDER BY nth',
     [step],
   );
   return rows.map(({ item }) => item);
 };
 const nothingLeft = () =>
-  eventually(async () => (await works.database.query('SELECT 1 FROM steps')).rowCount === 0, {
+  eventually(async () => (await used.works.database.query('SELECT 1 FROM steps')).rowCount === 0, {
     deadlineMs: 20_000,
     what: 'no step is left',
   });
@@ -121,7 +99,7 @@ describe('a step', () => {
   });
 
   it('is not set when the transaction is undone', async () => {
-    const undone = works.database.transaction(async (tx) => {
+    const undone = used.works.database.transaction(async (tx) => {
       await steps.set(tx, { ...key('undone'), at: inMs(0) });
       throw new AppError('not-allowed', 'Changed my mind.');
     });
@@ -158,9 +136,10 @@ describe('a step', () => {
     await set('a');
     await eventually(
       async () =>
-        (await works.database.query('SELECT 1 FROM steps WHERE at > now() AND NOT begun')).rowCount === 1,
+        (await used.works.database.query('SELECT 1 FROM steps WHERE at > now() AND NOT begun')).rowCount ===
+        1,
     );
-    expect(await latestStepSeconds(works.database)).toBeLessThan(0.001);
+    expect(await latestStepSeconds(used.works.database)).toBeLessThan(0.001);
     await set('a');
     await nothingLeft();
     expect(await done('a')).toEqual(['ran', 'ran']);
@@ -183,14 +162,14 @@ describe('a step', () => {
   });
 
   it('of which this version knows nothing waits for one that does', async () => {
-    await works.database.transaction((tx) =>
+    await used.works.database.transaction((tx) =>
       steps.set(tx, { tenantId, name: 'newer', key: 'a', at: inMs(0) }),
     );
     work((step) => note(step.key, 'ran'));
     await eventually(
-      async () => (await works.database.query('SELECT 1 FROM steps WHERE faults > 0')).rowCount === 1,
+      async () => (await used.works.database.query('SELECT 1 FROM steps WHERE faults > 0')).rowCount === 1,
     );
-    running.push(startWorkers(works, [], 2, {}, { newer: (step) => note(step.key, 'ran') }));
+    used.running.push(startWorkers(used.works, [], 2, {}, { newer: (step) => note(step.key, 'ran') }));
     await nothingLeft();
     expect(await done('a')).toEqual(['ran']);
   });
@@ -213,10 +192,10 @@ describe('over several processes', () => {
   const process_ = (mode: string): { child: ChildProcess; says: (what: string) => Promise<unknown> } => {
     const child = spawn(
       process.execPath,
-      [join(import.meta.dirname, 'step-process.fixture.js'), server.url, mode],
+      [join(import.meta.dirname, 'step-process.fixture.js'), used.url, mode],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
-    children.push(child);
+    used.children.push(child);
     const said: string[] = [];
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => said.push(line));
     return { child, says: (what) => eventually(() => said.includes(what), { what, deadlineMs: 15_000 }) };
@@ -259,7 +238,7 @@ describe('over several processes', () => {
     // What was done is noted a moment after it was done.
     await eventually(
       async () => {
-        const { rows } = await works.database.query('SELECT begun, at > now() AS later FROM steps');
+        const { rows } = await used.works.database.query('SELECT begun, at > now() AS later FROM steps');
         expect(rows).toEqual([{ begun: false, later: true }]);
         return true;
       },

@@ -2,53 +2,31 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError } from '@muster/contracts';
-import { eventually, testDatabase, type TestDatabase } from '@muster/testing';
-import type { JobWorkers, TimerHandler, TimerKey } from './index.js';
+import { eventually } from '@muster/testing';
+import type { TimerHandler, TimerKey } from './index.js';
 import { Timers } from './index.js';
-import { migrateWorks, openWorks, startWorkers, type Works } from './jobs.fixture.js';
+import { startWorkers } from './jobs.fixture.js';
 import { latestTimerSeconds } from './timers.js';
+import { useWorks } from './used-works.fixture.js';
 
 const tenantId = 'default';
 
-let server: TestDatabase;
-let works: Works;
+const used = useWorks('timers');
 let timers: Timers;
-let running: JobWorkers[] = [];
-let children: ChildProcess[] = [];
 
-beforeAll(async () => {
-  server = await testDatabase({ name: 'timers', migrate: migrateWorks });
-  works = openWorks(server.url);
-  timers = new Timers(works.database);
-});
-
-beforeEach(async () => {
-  await works.database.query('DELETE FROM timers');
-  await works.database.query('DELETE FROM effects');
-  await works.database.query('DELETE FROM works_worker._private_jobs');
-});
-
-afterEach(async () => {
-  for (const child of children) child.kill('SIGKILL');
-  await Promise.all(running.map((workers) => workers.stop()));
-  children = [];
-  running = [];
-});
-
-afterAll(async () => {
-  await works.database.close();
-  await server.drop();
+beforeAll(() => {
+  timers = new Timers(used.works.database);
 });
 
 const key = (name: string): TimerKey => ({ tenantId, name: 'note', key: name });
 const inMs = (ms: number): string => new Date(Date.now() + ms).toISOString();
 const HOUR_MS = 3_600_000;
 const set = (name: string, at: string, payload: object = {}): Promise<void> =>
-  works.database.transaction((tx) => timers.set(tx, { ...key(name), at, payload }));
+  used.works.database.transaction((tx) => timers.set(tx, { ...key(name), at, payload }));
 const cancel = (name: string): Promise<boolean> =>
-  works.database.transaction((tx) => timers.cancel(tx, key(name)));
+  used.works.database.transaction((tx) => timers.cancel(tx, key(name)));
 /** Writes down what fired, in the transaction that takes the timer away. */
 const note: TimerHandler = async (tx, timer) => {
   await tx.query('INSERT INTO effects (job_id, item) VALUES ($1, $2)', [
@@ -58,14 +36,14 @@ const note: TimerHandler = async (tx, timer) => {
 };
 /** One worker: what is due is done in the order of its time. */
 const work = (handler: TimerHandler = note, concurrency = 1): void => {
-  running.push(startWorkers(works, [], concurrency, { note: handler }));
+  used.running.push(startWorkers(used.works, [], concurrency, { note: handler }));
 };
 const fired = async (): Promise<string[]> => {
-  const { rows } = await works.database.query<{ item: string }>('SELECT item FROM effects ORDER BY nth');
+  const { rows } = await used.works.database.query<{ item: string }>('SELECT item FROM effects ORDER BY nth');
   return rows.map(({ item }) => item);
 };
 const left = async (): Promise<number> => {
-  const { rows } = await works.database.query<{ tasks: number; timers: number }>(
+  const { rows } = await used.works.database.query<{ tasks: number; timers: number }>(
     `SELECT (SELECT count(*) FROM works_worker._private_jobs)::integer AS tasks,
             (SELECT count(*) FROM timers)::integer AS timers`,
   );
@@ -82,15 +60,15 @@ describe('a timer', () => {
   it('fires once, not before its time by the clock of the database, and says what it was set for', async () => {
     work();
     work();
-    await works.database.transaction((tx) =>
+    await used.works.database.transaction((tx) =>
       timers.set(tx, { ...key('soon'), at: inMs(700), payload: { batch: 2 } }),
     );
     await set('now', inMs(-10), { first: true });
     await eventually(async () => (await fired()).length === 1);
     expect(await fired()).toEqual(['now {"first":true}']);
-    const { rows } = await works.database.query<{ at: Date }>('SELECT at FROM timers');
+    const { rows } = await used.works.database.query<{ at: Date }>('SELECT at FROM timers');
     await nothingLeft();
-    const now = await works.database.query<{ late: boolean }>('SELECT clock_timestamp() >= $1 AS late', [
+    const now = await used.works.database.query<{ late: boolean }>('SELECT clock_timestamp() >= $1 AS late', [
       rows[0]?.at,
     ]);
     expect(now.rows[0]?.late).toBe(true);
@@ -98,7 +76,7 @@ describe('a timer', () => {
   });
 
   it('is not set when the transaction is undone', async () => {
-    const undone = works.database.transaction(async (tx) => {
+    const undone = used.works.database.transaction(async (tx) => {
       await timers.set(tx, { ...key('undone'), at: inMs(0), payload: {} });
       throw new AppError('not-allowed', 'Changed my mind.');
     });
@@ -110,11 +88,11 @@ describe('a timer', () => {
 
   it('fires late rather than never', async () => {
     await set('old', inMs(-HOUR_MS));
-    expect(await latestTimerSeconds(works.database)).toBeGreaterThan(3_590);
+    expect(await latestTimerSeconds(used.works.database)).toBeGreaterThan(3_590);
     work();
     await nothingLeft();
     expect(await fired()).toEqual(['old {}']);
-    expect(await latestTimerSeconds(works.database)).toBe(0);
+    expect(await latestTimerSeconds(used.works.database)).toBe(0);
   });
 
   it('is moved, later and earlier, when it is set again', async () => {
@@ -125,7 +103,7 @@ describe('a timer', () => {
     work();
     await allDueFired();
     expect(await fired()).toEqual(['b {"is":"now"}', 'last {}']);
-    const { rows } = await works.database.query('SELECT key FROM timers');
+    const { rows } = await used.works.database.query('SELECT key FROM timers');
     expect(rows).toEqual([{ key: 'a' }]);
   });
 
@@ -143,14 +121,17 @@ describe('a timer', () => {
     await set('cancelled', inMs(0));
     await set('moved', inMs(0));
     // Both tasks are taken at this moment; what they find is decided by the rows alone.
-    const holder = await works.database.dedicated();
+    const holder = await used.works.database.dedicated();
     await holder.query('BEGIN');
     await holder.query('SELECT 1 FROM timers FOR UPDATE');
     work(note, 2);
     await eventually(
       async () =>
-        (await works.database.query('SELECT 1 FROM works_worker._private_jobs WHERE locked_at IS NOT NULL'))
-          .rowCount === 2,
+        (
+          await used.works.database.query(
+            'SELECT 1 FROM works_worker._private_jobs WHERE locked_at IS NOT NULL',
+          )
+        ).rowCount === 2,
       { what: 'both are in hand' },
     );
     await holder.query(`DELETE FROM timers WHERE key = 'cancelled'`);
@@ -159,7 +140,7 @@ describe('a timer', () => {
     await holder.end();
     await allDueFired();
     expect(await fired()).toEqual(['last {}']);
-    expect((await works.database.query('SELECT key FROM timers')).rows).toEqual([{ key: 'moved' }]);
+    expect((await used.works.database.query('SELECT key FROM timers')).rows).toEqual([{ key: 'moved' }]);
   });
 
   it('may be set again by what it does', async () => {
@@ -188,13 +169,13 @@ describe('a timer', () => {
   });
 
   it('of which this version knows nothing waits for one that does', async () => {
-    await works.database.transaction((tx) =>
+    await used.works.database.transaction((tx) =>
       timers.set(tx, { tenantId, name: 'newer', key: 'a', at: inMs(0), payload: {} }),
     );
     work();
     await allDueFired();
-    const newer = startWorkers(works, [], 1, { newer: note, note });
-    running.push(newer);
+    const newer = startWorkers(used.works, [], 1, { newer: note, note });
+    used.running.push(newer);
     await nothingLeft();
     expect(await fired()).toEqual(['last {}', 'a {}']);
   });
@@ -202,12 +183,10 @@ describe('a timer', () => {
 
 describe('a process that is killed', () => {
   const processToKill = (): { child: ChildProcess; says: (what: string) => Promise<unknown> } => {
-    const child = spawn(
-      process.execPath,
-      [join(import.meta.dirname, 'timer-process.fixture.js'), server.url],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
-    children.push(child);
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'timer-process.fixture.js'), used.url], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    used.children.push(child);
     const said: string[] = [];
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => said.push(line));
     return { child, says: (what) => eventually(() => said.includes(what), { what }) };
