@@ -23,6 +23,7 @@ export {
 } from './aggregate.js';
 export { type Announcement } from './announce.js';
 export { openDatabase, type Database, type DatabaseOptions } from './database.js';
+export { againOnConflict } from './concurrent-change.js';
 export { asAppError, foreignKeyViolation, uniqueViolation } from './database-fault.js';
 export {
   createEventStore,
