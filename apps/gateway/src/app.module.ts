@@ -242,6 +242,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       extentOf: (stream) => streamExtent(bus, stream),
       tail: (options) => tailEvents(bus, { ...options, logger }),
       maxStreams: config.maxStreams,
+      keepAliveMs: config.streamKeepAliveMs,
     },
     files: { store, firmwareMaxBytes: config.firmwareMaxBytes },
     adminApiKey: config.adminApiKey,

@@ -106,6 +106,14 @@ const schema = {
     doc: 'Streams of updates (`GET /stream`) that each replica keeps open at once; more are answered 503.',
     unit: 'streams',
   }),
+  streamKeepAliveMs: int({
+    env: 'MUSTER_GATEWAY_STREAM_KEEP_ALIVE_MS',
+    default: 15_000,
+    min: 100,
+    max: 3_600_000,
+    doc: 'How often a stream of updates says that it is alive: proxies and readers take one that says nothing for dead.',
+    unit: 'ms',
+  }),
   ...filesConfigSchema,
   firmwareMaxBytes: int({
     env: 'MUSTER_FIRMWARE_MAX_BYTES',

@@ -22,6 +22,8 @@ export interface Tailing {
   tail(options: Omit<TailOptions, 'logger'>): AsyncGenerator<Tailed, void, void>;
   /** Streams of updates that may be open at once. */
   readonly maxStreams: number;
+  /** How often a stream says that it is alive. */
+  readonly keepAliveMs: number;
 }
 export const TAILING = Symbol('Tailing');
 

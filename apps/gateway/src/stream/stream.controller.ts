@@ -18,8 +18,6 @@ import { liveEvents } from './live-events.js';
 import { positionIn, positionText } from './position.js';
 import { sourcesOf, topicsIn, type Source, type Topic } from './topics.js';
 
-/** Proxies and readers take a connection that says nothing for a dead one. */
-const KEEP_ALIVE_MS = 15_000;
 /** After which a reader that was cut off connects again. */
 const RETRY_MS = 2_000;
 const FULL_RETRY_SECONDS = 5;
@@ -154,7 +152,7 @@ export class StreamController implements OnModuleDestroy {
   ): Promise<void> {
     const keepAlive = setInterval(() => {
       if (!response.writableNeedDrain) response.write(': here\n\n');
-    }, KEEP_ALIVE_MS);
+    }, this.tailing.keepAliveMs);
     // At once: to let go of the bus may take seconds.
     const end = (): void => {
       clearInterval(keepAlive);

@@ -1,10 +1,4 @@
-import {
-  AppError,
-  eventStream,
-  subjectToken,
-  type FieldError,
-  type PublishedContract,
-} from '@muster/contracts';
+import { eventStream, subjectToken, type FieldError, type PublishedContract } from '@muster/contracts';
 import {
   campaignBatchChanged,
   campaignChanged,
@@ -54,17 +48,16 @@ export const topicsIn = (names: readonly string[]): readonly Topic[] => {
   const known = [...new Set(names)];
   if (known.length === 0) refuse([fault(`must name 1 to ${MAX_TOPICS} topics: ${KINDS}`)], 'The query');
   if (known.length > MAX_TOPICS) refuse([fault(`must name at most ${MAX_TOPICS} topics`)], 'The query');
-  return known.map((name) => {
-    const topic = topicOf(name);
-    if (topic === undefined) {
-      // What is refused is told back, but not all of a long text.
-      const shown = JSON.stringify(name.slice(0, 80));
-      throw new AppError('invalid-request', `topics: ${shown} is no topic; topics are ${KINDS}`, {
-        errors: [fault(`must be topics: ${shown} is none`)],
-      });
-    }
-    return topic;
-  });
+  const read = known.map((name) => ({ name, topic: topicOf(name) }));
+  const wrong = read.filter(({ topic }) => topic === undefined);
+  refuse(
+    // What is refused is told back, but not all of a long text.
+    wrong.map(({ name }) =>
+      fault(`must name only ${KINDS}: ${JSON.stringify(name.slice(0, 80))} is no topic`),
+    ),
+    'The query',
+  );
+  return read.flatMap(({ topic }) => topic ?? []);
 };
 
 const KINDS = 'campaign.<id>, supervision.<id>, device.<id>, jobs, fleet';
