@@ -22,14 +22,13 @@ import {
 import { type Asking, ASKING } from '../providers.js';
 import { CheckedBody } from '../http/body.js';
 import { Creating, Reading, Who, type Caller } from '../http/caller.js';
-import { sendCsv, type CsvColumns } from '../http/csv.js';
+import { LIST_OR_FILE, ListOrFileQuery, sendListOrFile, type CsvColumns } from '../http/csv.js';
 import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
 
 /** A filter may take seconds before it is refused as too slow. */
 const TIMEOUT_MS = 12_000;
-const CSV_PAGE = 500;
 
 export class SupervisionsQuery extends PageQuery {
   @IsOptional()
@@ -43,15 +42,10 @@ export class SupervisionsQuery extends PageQuery {
   campaignId?: string;
 }
 
-export class SupervisedQuery extends PageQuery {
+export class SupervisedQuery extends ListOrFileQuery {
   @IsOptional()
   @IsIn(VERDICTS)
   verdict?: Verdict;
-
-  /** `csv`: all devices, as a file; `limit` and `cursor` mean nothing then. */
-  @IsOptional()
-  @IsIn(['json', 'csv'])
-  format?: 'json' | 'csv';
 }
 
 const COLUMNS: CsvColumns<SupervisedDevice> = {
@@ -126,37 +120,22 @@ export class SupervisionsController {
     return this.bus.request(deleteSupervision, { ...who, supervisionId });
   }
 
-  /** Nest sends nothing by itself where it hands out the response. */
   @Get(':id/devices')
   @Operation({
     summary: 'The devices of a supervision, each with its verdict, the reasons, and what has reached it',
     asks: [listSupervised],
     query: SupervisedQuery,
   })
-  @ApiResponse({
-    status: 200,
-    description: 'OK; with `format=csv` a file.',
-    content: { 'text/csv': { schema: { type: 'string' } } },
-  })
+  @ApiResponse(LIST_OR_FILE)
   async listSupervised(
     @Param('id') supervisionId: string,
-    @CheckedQuery(SupervisedQuery) { format, ...query }: SupervisedQuery,
+    @CheckedQuery(SupervisedQuery) { verdict, ...page }: SupervisedQuery,
     @Reading() reading: { tenantId: string },
     @Res() response: Response,
   ): Promise<void> {
-    const asked = { ...reading, supervisionId, ...query };
-    if (format !== 'csv') {
-      response.json(await this.bus.request(listSupervised, asked));
-      return;
-    }
-    await sendCsv(response, `supervision-${supervisionId}`, COLUMNS, (cursor) =>
-      this.bus.request(listSupervised, {
-        ...reading,
-        supervisionId,
-        limit: CSV_PAGE,
-        ...(query.verdict === undefined ? {} : { verdict: query.verdict }),
-        ...(cursor === undefined ? {} : { cursor }),
-      }),
+    const file = { name: `supervision-${supervisionId}`, columns: COLUMNS };
+    await sendListOrFile(response, page, file, (paging) =>
+      this.bus.request(listSupervised, { ...reading, supervisionId, verdict, ...paging }),
     );
   }
 }

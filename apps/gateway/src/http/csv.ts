@@ -1,7 +1,10 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { ApiResponseOptions } from '@nestjs/swagger';
+import { IsIn, IsOptional } from 'class-validator';
 import type { Response } from 'express';
 import type { JsonValue } from '@muster/contracts';
+import { PageQuery } from './page-query.js';
 
 /** Column → what of an item it shows. An object or array is shown as JSON, nothing as nothing. */
 export type CsvColumns<Item> = Readonly<Record<string, (item: Item) => JsonValue | undefined>>;
@@ -10,6 +13,36 @@ interface CsvPage<Item> {
   readonly items: readonly Item[];
   readonly nextCursor: string | null;
 }
+
+/** Of a list that can be had as a file, too. */
+export class ListOrFileQuery extends PageQuery {
+  /** `csv`: all that match, as a file; `limit` and `cursor` mean nothing then. */
+  @IsOptional()
+  @IsIn(['json', 'csv'])
+  format?: 'json' | 'csv';
+}
+
+export const LIST_OR_FILE: ApiResponseOptions = {
+  status: 200,
+  description: 'OK; with `format=csv` a file.',
+  content: { 'text/csv': { schema: { type: 'string' } } },
+};
+
+/** One page as JSON, or all of them as a file. Nest sends nothing by itself where it hands out the response. */
+export const sendListOrFile = async <Item>(
+  response: Response,
+  { format, ...page }: Pick<ListOrFileQuery, 'format' | 'limit' | 'cursor' | 'count'>,
+  file: { readonly name: string; readonly columns: CsvColumns<Item> },
+  pageAt: (page: Pick<PageQuery, 'limit' | 'cursor' | 'count'>) => Promise<CsvPage<Item>>,
+): Promise<void> => {
+  if (format !== 'csv') {
+    response.json(await pageAt(page));
+    return;
+  }
+  await sendCsv(response, file.name, file.columns, (cursor) => pageAt({ limit: CSV_PAGE, cursor }));
+};
+
+const CSV_PAGE = 500;
 
 /**
  * Sends all pages of a list as CSV (RFC 4180), the next one being asked for when the client has taken the one before: the
