@@ -30,6 +30,7 @@ export const silent: Habit = () => undefined;
 export class MqttFleet {
   private readonly clients = new Map<string, MqttClient>();
   private readonly answers = new Map<string, (habit: Habit) => void>();
+  private readonly states = new Map<string, (state: object) => Promise<unknown>>();
   /** Documents, by device, in their order. */
   readonly documents = new Map<string, Document[]>();
 
@@ -54,7 +55,15 @@ export class MqttFleet {
       const last = this.documents.get(device.id)?.at(-1);
       if (last !== undefined) answer(last, how);
     });
+    this.states.set(device.id, (state) =>
+      client.publishAsync(topic('state/json'), JSON.stringify(state), { qos: 1 }),
+    );
     await client.subscribeAsync(topic('config/json/status'), { qos: 1 });
+  }
+
+  /** One that is connected says of itself what it is. */
+  async state({ id }: Made, state: object): Promise<void> {
+    await this.states.get(id)?.(state);
   }
 
   /** One that has been silent answers the last document it was sent. */
@@ -74,6 +83,35 @@ export class MqttFleet {
   async stop(): Promise<void> {
     await Promise.all([...this.clients.values()].map((client) => client.endAsync()));
     this.clients.clear();
+  }
+}
+
+/** A device that asks over HTTP. */
+export class HttpDevice {
+  constructor(
+    private readonly platform: Platform,
+    private readonly device: Made,
+  ) {}
+
+  ask(): Promise<Document> {
+    return this.post('config', {}) as Promise<Document>;
+  }
+
+  /** Asks for its document, and says what it thinks of it. */
+  async apply(statusCode = 200): Promise<void> {
+    const { configId } = await this.ask();
+    await this.post('applied', { configId, statusCode });
+  }
+
+  private async post(path: string, body: object): Promise<unknown> {
+    const { token, appVersion, credential } = this.device;
+    const response = await fetch(`${this.platform.devicesUrl}/kp1/${appVersion}/cmx/${token}/${path}/json`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${credential.secret ?? ''}` },
+      body: JSON.stringify(body),
+    });
+    expect(response.status).toBe(200);
+    return response.json().catch(() => undefined);
   }
 }
 
@@ -103,7 +141,7 @@ export interface TargetAnswer {
   readonly name: string;
   readonly status: string;
   readonly attempts: number;
-  readonly delivered: boolean;
+  readonly synchronised: boolean;
   readonly late?: boolean;
   readonly dispatchedAt?: string;
   readonly reason?: {
@@ -118,12 +156,12 @@ export interface TargetAnswer {
 export class Campaigning {
   constructor(private readonly platform: Platform) {}
 
-  async devices(deviceType: string, count: number, more: object = {}): Promise<Made[]> {
+  async devices(deviceType: string, count: number, more: object = {}, names = deviceType): Promise<Made[]> {
     const made: Made[] = [];
     let next = 0;
     const create = async (): Promise<void> => {
       for (let nth = next++; nth < count; nth = next++) {
-        const body = { name: `${deviceType}-${String(nth).padStart(4, '0')}`, deviceType, ...more };
+        const body = { name: `${names}-${String(nth).padStart(4, '0')}`, deviceType, ...more };
         const { status, body: device } = await this.platform.api('POST', '/devices', body);
         expect(status).toBe(201);
         made[nth] = device as Made;
@@ -135,6 +173,29 @@ export class Campaigning {
 
   async type(name: string): Promise<void> {
     expect((await this.platform.api('POST', '/device-types', { name })).status).toBe(201);
+  }
+
+  /** Of a type that has none yet; handed out under `version`, `url` and `token`. */
+  async firmware(
+    deviceType: string,
+    version: string,
+  ): Promise<{ readonly id: string; readonly url: string }> {
+    const type = await this.platform.api('POST', `/device-types/${deviceType}/firmware-types`, {
+      name: `${deviceType}-main`,
+      ...{ versionKey: 'version', urlKey: 'url', tokenKey: 'token' },
+    });
+    expect(type.status).toBe(201);
+    const form = new FormData();
+    form.set('firmwareType', (type.body as { id: string }).id);
+    form.set('version', version);
+    form.set('file', new Blob(['firmware']), 'fw.bin');
+    const uploaded = await fetch(`${this.platform.url}/api/v1/firmwares`, {
+      method: 'POST',
+      headers: { 'x-api-key': this.platform.apiKey },
+      body: form,
+    });
+    expect(uploaded.status).toBe(201);
+    return (await uploaded.json()) as { id: string; url: string };
   }
 
   async act(campaignId: string, what: string, body?: object): Promise<CampaignAnswer> {

@@ -94,24 +94,7 @@ describe('campaigns over REST', () => {
     const [device] = await campaigns.devices('valve', 1);
     if (device === undefined) throw new Error('no device');
     await platform.api('PATCH', `/devices/${device.id}/configuration/desired`, { targetTemperature: 17 });
-    const type = await platform.api('POST', '/device-types/valve/firmware-types', {
-      name: 'main',
-      versionKey: 'firmware_version',
-      urlKey: 'firmware_url',
-      tokenKey: 'firmware_token',
-    });
-    const form = new FormData();
-    form.set('firmwareType', (type.body as { id: string }).id);
-    form.set('version', '1.1');
-    form.set('file', new Blob(['firmware']), 'fw.bin');
-    const uploaded = await fetch(`${platform.url}/api/v1/firmwares`, {
-      method: 'POST',
-      headers: { 'x-api-key': platform.apiKey },
-      body: form,
-    });
-    const firmware = (await uploaded.json()) as { id: string; url: string };
-    expect(uploaded.status).toBe(201);
-
+    const firmware = await campaigns.firmware('valve', '1.1');
     const made = await post('/from-firmware', {
       firmwareIds: [firmware.id],
       name: 'Firmware 1.1',
@@ -123,12 +106,12 @@ describe('campaigns over REST', () => {
         status: 'draft',
         target: { filter: 'deviceType==valve' },
         configurations: {
-          firmware_version: '1.1',
-          firmware_url: firmware.url,
-          firmware_token: expect.any(String),
+          version: '1.1',
+          url: firmware.url,
+          token: expect.any(String),
           targetTemperature: 19,
         },
-        expectedStates: { firmware_version: '1.1' },
+        expectedStates: { version: '1.1' },
       },
     });
     const { id } = made.body as CampaignAnswer;
@@ -138,10 +121,10 @@ describe('campaigns over REST', () => {
       body: { code: 'campaign-already-launched' },
     });
     expect(await platform.api('DELETE', `/campaigns/${id}`)).toMatchObject({ status: 409 });
-    await fleet.connect(device, () => ({ state: { firmware_version: '1.1' } }));
+    await fleet.connect(device, () => ({ state: { version: '1.1' } }));
     await campaigns.counts(id, { succeeded: 1 });
     const document = fleet.documents.get(device.id)?.at(-1);
-    const { firmware_url: url, firmware_token: token } = document?.config ?? {};
+    const { url, token } = document?.config ?? {};
     const file = await fetch(
       `${String(url).replace(/^https?:\/\/[^/]+/, platform.devicesUrl)}?token=${String(token)}`,
     );
@@ -160,6 +143,6 @@ describe('campaigns over REST', () => {
     const { body } = await platform.api('GET', `/devices/${device.id}/configuration`);
     const { keys } = body as { keys: Record<string, { desired?: unknown }> };
     expect(keys['targetTemperature']?.desired).toBe(17);
-    expect(keys['firmware_version']?.desired).toBeUndefined();
+    expect(keys['version']?.desired).toBeUndefined();
   }, 60_000);
 });

@@ -1,6 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, startPlatform, type Platform } from '@muster/testing';
-import { Campaigning, MqttFleet, obeys, refuses, silent, type Habit, type Made } from './campaign.fixture.js';
+import {
+  Campaigning,
+  HttpDevice,
+  MqttFleet,
+  obeys,
+  refuses,
+  silent,
+  type Habit,
+  type Made,
+} from './campaign.fixture.js';
 
 let platform: Platform;
 let campaigns: Campaigning;
@@ -55,7 +64,7 @@ describe('an update over the air', () => {
     // Nobody is there: all are configured, and none has it.
     await campaigns.until(id, ({ status }) => status === 'completed');
     await campaigns.counts(id, { written: 10 });
-    expect((await campaigns.targets(id)).every(({ delivered }) => delivered)).toBe(true);
+    expect((await campaigns.targets(id)).every(({ synchronised }) => synchronised)).toBe(true);
     const job = await platform.api('GET', `/jobs/${(await campaigns.get(id)).jobId ?? ''}`);
     expect(job.body).toMatchObject({ kind: 'campaign', status: 'success', total: 10, done: 10 });
 
@@ -128,10 +137,15 @@ describe('batches', () => {
     await eventually(() => fleet.told(devices) > 10, { deadlineMs: 10_000 });
     await campaigns.act(id, 'pause');
     // What was handed over before is still told; after that nobody.
-    const [planned] = await campaigns.settled(id, 'planned');
+    const planned = await eventually(
+      async () => {
+        const [left] = await campaigns.settled(id, 'planned');
+        expect(fleet.told(devices)).toBe(60 - left);
+        return left;
+      },
+      { deadlineMs: 10_000, what: 'what was handed over is told' },
+    );
     expect(planned).toBeGreaterThan(10);
-    const told = fleet.told(devices);
-    expect(told).toBe(60 - planned);
     await campaigns.act(id, 'resume');
     await campaigns.raise(id, 100_000);
     await campaigns.counts(id, { succeeded: 60 });
@@ -275,22 +289,10 @@ describe('a device', () => {
     const id = await campaigns.launch(of('polls'));
     await campaigns.until(id, ({ status }) => status === 'completed');
     await campaigns.counts(id, { written: 1 });
-    const post = async (path: string, body: object): Promise<unknown> => {
-      const response = await fetch(
-        `${platform.devicesUrl}/kp1/${device.appVersion}/cmx/${device.token}/${path}/json`,
-        {
-          method: 'POST',
-          headers: { authorization: `Bearer ${device.credential.secret ?? ''}` },
-          body: JSON.stringify(body),
-        },
-      );
-      expect(response.status).toBe(200);
-      return response.json().catch(() => undefined);
-    };
-    const { configId, config } = (await post('config', {})) as { configId: string; config: object };
-    expect(config).toEqual({ interval: 60 });
+    const polls = new HttpDevice(platform, device);
+    expect((await polls.ask()).config).toEqual({ interval: 60 });
     await campaigns.counts(id, { dispatched: 1 });
-    await post('applied', { configId });
+    await polls.apply();
     await campaigns.counts(id, { succeeded: 1 });
   }, 40_000);
 });

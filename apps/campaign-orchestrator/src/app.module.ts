@@ -30,6 +30,7 @@ import { Targets1764300000005 } from '../migrations/0005-targets.js';
 import { Supervisions1764300000006 } from '../migrations/0006-supervisions.js';
 import { Statistics1764300000007 } from '../migrations/0007-statistics.js';
 import { PlainTables1764300000009 } from '../migrations/0009-plain-tables.js';
+import { DevicesAway1764300000010 } from '../migrations/0010-devices-away.js';
 import { CampaignHandlers } from './campaign/campaign.handlers.js';
 import { CampaignPhases, PHASES } from './campaign/campaign-phases.js';
 import { CAMPAIGN_STEP, START_STEP } from './campaign/campaign-steps.js';
@@ -128,6 +129,7 @@ const migrations = [
   Supervisions1764300000006,
   Statistics1764300000007,
   PlainTables1764300000009,
+  DevicesAway1764300000010,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */

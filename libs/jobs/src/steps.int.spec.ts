@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError } from '@muster/contracts';
 import { eventually } from '@muster/testing';
 import { Steps, type StepHandler, type StepKey } from './index.js';
-import { startWorkers } from './jobs.fixture.js';
+import { openWorks, startWorkers } from './jobs.fixture.js';
 import { latestStepSeconds } from './steps.js';
 import { useWorks } from './used-works.fixture.js';
 
@@ -68,7 +68,7 @@ describe('a step', () => {
 
   it('runs outside of the request that opened the connection on which its worker is woken', async () => {
     const request = new AsyncLocalStorage<string>();
-    const own = openWorks(server.url, 'own');
+    const own = openWorks(used.url, 'own');
     await request.run('a request', async () => {
       const clients = await Promise.all(Array.from({ length: 8 }, () => own.database.pool.connect()));
       for (const client of clients) client.release();

@@ -3,10 +3,29 @@ import {
   type TargetCounts,
   type TargetStatus,
 } from '@muster/contracts/campaign-orchestrator/campaign';
+import type { Target } from '../target/target.js';
 import type { BatchNumbers } from './gate.js';
 
-/** Beside the statuses: `synced` of the written ones those that nobody waits for, `late` those that answered too late. */
-export type Counted = TargetStatus | 'synced' | 'late';
+/**
+ * Beside the statuses: `synced` of the written ones those whose interface knows the document, `away` of these those to whom it could
+ * not be sent, which a device that fetches never is; `late` those that answered too late.
+ */
+export type Counted = TargetStatus | Mark;
+const MARKS = ['synced', 'away', 'late'] as const;
+type Mark = (typeof MARKS)[number];
+
+/** Under what a target is counted. */
+export const countedOf = ({
+  status,
+  synced,
+  late,
+  interface: by,
+}: Pick<Target, 'status' | 'synced' | 'late' | 'interface'>): Counted[] => [
+  status,
+  ...(status === 'written' && synced ? (['synced'] as const) : []),
+  ...(status === 'written' && synced && by !== 'http' ? (['away'] as const) : []),
+  ...(late ? (['late'] as const) : []),
+];
 
 /** How many targets; what is missing is 0. */
 export type Counts = Partial<Readonly<Record<Counted, number>>>;
@@ -14,7 +33,7 @@ export type Counts = Partial<Readonly<Record<Counted, number>>>;
 export const numberOf = (counts: Counts, ...which: readonly Counted[]): number =>
   which.reduce((sum, one) => sum + (counts[one] ?? 0), 0);
 
-/** Told, and neither settled nor given up as being away. */
+/** Sent its document, or just being sent it, and not settled. Who is away or has not asked takes no place: it might never come. */
 export const inFlight = (counts: Counts): number =>
   numberOf(counts, 'written', 'dispatched', 'acknowledged') - numberOf(counts, 'synced');
 
@@ -29,8 +48,8 @@ export const numbersOf = (counts: Counts): BatchNumbers => ({
   succeeded: numberOf(counts, 'succeeded'),
   failed: numberOf(counts, 'failed'),
   timedOut: numberOf(counts, 'timed_out'),
-  offline: numberOf(counts, 'synced'),
-  open: openTargets(counts) - numberOf(counts, 'synced'),
+  offline: numberOf(counts, 'away'),
+  open: openTargets(counts) - numberOf(counts, 'away'),
 });
 
 export const sumOf = (all: readonly Counts[]): Counts => {
@@ -52,5 +71,5 @@ export const everyStatus = (counts: Counts): Record<TargetStatus, number> =>
 /** Without the marks beside the statuses, and without those that nobody has. */
 export const statusCounts = (counts: Counts): TargetCounts =>
   Object.fromEntries(
-    Object.entries(counts).filter(([which, n]) => which !== 'synced' && which !== 'late' && n > 0),
+    Object.entries(counts).filter(([which, n]) => !MARKS.some((mark) => mark === which) && n > 0),
   );

@@ -32,7 +32,7 @@ describe('a gate', () => {
       answer: null,
       numbers: { size: 100, settled: 40, succeeded: 30, failed: 10, timedOut: 0 },
       nextAt: null,
-      waitsFor: 'Its gate needs 50 settled devices; 40 of 100 are.',
+      waitsFor: 'Its gate is judged when 50 devices have settled; so far 40 of 100.',
     });
   });
 

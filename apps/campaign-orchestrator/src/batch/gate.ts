@@ -1,12 +1,13 @@
 import type { GateAnswer } from '@muster/contracts/campaign-orchestrator/campaign';
 import type { StoredGate, StoredGateNumbers } from '../campaign/campaign.events.js';
+import { devicesHave } from './devices.js';
 
 /** How the devices of a batch stand. */
 export interface BatchNumbers {
   readonly succeeded: number;
   readonly failed: number;
   readonly timedOut: number;
-  /** Written, and nobody was there to take it. */
+  /** Written, and nobody was there to take it. A device that fetches is never one of them: it is awaited like all others. */
   readonly offline: number;
   /** All others that are not settled yet. */
   readonly open: number;
@@ -66,9 +67,17 @@ export const judgeGate = (gate: StoredGate, input: GateInput): Judgement => {
 
   const nextAt = earliest(isSoaked ? null : soakedAt, waitedAt);
   if (settled < enough)
-    return waits(numbers, nextAt, `Its gate needs ${enough} settled devices; ${settled} of ${size} are.`);
+    return waits(
+      numbers,
+      nextAt,
+      `Its gate is judged when ${devicesHave(enough)} settled; so far ${settled} of ${size}.`,
+    );
   if (!isSoaked) return waits(numbers, nextAt, 'It is watched for the time that its gate says.');
-  return waits(numbers, nextAt, `Its gate is neither passed nor failed by ${settled} of ${size} devices.`);
+  return waits(
+    numbers,
+    nextAt,
+    `Its gate is neither passed nor failed: ${settled} of ${devicesHave(size)} settled.`,
+  );
 };
 
 interface Settled {

@@ -8,7 +8,7 @@ import type { CampaignCommand } from '../campaign/campaign-commands.js';
 import type { Campaign } from '../campaign/campaign-state.js';
 import type { CampaignDefinition, StoredBatch, StoredGate } from '../campaign/campaign.events.js';
 import { ended, evaluate, expire, isFinal, offered, type Target, type Wanted } from '../target/target.js';
-import { statusCounts, sumOf, type Counted, type Counts } from './counts.js';
+import { countedOf, statusCounts, sumOf, type Counted, type Counts } from './counts.js';
 import { nextStep, retriesAt, type NextStep, type Situation } from './next-step.js';
 import { planBatches } from './plan-batches.js';
 
@@ -61,6 +61,8 @@ type Habit = 'obeys' | 'refuses' | 'busy' | 'silent' | 'applies only';
 interface Device {
   readonly id: string;
   readonly habit: Habit;
+  /** It asks for its document, and is sent none. */
+  readonly fetches: boolean;
   online: boolean;
   state: DeviceState;
 }
@@ -129,10 +131,9 @@ class World {
 
   counts(): Counts[] {
     const all: Partial<Record<Counted, number>>[] = this.definition.batches.map(() => ({}));
-    for (const { batch, status, synced } of this.rows) {
-      const counts = all[batch - 1] ?? {};
-      counts[status] = (counts[status] ?? 0) + 1;
-      if (status === 'written' && synced) counts.synced = (counts.synced ?? 0) + 1;
+    for (const row of this.rows) {
+      const counts = all[row.batch - 1] ?? {};
+      for (const counted of countedOf(row)) counts[counted] = (counts[counted] ?? 0) + 1;
     }
     return all;
   }
@@ -266,6 +267,11 @@ class World {
         this.command({ type: 'CompleteCampaign', outcome: action.outcome, targets, at: now });
         return;
       }
+      case 'settle': {
+        const targets = statusCounts(sumOf(this.counts()));
+        this.command({ type: 'SettleCampaign', outcome: action.outcome, targets, at: now });
+        return;
+      }
     }
   }
 
@@ -287,8 +293,9 @@ class World {
     this.deliver(device);
   }
 
-  deliver(device: Device): void {
+  deliver(device: Device, asked = !device.fetches): void {
     const { configId } = device.state;
+    if (!asked) return;
     const { now } = this;
     device.state = {
       ...device.state,
@@ -323,10 +330,10 @@ class World {
 const isInFlight = ({ status, synced }: Row): boolean =>
   (status === 'written' && !synced) || status === 'dispatched' || status === 'acknowledged';
 
-const deviceOf = (nth: number, habit: Habit = 'obeys', online = true): Device => ({
+const deviceOf = (nth: number, habit: Habit = 'obeys', online = true, fetches = false): Device => ({
   id: `d${nth}`,
   habit,
-  online,
+  ...{ online, fetches },
   state: {
     deviceId: `d${nth}`,
     ended: false,
@@ -343,7 +350,7 @@ const fleet = (n: number, habit: Habit = 'obeys'): Device[] =>
 const rowOf = (device: Device, batch: number): Row => ({
   device,
   batch,
-  interface: 'mqtt',
+  interface: device.fetches ? 'http' : 'mqtt',
   operation: null,
   status: 'planned',
   attempts: 0,
@@ -367,11 +374,80 @@ describe('a campaign', () => {
   it('of one batch is completed when every device is written and synchronised; they settle afterwards', () => {
     const world = new World(definitionOf(), fleet(3));
     world.run();
-    expect(world.state).toMatchObject({ status: 'completed', outcome: 'succeeded' });
+    expect(world.state).toMatchObject({ status: 'completed', outcome: 'unsettled' });
     expect(statuses(world)).toEqual(['dispatched', 'dispatched', 'dispatched']);
     allAnswer(world);
     expect(statuses(world)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+    expect(world.state.outcome).toBe('succeeded');
     expect(world.last).toEqual({ action: null, phase: null, nextAt: null });
+  });
+
+  it('says that it has failures as soon as one is certain, be it completed long since', () => {
+    const world = new World(definitionOf(), [deviceOf(0, 'refuses'), deviceOf(1, 'silent'), deviceOf(2)]);
+    world.run();
+    expect(world.state.outcome).toBe('unsettled');
+    allAnswer(world);
+    expect(statuses(world)).toEqual(['failed', 'dispatched', 'succeeded']);
+    expect(world.state.outcome).toBe('completed_with_failures');
+  });
+
+  it('whose devices never answer has not succeeded when its end comes', () => {
+    const world = new World(definitionOf(), [deviceOf(0), deviceOf(1, 'obeys', false)]);
+    world.run();
+    allAnswer(world);
+    expect(world.state.outcome).toBe('unsettled');
+    world.seconds = END_SECONDS;
+    world.run();
+    expect(statuses(world)).toEqual(['succeeded', 'timed_out']);
+    expect(world.state.outcome).toBe('completed_with_failures');
+  });
+
+  it('whose end comes before all its batches went has not succeeded', () => {
+    const batches = [batchOf({ share: { percent: 50 } }), batchOf({ release: 'manual' })];
+    const world = new World(definitionOf({ batches }), fleet(2));
+    world.run();
+    allAnswer(world);
+    world.seconds = END_SECONDS;
+    world.run();
+    expect(world.state).toMatchObject({
+      ...{ status: 'completed', outcome: 'completed_with_failures' },
+      batches: [{ status: 'passed' }, { status: 'skipped' }],
+    });
+  });
+
+  it('has a gate wait for devices that fetch and have not asked, and not for those that are away', () => {
+    const batches = [batchOf({ gate: gateOf(), share: { percent: 50 } }), batchOf()];
+    const devices = [deviceOf(0), deviceOf(1, 'obeys', false), deviceOf(2, 'obeys', true, true), ...fleet(3)];
+    const world = new World(definitionOf({ batches }), devices);
+    world.run();
+    allAnswer(world);
+    expect(world.last.phase).toMatchObject({
+      name: 'awaiting_gate',
+      detail: 'Batch 1: its gate is judged when 2 devices have settled; so far 1 of 3.',
+    });
+    const [, , fetching] = devices;
+    if (fetching === undefined) throw new Error('no such device');
+    world.deliver(fetching, true);
+    allAnswer(world);
+    expect(world.state.batches[0]).toMatchObject({ status: 'passed', verdict: { answer: 'pass' } });
+  });
+
+  it('gives no place in flight to who is away or has not asked; they take theirs when the document reaches them', () => {
+    const [away, fetching, there, last] = [
+      deviceOf(0, 'silent', false),
+      deviceOf(1, 'silent', true, true),
+      ...fleet(2, 'silent'),
+    ] as [Device, Device, Device, Device];
+    const world = new World(definitionOf({ maxInFlight: 1 }), [away, fetching, there, last]);
+    world.run();
+    expect(statuses(world)).toEqual(['written', 'written', 'dispatched', 'planned']);
+    world.connect(away);
+    world.deliver(fetching, true);
+    world.run();
+    expect(statuses(world)).toEqual(['dispatched', 'dispatched', 'dispatched', 'planned']);
+    expect(world.last.phase?.detail).toBe(
+      'Batch 1: 3 of 4 devices written. 3 devices in flight; more go when there are fewer than 1.',
+    );
   });
 
   it('waits for its devices where it is told to, and says so', () => {
@@ -382,7 +458,7 @@ describe('a campaign', () => {
       // It is looked at when the deadline of a device has come; when it goes on, nobody knows.
       phase: {
         name: 'awaiting_devices',
-        detail: 'Every batch is done; 3 devices not settled yet.',
+        detail: 'Every batch is done; 3 devices have not settled yet.',
         nextAt: null,
       },
       nextAt: at(3_600),
@@ -432,7 +508,7 @@ describe('a campaign', () => {
     world.run();
     expect(statuses(world).filter((status) => status === 'dispatched')).toHaveLength(2);
     expect(world.last.phase?.detail).toBe(
-      'Batch 1: 2 of 5 devices written. 2 devices in flight, which is the most that may be.',
+      'Batch 1: 2 of 5 devices written. 2 devices in flight; more go when there are fewer than 2.',
     );
     allAnswer(world);
     expect(statuses(world).filter((status) => status === 'dispatched')).toHaveLength(2);
@@ -548,7 +624,7 @@ describe('a campaign', () => {
 
 describe('whatever happens', () => {
   const habit = fc.constantFrom<Habit>('obeys', 'refuses', 'busy', 'silent', 'applies only');
-  const device = fc.record({ habit, online: fc.boolean() });
+  const device = fc.record({ habit, online: fc.boolean(), fetches: fc.boolean() });
   const gate = fc.option(
     fc.record({
       minSuccessPercent: fc.option(fc.integer({ min: 0, max: 100 })),
@@ -599,7 +675,7 @@ describe('whatever happens', () => {
     fc.record({ type: fc.constant('time'), seconds: fc.constantFrom(1, 30, 100, 4_000, 90_000) }),
     fc.record({ type: fc.constantFrom('nextAt', 'away', 'back') }),
     fc.record({
-      type: fc.constantFrom('connect', 'leave', 'answer', 'answer', 'change', 'delete'),
+      type: fc.constantFrom('connect', 'leave', 'ask', 'answer', 'answer', 'change', 'delete'),
       nth: fc.nat(30),
     }),
     fc.record({ type: fc.constantFrom('pause', 'pause', 'resume', 'resume', 'override', 'soft', 'force') }),
@@ -651,6 +727,7 @@ describe('whatever happens', () => {
     }
     if (one === undefined) return;
     if (what.type === 'connect') world.connect(one);
+    if (what.type === 'ask') world.deliver(one, true);
     if (what.type === 'leave') one.online = false;
     if (what.type === 'answer') world.answer(one);
     if (what.type === 'change') world.want(one, `mine ${world.seconds}`, anna);
@@ -676,6 +753,14 @@ describe('whatever happens', () => {
     }
   };
 
+  /** When nothing can change any more, nobody can misread how it has ended. */
+  const assertTrue = (world: World): void => {
+    const { status, outcome } = world.state;
+    const hasFailed = world.rows.some((row) => row.status === 'failed' || row.status === 'timed_out');
+    expect(outcome).not.toBe('unsettled');
+    if (outcome === 'succeeded') expect([status, hasFailed]).toEqual(['completed', false]);
+  };
+
   it('nothing is ever stuck without a visible reason, and everything ends', () => {
     let longest = 0;
     fc.assert(
@@ -686,7 +771,7 @@ describe('whatever happens', () => {
         (defined, devices, events) => {
           const world = new World(
             defined,
-            devices.map((one, nth) => deviceOf(nth, one.habit, one.online)),
+            devices.map((one, nth) => deviceOf(nth, one.habit, one.online, one.fetches)),
           );
           world.run();
           assertVisible(world);
@@ -705,6 +790,7 @@ describe('whatever happens', () => {
           }
           expect(['completed', 'cancelled']).toContain(world.state.status);
           expect(statuses(world).filter((status) => !isFinal(status))).toEqual([]);
+          assertTrue(world);
         },
       ),
       { numRuns: 300 },

@@ -6,6 +6,7 @@ import type {
 import type { StoredGateNumbers } from '../campaign/campaign.events.js';
 import type { Batch, Campaign } from '../campaign/campaign-state.js';
 import { inFlight, numberOf, numbersOf, openTargets, sumOf, unsynced, type Counts } from './counts.js';
+import { devices, devicesHave } from './devices.js';
 import { judgeGate } from './gate.js';
 import { windowAt } from './window.js';
 
@@ -30,7 +31,9 @@ export type Action =
   | { readonly type: 'finish-cancel' }
   /** `endAt` has come: what was never written is skipped, the rest has timed out. */
   | { readonly type: 'end-targets' }
-  | { readonly type: 'complete'; readonly outcome: CampaignOutcome };
+  | { readonly type: 'complete'; readonly outcome: CampaignOutcome }
+  /** Of a completed campaign whose outcome was open: now it is known. */
+  | { readonly type: 'settle'; readonly outcome: CampaignOutcome };
 
 export interface Phase {
   readonly name: CampaignPhase;
@@ -80,9 +83,9 @@ export const nextStep = (situation: Situation): NextStep => {
   if (status === 'completed') return afterwards(launch.endAt, situation, all);
   if (status !== 'running' && status !== 'paused') return NOTHING;
   if (campaign.cancel !== null) return cancelling(situation, all);
-  if (!launch.resolved)
-    return acting({ type: 'snapshot' }, 'snapshotting', 'It finds out which devices it means.');
-  const step = launch.endAt <= now ? ending(all) : status === 'paused' ? PAUSED : goingOn(situation, all);
+  if (!launch.resolved) return acting({ type: 'snapshot' }, FINDING.name, FINDING.detail);
+  const step =
+    launch.endAt <= now ? ending(campaign, all) : status === 'paused' ? PAUSED : goingOn(situation, all);
   // `endAt` and what is due of its devices wake it in any case.
   return { ...step, nextAt: earliest(step.nextAt, launch.endAt, dueAt(situation)) };
 };
@@ -104,11 +107,21 @@ const dueAt = (situation: Situation): string | null => {
   return earliest(deadlineAt, retryAt === null ? null : retriesAt(situation, retryAt));
 };
 
+/** Of a launch that has just begun, too. */
+export const FINDING: Phase = {
+  name: 'snapshotting',
+  detail: 'It is finding the devices of its target.',
+  nextAt: null,
+};
+
 const NOTHING: NextStep = { action: null, phase: null, nextAt: null };
 const PAUSED = NOTHING;
 
 /** Devices of a completed campaign may still settle, until its end. */
 const afterwards = (endAt: string, situation: Situation, all: Counts): NextStep => {
+  const outcome = outcomeOf(all);
+  if (situation.campaign.outcome === 'unsettled' && outcome !== 'unsettled')
+    return { ...NOTHING, action: { type: 'settle', outcome } };
   if (openTargets(all) === 0) return NOTHING;
   if (endAt <= situation.now) return { ...NOTHING, action: { type: 'end-targets' } };
   return { ...NOTHING, nextAt: earliest(endAt, dueAt(situation)) };
@@ -131,10 +144,14 @@ const cancelling = (situation: Situation, all: Counts): NextStep => {
   return waiting(phase, detail, earliest(launch.endAt, dueAt(situation)));
 };
 
-const ending = (all: Counts): NextStep =>
-  openTargets(all) > 0
-    ? acting({ type: 'end-targets' }, 'dispatching', 'Its end has come.')
-    : acting({ type: 'complete', outcome: outcomeOf(all) }, 'dispatching', 'Its end has come.');
+const ending = ({ batches }: Campaign, all: Counts): NextStep => {
+  const detail = 'Its end has come.';
+  if (openTargets(all) > 0) return acting({ type: 'end-targets' }, 'dispatching', detail);
+  // What was skipped because the end came first has not failed, and all the same nobody may take it for done.
+  const isDone = batches.every(({ status }) => status === 'passed');
+  const outcome = isDone ? outcomeOf(all) : 'completed_with_failures';
+  return acting({ type: 'complete', outcome }, 'dispatching', detail);
+};
 
 const goingOn = (situation: Situation, all: Counts): NextStep => {
   const { campaign } = situation;
@@ -167,7 +184,7 @@ const finishing = (campaign: Campaign, all: Counts): NextStep => {
     const detail = 'Every batch is done.';
     return acting({ type: 'complete', outcome: outcomeOf(all) }, 'awaiting_devices', detail);
   }
-  return waiting('awaiting_devices', `Every batch is done; ${devices(open)} not settled yet.`, null);
+  return waiting('awaiting_devices', `Every batch is done; ${devicesHave(open)} not settled yet.`, null);
 };
 
 const beforeRelease = ({ campaign, now }: Situation, batch: Batch): NextStep => {
@@ -208,7 +225,7 @@ const writing = (situation: Situation, batch: Batch, all: Counts): NextStep => {
   const { maxInFlight } = campaign.rate;
   const room = maxInFlight === null ? planned : Math.min(planned, maxInFlight - inFlight(all));
   if (room <= 0) {
-    const detail = `${progress} ${devices(inFlight(all))} in flight, which is the most that may be.`;
+    const detail = `${progress} ${devices(inFlight(all))} in flight; more go when there are fewer than ${maxInFlight ?? 0}.`;
     return waiting('dispatching', detail, null);
   }
   if (pacedUntil !== null && pacedUntil > now) return waiting('dispatching', progress, pacedUntil);
@@ -220,7 +237,8 @@ const syncing = (situation: Situation, batch: Batch): NextStep => {
   const failed = failedGate(situation, batch);
   if (failed !== null) return failed;
   const left = unsynced(counts[batch.index - 1] ?? {});
-  const detail = `Batch ${batch.index}: ${devices(left)} not yet known to their interface.`;
+  const whose = left === 1 ? 'the interface of 1 device has' : `the interfaces of ${left} devices have`;
+  const detail = `Batch ${batch.index}: ${whose} not taken the document yet.`;
   if (left === 0) return acting({ type: 'synchronised', batch: batch.index }, 'dispatching', detail);
   const lateAt = laterBy(batch.dispatchedAt ?? now, SYNC_MS / 1_000);
   return lateAt > now ? waiting('dispatching', detail, lateAt) : waiting('awaiting_service', detail, null);
@@ -276,8 +294,11 @@ const outsideWindow = ({ definition }: Campaign, now: string): NextStep | null =
   return waiting('outside_window', detail, changesAt);
 };
 
-const outcomeOf = (all: Counts): CampaignOutcome =>
-  numberOf(all, 'failed', 'timed_out') === 0 ? 'succeeded' : 'completed_with_failures';
+/** A failure is certain at once; that there is none, only when nobody is waited for any more. */
+const outcomeOf = (all: Counts): CampaignOutcome => {
+  if (numberOf(all, 'failed', 'timed_out') > 0) return 'completed_with_failures';
+  return openTargets(all) > 0 ? 'unsettled' : 'succeeded';
+};
 
 const acting = (action: Action, name: CampaignPhase, detail: string): NextStep => ({
   action,
@@ -290,8 +311,6 @@ const waiting = (name: CampaignPhase, detail: string, nextAt: string | null): Ne
   phase: { name, detail, nextAt },
   nextAt,
 });
-
-const devices = (n: number): string => (n === 1 ? '1 device' : `${n} devices`);
 
 const lowerFirst = (sentence: string): string => sentence.charAt(0).toLowerCase() + sentence.slice(1);
 

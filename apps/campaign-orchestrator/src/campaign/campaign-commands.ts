@@ -158,6 +158,13 @@ export interface CompleteCampaign extends Timed {
   readonly targets: TargetCounts;
 }
 
+/** Of a completed campaign. */
+export interface SettleCampaign extends Timed {
+  readonly type: 'SettleCampaign';
+  readonly outcome: CampaignOutcome;
+  readonly targets: TargetCounts;
+}
+
 export type OperatorCommand =
   | CreateCampaign
   | EditCampaign
@@ -182,6 +189,7 @@ export type EngineCommand =
   | PassBatch
   | HoldByThreshold
   | FinishCancel
-  | CompleteCampaign;
+  | CompleteCampaign
+  | SettleCampaign;
 
 export type CampaignCommand = OperatorCommand | EngineCommand;

@@ -61,6 +61,7 @@ export const detailsOf = (id: string, state: Campaign, phase: StoredPhase | unde
     ...(window === null ? {} : { window: windowViewOf(window) }),
     ratePerMinute: rate.ratePerMinute,
     ...(rate.maxInFlight === null ? {} : { maxInFlight: rate.maxInFlight }),
+    ...(definition.deviceType === undefined ? {} : { deviceType: definition.deviceType }),
     deadlineSeconds: definition.deadlineSeconds,
     retries,
     ...(failureThreshold === null ? {} : { failureThreshold }),

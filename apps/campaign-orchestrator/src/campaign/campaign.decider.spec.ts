@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { CampaignStatus } from '@muster/contracts/campaign-orchestrator/campaign';
 import { scenario } from '@muster/testing';
 import type { CampaignCommand } from './campaign-commands.js';
-import type { Campaign } from './campaign-state.js';
+import { initial, type Campaign } from './campaign-state.js';
 import { campaign, MAX_EXCLUDED } from './campaign.decider.js';
 import type { CampaignDefinition, CampaignEvent } from './campaign.events.js';
 import {
@@ -12,6 +12,8 @@ import {
   batchOf,
   cancel,
   complete,
+  completeAs,
+  settle,
   create,
   definitionOf,
   dispatched,
@@ -584,7 +586,7 @@ describe('a gate', () => {
             by: engine,
             reason: 'gate-failed',
             detail:
-              'The gate of batch 1 was not passed: of 50 devices 50 are settled: 46 succeeded, 4 failed, 0 timed out; at least 90 % must succeed and at most 5 % may fail.',
+              'The gate of batch 1 was not passed: 50 of 50 devices have settled: 46 succeeded, 4 failed, 0 timed out; at least 90 % must succeed and at most 5 % may fail.',
           },
         } as CampaignEvent,
       ]);
@@ -754,6 +756,33 @@ describe('CompleteCampaign', () => {
 
   it('waits until the devices are known', () => {
     decider.given(after(create(), launch())).when(complete).then([]);
+  });
+});
+
+describe('SettleCampaign', () => {
+  const open = completeAs('unsettled');
+  const completed = after(create(), launch(), resolve(2), released(1), synchronised(1), passed(1), open);
+
+  it('says how a campaign has ended that was completed before its devices had answered', () => {
+    const data = { name: 'warmer', status: 'completed' as const, at: at(45) };
+    decider
+      .given(completed)
+      .when(settle)
+      .then([
+        { type: 'CampaignSettled', data: { ...data, outcome: 'succeeded', targets: { succeeded: 2 } } },
+      ]);
+    expect(completed.reduce(campaign.evolve, initial)).toMatchObject({
+      ...{ status: 'completed', outcome: 'unsettled', endedAt: at(40) },
+    });
+  });
+
+  it('changes no outcome that is known, and none of a campaign that is running', () => {
+    const failed = completeAs('completed_with_failures');
+    decider
+      .given(after(create(), launch(), resolve(2), released(1), synchronised(1), passed(1), failed))
+      .when(settle)
+      .then([]);
+    decider.given(running).when(settle).then([]);
   });
 });
 

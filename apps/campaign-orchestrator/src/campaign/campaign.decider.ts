@@ -90,6 +90,7 @@ const factsOf = (command: CampaignCommand, state: Campaign): readonly Fact[] => 
     case 'HoldByThreshold':
     case 'FinishCancel':
     case 'CompleteCampaign':
+    case 'SettleCampaign':
       return found(command, state);
   }
 };

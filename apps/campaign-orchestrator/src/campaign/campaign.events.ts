@@ -78,6 +78,8 @@ export interface CampaignDefinition {
   readonly retries: { readonly max: number; readonly firstAfterSeconds: number };
   readonly failureThreshold: { readonly maxFailurePercent: number; readonly minSettled: number } | null;
   readonly waitForDevices: boolean;
+  /** Name; devices of others are skipped. Absent: any. */
+  readonly deviceType?: string;
   readonly onConflict: ConflictRule;
   /**
    * The ended campaign that this one takes back: each device gets, for every key of that campaign's `configurations`, what the
@@ -248,9 +250,15 @@ export interface RateChanged {
   readonly data: CampaignFact & { readonly ratePerMinute: number; readonly maxInFlight: number | null };
 }
 
-/** Final. */
+/** Final, but for an outcome that is `unsettled`. */
 export interface CampaignCompleted {
   readonly type: 'CampaignCompleted';
+  readonly data: CampaignFact & { readonly outcome: CampaignOutcome; readonly targets: TargetCounts };
+}
+
+/** Of a completed campaign: the outcome that was `unsettled` is known now. */
+export interface CampaignSettled {
+  readonly type: 'CampaignSettled';
   readonly data: CampaignFact & { readonly outcome: CampaignOutcome; readonly targets: TargetCounts };
 }
 
@@ -275,4 +283,5 @@ export type CampaignEvent =
   | CampaignCancelled
   | TargetExcluded
   | RateChanged
-  | CampaignCompleted;
+  | CampaignCompleted
+  | CampaignSettled;

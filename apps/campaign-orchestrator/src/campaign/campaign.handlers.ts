@@ -39,10 +39,17 @@ import {
   type ScheduleCampaign,
 } from '@muster/contracts/campaign-orchestrator/campaigns.requests';
 import { selectDevices } from '@muster/contracts/device-registry/devices.requests';
-import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
+import {
+  againOnConflict,
+  idempotently,
+  type Database,
+  type EventStore,
+  type Queryable,
+} from '@muster/event-store';
 import { Steps } from '@muster/jobs';
 import { Handles, type Bus } from '@muster/messaging';
 import { BUS, DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
+import { FINDING } from '../batch/next-step.js';
 import { CAMPAIGN_SETTINGS, type CampaignSettings } from '../providers.js';
 import { LAUNCH_CHECK, type LaunchCheck } from '../target/launch-check.js';
 import type { CampaignCommand } from './campaign-commands.js';
@@ -148,28 +155,30 @@ export class CampaignHandlers {
     const { tenantId, actor: by, campaignId, launch } = body;
     const expectedCount = launch.expectedCount ?? null;
     const command = { launchId: newId(), by, expectedCount };
-    return idempotently(this.database, {
-      tenantId,
-      key: idempotencyKey,
-      body: { operation: 'launch-campaign', ...body },
-      prepare: async () => {
-        const { state } = await this.store.load(campaign, tenantId, campaignId);
-        const at = now();
-        // Refused for its status, or launched already: then nobody else is asked.
-        const events = campaign.decide(
-          { type: 'LaunchCampaign', ...command, at, defaultEndAt: LAST_TIME },
-          state,
-        );
-        const { definition } = state;
-        if (events.length === 0 || definition === null) return;
-        await this.launchCheck.check({ tenantId, campaignId, definition, expectedCount });
-      },
-      run: async (tx) => {
-        const parts = { ...this.settings, store: this.store, steps: this.steps, phases: this.phases };
-        const state = await launchIn(tx, parts, { tenantId, campaignId, launch: command });
-        return this.details(tenantId, campaignId, state, tx);
-      },
-    });
+    return againOnConflict(() =>
+      idempotently(this.database, {
+        tenantId,
+        key: idempotencyKey,
+        body: { operation: 'launch-campaign', ...body },
+        prepare: async () => {
+          const { state } = await this.store.load(campaign, tenantId, campaignId);
+          const at = now();
+          // Refused for its status, or launched already: then nobody else is asked.
+          const events = campaign.decide(
+            { type: 'LaunchCampaign', ...command, at, defaultEndAt: LAST_TIME },
+            state,
+          );
+          const { definition } = state;
+          if (events.length === 0 || definition === null) return;
+          await this.launchCheck.check({ tenantId, campaignId, definition, expectedCount });
+        },
+        run: async (tx) => {
+          const parts = { ...this.settings, store: this.store, steps: this.steps, phases: this.phases };
+          const state = await launchIn(tx, parts, { tenantId, campaignId, launch: command });
+          return this.details(tenantId, campaignId, state, tx);
+        },
+      }),
+    );
   }
 
   @Handles(scheduleCampaign)
@@ -297,7 +306,12 @@ export class CampaignHandlers {
   }
 
   /** Decides, and sets the step that carries on what was decided, in one transaction. */
-  private act(
+  private act(request: CampaignAct, command: CampaignCommand): Promise<CampaignDetails> {
+    // The engine writes to the same campaign all the time.
+    return againOnConflict(() => this.actIn(request, command));
+  }
+
+  private actIn(
     { tenantId, campaignId, actor }: CampaignAct,
     command: CampaignCommand,
   ): Promise<CampaignDetails> {
@@ -312,10 +326,11 @@ export class CampaignHandlers {
       const step = { tenantId, key: campaignId };
       if (state.startAt !== null) await this.steps.set(tx, { ...step, name: START_STEP, at: state.startAt });
       if (state.launch !== null && events.length > 0) {
-        await this.steps.set(tx, { ...step, name: CAMPAIGN_STEP, at: command.at });
-        const phase = phaseAfter(command);
+        // The phase before the step, as whoever writes both: or two would wait for each other.
+        const phase = phaseAfter(command, state);
         if (phase !== undefined)
           await this.phases.record(tx, { tenantId, campaignId, at: command.at }, phase);
+        await this.steps.set(tx, { ...step, name: CAMPAIGN_STEP, at: command.at });
       }
       return this.details(tenantId, campaignId, state, tx);
     });
@@ -359,11 +374,16 @@ export class CampaignHandlers {
 }
 
 /** What the answer must say already, before the step says more: not that somebody is awaited who has just spoken. */
-const phaseAfter = (command: CampaignCommand): Phase | undefined => {
+const phaseAfter = (command: CampaignCommand, { launch }: Campaign): Phase | undefined => {
+  const nextAt = null;
   if (command.type === 'CancelCampaign')
-    return { phase: 'cancelling', nextAt: null, detail: 'It is being cancelled.' };
-  if (command.type !== 'ReleaseBatch') return undefined;
-  return { phase: 'dispatching', nextAt: null, detail: `Batch ${command.index} is released.` };
+    return { phase: 'cancelling', nextAt, detail: 'It is being cancelled.' };
+  if (command.type === 'ReleaseBatch')
+    return { phase: 'dispatching', nextAt, detail: `Batch ${command.index} is released.` };
+  if (command.type !== 'ResumeCampaign') return undefined;
+  return launch?.resolved === true
+    ? { phase: 'dispatching', nextAt, detail: 'It was resumed, and looks at where it stands.' }
+    : { phase: FINDING.name, nextAt, detail: FINDING.detail };
 };
 
 /** To ask whether a launch is possible, before its end is known. */

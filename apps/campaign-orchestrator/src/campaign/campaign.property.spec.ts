@@ -11,6 +11,7 @@ import {
   batchOf,
   cancel,
   complete,
+  completeAs,
   create,
   dispatched,
   finishCancel,
@@ -21,6 +22,7 @@ import {
   pause,
   released,
   resume,
+  settle,
   synchronised,
 } from './campaigns.fixture.js';
 
@@ -80,7 +82,14 @@ const command: fc.Arbitrary<CampaignCommand> = fc.oneof(
     .map(([nth, answer]) => judged(nth, answer)),
 );
 /** Rare, or nothing would be left to be done. */
-const ending = fc.constantFrom<CampaignCommand>(complete, finishCancel, cancel('soft'), cancel('force'));
+const ending = fc.constantFrom<CampaignCommand>(
+  complete,
+  completeAs('unsettled'),
+  settle,
+  finishCancel,
+  cancel('soft'),
+  cancel('force'),
+);
 const begun = fc.constantFrom<readonly CampaignCommand[]>([], [launch()], [launch(), resolved([2, 2, 0])]);
 const further = fc.array(fc.oneof({ weight: 60, arbitrary: command }, { weight: 1, arbitrary: ending }), {
   maxLength: 50,

@@ -71,6 +71,10 @@ export const publishedOfCampaign = (event: RecordedEvent<CampaignEvent>): readon
       const { outcome, targets } = event.data;
       return told('completed', { outcome, targets });
     }
+    case 'CampaignSettled': {
+      const { outcome, targets } = event.data;
+      return told('settled', { outcome, targets });
+    }
     case 'BatchReleased': {
       const { by } = event.data;
       return [ofBatch(event.data, by === null ? {} : { releasedBy: by })];

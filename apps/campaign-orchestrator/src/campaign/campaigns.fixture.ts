@@ -1,4 +1,5 @@
 import type { Actor } from '@muster/contracts';
+import type { CampaignOutcome } from '@muster/contracts/campaign-orchestrator/campaign';
 import type { LaunchCampaign } from './campaign-commands.js';
 import { initial, type Campaign } from './campaign-state.js';
 import { campaign } from './campaign.decider.js';
@@ -119,11 +120,18 @@ export const judged = (index: number, answer: 'pass' | 'fail' | 'inconclusive'):
   numbers,
   at: at(8),
 });
-export const complete: CampaignCommand = {
+export const completeAs = (outcome: CampaignOutcome): CampaignCommand => ({
   type: 'CompleteCampaign',
-  outcome: 'succeeded',
+  outcome,
   targets: { succeeded: 2 },
   at: at(40),
+});
+export const complete = completeAs('succeeded');
+export const settle: CampaignCommand = {
+  type: 'SettleCampaign',
+  outcome: 'succeeded',
+  targets: { succeeded: 2 },
+  at: at(45),
 };
 export const finishCancel: CampaignCommand = { type: 'FinishCancel', targets: { cancelled: 2 }, at: at(41) };
 

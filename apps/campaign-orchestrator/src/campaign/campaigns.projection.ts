@@ -27,6 +27,7 @@ export const campaignsProjection: Projection = {
     'CampaignCancelRequested',
     'CampaignCancelled',
     'CampaignCompleted',
+    'CampaignSettled',
     'RateChanged',
     'BatchReleased',
     'BatchDispatched',

@@ -53,6 +53,7 @@ export const definitionOf = (
         },
   waitForDevices: input.waitForDevices ?? false,
   onConflict: input.onConflict ?? 'reject',
+  ...(input.deviceType == null ? {} : { deviceType: input.deviceType }),
   revertOf,
 });
 

@@ -26,7 +26,7 @@ export const inputFromFirmwares = async (
   }: { readonly tenantId: string; readonly actor: Actor; readonly from: FromFirmwareInput },
   endAfterDays: number,
 ): Promise<CampaignInput> => {
-  const { firmwareIds, target, configurations, expectedStates, ...rest } = from;
+  const { firmwareIds, target, configurations, expectedStates, deviceType: asked, ...rest } = from;
   const values = await bus.request(firmwareValues, {
     tenantId,
     actor,
@@ -34,24 +34,23 @@ export const inputFromFirmwares = async (
     downloadToken: { name: rest.name, ttlSeconds: lifetimeOf(from, endAfterDays) },
   });
   const [deviceTypeId, ...others] = values.deviceTypeIds;
-  if (deviceTypeId === undefined || others.length > 0) {
-    const message = `must be of one device type: these are of ${values.deviceTypeIds.length}`;
-    throw new AppError('invalid-request', `firmwareIds ${message}`, {
-      errors: [{ path: 'firmwareIds', message }],
-    });
-  }
+  if (deviceTypeId === undefined || others.length > 0)
+    throw refusal('firmwareIds', `must be of one device type: these are of ${values.deviceTypeIds.length}`);
+  const { name: deviceType } = await bus.request(getDeviceType, { tenantId, deviceType: deviceTypeId });
+  if (asked != null && asked !== deviceType)
+    throw refusal('deviceType', `must be ${deviceType}, which is the type of the firmwares`);
   return {
     ...rest,
-    target: target ?? (await allOf(bus, tenantId, deviceTypeId)),
+    target: target ?? { filter: `deviceType==${deviceType}` },
+    // Whoever else the target means has no use for these values.
+    deviceType,
     configurations: { ...values.configurations, ...configurations },
     expectedStates: { ...values.expectedStates, ...expectedStates },
   };
 };
 
-const allOf = async (bus: Bus, tenantId: string, deviceTypeId: string): Promise<CampaignInput['target']> => {
-  const { name } = await bus.request(getDeviceType, { tenantId, deviceType: deviceTypeId });
-  return { filter: `deviceType==${name}` };
-};
+const refusal = (path: string, message: string): AppError =>
+  new AppError('invalid-request', `${path} ${message}`, { errors: [{ path, message }] });
 
 const lifetimeOf = ({ startAt, endAt }: FromFirmwareInput, endAfterDays: number): number => {
   const now = Date.now();

@@ -15,9 +15,14 @@ import { gateDetail } from './gate-detail.js';
 /** Who an automatic decision is by. */
 export const ENGINE: Actor = { kind: 'system', id: 'campaign-orchestrator' };
 
-/** Nothing where there is no campaign, or it has ended. */
+/** Nothing where there is no campaign, or it has ended: of a completed one only its outcome is still found. */
 export const found = (command: EngineCommand, state: Campaign): readonly Fact[] => {
   const { at } = command;
+  if (command.type === 'SettleCampaign') {
+    if (state.outcome !== 'unsettled' || command.outcome === 'unsettled') return [];
+    const { outcome, targets } = command;
+    return [{ type: 'CampaignSettled', data: { at, outcome, targets } }];
+  }
   if (state.status === null || state.status === 'completed' || state.status === 'cancelled') return [];
   switch (command.type) {
     case 'ResolveTargets': {

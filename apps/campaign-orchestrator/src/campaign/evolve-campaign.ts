@@ -92,6 +92,8 @@ export const evolve = (state: Campaign, event: Fact): Campaign => {
         releasedAt === null ? 'skipped' : 'cancelled',
       );
     }
+    case 'CampaignSettled':
+      return { ...state, outcome: event.data.outcome };
     case 'TargetExcluded':
       return { ...state, excluded: [...state.excluded, event.data.deviceId] };
     case 'RateChanged': {

@@ -1,4 +1,5 @@
 import type { GateAnswer } from '@muster/contracts/campaign-orchestrator/campaign';
+import { devicesHave } from '../batch/devices.js';
 import type { StoredGate, StoredGateNumbers } from './campaign.events.js';
 
 /** Why a gate was not passed, for the operator who decides. */
@@ -9,7 +10,7 @@ export const gateDetail = (
   numbers: StoredGateNumbers,
 ): string => {
   const { size, settled, succeeded, failed, timedOut } = numbers;
-  const stand = `of ${size} devices ${settled} are settled: ${succeeded} succeeded, ${failed} failed, ${timedOut} timed out`;
+  const stand = `${settled} of ${devicesHave(size)} settled: ${succeeded} succeeded, ${failed} failed, ${timedOut} timed out`;
   const limits = [
     ...(gate.minSuccessPercent === null ? [] : [`at least ${gate.minSuccessPercent} % must succeed`]),
     ...(gate.maxFailurePercent === null ? [] : [`at most ${gate.maxFailurePercent} % may fail`]),

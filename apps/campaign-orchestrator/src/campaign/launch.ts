@@ -1,6 +1,7 @@
 import type { EventStore } from '@muster/event-store';
 import type { Steps } from '@muster/jobs';
 import type pg from 'pg';
+import { FINDING } from '../batch/next-step.js';
 import type { LaunchCampaign } from './campaign-commands.js';
 import type { CampaignPhases } from './campaign-phases.js';
 import type { Campaign } from './campaign-state.js';
@@ -37,11 +38,11 @@ export const launchIn = async (
     within: tx,
   });
   if (events.length === 0) return state;
-  await steps.set(tx, { tenantId, name: CAMPAIGN_STEP, key: campaignId, at });
   await phases.record(
     tx,
     { tenantId, campaignId, at },
-    { phase: 'snapshotting', nextAt: null, detail: 'It is found out which devices it means.' },
+    { phase: FINDING.name, nextAt: null, detail: FINDING.detail },
   );
+  await steps.set(tx, { tenantId, name: CAMPAIGN_STEP, key: campaignId, at });
   return state;
 };

@@ -8,7 +8,8 @@ import type { SupervisedDevices } from './supervised-devices.js';
 
 /**
  * A launched campaign comes with a supervision of its devices, in the transaction in which these become known: there is
- * none without the other. Devices that do not exist are not watched.
+ * none without the other. Devices that do not exist, or are of another type than
+ * the campaign is for, are not watched.
  */
 export const superviseCampaign =
   (parts: {

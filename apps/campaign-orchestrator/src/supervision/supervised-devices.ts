@@ -94,7 +94,7 @@ export class SupervisedDevices {
       `WITH added AS (
          INSERT INTO supervised_devices (tenant_id, supervision_id, device_id, name, interface, configurations)
          SELECT tenant_id, $2, device_id, name, interface, own_values FROM campaign_targets
-         WHERE tenant_id = $1 AND launch_id = $3 AND reason->>'code' IS DISTINCT FROM 'device-not-found'
+         WHERE tenant_id = $1 AND launch_id = $3 AND coalesce(reason->>'code', '') NOT IN ('device-not-found', 'incompatible')
          ON CONFLICT DO NOTHING RETURNING 1)
        ${COUNT_ADDED} RETURNING n.added`,
       [tenantId, supervisionId, launchId],

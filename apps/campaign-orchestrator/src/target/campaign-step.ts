@@ -82,6 +82,9 @@ class CampaignStep {
       return true;
     }
     await this.tell(ref, row, { state, counts: situation.counts, isPoint: true });
+    // Completed it may be long before: as long as one of its devices is open, another campaign has to reckon with it.
+    if (state.status === 'completed' && row?.open === true && openTargets(sumOf(situation.counts)) === 0)
+      await launches.note(this.parts.database, tenantId, launchId, { open: false });
     return this.rest(next);
   }
 
@@ -158,7 +161,8 @@ class CampaignStep {
       handedOver: rows[0]?.handed ?? 0,
       now: new Date().toISOString(),
       away: row?.away ?? null,
-      pacedUntil: row?.pacedUntil ?? null,
+      // What had to wait at another rate asks again.
+      pacedUntil: row?.pacedAtRate === state.rate.ratePerMinute ? row.pacedUntil : null,
       deadlineAt: rows[0]?.deadline_at?.toISOString() ?? null,
       retryAt: rows[0]?.retry_at?.toISOString() ?? null,
     };
@@ -266,8 +270,11 @@ class CampaignStep {
         return this.finishCancel(ref, state, situation);
       case 'complete': {
         const targets = statusCounts(sumOf(situation.counts));
-        await this.command({ type: 'CompleteCampaign', outcome: action.outcome, targets, at });
-        return this.parts.launches.note(this.parts.database, ref.tenantId, ref.launchId, { open: false });
+        return this.command({ type: 'CompleteCampaign', outcome: action.outcome, targets, at });
+      }
+      case 'settle': {
+        const targets = statusCounts(sumOf(situation.counts));
+        return this.command({ type: 'SettleCampaign', outcome: action.outcome, targets, at });
       }
     }
   }

@@ -15,7 +15,8 @@ import { planBatches, type BatchAsk } from '../batch/plan-batches.js';
 import { windowAt } from '../batch/window.js';
 import { campaign } from '../campaign/campaign.decider.js';
 import type { BatchShare, CampaignDefinition } from '../campaign/campaign.events.js';
-import { conflictError, conflictsAmong } from './conflicts.js';
+import { assertMeant, isCompatible } from './compatible.js';
+import { conflictError, conflictsAmong, type Conflict } from './conflicts.js';
 import type { CheckedLaunch, LaunchCheck } from './launch-check.js';
 import { FILTER_TIMEOUT_MS, type CampaignDevices } from './target-devices.js';
 
@@ -45,20 +46,17 @@ export class LaunchPlan implements LaunchCheck {
 
   async check(request: Parameters<LaunchCheck['check']>[0]): Promise<CheckedLaunch> {
     const { tenantId, campaignId, definition, expectedCount } = request;
-    const { ids, matched } = await this.find(tenantId, definition);
-    if (matched === 0) throw refusal('target', 'means no device: none matches now');
+    const found = await this.find(tenantId, definition);
+    const { ids, matched } = found;
+    assertMeant(definition, { matched, compatible: matched - incompatibleIn(definition, found) });
     if (expectedCount !== null && matched > expectedCount) {
       const detail = `${matched} devices match now, and expectedCount is ${expectedCount}. Nothing was launched.`;
       throw new AppError('more-devices-than-expected', detail);
     }
     await this.batches(tenantId, definition, ids);
     if (definition.onConflict === 'reject') {
-      const found = await conflictsAmong(this.parts.database, tenantId, {
-        keys: await this.keys(tenantId, definition),
-        campaignId,
-        deviceIds: ids,
-      });
-      if (found.length > 0) throw conflictError(found);
+      const conflicts = await this.conflicts(tenantId, campaignId, definition, ids);
+      if (conflicts.length > 0) throw conflictError(conflicts);
     }
     return { matched };
   }
@@ -69,18 +67,16 @@ export class LaunchPlan implements LaunchCheck {
     campaignId: string,
     definition: CampaignDefinition,
   ): Promise<CampaignPreview> {
-    const { ids, matched, byDeviceType, sample, missing } = await this.find(tenantId, definition);
+    const found = await this.find(tenantId, definition);
+    const { ids, matched, byDeviceType, sample, missing } = found;
     const [alreadyCompliant, conflicts, sizes] = await Promise.all([
       this.compliant(tenantId, definition, ids),
-      conflictsAmong(this.parts.database, tenantId, {
-        keys: await this.keys(tenantId, definition),
-        campaignId,
-        deviceIds: ids,
-      }),
+      this.conflicts(tenantId, campaignId, definition, ids),
       this.batches(tenantId, definition, ids),
     ]);
     return {
       ...{ matched, sample, byDeviceType, alreadyCompliant },
+      incompatible: incompatibleIn(definition, found),
       ...(missing.length === 0 ? {} : { missing: missing.slice(0, MAX_MISSING) }),
       conflicts: [...conflicts],
       batches: timesOf(definition, sizes, new Date()),
@@ -199,6 +195,19 @@ export class LaunchPlan implements LaunchCheck {
     return found;
   }
 
+  private async conflicts(
+    tenantId: string,
+    campaignId: string,
+    definition: CampaignDefinition,
+    deviceIds: readonly string[],
+  ): Promise<readonly Conflict[]> {
+    return conflictsAmong(this.parts.database, tenantId, {
+      keys: await this.keys(tenantId, definition),
+      revertOf: definition.revertOf,
+      ...{ campaignId, deviceIds },
+    });
+  }
+
   private async keys(tenantId: string, { configurations, revertOf }: CampaignDefinition): Promise<string[]> {
     if (revertOf === null) return Object.keys(configurations);
     const { state } = await this.parts.store.load(campaign, tenantId, revertOf);
@@ -207,6 +216,11 @@ export class LaunchPlan implements LaunchCheck {
 }
 
 const MAX_MISSING = 500;
+
+const incompatibleIn = (definition: CampaignDefinition, { byDeviceType }: Found): number =>
+  Object.entries(byDeviceType)
+    .filter(([deviceType]) => !isCompatible(definition, { deviceType }))
+    .reduce((sum, [, n]) => sum + n, 0);
 
 /** When each batch can go at the earliest, launched now; null: an operator says when. */
 const timesOf = (
@@ -231,6 +245,3 @@ const timesOf = (
     return view;
   });
 };
-
-const refusal = (path: string, message: string): AppError =>
-  new AppError('invalid-request', `${path} ${message}`, { errors: [{ path, message }] });

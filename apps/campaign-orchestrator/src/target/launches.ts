@@ -13,9 +13,13 @@ export interface LaunchRow {
   readonly wants: LaunchWants;
   readonly asOf: string | null;
   readonly cursor: SnapshotCursor | null;
+  /** Until all its devices are settled: to find conflicts. */
+  readonly open: boolean;
   readonly away: { readonly detail: string; readonly until: string } | null;
   readonly bucket: Bucket | null;
+  /** At the rate that was in force then. */
   readonly pacedUntil: string | null;
+  readonly pacedAtRate: number | null;
   /** Batch → what was last said of its job. */
   readonly told: Readonly<Record<string, readonly [done: number, failed: number]>>;
 }
@@ -55,13 +59,14 @@ export class Launches {
       wanted: LaunchWants;
       as_of: Date | null;
       cursor: SnapshotCursor | null;
+      open: boolean;
       away: LaunchRow['away'];
-      bucket: Bucket | null;
+      bucket: (Bucket & { readonly ratePerMinute?: number }) | null;
       paced_until: Date | null;
       told: LaunchRow['told'];
     }>({
       name: 'campaign-launch',
-      text: `SELECT wanted, as_of, cursor, away, bucket, paced_until, told FROM campaign_launches
+      text: `SELECT wanted, as_of, cursor, open, away, bucket, paced_until, told FROM campaign_launches
              WHERE tenant_id = $1 AND launch_id = $2`,
       values: [tenantId, launchId],
     });
@@ -71,9 +76,11 @@ export class Launches {
         wants: row.wanted,
         asOf: row.as_of?.toISOString() ?? null,
         cursor: row.cursor,
+        open: row.open,
         away: row.away,
         bucket: row.bucket,
         pacedUntil: row.paced_until?.toISOString() ?? null,
+        pacedAtRate: row.bucket?.ratePerMinute ?? null,
         told: row.told,
       }
     );
@@ -116,7 +123,7 @@ export class Launches {
     tx: Queryable,
     tenantId: string,
     launchId: string,
-    what: Partial<Pick<LaunchRow, 'away' | 'pacedUntil' | 'told'>> & { readonly open?: boolean },
+    what: Partial<Pick<LaunchRow, 'open' | 'away' | 'pacedUntil' | 'told'>>,
   ): Promise<void> {
     const fields = Object.entries({
       away: 'away' in what ? json(what.away) : undefined,

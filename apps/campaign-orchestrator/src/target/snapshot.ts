@@ -12,6 +12,7 @@ import { campaign } from '../campaign/campaign.decider.js';
 import type { Campaign, Launch } from '../campaign/campaign-state.js';
 import type { BatchShare, CampaignDefinition } from '../campaign/campaign.events.js';
 import { ENGINE } from '../campaign/engine.decider.js';
+import { assertMeant, isCompatible } from './compatible.js';
 import { conflictError, conflictsAmong } from './conflicts.js';
 import type { Launches, LaunchRow, SnapshotCursor } from './launches.js';
 import { ended, type TargetReason } from './target.js';
@@ -103,10 +104,15 @@ export class Snapshot {
     const { tenantId, definition, launch } = of;
     const { database, devices } = this.parts;
     const page = await devices.page(tenantId, definition.target, cursor.after);
+    const compatible = page.devices.filter((device) => isCompatible(definition, device));
     const { asOf, compliant } = await this.compare(
       of,
-      page.devices.map(({ id }) => id),
+      compatible.map(({ id }) => id),
     );
+    const skipOf = (device: (typeof page.devices)[number]): string | null => {
+      if (!compatible.includes(device)) return 'incompatible';
+      return compliant.has(device.id) ? 'already_compliant' : null;
+    };
     await database.transaction(async (tx) => {
       const next: SnapshotCursor =
         page.next === null
@@ -114,10 +120,7 @@ export class Snapshot {
           : { part: 'devices', batch: 0, after: page.next };
       if (!(await this.move(tx, of, cursor, { next, asOf: row.asOf ?? asOf }))) return;
       const found = [
-        ...page.devices.map((device) => ({
-          ...device,
-          skip: compliant.has(device.id) ? 'already_compliant' : null,
-        })),
+        ...page.devices.map((device) => ({ ...device, skip: skipOf(device) })),
         ...page.missing.map((id) => ({
           ...{ id, name: '', deviceType: '', appVersion: '', interface: 'mqtt', lastSeenAt: null },
           skip: 'device-not-found',
@@ -279,7 +282,8 @@ export class Snapshot {
       [tenantId, launch.launchId],
     );
     const found = await conflictsAmong(tx, tenantId, {
-      ...{ keys: rows[0]?.keys ?? [], deviceIds: rows[0]?.ids ?? [], campaignId },
+      ...{ keys: rows[0]?.keys ?? [], deviceIds: rows[0]?.ids ?? [] },
+      ...{ campaignId, revertOf: definition.revertOf },
     });
     if (found.length === 0) return;
     if (definition.onConflict === 'reject') throw conflictError(found);
@@ -289,23 +293,27 @@ export class Snapshot {
          AND own.tenant_id = $1 AND own.launch_id = $2 AND EXISTS (
            SELECT 1 FROM campaign_targets t
            JOIN campaign_launches l ON l.tenant_id = $1 AND l.launch_id = t.launch_id AND l.open AND l.launch_id <> $2
-                                   AND l.keys && own.keys
+                                   AND l.keys && own.keys AND l.campaign_id IS DISTINCT FROM $3
            WHERE t.tenant_id = $1 AND t.device_id = c.device_id AND t.${OPEN})`,
-      [tenantId, launch.launchId],
+      [tenantId, launch.launchId, definition.revertOf],
     );
   }
 
   /** How many each batch has; those that show the devices seen last first have taken theirs. */
   private async deal(tx: pg.PoolClient, { tenantId, definition, launch }: Of): Promise<readonly number[]> {
     const key = [tenantId, launch.launchId];
-    const { rows } = await tx.query<{ batch: number | null; n: number }>(
-      `SELECT batch, count(*)::integer AS n FROM campaign_candidates
-       WHERE tenant_id = $1 AND launch_id = $2 GROUP BY batch`,
+    const { rows } = await tx.query<{ batch: number | null; n: number; compatible: number }>(
+      `SELECT batch, count(*)::integer AS n,
+              count(*) FILTER (WHERE skip IS DISTINCT FROM 'incompatible')::integer AS compatible
+       FROM campaign_candidates WHERE tenant_id = $1 AND launch_id = $2 GROUP BY batch`,
       key,
     );
     const total = rows.reduce((sum, { n }) => sum + n, 0);
     const { expectedCount } = launch;
-    if (total === 0) throw refusal('target', 'means no device: none matches now');
+    assertMeant(definition, {
+      matched: total,
+      compatible: rows.reduce((sum, row) => sum + row.compatible, 0),
+    });
     if (expectedCount !== null && total > expectedCount)
       throw new AppError(
         'more-devices-than-expected',
@@ -422,6 +430,3 @@ export class Snapshot {
 
 /** As good as random, and the same whoever asks. */
 const HASH = `hashtextextended(c.device_id, hashtext($2)::bigint)`;
-
-const refusal = (path: string, message: string): AppError =>
-  new AppError('invalid-request', `${path} ${message}`, { errors: [{ path, message }] });

@@ -4,7 +4,7 @@ import type { DeviceInterface } from '@muster/contracts/device-registry/devices.
 import type { Queryable } from '@muster/event-store';
 import type { Steps } from '@muster/jobs';
 import type pg from 'pg';
-import type { Counted, Counts } from '../batch/counts.js';
+import { countedOf, type Counted, type Counts } from '../batch/counts.js';
 import { CAMPAIGN_STEP } from '../campaign/campaign-steps.js';
 import { isFinal, type Target, type TargetReason, type TargetState } from './target.js';
 
@@ -253,7 +253,7 @@ const count = async (
   for (const { row, next } of applied) {
     const { launchId, batch } = row;
     for (const counted of countedOf(row)) counters.add([launchId, batch, counted], -1);
-    for (const counted of countedOf(next)) counters.add([launchId, batch, counted], 1);
+    for (const counted of countedOf({ ...row, ...next })) counters.add([launchId, batch, counted], 1);
     for (const [state, n] of [
       [row, -1],
       [next, 1],
@@ -277,13 +277,6 @@ const count = async (
     columns: ['launch_id text', 'bucket integer'],
   });
 };
-
-/** Under what a target is counted: see `Counted`. */
-const countedOf = ({ status, synced, late }: TargetState): Counted[] => [
-  status,
-  ...(status === 'written' && synced ? (['synced'] as const) : []),
-  ...(late ? (['late'] as const) : []),
-];
 
 const bucketOf = (from: string, to: string | null): number => {
   const ms = Math.max(1, (to === null ? Date.now() : Date.parse(to)) - Date.parse(from));

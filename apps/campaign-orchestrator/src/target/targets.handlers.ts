@@ -78,7 +78,7 @@ export class TargetHandlers {
     const { rows } = await this.database.query<{ total: number }>(
       `SELECT coalesce(sum(n), 0)::integer AS total FROM campaign_counters
        WHERE tenant_id = $1 AND launch_id = $2 AND ($3::text IS NULL OR counted = $3)
-         AND ($4::integer IS NULL OR batch = $4) AND counted NOT IN ('synced', 'late')`,
+         AND ($4::integer IS NULL OR batch = $4) AND counted NOT IN ('synced', 'away', 'late')`,
       [...which],
     );
     return rows[0]?.total ?? 0;
@@ -95,7 +95,7 @@ const viewOf = (row: Row): TargetView => ({
   batch: row.batch,
   status: row.status,
   attempts: row.attempts,
-  delivered: row.synced && row.written_at !== null,
+  synchronised: row.synced && row.written_at !== null,
   ...timesOf(row),
   ...(row.late ? { late: true } : {}),
   ...(row.reason === null ? {} : { reason: row.reason }),

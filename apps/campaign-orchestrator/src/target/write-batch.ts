@@ -144,15 +144,17 @@ export class BatchWriter {
     });
     const count = Math.min(mine.count, ofTenant.count);
     const pacedUntil = count > 0 ? null : laterOf(mine.nextAt, ofTenant.nextAt);
-    const bucketOf = ({ bucket, count: given }: typeof mine): string =>
-      JSON.stringify({ ...bucket, tokens: bucket.tokens + given - count });
+    const bucketOf = ({ bucket, count: given }: typeof mine): Bucket => ({
+      ...bucket,
+      tokens: bucket.tokens + given - count,
+    });
     await tx.query(
       'UPDATE campaign_launches SET bucket = $3, paced_until = $4 WHERE tenant_id = $1 AND launch_id = $2',
-      [tenantId, launchId, bucketOf(mine), pacedUntil],
+      [tenantId, launchId, JSON.stringify({ ...bucketOf(mine), ratePerMinute }), pacedUntil],
     );
     await tx.query('UPDATE tenant_paces SET bucket = $2 WHERE tenant_id = $1', [
       tenantId,
-      bucketOf(ofTenant),
+      JSON.stringify(bucketOf(ofTenant)),
     ]);
     return count;
   }

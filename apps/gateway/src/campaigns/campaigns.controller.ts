@@ -54,7 +54,7 @@ import {
 import { type Asking, ASKING } from '../providers.js';
 import { CheckedBody, OptionalBody } from '../http/body.js';
 import { Changing, Creating, Reading, Who, type Caller } from '../http/caller.js';
-import { sendCsv, type CsvColumns } from '../http/csv.js';
+import { LIST_OR_FILE, ListOrFileQuery, sendListOrFile, type CsvColumns } from '../http/csv.js';
 import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
@@ -71,7 +71,7 @@ export class CampaignsQuery extends PageQuery {
   name?: string;
 }
 
-export class TargetsQuery extends PageQuery {
+export class TargetsQuery extends ListOrFileQuery {
   @IsOptional()
   @IsIn(TARGET_STATUSES)
   status?: TargetStatus;
@@ -81,14 +81,7 @@ export class TargetsQuery extends PageQuery {
   @Min(1)
   @Max(MAX_BATCHES)
   batch?: number;
-
-  /** `csv`: all that match, as a file; `limit` and `cursor` mean nothing then. */
-  @IsOptional()
-  @IsIn(['json', 'csv'])
-  format?: 'json' | 'csv';
 }
-
-const CSV_PAGE = 500;
 
 const COLUMNS: CsvColumns<TargetView> = {
   deviceId: ({ deviceId }) => deviceId,
@@ -97,7 +90,7 @@ const COLUMNS: CsvColumns<TargetView> = {
   batch: ({ batch }) => batch,
   status: ({ status }) => status,
   attempts: ({ attempts }) => attempts,
-  delivered: ({ delivered }) => delivered,
+  synchronised: ({ synchronised }) => synchronised,
   writtenAt: ({ writtenAt }) => writtenAt,
   dispatchedAt: ({ dispatchedAt }) => dispatchedAt,
   acknowledgedAt: ({ acknowledgedAt }) => acknowledgedAt,
@@ -208,25 +201,15 @@ export class CampaignsController {
     asks: [listTargets],
     query: TargetsQuery,
   })
-  @ApiResponse({
-    status: 200,
-    description: 'OK; with `format=csv` a file.',
-    content: { 'text/csv': { schema: { type: 'string' } } },
-  })
+  @ApiResponse(LIST_OR_FILE)
   async listTargets(
     @Param('id') campaignId: string,
-    @CheckedQuery(TargetsQuery) { format, status, batch, ...page }: TargetsQuery,
+    @CheckedQuery(TargetsQuery) { status, batch, ...page }: TargetsQuery,
     @Reading() reading: { tenantId: string },
     @Res() response: Response,
   ): Promise<void> {
-    const asked = { ...reading, campaignId, status, batch };
-    // Nest sends nothing by itself where it hands out the response.
-    if (format !== 'csv') {
-      response.json(await this.bus.request(listTargets, { ...asked, ...page }));
-      return;
-    }
-    await sendCsv(response, `campaign-${campaignId}`, COLUMNS, (cursor) =>
-      this.bus.request(listTargets, { ...asked, limit: CSV_PAGE, cursor }),
+    await sendListOrFile(response, page, { name: `campaign-${campaignId}`, columns: COLUMNS }, (paging) =>
+      this.bus.request(listTargets, { ...reading, campaignId, status, batch, ...paging }),
     );
   }
 

@@ -1,17 +1,14 @@
-import type { Example } from './example.js';
+import { AT as CREATED_AT, FIRMWARE_ID, OPERATOR, type Example } from './example.js';
 
-const CREATED_AT = '2026-11-28T09:30:00.000Z';
 const LAUNCHED_AT = '2026-11-28T10:00:00.000Z';
 const RELEASED_AT = '2026-11-28T10:00:04.312Z';
 const END_AT = '2026-12-28T10:00:00.000Z';
 const START_AT = '2026-12-01T22:00:00.000Z';
 
 const CAMPAIGN_ID = '01936c40-2b3c-7d4e-8f5a-6b7c8d9e0f1a';
-const FIRMWARE_ID = '01936c30-5d4e-7f6a-8b7c-9d8e0f1a2b3c';
 const JOB_ID = '01936c41-7a8b-7c9d-8e0f-1a2b3c4d5e6f';
 const BATCH_JOB_ID = '01936c41-7a8c-7a1b-9c2d-3e4f5a6b7c8d';
 const SUPERVISION_ID = '01936c41-7a8d-7b2c-8d3e-4f5a6b7c8d9e';
-const OPERATOR = { kind: 'api-key', id: 'local-admin' };
 
 const configurations = {
   firmware_version: '1.1',
@@ -249,6 +246,7 @@ export const CAMPAIGN_EXAMPLES: Readonly<Record<string, Example>> = {
       ],
       byDeviceType: { radiator: 412 },
       alreadyCompliant: 12,
+      incompatible: 0,
       conflicts: [],
       batches: [
         { index: 1, size: 50, earliestAt: '2026-11-28T10:00:00.000Z' },
@@ -266,7 +264,7 @@ export const CAMPAIGN_EXAMPLES: Readonly<Record<string, Example>> = {
           batch: 1,
           status: 'failed',
           attempts: 3,
-          delivered: true,
+          synchronised: true,
           writtenAt: '2026-11-28T10:00:05.000Z',
           dispatchedAt: '2026-11-28T10:03:20.000Z',
           finishedAt: '2026-11-28T10:03:24.000Z',

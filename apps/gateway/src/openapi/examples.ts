@@ -1,16 +1,13 @@
 import { CAMPAIGN_EXAMPLES } from './campaign-examples.js';
-import type { Example } from './example.js';
+import { AT, FIRMWARE_ID, OPERATOR, type Example } from './example.js';
 
-const AT = '2026-11-28T09:30:00.000Z';
 const LATER = '2026-11-28T09:30:02.114Z';
 
 const DEVICE_ID = '01936c2e-8f3a-7c41-9d0e-5b7a1f2c3d4e';
 const TYPE_ID = '01936c2e-1b6f-7a90-8c3d-2e4f5a6b7c8d';
 const FIRMWARE_TYPE_ID = '01936c2f-0a1b-7c2d-8e3f-4a5b6c7d8e9f';
-const FIRMWARE_ID = '01936c30-5d4e-7f6a-8b7c-9d8e0f1a2b3c';
 const JOB_ID = '01936c31-7a8b-7c9d-8e0f-1a2b3c4d5e6f';
 const CONFIG_ID = '4f8b1c2d3e5a69788796a5b4c3d2e1f0';
-const OPERATOR = { kind: 'api-key', id: 'local-admin' };
 const SHA256 = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08';
 
 const PARKED_ID = 'q3v8Zr0mT1fJx5yK2bNwLhS7dGcPaEoUiY9tR4uV6sM';

@@ -182,6 +182,7 @@ describe('a reader that does not read', () => {
       files: { store, firmwareMaxBytes: 1 },
       adminApiKey: KEY,
       requestsPerMinute: 1_000,
+      bodyTimeoutMs: 10_000,
       logger,
       metrics: createMetrics('test'),
     });

@@ -305,6 +305,11 @@ export class CampaignDetails extends CampaignView {
   @IsInt()
   maxInFlight?: number;
 
+  /** The only type whose devices are meant. */
+  @IsOptional()
+  @IsString()
+  deviceType?: string;
+
   @IsInt()
   deadlineSeconds!: number;
 

@@ -48,7 +48,12 @@ export const CAMPAIGN_PHASES = [
 ] as const;
 export type CampaignPhase = (typeof CAMPAIGN_PHASES)[number];
 
-export const CAMPAIGN_OUTCOMES = ['succeeded', 'completed_with_failures'] as const;
+/**
+ * Of a completed campaign. `unsettled`: all is written, nothing has failed so far, and some devices have not answered; it
+ * becomes one of the others by itself. `completed_with_failures`: devices have failed or timed out, or a batch did not get to
+ * its end before `endAt`. `succeeded`: neither. These two are final.
+ */
+export const CAMPAIGN_OUTCOMES = ['succeeded', 'unsettled', 'completed_with_failures'] as const;
 export type CampaignOutcome = (typeof CAMPAIGN_OUTCOMES)[number];
 
 /**
@@ -186,7 +191,10 @@ export class Gate {
   @Max(MAX_WAIT_SECONDS)
   maxWaitSeconds?: number;
 
-  /** Devices that are away and so not settled: not waited for (`exclude`, the default), waited for, or counted as failed. */
+  /**
+   * Devices that are away and so not settled: not waited for (`exclude`, the default), waited for, or counted as failed. A device
+   * over HTTP is never away, only silent: it is waited for in any case.
+   */
   @IsOptional()
   @IsIn(['exclude', 'wait', 'fail'])
   offline?: 'exclude' | 'wait' | 'fail';
@@ -312,13 +320,23 @@ class CampaignOptions {
   @Type(() => Window)
   window?: Window | null;
 
-  /** Written, and not yet settled, at the same time. */
+  /**
+   * Devices that have their document, or are just being sent it, and are not settled, at the same time. Who is away, or has not
+   * asked yet, takes no place until the document reaches it.
+   */
   @IsOptional()
   @NullRemoves()
   @IsInt()
   @Min(1)
   @Max(MAX_DEVICES)
   maxInFlight?: number | null;
+
+  /** Name. Only devices of this type: others that the target means are skipped as `incompatible`. */
+  @IsOptional()
+  @NullRemoves()
+  @IsString()
+  @Length(1, 64)
+  deviceType?: string | null;
 
   @IsOptional()
   @NullRemoves()

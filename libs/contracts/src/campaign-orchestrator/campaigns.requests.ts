@@ -245,6 +245,9 @@ const OF_DEFINITION: readonly ErrorCode[] = [
   'payload-too-large',
 ];
 
+/** The engine changes a campaign, too: who comes in its way three times is told so, and may ask again. */
+const OF_CHANGE: readonly ErrorCode[] = ['campaign-not-found', 'concurrent-change'];
+
 /** A draft. What no device could take is refused at once. */
 export const createCampaign = defineRequest({
   subject: subject('create'),
@@ -259,7 +262,7 @@ export const editCampaign = defineRequest({
   subject: subject('edit'),
   request: EditCampaign,
   reply: CampaignDetails,
-  errors: [...OF_DEFINITION, 'campaign-not-found', 'campaign-already-launched', 'version-mismatch'],
+  errors: [...OF_DEFINITION, ...OF_CHANGE, 'campaign-already-launched', 'version-mismatch'],
   idempotent: true,
 });
 
@@ -267,7 +270,7 @@ export const deleteCampaign = defineRequest({
   subject: subject('delete'),
   request: DeleteCampaign,
   reply: Done,
-  errors: ['campaign-not-found', 'campaign-already-launched', 'version-mismatch'],
+  errors: [...OF_CHANGE, 'campaign-already-launched', 'version-mismatch'],
   idempotent: true,
 });
 
@@ -294,7 +297,7 @@ export const launchCampaign = defineRequest({
   reply: CampaignDetails,
   errors: [
     ...OF_DEFINITION,
-    'campaign-not-found',
+    ...OF_CHANGE,
     'campaign-status',
     'campaign-conflict',
     'more-devices-than-expected',
@@ -307,7 +310,7 @@ export const scheduleCampaign = defineRequest({
   subject: subject('schedule'),
   request: ScheduleCampaign,
   reply: CampaignDetails,
-  errors: ['campaign-not-found', 'campaign-status', 'invalid-request'],
+  errors: [...OF_CHANGE, 'campaign-status', 'invalid-request'],
   idempotent: true,
 });
 
@@ -315,7 +318,7 @@ export const unscheduleCampaign = defineRequest({
   subject: subject('unschedule'),
   request: CampaignAct,
   reply: CampaignDetails,
-  errors: ['campaign-not-found', 'campaign-status'],
+  errors: [...OF_CHANGE, 'campaign-status'],
   idempotent: true,
 });
 
@@ -323,7 +326,7 @@ export const pauseCampaign = defineRequest({
   subject: subject('pause'),
   request: CampaignAct,
   reply: CampaignDetails,
-  errors: ['campaign-not-found', 'campaign-status'],
+  errors: [...OF_CHANGE, 'campaign-status'],
   idempotent: true,
 });
 
@@ -335,7 +338,7 @@ export const excludeTarget = defineRequest({
   subject: subject('exclude'),
   request: ExcludeTarget,
   reply: CampaignDetails,
-  errors: ['campaign-not-found', 'campaign-status', 'invalid-request'],
+  errors: [...OF_CHANGE, 'campaign-status', 'invalid-request'],
   idempotent: true,
 });
 
@@ -343,7 +346,7 @@ export const resumeCampaign = defineRequest({
   subject: subject('resume'),
   request: ResumeCampaign,
   reply: CampaignDetails,
-  errors: ['campaign-not-found', 'campaign-status'],
+  errors: [...OF_CHANGE, 'campaign-status'],
   idempotent: true,
 });
 
@@ -351,7 +354,7 @@ export const cancelCampaign = defineRequest({
   subject: subject('cancel'),
   request: CancelCampaign,
   reply: CampaignDetails,
-  errors: ['campaign-not-found', 'campaign-status'],
+  errors: [...OF_CHANGE, 'campaign-status'],
   idempotent: true,
 });
 
@@ -359,7 +362,7 @@ export const releaseBatch = defineRequest({
   subject: 'muster.v1.service.campaign-orchestrator.campaign-batch.release',
   request: ReleaseBatch,
   reply: CampaignDetails,
-  errors: ['campaign-not-found', 'campaign-status', 'batch-not-found', 'batch-not-waiting'],
+  errors: [...OF_CHANGE, 'campaign-status', 'batch-not-found', 'batch-not-waiting'],
   idempotent: true,
 });
 
@@ -368,7 +371,7 @@ export const changeCampaignRate = defineRequest({
   subject: 'muster.v1.service.campaign-orchestrator.campaign-rate.change',
   request: ChangeCampaignRate,
   reply: CampaignDetails,
-  errors: ['campaign-not-found', 'campaign-status', 'invalid-request'],
+  errors: [...OF_CHANGE, 'campaign-status', 'invalid-request'],
   idempotent: true,
 });
 

@@ -65,6 +65,7 @@ export const CAMPAIGN_CHANGES = [
   'target-excluded',
   'rate-changed',
   'completed',
+  'settled',
 ] as const;
 export type CampaignChange = (typeof CAMPAIGN_CHANGES)[number];
 
@@ -136,12 +137,12 @@ export class CampaignChanged extends CampaignFact {
   @IsInt()
   maxInFlight?: number;
 
-  /** With `completed`. */
+  /** With `completed`; with `settled` the one that takes the place of `unsettled`. */
   @IsOptional()
   @IsIn(CAMPAIGN_OUTCOMES)
   outcome?: CampaignOutcome;
 
-  /** With `targets-resolved`, `completed` and `cancelled`: how the devices stand. */
+  /** With `targets-resolved`, `completed`, `settled` and `cancelled`: how the devices stand. */
   @IsOptional()
   @AreTargetCounts()
   @IsObject()

@@ -69,9 +69,12 @@ export class TargetView {
   @IsInt()
   attempts!: number;
 
-  /** The interface knows what was written; of an HTTP device nobody need be told. */
+  /**
+   * The interface of the device knows what was written; of an HTTP device nobody need be told. That the document has reached the
+   * device is said by `dispatchedAt`.
+   */
   @IsBoolean()
-  delivered!: boolean;
+  synchronised!: boolean;
 
   @IsOptional()
   @IsISO8601()
@@ -173,6 +176,10 @@ export class CampaignPreview extends TargetPreview {
   /** Devices that have every value already, and would be skipped. */
   @IsInt()
   alreadyCompliant!: number;
+
+  /** Devices of another type than `deviceType`, which would be skipped. */
+  @IsInt()
+  incompatible!: number;
 
   /** The 20 with the most devices. */
   @IsArray()
