@@ -1,5 +1,6 @@
 import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
-import { validationMetadatasToSchemas } from 'class-validator-jsonschema';
+import { getMetadataStorage } from 'class-validator';
+import { targetConstructorToSchema } from 'class-validator-jsonschema';
 import type { Shape } from '../contract.js';
 import { JSON_VALUE, type RefTo } from '../described.js';
 
@@ -19,35 +20,47 @@ export const schemasOf = (
   shapes: readonly Shape<object>[],
   refPrefix: string,
 ): Readonly<Record<string, JsonSchema>> => {
-  const all = allSchemas(shapes, refPrefix);
   const reached = new Map<string, JsonSchema>();
-  const reach = (name: string, schema = all[name]): void => {
-    if (schema === undefined || reached.has(name)) return;
-    reached.set(name, finished(schema));
+  const reach = (name: string, shape = classNamed(name)): void => {
+    if (reached.has(name)) return;
+    const schema = name === JSON_VALUE ? ANY_JSON : shape && schemaOf(shape, refPrefix);
+    if (schema === undefined) return;
+    reached.set(name, schema);
     for (const ref of refsIn(schema, refPrefix)) reach(ref);
   };
-  for (const shape of shapes) reach(shape.name, all[shape.name] ?? inherited(shape, all));
+  for (const shape of shapes) reach(shape.name, shape);
   return Object.fromEntries([...reached].sort(([a], [b]) => (a < b ? -1 : 1)));
 };
 
-interface Made {
-  readonly all: Readonly<Record<string, JsonSchema>>;
-  /** Classes that were asked for, whether they have rules or not. */
-  readonly asked: Set<Shape<object>>;
-}
+/** By prefix and class. */
+const made = new Map<string, Map<Shape<object>, JsonSchema>>();
 
-/** By prefix. Made from the rules of all classes at once, which takes a tenth of a second. */
-const made = new Map<string, Made>();
+/**
+ * Of one class, and not of all at once: asked for while modules are still being loaded, that would be made again and again,
+ * and grows with the square of the classes.
+ */
+const schemaOf = (shape: Shape<object>, refPrefix: string): JsonSchema | undefined => {
+  const ofPrefix = made.get(refPrefix) ?? new Map<Shape<object>, JsonSchema>();
+  made.set(refPrefix, ofPrefix);
+  const before = ofPrefix.get(shape);
+  if (before !== undefined) return before;
+  if (getMetadataStorage().getTargetValidationMetadatas(shape, '', true, false).length === 0)
+    return undefined;
+  const schema = finished(targetConstructorToSchema(shape, optionsOf(refPrefix)) as JsonSchema); // typed for OpenAPI 3.0
+  ofPrefix.set(shape, schema);
+  return schema;
+};
 
-/** Made again for a class that is missing and was not asked for: its module may have been loaded since. */
-const allSchemas = (
-  shapes: readonly Shape<object>[],
-  refPrefix: string,
-): Readonly<Record<string, JsonSchema>> => {
-  const before = made.get(refPrefix);
-  if (before !== undefined && shapes.every((shape) => shape.name in before.all || before.asked.has(shape)))
-    return before.all;
-  const ofClasses = validationMetadatasToSchemas({
+/** The classes that have rules of their own; class-validator knows them, and its types keep that to itself. */
+const classNamed = (name: string): Shape<object> | undefined => {
+  const storage = getMetadataStorage() as unknown as {
+    readonly validationMetadatas: ReadonlyMap<Shape<object>, unknown>;
+  };
+  return [...storage.validationMetadatas.keys()].find((shape) => shape.name === name);
+};
+
+const optionsOf = (refPrefix: string) =>
+  ({
     classTransformerMetadataStorage: defaultMetadataStorage,
     refPointerPrefix: refPrefix,
     additionalConverters: {
@@ -81,11 +94,7 @@ const allSchemas = (
       // @ValidateIf is used for one thing, "or null"; @IsOptional, of the same kind, has a name.
       conditionalValidation: (rule) => (rule.name === 'isOptional' ? {} : { [OR_NULL]: true }),
     },
-  }) as Readonly<Record<string, JsonSchema>>; // the same, typed for OpenAPI 3.0
-  const all = { ...ofClasses, [JSON_VALUE]: ANY_JSON };
-  made.set(refPrefix, { all, asked: new Set([...(before?.asked ?? []), ...shapes]) });
-  return all;
-};
+  }) satisfies Parameters<typeof targetConstructorToSchema>[1];
 
 /** A text, with what a rule of ours was made with under these names. */
 const withConstraints =
@@ -94,16 +103,6 @@ const withConstraints =
     ...Object.fromEntries(names.map((name, index) => [name, constraints[index]])),
     type: 'string' as const,
   });
-
-/** A class that adds no field to the one it extends is unknown to class-validator. */
-const inherited = (
-  shape: Shape<object>,
-  all: Readonly<Record<string, JsonSchema>>,
-): JsonSchema | undefined => {
-  const parent: unknown = Object.getPrototypeOf(shape);
-  if (typeof parent !== 'function' || parent.name === '') return undefined;
-  return all[parent.name] ?? inherited(parent as Shape<object>, all); // what a class extends is a class
-};
 
 /** Spelled out: generators make a union of it, where `{}` would become a type of which nothing is known. */
 const ANY_JSON: JsonSchema = {
