@@ -120,6 +120,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       service: SERVICE,
       logger,
       metrics,
+      pace: config,
       replays: replaysOf(bus, uplink),
     }),
     logger: new NestLogger(logger),

@@ -7,6 +7,7 @@ import {
   type ConfigOf,
   type ConfigSchema,
 } from '@muster/observability';
+import { consumerKeys } from '@muster/messaging';
 import { uplinkConfigSchema } from '@muster/uplink';
 
 export const configSchema = {
@@ -57,6 +58,7 @@ export const configSchema = {
     max: 1_000_000,
     default: 2_000,
   }),
+  ...consumerKeys,
 } satisfies ConfigSchema;
 
 export type Config = ConfigOf<typeof configSchema>;

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Controller, Module, type INestMicroservice } from '@nestjs/common';
+import { Controller, Module, type INestMicroservice, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
@@ -51,7 +51,12 @@ const ignored = definePublished({
   data: Changed,
 });
 const stream = eventStream(service);
-const logger = createLogger({ service: 'test', level: 'silent' });
+const logged: string[] = [];
+const logger = createLogger({
+  service: 'test',
+  destination: { write: (line: string) => void logged.push(line) },
+});
+let metrics = createMetrics('test');
 
 /** What the handler saw and what it shall do, per test. */
 let calls: Delivered<Changed>[][] = [];
@@ -78,6 +83,26 @@ class Reactor {
 @Module({ controllers: [Reactor] })
 class Reading {}
 
+/** Waits for nothing long. */
+@Controller()
+class HastyReactor {
+  @Consumes({
+    durable: 'hasty',
+    events: [ignored],
+    from: 'now',
+    batch: { size: 1, waitMs: 0 },
+    ackWaitMs: 3_000,
+    patienceMs: 100,
+  })
+  async consume(events: Delivered<Changed>[]): Promise<Results> {
+    calls.push(events);
+    return behave(events);
+  }
+}
+
+@Module({ controllers: [HastyReactor] })
+class Hasty {}
+
 @Module({ controllers: [ParkedTable] })
 class Table {}
 
@@ -89,9 +114,9 @@ let app: INestMicroservice | undefined;
 let table: INestMicroservice;
 let ids = 0;
 
-const startApp = async (): Promise<void> => {
-  const strategy = new NatsStrategy({ bus, service: 'test', logger, metrics: createMetrics('test') });
-  app = await NestFactory.createMicroservice(Reading, { strategy, logger: false });
+const startApp = async (module: Type = Reading): Promise<void> => {
+  const strategy = new NatsStrategy({ bus, service: 'test', logger, metrics });
+  app = await NestFactory.createMicroservice(module, { strategy, logger: false });
   await app.listen();
 };
 
@@ -156,6 +181,7 @@ afterEach(async () => {
   app = undefined;
   calls = [];
   traces = [];
+  metrics = createMetrics('test');
 });
 
 afterAll(async () => {
@@ -370,32 +396,31 @@ describe('a consumer', () => {
     expect(names().filter((name) => name === 'park me')).toHaveLength(1);
   });
 
-  it.each([
-    'unavailable',
-    'deadline-exceeded',
-    'concurrent-change',
-    'too-many-requests',
-    'storage-full',
-  ] as const)(
-    'waits in place for what passes (%s), longer than it tries anything else, and counts none of it',
-    async (code) => {
-      let tries = 0;
-      behave = () => {
-        tries += 1;
-        if (tries <= 4) throw new AppError(code, 'The database is away.');
-      };
-      await publish('patient');
-      const parked = parkedCount();
-      await startApp();
-      await eventually(() => tries > 4, {
-        what: 'it is tried until the dependency is back',
-        deadlineMs: 15_000,
-      });
-      await settled();
-      expect(calls.flat().every(({ deliveries }) => deliveries === 1)).toBe(true);
-      expect(parkedCount()).toBe(parked);
-    },
-  );
+  it('waits in place for what passes, longer than it tries anything else, and counts none of it', async () => {
+    const passing = [
+      'unavailable',
+      'deadline-exceeded',
+      'concurrent-change',
+      'too-many-requests',
+      'storage-full',
+    ] as const;
+    let tries = 0;
+    behave = () => {
+      const code = passing[tries];
+      tries += 1;
+      if (code !== undefined) throw new AppError(code, 'The database is away.');
+    };
+    await publish('patient');
+    const parked = parkedCount();
+    await startApp();
+    await eventually(() => tries > passing.length, {
+      what: 'it is tried until the dependency is back',
+      deadlineMs: 20_000,
+    });
+    await settled();
+    expect(calls.flat().every(({ deliveries }) => deliveries === 1)).toBe(true);
+    expect(parkedCount()).toBe(parked);
+  });
 
   it('lets others by when a single event waits for what passes, and never parks it', async () => {
     let stuck = true;
@@ -423,6 +448,43 @@ describe('a consumer', () => {
     expect(own.every(({ deliveries }) => deliveries === 1)).toBe(true);
     expect(parkedCount()).toBe(parked);
   }, 40_000);
+
+  it('says so when so many wait for what passes that what is behind them waits too, and goes on when it can', async () => {
+    const stuck = new Set(Array.from({ length: 9 }, (_none, index) => `stuck ${index}`));
+    behave = (events) => {
+      if (events.some(({ data }) => stuck.has(data.name))) {
+        throw new AppError('deadline-exceeded', 'No answer.');
+      }
+    };
+    const parked = parkedCount();
+    const inHand = metrics.gauge('muster_consumer_in_hand_seconds', 'read', ['consumer']);
+    const aside = metrics.gauge('muster_consumer_aside', 'read', ['consumer']);
+    await startApp(Hasty);
+    await eventually(() => manager.consumers.info(stream.name, 'hasty'), { deadlineMs: 20_000 });
+    for (const name of stuck) await publish(name, ignored);
+    await publish('behind them', ignored);
+    const valueOf = async (gauge: typeof aside) => (await gauge.get()).values[0]?.value ?? 0;
+    await eventually(async () => (await valueOf(aside)) === 8, {
+      what: 'eight wait aside',
+      deadlineMs: 20_000,
+    });
+    const said = logged.length;
+    await eventually(() => logged.slice(said).some((line) => line.includes('a consumer does not get on')), {
+      what: 'it says that it does not get on',
+    });
+    await eventually(async () => (await valueOf(inHand)) > 0, { what: 'it says for how long' });
+    expect(names()).not.toContain('behind them');
+    // One passes: the ninth has a place, and the way is free.
+    stuck.delete('stuck 3');
+    await eventually(() => names().includes('behind them'), { what: 'the way is free', deadlineMs: 30_000 });
+    expect(stuck.size).toBe(8);
+    stuck.clear();
+    await eventually(async () => (await valueOf(aside)) + (await valueOf(inHand)) === 0, {
+      what: 'all are handled',
+      deadlineMs: 30_000,
+    });
+    expect(parkedCount()).toBe(parked);
+  }, 90_000);
 
   it.each([
     ['not JSON', '{"name":', 'it is not JSON'],

@@ -11,6 +11,7 @@ export {
   type ItemResult,
   type Results,
 } from './handles.js';
+export { consumerKeys, type ConsumerPace } from './consumer-keys.js';
 export { NatsStrategy, type NatsStrategyOptions } from './nats-strategy.js';
 export { invalidFields } from './invalid-fields.js';
 export { HEADER } from './headers.js';

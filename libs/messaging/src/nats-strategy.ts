@@ -5,10 +5,11 @@ import { replayAt, type ReplayMessage } from '@muster/contracts/parked/requests'
 import { createMetrics, type Logger, type Metrics } from '@muster/observability';
 import { partsOf, type Bus } from './bus.js';
 import { DurableConsumer } from './consume.js';
+import type { ConsumerPace } from './consumer-keys.js';
 import type { HandlerExtras, Results } from './handles.js';
 import type { Replay } from './replay.js';
 import { RequestListener } from './serve.js';
-import type { ConsumerParts } from './settle.js';
+import { DEFAULT_RETRY_DELAYS_MS, type ConsumerParts } from './settle.js';
 
 export interface NatsStrategyOptions {
   readonly bus: Bus;
@@ -18,6 +19,8 @@ export interface NatsStrategyOptions {
   readonly metrics?: Metrics;
   /** Requests worked on at the same time. Default 256. */
   readonly concurrency?: number;
+  /** Of its consumers. Absent: the defaults of `ConsumesOptions`. */
+  readonly pace?: ConsumerPace;
   /**
    * How messages are handled again that were parked elsewhere than at an `@Consumes`, which has its own: by the name that
    * is `consumer` where they are parked.
@@ -87,7 +90,7 @@ export class NatsStrategy extends Server implements CustomTransportStrategy {
       parts: partsOf(this.options.bus),
       logger: this.options.logger,
       metrics: this.metrics,
-      options,
+      options: paced(options, this.options.pace),
       handler: async (events) => (await this.call(handler, events)) as Results, // typed by @Consumes
     };
     const byService = new Map<string, PublishedContract<object>[]>();
@@ -123,3 +126,14 @@ export class NatsStrategy extends Server implements CustomTransportStrategy {
     return lastValueFrom(this.transformToObservable(handler(argument)), { defaultValue: undefined });
   }
 }
+
+/** What the method itself asks for comes first; no pause is longer than the process's. */
+const paced = (
+  options: ConsumerParts['options'],
+  pace: ConsumerPace | undefined,
+): ConsumerParts['options'] => {
+  if (pace === undefined) return options;
+  const { retryDelaysMs = DEFAULT_RETRY_DELAYS_MS, ackWaitMs = pace.eventHoldSeconds * 1_000 } = options;
+  const longest = pace.eventRetrySeconds * 1_000;
+  return { ...options, ackWaitMs, retryDelaysMs: retryDelaysMs.map((ms) => Math.min(ms, longest)) };
+};

@@ -12,17 +12,18 @@ import {
   type Trace,
 } from '@muster/observability';
 import { eventually, startNats, type NatsServer } from '@muster/testing';
-import { IsInt, IsOptional, IsString, Min } from 'class-validator';
+import { IsBoolean, IsOptional, IsString } from 'class-validator';
+import { partsOf } from './bus.js';
 import { connectBus, Handles, NatsStrategy, type Bus } from './index.js';
 
 class Ask {
   @IsString()
   what!: string;
 
+  /** Answered when `release` is called, and not before. */
   @IsOptional()
-  @IsInt()
-  @Min(0)
-  waitMs?: number;
+  @IsBoolean()
+  held?: boolean;
 }
 
 class Told {
@@ -47,6 +48,14 @@ const logger = createLogger({
   destination: { write: (line: string) => void logged.push(line) },
 });
 const seen: { what: string; trace: Trace | undefined }[] = [];
+const wasSeen = (what: string): boolean => seen.some((one) => one.what === what);
+
+/** What is worked on until it is released. */
+const held = new Set<() => void>();
+const release = (): void => {
+  for (const one of held) one();
+  held.clear();
+};
 
 @Controller()
 class Things {
@@ -60,10 +69,10 @@ class Things {
     return this.answer(request);
   }
 
-  private async answer({ what, waitMs = 0 }: Ask): Promise<Told> {
+  private async answer({ what, held: isHeld = false }: Ask): Promise<Told> {
     seen.push({ what, trace: currentTrace() });
     logger.info({ what }, 'asked');
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    if (isHeld) await new Promise<void>((resolve) => held.add(resolve));
     switch (what) {
       case 'missing':
         throw new AppError('not-found', 'No such thing.');
@@ -75,6 +84,8 @@ class Things {
         throw new TypeError('password=hunter2');
       case 'broken':
         return { text: 7 } as unknown as Told; // what a service of another version might answer
+      case 'newer':
+        return { text: 'newer!', more: { of: 'what this version does not know' } } as Told;
       case 'huge':
         return { text: 'x'.repeat(1_100_000) };
       default:
@@ -114,6 +125,9 @@ let client: Bus;
 let foreign: NatsConnection;
 let app: INestMicroservice;
 
+/** Messages that the client has sent: its requests, and its questions whether somebody is still there. */
+const sentByClient = (): number => partsOf(client).link.connection.stats().outMsgs;
+
 beforeAll(async () => {
   server = await startNats();
   serviceBus = await connectBus({ url: server.url, name: 'service', logger });
@@ -145,10 +159,10 @@ describe('a request', () => {
   });
 
   it('that breaks a rule is refused with every field', async () => {
-    const wrong = { what: 7, waitMs: -1, more: true } as unknown as Ask; // what the compiler would not let through
+    const wrong = { what: 7, held: 1, more: true } as unknown as Ask; // what the compiler would not let through
     const error = await failure(client.request(ask, wrong));
     expect(error.code).toBe('invalid-request');
-    expect(error.errors?.map(({ path }) => path).sort()).toEqual(['more', 'waitMs', 'what']);
+    expect(error.errors?.map(({ path }) => path).sort()).toEqual(['held', 'more', 'what']);
   });
 
   it('that meets a bug gets `internal`, without the text, and the bug is logged', async () => {
@@ -163,6 +177,10 @@ describe('a request', () => {
     expect(await failure(client.request(ask, { what: 'broken' }))).toMatchObject({ code: 'internal' });
   });
 
+  it('whose answer has more than this version knows is answered: what serves it may be newer', async () => {
+    expect(await client.request(ask, { what: 'newer' })).toMatchObject({ text: 'newer!' });
+  });
+
   it('that nobody serves is `unavailable`: at once when it may not be repeated, at the deadline otherwise', async () => {
     const began = Date.now();
     expect((await failure(client.request(nobodyOnce, { what: '' }))).code).toBe('unavailable');
@@ -174,7 +192,8 @@ describe('a request', () => {
   });
 
   it('that is not answered in time is `deadline-exceeded`', async () => {
-    const error = await failure(client.request(ask, { what: 'slow', waitMs: 500 }, { timeoutMs: 100 }));
+    const error = await failure(client.request(ask, { what: 'slow', held: true }, { timeoutMs: 100 }));
+    release();
     expect(error.code).toBe('deadline-exceeded');
   });
 
@@ -231,9 +250,12 @@ describe('when the service or the server goes away', () => {
   });
 
   it('a service that closes answers what it has begun', async () => {
-    const asked = client.request(change, { what: 'begun', waitMs: 200 });
-    await eventually(() => seen.some(({ what }) => what === 'begun'), { what: 'the request arrives' });
-    await app.close();
+    const asked = client.request(change, { what: 'begun', held: true });
+    await eventually(() => wasSeen('begun'), { what: 'the request arrives' });
+    const closing = app.close();
+    expect((await failure(client.request(change, { what: 'too late' }))).code).toBe('unavailable');
+    release();
+    await closing;
     expect(await asked).toEqual({ text: 'begun!' });
     app = await serve(serviceBus);
   });
@@ -257,16 +279,24 @@ describe('when the service or the server goes away', () => {
   });
 
   it('whoever takes long and is there is not asked twice', async () => {
-    expect(await client.request(ask, { what: 'unhurried', waitMs: 1_800 }, { timeoutMs: 10_000 })).toEqual({
-      text: 'unhurried!',
-    });
+    const before = sentByClient();
+    const asked = client.request(ask, { what: 'unhurried', held: true }, { timeoutMs: 10_000 });
+    await eventually(() => sentByClient() >= before + 1 + 2, { what: 'it was looked for twice' });
+    release();
+    expect(await asked).toEqual({ text: 'unhurried!' });
     expect(seen.filter(({ what }) => what === 'unhurried')).toHaveLength(1);
   });
 
   it('whoever stops, and so serves nobody new, still gives the answer that was begun', async () => {
-    const asked = client.request(ask, { what: 'last', waitMs: 1_800 }, { timeoutMs: 10_000 });
-    await eventually(() => seen.some(({ what }) => what === 'last'), { what: 'it is taken' });
-    await app.close();
+    const asked = client.request(ask, { what: 'last', held: true }, { timeoutMs: 10_000 });
+    await eventually(() => wasSeen('last'), { what: 'it is taken' });
+    const gone = logged.length;
+    const closing = app.close();
+    await eventually(() => logged.slice(gone).some((line) => line.includes('who had a request is gone')), {
+      what: 'nobody serves any more',
+    });
+    release();
+    await closing;
     expect(await asked).toEqual({ text: 'last!' });
     app = await serve(serviceBus);
   });
@@ -276,11 +306,15 @@ describe('when the service or the server goes away', () => {
     asked.set('x-request-id', 'one-and-the-same');
     asked.set('x-deadline', String(Date.now() + 5_000));
     const send = () =>
-      foreign.request(change.subject, JSON.stringify({ what: 'repeated', waitMs: 20 }), {
+      foreign.request(change.subject, JSON.stringify({ what: 'repeated', held: true }), {
         timeout: 5_000,
         headers: asked,
       });
-    const together = await Promise.all([send(), send()]);
+    const both = [send(), send()];
+    await foreign.flush();
+    await eventually(() => wasSeen('repeated'), { what: 'the first is taken' });
+    release();
+    const together = await Promise.all(both);
     const answers = [...together, await send()].map((message) => message.json());
     expect(answers).toEqual(Array(3).fill({ text: 'repeated!' }));
     expect(seen.filter(({ what }) => what === 'repeated')).toHaveLength(1);
@@ -289,27 +323,29 @@ describe('when the service or the server goes away', () => {
   it('more than it can do at once is refused, not piled up', async () => {
     await app.close();
     app = await serve(serviceBus, 1);
+    const codes: string[] = [];
     const asked = Array.from({ length: 8 }, (_, index) =>
-      client.request(change, { what: `crowd ${index}`, waitMs: 50 }).then(
-        () => 'ok',
-        (error: unknown) => (error instanceof AppError ? error.code : 'other'),
+      client.request(change, { what: `crowd ${index}`, held: index === 0 }).then(
+        () => codes.push('ok'),
+        (error: unknown) => codes.push(error instanceof AppError ? error.code : 'other'),
       ),
     );
-    const codes = await Promise.all(asked);
-    expect(codes.filter((code) => code === 'ok')).toHaveLength(5);
-    expect(codes.filter((code) => code === 'unavailable')).toHaveLength(3);
+    await eventually(() => codes.length === 3, { what: 'what is too much is refused' });
+    expect(codes).toEqual(Array(3).fill('unavailable'));
+    release();
+    await Promise.all(asked);
+    expect(codes.slice(3)).toEqual(Array(5).fill('ok'));
     await app.close();
     app = await serve(serviceBus);
   });
 
   it('requests in flight end at once as `unavailable`, and everything works again after its return', async () => {
     const began = Date.now();
-    const inFlight = failure(
-      client.request(change, { what: 'hanging', waitMs: 5_000 }, { timeoutMs: 20_000 }),
-    );
-    await eventually(() => seen.some(({ what }) => what === 'hanging'), { what: 'the request arrives' });
+    const inFlight = failure(client.request(change, { what: 'hanging', held: true }, { timeoutMs: 20_000 }));
+    await eventually(() => wasSeen('hanging'), { what: 'the request arrives' });
     await server.kill9();
     expect((await inFlight).code).toBe('unavailable');
+    release();
     expect(Date.now() - began).toBeLessThan(4_000);
     expect((await failure(client.request(change, { what: 'away' }))).code).toBe('unavailable');
     expect(client.isConnected()).toBe(false);

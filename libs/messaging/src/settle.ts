@@ -22,7 +22,7 @@ interface Held {
 }
 
 const DEFAULT_MAX_DELIVER = 6;
-const DEFAULT_RETRY_DELAYS_MS = [500, 2_000, 10_000, 30_000];
+export const DEFAULT_RETRY_DELAYS_MS = [500, 2_000, 10_000, 30_000];
 /**
  * Also how long events wait that were in hand when the server died: it knows that they were delivered, and not that
  * nobody has them any more. At 30 s, a job whose work took ten seconds was said to be done after half a minute.
@@ -73,6 +73,11 @@ export const settler = ({
   const asideGauge = metrics.gauge(
     'muster_consumer_aside',
     'Events that wait beside the others for a fault to pass',
+    ['consumer'],
+  );
+  const inHandGauge = metrics.gauge(
+    'muster_consumer_in_hand_seconds',
+    'How long the events in hand have been there: what is behind them waits',
     ['consumer'],
   );
   const count = (outcome: 'done' | 'other' | 'retried' | 'parked'): void =>
@@ -173,12 +178,13 @@ export const settler = ({
           for (const { message } of some) message.nak();
           return true;
         }
-        const wait = backoffMs(tries, 250, 15_000);
+        const left = patience - (Date.now() - began);
+        if (left <= 0) return false;
+        const wait = Math.min(backoffMs(tries, 250, 15_000), left);
         logger.warn(
           { err: error, consumer: durable, events: some.length, waitMs: wait },
           'waiting to handle events',
         );
-        if (Date.now() - began + wait > patience) return false;
         await pause(wait, stopping);
       }
     }
@@ -193,8 +199,10 @@ export const settler = ({
   const handlePatiently = async (some: readonly Held[]): Promise<void> => {
     if (await tryFor(some, patienceMs)) return;
     if (some.length > 1) for (const held of some) await handlePatiently([held]);
-    else if (aside.size < ASIDE_MOST) setAside(some);
-    else await tryFor(some, Number.POSITIVE_INFINITY);
+    else {
+      while (aside.size >= ASIDE_MOST) if (await tryFor(some, patienceMs)) return;
+      setAside(some);
+    }
   };
 
   const setAside = (some: readonly Held[]): void => {
@@ -213,8 +221,29 @@ export const settler = ({
   const keepAlive = (messages: readonly JsMsg[]): NodeJS.Timeout =>
     setInterval(() => messages.forEach((message) => message.working()), ackWaitMs / 3);
 
+  /** Says so when what is behind the events in hand waits for them: in the metric at once, in the log after `patienceMs`. */
+  const watchHand = (events: number): (() => void) => {
+    const began = Date.now();
+    let saidAt = began;
+    const watching = setInterval(() => {
+      const now = Date.now();
+      inHandGauge.set({ consumer: durable }, (now - began) / 1_000);
+      if (now - saidAt < patienceMs) return;
+      saidAt = now;
+      logger.error(
+        { consumer: durable, events, seconds: Math.round((now - began) / 1_000), aside: aside.size },
+        'a consumer does not get on: what is behind the events in hand waits',
+      );
+    }, ackWaitMs / 3);
+    return () => {
+      clearInterval(watching);
+      inHandGauge.set({ consumer: durable }, 0);
+    };
+  };
+
   const settle = async (messages: readonly JsMsg[]): Promise<void> => {
     const alive = keepAlive(messages);
+    const handled = watchHand(messages.length);
     try {
       const held: Held[] = [];
       for (const message of messages) {
@@ -241,6 +270,7 @@ export const settler = ({
       for (const one of suspect) await handlePatiently([one]);
     } finally {
       clearInterval(alive);
+      handled();
     }
   };
 

@@ -1,3 +1,4 @@
+import { consumerKeys } from '@muster/messaging';
 import { int, processKeys, secretFile, url } from '@muster/observability';
 
 /** The configuration every service with a database has; `prefix` as in `MUSTER_<prefix>_POOL_SIZE`. */
@@ -28,6 +29,7 @@ export const serviceKeys = ({
     optional: true,
   }),
   ...processKeys,
+  ...consumerKeys,
   poolSize: int({
     env: `MUSTER_${prefix}_POOL_SIZE`,
     doc: 'Connections to PostgreSQL, besides the one of the relay',

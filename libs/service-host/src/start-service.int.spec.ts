@@ -63,6 +63,7 @@ afterAll(async () => {
   await server.drop();
 });
 
+const PACE = { eventRetrySeconds: 30, eventHoldSeconds: 10 };
 const service = (
   databaseUrl: string,
   natsUrl: string,
@@ -81,6 +82,7 @@ const service = (
     poolSize: 2,
     streamMaxAgeHours: 1,
     streamMaxBytes: 1_000_000,
+    ...PACE,
   },
 });
 
@@ -191,6 +193,7 @@ it('forgets old replies while events come without a pause', async () => {
       poolSize: 2,
       streamMaxAgeHours: 1,
       streamMaxBytes: 1_000_000,
+      ...PACE,
     },
     serve: () => ({ module: { module: Nothing }, relay: { translate: () => [], aggregates: [] } }),
   });

@@ -11,7 +11,7 @@ import {
   type MigrationClass,
   type RelayOptions,
 } from '@muster/event-store';
-import { connectBus, NatsStrategy, type Bus } from '@muster/messaging';
+import { connectBus, NatsStrategy, type Bus, type ConsumerPace } from '@muster/messaging';
 import {
   createLogger,
   type Health,
@@ -75,7 +75,7 @@ export interface ServiceOptions {
     readonly poolSize: number;
     readonly streamMaxAgeHours: number;
     readonly streamMaxBytes: number;
-  };
+  } & ConsumerPace;
   readonly serve: (parts: ServiceParts) => Served | Promise<Served>;
 }
 
@@ -119,6 +119,7 @@ export const startService = async (options: ServiceOptions): Promise<RunningApp>
       service: name,
       logger,
       metrics,
+      pace: config,
       replays: served.relay === undefined ? {} : { [relayConsumer]: (parked) => replayUntold(relay, parked) },
     }),
     logger: new NestLogger(logger),
