@@ -24,23 +24,34 @@ interface Parked {
   readonly reason: string;
 }
 
-/** Consumers give an event up after six deliveries, which takes 73 s. */
-const EVENT_MS = 150_000;
+/** Consumers give an event up after six deliveries, with pauses of at most a second here. */
+const EVENT_MS = 60_000;
 
+const ANY_WRITE = 'INSERT OR UPDATE OR DELETE';
 /** A place is a table of a service; a row with that text in it cannot be written there. */
-const poison = async (place: string, text: string): Promise<void> => {
-  const [schema = '', table = ''] = place.split('.');
+const poison = async (place: string, text: string, writes = ANY_WRITE): Promise<void> => {
   await platform.sql(
-    `DO $$ BEGIN
-       IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = '${place}'::regclass AND tgname = 'bites') THEN
-         CREATE TRIGGER bites BEFORE INSERT OR UPDATE OR DELETE ON ${schema}.${table}
-           FOR EACH ROW EXECUTE FUNCTION poison.bite('${place}');
-       END IF;
-     END $$`,
+    `CREATE OR REPLACE TRIGGER bites BEFORE ${writes} ON ${place} FOR EACH ROW EXECUTE FUNCTION poison.bite('${place}')`,
   );
   await platform.sql('INSERT INTO poison.texts VALUES ($1, $2)', [place, text]);
 };
-const cure = (): Promise<void> => platform.sql('DELETE FROM poison.texts');
+/** The state of a stream is written as something that nobody can read. */
+const spoil = async (schema: string, text: string): Promise<void> => {
+  const place = `${schema}.streams`;
+  await platform.sql(
+    `CREATE OR REPLACE TRIGGER spoils BEFORE INSERT OR UPDATE ON ${place} FOR EACH ROW EXECUTE FUNCTION poison.spoil('${place}')`,
+  );
+  await platform.sql('INSERT INTO poison.texts VALUES ($1, $2)', [place, text]);
+};
+const cure = async (): Promise<void> => {
+  await platform.sql('DELETE FROM poison.texts');
+  for (const schema of ['configuration', 'firmware']) {
+    await platform.sql(
+      `UPDATE ${schema}.streams s SET state = k.state FROM poison.spoilt k
+       WHERE k.place = '${schema}.streams' AND (k.tenant_id, k.stream, k.version) = (s.tenant_id, s.stream, s.version)`,
+    );
+  }
+};
 
 const list = async (filter: string): Promise<readonly Parked[]> => {
   const { status, body } = await platform.api('GET', `/parked?filter=${encodeURIComponent(filter)}`);
@@ -80,7 +91,10 @@ const refusedWith = async (device: Device, path: string, body: object): Promise<
 const get = async (path: string): Promise<unknown> => (await platform.api('GET', path)).body;
 
 beforeAll(async () => {
-  platform = await startPlatform({ MUSTER_UPLINK_SET_ASIDE_AFTER_SECONDS: '2' });
+  platform = await startPlatform({
+    MUSTER_UPLINK_SET_ASIDE_AFTER_SECONDS: '1',
+    MUSTER_EVENT_RETRY_SECONDS: '1',
+  });
   await platform.sql(`
     CREATE SCHEMA poison;
     CREATE TABLE poison.texts (place text, text text);
@@ -91,6 +105,15 @@ beforeAll(async () => {
         RAISE EXCEPTION 'poisoned';
       END IF;
       RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+    END $$;
+    CREATE TABLE poison.spoilt (place text, tenant_id text, stream text, version integer, state jsonb);
+    CREATE FUNCTION poison.spoil() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN
+      IF EXISTS (SELECT FROM poison.texts t WHERE t.place = TG_ARGV[0] AND strpos(NEW.stream, t.text) > 0) THEN
+        INSERT INTO poison.spoilt VALUES (TG_ARGV[0], NEW.tenant_id, NEW.stream, NEW.version, NEW.state);
+        NEW.state := 'null';
+      END IF;
+      RETURN NEW;
     END $$`);
   expect((await platform.api('POST', '/device-types', { name: 'pump' })).status).toBe(201);
   const type = { name: 'main', versionKey: 'fw', urlKey: 'fwUrl', tokenKey: 'fwToken' };
@@ -217,6 +240,28 @@ describe('a write of a device that its service fails on', () => {
 });
 
 describe('an event that its consumer fails on', () => {
+  /** At each of them it is parked, fails once more when it is replayed, and passes when the cause is gone. */
+  const parkAndReplay = async (consumers: readonly string[], reason: RegExp): Promise<void> => {
+    const all = await Promise.all(consumers.map((one) => parkedAt(one, EVENT_MS)));
+    for (const parked of all) {
+      expect(parked.reason).toMatch(reason);
+      expect(await replay(parked)).toMatchObject({ state: 'open', tries: 7 });
+    }
+    await cure();
+    await eventually(
+      async () => {
+        const answer = await platform.api('POST', '/parked/replay', { filter: 'state==open' });
+        expect(answer.body).toMatchObject({ failures: [] });
+        return (await list('state==open')).length === 0;
+      },
+      { what: 'everything is replayed', deadlineMs: 30_000 },
+    );
+    const replayed = await list('state==replayed');
+    expect(replayed.map(({ consumer }) => consumer)).toEqual(expect.arrayContaining([...consumers]));
+  };
+  const softwareOf = async ({ id }: Device) =>
+    ((await get(`/devices/${id}/software`)) as { items: Record<string, unknown>[] }).items;
+
   it('is parked by each service that follows it, and handled by each when the cause is gone', async () => {
     const [changing, leaving, many] = [await newDevice(), await newDevice(), await newDevice('one of many')];
     await say(leaving, 'dcx/json', { n: 1 });
@@ -224,6 +269,13 @@ describe('an event that its consumer fails on', () => {
       const { items } = (await get(`/devices/${leaving.id}/telemetry/latest`)) as { items: unknown[] };
       return items.length === 1;
     });
+    const retired = await platform.api('POST', '/device-types', { name: 'retired' });
+    const { id: typeId } = retired.body as { id: string };
+    const defaults = await platform.api('PUT', '/device-types/retired/configuration/defaults', { a: 1 });
+    expect(defaults.status).toBe(202);
+    await eventually(
+      async () => ((await get('/jobs?status=success')) as { items: unknown[] }).items.length === 1,
+    );
     const tokens = (await get(`/devices/${changing.id}/tokens`)) as { items: { id: string }[] };
     const tokenId = tokens.items[0]?.id ?? '';
     await poison('firmware.endpoint_tokens', tokenId);
@@ -234,20 +286,19 @@ describe('an event that its consumer fails on', () => {
     await poison('device_registry.device_software', changing.id);
     await poison('firmware.device_revocations', changing.id);
     await poison('telemetry.latest_values', leaving.id);
+    await poison('configuration.events', typeId);
     // Jobs have no name that is known before: it is every one.
     await poison('campaign_orchestrator.jobs', '');
 
     await newDevice(name);
     await platform.api('PATCH', `/devices/${changing.id}/configuration/desired`, { interval: 30 });
     await say(changing, 'cmx_ota/applied/json/1', { configId: '2.0.0' });
-    await eventually(async () => {
-      const { items } = (await get(`/devices/${changing.id}/software`)) as { items: unknown[] };
-      return items.length === 1;
-    });
+    await eventually(async () => (await softwareOf(changing)).length === 1);
     const revoked = { status: 'revoked' };
     const path = `/devices/${changing.id}/tokens/${tokenId}`;
     expect((await platform.api('PATCH', path, revoked)).status).toBe(200);
     expect((await platform.api('DELETE', `/devices/${leaving.id}`)).status).toBe(204);
+    expect((await platform.api('DELETE', '/device-types/retired')).status).toBe(204);
     const bulk = { target: { filter: 'name=="one of many"' }, desired: { interval: 60 } };
     expect((await platform.api('POST', '/configuration/bulk', bulk)).status).toBe(202);
 
@@ -260,24 +311,10 @@ describe('an event that its consumer fails on', () => {
       'device-registry-state',
       'device-registry-software',
       'telemetry-deleted-devices',
+      'configuration-device-types',
       'campaign-orchestrator-jobs',
     ];
-    const all = await Promise.all(consumers.map((one) => parkedAt(one, EVENT_MS)));
-    for (const parked of all) {
-      expect(parked.reason).toMatch(/poisoned/);
-      expect(await replay(parked)).toMatchObject({ state: 'open', tries: 7 });
-    }
-    await cure();
-    await eventually(
-      async () => {
-        const answer = await platform.api('POST', '/parked/replay', { filter: 'state==open' });
-        expect(answer.body).toMatchObject({ failures: [] });
-        return (await list('state==open')).length === 0;
-      },
-      { what: 'everything is replayed', deadlineMs: 30_000 },
-    );
-    const replayed = (await list('state==replayed')).map(({ consumer }) => consumer);
-    expect(replayed).toEqual(expect.arrayContaining(consumers));
+    await parkAndReplay(consumers, /poisoned/);
     expect(await get(`/devices/${many.id}/configuration`)).toMatchObject({
       keys: { interval: { desired: 60 } },
     });
@@ -285,6 +322,58 @@ describe('an event that its consumer fails on', () => {
       `/devices?filter=${encodeURIComponent('desired.interval==30;software.default==2.0.0')}`,
     )) as { items: { id: string }[] };
     expect(items.map(({ id }) => id)).toEqual([changing.id]);
-    expect((await get('/jobs')) as object).toMatchObject({ items: [{ status: 'success', failed: 0 }] });
-  }, 240_000);
+    expect(await get('/jobs?kind=configuration-bulk')).toMatchObject({
+      items: [{ status: 'success', failed: 0 }],
+    });
+  }, 120_000);
+
+  it('is parked by the adapter that should tell a device, told when the cause is gone, and keeps no other from its own', async () => {
+    const [told, other] = [await newDevice(), await newDevice()];
+    const got: string[] = [];
+    client.on('message', (topic, body) =>
+      got.push(`${topic.split('/').slice(2).join('/')} ${body.toString()}`),
+    );
+    for (const extension of ['cmx', 'cmx_ota', 'cex'])
+      await client.subscribeAsync(topicOf(told, `${extension}/#`), { qos: 1 });
+    for (const device of [told, other]) {
+      await say(device, 'cmx_ota/applied/json/1', { configId: '9.0.0' });
+      await eventually(async () => (await softwareOf(device)).length === 1);
+    }
+    const field = (name: string, value: string) =>
+      `--x\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+    const file = `--x\r\ncontent-disposition: form-data; name="file"; filename="a.bin"\r\n\r\nbytes\r\n--x--\r\n`;
+    const form = [
+      field('firmwareType', 'main'),
+      field('version', '9.0.1'),
+      field('upgradableFrom', '9.0.0'),
+      file,
+    ];
+    const multipart = { 'content-type': 'multipart/form-data; boundary=x' };
+    const uploaded = await platform.api('POST', '/firmwares', form.join(''), multipart);
+    expect(uploaded.status).toBe(201);
+
+    for (const schema of ['configuration', 'firmware']) await spoil(schema, told.id);
+    await poison('commands.commands', told.id, 'UPDATE');
+    const desired = `/devices/${told.id}/configuration/desired`;
+    expect((await platform.api('PATCH', desired, { interval: 30 })).status).toBe(200);
+    const command = await platform.api('POST', `/devices/${told.id}/commands`, {
+      type: 'reboot',
+      ttlSeconds: 600,
+    });
+    expect(command.status).toBe(201);
+    await say(told, 'cmx_ota/applied/json/2', { configId: '8.0.0' });
+    await parkedAt('mqtt-adapter-push-software', EVENT_MS);
+    const firmware = `/firmwares/${(uploaded.body as { id: string }).id}`;
+    expect((await platform.api('PATCH', firmware, { rollout: { strategy: 'general' } })).status).toBe(200);
+    await eventually(async () => JSON.stringify(await softwareOf(other)).includes('9.0.1'), {
+      what: 'the other device is offered what it may go to',
+    });
+    await parkAndReplay(
+      ['configuration', 'commands', 'software', 'firmware'].map((what) => `mqtt-adapter-push-${what}`),
+      /^internal|could not be offered/,
+    );
+    await eventually(() => got.some((line) => line.startsWith('cmx/') && line.includes('"interval":30')));
+    await eventually(() => got.some((line) => line.startsWith('cex/') && line.includes('"id":1')));
+    expect(await softwareOf(told)).toMatchObject([{ reportedVersion: '8.0.0' }]);
+  }, 120_000);
 });

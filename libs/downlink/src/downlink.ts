@@ -1,6 +1,7 @@
 import type { Bus } from '@muster/messaging';
 import type { Logger, Metrics } from '@muster/observability';
 import type { Uplink } from '@muster/uplink';
+import { offerApart, PAGE } from './ask-on.js';
 import { CommandPusher } from './command-pusher.js';
 import { DevicePushes } from './device-pushes.js';
 import { configurationSource, DocumentPusher, softwareSource } from './document-pusher.js';
@@ -58,6 +59,19 @@ export class Downlink {
   /** Devices of a type that have a token, of whatever door. */
   devicesOfType(tenantId: string, deviceTypeId: string): readonly PushTarget[] {
     return this.options.uplink.directory.devicesOfType(tenantId, deviceTypeId);
+  }
+
+  /**
+   * Offers each of them the software it may go to, and returns how many could not be, which keeps none of the others from
+   * theirs. Throws faults that pass.
+   */
+  async offerSoftware(targets: readonly PushTarget[]): Promise<number> {
+    let leftOut = 0;
+    for (let from = 0; from < targets.length; from += PAGE) {
+      const some = targets.slice(from, from + PAGE);
+      leftOut += await offerApart((these) => this.software.push(these, 'changed'), some, this.options.logger);
+    }
+    return leftOut;
   }
 
   /**

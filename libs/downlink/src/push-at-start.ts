@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@muster/observability';
 import type { DeviceDirectory } from '@muster/uplink';
-import { offerApart } from './ask-on.js';
+import { offerApart, PAGE } from './ask-on.js';
 import type { PushTarget } from './wire.js';
 
-const PAGE = 500;
 const AGAIN_MS = 5_000;
 
 export interface PushAtStartParts {

@@ -1,4 +1,5 @@
 import { Controller, type Type } from '@nestjs/common';
+import { AppError } from '@muster/contracts';
 import { commandCreated, type CommandCreated } from '@muster/contracts/commands/published';
 import {
   configurationReoffered,
@@ -78,9 +79,13 @@ export const reactorsOf = (app: string, downlink: Downlink): Type[] => {
           .filter(({ data }) => mayBeDue(data))
           .map(({ tenantId, data }) => [`${tenantId} ${data.deviceTypeId}`, { tenantId, ...data }]),
       );
+      let leftOut = 0;
       for (const { tenantId, deviceTypeId } of types.values()) {
-        await downlink.software.push(downlink.devicesOfType(tenantId, deviceTypeId), 'changed');
+        leftOut += await downlink.offerSoftware(downlink.devicesOfType(tenantId, deviceTypeId));
       }
+      // The others have theirs by now; who sees what is parked shall see this.
+      if (leftOut > 0)
+        throw new AppError('internal', `${leftOut} devices could not be offered their software.`);
     }
   }
   return [DownlinkReactor];
