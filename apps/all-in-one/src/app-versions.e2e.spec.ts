@@ -79,10 +79,14 @@ const open = async (device: Device, ...subscriptions: readonly string[]) => {
   return { got, send };
 };
 
+/** Five devices at the same time: what goes wrong only now and then shows. */
+const fiveTimes = (one: () => Promise<void>) => (): Promise<unknown> =>
+  Promise.all(Array.from({ length: 5 }, one));
+
 describe('a device that asks as another version than the one it is stored under', () => {
-  it.each([1, 2, 3, 4, 5])(
-    'is answered with the document of that version, and moves to it (%i)',
-    async () => {
+  it(
+    'is answered with the document of that version, and moves to it',
+    fiveTimes(async () => {
       const device = await newDevice();
       const { got, send } = await open(device, 'v2 cmx config/json/+/status');
       await send('v2', 'cmx', 'config/json/1');
@@ -93,19 +97,22 @@ describe('a device that asks as another version than the one it is stored under'
       expect(got).toHaveLength(1);
       const configuration = await ok('GET', `/devices/${device.id}/configuration`, undefined, 200);
       expect(configuration).toMatchObject({ syncState: 'dispatched', keys: { of: { desired: 'v2' } } });
-    },
+    }),
   );
 
-  it.each([1, 2, 3, 4, 5])('is so over HTTP (%i)', async () => {
-    const device = await newDevice('http');
-    const answer = await fetch(`${platform.devicesUrl}/kp1/boiler-v2/cmx/${device.token}/config/json`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${device.credential.secret ?? ''}` },
-      body: '{}',
-    });
-    expect(await answer.json()).toMatchObject({ config: { of: 'v2' } });
-    await eventually(async () => (await storedVersion(device)) === 'boiler-v2');
-  });
+  it(
+    'is so over HTTP',
+    fiveTimes(async () => {
+      const device = await newDevice('http');
+      const answer = await fetch(`${platform.devicesUrl}/kp1/boiler-v2/cmx/${device.token}/config/json`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${device.credential.secret ?? ''}` },
+        body: '{}',
+      });
+      expect(await answer.json()).toMatchObject({ config: { of: 'v2' } });
+      await eventually(async () => (await storedVersion(device)) === 'boiler-v2');
+    }),
+  );
 
   it('loses what the version does not have, where that has nothing', async () => {
     const device = await newDevice();
@@ -137,14 +144,17 @@ describe('a device that asks as another version than the one it is stored under'
 });
 
 describe('a device that subscribes as another version than the one it is stored under', () => {
-  it.each([1, 2, 3, 4, 5])('is sent the document of that version, and does not move to it (%i)', async () => {
-    const device = await newDevice();
-    const { got } = await open(device, 'v2 cmx #');
-    await eventually(() => got.length > 0);
-    await sleep(A_WHILE_MS);
-    expect(got).toEqual(['v2 cmx config/json/status {"of":"v2"}']);
-    expect(await storedVersion(device)).toBe('boiler-v1');
-  });
+  it(
+    'is sent the document of that version, and does not move to it',
+    fiveTimes(async () => {
+      const device = await newDevice();
+      const { got } = await open(device, 'v2 cmx #');
+      await eventually(() => got.length > 0);
+      await sleep(A_WHILE_MS);
+      expect(got).toEqual(['v2 cmx config/json/status {"of":"v2"}']);
+      expect(await storedVersion(device)).toBe('boiler-v1');
+    }),
+  );
 
   it('is sent what changes as that version', async () => {
     const device = await newDevice();

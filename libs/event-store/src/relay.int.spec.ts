@@ -138,7 +138,10 @@ describe('the relay', () => {
   });
 
   it('does not skip an event that is committed after newer ones', async () => {
-    relay(publisher());
+    const metrics = createMetrics('counters');
+    /** The relay measures it at each look at the table. */
+    const lag = metrics.gauge('muster_relay_lag_seconds', 'read');
+    relay(publisher(), { metrics });
     const [late, newer] = [newId(), newId()];
     let commit: () => void = () => undefined;
     const committing = new Promise<void>((resolve) => {
@@ -157,7 +160,10 @@ describe('the relay', () => {
     await store.execute(counter, add(newer));
     // The newer one has committed, but below it lies one that has not: nothing may pass.
     await eventually(async () => (await waitingRows()) === 1, { what: 'the newer event is visible' });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const lags = new Set<number | undefined>();
+    await eventually(async () => lags.add((await lag.get()).values[0]?.value || undefined).size > 3, {
+      what: 'the relay has looked again and again',
+    });
     expect(await storedIds()).toEqual([]);
     commit();
     await arrives([late, newer], 'both events, the late one first');
@@ -283,7 +289,16 @@ describe('the relay', () => {
     const first = relay(publisher());
     await eventually(() => first.active, { what: 'the first is active' });
     const second = relay(publisher());
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await eventually(
+      async () => {
+        const { rows } = await admin.query(
+          `SELECT FROM pg_stat_activity
+           WHERE datname = current_database() AND query LIKE '%pg_try_advisory_lock%' AND state = 'idle'`,
+        );
+        return rows.length === 1;
+      },
+      { what: 'the second has tried' },
+    );
     expect([first.active, second.active]).toEqual([true, false]);
     await first.stop();
     await eventually(() => second.active, { what: 'the second takes over' });

@@ -78,7 +78,7 @@ describe('a batch', () => {
       send: async (items) => {
         running += 1;
         expect(running).toBe(1);
-        await new Promise((resolve) => setTimeout(resolve, 1));
+        await new Promise((resolve) => setImmediate(resolve));
         running -= 1;
         return items.map(() => ({}));
       },
@@ -201,14 +201,14 @@ describe('a service that is away', () => {
 
   it('that fails everything makes nobody give up', async () => {
     let broken = true;
-    const { batcher } = batcherOf({
+    const { batcher, sent } = batcherOf({
       send: async (items) => {
         if (broken) throw new AppError('internal', 'a bug');
         return items.map(() => ({}));
       },
     });
     const outcomes = Promise.all(['a', 'b', 'c'].map((item) => batcher.add('key', item, 1, wanted)));
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await eventually(() => sent.length > 10, { what: 'it is tried again and again' });
     broken = false;
     expect(await outcomes).toEqual([{}, {}, {}]);
   });

@@ -179,7 +179,12 @@ describe('POST /devices/{id}/commands', () => {
     onCreate = async () => {
       await end(commandExecuted, { ...executed, id: 'reboot:9', number: 9 });
       current = pending;
-      setTimeout(() => void end(commandExecuted, executed), 100);
+      // Not before the answer is out and the gateway has met the other: it has answered what was asked after both.
+      setImmediate(() => {
+        void api('get', '/d1/commands')
+          .expect(200)
+          .then(() => end(commandExecuted, executed));
+      });
     };
     await api('post', '/d1/commands').send({ type: 'reboot', waitSeconds: 60 }).expect(200, executed);
   });
