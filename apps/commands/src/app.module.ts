@@ -36,6 +36,7 @@ import { publishedOfCommands } from './command/command-queue.published.js';
 import { commandQueue } from './command/command-queue.decider.js';
 import { CommandTable } from './command/command-table.js';
 import { commands } from './command/commands.projection.js';
+import { ErasureHandlers } from './command/erasure.handlers.js';
 import { startExpiry } from './command/expiry.js';
 import { KnownDevicesReactor } from './command/known-devices.reactor.js';
 import { loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
@@ -59,6 +60,7 @@ export class AppModule {
         CommandBulkHandlers,
         jobHandlersOf({ cancel: cancelCommandsJob, retry: retryCommandsJob }),
         KnownDevicesReactor,
+        ErasureHandlers,
       ],
       providers,
     };

@@ -36,6 +36,7 @@ import { DeviceConfigurationHandlers } from './device-configuration/device-confi
 import { HistoryHandlers } from './history/history.handlers.js';
 import { publishedOfConfiguration } from './device-configuration/device-configuration.published.js';
 import { OtherVersions } from './device-configuration/other-versions.js';
+import { ErasureHandlers } from './device-configuration/erasure.handlers.js';
 import { KnownDevicesReactor } from './device-configuration/known-devices.reactor.js';
 import { FollowedStatesHandlers } from './followed/followed-states.handlers.js';
 import { RulesInForce } from './desired/rules-in-force.js';
@@ -73,6 +74,7 @@ export class AppModule {
         jobHandlersOf({ cancel: cancelConfigurationJob, retry: retryConfigurationJob }),
         KnownDevicesReactor,
         DeviceTypesReactor,
+        ErasureHandlers,
       ],
       providers,
     };

@@ -35,9 +35,12 @@ import { DeviceSoftware1764300000007 } from '../migrations/0007-device-software.
 import { DeviceState1764300000008 } from '../migrations/0008-device-state.js';
 import { Groups1764300000009 } from '../migrations/0009-groups.js';
 import { SerialNumbers1764330000010 } from '../migrations/0010-serial-numbers.js';
+import { Imports1764330000011 } from '../migrations/0011-imports.js';
+import { Parents1764330000012 } from '../migrations/0012-parents.js';
 import { DeviceFilters1763600200005 } from '../migrations/0005-device-filters.js';
 import { DeviceBulkHandlers } from './bulk/device-bulk.handlers.js';
 import { deviceBulkDeleteJob, deviceBulkJob } from './bulk/device-bulk-job.js';
+import { deviceEraseJob } from './bulk/device-erase-job.js';
 import { GroupHandlers } from './group/group.handlers.js';
 import { group } from './group/group.decider.js';
 import { groupList } from './group/group-list.projection.js';
@@ -70,6 +73,9 @@ import { DeviceMetadataHandlers } from './metadata/device-metadata.handlers.js';
 import { deviceList } from './device/device-list.projection.js';
 import { publishedOfDevice } from './device/device.published.js';
 import { EndpointTokenHandlers } from './token/endpoint-token.handlers.js';
+import { ImportHandlers } from './import/import.handlers.js';
+import { dryRunJob, importJob } from './import/import-job.js';
+import { Imports } from './import/import-tables.js';
 import { RULES } from './providers.js';
 import { endpointTokens } from './token/endpoint-token.projection.js';
 
@@ -109,6 +115,7 @@ export class AppModule {
         DeviceTypeHandlers,
         DeviceHandlers,
         DeviceBulkHandlers,
+        ImportHandlers,
         GroupHandlers,
         jobHandlersOf({ cancel: cancelDeviceRegistryJob, retry: retryDeviceRegistryJob }),
         DeviceMetadataHandlers,
@@ -139,6 +146,8 @@ const migrations = [
   DeviceState1764300000008,
   Groups1764300000009,
   SerialNumbers1764330000010,
+  Imports1764330000011,
+  Parents1764330000012,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
@@ -187,7 +196,15 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
       );
       const store = createEventStore(database, { projections });
       const targets = new DeviceTargets(bus, config.bulkDevices);
-      const kinds = [deviceBulkJob({ targets, store }), deviceBulkDeleteJob({ targets, store })];
+      const imports = new Imports(database, config.jobRetentionDays);
+      const kinds = [
+        deviceBulkJob({ targets, store }),
+        deviceBulkDeleteJob({ targets, store, jobs: () => jobs }),
+        deviceEraseJob({ bus, store }),
+        importJob({ store, imports, rules }),
+        dryRunJob({ store, imports, rules }),
+      ];
+      const jobs = new Jobs(database, store, kinds);
       const workers = startJobWorkers({
         database,
         store,
@@ -210,8 +227,9 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: BUS, useValue: bus },
           { provide: RULES, useValue: rules },
           { provide: EVENT_STORE, useValue: store },
-          { provide: Jobs, useValue: new Jobs(database, store, kinds) },
+          { provide: Jobs, useValue: jobs },
           { provide: DeviceTargets, useValue: targets },
+          { provide: Imports, useValue: imports },
           { provide: DeviceStates, useValue: states },
           { provide: StateProgress, useValue: progress },
           { provide: DeviceSearch, useValue: new DeviceSearch(database) },

@@ -36,6 +36,7 @@ import { publishedOfFirmware } from './firmware/firmware.published.js';
 import { publishedOfSoftware } from './software/software.published.js';
 import { publishedOfUpload } from './upload/upload.published.js';
 import { deviceSoftware } from './software/software.decider.js';
+import { ErasureHandlers } from './software/erasure.handlers.js';
 import { KnownDevicesReactor } from './software/known-devices.reactor.js';
 import { RunningSoftwareHandlers } from './software/running-software.handlers.js';
 import { SoftwareHandlers } from './software/software.handlers.js';
@@ -77,6 +78,7 @@ export class AppModule {
         SoftwareHandlers,
         RunningSoftwareHandlers,
         UploadHandlers,
+        ErasureHandlers,
         KnownDevicesReactor,
         RevocationsReactor,
       ],

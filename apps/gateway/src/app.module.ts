@@ -46,6 +46,8 @@ import { CredentialsController } from './devices/credentials.controller.js';
 import { DeviceTypesController } from './devices/device-types.controller.js';
 import { GroupsController } from './devices/groups.controller.js';
 import { CommandBulkController } from './commands/command-bulk.controller.js';
+import { ExportsController } from './imports/exports.controller.js';
+import { ImportsController } from './imports/imports.controller.js';
 import { DeviceBulkController } from './devices/device-bulk.controller.js';
 import { FiltersController } from './devices/filters.controller.js';
 import { FleetController } from './devices/fleet.controller.js';
@@ -115,6 +117,8 @@ export class AppModule {
         FiltersController,
         FleetController,
         DeviceBulkController,
+        ImportsController,
+        ExportsController,
         CommandBulkController,
         GroupsController,
         MetadataController,
@@ -244,7 +248,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       maxStreams: config.maxStreams,
       keepAliveMs: config.streamKeepAliveMs,
     },
-    files: { store, firmwareMaxBytes: config.firmwareMaxBytes },
+    files: { store, ...config },
     adminApiKey: config.adminApiKey,
     requestsPerMinute: config.requestsPerMinute,
     bodyTimeoutMs: config.bodyTimeoutMs,

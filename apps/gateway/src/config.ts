@@ -115,6 +115,13 @@ const schema = {
     unit: 'ms',
   }),
   ...filesConfigSchema,
+  importMaxBytes: int({
+    env: 'MUSTER_GATEWAY_IMPORT_MAX_BYTES',
+    default: 104_857_600,
+    min: 1,
+    doc: 'Largest file of devices that can be imported.',
+    unit: 'bytes',
+  }),
   firmwareMaxBytes: int({
     env: 'MUSTER_FIRMWARE_MAX_BYTES',
     default: 536_870_912,

@@ -31,5 +31,6 @@ export const TAILING = Symbol('Tailing');
 export interface FileParts {
   readonly store: FileStore;
   readonly firmwareMaxBytes: number;
+  readonly importMaxBytes: number;
 }
 export const FILES = Symbol('Files');

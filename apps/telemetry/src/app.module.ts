@@ -9,6 +9,7 @@ import { Samples1763600200001 } from '../migrations/0001-samples.js';
 import { Duplicates1763600200002 } from '../migrations/0002-duplicates.js';
 import { loadConfig } from './config.js';
 import { DeletedDevicesReactor } from './sample/deleted-devices.reactor.js';
+import { ErasureHandlers } from './sample/erasure.handlers.js';
 import { Partitions } from './sample/partitions.js';
 import { startRetention } from './sample/retention.js';
 import { SampleHandlers } from './sample/sample.handlers.js';
@@ -20,7 +21,11 @@ const SCHEMA = 'telemetry';
 @Module({})
 export class AppModule {
   static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
-    return { module: AppModule, controllers: [SampleHandlers, DeletedDevicesReactor], providers };
+    return {
+      module: AppModule,
+      controllers: [SampleHandlers, DeletedDevicesReactor, ErasureHandlers],
+      providers,
+    };
   }
 }
 

@@ -38,6 +38,7 @@ export const errorCatalogue = {
   'metadata-key-restricted': { status: 403, title: 'The device may not use the metadata key' },
   'not-found': { status: 404, title: 'Nothing is here' },
   'device-not-found': { status: 404, title: 'No such device' },
+  'import-not-found': { status: 404, title: 'No such import' },
   'group-not-found': { status: 404, title: 'No such group' },
   'device-type-not-found': { status: 404, title: 'No such device type' },
   'app-version-not-found': { status: 404, title: 'No such application version' },
@@ -62,6 +63,8 @@ export const errorCatalogue = {
   'resource-unknown': { status: 404, title: 'Unknown resource' },
   // refused by a rule
   'device-name-taken': { status: 409, title: 'The device name is taken' },
+  'parent-not-found': { status: 404, title: 'No such parent device' },
+  'parent-in-circle': { status: 409, title: 'A device cannot be behind itself' },
   'serial-number-taken': { status: 409, title: 'The serial number is taken' },
   'device-exists': { status: 409, title: 'The device exists' },
   'group-name-taken': { status: 409, title: 'The group name is taken' },

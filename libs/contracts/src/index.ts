@@ -30,6 +30,7 @@ export {
 } from './contract.js';
 export { AnyJson, Described, JSON_VALUE, NullRemoves, ValuesAre, type RefTo } from './described.js';
 export { MAX_TOKEN_BYTES, MIN_TOKEN_LENGTH, tokenHint, tokenLength, wrongToken } from './endpoint-token.js';
+export { Erased, EraseDevices, MAX_ERASED } from './erasure.js';
 export { DEFAULT_TENANT, newId } from './ids.js';
 export { howManyFit, REPLY_BYTES, whatFits } from './reply-bytes.js';
 export {

@@ -6,6 +6,7 @@ import { campaignDrill } from './campaign-drill.js';
 import { campaigns } from './campaigns.js';
 import { changes } from './changes.js';
 import { deviceFilter } from './device-filter.js';
+import { importBench } from './import.js';
 import { jsonReading } from './json-reading.js';
 import { domains } from './domains.js';
 import { killDrill } from './kill-drill.js';
@@ -29,6 +30,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   'bulk-drill': bulkDrill,
   burst,
   domains,
+  import: importBench,
   'json-reading': jsonReading,
   'state-filters': stateFilters,
 };

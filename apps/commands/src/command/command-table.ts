@@ -261,6 +261,17 @@ export class CommandTable {
     return rows.map((row) => ({ tenantId: row.tenant_id, deviceId: row.device_id, type: row.type }));
   }
 
+  /** All rows of these devices, whose queues are erased. */
+  async forget(devices: readonly { readonly tenantId: string; readonly deviceId: string }[]): Promise<void> {
+    const keys = [devices.map(({ tenantId }) => tenantId), devices.map(({ deviceId }) => deviceId)];
+    for (const table of ['commands', 'command_queues']) {
+      await this.database.query(
+        `DELETE FROM ${table} WHERE (tenant_id, device_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
+        keys,
+      );
+    }
+  }
+
   /** All streams of these devices, `ALL_TYPES` included. */
   async queuesOf(
     devices: readonly { readonly tenantId: string; readonly deviceId: string }[],

@@ -14,7 +14,8 @@ import type { Database, EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, decodeCursor, encodeCursor, EVENT_STORE, TEXT } from '@muster/service-host';
 import { knownAppVersions } from '../device-type/app-version-owner.js';
-import { device, type KnownAppVersion } from '../device/device.decider.js';
+import { device } from '../device/device.decider.js';
+import type { KnownAppVersion } from '../device/device-edit.js';
 import { accessEntries, accessTypes, entriesAfter } from './access-tables.js';
 
 /** At most 520 bytes an entry, with two secrets: a page of this many fits into one message of the bus (1 MB) with room for its types. */

@@ -16,7 +16,12 @@ import { Handles } from '@muster/messaging';
 import { DATABASE } from '@muster/service-host';
 import { refuseBadMetadata } from '../metadata/metadata-rules.js';
 import type { TagChange } from './bulk-decisions.js';
-import { DEVICE_BULK_DELETE_JOB, DEVICE_BULK_JOB, type DeviceBulkParams } from './device-bulk-job.js';
+import {
+  DEVICE_BULK_DELETE_JOB,
+  DEVICE_BULK_JOB,
+  type DeviceBulkDeleteParams,
+  type DeviceBulkParams,
+} from './device-bulk-job.js';
 
 /** What is asked for, or undefined: the devices are to be deleted. */
 type Wanted = DeviceBulkParams['change'] | undefined;
@@ -49,7 +54,10 @@ export class DeviceBulkHandlers {
           this.jobs.start(tx, { ...target, tenantId, kind, params, actor });
         const jobId =
           change === undefined
-            ? await start(DEVICE_BULK_DELETE_JOB, target.params)
+            ? await start(DEVICE_BULK_DELETE_JOB, {
+                ...target.params,
+                ...(bulk.erase === true ? { erase: true } : {}),
+              } satisfies DeviceBulkDeleteParams)
             : await start(DEVICE_BULK_JOB, { ...target.params, change } satisfies DeviceBulkParams);
         return { jobId };
       },
@@ -72,6 +80,7 @@ const wantedOf = (bulk: DeviceBulkInput): Wanted => {
       refuse('delete', `must be alone: ${given.join(', ')} cannot be changed of what is deleted`);
     return undefined;
   }
+  if (bulk.erase === true) refuse('erase', 'must be with delete: only what is deleted can be erased');
   if (given.length === 0) refuse('', 'must have something to do: tags, folder, metadata, or delete');
   const { tags, folder, metadata } = bulk;
   if (metadata != null) {

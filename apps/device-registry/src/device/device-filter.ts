@@ -39,6 +39,7 @@ const OWN_FIELDS = {
     column: 'd.metadata',
     key: { rule: /^[a-zA-Z0-9_]{1,64}$/, expected: 'of letters, digits and _, at most 64' },
   },
+  parentId: { kind: 'text', column: 'd.parent_id' },
   position: {
     kind: 'json',
     column: 'd.position',

@@ -32,6 +32,7 @@ export const deviceList: Projection = {
     'DeviceAppVersionChanged',
     'DeviceSerialNumberChanged',
     'DevicePositionChanged',
+    'DeviceParentChanged',
     'DeviceMetadataChanged',
     'EndpointTokenIssued',
     'EndpointTokenStatusChanged',
@@ -93,14 +94,17 @@ const insert = async (
     metadata: event.data.metadata,
     serial_number: event.data.serialNumber ?? null,
     position: event.data.position ?? null,
+    parent_id: event.data.parentId ?? null,
     version: versions.get(keyOf(event)),
     created_at: event.data.provisionedAt,
   }));
   await tx.query({
     name: 'insert-devices',
-    text: `INSERT INTO devices SELECT * FROM jsonb_to_recordset($1::jsonb) AS d (tenant_id text, id text, name text,
+    text: `INSERT INTO devices (tenant_id, id, name, device_type_id, app_version, interface, folder, tags, metadata,
+             serial_number, position, version, created_at, parent_id)
+           SELECT * FROM jsonb_to_recordset($1::jsonb) AS d (tenant_id text, id text, name text,
              device_type_id text, app_version text, interface text, folder text, tags text[], metadata jsonb,
-             serial_number text, position jsonb, version integer, created_at timestamptz)`,
+             serial_number text, position jsonb, version integer, created_at timestamptz, parent_id text)`,
     values: [JSON.stringify(rows)],
   });
   return versions;
@@ -149,6 +153,7 @@ const change = async (
              tags = CASE WHEN c.set ? 'tags' THEN ARRAY(SELECT jsonb_array_elements_text(c.set -> 'tags')) ELSE d.tags END,
              serial_number = CASE WHEN c.set ? 'serialNumber' THEN c.set ->> 'serialNumber' ELSE d.serial_number END,
              position = CASE WHEN c.set ? 'position' THEN nullif(c.set -> 'position', 'null') ELSE d.position END,
+             parent_id = CASE WHEN c.set ? 'parentId' THEN c.set ->> 'parentId' ELSE d.parent_id END,
              metadata = CASE WHEN c.metadata = '{}' AND c.removed = '[]' THEN d.metadata
                ELSE (d.metadata || c.metadata) - ARRAY(SELECT jsonb_array_elements_text(c.removed)) END
            FROM (SELECT tenant_id, id, version, set::jsonb, metadata::jsonb, removed::jsonb
@@ -188,6 +193,9 @@ const applyTo = (row: RowChange, event: RecordedEvent<DeviceEvent>): void => {
     case 'DevicePositionChanged':
       row.set['position'] = event.data.to;
       return;
+    case 'DeviceParentChanged':
+      row.set['parentId'] = event.data.to;
+      return;
     case 'DeviceMetadataChanged':
       for (const [key, { to }] of Object.entries(event.data.changes)) row.metadata.set(key, to);
       return;
@@ -199,15 +207,23 @@ const applyTo = (row: RowChange, event: RecordedEvent<DeviceEvent>): void => {
     case 'CredentialStatusChanged':
     case 'CredentialRemoved':
     case 'DeviceDeleted':
+    case 'DeviceErased':
       return; // the version is all these change here
   }
 };
 
 const remove = async (tx: pg.PoolClient, events: readonly RecordedEvent<DeviceDeleted>[]): Promise<void> => {
   if (events.length === 0) return;
+  const keys = [events.map((event) => event.tenantId), events.map((event) => event.streamId)];
+  // Whatever was behind them stays, without a parent.
+  await tx.query(
+    `UPDATE devices SET parent_id = NULL
+     WHERE parent_id IS NOT NULL AND (tenant_id, parent_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
+    keys,
+  );
   await tx.query(
     'DELETE FROM devices WHERE (tenant_id, id) IN (SELECT * FROM unnest($1::text[], $2::text[]))',
-    [events.map((event) => event.tenantId), events.map((event) => event.streamId)],
+    keys,
   );
 };
 
@@ -240,6 +256,7 @@ export interface DeviceRow extends ConnectivityRow {
   metadata: JsonObject;
   serial_number: string | null;
   position: DeviceView['position'] | null;
+  parent_id: string | null;
   version: number;
   created_at: Date;
   sync_state: SyncState;
@@ -249,7 +266,7 @@ export interface DeviceRow extends ConnectivityRow {
 /** All of a device but its secrets; `WHERE` follows. */
 export const SELECT_DEVICES = `
   SELECT d.id, d.name, d.device_type_id, t.name AS device_type, d.app_version, d.interface, d.folder, d.tags, d.metadata,
-    d.serial_number, d.position, d.version, d.created_at, ${CONNECTIVITY_COLUMNS},
+    d.serial_number, d.position, d.parent_id, d.version, d.created_at, ${CONNECTIVITY_COLUMNS},
     ${SYNC_STATE} AS sync_state, coalesce(st.config_id, '') AS config_id
   FROM devices d JOIN device_types t ON t.tenant_id = d.tenant_id AND t.id = d.device_type_id ${CONNECTIVITY_JOIN} ${SOFTWARE_JOIN}
     ${STATE_JOIN}`;
@@ -314,6 +331,7 @@ export const viewOf = (row: DeviceRow): DeviceView => ({
   metadata: row.metadata,
   ...(row.serial_number === null ? {} : { serialNumber: row.serial_number }),
   ...(row.position ? { position: row.position } : {}),
+  ...(row.parent_id === null ? {} : { parentId: row.parent_id }),
   connectivity: connectivityOf(row),
   syncState: row.sync_state,
   configId: row.config_id,

@@ -16,6 +16,8 @@ export interface ExistingDevice {
   readonly metadata: JsonObject;
   readonly serialNumber: string | null;
   readonly position: GeoPosition | null;
+  /** The last one it was given: when that one is deleted, the list of devices alone forgets it. */
+  readonly parentId: string | null;
   /** Status by the token's id. */
   readonly tokens: Readonly<Record<string, TokenStatus>>;
   /** Status of the secrets by id. */
@@ -23,4 +25,10 @@ export interface ExistingDevice {
 }
 
 export type Device =
-  ExistingDevice | { readonly status: 'none' } | { readonly status: 'deleted'; readonly name: string };
+  | ExistingDevice
+  | { readonly status: 'none' }
+  | {
+      readonly status: 'deleted';
+      readonly name: string;
+      readonly isErased?: boolean;
+    };

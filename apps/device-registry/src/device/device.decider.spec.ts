@@ -109,6 +109,42 @@ describe('DeleteDevice', () => {
     subject.given([]).when({ type: 'DeleteDevice' }).thenThrows('device-not-found'));
 });
 
+describe('RecordErasure', () => {
+  const erased: DeviceEvent = { type: 'DeviceErased', data: { erasedAt: at } };
+  const command: DeviceCommand = { type: 'RecordErasure', at };
+
+  it('is told once of a device that is deleted', () => {
+    subject.given([provisioned, tokenIssued, deleted]).when(command).then([erased]);
+    subject.given([provisioned, tokenIssued, deleted, erased]).when(command).then([]);
+  });
+  it('refuses a device that is not deleted, or never was', () => {
+    existing.when(command).thenThrows('device-exists');
+    subject.given([]).when(command).thenThrows('device-not-found');
+  });
+  it('leaves it deleted', () =>
+    subject.given([provisioned, tokenIssued, deleted, erased]).when({ type: 'DeleteDevice' }).then([]));
+});
+
+describe('ApplyRow', () => {
+  it('changes what a row mentions, each told by itself, and nothing when it is so already', () => {
+    const row = { type: 'ApplyRow', at } as const;
+    existing
+      .when({
+        ...row,
+        edit: { folder: '/lyon', serialNumber: 'S' },
+        metadata: { floor: null, room: 'attic' },
+        token: { tokenId: 'token-2', hint: 'ab' },
+      })
+      .then([
+        { type: 'DeviceMoved', data: { from: '/paris', to: '/lyon' } },
+        { type: 'DeviceSerialNumberChanged', data: { from: null, to: 'S' } },
+        { type: 'DeviceMetadataChanged', data: { changes: { floor: { from: 3 }, room: { to: 'attic' } } } },
+        { type: 'EndpointTokenIssued', data: { tokenId: 'token-2', hint: 'ab', issuedAt: at } },
+      ]);
+    existing.when({ ...row, edit: { folder: '/paris', tags: ['roof'] }, metadata: { floor: 3 } }).then([]);
+  });
+});
+
 describe('a device that is not there, or not any more', () => {
   const commands: DeviceCommand[] = [
     { type: 'EditDevice', name: 'x' },

@@ -15,6 +15,7 @@ import {
   type IssueCredential,
   type RemoveCredential,
 } from '../credential/credential-decisions.js';
+import type { ApplyRow } from '../import/import-decisions.js';
 import {
   changeMetadata,
   deleteMetadata,
@@ -40,14 +41,9 @@ import {
   type NewToken,
   type RemoveToken,
 } from '../token/token-decisions.js';
+import type { EditDevice, KnownAppVersion } from './device-edit.js';
 import type { Device, ExistingDevice } from './device-state.js';
 import { upcast, type DeviceEvent, type GeoPosition } from './device.events.js';
-
-/** An application version by name, with the type that has it; undefined: no type has one of that name. */
-export interface KnownAppVersion {
-  readonly name: string;
-  readonly deviceTypeId: string | undefined;
-}
 
 export type DeviceCommand =
   | {
@@ -62,22 +58,18 @@ export type DeviceCommand =
       readonly metadata: JsonObject;
       readonly serialNumber?: string | undefined;
       readonly position?: GeoPosition | undefined;
+      readonly parentId?: string | undefined;
       readonly token: NewToken;
-      readonly credential: FirstCredential;
+      /** Null: it is let in by none until one is issued. */
+      readonly credential: FirstCredential | null;
       readonly at: string;
     }
-  | {
-      /** Absent fields stay. */
-      readonly type: 'EditDevice';
-      readonly name?: string | undefined;
-      readonly appVersion?: KnownAppVersion | undefined;
-      readonly folder?: string | undefined;
-      readonly tags?: readonly string[] | undefined;
-      readonly serialNumber?: string | null | undefined;
-      readonly position?: GeoPosition | null | undefined;
-    }
+  | EditDevice
+  | ApplyRow
   | { readonly type: 'RecordSighting'; readonly tokenId: string; readonly appVersion: KnownAppVersion }
   | { readonly type: 'DeleteDevice' }
+  /** Of a device that is deleted. */
+  | { readonly type: 'RecordErasure'; readonly at: string }
   | ChangeInBulk
   | ChangeMetadata
   | DeleteMetadataKey
@@ -92,23 +84,30 @@ export type DeviceCommand =
 
 /**
  * Decides what a command changes. Returns no events when the command is already satisfied. Throws `device-not-found`,
- * `app-version-not-found`, `token-not-found`, `token-status-final`, `metadata-key-not-found`, `metadata-key-restricted`,
+ * `device-exists`, `app-version-not-found`, `token-not-found`, `token-status-final`, `metadata-key-not-found`, `metadata-key-restricted`,
  * `credential-not-found`, `credential-status-final`, `credential-limit-reached`, `token-not-revoked`, `credential-not-revoked`, `invalid-request` (metadata, credential).
  * That names and token texts are unique is known only to the tables.
  */
 const decide = (command: DeviceCommand, device: Device): readonly DeviceEvent[] => {
   if (command.type === 'ProvisionDevice') return provision(command, device);
   if (command.type === 'DeleteDevice' && device.status === 'deleted') return [];
+  if (command.type === 'RecordErasure' && device.status === 'deleted') {
+    return device.isErased === true ? [] : [{ type: 'DeviceErased', data: { erasedAt: command.at } }];
+  }
   if (device.status !== 'existing') throw new AppError('device-not-found', 'There is no such device.');
   switch (command.type) {
     case 'EditDevice':
       return edit(command, device);
     case 'ChangeInBulk':
       return changeInBulk(command, device);
+    case 'ApplyRow':
+      return applyRow(command, device);
     case 'RecordSighting':
       return recordSighting(command, device);
     case 'DeleteDevice':
       return [{ type: 'DeviceDeleted', data: { name: device.name } }];
+    case 'RecordErasure':
+      throw new AppError('device-exists', 'The device is not deleted.');
     case 'ChangeMetadata':
       return changeMetadata(command, device);
     case 'DeleteMetadataKey':
@@ -139,7 +138,7 @@ const provision = (
   if (device.status !== 'none') return [];
   const metadata = firstMetadata(command.metadata);
   const { name, deviceTypeId, deviceType, appVersion, folder, tags, token, at } = command;
-  const { serialNumber, position } = command;
+  const { serialNumber, position, parentId } = command;
   return [
     {
       type: 'DeviceProvisioned',
@@ -154,19 +153,17 @@ const provision = (
         metadata,
         ...(serialNumber === undefined ? {} : { serialNumber }),
         ...(position === undefined ? {} : { position }),
+        ...(parentId === undefined ? {} : { parentId }),
         provisionedAt: at,
       },
     },
     tokenIssued(token, at),
-    ...firstCredential(command.interface, command.credential, at),
+    ...(command.credential === null ? [] : firstCredential(command.interface, command.credential, at)),
   ];
 };
 
-const edit = (
-  command: Extract<DeviceCommand, { type: 'EditDevice' }>,
-  device: ExistingDevice,
-): DeviceEvent[] => {
-  const { name, appVersion, folder, tags, serialNumber, position } = command;
+const edit = (command: EditDevice, device: ExistingDevice): DeviceEvent[] => {
+  const { name, appVersion, folder, tags, serialNumber, position, parentId } = command;
   const events: DeviceEvent[] = [];
   if (name !== undefined && name !== device.name) {
     events.push({ type: 'DeviceRenamed', data: { from: device.name, to: name } });
@@ -184,6 +181,9 @@ const edit = (
   if (position !== undefined && !sameJson(position, device.position)) {
     events.push({ type: 'DevicePositionChanged', data: { from: device.position, to: position } });
   }
+  if (parentId !== undefined && parentId !== device.parentId) {
+    events.push({ type: 'DeviceParentChanged', data: { from: device.parentId, to: parentId } });
+  }
   return events;
 };
 
@@ -196,6 +196,15 @@ const changeInBulk = (
     device,
   ),
   ...(metadata === undefined ? [] : changeMetadata({ patch: metadata }, device)),
+];
+
+const applyRow = (
+  { edit: changes, metadata, token, at }: ApplyRow,
+  device: ExistingDevice,
+): readonly DeviceEvent[] => [
+  ...edit({ type: 'EditDevice', ...changes }, device),
+  ...(metadata === undefined ? [] : changeMetadata({ patch: metadata }, device)),
+  ...(token === undefined ? [] : issueToken({ type: 'IssueToken', ...token, at }, device)),
 ];
 
 const moveToAppVersion = ({ name, deviceTypeId }: KnownAppVersion, device: ExistingDevice): DeviceEvent[] => {
@@ -220,7 +229,7 @@ const recordSighting = (
 const evolve = (device: Device, event: DeviceEvent): Device => {
   if (event.type === 'DeviceProvisioned') {
     const { name, deviceTypeId, appVersion, folder, tags, metadata } = event.data;
-    const { serialNumber = null, position = null } = event.data;
+    const { serialNumber = null, position = null, parentId = null } = event.data;
     return {
       status: 'existing',
       name,
@@ -232,10 +241,13 @@ const evolve = (device: Device, event: DeviceEvent): Device => {
       metadata,
       serialNumber,
       position,
+      parentId,
       tokens: {},
       secrets: {},
     };
   }
+  if (event.type === 'DeviceErased')
+    return device.status === 'deleted' ? { ...device, isErased: true } : device;
   if (device.status !== 'existing') return device;
   switch (event.type) {
     case 'DeviceRenamed':
@@ -250,6 +262,8 @@ const evolve = (device: Device, event: DeviceEvent): Device => {
       return { ...device, serialNumber: event.data.to };
     case 'DevicePositionChanged':
       return { ...device, position: event.data.to };
+    case 'DeviceParentChanged':
+      return { ...device, parentId: event.data.to };
     case 'DeviceMetadataChanged':
       return withMetadata(device, event.data);
     case 'EndpointTokenIssued':
@@ -271,8 +285,8 @@ const evolve = (device: Device, event: DeviceEvent): Device => {
 
 export const device: Aggregate<Device, DeviceCommand, DeviceEvent> = {
   name: 'device',
-  // 2: interface and secrets. States of version 1 are folded again from their events.
-  stateVersion: 2,
+  // 2: interface and secrets. 3: parent. States of older versions are folded again from their events.
+  stateVersion: 3,
   initial: { status: 'none' },
   evolve,
   decide,

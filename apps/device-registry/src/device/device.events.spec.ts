@@ -66,6 +66,7 @@ const stored: readonly StoredEvent[] = [
     schemaVersion: 1,
     data: { credentialId: 'c1', kind: 'secret', from: 'active', to: 'revoked' },
   },
+  { type: 'DeviceParentChanged', schemaVersion: 1, data: { from: null, to: 'gateway-1' } },
   { type: 'CredentialRemoved', schemaVersion: 1, data: { credentialId: 'c1' } },
   {
     type: 'EndpointTokenIssued',
@@ -75,6 +76,11 @@ const stored: readonly StoredEvent[] = [
   { type: 'EndpointTokenRemoved', schemaVersion: 1, data: { tokenId: 'k2' } },
 ];
 const deleted: StoredEvent = { type: 'DeviceDeleted', schemaVersion: 1, data: { name: 'radiator 8' } };
+const erased: StoredEvent = {
+  type: 'DeviceErased',
+  schemaVersion: 1,
+  data: { erasedAt: '2026-11-28T22:00:00.000Z' },
+};
 
 const newest: NewestVersions<DeviceEvent> = {
   DeviceProvisioned: 1,
@@ -84,6 +90,7 @@ const newest: NewestVersions<DeviceEvent> = {
   DeviceAppVersionChanged: 1,
   DeviceSerialNumberChanged: 1,
   DevicePositionChanged: 1,
+  DeviceParentChanged: 1,
   DeviceMetadataChanged: 1,
   EndpointTokenIssued: 1,
   EndpointTokenStatusChanged: 1,
@@ -92,6 +99,7 @@ const newest: NewestVersions<DeviceEvent> = {
   CredentialStatusChanged: 1,
   CredentialRemoved: 1,
   DeviceDeleted: 1,
+  DeviceErased: 1,
 };
 
 const folded = (events: readonly StoredEvent[]): Device =>
@@ -99,7 +107,7 @@ const folded = (events: readonly StoredEvent[]): Device =>
 
 describe('stored events of a device', () => {
   it('have a fixture of every type and version', () => {
-    expect(withoutFixture([...stored, deleted], newest)).toEqual([]);
+    expect(withoutFixture([...stored, deleted, erased], newest)).toEqual([]);
   });
 
   it('are read as they were written', () => {
@@ -114,12 +122,18 @@ describe('stored events of a device', () => {
       metadata: { room: { a: 1 }, note: null },
       serialNumber: 'S-1',
       position: { latitude: 48.8, longitude: 2.3 },
+      parentId: 'gateway-1',
       tokens: { k1: 'active' },
       secrets: { c2: 'active' },
     });
     expect(folded([...stored, deleted])).toEqual({
       status: 'deleted',
       name: 'radiator 8',
+    });
+    expect(folded([...stored, deleted, erased])).toEqual({
+      status: 'deleted',
+      name: 'radiator 8',
+      isErased: true,
     });
   });
 

@@ -27,6 +27,7 @@ export type DeviceProvisioned = Fact<
     readonly metadata: JsonObject;
     readonly serialNumber?: string;
     readonly position?: GeoPosition;
+    readonly parentId?: string;
     readonly provisionedAt: string;
   }
 >;
@@ -38,6 +39,8 @@ export type DeviceAppVersionChanged = Change<'DeviceAppVersionChanged', string>;
 export type DeviceSerialNumberChanged = Change<'DeviceSerialNumberChanged', string | null>;
 /** Null: none. */
 export type DevicePositionChanged = Change<'DevicePositionChanged', GeoPosition | null>;
+/** Null: none. */
+export type DeviceParentChanged = Change<'DeviceParentChanged', string | null>;
 /** Per key; an absent side means that there was, or is, no value. Null is a value, which only devices write. */
 export type DeviceMetadataChanged = Fact<
   'DeviceMetadataChanged',
@@ -71,6 +74,8 @@ export type CredentialStatusChanged = Fact<
 /** Of a revoked one. */
 export type CredentialRemoved = Fact<'CredentialRemoved', { readonly credentialId: string }>;
 export type DeviceDeleted = Fact<'DeviceDeleted', { readonly name: string }>;
+/** After it was deleted: nothing of it is left with other services. Who wanted that is the actor. */
+export type DeviceErased = Fact<'DeviceErased', { readonly erasedAt: string }>;
 
 export type DeviceEvent =
   | DeviceProvisioned
@@ -80,6 +85,7 @@ export type DeviceEvent =
   | DeviceAppVersionChanged
   | DeviceSerialNumberChanged
   | DevicePositionChanged
+  | DeviceParentChanged
   | DeviceMetadataChanged
   | EndpointTokenIssued
   | EndpointTokenStatusChanged
@@ -87,7 +93,8 @@ export type DeviceEvent =
   | CredentialIssued
   | CredentialStatusChanged
   | CredentialRemoved
-  | DeviceDeleted;
+  | DeviceDeleted
+  | DeviceErased;
 
 /** All events are of schema version 1: read as they are. */
 export const upcast = (stored: StoredEvent): DeviceEvent => stored as DeviceEvent;

@@ -134,6 +134,35 @@ describe('provisionDevice', () => {
     });
   });
 
+  it('is behind another device, which may be deleted, and never behind itself', async () => {
+    const type = await registry.createType();
+    const make = (parentId?: string) =>
+      registry.provision({ deviceType: type.id, ...(parentId === undefined ? {} : { parentId }) });
+    const gateway = await make();
+    const [one, two] = [await make(gateway.id), await make()];
+    expect(one.parentId).toBe(gateway.id);
+    const move = (deviceId: string, parentId: string | null) =>
+      registry.bus.request(editDevice, { ...base, deviceId, edit: { parentId } });
+    expect(await move(two.id, one.id)).toMatchObject({ parentId: one.id });
+    expect(await code(move(gateway.id, two.id))).toBe('parent-in-circle');
+    expect(await code(move(gateway.id, gateway.id))).toBe('parent-in-circle');
+    expect(await code(move(gateway.id, 'nobody'))).toBe('parent-not-found');
+    expect(await code(make('nobody'))).toBe('parent-not-found');
+    const behind = async (filter: string) =>
+      (await registry.bus.request(listDevices, { tenantId, filter })).items.map(({ id }) => id);
+    expect(await behind(`parentId==${gateway.id}`)).toEqual([one.id]);
+    expect(await behind(`parentId=exists=false;deviceType==${type.name}`)).toEqual([gateway.id]);
+    // Two that would close a circle together: one of them is refused.
+    const [a, b] = [await make(), await make()];
+    const both = await Promise.allSettled([move(a.id, b.id), move(b.id, a.id)]);
+    expect(both.filter(({ status }) => status === 'rejected')).toHaveLength(1);
+    await registry.bus.request(deleteDevice, { ...base, deviceId: one.id });
+    const orphan = await registry.bus.request(getDevice, { tenantId, deviceId: two.id });
+    expect(orphan).not.toHaveProperty('parentId');
+    expect(await move(gateway.id, two.id)).toMatchObject({ parentId: two.id });
+    expect(await move(gateway.id, null)).not.toHaveProperty('parentId');
+  });
+
   it('refuses positions that are nowhere', async () => {
     const type = await registry.createType();
     const at = (position: object) =>

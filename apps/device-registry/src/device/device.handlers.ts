@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, DEFAULT_PAGE, newId, tokenHint, type Done } from '@muster/contracts';
+import { AppError, DEFAULT_PAGE, errorUnder, newId, tokenHint } from '@muster/contracts';
 import {
   deleteDevice,
   editDevice,
@@ -9,6 +9,7 @@ import {
   provisionDevice,
   selectDevices,
   type DeleteDevice,
+  type DeviceDeletion,
   type DeviceList,
   type DeviceRef,
   type DeviceView,
@@ -31,9 +32,11 @@ import {
   type TargetPreview,
 } from '@muster/contracts/device-registry/targets.requests';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
+import { Jobs } from '@muster/jobs';
 import { Handles } from '@muster/messaging';
 import type pg from 'pg';
 import { DATABASE, decodeCursor, digestOf, EVENT_STORE, pageBy, TEXT, TIME } from '@muster/service-host';
+import { DEVICE_ERASE_JOB } from '../bulk/device-erase-job.js';
 import { knownAppVersions } from '../device-type/app-version-owner.js';
 import { findDeviceType } from '../device-type/device-type-list.projection.js';
 import { refuseNulls } from '../not-null.js';
@@ -41,6 +44,8 @@ import { among, deviceCondition, type DeviceCondition } from './device-filter.js
 import { viewDevice } from './device-list.projection.js';
 import { DeviceSearch, positionOf } from './device-search.js';
 import { device } from './device.decider.js';
+import { checkParent } from './parent.js';
+import { provisionCommand } from './provision-command.js';
 import { type Rules, RULES } from '../providers.js';
 import { StateProgress } from '../state/state-progress.js';
 import { keepSecret, newSecret } from '../credential/secret.js';
@@ -54,6 +59,7 @@ export class DeviceHandlers {
     @Inject(RULES) private readonly rules: Rules,
     @Inject(StateProgress) private readonly progress: StateProgress,
     @Inject(DeviceSearch) private readonly search: DeviceSearch,
+    @Inject(Jobs) private readonly jobs: Jobs,
   ) {}
 
   @Handles(provisionDevice)
@@ -151,27 +157,40 @@ export class DeviceHandlers {
     const [appVersion] =
       wanted === undefined ? [] : await knownAppVersions(this.database, request.tenantId, [wanted]);
     const { tenantId, actor, deviceId, expectedVersion } = request;
-    await this.store.execute(device, {
+    const editing = {
       tenantId,
       id: deviceId,
       metadata: { actor },
       expectedVersion,
       command: { type: 'EditDevice', ...fields, appVersion },
-    });
+    } as const;
+    if (fields.parentId == null) await this.store.execute(device, editing);
+    else {
+      await this.database.transaction(async (tx) => {
+        await checkParent(tx, tenantId, deviceId, fields.parentId);
+        await this.store.execute(device, { ...editing, within: tx });
+      });
+    }
     return viewDevice(this.database, tenantId, deviceId);
   }
 
   @Handles(deleteDevice)
-  async delete(request: DeleteDevice): Promise<Done> {
-    const { tenantId, actor, deviceId, expectedVersion } = request;
-    await this.store.execute(device, {
+  delete(request: DeleteDevice): Promise<DeviceDeletion> {
+    const { tenantId, actor, deviceId, expectedVersion, erase } = request;
+    const deleting = {
       tenantId,
       id: deviceId,
       metadata: { actor },
       expectedVersion,
       command: { type: 'DeleteDevice' },
+    } as const;
+    return this.database.transaction(async (tx) => {
+      await this.store.execute(device, { ...deleting, within: tx });
+      if (erase !== true) return {};
+      const params = {};
+      const items = [deviceId];
+      return { jobId: await this.jobs.start(tx, { tenantId, actor, kind: DEVICE_ERASE_JOB, params, items }) };
     });
-    return {};
   }
 
   private async conditionOfTarget(tenantId: string, target: DeviceTarget): Promise<DeviceCondition> {
@@ -193,46 +212,24 @@ export class DeviceHandlers {
 
   private async provisionWithin(tx: pg.PoolClient, request: ProvisionDevice): Promise<ProvisionedDevice> {
     const { tenantId, actor, device: input } = request;
-    const { interface: by = 'mqtt' } = input;
-    if (!this.rules.interfaces.includes(by)) {
-      const message = `must be one that this installation serves: ${this.rules.interfaces.join(', ')}`;
-      throw new AppError('invalid-request', `device.interface ${message}`, {
-        errors: [{ path: 'device.interface', message }],
-      });
-    }
     const type = await findDeviceType(tx, tenantId, input.deviceType);
     if (type === undefined) throw new AppError('device-type-not-found', 'There is no such device type.');
-    // Null in an optional field passes the contract's rules and means the same as absent.
-    const appVersion = input.appVersion ?? type.appVersions.at(-1)?.name;
-    if (appVersion === undefined || !type.appVersions.some((one) => one.name === appVersion)) {
-      throw new AppError(
-        'app-version-not-found',
-        `The device type has no application version "${appVersion ?? ''}".`,
-      );
-    }
     const [deviceId, tokenId, credentialId] = [newId(), newId(), newId()];
     const text = tokenTextFor(type.settings, input.token, 'device.token');
+    const command = underDevice(() =>
+      provisionCommand(type, input, this.rules, {
+        token: { tokenId, hint: tokenHint(text) },
+        credential: { kind: input.credential?.kind, credentialId },
+        at: new Date().toISOString(),
+      }),
+    );
+    await checkParent(tx, tenantId, undefined, input.parentId);
     const { events } = await this.store.execute(device, {
       tenantId,
       id: deviceId,
       metadata: { actor },
       within: tx,
-      command: {
-        type: 'ProvisionDevice',
-        name: input.name,
-        deviceTypeId: type.id,
-        deviceType: type.name,
-        appVersion,
-        interface: by,
-        folder: input.folder ?? '/',
-        tags: input.tags ?? [],
-        metadata: input.metadata ?? {},
-        serialNumber: input.serialNumber ?? undefined,
-        position: input.position ?? undefined,
-        token: { tokenId, hint: tokenHint(text) },
-        credential: { kind: input.credential?.kind, credentialId },
-        at: new Date().toISOString(),
-      },
+      command,
     });
     await keepTokenText(tx, { tenantId, deviceId, tokenId, text });
     const shown = { ...(await viewDevice(tx, tenantId, deviceId)), token: text };
@@ -244,3 +241,12 @@ export class DeviceHandlers {
     return { ...shown, credential: { kind: 'secret', secret } };
   }
 }
+
+/** Errors by their place in the request. */
+const underDevice = <Made>(make: () => Made): Made => {
+  try {
+    return make();
+  } catch (error) {
+    throw errorUnder('device', error);
+  }
+};

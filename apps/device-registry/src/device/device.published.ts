@@ -4,6 +4,7 @@ import {
   deviceChanged,
   deviceCredentialChanged,
   deviceDeleted,
+  deviceErased,
   deviceProvisioned,
   deviceTokenChanged,
 } from '@muster/contracts/device-registry/published';
@@ -54,6 +55,8 @@ export const publishedOfDevice = (event: RecordedEvent<DeviceEvent>): readonly P
       const { from, to } = event.data;
       return changed({ position: { from: from && { ...from }, to: to && { ...to } } });
     }
+    case 'DeviceParentChanged':
+      return changed({ parentId: event.data });
     case 'DeviceMetadataChanged': {
       const entries = Object.entries(event.data.changes);
       return changed(
@@ -75,5 +78,7 @@ export const publishedOfDevice = (event: RecordedEvent<DeviceEvent>): readonly P
       return []; // that it opens nothing was told when it was revoked
     case 'DeviceDeleted':
       return [{ contract: deviceDeleted, entityId, data: fact }];
+    case 'DeviceErased':
+      return [{ contract: deviceErased, entityId, data: fact }];
   }
 };

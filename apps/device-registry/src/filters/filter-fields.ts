@@ -15,6 +15,7 @@ const INDEXED: Readonly<Record<DeviceField, readonly string[]>> = {
   folder: EQUAL,
   tags: EQUAL,
   serialNumber: EQUAL,
+  parentId: EQUAL,
   position: [],
   metadata: EQUAL,
   createdAt: [...EQUAL.slice(0, 1), ...ORDERED],

@@ -35,30 +35,50 @@ export const tokenTextFor = (
   throw new AppError('invalid-request', `${path} ${message}`, { errors: [{ path, message }] });
 };
 
+/** The same of many, with one statement. */
+export const keepTokenTexts = async (tx: pg.PoolClient, tokens: readonly TokenText[]): Promise<void> => {
+  if (tokens.length === 0) return;
+  await takingToken(() =>
+    tx.query(
+      `INSERT INTO endpoint_tokens (tenant_id, id, device_id, token)
+       SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])`,
+      [
+        tokens.map(({ tenantId }) => tenantId),
+        tokens.map(({ tokenId }) => tokenId),
+        tokens.map(({ deviceId }) => deviceId),
+        tokens.map(({ text }) => text),
+      ],
+    ),
+  );
+};
+
+export interface TokenText {
+  readonly tenantId: string;
+  readonly deviceId: string;
+  readonly tokenId: string;
+  readonly text: string;
+}
+
 /** Keeps the text of a token in the transaction of its event. Throws `token-taken`; the transaction is then over. */
-export const keepTokenText = async (
-  tx: pg.PoolClient,
-  token: {
-    readonly tenantId: string;
-    readonly deviceId: string;
-    readonly tokenId: string;
-    readonly text: string;
-  },
-): Promise<void> => {
-  try {
-    await tx.query({
+export const keepTokenText = async (tx: pg.PoolClient, token: TokenText): Promise<void> => {
+  await takingToken(() =>
+    tx.query({
       name: 'keep-token-text',
       text: 'INSERT INTO endpoint_tokens (tenant_id, id, device_id, token) VALUES ($1, $2, $3, $4)',
       values: [token.tenantId, token.tokenId, token.deviceId, token.text],
-    });
+    }),
+  );
+};
+
+const takingToken = async (keep: () => Promise<unknown>): Promise<void> => {
+  try {
+    await keep();
   } catch (error) {
     if (uniqueViolation(error) !== 'endpoint_tokens_token') throw error;
     throw new AppError(
       'token-taken',
       'This endpoint token is in use; tokens are unique in the whole system.',
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
 };

@@ -1,6 +1,7 @@
-import { Controller, Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
-import { IsIn, IsOptional } from 'class-validator';
-import { IsFilter, type Done } from '@muster/contracts';
+import { Controller, Delete, Get, Inject, Param, Patch, Post, Res } from '@nestjs/common';
+import type { Response } from 'express';
+import { IsBoolean, IsIn, IsOptional } from 'class-validator';
+import { Described, IsFilter } from '@muster/contracts';
 import {
   getConnectivity,
   type DeviceConnectivity,
@@ -14,11 +15,14 @@ import {
   getDevice,
   listDevices,
   provisionDevice,
+  type DeviceDeletion,
   type DeviceList,
   type DeviceView,
   type ProvisionedDevice,
 } from '@muster/contracts/device-registry/devices.requests';
+import { JobStarted } from '@muster/contracts/jobs/requests';
 import { type Asking, ASKING } from '../providers.js';
+import { jobLocation } from '../http/answer-rules.js';
 import { CheckedBody } from '../http/body.js';
 import { Changing, Creating, Reading, type Caller } from '../http/caller.js';
 import { CheckedQuery } from '../http/query.js';
@@ -36,6 +40,16 @@ export class DevicesQuery extends PageQuery {
   @IsOptional()
   @IsIn(DEVICE_SORTS)
   sort?: (typeof DEVICE_SORTS)[number];
+}
+
+export class DeleteQuery {
+  @IsOptional()
+  @Described(() => ({
+    description:
+      'True: its samples, uploads, commands and the history of its configuration go too, as a job; asked again for a device that is deleted, it is erased then.',
+  }))
+  @IsBoolean()
+  erase?: boolean;
 }
 
 @Controller('api/v1/devices')
@@ -103,9 +117,26 @@ export class DevicesController {
   @Operation({
     summary: 'Delete a device; its tokens stop working at once',
     asks: [deleteDevice],
+    query: DeleteQuery,
     status: 204,
+    also: {
+      202: {
+        description: 'With `erase=true`: it is deleted, and a job erases what else there is of it.',
+        answer: JobStarted,
+      },
+    },
   })
-  deleteDevice(@Param('id') deviceId: string, @Changing() changing: Caller): Promise<Done> {
-    return this.bus.request(deleteDevice, { ...changing, deviceId });
+  async deleteDevice(
+    @Param('id') deviceId: string,
+    @CheckedQuery(DeleteQuery) { erase }: DeleteQuery,
+    @Changing() changing: Caller,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<DeviceDeletion> {
+    const deletion = await this.bus.request(deleteDevice, { ...changing, deviceId, erase });
+    if (deletion.jobId !== undefined) {
+      response.status(202);
+      response.setHeader('location', jobLocation('', deletion.jobId));
+    }
+    return deletion;
   }
 }

@@ -24,7 +24,7 @@ export class AnswerInterceptor implements NestInterceptor {
           const place = rules.location(pathOf(http.getRequest<Request>()), String(id));
           if (id != null) response.setHeader('location', place);
         }
-        return rules?.status === 204 ? undefined : answer;
+        return response.statusCode === 204 ? undefined : answer;
       }),
     );
   }

@@ -11,6 +11,9 @@ export const MAX_BODY_BYTES = 1_048_576;
 /** Levels of a JSON body: more than anything we take; what handles JSON by recursion ends with an error of its own at some thousands. */
 const MAX_DEPTH = 100;
 
+/** Bodies that are files. */
+const STREAMED = ['/api/v1/firmwares', '/api/v1/imports/devices'];
+
 const TYPES = ['application/json', 'application/merge-patch+json'];
 const readBytes = raw({ limit: MAX_BODY_BYTES, type: TYPES });
 
@@ -21,8 +24,8 @@ const readBytes = raw({ limit: MAX_BODY_BYTES, type: TYPES });
 export const readBody =
   (timeoutMs: number): RequestHandler =>
   (request, response, next): void => {
-    // A firmware is streamed by its route, never held here.
-    if (request.method === 'POST' && pathOf(request) === '/api/v1/firmwares') {
+    // Streamed by its route, never held here.
+    if (request.method === 'POST' && STREAMED.includes(pathOf(request))) {
       next();
       return;
     }

@@ -4,9 +4,10 @@ import type { ApiResponseOptions } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
 import type { Response } from 'express';
 import type { JsonValue } from '@muster/contracts';
+import { guarded } from './csv-cells.js';
 import { PageQuery } from './page-query.js';
 
-/** Column → what of an item it shows. An object or array is shown as JSON, nothing as nothing. */
+/** Column → what of an item it shows. An object or array is shown as JSON, nothing as nothing, a text never as a formula. */
 export type CsvColumns<Item> = Readonly<Record<string, (item: Item) => JsonValue | undefined>>;
 
 interface CsvPage<Item> {
@@ -55,22 +56,54 @@ export const sendCsv = async <Item>(
   columns: CsvColumns<Item>,
   pageAt: (cursor: string | undefined) => Promise<CsvPage<Item>>,
 ): Promise<void> => {
-  const first = await pageAt(undefined);
+  const shown = Object.values(columns);
+  await sendPages(response, {
+    type: 'text/csv; charset=utf-8; header=present',
+    fileName: `${name}.csv`,
+    head: line(Object.keys(columns)),
+    lineOf: (item: Item) => line(shown.map((show) => show(item))),
+    pageAt,
+  });
+};
+
+/** The same as a JSON object on each line. */
+export const sendNdjson = <Item>(
+  response: Response,
+  name: string,
+  objectOf: (item: Item) => object,
+  pageAt: (cursor: string | undefined) => Promise<CsvPage<Item>>,
+): Promise<void> =>
+  sendPages(response, {
+    type: 'application/x-ndjson; charset=utf-8',
+    fileName: `${name}.ndjson`,
+    head: '',
+    lineOf: (item: Item) => `${JSON.stringify(objectOf(item))}\n`,
+    pageAt,
+  });
+
+interface Pages<Item> {
+  readonly type: string;
+  readonly fileName: string;
+  readonly head: string;
+  readonly lineOf: (item: Item) => string;
+  readonly pageAt: (cursor: string | undefined) => Promise<CsvPage<Item>>;
+}
+
+const sendPages = async <Item>(response: Response, pages: Pages<Item>): Promise<void> => {
+  const first = await pages.pageAt(undefined);
   response.status(200);
-  response.setHeader('content-type', 'text/csv; charset=utf-8; header=present');
-  response.setHeader('content-disposition', `attachment; filename="${name}.csv"`);
-  await pipeline(Readable.from(linesOf(columns, first, pageAt)), response);
+  response.setHeader('content-type', pages.type);
+  response.setHeader('content-disposition', `attachment; filename="${pages.fileName}"`);
+  await pipeline(Readable.from(linesOf(pages, first)), response);
 };
 
 async function* linesOf<Item>(
-  columns: CsvColumns<Item>,
+  { head, lineOf, pageAt }: Pages<Item>,
   first: CsvPage<Item>,
-  pageAt: (cursor: string | undefined) => Promise<CsvPage<Item>>,
 ): AsyncGenerator<string> {
-  yield line(Object.keys(columns));
-  const shown = Object.values(columns);
+  yield head;
   for (let page = first; ; page = await pageAt(page.nextCursor)) {
-    yield page.items.map((item) => line(shown.map((show) => show(item)))).join('');
+    yield page.items.map(lineOf).join('');
     if (page.nextCursor === null) return;
   }
 }
@@ -79,6 +112,6 @@ const line = (fields: readonly (JsonValue | undefined)[]): string => `${fields.m
 
 const fieldOf = (value: JsonValue | undefined): string => {
   if (value === undefined || value === null) return '';
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const text = typeof value === 'string' ? guarded(value) : JSON.stringify(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };

@@ -307,6 +307,43 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   getGroup: { response: { ...group, count: 412 } },
   editGroup: { request: { description: null }, response: { ...group, description: undefined, version: 2 } },
 
+  deleteDevice: { response: { jobId: JOB_ID } },
+  importDevices: {
+    request:
+      'name,deviceType,folder,tags,metadata.floor\r\nradiator-18,radiator,/paris/building-2,roof;north,3\r\n',
+    response: { jobId: JOB_ID },
+  },
+  getImport: {
+    response: {
+      id: JOB_ID,
+      dryRun: false,
+      createdAt: AT,
+      rows: 100_000,
+      waiting: 41_500,
+      created: 58_000,
+      updated: 300,
+      unchanged: 199,
+      failed: 1,
+    },
+  },
+  listImportedRows: {
+    response: page(
+      {
+        line: 2,
+        outcome: 'created',
+        deviceId: DEVICE_ID,
+        name: 'radiator-17',
+        token: 'Kx7eQm2RvT9pLw4ZsB8nYc3D',
+      },
+      {
+        line: 3,
+        outcome: 'failed',
+        name: 'radiator-18',
+        code: 'serial-number-taken',
+        detail: 'Another device has the serial number "SN-18".',
+      },
+    ),
+  },
   startDeviceBulk: {
     request: {
       target: { filter: 'deviceType==radiator;tags==roof' },

@@ -31,7 +31,7 @@ export const generatedOpenApi = async (): Promise<OpenAPIObject> => {
       maxStreams: 0,
       keepAliveMs: 0,
     },
-    files: { store: NO_FILES, firmwareMaxBytes: 1 },
+    files: { store: NO_FILES, firmwareMaxBytes: 1, importMaxBytes: 1 },
     adminApiKey: 'none',
     requestsPerMinute: 1,
     bodyTimeoutMs: 1_000,

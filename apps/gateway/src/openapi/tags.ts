@@ -4,6 +4,8 @@ export const TAGS: Readonly<Record<string, string>> = {
     'What devices of one make have in common: application versions, settings, rules for metadata.',
   Devices: 'The devices themselves: who they are, where they belong, whether they are connected.',
   'Device bulk': 'The same change of many devices, or their deletion, as a job.',
+  Imports: 'Devices created and changed by a file, row by row, as a job.',
+  Exports: 'Devices as a file that can be imported again.',
   Groups: 'Filters that are saved under a name, usable wherever a filter is.',
   Filters: 'For whoever writes a filter: what there is to filter by.',
   Fleet: 'All devices, or those that a filter means, as numbers.',

@@ -179,7 +179,7 @@ describe('a reader that does not read', () => {
         maxStreams: 1,
         keepAliveMs: KEEP_ALIVE_MS,
       },
-      files: { store, firmwareMaxBytes: 1 },
+      files: { store, firmwareMaxBytes: 1, importMaxBytes: 1 },
       adminApiKey: KEY,
       requestsPerMinute: 1_000,
       bodyTimeoutMs: 10_000,

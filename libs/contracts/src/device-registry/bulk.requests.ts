@@ -66,6 +66,11 @@ export class DeviceBulkInput extends BulkInput {
   @IsOptional()
   @Equals(true)
   delete?: boolean;
+
+  /** With `delete`: what other services hold of them goes too, by further jobs of the kind `device-erase`. */
+  @IsOptional()
+  @Equals(true)
+  erase?: boolean;
 }
 
 export class StartDeviceBulk extends CreateRequest {

@@ -23,7 +23,6 @@ import { JSON_VALUE, NullRemoves, ValuesAre } from '../described.js';
 import {
   ChangeRequest,
   CreateRequest,
-  Done,
   IsEndpointToken,
   IsFilter,
   IsName,
@@ -168,6 +167,12 @@ export class DeviceInput {
   @Type(() => Position)
   position?: Position;
 
+  /** The device that it is behind, as a sensor is behind its gateway. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 64)
+  parentId?: string;
+
   /**
    * The endpoint token. Default: generated, 24 characters. Unique in the whole system. A given one is at least as long as the
    * device type says (`settings.minTokenLength`).
@@ -215,6 +220,13 @@ export class DeviceEdit {
   @ValidateNested()
   @Type(() => Position)
   position?: Position | null;
+
+  /** The device that it is behind; never one that is behind it. */
+  @IsOptional()
+  @NullRemoves()
+  @IsString()
+  @Length(1, 64)
+  parentId?: string | null;
 }
 
 export class Connectivity {
@@ -274,6 +286,11 @@ export class DeviceView {
   @ValidateNested()
   @Type(() => Position)
   position?: Position;
+
+  /** The device that it is behind. Deleted, it leaves this one without a parent. */
+  @IsOptional()
+  @IsString()
+  parentId?: string;
 
   @ValidateNested()
   @Type(() => Connectivity)
@@ -422,6 +439,18 @@ export class DeleteDevice extends ChangeRequest {
   @IsString()
   @Length(1, 64)
   deviceId!: string;
+
+  /** Whether what other services hold of it is to go too: samples, uploads, history of its configuration, commands. */
+  @IsOptional()
+  @IsBoolean()
+  erase?: boolean;
+}
+
+export class DeviceDeletion {
+  /** With `erase`: the job that does it. */
+  @IsOptional()
+  @IsString()
+  jobId?: string;
 }
 
 export const provisionDevice = defineRequest({
@@ -431,6 +460,7 @@ export const provisionDevice = defineRequest({
   errors: [
     'device-name-taken',
     'serial-number-taken',
+    'parent-not-found',
     'device-type-not-found',
     'app-version-not-found',
     'token-taken',
@@ -477,6 +507,8 @@ export const editDevice = defineRequest({
     'device-not-found',
     'device-name-taken',
     'serial-number-taken',
+    'parent-not-found',
+    'parent-in-circle',
     'app-version-not-found',
     'version-mismatch',
     'concurrent-change',
@@ -484,11 +516,11 @@ export const editDevice = defineRequest({
   idempotent: true,
 });
 
-/** The device's tokens stop working at once; its history stays. */
+/** The device's tokens stop working at once; its history stays, unless it is to be erased. Asked again, it is erased again. */
 export const deleteDevice = defineRequest({
   subject: 'muster.v1.service.device-registry.device.delete',
   request: DeleteDevice,
-  reply: Done,
+  reply: DeviceDeletion,
   errors: ['device-not-found', 'version-mismatch', 'concurrent-change'],
   idempotent: true,
 });

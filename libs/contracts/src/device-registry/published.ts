@@ -76,6 +76,8 @@ export class DeviceChanged extends DeviceFact {
 
 export class DeviceDeleted extends DeviceFact {}
 
+export class DeviceErased extends DeviceFact {}
+
 export class DeviceTokenChanged extends DeviceFact {
   @IsString()
   tokenId!: string;
@@ -296,7 +298,7 @@ export const deviceProvisioned = definePublished({
   data: DeviceProvisioned,
 });
 
-/** Name, application version, folder, tags, metadata, serial number or position changed. */
+/** Name, application version, folder, tags, metadata, serial number, position or parent (`parentId`) changed. */
 export const deviceChanged = definePublished({
   service,
   entity: 'device',
@@ -311,6 +313,15 @@ export const deviceDeleted = definePublished({
   verb: 'deleted',
   schemaVersion,
   data: DeviceDeleted,
+});
+
+/** What the other services held of it is gone: samples, uploads, history of its configuration, commands. Its own events stay. */
+export const deviceErased = definePublished({
+  service,
+  entity: 'device',
+  verb: 'erased',
+  schemaVersion,
+  data: DeviceErased,
 });
 
 /** A token was issued, became active, was suspended or revoked. The token's text is not in it. */

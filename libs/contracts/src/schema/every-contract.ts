@@ -8,10 +8,12 @@ import * as targetsPublished from '../campaign-orchestrator/targets.published.js
 import * as supervisionsPublished from '../campaign-orchestrator/supervisions.published.js';
 import * as supervisions from '../campaign-orchestrator/supervisions.requests.js';
 import * as commandsPublished from '../commands/published.js';
+import * as commandsErasure from '../commands/erasure.requests.js';
 import * as commands from '../commands/requests.js';
 import * as bulkChanges from '../configuration/bulk.requests.js';
 import * as configurationCampaigns from '../configuration/campaign.requests.js';
 import * as configurationPublished from '../configuration/published.js';
+import * as configurationErasure from '../configuration/erasure.requests.js';
 import * as configuration from '../configuration/requests.js';
 import * as configurationStates from '../configuration/states.requests.js';
 import * as typeConfiguration from '../configuration/type-configuration.requests.js';
@@ -25,6 +27,7 @@ import * as deviceTypes from '../device-registry/device-types.requests.js';
 import * as devices from '../device-registry/devices.requests.js';
 import * as groups from '../device-registry/groups.requests.js';
 import * as filters from '../device-registry/filters.requests.js';
+import * as imports from '../device-registry/imports.requests.js';
 import * as metadata from '../device-registry/metadata.requests.js';
 import * as registryPublished from '../device-registry/published.js';
 import * as state from '../device-registry/state.requests.js';
@@ -32,6 +35,7 @@ import * as targets from '../device-registry/targets.requests.js';
 import * as tokens from '../device-registry/tokens.requests.js';
 import * as downloads from '../firmware/downloads.requests.js';
 import * as firmwarePublished from '../firmware/published.js';
+import * as firmwareErasure from '../firmware/erasure.requests.js';
 import * as firmware from '../firmware/requests.js';
 import * as runningSoftware from '../firmware/running-software.requests.js';
 import * as software from '../firmware/software.requests.js';
@@ -43,6 +47,7 @@ import * as jobsPublished from '../jobs/published.js';
 import * as jobs from '../jobs/requests.js';
 import * as parked from '../parked/requests.js';
 import * as telemetryPublished from '../telemetry/published.js';
+import * as telemetryErasure from '../telemetry/erasure.requests.js';
 import * as telemetry from '../telemetry/requests.js';
 
 /** By its path under `src`; the specification beside this file finds a module that is missing here. */
@@ -56,10 +61,12 @@ export const contractModules: Readonly<Record<string, object>> = {
   'campaign-orchestrator/supervisions.published': supervisionsPublished,
   'campaign-orchestrator/supervisions.requests': supervisions,
   'commands/published': commandsPublished,
+  'commands/erasure.requests': commandsErasure,
   'commands/requests': commands,
   'configuration/bulk.requests': bulkChanges,
   'configuration/campaign.requests': configurationCampaigns,
   'configuration/published': configurationPublished,
+  'configuration/erasure.requests': configurationErasure,
   'configuration/requests': configuration,
   'configuration/states.requests': configurationStates,
   'configuration/type-configuration.requests': typeConfiguration,
@@ -73,6 +80,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'device-registry/devices.requests': devices,
   'device-registry/groups.requests': groups,
   'device-registry/filters.requests': filters,
+  'device-registry/imports.requests': imports,
   'device-registry/metadata.requests': metadata,
   'device-registry/published': registryPublished,
   'device-registry/state.requests': state,
@@ -80,6 +88,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'device-registry/tokens.requests': tokens,
   'firmware/downloads.requests': downloads,
   'firmware/published': firmwarePublished,
+  'firmware/erasure.requests': firmwareErasure,
   'firmware/requests': firmware,
   'firmware/running-software.requests': runningSoftware,
   'firmware/software.requests': software,
@@ -91,6 +100,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'jobs/requests': jobs,
   'parked/requests': parked,
   'telemetry/published': telemetryPublished,
+  'telemetry/erasure.requests': telemetryErasure,
   'telemetry/requests': telemetry,
 };
 

@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually, startPlatform, type Platform } from '@muster/testing';
+
+let platform: Platform;
+
+beforeAll(async () => {
+  platform = await startPlatform();
+  await platform.api('POST', '/device-types', { name: 'radiator' });
+}, 120_000);
+
+afterAll(async () => {
+  await platform.stop();
+});
+
+const CSV = { 'content-type': 'text/csv' };
+const send = (file: string, query = '', headers: Readonly<Record<string, string>> = CSV) =>
+  platform.api('POST', `/imports/devices${query}`, file, headers);
+/** The counts of an import, when all of its rows have come to something. */
+const counts = async ({ body }: { body: unknown }): Promise<Record<string, unknown>> => {
+  const { jobId } = body as { jobId: string };
+  return eventually(
+    async () => {
+      const { body: view } = await platform.api('GET', `/imports/${jobId}`);
+      const { body: job } = await platform.api('GET', `/jobs/${jobId}`);
+      if ((job as { endedAt?: string }).endedAt === undefined) throw new Error(JSON.stringify([view, job]));
+      return view as Record<string, unknown>;
+    },
+    { deadlineMs: 60_000, what: 'the import has ended' },
+  );
+};
+const exported = async (query = ''): Promise<string> => {
+  const response = await fetch(`${platform.url}/api/v1/exports/devices${query}`, {
+    headers: { 'x-api-key': platform.apiKey },
+  });
+  expect(response.status).toBe(200);
+  return response.text();
+};
+
+describe('a file of devices', () => {
+  it('is imported, exported, and imported again without a change, as CSV and as JSON lines', async () => {
+    const file = [
+      '\uFEFFname,deviceType,folder,tags,serialNumber,position.latitude,position.longitude,metadata.floor,metadata.note',
+      '"pump ""1""",radiator,/paris/north,roof;north,SN-1,48.5,-2.25,3,"a, b"',
+      "'=HYPERLINK(1),radiator,,,SN-2,,,,",
+      '-5,radiator,,,,,,"""5""","line one\nline two"',
+    ].join('\r\n');
+    const dry = await counts(await send(file, '?dryRun=true'));
+    expect(dry).toMatchObject({ dryRun: true, created: 3, failed: 0 });
+    const made = await send(file);
+    expect([made.status, made.headers.get('location')]).toEqual([
+      202,
+      `/api/v1/jobs/${(made.body as { jobId: string }).jobId}`,
+    ]);
+    expect(await counts(made)).toMatchObject({ created: 3, failed: 0 });
+    const { body } = await platform.api('GET', '/devices?sort=name');
+    expect((body as { items: object[] }).items).toMatchObject([
+      { name: '-5', metadata: { floor: '5', note: 'line one\nline two' } },
+      { name: '=HYPERLINK(1)', serialNumber: 'SN-2' },
+      {
+        name: 'pump "1"',
+        folder: '/paris/north',
+        tags: ['roof', 'north'],
+        position: { latitude: 48.5, longitude: -2.25 },
+        metadata: { floor: 3, note: 'a, b' },
+      },
+    ]);
+    const csv = await exported();
+    expect(csv).toContain(",'=HYPERLINK(1),");
+    expect(csv).toContain(",'-5,");
+    const lines = await exported('?format=ndjson');
+    expect(await counts(await send(csv))).toMatchObject({ rows: 3, unchanged: 3 });
+    const again = await send(lines, '', { 'content-type': 'application/x-ndjson' });
+    expect(await counts(again)).toMatchObject({ rows: 3, unchanged: 3 });
+    expect(await exported()).toBe(csv);
+    expect((await exported('?filter=serialNumber==SN-2')).split('\r\n')).toHaveLength(3);
+  });
+
+  it('that cannot be read is refused at once, with the place, and nothing of it is imported', async () => {
+    const problem = async (file: string, headers?: Readonly<Record<string, string>>) => {
+      const { status, body } = await send(file, '', headers);
+      return [status, (body as { detail: string }).detail];
+    };
+    const rows = Array.from({ length: 700 }, (_, n) => `never-${n},radiator`).join('\n');
+    expect(await problem(`name,deviceType\n${rows}\n"broken`)).toEqual([
+      400,
+      expect.stringMatching(/^line 702.*: a quote is opened and not closed/),
+    ]);
+    expect(await problem('name,colour\na,b')).toMatchObject([
+      400,
+      expect.stringMatching(/^line 1, column 2/),
+    ]);
+    expect(await problem('name,deviceType\n')).toEqual([400, 'The file has no rows.']);
+    expect(await problem('x', { 'content-type': 'application/json' })).toMatchObject([415, {}]);
+    const { body } = await platform.api('GET', '/devices?filter=name==never-*&count=true');
+    expect(body).toMatchObject({ total: 0 });
+  });
+
+  it('is imported whole and once although all services are killed in the middle', async () => {
+    const names = Array.from({ length: 6_000 }, (_, n) => `kill-${n}`);
+    const started = await send(`name,deviceType\n${names.map((name) => `${name},radiator`).join('\n')}`);
+    const { jobId } = started.body as { jobId: string };
+    await eventually(
+      async () => {
+        const { body } = await platform.api('GET', `/imports/${jobId}`);
+        return (body as { created: number }).created > 0;
+      },
+      { deadlineMs: 30_000, what: 'the first rows are done' },
+    );
+    await platform.kill9();
+    await platform.restart();
+    expect(await counts(started)).toMatchObject({ rows: 6_000, created: 6_000, failed: 0 });
+    const { body } = await platform.api('GET', '/devices?filter=name==kill-*&count=true&limit=1');
+    expect(body).toMatchObject({ total: 6_000 });
+  }, 120_000);
+});

@@ -1,0 +1,20 @@
+import type { GeoPosition } from './device.events.js';
+
+/** An application version by name, with the type that has it; undefined: no type has one of that name. */
+export interface KnownAppVersion {
+  readonly name: string;
+  readonly deviceTypeId: string | undefined;
+}
+
+/** Absent fields stay. */
+export interface EditDevice {
+  readonly type: 'EditDevice';
+  readonly name?: string | undefined;
+  readonly appVersion?: KnownAppVersion | undefined;
+  readonly folder?: string | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly serialNumber?: string | null | undefined;
+  readonly position?: GeoPosition | null | undefined;
+  /** Of a device that there is and that is not behind this one: the tables know. */
+  readonly parentId?: string | null | undefined;
+}

@@ -1,0 +1,199 @@
+import { AppError } from '@muster/contracts';
+import type {
+  ImportedRow,
+  ImportLine,
+  ImportView,
+  RowOutcome,
+} from '@muster/contracts/device-registry/imports.requests';
+import type { Database } from '@muster/event-store';
+import type pg from 'pg';
+
+export interface ImportKey {
+  readonly tenantId: string;
+  readonly importId: string;
+}
+
+/** What became of a row, as it is kept. */
+export interface RowResult {
+  readonly line: number;
+  readonly outcome: Exclude<RowOutcome, 'waiting'>;
+  readonly deviceId?: string | undefined;
+  readonly name?: string | undefined;
+  /** Of a token that was generated. */
+  readonly tokenId?: string | undefined;
+  readonly code?: string | undefined;
+  readonly detail?: string | undefined;
+}
+
+/** How long one waits that was begun and never started. */
+const UNSTARTED_HOURS = 24;
+
+/** Imports and their rows. */
+export class Imports {
+  constructor(
+    private readonly database: Database,
+    private readonly keepDays: number,
+  ) {}
+
+  /** Forgets what is old as it goes: there is nothing else that grows them. */
+  async begin({ tenantId, importId }: ImportKey): Promise<void> {
+    await this.database.query(
+      `DELETE FROM imports WHERE created_at < now() - make_interval(days => $1)
+         OR (NOT started AND created_at < now() - make_interval(hours => ${UNSTARTED_HOURS}))`,
+      [this.keepDays],
+    );
+    await this.database.query('INSERT INTO imports (tenant_id, id) VALUES ($1, $2)', [tenantId, importId]);
+  }
+
+  /** Throws `import-not-found` for one that was started. */
+  async add({ tenantId, importId }: ImportKey, rows: readonly ImportLine[]): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      const { rowCount } = await tx.query(
+        'SELECT FROM imports WHERE tenant_id = $1 AND id = $2 AND NOT started FOR SHARE',
+        [tenantId, importId],
+      );
+      if (rowCount === 0) throw notFound();
+      await tx.query(
+        `INSERT INTO import_rows (tenant_id, import_id, line, row)
+         SELECT $1, $2, line, row FROM json_to_recordset($3::json) AS r (line integer, row jsonb)
+         ON CONFLICT DO NOTHING`,
+        [tenantId, importId, JSON.stringify(rows)],
+      );
+    });
+  }
+
+  /** Returns how many rows it has. Throws `import-not-found`, also when it was started before. */
+  async start(tx: pg.PoolClient, { tenantId, importId }: ImportKey, dryRun: boolean): Promise<number> {
+    const { rowCount } = await tx.query(
+      'UPDATE imports SET started = true, dry_run = $3 WHERE tenant_id = $1 AND id = $2 AND NOT started',
+      [tenantId, importId, dryRun],
+    );
+    if (rowCount === 0) throw notFound();
+    const { rows } = await tx.query<{ count: string }>(
+      'SELECT count(*) FROM import_rows WHERE tenant_id = $1 AND import_id = $2',
+      [tenantId, importId],
+    );
+    return Number(rows[0]?.count ?? 0);
+  }
+
+  async drop({ tenantId, importId }: ImportKey): Promise<void> {
+    await this.database.query('DELETE FROM imports WHERE tenant_id = $1 AND id = $2 AND NOT started', [
+      tenantId,
+      importId,
+    ]);
+  }
+
+  /** Throws `import-not-found`. */
+  async view({ tenantId, importId }: ImportKey): Promise<ImportView> {
+    const { rows } = await this.database.query<{
+      dry_run: boolean;
+      created_at: Date;
+      counts: Partial<Record<RowOutcome, number>> | null;
+    }>(
+      `SELECT dry_run, created_at, (
+         SELECT jsonb_object_agg(outcome, count) FROM (
+           SELECT outcome, count(*) FROM import_rows WHERE tenant_id = $1 AND import_id = $2 GROUP BY 1) AS c) AS counts
+       FROM imports WHERE tenant_id = $1 AND id = $2`,
+      [tenantId, importId],
+    );
+    if (rows[0] === undefined) throw notFound();
+    const { dry_run: dryRun, created_at: createdAt } = rows[0];
+    const counts = rows[0].counts ?? {};
+    const { waiting = 0, created = 0, updated = 0, unchanged = 0, failed = 0 } = counts;
+    return {
+      id: importId,
+      dryRun,
+      createdAt: createdAt.toISOString(),
+      rows: waiting + created + updated + unchanged + failed,
+      waiting,
+      created,
+      updated,
+      unchanged,
+      failed,
+    };
+  }
+
+  async list(
+    { tenantId, importId }: ImportKey,
+    page: { readonly outcome: RowOutcome | undefined; readonly after: number; readonly limit: number },
+  ): Promise<ImportedRow[]> {
+    const { rows } = await this.database.query<Row>(
+      `SELECT r.line, r.outcome, r.device_id, r.name, r.code, r.detail, e.token FROM import_rows r
+       LEFT JOIN device_tokens t ON t.tenant_id = r.tenant_id AND t.id = r.token_id AND t.status = 'inactive'
+       LEFT JOIN endpoint_tokens e ON e.tenant_id = t.tenant_id AND e.id = t.id
+       WHERE r.tenant_id = $1 AND r.import_id = $2 AND r.line > $3 AND ($4::text IS NULL OR r.outcome = $4)
+       ORDER BY r.line LIMIT $5`,
+      [tenantId, importId, page.after, page.outcome ?? null, page.limit],
+    );
+    return rows.map(rowOf);
+  }
+
+  async count({ tenantId, importId }: ImportKey, outcome: RowOutcome | undefined): Promise<number> {
+    const { rows } = await this.database.query<{ count: string }>(
+      `SELECT count(*) FROM import_rows WHERE tenant_id = $1 AND import_id = $2 AND ($3::text IS NULL OR outcome = $3)`,
+      [tenantId, importId, outcome ?? null],
+    );
+    return Number(rows[0]?.count ?? 0);
+  }
+
+  /** Lines, ascending. */
+  async lines({ tenantId, importId }: ImportKey, after: number, limit: number): Promise<number[]> {
+    const { rows } = await this.database.query<{ line: number }>(
+      'SELECT line FROM import_rows WHERE tenant_id = $1 AND import_id = $2 AND line > $3 ORDER BY line LIMIT $4',
+      [tenantId, importId, after, limit],
+    );
+    return rows.map(({ line }) => line);
+  }
+}
+
+/** The content of these lines, in the order of the file. What is done already, or forgotten, has none. */
+export const contentOf = async (
+  tx: pg.PoolClient,
+  { tenantId, importId }: ImportKey,
+  lines: readonly number[],
+): Promise<readonly ImportLine[]> => {
+  const { rows } = await tx.query<ImportLine>(
+    `SELECT line, row FROM import_rows
+     WHERE tenant_id = $1 AND import_id = $2 AND line = ANY($3::integer[]) AND row IS NOT NULL ORDER BY line`,
+    [tenantId, importId, lines],
+  );
+  return rows;
+};
+
+/** The content goes, but of what failed: that may be tried again. */
+export const keepResults = async (
+  tx: pg.PoolClient,
+  { tenantId, importId }: ImportKey,
+  results: readonly RowResult[],
+): Promise<void> => {
+  await tx.query(
+    `UPDATE import_rows i SET outcome = r.outcome, device_id = r."deviceId", name = r.name, token_id = r."tokenId",
+       code = r.code, detail = r.detail, row = CASE WHEN r.outcome = 'failed' THEN i.row END
+     FROM json_to_recordset($3::json) AS r (line integer, outcome text, "deviceId" text, name text, "tokenId" text,
+       code text, detail text)
+     WHERE i.tenant_id = $1 AND i.import_id = $2 AND i.line = r.line`,
+    [tenantId, importId, JSON.stringify(results)],
+  );
+};
+
+interface Row {
+  line: number;
+  outcome: RowOutcome;
+  device_id: string | null;
+  name: string | null;
+  token: string | null;
+  code: string | null;
+  detail: string | null;
+}
+
+const rowOf = ({ line, outcome, device_id: deviceId, name, token, code, detail }: Row): ImportedRow => ({
+  line,
+  outcome,
+  ...(deviceId === null ? {} : { deviceId }),
+  ...(name === null ? {} : { name }),
+  ...(token === null ? {} : { token }),
+  ...(code === null ? {} : { code }),
+  ...(detail === null ? {} : { detail }),
+});
+
+const notFound = (): AppError => new AppError('import-not-found', 'There is no such import.');

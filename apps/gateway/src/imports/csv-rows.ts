@@ -1,0 +1,173 @@
+import { Readable } from 'node:stream';
+import { CsvError, parse } from 'csv-parse';
+import type { JsonObject, JsonValue } from '@muster/contracts';
+import type { ImportLine } from '@muster/contracts/device-registry/imports.requests';
+import { JsonFault, readJson } from '@muster/json';
+import { unguarded } from '../http/csv-cells.js';
+import { fileFault, type Place } from './import-fault.js';
+import { MAX_LINE_BYTES, utf8Lines } from './utf8-lines.js';
+
+/** Puts what a cell says into a row. */
+type Column = (row: JsonObject, cell: string, place: Place) => void;
+
+const text =
+  (field: string): Column =>
+  (row, cell) => {
+    row[field] = unguarded(cell);
+  };
+
+const COLUMNS: Readonly<Record<string, Column>> = {
+  id: text('id'),
+  name: text('name'),
+  deviceType: text('deviceType'),
+  appVersion: text('appVersion'),
+  interface: text('interface'),
+  folder: text('folder'),
+  tags: (row, cell) => {
+    row['tags'] = unguarded(cell)
+      .split(/[;,]/)
+      .map((tag) => tag.trim())
+      .filter((tag) => tag !== '');
+  },
+  serialNumber: text('serialNumber'),
+  'position.latitude': (row, cell) => put(row, 'position', 'latitude', numberIn(cell)),
+  'position.longitude': (row, cell) => put(row, 'position', 'longitude', numberIn(cell)),
+  'position.altitude': (row, cell) => put(row, 'position', 'altitude', numberIn(cell)),
+  metadata: (row, cell, place) => {
+    const values = jsonIn(cell, place);
+    // What is no object is told of by the rules of the row.
+    if (typeof values !== 'object' || values === null || Array.isArray(values)) row['metadata'] ??= values;
+    else for (const [key, value] of Object.entries(values)) put(row, 'metadata', key, value);
+  },
+  token: text('token'),
+};
+
+const METADATA = /^metadata\.([a-zA-Z0-9_]{1,64})$/;
+
+/** The columns a file may have, for people. */
+export const COLUMN_NAMES = [...Object.keys(COLUMNS), 'metadata.<key>'].join(', ');
+
+/**
+ * The rows of a CSV file (RFC 4180; a byte order mark and either end of line are no matter), by the names of their columns. An
+ * empty cell says nothing, so what it would say stays as it is. Throws `invalid-request` with line and column for what is no such file.
+ */
+export async function* csvRows(source: AsyncIterable<Buffer>): AsyncGenerator<ImportLine> {
+  const parser = parse({
+    bom: true,
+    info: true,
+    // Counted below, for a better word.
+    relax_column_count: true,
+    skip_empty_lines: true,
+    max_record_size: MAX_LINE_BYTES,
+  });
+  const bytes = Readable.from(utf8Lines(source));
+  // The parser would wait for the rest.
+  bytes.on('error', (error) => parser.destroy(error));
+  bytes.pipe(parser);
+  let columns: readonly Column[] | undefined;
+  /** The parser counts each CRLF inside of a cell as two lines. */
+  let twice = 0;
+  try {
+    for await (const { record, info } of parser as AsyncIterable<Parsed>) {
+      const text = record.join('');
+      twice += text.split('\r\n').length - 1;
+      // `lines` is where the record ends.
+      const line = info.lines - twice - (text.split(/\r\n|\n|\r/).length - 1);
+      if (columns === undefined) {
+        columns = columnsOf(record, line);
+        continue;
+      }
+      if (record.length !== columns.length) {
+        throw fileFault(
+          { line },
+          `has ${record.length} cells, and the first line names ${columns.length} columns`,
+        );
+      }
+      yield { line, row: rowOf(columns, record, line) };
+    }
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    throw fileFault(placeOf(error, twice), wordsOf(error));
+  } finally {
+    bytes.destroy();
+    parser.destroy();
+  }
+  if (columns === undefined) throw fileFault({ line: 1 }, `must name the columns: ${COLUMN_NAMES}`);
+}
+
+interface Parsed {
+  readonly record: string[];
+  readonly info: { readonly lines: number };
+}
+
+const columnsOf = (names: readonly string[], line: number): readonly Column[] => {
+  const seen = new Set<string>();
+  return names.map((name, index) => {
+    const place = { line, column: index + 1 };
+    if (seen.has(name)) throw fileFault(place, `"${name}" is named twice`);
+    seen.add(name);
+    const key = METADATA.exec(name)?.[1];
+    if (key !== undefined) return (row, cell, at) => put(row, 'metadata', key, valueIn(cell, at));
+    const known = Object.hasOwn(COLUMNS, name) ? COLUMNS[name] : undefined;
+    if (known === undefined)
+      throw fileFault(place, `"${name}" is not a known column; these are: ${COLUMN_NAMES}`);
+    return known;
+  });
+};
+
+const rowOf = (columns: readonly Column[], cells: readonly string[], line: number): JsonObject => {
+  const row: JsonObject = {};
+  for (const [index, cell] of cells.entries()) {
+    if (cell !== '') columns[index]?.(row, cell, { line, column: index + 1 });
+  }
+  return row;
+};
+
+const put = (row: JsonObject, field: string, key: string, value: JsonValue): void => {
+  const before = row[field];
+  const members = typeof before === 'object' && before !== null && !Array.isArray(before) ? before : {};
+  // By entries, so that `__proto__` is a key like any other.
+  row[field] = Object.fromEntries([...Object.entries(members), [key, value]]);
+};
+
+/** What is no number stays text, and the rules of the row say what is expected. */
+const numberIn = (cell: string): JsonValue =>
+  /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(cell) ? Number(cell) : cell;
+
+const jsonIn = (cell: string, place: Place): JsonValue => {
+  try {
+    return readJson(Buffer.from(cell), 100);
+  } catch (error) {
+    if (!(error instanceof JsonFault)) throw error;
+    throw fileFault(place, error.path === '' ? error.rule : `${error.path} ${error.rule}`);
+  }
+};
+
+/** A value of metadata: JSON where it is some (`5`, `true`, `"5"`, `{"a":1}`, `null` removes the key), else the text as it is. */
+const valueIn = (cell: string, place: Place): JsonValue => {
+  try {
+    JSON.parse(cell);
+  } catch {
+    return unguarded(cell);
+  }
+  return jsonIn(cell, place);
+};
+
+const placeOf = (error: CsvError, twice: number): Place => {
+  const { lines, index } = error as unknown as { readonly lines?: number; readonly index?: number };
+  return { line: Math.max(1, (lines ?? 1) - twice), ...(index === undefined ? {} : { column: index + 1 }) };
+};
+
+const wordsOf = ({ code }: CsvError): string => {
+  switch (code) {
+    case 'CSV_QUOTE_NOT_CLOSED':
+      return 'a quote is opened and not closed';
+    case 'INVALID_OPENING_QUOTE':
+    case 'CSV_INVALID_CLOSING_QUOTE':
+      return 'a quote inside of a cell must be doubled, and the cell in quotes';
+    case 'CSV_MAX_RECORD_SIZE':
+      return `a row may have at most ${MAX_LINE_BYTES} bytes`;
+    default:
+      return 'cannot be read as CSV';
+  }
+};

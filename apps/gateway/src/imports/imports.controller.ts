@@ -1,0 +1,100 @@
+import { Controller, Get, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { ApiBody, ApiConsumes } from '@nestjs/swagger';
+import { IsBoolean, IsIn, IsOptional } from 'class-validator';
+import type { Request, Response } from 'express';
+import {
+  addImportRows,
+  beginImport,
+  getImport,
+  listImportedRows,
+  ROW_OUTCOMES,
+  startImport,
+  type ImportedRows,
+  type ImportStarted,
+  type ImportView,
+  type RowOutcome,
+} from '@muster/contracts/device-registry/imports.requests';
+import { Described } from '@muster/contracts';
+import { type Asking, ASKING, type FileParts, FILES } from '../providers.js';
+import { jobLocation } from '../http/answer-rules.js';
+import { Creating, Reading, type Caller } from '../http/caller.js';
+import { PageQuery } from '../http/page-query.js';
+import { CheckedQuery } from '../http/query.js';
+import { Operation } from '../openapi/operation.js';
+import { receiveImport } from './receive-import.js';
+
+export class ImportQuery {
+  @IsOptional()
+  @Described(() => ({
+    description: 'True: a job that says what would become of each row, and does nothing.',
+  }))
+  @IsBoolean()
+  dryRun?: boolean;
+}
+
+export class ImportedRowsQuery extends PageQuery {
+  @IsOptional()
+  @IsIn(ROW_OUTCOMES)
+  outcome?: RowOutcome;
+}
+
+const FILE = { schema: { type: 'string' as const, format: 'binary' } };
+
+@Controller('api/v1/imports')
+export class ImportsController {
+  constructor(
+    @Inject(ASKING) private readonly bus: Asking,
+    @Inject(FILES) private readonly parts: FileParts,
+  ) {}
+
+  @Post('devices')
+  @Operation({
+    summary: 'Create and change devices by a file, as a job: CSV or a JSON object on each line',
+    asks: [beginImport, addImportRows, startImport],
+    query: ImportQuery,
+    errors: ['payload-too-large', 'unsupported-media-type'],
+    status: 202,
+    location: jobLocation,
+  })
+  @ApiConsumes('text/csv', 'application/x-ndjson')
+  @ApiBody({ required: true, ...FILE })
+  async importDevices(
+    @CheckedQuery(ImportQuery) { dryRun = false }: ImportQuery,
+    @Creating() creating: Caller,
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<ImportStarted> {
+    try {
+      const { importMaxBytes: maxBytes } = this.parts;
+      return await receiveImport(this.bus, request, { ...creating, dryRun, maxBytes });
+    } catch (error) {
+      // Whatever is still to come must not be taken for the next request.
+      response.setHeader('connection', 'close');
+      throw error;
+    }
+  }
+
+  @Get(':id')
+  @Operation({
+    summary: 'How many rows of an import have come to what; its id is that of its job',
+    asks: [getImport],
+  })
+  getImport(@Param('id') importId: string, @Reading() reading: { tenantId: string }): Promise<ImportView> {
+    return this.bus.request(getImport, { ...reading, importId });
+  }
+
+  @Get(':id/rows')
+  @Operation({
+    summary: 'What became of each row of an import, in the order of the file',
+    asks: [listImportedRows],
+    query: ImportedRowsQuery,
+    secret: true,
+  })
+  listImportedRows(
+    @Param('id') importId: string,
+    @CheckedQuery(ImportedRowsQuery) query: ImportedRowsQuery,
+    @Reading() reading: { tenantId: string },
+  ): Promise<ImportedRows> {
+    return this.bus.request(listImportedRows, { ...reading, importId, ...query });
+  }
+}
