@@ -23,6 +23,8 @@ export interface BulkItem<Command> {
 
 export type BulkOutcome<State, Event extends DomainEvent> =
   | {
+      /** As it was decided on. */
+      readonly before: State;
       readonly state: State;
       readonly version: number;
       readonly events: readonly RecordedEvent<Event>[];
@@ -42,6 +44,7 @@ type Decision<State> =
   | { readonly index: number; readonly error: AppError }
   | {
       readonly index: number;
+      readonly before: State;
       readonly state: State;
       readonly version: number;
       readonly first: number;
@@ -77,10 +80,18 @@ export const decide = <State, Command, Event extends DomainEvent>(
     const decisions = group.items.map(({ index: place, item }): Decision<State> => {
       try {
         const first = events.length;
-        const own = aggregate.decide(item.command, state);
-        state = own.reduce((before, event) => aggregate.evolve(before, event), state);
+        const before = state;
+        const own = aggregate.decide(item.command, before);
+        state = own.reduce((evolved, event) => aggregate.evolve(evolved, event), before);
         events.push(...own.map((event) => ({ event, metadata: item.metadata })));
-        return { index: place, state, version: expectedVersion + events.length, first, count: own.length };
+        return {
+          index: place,
+          before,
+          state,
+          version: expectedVersion + events.length,
+          first,
+          count: own.length,
+        };
       } catch (error) {
         if (error instanceof AppError) return { index: place, error };
         throw error;
@@ -184,8 +195,8 @@ export class Outcomes<State, Event extends DomainEvent> {
     for (const decision of decided.decisions) {
       if ('error' in decision) this.byIndex.set(decision.index, { error: decision.error });
       else {
-        const { index, state, version, first, count } = decision;
-        this.byIndex.set(index, { state, version, events: events.slice(first, first + count) });
+        const { index, before, state, version, first, count } = decision;
+        this.byIndex.set(index, { before, state, version, events: events.slice(first, first + count) });
       }
     }
   }

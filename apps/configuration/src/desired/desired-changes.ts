@@ -107,7 +107,6 @@ export class DesiredChanges {
   async changeMany(tx: pg.PoolClient, request: ManyDesiredChanges): Promise<DesiredOutcome[]> {
     const { tenantId, deviceIds, desiredOf, tellPrevious, ...change } = request;
     const wanted = deviceIds.map((_id, index) => desiredOf?.[index] ?? change.desired);
-    const before = tellPrevious === true ? await this.lock(tx, tenantId, deviceIds) : undefined;
     const outcomes = await this.decide(
       tx,
       tenantId,
@@ -117,32 +116,16 @@ export class DesiredChanges {
     );
     return outcomes.map((outcome, index) => {
       const deviceId = deviceIds[index] ?? '';
-      const previous = before?.[index];
       return outcome.error === undefined
         ? {
             deviceId,
             changed: outcome.events.length > 0,
             version: outcome.state.version,
             configId: outcome.state.configId,
-            ...(previous === undefined ? {} : { previous: ownValuesOf(previous, wanted[index] ?? {}) }),
+            ...(tellPrevious === true ? { previous: ownValuesOf(outcome.before, wanted[index] ?? {}) } : {}),
           }
         : { deviceId, code: outcome.error.code, detail: outcome.error.detail };
     });
-  }
-
-  /** The states, which stay as they are until the change. The defaults come first: that is the order of `decide`. */
-  private async lock(
-    tx: pg.PoolClient,
-    tenantId: string,
-    deviceIds: readonly string[],
-  ): Promise<DeviceConfiguration[]> {
-    await holdDefaults(tx, tenantId);
-    const loaded = await this.parts.store.loadMany(
-      deviceConfiguration,
-      deviceIds.map((id) => ({ tenantId, id })),
-      { within: tx, lock: true },
-    );
-    return loaded.map(({ state }) => state);
   }
 
   /** Asks the registry for devices that are not known here. Throws what kept it from answering. */
