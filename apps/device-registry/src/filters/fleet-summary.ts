@@ -23,7 +23,38 @@ interface CountRow {
 /** Which of the columns a row is grouped by, as PostgreSQL's `grouping` says it: a bit is set where the column is not. */
 const BY = { interface: 0b0111, connectivity: 0b1011, syncState: 0b1101, appVersion: 0b1110 } as const;
 
-/** Counts every device of the condition once, by all that is asked at the same time. */
+/**
+ * Of the devices `d` of a condition. By `grouping` so that each is read once, for all that is asked.
+ */
+const COUNT_SOME = (conditions: string): string => `
+  SELECT grouping(interface, connectivity, sync_state, app_version) AS what, device_type_id, app_version,
+    coalesce(interface, connectivity, sync_state) AS one, count(*) AS devices
+  FROM (SELECT d.device_type_id, d.app_version, d.interface, ${CONNECTIVITY} AS connectivity, ${SYNC_STATE} AS sync_state
+        FROM devices d ${FILTER_JOINS} WHERE ${conditions}) AS fleet
+  GROUP BY GROUPING SETS ((interface), (connectivity), (sync_state), (device_type_id, app_version))`;
+
+/**
+ * Of all devices of a tenant each table is counted by itself: to join a million devices with what is known of them took longer
+ * than the 4 s that a filter may take. Devices of which nothing is
+ * known have no row: see `countAbsent`. Only of a device that was seen and of whose connections nothing is known does it
+ * matter by what it connects.
+ */
+const COUNT_ALL = `
+  SELECT CASE grouping(d.interface) WHEN 0 THEN ${BY.interface} ELSE ${BY.appVersion} END AS what, d.device_type_id, d.app_version,
+    d.interface AS one, count(*) AS devices
+  FROM devices d WHERE d.tenant_id = $1 GROUP BY GROUPING SETS ((d.interface), (d.device_type_id, d.app_version))
+  UNION ALL
+  SELECT ${BY.connectivity}, NULL, NULL,
+    CASE WHEN c.connected THEN 'connected' WHEN c.last_seen_at IS NULL THEN 'neverSeen' ELSE 'disconnected' END AS one, count(*)
+  FROM device_connectivity c WHERE c.tenant_id = $1 AND (c.connected IS NOT NULL OR c.last_seen_at IS NULL) GROUP BY one
+  UNION ALL
+  SELECT ${BY.connectivity}, NULL, NULL, ${CONNECTIVITY} AS one, count(*)
+  FROM device_connectivity c JOIN devices d ON d.tenant_id = $1 AND d.id = c.device_id
+  WHERE c.tenant_id = $1 AND c.connected IS NULL AND c.last_seen_at IS NOT NULL GROUP BY one
+  UNION ALL
+  SELECT ${BY.syncState}, NULL, NULL, ${SYNC_STATE} AS one, count(*) FROM device_state st WHERE st.tenant_id = $1 GROUP BY one`;
+
+/** Counts every device of the condition once; undefined: every device. */
 export const summarize = async (
   tx: pg.PoolClient,
   tenantId: string,
@@ -31,14 +62,9 @@ export const summarize = async (
 ): Promise<FleetSummary> => {
   const { conditions, values } = conditionsOf(undefined, { tenantId, which, after: undefined, limit: 0 });
   const { rows } = await tx.query<CountRow>(
-    `SELECT f.what, t.name AS device_type, f.app_version, coalesce(f.interface, f.connectivity, f.sync_state) AS one, f.devices
-     FROM (
-       SELECT grouping(interface, connectivity, sync_state, app_version) AS what, device_type_id, app_version, interface,
-         connectivity, sync_state, count(*) AS devices
-       FROM (SELECT d.device_type_id, d.app_version, d.interface, ${CONNECTIVITY} AS connectivity, ${SYNC_STATE} AS sync_state
-             FROM devices d ${FILTER_JOINS} WHERE ${conditions}) AS fleet
-       GROUP BY GROUPING SETS ((interface), (connectivity), (sync_state), (device_type_id, app_version))
-     ) f LEFT JOIN device_types t ON t.tenant_id = $1 AND t.id = f.device_type_id`,
+    `SELECT f.what, t.name AS device_type, f.app_version, f.one, f.devices
+     FROM (${which === undefined ? COUNT_ALL : COUNT_SOME(conditions)}) f
+     LEFT JOIN device_types t ON t.tenant_id = $1 AND t.id = f.device_type_id`,
     values,
   );
   const { rows: software } = await tx.query<{ software: string; version: string; devices: string }>(
@@ -48,8 +74,10 @@ export const summarize = async (
     values,
   );
   const counted = (what: number, names: readonly string[]): Record<string, number> => {
-    const found = new Map(rows.filter((row) => row.what === what).map(({ one, devices }) => [one, devices]));
-    return Object.fromEntries(names.map((name) => [name, Number(found.get(name) ?? 0)]));
+    const own = rows.filter((row) => row.what === what);
+    const of = (name: string): number =>
+      own.reduce((sum, { one, devices }) => sum + (one === name ? Number(devices) : 0), 0);
+    return Object.fromEntries(names.map((name) => [name, of(name)]));
   };
   const versions = rows
     .filter(({ what }) => what === BY.appVersion)
@@ -61,16 +89,24 @@ export const summarize = async (
   const types = new Map<string, number>();
   for (const { deviceType, devices } of versions)
     types.set(deviceType, (types.get(deviceType) ?? 0) + devices);
-  const connectivity = counted(BY.connectivity, CONNECTIVITIES) as unknown as FleetSummary['connectivity'];
+  const total = versions.reduce((sum, { devices }) => sum + devices, 0);
+  const connectivity = counted(BY.connectivity, CONNECTIVITIES);
+  const syncStates = counted(BY.syncState, SYNC_STATES);
   return {
-    total: versions.reduce((sum, { devices }) => sum + devices, 0),
-    connectivity,
-    syncStates: counted(BY.syncState, SYNC_STATES),
+    total,
+    connectivity: countAbsent(connectivity, 'neverSeen', total) as unknown as FleetSummary['connectivity'],
+    syncStates: countAbsent(syncStates, 'none', total),
     interfaces: counted(BY.interface, INTERFACES),
     deviceTypes: mostFrequent([...types].map(([name, devices]) => ({ name, devices }))),
     appVersions: mostFrequent(versions),
     software: software.map((row) => ({ ...row, devices: Number(row.devices) })),
   };
+};
+
+/** Devices that have no row are what a device is of which nothing is known. With a condition they are counted already. */
+const countAbsent = (counts: Record<string, number>, as: string, total: number): Record<string, number> => {
+  const present = Object.values(counts).reduce((sum, devices) => sum + devices, 0);
+  return { ...counts, [as]: (counts[as] ?? 0) + Math.max(0, total - present) };
 };
 
 const mostFrequent = <Counted extends { readonly name: string; readonly devices: number }>(
