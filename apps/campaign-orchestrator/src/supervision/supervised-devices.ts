@@ -25,6 +25,8 @@ export interface WatchedDevice {
 }
 
 interface JudgedRow {
+  /** Where the row lies, as long as it is locked. */
+  tuple: string;
   supervision_id: string;
   device_id: string;
   interface: string;
@@ -134,7 +136,7 @@ export class SupervisedDevices {
       name: 'rows-to-judge',
       // Locked in one order by everybody, so that nobody waits in a circle. The devices are a condition and no join: a join with
       // an array that PostgreSQL knows nothing of was answered by reading every device of the supervision.
-      text: `SELECT d.supervision_id, d.device_id, d.interface, s.campaign_id,
+      text: `SELECT d.ctid AS tuple, d.supervision_id, d.device_id, d.interface, s.campaign_id,
                     coalesce(d.configurations, s.configurations) AS configurations, s.expected_states, s.expected_from,
                     s.opened_at, d.verdict, d.reasons, d.desired, d.delivered, d.reported, d.known_by, d.was_valid,
                     d.state_version, d.since IS NOT NULL AS judged
@@ -156,7 +158,7 @@ export class SupervisedDevices {
       return isKnown ? [] : [{ row, stateVersion, judgement }];
     });
     if (changes.length === 0) return;
-    await this.write(tx, tenantId, changes);
+    await this.write(tx, changes);
     const supervisions = [...new Set(changes.map(({ row }) => row.supervision_id))].sort();
     for (const supervisionId of supervisions) {
       const own = changes.filter(({ row }) => row.supervision_id === supervisionId);
@@ -189,7 +191,8 @@ export class SupervisedDevices {
     return true;
   }
 
-  private async write(tx: pg.PoolClient, tenantId: string, changes: readonly Change[]): Promise<void> {
+  /** Of rows that this transaction has locked, so that they lie where they were. */
+  private async write(tx: pg.PoolClient, changes: readonly Change[]): Promise<void> {
     await tx.query({
       name: 'write-verdicts',
       text: `UPDATE supervised_devices d
@@ -197,15 +200,13 @@ export class SupervisedDevices {
                  reported = c.reported, known_by = c.known_by, was_valid = d.was_valid OR c.verdict = 'valid',
                  state_version = c.state_version,
                  since = CASE WHEN d.verdict = c.verdict AND d.since IS NOT NULL THEN d.since ELSE now() END
-             FROM jsonb_to_recordset($2::jsonb) AS c (supervision_id text, device_id text, verdict text, reasons jsonb,
-               desired boolean, delivered text, reported boolean, known_by text, state_version integer)
-             WHERE d.tenant_id = $1 AND d.supervision_id = c.supervision_id AND d.device_id = c.device_id`,
+             FROM jsonb_to_recordset($1::jsonb) AS c (tuple tid, verdict text, reasons jsonb, desired boolean, delivered text,
+               reported boolean, known_by text, state_version integer)
+             WHERE d.ctid = c.tuple`,
       values: [
-        tenantId,
         JSON.stringify(
           changes.map(({ row, stateVersion, judgement: { knownBy, ...judgement } }) => ({
-            supervision_id: row.supervision_id,
-            device_id: row.device_id,
+            tuple: row.tuple,
             ...judgement,
             known_by: knownBy,
             state_version: stateVersion,

@@ -14,6 +14,9 @@ const JUDGE_AT_ONCE = 500;
 /** Of one step: after them others have their turn. */
 const ROUNDS = 20;
 const FORGET_AT_ONCE = 5_000;
+/** So long after a launch, devices that their campaign is about to write wait for the look that comes with it. */
+const WRITTEN_FIRST_MS = 120_000;
+const LOOK_LATER_MS = 2_000;
 
 const SYSTEM: Actor = { kind: 'system', id: 'supervision' };
 
@@ -79,6 +82,7 @@ const resolve = async (
 
 const judgeRest = async (parts: SupervisionStepParts, step: StepKey): Promise<void> => {
   const { tenantId, key } = step;
+  if (await isBeingWritten(parts, step)) return again(parts, step, LOOK_LATER_MS);
   for (let round = 0; round < ROUNDS; round += 1) {
     const unjudged = await parts.devices.unjudged(tenantId, key, JUDGE_AT_ONCE);
     if (unjudged.length === 0) return;
@@ -87,8 +91,31 @@ const judgeRest = async (parts: SupervisionStepParts, step: StepKey): Promise<vo
   await again(parts, step);
 };
 
-const again = ({ database, steps }: SupervisionStepParts, { tenantId, name, key }: StepKey): Promise<void> =>
-  database.transaction((tx) => steps.set(tx, { tenantId, name, key, at: now() }));
+/** By its campaign, since a short time: to look at each of its devices before and after the write would be twice the work. */
+const isBeingWritten = async (
+  { database }: SupervisionStepParts,
+  { tenantId, key }: StepKey,
+): Promise<boolean> => {
+  const { rows } = await database.query<{ busy: boolean }>({
+    name: 'supervised-and-written',
+    text: `SELECT EXISTS (
+             SELECT FROM supervisions s
+             JOIN campaign_phases p ON p.tenant_id = s.tenant_id AND p.campaign_id = s.campaign_id
+                                   AND p.phase IN ('snapshotting', 'dispatching')
+             WHERE s.tenant_id = $1 AND s.id = $2 AND s.opened_at > now() - $3 * interval '1 millisecond') AS busy`,
+    values: [tenantId, key, WRITTEN_FIRST_MS],
+  });
+  return rows[0]?.busy === true;
+};
+
+const again = (
+  { database, steps }: SupervisionStepParts,
+  { tenantId, name, key }: StepKey,
+  afterMs = 0,
+): Promise<void> => {
+  const at = new Date(Date.now() + afterMs).toISOString();
+  return database.transaction((tx) => steps.set(tx, { tenantId, name, key, at }));
+};
 
 const record = async (
   { store }: SupervisionStepParts,

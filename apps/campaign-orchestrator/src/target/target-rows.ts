@@ -15,6 +15,8 @@ export interface TargetRow extends Target {
   readonly deviceId: string;
   readonly batch: number;
   readonly revision: number;
+  /** Where the row lay when it was read. */
+  readonly tuple: string;
   /** In place of the campaign's: what a revert gives this device. */
   readonly ownValues: Readonly<Record<string, JsonValue>> | null;
 }
@@ -44,10 +46,11 @@ export const FOLLOWED = `(status IN ('planned', 'written', 'dispatched', 'acknow
   OR (status = 'cancelled' AND NOT late AND attempts > 0))`;
 export const OPEN = `status IN ('planned', 'written', 'dispatched', 'acknowledged', 'retry_wait')`;
 
-const COLUMNS = `campaign_id, launch_id, device_id, batch, revision, status, interface, attempts, operation,
+const COLUMNS = `ctid AS tuple, campaign_id, launch_id, device_id, batch, revision, status, interface, attempts, operation,
   dispatched_at, acknowledged_at, finished_at, deadline_at, retry_at, synced, late, own_values, reason`;
 
 interface Row {
+  tuple: string;
   campaign_id: string;
   launch_id: string;
   device_id: string;
@@ -99,17 +102,14 @@ export const handOver = async (
   const { rows } = await tx.query<Row>({
     // Locked in the order in which everybody locks targets, and not in that of their turn.
     text: `WITH chosen AS MATERIALIZED (
-             SELECT device_id FROM campaign_targets
+             SELECT ctid AS tuple, device_id FROM campaign_targets
              WHERE tenant_id = $1 AND launch_id = $2 AND operation IS NULL AND ${which}
            ), locked AS MATERIALIZED (
-             SELECT row.place FROM (SELECT device_id FROM chosen ORDER BY device_id) c CROSS JOIN LATERAL (
-               SELECT t.ctid AS place FROM campaign_targets t
-               WHERE t.tenant_id = $1 AND t.launch_id = $2 AND t.device_id = c.device_id AND t.operation IS NULL
-                 AND t.status IN ('planned', 'retry_wait')
-               FOR UPDATE) row
+             SELECT c.tuple FROM (SELECT * FROM chosen ORDER BY device_id) c CROSS JOIN LATERAL (
+               SELECT FROM campaign_targets t WHERE t.ctid = c.tuple FOR UPDATE) t
            )
-           UPDATE campaign_targets t SET revision = t.revision + 1, operation = $3, updated_at = now()
-           FROM locked l WHERE t.ctid = l.place RETURNING ${COLUMNS}`,
+           UPDATE campaign_targets SET revision = revision + 1, operation = $3, updated_at = now()
+           FROM locked l WHERE ctid = l.tuple RETURNING ${COLUMNS}`,
     values: [tenantId, launchId, operation, ...values],
   });
   return rows.map(rowOf);
@@ -121,6 +121,7 @@ const rowOf = (row: Row): TargetRow => ({
   deviceId: row.device_id,
   batch: row.batch,
   revision: row.revision,
+  tuple: row.tuple,
   status: row.status,
   interface: row.interface,
   attempts: row.attempts,
@@ -175,52 +176,54 @@ export class TargetChanges {
 
 const keyOf = (launchId: string, deviceId: string): string => `${launchId} ${deviceId}`;
 
+/** What is null is left out: most of it is, of most targets. */
 const recordOf = ({ row, next, written, operation }: TargetChange) => ({
+  tuple: row.tuple,
   launch_id: row.launchId,
   device_id: row.deviceId,
   revision: row.revision,
   status: next.status,
   attempts: next.attempts,
-  operation: operation ?? null,
-  dispatched_at: next.dispatchedAt,
-  acknowledged_at: next.acknowledgedAt,
-  finished_at: next.finishedAt,
-  deadline_at: next.deadlineAt,
-  retry_at: next.retryAt,
+  operation,
+  dispatched_at: next.dispatchedAt ?? undefined,
+  acknowledged_at: next.acknowledgedAt ?? undefined,
+  finished_at: next.finishedAt ?? undefined,
+  deadline_at: next.deadlineAt ?? undefined,
+  retry_at: next.retryAt ?? undefined,
   synced: next.synced,
   late: next.late,
-  reason: next.reason,
-  written_at: written?.at ?? null,
-  config_id: written?.configId ?? null,
-  previous: written?.previous ?? null,
+  reason: next.reason ?? undefined,
+  written_at: written?.at,
+  config_id: written?.configId ?? undefined,
+  previous: written?.previous ?? undefined,
 });
 
 /**
- * Each row is found by its key in a loop: with a join PostgreSQL, that does not know how many rows there will be, reads the whole
- * launch for each 500 devices as long as it has not counted them.
+ * Rows are found where they were read: whatever has changed meanwhile lies elsewhere. Not by a join of their keys, for which
+ * PostgreSQL, that does not know how many there are, reads the whole of a new launch for each 500 devices.
  */
 const APPLY = `
   WITH locked AS MATERIALIZED (
-    SELECT u.*, row.place FROM (
-      SELECT * FROM json_to_recordset($2::json) AS u (
-        launch_id text, device_id text, revision integer, status text, attempts integer, operation text,
+    SELECT u.* FROM (
+      SELECT * FROM jsonb_to_recordset($2::jsonb) AS u (
+        tuple tid, launch_id text, device_id text, revision integer, status text, attempts integer, operation text,
         dispatched_at timestamptz, acknowledged_at timestamptz, finished_at timestamptz, deadline_at timestamptz,
         retry_at timestamptz, synced boolean, late boolean, reason jsonb, written_at timestamptz, config_id text,
         previous jsonb)
       ORDER BY launch_id COLLATE "C", device_id COLLATE "C") u
     CROSS JOIN LATERAL (
-      SELECT t.ctid AS place FROM campaign_targets t
-      WHERE t.tenant_id = $1 AND t.launch_id = u.launch_id AND t.device_id = u.device_id AND t.revision = u.revision
-      FOR UPDATE) row
+      SELECT FROM campaign_targets t
+      WHERE t.ctid = u.tuple AND t.tenant_id = $1 AND t.launch_id = u.launch_id AND t.device_id = u.device_id
+        AND t.revision = u.revision
+      FOR UPDATE) t
   )
   UPDATE campaign_targets t SET
     revision = t.revision + 1, status = u.status, attempts = u.attempts, operation = u.operation,
     dispatched_at = u.dispatched_at, acknowledged_at = u.acknowledged_at, finished_at = u.finished_at,
-    deadline_at = u.deadline_at, retry_at = u.retry_at, synced = u.synced, late = u.late,
-    reason = nullif(u.reason, 'null'), written_at = coalesce(u.written_at, t.written_at),
-    config_id = coalesce(u.config_id, t.config_id), previous = coalesce(t.previous, nullif(u.previous, 'null')),
-    updated_at = now()
-  FROM locked u WHERE t.ctid = u.place
+    deadline_at = u.deadline_at, retry_at = u.retry_at, synced = u.synced, late = u.late, reason = u.reason,
+    written_at = coalesce(u.written_at, t.written_at), config_id = coalesce(u.config_id, t.config_id),
+    previous = coalesce(t.previous, u.previous), updated_at = now()
+  FROM locked u WHERE t.ctid = u.tuple
   RETURNING t.launch_id, t.device_id`;
 
 /** Sums of changes of numbers: what is 0 in the end is not written. */

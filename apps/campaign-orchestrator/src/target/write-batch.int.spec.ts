@@ -100,15 +100,30 @@ const stand = async (): Promise<{ readonly writes: number; readonly byStatus: Re
 const WRITE = { batch: 1, most: 10_000, ratePerMinute: 1_000_000 };
 
 describe('writing a batch', () => {
-  it('takes the next 500 in their turn, and looks at them when they are written', async () => {
+  it('takes the next devices in their turn, and looks at them when they are written', async () => {
     await addTargets(700);
-    await writer().write(REF, await row(), WRITE);
+    await writer().write(REF, await row(), { ...WRITE, most: 500 });
     expect(written.map((ids) => ids.length)).toEqual([500]);
     expect(new Set(written[0])).toEqual(
       new Set(Array.from({ length: 500 }, (_none, n) => `d${String(699 - n).padStart(4, '0')}`)),
     );
     expect(new Set(looked)).toEqual(new Set(written[0]));
     expect(await stand()).toEqual({ writes: 0, byStatus: { written: 500, planned: 200 } });
+  });
+
+  it('writes more than one portion at the same time, and never more devices than it may', async () => {
+    await addTargets(2_000);
+    await writer().write(REF, await row(), { ...WRITE, most: 1_200 });
+    expect(written.map((ids) => ids.length)).toEqual([500, 500, 200]);
+    expect(await stand()).toEqual({ writes: 0, byStatus: { written: 1_200, planned: 800 } });
+  });
+
+  it('leaves nothing under way when one portion fails', async () => {
+    await addTargets(1_000);
+    let asked = 0;
+    looks = () => ((asked += 1) === 1 ? Promise.reject(new Error('a bug')) : Promise.resolve());
+    await expect(writer().write(REF, await row(), WRITE)).rejects.toThrow('a bug');
+    expect(await stand()).toEqual({ writes: 1, byStatus: { written: 1_000 } });
   });
 
   it('gives no device to two that write at the same time', async () => {

@@ -48,6 +48,7 @@ interface Handed extends Operation {
 
 /** As many as one request changes. */
 const MOST = 500;
+const PORTIONS_AT_ONCE = 3;
 const TIMEOUT_MS = 15_000;
 /** Before a service that was away is asked again. */
 const AWAY_MS = 2_000;
@@ -59,7 +60,10 @@ const AWAY_MS = 2_000;
 export class BatchWriter {
   constructor(private readonly parts: Parts) {}
 
-  /** Takes the next devices of a batch as the pace allows, and hands them over. */
+  /**
+   * Takes the next devices of a batch as the pace allows, and hands them over: a few portions at the same time, because each
+   * waits for two services and their disks in turn. Their devices differ; of their numbers one waits for the other.
+   */
   async write(
     ref: LaunchRef,
     row: LaunchRow,
@@ -69,15 +73,38 @@ export class BatchWriter {
       ratePerMinute,
     }: { readonly batch: number; readonly most: number; readonly ratePerMinute: number },
   ): Promise<void> {
-    const taken = await this.parts.database.transaction(async (tx) => {
-      const wanted = await this.portion(tx, ref, { wanted: Math.min(most, MOST), ratePerMinute });
-      if (wanted === 0) return undefined;
+    const faults: unknown[] = [];
+    const underWay: Promise<void>[] = [];
+    try {
+      for (let left = most; left > 0 && underWay.length < PORTIONS_AT_ONCE;) {
+        const taken = await this.take(ref, { batch, wanted: Math.min(left, MOST), ratePerMinute });
+        if (taken === undefined) break;
+        left -= taken.rows.length;
+        underWay.push(this.do(ref, row, taken).catch((fault: unknown) => void faults.push(fault)));
+      }
+    } finally {
+      // Also when one fails: whoever goes on after this finds none under way.
+      await Promise.all(underWay);
+    }
+    if (faults.length > 0) throw faults[0];
+  }
+
+  private take(
+    ref: LaunchRef,
+    {
+      batch,
+      wanted,
+      ratePerMinute,
+    }: { readonly batch: number; readonly wanted: number; readonly ratePerMinute: number },
+  ): Promise<Handed | undefined> {
+    return this.parts.database.transaction(async (tx) => {
+      const count = await this.portion(tx, ref, { wanted, ratePerMinute });
+      if (count === 0) return undefined;
       return this.handOver(tx, ref, 'write', {
         which: `batch = $4 AND status = 'planned' ORDER BY place LIMIT $5`,
-        values: [batch, wanted],
+        values: [batch, count],
       });
     });
-    if (taken !== undefined) await this.do(ref, row, taken);
   }
 
   /** Offers documents again to devices that refused them because of the moment, if there are any. */
