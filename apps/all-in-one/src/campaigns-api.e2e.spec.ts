@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startPlatform, type Platform } from '@muster/testing';
-import { Campaigning, MqttFleet, type CampaignAnswer } from './campaign.fixture.js';
+import { eventually, startPlatform, type Platform } from '@muster/testing';
+import { Campaigning, MqttFleet, obeys, refuses, type CampaignAnswer } from './campaign.fixture.js';
 
 let platform: Platform;
 let campaigns: Campaigning;
@@ -144,5 +144,82 @@ describe('campaigns over REST', () => {
     const { keys } = body as { keys: Record<string, { desired?: unknown }> };
     expect(keys['targetTemperature']?.desired).toBe(17);
     expect(keys['version']?.desired).toBeUndefined();
+  }, 60_000);
+
+  it('have jobs that name the devices that failed, as they stand now; what is no longer kept is said', async () => {
+    await campaigns.type('vent');
+    const devices = await campaigns.devices('vent', 2);
+    await fleet.connectAll(devices, (nth) => (nth === 0 ? refuses(400) : obeys));
+    const deviceIds = devices.map((device) => device.id);
+    const id = await campaigns.draft({ ...valid, target: { deviceIds } });
+    await campaigns.act(id, 'launch');
+    await campaigns.counts(id, { failed: 1, succeeded: 1 });
+    expect((await platform.api('GET', `/campaigns/${id}`)).body).toMatchObject({ target: { deviceIds } });
+    expect((await post(`/${id}/copy`)).body).toMatchObject({ target: { deviceIds } });
+    const { jobId, batches } = await campaigns.until(id, ({ status }) => status === 'completed');
+    const batchJob = batches[0]?.jobId;
+    const failed = {
+      jobId: batchJob,
+      item: devices[0]?.id,
+      code: 'status-400',
+      detail: expect.stringContaining('I say 400.'),
+    };
+    for (const job of [jobId, batchJob])
+      expect((await platform.api('GET', `/jobs/${job}/errors?count=true`)).body).toEqual({
+        items: [failed],
+        nextCursor: null,
+        total: 1,
+      });
+
+    const target = { campaignId: id, statuses: ['failed'] };
+    const bulk = (body: object, query = '') =>
+      platform.api('POST', `/configuration/bulk${query}`, { desired: { fan: 1 }, ...body });
+    expect((await bulk({ target }, '?preview=true')).body).toMatchObject({
+      matched: 1,
+      sample: [{ id: devices[0]?.id }],
+    });
+    expect(await bulk({ target: { campaignId: id }, expectedCount: 1 })).toMatchObject({
+      status: 409,
+      body: { code: 'more-devices-than-expected' },
+    });
+    const { jobId: bulkJob } = (await bulk({ target, expectedCount: 1 })).body as { jobId: string };
+    await eventually(
+      async () =>
+        ((await platform.api('GET', `/jobs/${bulkJob}`)).body as { status: string }).status === 'success',
+      { what: 'the job has ended', deadlineMs: 15_000 },
+    );
+    const wanted = async (device: { id: string } | undefined): Promise<unknown> => {
+      const { body } = await platform.api('GET', `/devices/${device?.id}/configuration`);
+      return (body as { keys: Record<string, { desired?: unknown }> }).keys['fan']?.desired;
+    };
+    expect([await wanted(devices[0]), await wanted(devices[1])]).toEqual([1, undefined]);
+    const draft = await campaigns.draft(valid);
+    for (const [wrong, status] of [
+      [{ campaignId: 'nobody' }, 404],
+      [{ campaignId: draft }, 400],
+      [{ campaignId: id, filter: 'deviceType==vent' }, 400],
+      [{ filter: 'deviceType==vent', statuses: ['failed'] }, 400],
+    ] as const)
+      expect([wrong, (await bulk({ target: wrong })).status]).toEqual([wrong, status]);
+
+    const supervisionId = (await platform.api('GET', `/campaigns/${id}`)).body as { supervisionId: string };
+    await platform.sql(`UPDATE campaign_orchestrator.campaign_launches SET forgotten_at = now();
+                        UPDATE campaign_orchestrator.supervision_counts SET forgotten_at = now()`);
+    const gone = { status: 410, body: { code: 'no-longer-kept' } };
+    for (const path of [
+      `/campaigns/${id}/targets`,
+      `/campaigns/${id}/targets?format=csv`,
+      `/jobs/${jobId}/errors`,
+      `/supervisions/${supervisionId.supervisionId}/devices`,
+      `/supervisions/${supervisionId.supervisionId}/devices?format=csv`,
+    ])
+      expect({ path, ...(await platform.api('GET', path)) }).toMatchObject({ path, ...gone });
+    for (const how of ['retry', 'revert']) expect(await post(`/${id}/${how}`)).toMatchObject(gone);
+    const other = await campaigns.draft({ ...valid, target: { campaignId: id } });
+    for (const act of ['preview', 'launch']) expect(await post(`/${other}/${act}`)).toMatchObject(gone);
+    expect((await post(`/${id}/copy`)).status).toBe(201);
+    expect((await platform.api('GET', `/campaigns/${id}/statistics`)).body).toMatchObject({
+      byStatus: { failed: 1, succeeded: 1 },
+    });
   }, 60_000);
 });

@@ -31,6 +31,7 @@ import { Supervisions1764300000006 } from '../migrations/0006-supervisions.js';
 import { Statistics1764300000007 } from '../migrations/0007-statistics.js';
 import { PlainTables1764300000009 } from '../migrations/0009-plain-tables.js';
 import { DevicesAway1764300000010 } from '../migrations/0010-devices-away.js';
+import { Retention1764300000011 } from '../migrations/0011-retention.js';
 import { CampaignHandlers } from './campaign/campaign.handlers.js';
 import { CampaignPhases, PHASES } from './campaign/campaign-phases.js';
 import { CAMPAIGN_STEP, START_STEP } from './campaign/campaign-steps.js';
@@ -39,6 +40,7 @@ import { publishedOfCampaign, publishedOfPhase } from './campaign/campaign.publi
 import { Campaigns, campaignsProjection } from './campaign/campaigns.projection.js';
 import { launchScheduled } from './campaign/launch-scheduled.js';
 import { loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
+import { CampaignJobErrors } from './job/campaign-job-errors.js';
 import { CampaignJobHandlers } from './job/campaign-job.handlers.js';
 import { JobHandlers } from './job/job.handlers.js';
 import { JobList } from './job/job-list.js';
@@ -48,6 +50,8 @@ import { startParkedUpkeep } from './parked/parked-upkeep.js';
 import { ParkedHandlers } from './parked/parked.handlers.js';
 import { CAMPAIGN_SETTINGS, type CampaignSettings } from './providers.js';
 import { campaignStep } from './target/campaign-step.js';
+import { Retention } from './retention/retention.js';
+import { Points } from './statistics/points.js';
 import { StatisticsHandlers } from './statistics/statistics.handlers.js';
 import { superviseCampaign } from './supervision/supervise-campaign.js';
 import { SupervisionFollower } from './supervision/supervision-follower.js';
@@ -130,6 +134,7 @@ const migrations = [
   Statistics1764300000007,
   PlainTables1764300000009,
   DevicesAway1764300000010,
+  Retention1764300000011,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
@@ -171,6 +176,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
       const devices = new CampaignDevices({ database, store, bus });
       const check = new LaunchPlan({ database, store, bus, devices });
       const supervised = new SupervisedDevices(database, store);
+      const retention = new Retention(database, config.deviceRetentionDays);
       const watch = new DeviceWatch(bus, [
         new TargetFollower({ database, launches, changes }),
         new SupervisionFollower(database, supervised),
@@ -185,7 +191,12 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         kinds: [],
         steps: {
           [START_STEP]: launchScheduled({ ...settings, ...shared, check }),
-          [CAMPAIGN_STEP]: campaignStep({ ...shared, snapshot, writer }),
+          [CAMPAIGN_STEP]: campaignStep({
+            ...shared,
+            snapshot,
+            writer,
+            points: new Points(database, config.points),
+          }),
           [SUPERVISION_STEP]: supervisionStep({ ...shared, targets: devices, devices: supervised }),
         },
         concurrency: config.jobConcurrency,
@@ -209,6 +220,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: CAMPAIGN_SETTINGS, useValue: settings },
           { provide: LOGGER, useValue: logger },
           { provide: JobList, useValue: jobs },
+          { provide: CampaignJobErrors, useValue: new CampaignJobErrors(database) },
           { provide: ParkedMessages, useValue: messages },
         ]),
         relay: { translate, aggregates },
@@ -227,6 +239,12 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
             what: 'forgetting ended jobs',
             everyMs: FORGET_EVERY_MS,
             round: () => jobs.forgetEnded(config.jobRetentionDays),
+            logger,
+          }),
+          'device-retention': startUpkeep({
+            what: 'forgetting the devices of ended campaigns',
+            everyMs: FORGET_EVERY_MS,
+            round: () => retention.round(),
             logger,
           }),
           ...startParkedUpkeep({ messages, bus, keepDays: config.parkedKeepDays, logger, metrics }),

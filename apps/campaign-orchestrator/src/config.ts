@@ -1,6 +1,9 @@
 import { int, readConfig, type ConfigOf } from '@muster/observability';
 import { serviceKeys } from '@muster/service-host';
 
+/** So many fit in an answer. */
+export const MOST_POINTS = 1_000;
+
 export const configSchema = {
   ...serviceKeys({ prefix: 'CAMPAIGNS', schema: 'campaign_orchestrator' }),
   jobRetentionDays: int({
@@ -82,6 +85,22 @@ export const configSchema = {
     min: 1,
     max: 20_000,
     default: 20_000,
+  }),
+  points: int({
+    env: 'MUSTER_CAMPAIGNS_POINTS',
+    doc: 'Points of the curve over time of a campaign; with more, every second one is given up: old ones lie farther apart',
+    unit: 'points',
+    min: 10,
+    max: MOST_POINTS,
+    default: 500,
+  }),
+  deviceRetentionDays: int({
+    env: 'MUSTER_CAMPAIGNS_DEVICE_RETENTION_DAYS',
+    doc: 'How long devices of ended campaigns and of closed supervisions are kept, and the points; numbers and events stay',
+    unit: 'days',
+    min: 1,
+    max: 36_500,
+    default: 90,
   }),
   valuesBytes: int({
     env: 'MUSTER_CAMPAIGNS_VALUES_BYTES',

@@ -125,6 +125,7 @@ export const errorCatalogue = {
     status: 409,
     title: 'The bus of this installation has no credentials to give',
   },
+  'no-longer-kept': { status: 410, title: 'It is kept for a time, which is over' },
   // somebody else was faster
   'desired-changed': { status: 409, title: 'Somebody else has changed the value' },
   'concurrent-change': { status: 409, title: 'Changed by somebody else at the same time', passes: true },

@@ -1,4 +1,10 @@
 import { AppError, errorUnder } from '@muster/contracts';
+import type { TargetStatus } from '@muster/contracts/campaign-orchestrator/campaign';
+import {
+  MAX_TARGET_IDS,
+  readTargetIds,
+  type TargetIds,
+} from '@muster/contracts/campaign-orchestrator/targets.requests';
 import { selectDevices } from '@muster/contracts/device-registry/devices.requests';
 import { awaitState } from '@muster/contracts/device-registry/state.requests';
 import {
@@ -50,7 +56,7 @@ export class DeviceTargets {
    */
   async check(asked: Asked): Promise<CheckedTarget> {
     const { tenantId, path } = asked;
-    const { deviceIds, filter } = this.named(asked);
+    const { deviceIds, filter } = await this.named(asked);
     const expectedCount = asked.input.expectedCount ?? undefined;
     if (deviceIds !== undefined) {
       // Of those that are named no more can come into being: that is settled here.
@@ -65,7 +71,7 @@ export class DeviceTargets {
   /** What the target means now; refuses what `check` does. */
   async preview(asked: Asked): Promise<TargetPreview> {
     const { tenantId, input, path } = asked;
-    const target = this.named(asked);
+    const target = await this.named(asked);
     if (target.filter !== undefined) await underTarget(path, this.catchUp(tenantId, target.filter));
     const found = await underTarget(path, this.ask(tenantId, target));
     // Null in an optional field means absent.
@@ -97,24 +103,51 @@ export class DeviceTargets {
     return { items: deviceIds, next: next === null ? null : `${soFar} ${next}` };
   }
 
-  /** The target by one of its two ways, and distinct devices. */
-  private named({ input: { target }, path }: Asked): Named {
-    const { deviceIds, filter } = target;
-    if ((deviceIds == null) === (filter == null)) {
-      const message = 'must have either deviceIds or filter';
-      throw new AppError('invalid-request', `target ${message}`, {
-        errors: [{ path: `${path}.target`, message }],
-      });
-    }
+  /** The target by one of its ways, and distinct devices. Those of a campaign are named here: as they stand now. */
+  private async named({ tenantId, input: { target }, path }: Asked): Promise<Named> {
+    const { deviceIds, filter, campaignId, statuses } = target;
+    const refuse = (message: string): AppError =>
+      new AppError('invalid-request', `target ${message}`, { errors: [{ path: `${path}.target`, message }] });
+    if ([deviceIds, filter, campaignId].filter((way) => way != null).length !== 1)
+      throw refuse('must have exactly one of deviceIds, filter and campaignId');
+    if (statuses != null && campaignId == null) throw refuse('must have no statuses without campaignId');
     if (filter != null) return { filter };
-    const distinct = [...new Set(deviceIds)];
+    const distinct =
+      campaignId == null
+        ? [...new Set(deviceIds)]
+        : await underTarget(
+            path,
+            this.ofCampaign({ tenantId, campaignId, ...(statuses == null ? {} : { statuses }) }),
+          );
     if (distinct.length > this.mostNamed) {
+      const what = campaignId == null ? 'are named' : 'of the campaign stand so';
       throw new AppError(
         'payload-too-large',
-        `${distinct.length} devices are named; at most ${this.mostNamed} may be. A filter has no limit.`,
+        `${campaignId == null ? distinct.length : `More than ${this.mostNamed}`} devices ${what}; at most ${this.mostNamed} may be. A filter has no limit.`,
       );
     }
     return { deviceIds: distinct };
+  }
+
+  /** Stops one device after the most that may be named: who has more is refused. */
+  private async ofCampaign(which: {
+    readonly tenantId: string;
+    readonly campaignId: string;
+    readonly statuses?: TargetStatus[];
+  }): Promise<string[]> {
+    const found: string[] = [];
+    for (let after: string | null = null; found.length <= this.mostNamed;) {
+      const limit = Math.min(MAX_TARGET_IDS, this.mostNamed + 1 - found.length);
+      const page: TargetIds = await this.bus.request(
+        readTargetIds,
+        { ...which, limit, ...(after === null ? {} : { after }) },
+        { timeoutMs: FILTER_TIMEOUT_MS },
+      );
+      found.push(...page.deviceIds);
+      if (page.next === null) break;
+      after = page.next;
+    }
+    return found;
   }
 
   /** A preview that missed what its caller has just done would be believed. */

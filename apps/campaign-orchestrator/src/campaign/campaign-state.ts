@@ -53,6 +53,7 @@ export interface Campaign {
   readonly status: CampaignStatus | null;
   readonly deleted: boolean;
   readonly created: { readonly at: string; readonly by: Actor } | null;
+  /** Once the devices are known, without those that it names: the events have them. */
   readonly definition: CampaignDefinition | null;
   /** Rises with every edit. */
   readonly revision: number;

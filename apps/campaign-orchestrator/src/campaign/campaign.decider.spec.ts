@@ -404,6 +404,33 @@ describe('ResolveTargets', () => {
   });
 });
 
+describe('the state of a campaign whose devices are known', () => {
+  it('has no lists of devices any more, which every event would write once more', () => {
+    const named = batchOf({ share: { deviceIds: ['d1'] } });
+    const before = stateAfter(create({ batches: [named, batchOf()] }), launch());
+    expect(before.definition).toMatchObject({ target: { deviceIds: ['d1', 'd2'] } });
+    const { definition } = stateAfter(create({ batches: [named, batchOf()] }), launch(), resolve(1, 1));
+    expect(definition).toMatchObject({
+      target: { deviceIds: [] },
+      batches: [{ share: { deviceIds: [] } }, { share: { percent: 100 } }],
+      configurations: { a: 1 },
+    });
+  });
+
+  it('keeps lists of a launch that failed: it is edited and launched again', () => {
+    const failed: CampaignCommand = {
+      type: 'FailLaunch',
+      launchId: 'l1',
+      code: 'invalid-request',
+      detail: 'x',
+      at: at(3),
+    };
+    expect(stateAfter(create(), launch(), failed).definition).toMatchObject({
+      target: { deviceIds: ['d1', 'd2'] },
+    });
+  });
+});
+
 describe('FailLaunch', () => {
   const fail: CampaignCommand = {
     type: 'FailLaunch',

@@ -266,4 +266,4 @@ const refusal = (path: string, message: string): AppError =>
   new AppError('invalid-request', `${path} ${message}`, { errors: [{ path, message }] });
 
 /** The stream `campaign-<id>`. */
-export const campaign = { name: 'campaign', initial, evolve, decide } as const;
+export const campaign = { name: 'campaign', stateVersion: 2, initial, evolve, decide } as const;

@@ -51,6 +51,7 @@ import { Handles, type Bus } from '@muster/messaging';
 import { BUS, DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import { FINDING } from '../batch/next-step.js';
 import { CAMPAIGN_SETTINGS, type CampaignSettings } from '../providers.js';
+import { assertTargetsKept } from '../retention/retention.js';
 import { LAUNCH_CHECK, type LaunchCheck } from '../target/launch-check.js';
 import type { CampaignCommand } from './campaign-commands.js';
 import { CampaignPhases, type Phase } from './campaign-phases.js';
@@ -65,6 +66,7 @@ import { definitionOf, editedDefinition } from './definition.js';
 import { derivedFrom, type Derivation } from './derive-campaign.js';
 import { inputFromFirmwares } from './draft-from-firmware.js';
 import { launchIn } from './launch.js';
+import { namesDevices } from './named-devices.js';
 
 /** A filter may take seconds before it is refused as too slow. */
 const FILTER_TIMEOUT_MS = 10_000;
@@ -271,7 +273,10 @@ export class CampaignHandlers {
       body: { operation: `${how}-campaign`, ...body },
       define: async () => {
         const { state } = await this.store.load(campaign, tenantId, campaignId);
-        return derivedFrom(how, campaignId, state, as.name ?? undefined);
+        const whole = await this.withNamed(tenantId, campaignId, state);
+        const definition = derivedFrom(how, campaignId, whole, as.name ?? undefined);
+        if (how !== 'copy') await assertTargetsKept(this.database, tenantId, state.launch?.launchId);
+        return definition;
       },
     });
   }
@@ -342,7 +347,22 @@ export class CampaignHandlers {
     state: Campaign,
     tx?: Queryable,
   ): Promise<CampaignDetails> {
-    return detailsOf(campaignId, state, await this.campaigns.phaseOf(tenantId, campaignId, tx));
+    const whole = await this.withNamed(tenantId, campaignId, state);
+    return detailsOf(campaignId, whole, await this.campaigns.phaseOf(tenantId, campaignId, tx));
+  }
+
+  /** With the devices that the definition names, which a launched campaign has in its events alone. */
+  private async withNamed(tenantId: string, campaignId: string, state: Campaign): Promise<Campaign> {
+    const { definition, launch } = state;
+    if (definition === null || launch?.resolved !== true || !namesDevices(definition)) return state;
+    const [event] = await this.store.readStream(tenantId, campaign, campaignId, {
+      types: ['CampaignCreated', 'CampaignEdited'],
+      backwards: true,
+      limit: 1,
+    });
+    if (event?.type !== 'CampaignCreated' && event?.type !== 'CampaignEdited') return state;
+    const { target, batches } = event.data.definition;
+    return { ...state, definition: { ...definition, target, batches } };
   }
 
   /** Filters that can be read, and another campaign that there is. */

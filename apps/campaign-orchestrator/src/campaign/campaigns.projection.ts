@@ -3,8 +3,9 @@ import type { Database, Projection, Queryable, RecordedEvent } from '@muster/eve
 import type pg from 'pg';
 import { initial, type Campaign } from './campaign-state.js';
 import type { StoredPhase } from './campaign-phases.js';
-import type { CampaignDefinition, CampaignEvent, StoredBatch } from './campaign.events.js';
+import type { CampaignEvent } from './campaign.events.js';
 import { evolve } from './evolve-campaign.js';
+import { withoutDevices } from './named-devices.js';
 
 /**
  * A row per campaign for the list. `state` is the campaign's own, folded by the same function, but without the devices that
@@ -78,14 +79,6 @@ const short = (event: CampaignEvent): CampaignEvent => {
   const { data } = event;
   return { ...event, data: { ...data, definition: withoutDevices(data.definition) } } as CampaignEvent; // the same type
 };
-
-const withoutDevices = (definition: CampaignDefinition): CampaignDefinition => ({
-  ...definition,
-  target: 'deviceIds' in definition.target ? { deviceIds: [] } : definition.target,
-  batches: definition.batches.map((batch): StoredBatch =>
-    'deviceIds' in batch.share ? { ...batch, share: { deviceIds: [] } } : batch,
-  ),
-});
 
 export interface CampaignFilter {
   readonly status: CampaignStatus | undefined;

@@ -1,6 +1,7 @@
 import type { BatchStatus } from '@muster/contracts/campaign-orchestrator/campaign';
 import type { Batch, Campaign } from './campaign-state.js';
 import type { CampaignDefinition, CampaignEvent } from './campaign.events.js';
+import { withoutDevices } from './named-devices.js';
 
 /** What every event says of how things stand after it. */
 type Stamp = 'name' | 'status' | 'batchStatus';
@@ -43,6 +44,8 @@ export const evolve = (state: Campaign, event: Fact): Campaign => {
       return {
         ...state,
         ...{ total, jobId, supervisionId },
+        // From here on they are rows. Kept here, every further event would write them once more.
+        definition: state.definition && withoutDevices(state.definition),
         launch: state.launch && { ...state.launch, resolved: true },
         batches: batches.map(({ index, size, jobId: own }) => ({
           ...{ index, size, jobId: own },

@@ -20,6 +20,7 @@ import {
 } from '@muster/contracts/jobs/requests';
 import { Handles, type Bus } from '@muster/messaging';
 import { BUS, decodeCursor, pageBy, TEXT } from '@muster/service-host';
+import { CampaignJobErrors } from './campaign-job-errors.js';
 import { JobList } from './job-list.js';
 
 /** A job younger than this may be on its way here. */
@@ -36,6 +37,7 @@ const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$
 export class JobHandlers {
   constructor(
     @Inject(JobList) private readonly jobs: JobList,
+    @Inject(CampaignJobErrors) private readonly campaigns: CampaignJobErrors,
     @Inject(BUS) private readonly bus: Bus,
   ) {}
 
@@ -85,6 +87,14 @@ export class JobHandlers {
     const [last, item] = decodeCursor('job-errors', cursor, [TEXT, ITEM]) ?? [];
     const after = last === undefined || item === undefined ? undefined : { jobId: last, item };
     await this.get({ tenantId, jobId });
+    const own = await this.campaigns.campaignOf(request);
+    if (own !== undefined) {
+      const failed = await this.campaigns.errors(request, own, { after: item, limit: limit + 1 });
+      return {
+        ...pageBy('job-errors', failed, limit, (error) => [error.jobId, error.item]),
+        ...(count === true ? { total: await this.campaigns.count(tenantId, own) } : {}),
+      };
+    }
     const found = await this.jobs.errors(request, { after, limit: limit + 1 });
     return {
       ...pageBy('job-errors', found, limit, (error) => [error.jobId, error.item]),

@@ -25,9 +25,9 @@ import {
 import { campaign } from '../campaign/campaign.decider.js';
 import { findSupervision } from '../supervision/supervision-list.projection.js';
 import { readCounts } from '../target/target-rows.js';
+import { MOST_POINTS } from '../config.js';
 import { percentilesOf } from './percentiles.js';
 
-const MOST_POINTS = 1_000;
 const NOBODY: VerdictCounts = { pending: 0, valid: 0, invalid: 0, unknown: 0 };
 
 /** Numbers of a campaign. None is counted when it is asked for: each changed with what it counts. */

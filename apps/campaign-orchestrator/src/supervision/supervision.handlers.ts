@@ -20,6 +20,7 @@ import { idempotently, type Database, type EventStore, type Queryable } from '@m
 import { DeviceTargets, Steps } from '@muster/jobs';
 import { Handles } from '@muster/messaging';
 import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
+import { assertSupervisedKept } from '../retention/retention.js';
 import {
   countSupervisions,
   findSupervision,
@@ -121,6 +122,7 @@ export class SupervisionHandlers {
     const verdict = request.verdict ?? undefined;
     const limit = request.limit ?? DEFAULT_PAGE;
     const { verdicts, total } = await viewSupervision(this.database, tenantId, supervisionId);
+    await assertSupervisedKept(this.database, tenantId, supervisionId);
     const list = `supervised ${supervisionId} ${verdict ?? ''}`;
     const [after] = decodeCursor(list, cursor, [TEXT]) ?? [];
     const which = { tenantId, supervisionId };

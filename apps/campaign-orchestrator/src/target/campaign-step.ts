@@ -9,6 +9,7 @@ import type { Campaign } from '../campaign/campaign-state.js';
 import { CAMPAIGN_STEP } from '../campaign/campaign-steps.js';
 import { campaign } from '../campaign/campaign.decider.js';
 import { ENGINE } from '../campaign/engine.decider.js';
+import type { Points } from '../statistics/points.js';
 import type { Launches, LaunchRow } from './launches.js';
 import type { Snapshot } from './snapshot.js';
 import { ended, expire, type TargetReason } from './target.js';
@@ -20,6 +21,7 @@ interface Parts {
   readonly store: EventStore;
   readonly steps: Steps;
   readonly jobs: Jobs;
+  readonly points: Points;
   readonly phases: CampaignPhases;
   readonly launches: Launches;
   readonly changes: TargetChanges;
@@ -31,7 +33,6 @@ interface Parts {
 const RUN_MS = 2_000;
 /** Targets that are ended at once. */
 const ENDED_AT_ONCE = 2_000;
-const POINT_EVERY_MS = 60_000;
 
 /** Carries a launched campaign on. See docs/adr/0025-campaign-steps.md. */
 export const campaignStep =
@@ -404,23 +405,6 @@ class CampaignStep {
         await launches.note(tx, tenantId, launchId, { told });
       });
     }
-    if (isPoint) await this.point(ref, sumOf(counts));
-  }
-
-  /** At most one a minute, and none where nothing has changed. */
-  private async point({ tenantId, launchId }: LaunchRef, counts: Counts): Promise<void> {
-    await this.parts.database.query({
-      name: 'campaign-point',
-      text: `INSERT INTO campaign_points (tenant_id, launch_id, at, counts, adoption)
-             SELECT $1, $2, now(), $3::jsonb, (
-               SELECT jsonb_build_object('pending', c.pending, 'valid', c.valid, 'invalid', c.invalid, 'unknown', c.unknown)
-               FROM campaign_launches l JOIN supervisions s ON s.tenant_id = $1 AND s.campaign_id = l.campaign_id
-               JOIN supervision_counts c ON c.tenant_id = $1 AND c.supervision_id = s.id
-               WHERE l.tenant_id = $1 AND l.launch_id = $2 ORDER BY s.opened_at DESC LIMIT 1)
-             WHERE NOT EXISTS (
-               SELECT 1 FROM campaign_points WHERE tenant_id = $1 AND launch_id = $2
-                 AND (at > now() - $4 * interval '1 millisecond' OR counts = $3::jsonb))`,
-      values: [tenantId, launchId, JSON.stringify(counts), POINT_EVERY_MS],
-    });
+    if (isPoint) await this.parts.points.record(tenantId, launchId, sumOf(counts));
   }
 }

@@ -1,3 +1,4 @@
+import type { TargetStatus } from '@muster/contracts/campaign-orchestrator/campaign';
 import type { Database, EventStore } from '@muster/event-store';
 import type { Bus } from '@muster/messaging';
 import {
@@ -7,6 +8,7 @@ import {
 } from '@muster/contracts/device-registry/targets.requests';
 import { campaign } from '../campaign/campaign.decider.js';
 import type { StoredTarget } from '../campaign/campaign.events.js';
+import { assertTargetsKept } from '../retention/retention.js';
 
 export interface DevicePage {
   readonly devices: readonly TargetDevice[];
@@ -67,12 +69,25 @@ export class CampaignDevices {
     }
     const { database, store } = this.parts;
     const { state } = await store.load(campaign, tenantId, target.campaignId);
-    const { rows } = await database.query<{ device_id: string }>(
-      `SELECT device_id FROM campaign_targets
-       WHERE tenant_id = $1 AND launch_id = $2 AND ($3::text[] IS NULL OR status = ANY($3)) AND device_id > $4
-       ORDER BY device_id LIMIT ${MAX_TARGET_PAGE}`,
-      [tenantId, state.launch?.launchId ?? '', target.statuses, after ?? ''],
-    );
-    return rows.map(({ device_id: id }) => id);
+    await assertTargetsKept(database, tenantId, state.launch?.launchId);
+    return targetIds(database, [tenantId, state.launch?.launchId ?? '', target.statuses], {
+      after,
+      limit: MAX_TARGET_PAGE,
+    });
   }
 }
+
+/** Devices of a launch, ascending by id. */
+export const targetIds = async (
+  database: Database,
+  which: readonly [tenantId: string, launchId: string, statuses: readonly TargetStatus[] | null],
+  { after, limit }: { readonly after: string | null; readonly limit: number },
+): Promise<string[]> => {
+  const { rows } = await database.query<{ device_id: string }>(
+    `SELECT device_id FROM campaign_targets
+     WHERE tenant_id = $1 AND launch_id = $2 AND ($3::text[] IS NULL OR status = ANY($3)) AND device_id > $4
+     ORDER BY device_id LIMIT $5`,
+    [...which, after ?? '', limit],
+  );
+  return rows.map(({ device_id: id }) => id);
+};

@@ -4,9 +4,13 @@ import type { TargetStatus } from '@muster/contracts/campaign-orchestrator/campa
 import type { CampaignRef } from '@muster/contracts/campaign-orchestrator/campaigns.requests';
 import {
   listTargets,
+  MAX_TARGET_IDS,
   previewCampaign,
+  readTargetIds,
   type CampaignPreview,
   type ListTargets,
+  type ReadTargetIds,
+  type TargetIds,
   type TargetPage,
   type TargetReason,
   type TargetView,
@@ -15,7 +19,9 @@ import type { Database, EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, decodeCursor, EVENT_STORE, pageBy } from '@muster/service-host';
 import { campaign } from '../campaign/campaign.decider.js';
+import { assertTargetsKept } from '../retention/retention.js';
 import { LaunchPlan } from './launch-plan.js';
+import { targetIds } from './target-devices.js';
 
 const DEVICE_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
@@ -60,6 +66,7 @@ export class TargetHandlers {
     const [after] = decodeCursor('campaign-targets', cursor, [DEVICE_ID]) ?? [];
     const { state } = await this.store.load(campaign, tenantId, campaignId);
     if (state.status === null) throw new AppError('campaign-not-found', 'No such campaign.');
+    await assertTargetsKept(this.database, tenantId, state.launch?.launchId);
     const which = [tenantId, state.launch?.launchId ?? '', status ?? null, batch ?? null];
     const { rows } = await this.database.query<Row>(
       `SELECT device_id, name, device_type, batch, status, attempts, synced, written_at, dispatched_at,
@@ -71,6 +78,25 @@ export class TargetHandlers {
       ...pageBy('campaign-targets', rows.map(viewOf), limit, ({ deviceId }) => [deviceId]),
       ...(count === true ? { total: await this.count(which) } : {}),
     };
+  }
+
+  @Handles(readTargetIds)
+  async ids({ tenantId, campaignId, statuses, after, limit }: ReadTargetIds): Promise<TargetIds> {
+    const { state } = await this.store.load(campaign, tenantId, campaignId);
+    if (state.status === null) throw new AppError('campaign-not-found', 'No such campaign.');
+    if (state.launch?.resolved !== true) {
+      const message = 'must be a campaign that was launched';
+      throw new AppError('invalid-request', `campaignId ${message}`, {
+        errors: [{ path: 'campaignId', message }],
+      });
+    }
+    const { launchId } = state.launch;
+    await assertTargetsKept(this.database, tenantId, launchId);
+    const most = limit ?? MAX_TARGET_IDS;
+    const which = [tenantId, launchId, statuses ?? null] as const;
+    const found = await targetIds(this.database, which, { after: after ?? null, limit: most + 1 });
+    const deviceIds = found.slice(0, most);
+    return { deviceIds, next: found.length > most ? (deviceIds.at(-1) ?? null) : null };
   }
 
   /** From the counters: not by looking at all. */

@@ -300,6 +300,7 @@ export const launchCampaign = defineRequest({
     ...OF_CHANGE,
     'campaign-status',
     'campaign-conflict',
+    'no-longer-kept',
     'more-devices-than-expected',
     'idempotency-key-reused',
   ],
@@ -402,10 +403,14 @@ const derive = (verb: string, errors: readonly ErrorCode[]) =>
   });
 
 /** A draft with the same values, for the devices that failed or timed out in an ended campaign. */
-export const retryCampaign = derive('retry', ['campaign-status']);
+export const retryCampaign = derive('retry', ['campaign-status', 'no-longer-kept']);
 
 /** A draft that gives every device of an ended campaign back what it had, where its desired value is still the campaign's. */
-export const revertCampaign = derive('revert', ['campaign-status', 'campaign-not-revertable']);
+export const revertCampaign = derive('revert', [
+  'campaign-status',
+  'campaign-not-revertable',
+  'no-longer-kept',
+]);
 
 /** A draft of the same definition, of a campaign in whatever status. */
 export const copyCampaign = derive('copy', []);

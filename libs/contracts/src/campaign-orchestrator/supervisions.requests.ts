@@ -14,7 +14,7 @@ import {
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { AnyJson, Described, JSON_VALUE, ValuesAre } from '../described.js';
-import { DeviceTarget, TARGET_ERRORS } from '../device-registry/targets.requests.js';
+import { BulkTarget, TARGET_ERRORS } from '../device-registry/targets.requests.js';
 import {
   Actor,
   ChangeRequest,
@@ -108,8 +108,8 @@ export class SupervisionInput {
 
   @IsObject()
   @ValidateNested()
-  @Type(() => DeviceTarget)
-  target!: DeviceTarget;
+  @Type(() => BulkTarget)
+  target!: BulkTarget;
 
   /** Key → the desired value that devices must keep; null: none of their own. */
   @IsOptional()
@@ -353,6 +353,6 @@ export const listSupervised = defineRequest({
   subject: 'muster.v1.service.campaign-orchestrator.supervision.devices',
   request: ListSupervised,
   reply: SupervisedPage,
-  errors: [...errors, 'invalid-request'],
+  errors: [...errors, 'no-longer-kept', 'invalid-request'],
   idempotent: true,
 });

@@ -8,6 +8,7 @@ import {
   IsOptional,
   IsString,
   Length,
+  Matches,
   Max,
   Min,
   ValidateIf,
@@ -144,7 +145,7 @@ export const listTargets = defineRequest({
   subject: 'muster.v1.service.campaign-orchestrator.campaign-target.list',
   request: ListTargets,
   reply: TargetPage,
-  errors: ['campaign-not-found', 'invalid-request'],
+  errors: ['campaign-not-found', 'no-longer-kept', 'invalid-request'],
   idempotent: true,
 });
 
@@ -198,6 +199,50 @@ export const previewCampaign = defineRequest({
   subject: 'muster.v1.service.campaign-orchestrator.campaign.preview',
   request: CampaignRef,
   reply: CampaignPreview,
-  errors: ['campaign-not-found', 'invalid-request', 'invalid-filter', 'filter-too-slow'],
+  errors: ['campaign-not-found', 'no-longer-kept', 'invalid-request', 'invalid-filter', 'filter-too-slow'],
+  idempotent: true,
+});
+
+/** Ids of one page of `readTargetIds`. */
+export const MAX_TARGET_IDS = 10_000;
+
+export class ReadTargetIds extends CampaignRef {
+  /** Only those that stand so. */
+  @IsOptional()
+  @IsArray()
+  @IsIn(TARGET_STATUSES, { each: true })
+  statuses?: TargetStatus[];
+
+  /** `next` of the reply before. */
+  @IsOptional()
+  @Matches(/^[A-Za-z0-9_-]{1,64}$/)
+  after?: string;
+
+  /** Default: the most. */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_TARGET_IDS)
+  limit?: number;
+}
+
+export class TargetIds {
+  /** Ascending. */
+  @IsArray()
+  @IsString({ each: true })
+  deviceIds!: string[];
+
+  /** Null: these were the last. */
+  @ValidateIf((page: TargetIds) => page.next !== null)
+  @IsString()
+  next!: string | null;
+}
+
+/** The devices of a campaign that was launched, as they stand now: for acts that mean them. */
+export const readTargetIds = defineRequest({
+  subject: 'muster.v1.service.campaign-orchestrator.campaign-target.ids',
+  request: ReadTargetIds,
+  reply: TargetIds,
+  errors: ['campaign-not-found', 'no-longer-kept', 'invalid-request'],
   idempotent: true,
 });

@@ -2,6 +2,7 @@ import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   ArrayNotEmpty,
+  ArrayUnique,
   IsArray,
   IsIn,
   IsInt,
@@ -9,12 +10,14 @@ import {
   IsObject,
   IsOptional,
   IsString,
+  Length,
   Matches,
   Max,
   Min,
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
+import { TARGET_STATUSES, type TargetStatus } from '../campaign-orchestrator/campaign.js';
 import { defineRequest } from '../contract.js';
 import { Described } from '../described.js';
 import { IsFilter, TenantRequest } from '../fields.js';
@@ -41,12 +44,29 @@ export class DeviceTarget {
   filter?: string;
 }
 
+/** The devices of a bulk act, or of a supervision. Exactly one of `deviceIds`, `filter` and `campaignId`. */
+export class BulkTarget extends DeviceTarget {
+  /** The devices of a campaign that was launched, as they stand when the act is asked for; at most as many as may be named. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 64)
+  campaignId?: string;
+
+  /** With `campaignId`: only those that stand so. */
+  @IsOptional()
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayUnique()
+  @IsIn(TARGET_STATUSES, { each: true })
+  statuses?: TargetStatus[];
+}
+
 /** What every bulk act is asked with; each adds what shall be done. */
 export class BulkInput {
   @IsObject()
   @ValidateNested()
-  @Type(() => DeviceTarget)
-  target!: DeviceTarget;
+  @Type(() => BulkTarget)
+  target!: BulkTarget;
 
   /**
    * How many devices whoever asks believes that these are, as a preview told. When more match, at once or by the time that the
@@ -111,6 +131,8 @@ export const TARGET_ERRORS = [
   'filter-too-slow',
   'payload-too-large',
   'more-devices-than-expected',
+  'campaign-not-found',
+  'no-longer-kept',
 ] as const;
 
 /**

@@ -95,7 +95,10 @@ export class JobError extends JobItemError {
   jobId!: string;
 }
 
-/** Those of its parts too; the job's own first, then part by part, each in the order of the items. */
+/**
+ * Those of its parts too; the job's own first, then part by part, each in the order of the items. Of a campaign: its devices
+ * that have failed or timed out as they stand now, by device; one that answers late is none any more.
+ */
 export class ListJobErrors extends PageRequest {
   @IsString()
   @Length(1, 64)
@@ -130,7 +133,7 @@ export const listJobErrors = defineRequest({
   subject: 'muster.v1.service.campaign-orchestrator.job-error.list',
   request: ListJobErrors,
   reply: JobErrorPage,
-  errors: ['job-not-found', 'invalid-request'],
+  errors: ['job-not-found', 'no-longer-kept', 'invalid-request'],
   idempotent: true,
 });
 
