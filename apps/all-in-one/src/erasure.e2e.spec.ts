@@ -36,7 +36,11 @@ const livelyDevice = async (name: string): Promise<{ id: string; fileKey: string
   await send('dcx/json', { energy: 7 });
   await platform.api('PATCH', `/devices/${id}/configuration/desired`, { interval: 60 });
   await send('cmx/state/json', { interval: 60 });
-  await platform.api('POST', `/devices/${id}/commands`, { type: 'reboot' });
+  await platform.api('POST', `/devices/${id}/commands`, {
+    type: 'reboot',
+    payload: { why: 'to-be-forgotten' },
+    ttlSeconds: 600,
+  });
   const { token: uploadToken } = JSON.parse(await send('bcx/token', undefined)) as { token: string };
   const upload = await fetch(`${platform.devicesUrl}/bcx/api/v1/binary-data?name=log.txt`, {
     method: 'POST',
@@ -52,7 +56,8 @@ const HELD: Readonly<Record<string, string>> = {
   'latest values': "SELECT FROM telemetry.latest_values WHERE device_id = 'ID'",
   configuration: "SELECT FROM configuration.events WHERE stream LIKE '%ID' AND data::text LIKE '%interval%'",
   commands: "SELECT FROM commands.commands WHERE device_id = 'ID'",
-  'events of commands': "SELECT FROM commands.events WHERE stream LIKE '%ID%' AND data::text LIKE '%reboot%'",
+  'events of commands':
+    "SELECT FROM commands.events WHERE stream LIKE '%ID%' AND data::text LIKE '%to-be-forgotten%'",
   uploads: "SELECT FROM firmware.uploads WHERE device_id = 'ID'",
 };
 /** Which of them there is something in. */
