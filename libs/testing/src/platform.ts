@@ -34,8 +34,11 @@ export interface Platform {
     body?: unknown,
     headers?: Readonly<Record<string, string>>,
   ) => Promise<ApiAnswer>;
-  /** One statement, or several without values, in the database of the services: for what no door lets one do. */
-  readonly sql: (text: string, values?: readonly unknown[]) => Promise<void>;
+  /** One statement, or several without values, in the database of the services: for what no door lets one do. Its rows. */
+  readonly sql: (
+    text: string,
+    values?: readonly unknown[],
+  ) => Promise<readonly Readonly<Record<string, unknown>>[]>;
   /** What the services logged so far, as they wrote it. */
   readonly log: () => string;
   /** SIGKILL to all services, which share a process. */
@@ -140,7 +143,11 @@ export const startPlatform = async (
       const client = new pg.Client({ connectionString: database.url });
       await client.connect();
       try {
-        await client.query(text, values === undefined ? undefined : [...values]);
+        const { rows } = await client.query<Record<string, unknown>>(
+          text,
+          values === undefined ? undefined : [...values],
+        );
+        return rows;
       } finally {
         await client.end();
       }

@@ -26,7 +26,7 @@ export const campaigns = async (): Promise<string> => {
   process.env['MUSTER_CAMPAIGNS_MAX_RATE_PER_MINUTE'] = String(RATE_PER_MINUTE);
   process.env['MUSTER_CAMPAIGNS_TENANT_RATE_PER_MINUTE'] = String(RATE_PER_MINUTE);
   const services = ['device-registry', 'configuration', 'campaign-orchestrator', 'gateway'];
-  const platform = await startPrivatePlatform(resolve('.'), 'bench', services);
+  const platform = await startPrivatePlatform(resolve('.'), 'bench', { names: services });
   const database = new pg.Client({ connectionString: platform.databaseUrl });
   try {
     await database.connect();
@@ -84,17 +84,21 @@ export const campaigns = async (): Promise<string> => {
   }
 };
 
-/** Configuration would ask the registry for each device that it does not know. */
 const fill = async (database: pg.Client): Promise<void> => {
   await database.query('SET search_path = device_registry');
   await fillDevices(database, DEVICES);
   await database.query(`UPDATE devices SET interface = 'http'`);
+  await makeKnown(database);
+  await database.query('VACUUM ANALYZE');
+};
+
+/** Configuration would ask the registry for each device that it does not know. */
+export const makeKnown = async (database: pg.Client): Promise<void> => {
   await database.query(
     `INSERT INTO configuration.known_devices (tenant_id, device_id, deleted, device_type_id, app_version, version, interface, name,
        tags, folder)
      SELECT tenant_id, id, false, device_type_id, app_version, 1, interface, name, tags, folder FROM devices`,
   );
-  await database.query('VACUUM ANALYZE');
 };
 
 const create = async (api: Api): Promise<string> => {
@@ -184,12 +188,15 @@ const timed = async <T>(what: () => Promise<T>): Promise<[number, T]> => {
   return [performance.now() - began, result];
 };
 
-const sizesOf = async (database: pg.Client): Promise<{ schema: string; bytes: number }[]> => {
+export const sizesOf = async (
+  database: pg.Client,
+  schemas: readonly string[] = SCHEMAS,
+): Promise<{ schema: string; bytes: number }[]> => {
   const { rows } = await database.query<{ schema: string; bytes: number }>(
     `SELECT n.nspname AS schema, sum(pg_total_relation_size(c.oid))::float8 AS bytes
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = ANY($1) AND c.relkind = 'r' GROUP BY 1 ORDER BY 1`,
-    [SCHEMAS],
+    [schemas],
   );
   return rows;
 };

@@ -38,7 +38,9 @@ const SCANS = [
  * own. The ceilings are a device by its id and the first page without a filter, in the same run.
  */
 export const deviceFilter = async (): Promise<string> => {
-  const platform = await startPrivatePlatform(resolve('.'), 'bench', ['device-registry', 'gateway']);
+  const platform = await startPrivatePlatform(resolve('.'), 'bench', {
+    names: ['device-registry', 'gateway'],
+  });
   const database = new pg.Client({ connectionString: platform.databaseUrl });
   try {
     await database.connect();

@@ -3,6 +3,7 @@ import { bulkDrill } from './bulk-drill.js';
 import { bulk } from './bulk.js';
 import { burst } from './burst.js';
 import { campaignDrill } from './campaign-drill.js';
+import { campaignScale } from './campaign-scale.js';
 import { campaigns } from './campaigns.js';
 import { changes } from './changes.js';
 import { deviceFilter } from './device-filter.js';
@@ -25,6 +26,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   'broker-cost': brokerCost,
   campaigns,
   'campaign-drill': campaignDrill,
+  'campaign-scale': campaignScale,
   changes,
   bulk,
   'bulk-drill': bulkDrill,
@@ -43,7 +45,7 @@ const name = process.argv[2] ?? '';
 const bench = benches[name];
 if (bench === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; campaigns, device-filter, state-filters and json-reading run alone)\n`,
+    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; campaigns, campaign-scale, device-filter, state-filters and json-reading run alone)\n`,
   );
   process.exitCode = 64;
 } else {

@@ -37,7 +37,7 @@ const CHANGED = 20_000;
  */
 export const stateFilters = async (): Promise<string> => {
   const services = ['device-registry', 'configuration', 'campaign-orchestrator', 'gateway'];
-  const platform = await startPrivatePlatform(resolve('.'), 'bench', services);
+  const platform = await startPrivatePlatform(resolve('.'), 'bench', { names: services });
   const database = new pg.Client({ connectionString: platform.databaseUrl });
   try {
     await database.connect();

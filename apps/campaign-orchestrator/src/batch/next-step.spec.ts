@@ -77,6 +77,8 @@ class World {
   state: Campaign = decider.initial;
   seconds = 0;
   away = false;
+  /** The next hand-over reaches `configuration`, and its answer is lost: the process was killed, or did not wait long enough. */
+  loses = false;
   rows: Row[] = [];
   last: NextStep = { action: null, phase: null, nextAt: null };
   private version = 1;
@@ -143,13 +145,24 @@ class World {
     return {
       campaign: this.state,
       counts: this.counts(),
-      handedOver: 0,
+      handedOver: this.handedOver(),
       now: this.now,
       away: this.away ? { detail: 'configuration is away.', until: at(this.seconds + 5) } : null,
       pacedUntil: null,
       deadlineAt: open.flatMap(({ deadlineAt }) => deadlineAt ?? []).sort()[0] ?? null,
       retryAt: open.flatMap(({ retryAt }) => retryAt ?? []).sort()[0] ?? null,
     };
+  }
+
+  private handedOver(): number {
+    return this.rows.filter(({ operation }) => operation !== null).length;
+  }
+
+  /** What was handed over is asked for again, under the same id: it is not written again. */
+  private finishWrites(): void {
+    this.rows = this.rows.map((row) =>
+      row.operation === null ? row : { ...row, ...offered(row, row.attempts + 1), operation: null },
+    );
   }
 
   /** Until there is nothing to do. Returns how many steps it took. */
@@ -174,6 +187,7 @@ class World {
   }
 
   private due(): void {
+    if (!this.away) this.finishWrites();
     const situation = this.situation();
     const from = situation.retryAt === null ? null : retriesAt(situation, situation.retryAt);
     const mayRetry = from !== null && from <= this.now;
@@ -215,14 +229,20 @@ class World {
       }
       case 'write': {
         let left = action.most;
+        const operation = this.loses ? 'o1' : null;
+        if (this.loses) this.away = true;
+        this.loses = false;
         this.rows = this.rows.map((row) => {
           if (row.batch !== action.batch || row.status !== 'planned' || left === 0) return row;
           left -= 1;
           this.want(row.device, '1.1', { kind: 'campaign', id: 'c1' });
-          return { ...row, ...offered(row, 1) };
+          return operation === null ? { ...row, ...offered(row, 1) } : { ...row, operation };
         });
         return;
       }
+      case 'finish-writes':
+        this.finishWrites();
+        return;
       case 'release': {
         this.command({ type: 'ReleaseByItself', index: action.batch, at: now });
         return;
@@ -278,7 +298,9 @@ class World {
   private end(status: TargetStatus, which: (row: Row) => boolean): void {
     const reason = { code: 'ended', origin: 'campaign' } as const;
     this.rows = this.rows.map((row) =>
-      isFinal(row.status) || !which(row) ? row : { ...row, ...ended(row, status, this.now, reason) },
+      isFinal(row.status) || !which(row)
+        ? row
+        : { ...row, ...ended(row, status, this.now, reason), operation: null },
     );
   }
 
@@ -620,6 +642,43 @@ describe('a campaign', () => {
       ['cancelled', true],
     ]);
   });
+
+  it('that waits for an answer gives up no device before it has it, and says so', () => {
+    const command = { by: anna, at: at(0) };
+    const lost = (): World => {
+      const world = new World(definitionOf(), fleet(2));
+      world.loses = true;
+      world.run();
+      return world;
+    };
+    const answered = (world: World): void => {
+      world.away = false;
+      world.run();
+      expect(world.rows.map(({ attempts }) => attempts)).toEqual([1, 1]);
+    };
+    const detail = '2 devices handed over and not answered yet. configuration is away.';
+
+    const cancelled = lost();
+    cancelled.operator({ type: 'CancelCampaign', mode: 'force', ...command });
+    cancelled.run();
+    expect(cancelled.last).toMatchObject({ phase: { name: 'cancelling', detail }, nextAt: at(5) });
+    answered(cancelled);
+    expect(cancelled.state.status).toBe('cancelled');
+
+    const ending = lost();
+    ending.seconds = END_SECONDS;
+    ending.run();
+    const phase = { name: 'awaiting_service', detail };
+    expect(ending.last).toMatchObject({ phase, nextAt: at(END_SECONDS + 5) });
+    answered(ending);
+    expect(ending.state.status).toBe('completed');
+
+    const paused = lost();
+    paused.operator({ type: 'PauseCampaign', ...command });
+    paused.run();
+    expect(paused.last.nextAt).toBe(at(5));
+    answered(paused);
+  });
 });
 
 describe('whatever happens', () => {
@@ -658,6 +717,8 @@ describe('whatever happens', () => {
         }),
       ),
       waitForDevices: fc.boolean(),
+      // The second is after the end.
+      deadlineSeconds: fc.constantFrom(3_600, 40 * 86_400),
       expectedStates: fc.constantFrom({}, { firmware_version: '1.1' }),
     })
     .map(({ batches, last, ...rest }) =>
@@ -673,7 +734,7 @@ describe('whatever happens', () => {
     );
   const event = fc.oneof(
     fc.record({ type: fc.constant('time'), seconds: fc.constantFrom(1, 30, 100, 4_000, 90_000) }),
-    fc.record({ type: fc.constantFrom('nextAt', 'away', 'back') }),
+    fc.record({ type: fc.constantFrom('nextAt', 'away', 'back', 'lose') }),
     fc.record({
       type: fc.constantFrom('connect', 'leave', 'ask', 'answer', 'answer', 'change', 'delete'),
       nth: fc.nat(30),
@@ -697,6 +758,9 @@ describe('whatever happens', () => {
       case 'away':
       case 'back':
         world.away = what.type === 'away';
+        return;
+      case 'lose':
+        world.loses = true;
         return;
       case 'answers':
         for (const device of world.devices) world.answer(device);
@@ -747,7 +811,10 @@ describe('whatever happens', () => {
     }
     if (state.status === 'paused') expect(state.pause?.detail).toBeTruthy();
     if (last.nextAt !== null) expect(last.nextAt > world.now).toBe(true);
-    for (const { status, reason, finishedAt } of world.rows) {
+    for (const { status, reason, finishedAt, attempts, operation, device: one } of world.rows) {
+      // What the campaign wrote is on record, or about to be.
+      const isWritten = one.state.desired['firmware_version']?.by.kind === 'campaign';
+      if (isWritten) expect(attempts > 0 || operation !== null).toBe(true);
       expect(isFinal(status)).toBe(finishedAt !== null);
       if (isFinal(status) && status !== 'succeeded') expect(reason).not.toBeNull();
     }
@@ -768,11 +835,13 @@ describe('whatever happens', () => {
         definition,
         fc.array(device, { minLength: 1, maxLength: 12 }),
         fc.array(event, { maxLength: 60 }),
-        (defined, devices, events) => {
+        fc.boolean(),
+        (defined, devices, events, losesFirst) => {
           const world = new World(
             defined,
             devices.map((one, nth) => deviceOf(nth, one.habit, one.online, one.fetches)),
           );
+          world.loses = losesFirst;
           world.run();
           assertVisible(world);
           for (const one of events) {
@@ -782,6 +851,7 @@ describe('whatever happens', () => {
           }
           // Nobody does anything more: time alone brings it to its end.
           world.away = false;
+          world.loses = false;
           for (let wakes = 0; world.last.nextAt !== null || wakes === 0; wakes += 1) {
             if (wakes > 500) throw new Error(`it does not end: ${JSON.stringify(world.last)}`);
             if (world.last.nextAt !== null) advance(world, world.last.nextAt);

@@ -15,6 +15,8 @@ export type Action =
   | { readonly type: 'snapshot' }
   /** `most`: as many as are left and fit into what may be in flight. */
   | { readonly type: 'write'; readonly batch: number; readonly most: number }
+  /** Asks again for what was handed over and not answered. */
+  | { readonly type: 'finish-writes' }
   | { readonly type: 'release'; readonly batch: number }
   | { readonly type: 'dispatched'; readonly batch: number }
   | { readonly type: 'synchronised'; readonly batch: number }
@@ -85,9 +87,10 @@ export const nextStep = (situation: Situation): NextStep => {
   if (campaign.cancel !== null) return cancelling(situation, all);
   if (!launch.resolved) return acting({ type: 'snapshot' }, FINDING.name, FINDING.detail);
   const step =
-    launch.endAt <= now ? ending(campaign, all) : status === 'paused' ? PAUSED : goingOn(situation, all);
+    launch.endAt <= now ? ending(situation, all) : status === 'paused' ? PAUSED : goingOn(situation, all);
   // `endAt` and what is due of its devices wake it in any case.
-  return { ...step, nextAt: earliest(step.nextAt, launch.endAt, dueAt(situation)) };
+  const endAt = launch.endAt <= now ? null : launch.endAt;
+  return { ...step, nextAt: earliest(step.nextAt, endAt, dueAt(situation)) };
 };
 
 /**
@@ -101,10 +104,25 @@ export const retriesAt = ({ campaign, away, now }: Situation, retryAt: string): 
   return open ? from : changesAt;
 };
 
-/** When the next of its devices must be seen to. */
+/** When the next of its devices must be seen to, and when what was handed over is asked for again. */
 const dueAt = (situation: Situation): string | null => {
-  const { deadlineAt, retryAt } = situation;
-  return earliest(deadlineAt, retryAt === null ? null : retriesAt(situation, retryAt));
+  const { deadlineAt, retryAt, handedOver, away } = situation;
+  return earliest(
+    deadlineAt,
+    retryAt === null ? null : retriesAt(situation, retryAt),
+    handedOver > 0 && away !== null ? away.until : null,
+  );
+};
+
+/**
+ * Before devices are given up: what was handed over may be done already, and then it must be on record that it was, for a
+ * revert for one. Null: nothing is handed over.
+ */
+const unanswered = ({ handedOver, away, now }: Situation, name: CampaignPhase): NextStep | null => {
+  if (handedOver === 0) return null;
+  const detail = `${devices(handedOver)} handed over and not answered yet.`;
+  if (away !== null && away.until > now) return waiting(name, `${detail} ${away.detail}`, away.until);
+  return acting({ type: 'finish-writes' }, name, detail);
 };
 
 /** Of a launch that has just begun, too. */
@@ -115,6 +133,7 @@ export const FINDING: Phase = {
 };
 
 const NOTHING: NextStep = { action: null, phase: null, nextAt: null };
+const ENDING: NextStep = { ...NOTHING, action: { type: 'end-targets' } };
 const PAUSED = NOTHING;
 
 /** Devices of a completed campaign may still settle, until its end. */
@@ -123,7 +142,8 @@ const afterwards = (endAt: string, situation: Situation, all: Counts): NextStep 
   if (situation.campaign.outcome === 'unsettled' && outcome !== 'unsettled')
     return { ...NOTHING, action: { type: 'settle', outcome } };
   if (openTargets(all) === 0) return NOTHING;
-  if (endAt <= situation.now) return { ...NOTHING, action: { type: 'end-targets' } };
+  if (endAt <= situation.now)
+    return { ...(unanswered(situation, 'awaiting_service') ?? ENDING), phase: null };
   return { ...NOTHING, nextAt: earliest(endAt, dueAt(situation)) };
 };
 
@@ -132,7 +152,10 @@ const cancelling = (situation: Situation, all: Counts): NextStep => {
   const phase = 'cancelling';
   const what = 'It is being cancelled.';
   if (launch?.resolved !== true) return acting({ type: 'finish-cancel' }, phase, what);
-  if (cancel?.mode === 'force') {
+  const before = unanswered(situation, phase);
+  if (before !== null) return before;
+  // Nobody is waited for beyond the end.
+  if (cancel?.mode === 'force' || launch.endAt <= situation.now) {
     if (openTargets(all) > 0) return acting({ type: 'cancel-targets', which: 'all' }, phase, what);
     return acting({ type: 'finish-cancel' }, phase, what);
   }
@@ -144,8 +167,11 @@ const cancelling = (situation: Situation, all: Counts): NextStep => {
   return waiting(phase, detail, earliest(launch.endAt, dueAt(situation)));
 };
 
-const ending = ({ batches }: Campaign, all: Counts): NextStep => {
+const ending = (situation: Situation, all: Counts): NextStep => {
+  const { batches } = situation.campaign;
   const detail = 'Its end has come.';
+  const before = unanswered(situation, 'awaiting_service');
+  if (before !== null) return before;
   if (openTargets(all) > 0) return acting({ type: 'end-targets' }, 'dispatching', detail);
   // What was skipped because the end came first has not failed, and all the same nobody may take it for done.
   const isDone = batches.every(({ status }) => status === 'passed');
@@ -219,7 +245,7 @@ const writing = (situation: Situation, batch: Batch, all: Counts): NextStep => {
     return acting({ type: 'dispatched', batch: index }, 'dispatching', progress);
   if (away !== null && away.until > now) return waiting('awaiting_service', away.detail, away.until);
   // What was handed over may be done already: it is asked for whatever else holds.
-  if (handedOver > 0) return acting({ type: 'write', batch: index, most: 0 }, 'dispatching', progress);
+  if (handedOver > 0) return acting({ type: 'finish-writes' }, 'dispatching', progress);
   const closed = outsideWindow(campaign, now);
   if (closed !== null) return closed;
   const { maxInFlight } = campaign.rate;

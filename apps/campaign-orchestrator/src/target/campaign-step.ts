@@ -173,7 +173,6 @@ class CampaignStep {
   private async due(ref: LaunchRef, row: LaunchRow, state: Campaign): Promise<void> {
     const { writer } = this.parts;
     const now = new Date().toISOString();
-    await this.exclude(ref, state.excluded, now);
     for (;;) {
       const late = await readTargets(
         this.parts.database,
@@ -191,9 +190,9 @@ class CampaignStep {
     }
     const situation = await this.situation(ref, row, state);
     const isAway = row.away !== null && row.away.until > now;
-    if (isAway) return;
-    if (situation.handedOver > 0) await writer.finish(ref, row);
-    if (situation.retryAt === null) return;
+    if (!isAway && situation.handedOver > 0) await writer.finish(ref, row);
+    await this.exclude(ref, state.excluded, now);
+    if (isAway || situation.retryAt === null) return;
     const from = retriesAt(situation, situation.retryAt);
     if (from !== null && from <= now) while (await writer.offerAgain(ref, row, now));
   }
@@ -203,7 +202,8 @@ class CampaignStep {
     const rows = await readTargets(
       this.parts.database,
       ref.tenantId,
-      `launch_id = $2 AND device_id = ANY($3) AND ${OPEN}`,
+      // What was handed over may be written already: its answer comes first.
+      `launch_id = $2 AND device_id = ANY($3) AND operation IS NULL AND ${OPEN}`,
       [ref.launchId, excluded],
     );
     const reason: TargetReason = {
@@ -244,10 +244,12 @@ class CampaignStep {
         return this.find(ref, state);
       case 'write': {
         if (row === undefined) throw new Error('a launch whose devices are known has a row');
-        if (action.most === 0) return writer.finish(ref, row);
         const { ratePerMinute } = state.rate;
         return writer.write(ref, row, { batch: action.batch, most: action.most, ratePerMinute });
       }
+      case 'finish-writes':
+        if (row === undefined) throw new Error('a launch whose devices are known has a row');
+        return writer.finish(ref, row);
       case 'release':
         return this.command({ type: 'ReleaseByItself', index: action.batch, at });
       case 'dispatched':
