@@ -37,6 +37,7 @@ import { Groups1764300000009 } from '../migrations/0009-groups.js';
 import { SerialNumbers1764330000010 } from '../migrations/0010-serial-numbers.js';
 import { Imports1764330000011 } from '../migrations/0011-imports.js';
 import { Parents1764330000012 } from '../migrations/0012-parents.js';
+import { Credentials1764350000013 } from '../migrations/0013-credentials.js';
 import { DeviceFilters1763600200005 } from '../migrations/0005-device-filters.js';
 import { DeviceBulkHandlers } from './bulk/device-bulk.handlers.js';
 import { deviceBulkDeleteJob, deviceBulkJob } from './bulk/device-bulk-job.js';
@@ -46,6 +47,19 @@ import { group } from './group/group.decider.js';
 import { groupList } from './group/group-list.projection.js';
 import { publishedOfGroup } from './group/group.published.js';
 import { AccessHandlers } from './access/access.handlers.js';
+import { AuthenticationHandlers } from './authentication/authentication.handlers.js';
+import { Authentication } from './authentication/authentication.js';
+import { LastUses } from './authentication/last-uses.js';
+import { certificateAuthorityList } from './certificate-authority/certificate-authority-list.projection.js';
+import { certificateAuthority } from './certificate-authority/certificate-authority.decider.js';
+import { CertificateAuthorityHandlers } from './certificate-authority/certificate-authority.handlers.js';
+import { publishedOfCertificateAuthority } from './certificate-authority/certificate-authority.published.js';
+import { claimKeyList } from './claim-key/claim-key-list.projection.js';
+import { claimKey } from './claim-key/claim-key.decider.js';
+import { ClaimKeyHandlers } from './claim-key/claim-key.handlers.js';
+import { publishedOfClaimKey } from './claim-key/claim-key.published.js';
+import { Enrolments } from './enrolment/enrolments.js';
+import { validityTimerHandlers, validityTimers } from './validity-timers.js';
 import { deviceSoftware } from './software/device-software.js';
 import { DeviceStates, deviceStates } from './state/device-states.js';
 import { fillStateAgain, startStateFills } from './state/state-fills.js';
@@ -92,16 +106,21 @@ export const projections = [
   deviceSoftware,
   deviceStates,
   groupList,
+  certificateAuthorityList,
+  claimKeyList,
+  validityTimers(SCHEMA),
 ] as const;
 /** What the registry's own events could not bring back. */
 const followed: readonly Projection[] = [deviceConnectivity, deviceSoftware, deviceStates];
 /** Without the jobs, which no projection reads. */
-export const aggregates = [deviceType, device, group] as const;
+export const aggregates = [deviceType, device, group, certificateAuthority, claimKey] as const;
 const everyAggregate = [...aggregates, job];
 const translate = translateBy(
   told(deviceType, publishedOfDeviceType),
   told(device, publishedOfDevice),
   told(group, publishedOfGroup),
+  told(certificateAuthority, publishedOfCertificateAuthority),
+  told(claimKey, publishedOfClaimKey),
   told({ name: CONNECTIVITY }, publishedOfConnectivity),
   told(job, (event) => publishedOfJob(deviceRegistryJobChanged, event)),
 );
@@ -121,6 +140,9 @@ export class AppModule {
         DeviceMetadataHandlers,
         EndpointTokenHandlers,
         CredentialHandlers,
+        CertificateAuthorityHandlers,
+        ClaimKeyHandlers,
+        AuthenticationHandlers,
         AccessHandlers,
         ConnectivityHandlers,
         SoftwareReactor,
@@ -148,6 +170,7 @@ const migrations = [
   SerialNumbers1764330000010,
   Imports1764330000011,
   Parents1764330000012,
+  Credentials1764350000013,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
@@ -209,8 +232,20 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         database,
         store,
         kinds,
+        timers: validityTimerHandlers(store),
         concurrency: config.jobConcurrency,
         retentionDays: config.jobRetentionDays,
+        logger,
+        metrics,
+      });
+      const uses = new LastUses(database, logger);
+      const enrolments = new Enrolments({ ...config, database, store, rules, logger, metrics });
+      const authentication = new Authentication({
+        database,
+        store,
+        enrolments,
+        uses,
+        limits: config,
         logger,
         metrics,
       });
@@ -232,11 +267,13 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: Imports, useValue: imports },
           { provide: DeviceStates, useValue: states },
           { provide: StateProgress, useValue: progress },
+          { provide: Enrolments, useValue: enrolments },
+          { provide: Authentication, useValue: authentication },
           { provide: DeviceSearch, useValue: new DeviceSearch(database) },
         ]),
         relay: { translate, aggregates: everyAggregate },
         // What others tell is not a part of the registry's health: while they are away it serves all the same.
-        background: { jobs: workers, state: { stop: () => stopAll(following) } },
+        background: { jobs: workers, state: { stop: () => stopAll(following) }, uses },
       };
     },
   });

@@ -21,6 +21,46 @@ export const configSchema = {
     min: 1,
     default: 300,
   }),
+  passwordsAtOnce: int({
+    env: 'MUSTER_DEVICE_REGISTRY_PASSWORDS_AT_ONCE',
+    doc: 'Given passwords of devices that one process checks at once; each takes a core for 0.2 s, and 16 MiB. Generated ones take nothing',
+    unit: 'passwords',
+    min: 1,
+    max: 64,
+    default: 2,
+  }),
+  passwordsWaiting: int({
+    env: 'MUSTER_DEVICE_REGISTRY_PASSWORDS_WAITING',
+    doc: 'Given passwords that wait for their turn; of more, the device is told to come again',
+    unit: 'passwords',
+    min: 1,
+    max: 100_000,
+    default: 200,
+  }),
+  verifiedPasswords: int({
+    env: 'MUSTER_DEVICE_REGISTRY_VERIFIED_PASSWORDS',
+    doc: 'Passwords that were right lately and are known again at once, by a keyed digest in memory; 150 bytes each',
+    unit: 'passwords',
+    min: 0,
+    max: 10_000_000,
+    default: 100_000,
+  }),
+  guessesPerMinute: int({
+    env: 'MUSTER_DEVICE_REGISTRY_GUESSES_PER_MINUTE',
+    doc: 'Wrong passwords of one user name in a minute, and as many at once; then each is refused unseen',
+    unit: 'passwords',
+    min: 1,
+    max: 1_000_000,
+    default: 10,
+  }),
+  guessesPerAddressPerMinute: int({
+    env: 'MUSTER_DEVICE_REGISTRY_GUESSES_PER_ADDRESS_PER_MINUTE',
+    doc: 'The same of one address, whatever the user names; and of claim keys',
+    unit: 'guesses',
+    min: 1,
+    max: 1_000_000,
+    default: 60,
+  }),
 };
 
 export type Config = ConfigOf<typeof configSchema>;

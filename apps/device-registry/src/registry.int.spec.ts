@@ -9,11 +9,18 @@ import { createGroup, deleteGroup, editGroup } from '@muster/contracts/device-re
 import { deleteDevice, editDevice } from '@muster/contracts/device-registry/devices.requests';
 import { changeTokenStatus, issueToken } from '@muster/contracts/device-registry/tokens.requests';
 import { changeMetadata } from '@muster/contracts/device-registry/metadata.requests';
-import { rebuildProjections } from '@muster/event-store';
 import {
-  changeCredentialStatus,
-  issueCredential,
-} from '@muster/contracts/device-registry/credentials.requests';
+  editCertificateAuthority,
+  registerCertificateAuthority,
+} from '@muster/contracts/device-registry/certificate-authorities.requests';
+import {
+  editClaimKey,
+  enrolDevice,
+  issueClaimKey,
+} from '@muster/contracts/device-registry/claim-keys.requests';
+import { makeAuthority } from './authentication/certificates.fixture.js';
+import { rebuildProjections } from '@muster/event-store';
+import { editCredential, issueCredential } from '@muster/contracts/device-registry/credentials.requests';
 import { eventually, testDatabase } from '@muster/testing';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
@@ -91,6 +98,24 @@ describe('the tables', () => {
       group: { name: unique('group'), filter: 'tags==a' },
     });
     await registry.bus.request(editGroup, { ...base, group: id, edit: { description: 'Some.' } });
+    const authority = await registry.bus.request(registerCertificateAuthority, {
+      ...base,
+      authority: { name: unique('authority'), certificate: (await makeAuthority(unique('ca'))).pem },
+    });
+    await registry.bus.request(editCertificateAuthority, {
+      ...base,
+      authorityId: authority.id,
+      edit: { name: unique('authority'), validUntil: '2026-12-31T00:00:00Z', status: 'revoked' },
+    });
+    const { id: deviceType } = await registry.createType();
+    const key = await registry.bus.request(issueClaimKey, {
+      ...base,
+      claimKey: { name: unique('key'), deviceType },
+    });
+    await registry.bus.request(enrolDevice, {
+      enrolment: { claimKey: key.claimKey ?? '', name: unique('device') },
+    });
+    await registry.bus.request(editClaimKey, { ...base, claimKeyId: key.id, edit: { limit: 2 } });
   });
 
   it('are the same after they are rebuilt from the events', async () => {
@@ -102,13 +127,18 @@ describe('the tables', () => {
         'device_tokens',
         'endpoint_tokens',
         'device_credentials',
+        'device_usernames',
         'device_secrets',
+        'device_passwords',
+        'certificate_authorities',
+        'claim_keys',
+        'claim_key_hashes',
         'groups',
       ];
       return Promise.all(
         tables.map(
           async (table) =>
-            (await registry.database.query(`SELECT * FROM ${table} ORDER BY 1, 2, 3, 4`)).rows as object[],
+            (await registry.database.query(`SELECT * FROM ${table} ORDER BY 1, 2, 3`)).rows as object[],
         ),
       );
     };
@@ -122,7 +152,7 @@ describe('the tables', () => {
   it('can be rebuilt one by one while the service runs, and the secrets stay', async () => {
     const secrets = async () =>
       Promise.all(
-        ['endpoint_tokens', 'device_secrets'].map(
+        ['endpoint_tokens', 'device_secrets', 'device_passwords', 'claim_key_hashes'].map(
           async (table) => (await registry.database.query<object>(`SELECT * FROM ${table} ORDER BY id`)).rows,
         ),
       );
@@ -241,8 +271,16 @@ const oneLife = async (wanted: 'mqtt' | 'http' | 'iothub'): Promise<void> => {
   await bus.request(changeMetadata, { ...about, patch: { a: null, b: [2] } });
   const token = await bus.request(issueToken, about);
   await bus.request(changeTokenStatus, { ...about, tokenId: token.id, status: 'revoked' });
+  await bus.request(editDevice, { ...about, edit: { status: 'suspended' } });
+  if (wanted === 'mqtt') {
+    const credential = { kind: 'password', status: 'inactive' } as const;
+    const password = await bus.request(issueCredential, { ...about, credential });
+    const edit = { status: 'active', validUntil: '2099-01-01T00:00:00Z' } as const;
+    await bus.request(editCredential, { ...about, credentialId: password.id, edit });
+    await bus.request(editDevice, { ...about, edit: { tokenOnly: false } });
+  }
   if (wanted === 'http') {
-    const secret = await bus.request(issueCredential, { ...about, kind: 'secret' });
-    await bus.request(changeCredentialStatus, { ...about, credentialId: secret.id, status: 'revoked' });
+    const secret = await bus.request(issueCredential, { ...about, credential: { kind: 'secret' } });
+    await bus.request(editCredential, { ...about, credentialId: secret.id, edit: { status: 'revoked' } });
   }
 };

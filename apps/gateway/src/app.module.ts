@@ -42,6 +42,8 @@ import { BulkChangesController } from './configuration/bulk-changes.controller.j
 import { CommandsController } from './commands/commands.controller.js';
 import { companionsOf, gatewayConfig } from './config.js';
 import { ConfigurationController } from './configuration/configuration.controller.js';
+import { CertificateAuthoritiesController } from './devices/certificate-authorities.controller.js';
+import { ClaimKeysController } from './devices/claim-keys.controller.js';
 import { CredentialsController } from './devices/credentials.controller.js';
 import { DeviceTypesController } from './devices/device-types.controller.js';
 import { GroupsController } from './devices/groups.controller.js';
@@ -124,6 +126,8 @@ export class AppModule {
         MetadataController,
         TokensController,
         CredentialsController,
+        CertificateAuthoritiesController,
+        ClaimKeysController,
         ConfigurationController,
         TypeConfigurationController,
         TelemetryController,

@@ -15,6 +15,7 @@ import { UploadPace } from './files/upload-pace.js';
 import { uploadRoute } from './files/upload.route.js';
 import { startDeviceServer } from './http/device-server.js';
 import { Strangers } from './http/strangers.js';
+import { enrolRoute } from './kp1/enrol.route.js';
 import { kp1Route } from './kp1/kp1.route.js';
 
 const SERVICE = 'http-adapter';
@@ -56,6 +57,7 @@ export const start = async (
     ...config,
     trustedProxies: new Set(proxies.filter((one) => one !== '').map(networkOf)),
     routes: [
+      enrolRoute({ ...config, bus }),
       kp1Route({ ...config, uplink, strangers, logger, metrics }),
       uploadRoute({
         bus,

@@ -37,6 +37,7 @@ export {
   type SentCommand,
 } from './commands.js';
 export { decodeStateReport } from './state.js';
+export { decodeEnrolment, type Enrolment } from './enrolment.js';
 export {
   decodeAppliedConfiguration,
   decodeConfigurationRequest,

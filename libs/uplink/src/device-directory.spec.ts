@@ -48,6 +48,8 @@ describe('the device directory', () => {
   it.each([
     [{ tokenStatus: 'suspended' }, 'token-suspended'],
     [{ tokenStatus: 'revoked' }, 'token-revoked'],
+    [{ deviceStatus: 'pending' }, 'device-pending'],
+    [{ deviceStatus: 'suspended' }, 'device-suspended'],
     [{ interface: 'http' }, 'not-allowed'],
     [{ deviceTypeId: 'never-heard-of' }, 'app-version-not-found'],
   ] as const)('refuses %j with %s', (change, code) => {

@@ -64,6 +64,12 @@ export class DeviceDirectory {
     if (entry.tokenStatus === 'revoked') {
       return { admitted: false, of, code: 'token-revoked', reason: 'endpoint token is revoked' };
     }
+    if (entry.deviceStatus === 'pending') {
+      return { admitted: false, of, code: 'device-pending', reason: 'device waits for an approval' };
+    }
+    if (entry.deviceStatus === 'suspended') {
+      return { admitted: false, of, code: 'device-suspended', reason: 'device is suspended' };
+    }
     if (entry.interface !== this.door) {
       return {
         admitted: false,
@@ -171,6 +177,7 @@ export class DeviceDirectory {
       appVersion: this.shared(entry.appVersion),
       tokenStatus: this.shared(entry.tokenStatus),
       interface: this.shared(entry.interface),
+      ...(entry.deviceStatus === undefined ? {} : { deviceStatus: this.shared(entry.deviceStatus) }),
       credentialKinds: entry.credentialKinds.map((kind) => this.shared(kind)),
       secretHashes: entry.secretHashes.length === 0 ? NO_HASHES : entry.secretHashes,
     });

@@ -1,5 +1,7 @@
 import type { AccessEntry, AccessType } from '@muster/contracts/device-registry/access.requests';
+import type { DeviceStatus } from '@muster/contracts/device-registry/devices.requests';
 import type { Queryable } from '@muster/event-store';
+import type { IssuedKind } from '../device/device.events.js';
 
 interface EntryRow {
   tenant_id: string;
@@ -10,14 +12,22 @@ interface EntryRow {
   device_type_id: string;
   app_version: string;
   interface: AccessEntry['interface'];
+  device_status: DeviceStatus;
+  token_only: boolean;
+  kinds: IssuedKind[];
   secret_hashes: string[];
 }
 
+const OPENS = `c.status = 'active' AND coalesce(c.valid_from <= now(), true) AND coalesce(c.valid_until > now(), true)`;
+
 const SELECT = `
   SELECT t.tenant_id, e.token, t.id AS token_id, t.status, t.device_id, d.device_type_id, d.app_version, d.interface,
+    d.status AS device_status, d.token_only,
+    ARRAY(SELECT DISTINCT c.kind FROM device_credentials c
+          WHERE c.tenant_id = d.tenant_id AND c.device_id = d.id AND ${OPENS} ORDER BY 1) AS kinds,
     CASE WHEN d.interface = 'http' THEN ARRAY(
       SELECT encode(s.sha256, 'hex') FROM device_secrets s
-      JOIN device_credentials c ON c.tenant_id = s.tenant_id AND c.id = s.id AND c.status = 'active'
+      JOIN device_credentials c ON c.tenant_id = s.tenant_id AND c.id = s.id AND ${OPENS}
       WHERE s.tenant_id = d.tenant_id AND s.device_id = d.id ORDER BY s.id) ELSE '{}' END AS secret_hashes
   FROM device_tokens t
   JOIN endpoint_tokens e ON e.tenant_id = t.tenant_id AND e.id = t.id
@@ -85,6 +95,11 @@ const entryOf = (row: EntryRow): AccessEntry => ({
   deviceTypeId: row.device_type_id,
   appVersion: row.app_version,
   interface: row.interface,
-  credentialKinds: row.interface === 'http' ? (row.secret_hashes.length > 0 ? ['secret'] : []) : ['token'],
+  ...(row.device_status === 'active' ? {} : { deviceStatus: row.device_status }),
+  // Secrets are for HTTP alone, and the others not for HTTP: of a device that has changed its interface, some count no more.
+  credentialKinds: [
+    ...(row.interface !== 'http' && row.token_only ? (['token'] as const) : []),
+    ...row.kinds.filter((kind) => (kind === 'secret') === (row.interface === 'http')),
+  ],
   secretHashes: row.secret_hashes,
 });

@@ -1,27 +1,36 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
+import { AppError, DEFAULT_PAGE, newId, type Actor, type Done } from '@muster/contracts';
 import {
-  changeCredentialStatus,
   deleteCredential,
+  editCredential,
   getCredential,
   issueCredential,
   listCredentials,
-  type ChangeCredentialStatus,
+  rotateCredential,
   type CredentialList,
   type CredentialRef,
   type DeleteCredential,
   type DeviceCredential,
+  type EditCredential,
   type IssueCredential,
   type IssuedCredential,
   type ListCredentials,
+  type RotateCredential,
 } from '@muster/contracts/device-registry/credentials.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
-import { countCredentials, credentialsOf, findCredential } from './credential.projection.js';
+import type pg from 'pg';
+import { findAuthority } from '../certificate-authority/certificate-authority-list.projection.js';
 import { viewDevice } from '../device/device-list.projection.js';
-import { device } from '../device/device.decider.js';
-import { keepSecret, newSecret } from './secret.js';
+import { device, type DeviceCommand } from '../device/device.decider.js';
+import type { IssuedKind } from '../device/device.events.js';
+import { refuseNulls } from '../not-null.js';
+import { planCredential, planRotation, type PlannedCredential } from './credential-plan.js';
+import { countCredentials, credentialsOf, findCredential } from './credential.projection.js';
+import { keepSecret } from './keep-secret.js';
+
+const DAY_SECONDS = 86_400;
 
 @Controller()
 export class CredentialHandlers {
@@ -32,26 +41,58 @@ export class CredentialHandlers {
 
   @Handles(issueCredential)
   issue(request: IssueCredential): Promise<IssuedCredential> {
-    const { tenantId, actor, deviceId, kind, idempotencyKey } = request;
-    return idempotently<IssuedCredential>(this.database, {
+    const { tenantId, deviceId, credential: input, idempotencyKey } = request;
+    return idempotently<IssuedCredential, PlannedCredential>(this.database, {
       tenantId,
       key: idempotencyKey,
       body: { operation: issueCredential.subject, request },
-      run: async (tx) => {
-        const [credentialId, secret] = [newId(), newSecret()];
-        const at = new Date().toISOString();
-        await this.store.execute(device, {
-          tenantId,
-          id: deviceId,
-          metadata: { actor },
-          within: tx,
-          command: { type: 'IssueCredential', credentialId, kind, at },
-        });
-        await keepSecret(tx, { tenantId, deviceId, credentialId, secret });
-        return { ...(await credentialOf(tx, tenantId, deviceId, credentialId)), secret };
+      prepare: async () => {
+        const { kind } = input;
+        if (kind === 'token') throw tokensAreIssuedElsewhere();
+        return planCredential('credential', { ...input, kind }, { credentialId: newId(), deviceId });
       },
-      kept: (issued) => ({ ...issued, secret: undefined }),
+      run: async (tx, planned) => {
+        await assertAuthorityOf(tx, tenantId, planned);
+        const at = new Date().toISOString();
+        return this.keep(tx, request, planned, { type: 'IssueCredential', ...planned.next, at });
+      },
+      kept: (issued) => ({ ...issued, secret: undefined, password: undefined }),
     });
+  }
+
+  @Handles(rotateCredential)
+  rotate(request: RotateCredential): Promise<IssuedCredential> {
+    const { tenantId, deviceId, credentialId, rotation, idempotencyKey } = request;
+    return idempotently<IssuedCredential, PlannedCredential>(this.database, {
+      tenantId,
+      key: idempotencyKey,
+      body: { operation: rotateCredential.subject, request },
+      prepare: async () => {
+        const before = await this.existing({ tenantId, deviceId, credentialId });
+        return planRotation(rotation, before, { credentialId: newId(), deviceId });
+      },
+      run: (tx, planned) =>
+        this.keep(tx, request, planned, {
+          type: 'RotateCredential',
+          credentialId,
+          next: planned.next,
+          overlapSeconds: rotation.overlapSeconds ?? DAY_SECONDS,
+          at: new Date().toISOString(),
+        }),
+      kept: (issued) => ({ ...issued, secret: undefined, password: undefined }),
+    });
+  }
+
+  private async keep(
+    tx: pg.PoolClient,
+    { tenantId, actor, deviceId }: { tenantId: string; actor: Actor; deviceId: string },
+    planned: PlannedCredential,
+    command: DeviceCommand,
+  ): Promise<IssuedCredential> {
+    await this.store.execute(device, { tenantId, id: deviceId, metadata: { actor }, within: tx, command });
+    await keepSecret(tx, { tenantId, deviceId }, planned);
+    const issued = await credentialOf(tx, tenantId, deviceId, planned.next.credentialId);
+    return { ...issued, ...planned.shown };
   }
 
   @Handles(listCredentials)
@@ -67,16 +108,13 @@ export class CredentialHandlers {
   }
 
   @Handles(getCredential)
-  async get({ tenantId, deviceId, credentialId }: CredentialRef): Promise<DeviceCredential> {
-    const found = await findCredential(this.database, tenantId, deviceId, credentialId);
-    if (found !== undefined) return found;
-    await viewDevice(this.database, tenantId, deviceId); // throws when there is no such device
-    throw new AppError('credential-not-found', 'The device has no such credential.');
+  get(ref: CredentialRef): Promise<DeviceCredential> {
+    return this.existing(ref);
   }
 
   @Handles(deleteCredential)
   async delete({ tenantId, actor, deviceId, credentialId }: DeleteCredential): Promise<Done> {
-    await this.get({ tenantId, deviceId, credentialId }); // throws when there is none
+    await this.existing({ tenantId, deviceId, credentialId }); // throws when there is none
     await this.store.execute(device, {
       tenantId,
       id: deviceId,
@@ -87,18 +125,56 @@ export class CredentialHandlers {
   }
 
   /** Without `expectedVersion`, as for tokens: revoking is final, whatever else of the device has changed. */
-  @Handles(changeCredentialStatus)
-  async changeStatus(request: ChangeCredentialStatus): Promise<DeviceCredential> {
-    const { tenantId, actor, deviceId, credentialId, status } = request;
+  @Handles(editCredential)
+  async edit(request: EditCredential): Promise<DeviceCredential> {
+    const { tenantId, actor, deviceId, credentialId } = request;
+    const { status, validFrom, validUntil } = request.edit;
+    refuseNulls('edit', request.edit, ['status']);
     await this.store.execute(device, {
       tenantId,
       id: deviceId,
       metadata: { actor },
-      command: { type: 'ChangeCredentialStatus', credentialId, status },
+      command: {
+        type: 'EditCredential',
+        credentialId,
+        status,
+        validFrom,
+        validUntil,
+        at: new Date().toISOString(),
+      },
     });
     return credentialOf(this.database, tenantId, deviceId, credentialId);
   }
+
+  private async existing({
+    tenantId,
+    deviceId,
+    credentialId,
+  }: CredentialRef): Promise<DeviceCredential & { readonly kind: IssuedKind }> {
+    const found = await findCredential(this.database, tenantId, deviceId, credentialId);
+    if (found !== undefined) return found;
+    await viewDevice(this.database, tenantId, deviceId); // throws when there is no such device
+    throw new AppError('credential-not-found', 'The device has no such credential.');
+  }
 }
+
+/** Throws `certificate-authority-not-found`. */
+export const assertAuthorityOf = async (
+  tx: Queryable,
+  tenantId: string,
+  { next }: PlannedCredential,
+): Promise<void> => {
+  const { authorityId } = next.facts;
+  if (authorityId === undefined) return;
+  if ((await findAuthority(tx, tenantId, authorityId)) !== undefined) return;
+  throw new AppError('certificate-authority-not-found', 'There is no such certificate authority.');
+};
+
+/** For a device whose credential is its token: nothing is left to issue but tokens. */
+const tokensAreIssuedElsewhere = (): AppError => {
+  const [path, message] = ['credential.kind', 'must not be token: endpoint tokens are issued as tokens'];
+  return new AppError('invalid-request', `${path} ${message}.`, { errors: [{ path, message }] });
+};
 
 const credentialOf = async (
   from: Queryable,

@@ -9,6 +9,7 @@ export interface AppVersion {
 export interface Settings {
   readonly plainTelemetry?: boolean;
   readonly httpTokenOnly?: boolean;
+  readonly enrolmentNeedsApproval?: boolean;
   readonly timestampPath?: string;
   readonly metadataKeys?: Readonly<Record<string, MetadataKeyRule>>;
   readonly undeclaredMetadataKeys?: MetadataKeyRule;

@@ -1,3 +1,4 @@
+import type { DeviceStatus } from '@muster/contracts/device-registry/devices.requests';
 import type { GeoPosition } from './device.events.js';
 
 /** An application version by name, with the type that has it; undefined: no type has one of that name. */
@@ -17,4 +18,6 @@ export interface EditDevice {
   readonly position?: GeoPosition | null | undefined;
   /** Of a device that there is and that is not behind this one: the tables know. */
   readonly parentId?: string | null | undefined;
+  readonly status?: Exclude<DeviceStatus, 'pending'> | undefined;
+  readonly tokenOnly?: boolean | undefined;
 }

@@ -1,6 +1,6 @@
 import { CONFIGURATION_KEY_RULE, NAME_RULE } from '@muster/contracts';
 import { SYNC_STATES, type SyncState } from '@muster/contracts/configuration/sync-state';
-import { INTERFACES } from '@muster/contracts/device-registry/devices.requests';
+import { DEVICE_STATUSES, INTERFACES } from '@muster/contracts/device-registry/devices.requests';
 import type { Queryable } from '@muster/event-store';
 import {
   mapConditions,
@@ -31,6 +31,7 @@ const OWN_FIELDS = {
   deviceType: { kind: 'text', column: 'NULL' }, // compared by id: see `deviceCondition`
   appVersion: { kind: 'text', column: 'd.app_version' },
   interface: { kind: 'text', column: 'd.interface', values: INTERFACES },
+  status: { kind: 'text', column: 'd.status', values: DEVICE_STATUSES },
   folder: { kind: 'path', column: 'd.folder' },
   tags: { kind: 'list', column: 'd.tags' },
   serialNumber: { kind: 'text', column: 'd.serial_number' },

@@ -1,6 +1,6 @@
 import { AppError, type JsonObject, type JsonValue } from '@muster/contracts';
 import type { DeviceTypeSettings } from '@muster/contracts/device-registry/device-types.requests';
-import type { DeviceView } from '@muster/contracts/device-registry/devices.requests';
+import type { DeviceStatus, DeviceView } from '@muster/contracts/device-registry/devices.requests';
 import {
   foreignKeyViolation,
   uniqueViolation,
@@ -39,7 +39,12 @@ export const deviceList: Projection = {
     'EndpointTokenRemoved',
     'CredentialIssued',
     'CredentialStatusChanged',
+    'CredentialValidityChanged',
+    'CredentialBegan',
+    'CredentialExpired',
     'CredentialRemoved',
+    'DeviceStandingChanged',
+    'DeviceTokenOnlyChanged',
     'DeviceDeleted',
   ],
   project: async (tx, events) => {
@@ -69,9 +74,16 @@ const isAboutCredential = (event: RecordedEvent<DeviceEvent>): boolean =>
   event.type === 'EndpointTokenRemoved' ||
   event.type === 'CredentialRemoved' ||
   event.type === 'CredentialIssued' ||
-  event.type === 'CredentialStatusChanged';
+  event.type === 'CredentialStatusChanged' ||
+  event.type === 'CredentialValidityChanged' ||
+  event.type === 'CredentialBegan' ||
+  event.type === 'CredentialExpired';
 const isDeleted = (event: RecordedEvent<DeviceEvent>): event is RecordedEvent<DeviceDeleted> =>
   event.type === 'DeviceDeleted';
+
+const INSERTED =
+  'tenant_id, id, name, device_type_id, app_version, interface, folder, tags, metadata, serial_number, position, version, ' +
+  'created_at, parent_id, status, token_only, enrolled_by';
 
 /** Returns the versions of the new rows by stream: already the last ones, so that a token issued with the device costs no UPDATE. */
 const insert = async (
@@ -97,14 +109,16 @@ const insert = async (
     parent_id: event.data.parentId ?? null,
     version: versions.get(keyOf(event)),
     created_at: event.data.provisionedAt,
+    status: event.data.status ?? 'active',
+    token_only: event.data.tokenOnly ?? event.data.interface !== 'http',
+    enrolled_by: event.data.enrolledBy?.id ?? null,
   }));
   await tx.query({
     name: 'insert-devices',
-    text: `INSERT INTO devices (tenant_id, id, name, device_type_id, app_version, interface, folder, tags, metadata,
-             serial_number, position, version, created_at, parent_id)
-           SELECT * FROM jsonb_to_recordset($1::jsonb) AS d (tenant_id text, id text, name text,
+    text: `INSERT INTO devices (${INSERTED}) SELECT ${INSERTED} FROM jsonb_to_recordset($1::jsonb) AS d (tenant_id text, id text, name text,
              device_type_id text, app_version text, interface text, folder text, tags text[], metadata jsonb,
-             serial_number text, position jsonb, version integer, created_at timestamptz, parent_id text)`,
+             serial_number text, position jsonb, version integer, created_at timestamptz,
+             parent_id text, status text, token_only boolean, enrolled_by text)`,
     values: [JSON.stringify(rows)],
   });
   return versions;
@@ -152,6 +166,8 @@ const change = async (
              app_version = coalesce(c.set ->> 'appVersion', d.app_version),
              tags = CASE WHEN c.set ? 'tags' THEN ARRAY(SELECT jsonb_array_elements_text(c.set -> 'tags')) ELSE d.tags END,
              serial_number = CASE WHEN c.set ? 'serialNumber' THEN c.set ->> 'serialNumber' ELSE d.serial_number END,
+             status = coalesce(c.set ->> 'status', d.status),
+             token_only = coalesce((c.set ->> 'tokenOnly')::boolean, d.token_only),
              position = CASE WHEN c.set ? 'position' THEN nullif(c.set -> 'position', 'null') ELSE d.position END,
              parent_id = CASE WHEN c.set ? 'parentId' THEN c.set ->> 'parentId' ELSE d.parent_id END,
              metadata = CASE WHEN c.metadata = '{}' AND c.removed = '[]' THEN d.metadata
@@ -196,6 +212,12 @@ const applyTo = (row: RowChange, event: RecordedEvent<DeviceEvent>): void => {
     case 'DeviceParentChanged':
       row.set['parentId'] = event.data.to;
       return;
+    case 'DeviceStandingChanged':
+      row.set['status'] = event.data.to;
+      return;
+    case 'DeviceTokenOnlyChanged':
+      row.set['tokenOnly'] = event.data.to;
+      return;
     case 'DeviceMetadataChanged':
       for (const [key, { to }] of Object.entries(event.data.changes)) row.metadata.set(key, to);
       return;
@@ -205,6 +227,9 @@ const applyTo = (row: RowChange, event: RecordedEvent<DeviceEvent>): void => {
     case 'EndpointTokenRemoved':
     case 'CredentialIssued':
     case 'CredentialStatusChanged':
+    case 'CredentialValidityChanged':
+    case 'CredentialBegan':
+    case 'CredentialExpired':
     case 'CredentialRemoved':
     case 'DeviceDeleted':
     case 'DeviceErased':
@@ -259,6 +284,8 @@ export interface DeviceRow extends ConnectivityRow {
   parent_id: string | null;
   version: number;
   created_at: Date;
+  status: DeviceStatus;
+  token_only: boolean;
   sync_state: SyncState;
   config_id: string;
 }
@@ -266,7 +293,7 @@ export interface DeviceRow extends ConnectivityRow {
 /** All of a device but its secrets; `WHERE` follows. */
 export const SELECT_DEVICES = `
   SELECT d.id, d.name, d.device_type_id, t.name AS device_type, d.app_version, d.interface, d.folder, d.tags, d.metadata,
-    d.serial_number, d.position, d.parent_id, d.version, d.created_at, ${CONNECTIVITY_COLUMNS},
+    d.serial_number, d.position, d.parent_id, d.version, d.created_at, d.status, d.token_only, ${CONNECTIVITY_COLUMNS},
     ${SYNC_STATE} AS sync_state, coalesce(st.config_id, '') AS config_id
   FROM devices d JOIN device_types t ON t.tenant_id = d.tenant_id AND t.id = d.device_type_id ${CONNECTIVITY_JOIN} ${SOFTWARE_JOIN}
     ${STATE_JOIN}`;
@@ -332,6 +359,8 @@ export const viewOf = (row: DeviceRow): DeviceView => ({
   ...(row.serial_number === null ? {} : { serialNumber: row.serial_number }),
   ...(row.position ? { position: row.position } : {}),
   ...(row.parent_id === null ? {} : { parentId: row.parent_id }),
+  status: row.status,
+  tokenOnly: row.token_only,
   connectivity: connectivityOf(row),
   syncState: row.sync_state,
   configId: row.config_id,

@@ -1,8 +1,16 @@
 import type { JsonObject } from '@muster/contracts';
 import type { CredentialStatus } from '@muster/contracts/device-registry/credentials.requests';
-import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
+import type { DeviceInterface, DeviceStatus } from '@muster/contracts/device-registry/devices.requests';
 import type { TokenStatus } from '@muster/contracts/device-registry/tokens.requests';
-import type { GeoPosition } from './device.events.js';
+import type { Phase, Validity } from '../validity.js';
+import type { GeoPosition, IssuedKind } from './device.events.js';
+
+export interface CredentialState extends Validity {
+  readonly kind: IssuedKind;
+  readonly status: CredentialStatus;
+  /** As the events have told it. */
+  readonly phase: Phase;
+}
 
 /** Survives JSON: it is stored beside the stream. */
 export interface ExistingDevice {
@@ -18,10 +26,14 @@ export interface ExistingDevice {
   readonly position: GeoPosition | null;
   /** The last one it was given: when that one is deleted, the list of devices alone forgets it. */
   readonly parentId: string | null;
+  /** Whether it is let in. */
+  readonly standing: DeviceStatus;
+  /** Whether its endpoint token is enough. */
+  readonly tokenOnly: boolean;
   /** Status by the token's id. */
   readonly tokens: Readonly<Record<string, TokenStatus>>;
-  /** Status of the secrets by id. */
-  readonly secrets: Readonly<Record<string, CredentialStatus>>;
+  /** By id. */
+  readonly credentials: Readonly<Record<string, CredentialState>>;
 }
 
 export type Device =

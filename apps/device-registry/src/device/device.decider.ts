@@ -4,16 +4,19 @@ import type { DeviceInterface } from '@muster/contracts/device-registry/devices.
 import type { Aggregate } from '@muster/event-store';
 import { tagsAfter, type ChangeInBulk } from '../bulk/bulk-decisions.js';
 import {
-  changeCredentialStatus,
-  firstCredential,
+  credentialIssued,
+  editCredential,
+  evolveCredential,
   issueCredential,
+  observeCredential,
   removeCredential,
-  withoutSecret,
-  withSecret,
-  type ChangeCredentialStatus,
-  type FirstCredential,
+  rotateCredential,
+  type EditCredential,
   type IssueCredential,
+  type NewCredential,
+  type ObserveCredential,
   type RemoveCredential,
+  type RotateCredential,
 } from '../credential/credential-decisions.js';
 import type { ApplyRow } from '../import/import-decisions.js';
 import {
@@ -43,7 +46,7 @@ import {
 } from '../token/token-decisions.js';
 import type { EditDevice, KnownAppVersion } from './device-edit.js';
 import type { Device, ExistingDevice } from './device-state.js';
-import { upcast, type DeviceEvent, type GeoPosition } from './device.events.js';
+import { upcast, type DeviceEvent, type EnrolledBy, type GeoPosition } from './device.events.js';
 
 export type DeviceCommand =
   | {
@@ -60,8 +63,10 @@ export type DeviceCommand =
       readonly position?: GeoPosition | undefined;
       readonly parentId?: string | undefined;
       readonly token: NewToken;
-      /** Null: it is let in by none until one is issued. */
-      readonly credential: FirstCredential | null;
+      /** Null: the token is enough; over HTTP it is let in by nothing until one is issued. */
+      readonly credential: NewCredential | null;
+      readonly status?: 'pending' | undefined;
+      readonly enrolledBy?: EnrolledBy | undefined;
       readonly at: string;
     }
   | EditDevice
@@ -78,14 +83,17 @@ export type DeviceCommand =
   | IssueToken
   | ChangeTokenStatus
   | IssueCredential
-  | ChangeCredentialStatus
+  | EditCredential
+  | RotateCredential
+  | ObserveCredential
   | RemoveToken
   | RemoveCredential;
 
 /**
  * Decides what a command changes. Returns no events when the command is already satisfied. Throws `device-not-found`,
- * `device-exists`, `app-version-not-found`, `token-not-found`, `token-status-final`, `metadata-key-not-found`, `metadata-key-restricted`,
- * `credential-not-found`, `credential-status-final`, `credential-limit-reached`, `token-not-revoked`, `credential-not-revoked`, `invalid-request` (metadata, credential).
+ * `device-exists`, `app-version-not-found`, `token-not-found`, `token-status-final`, `metadata-key-not-found`,
+ * `metadata-key-restricted`, `credential-not-found`, `credential-status-final`, `credential-limit-reached`, `token-not-revoked`,
+ * `credential-not-revoked`, `device-status`, `invalid-request` (metadata, credential, tokenOnly).
  * That names and token texts are unique is known only to the tables.
  */
 const decide = (command: DeviceCommand, device: Device): readonly DeviceEvent[] => {
@@ -122,8 +130,12 @@ const decide = (command: DeviceCommand, device: Device): readonly DeviceEvent[] 
       return changeTokenStatus(command, device);
     case 'IssueCredential':
       return issueCredential(command, device);
-    case 'ChangeCredentialStatus':
-      return changeCredentialStatus(command, device);
+    case 'EditCredential':
+      return editCredential(command, device);
+    case 'RotateCredential':
+      return rotateCredential(command, device);
+    case 'ObserveCredential':
+      return observeCredential(command, device);
     case 'RemoveToken':
       return removeToken(command, device);
     case 'RemoveCredential':
@@ -138,7 +150,8 @@ const provision = (
   if (device.status !== 'none') return [];
   const metadata = firstMetadata(command.metadata);
   const { name, deviceTypeId, deviceType, appVersion, folder, tags, token, at } = command;
-  const { serialNumber, position, parentId } = command;
+  const { serialNumber, position, parentId, credential, status, enrolledBy } = command;
+  const tokenOnly = command.interface !== 'http' && credential === null;
   return [
     {
       type: 'DeviceProvisioned',
@@ -154,13 +167,19 @@ const provision = (
         ...(serialNumber === undefined ? {} : { serialNumber }),
         ...(position === undefined ? {} : { position }),
         ...(parentId === undefined ? {} : { parentId }),
+        ...(status === undefined ? {} : { status }),
+        ...(tokenOnly === isTokenOnlyAtFirst(command.interface) ? {} : { tokenOnly }),
+        ...(enrolledBy === undefined ? {} : { enrolledBy }),
         provisionedAt: at,
       },
     },
     tokenIssued(token, at),
-    ...(command.credential === null ? [] : firstCredential(command.interface, command.credential, at)),
+    ...(credential === null ? [] : [credentialIssued(credential, at)]),
   ];
 };
+
+/** Where no event says it. */
+const isTokenOnlyAtFirst = (of: DeviceInterface): boolean => of !== 'http';
 
 const edit = (command: EditDevice, device: ExistingDevice): DeviceEvent[] => {
   const { name, appVersion, folder, tags, serialNumber, position, parentId } = command;
@@ -184,7 +203,25 @@ const edit = (command: EditDevice, device: ExistingDevice): DeviceEvent[] => {
   if (parentId !== undefined && parentId !== device.parentId) {
     events.push({ type: 'DeviceParentChanged', data: { from: device.parentId, to: parentId } });
   }
+  if (command.status !== undefined && command.status !== device.standing) {
+    if (device.standing === 'pending' && command.status === 'suspended') {
+      throw new AppError('device-status', 'The device waits for an approval: make it active, or delete it.');
+    }
+    events.push({ type: 'DeviceStandingChanged', data: { from: device.standing, to: command.status } });
+  }
+  if (command.tokenOnly !== undefined && command.tokenOnly !== device.tokenOnly) {
+    if (device.interface === 'http') throw tokenOnlyOfHttp();
+    events.push({ type: 'DeviceTokenOnlyChanged', data: { from: device.tokenOnly, to: command.tokenOnly } });
+  }
   return events;
+};
+
+const tokenOnlyOfHttp = (): AppError => {
+  const [path, message] = [
+    'edit.tokenOnly',
+    'must be false for interface http: whether the token is enough is a setting of the device type (httpTokenOnly)',
+  ];
+  return new AppError('invalid-request', `${path} ${message}.`, { errors: [{ path, message }] });
 };
 
 const changeInBulk = (
@@ -229,7 +266,8 @@ const recordSighting = (
 const evolve = (device: Device, event: DeviceEvent): Device => {
   if (event.type === 'DeviceProvisioned') {
     const { name, deviceTypeId, appVersion, folder, tags, metadata } = event.data;
-    const { serialNumber = null, position = null, parentId = null } = event.data;
+    const { serialNumber = null, position = null, parentId = null, status: standing = 'active' } = event.data;
+    const { tokenOnly = isTokenOnlyAtFirst(event.data.interface) } = event.data;
     return {
       status: 'existing',
       name,
@@ -242,8 +280,10 @@ const evolve = (device: Device, event: DeviceEvent): Device => {
       serialNumber,
       position,
       parentId,
+      standing,
+      tokenOnly,
       tokens: {},
-      secrets: {},
+      credentials: {},
     };
   }
   if (event.type === 'DeviceErased')
@@ -270,14 +310,19 @@ const evolve = (device: Device, event: DeviceEvent): Device => {
       return withToken(device, event.data.tokenId, 'inactive');
     case 'EndpointTokenStatusChanged':
       return withToken(device, event.data.tokenId, event.data.to);
-    case 'CredentialIssued':
-      return withSecret(device, event.data.credentialId, 'active');
-    case 'CredentialStatusChanged':
-      return withSecret(device, event.data.credentialId, event.data.to);
     case 'EndpointTokenRemoved':
       return withoutToken(device, event.data.tokenId);
+    case 'CredentialIssued':
+    case 'CredentialStatusChanged':
+    case 'CredentialValidityChanged':
+    case 'CredentialBegan':
+    case 'CredentialExpired':
     case 'CredentialRemoved':
-      return withoutSecret(device, event.data.credentialId);
+      return evolveCredential(device, event);
+    case 'DeviceStandingChanged':
+      return { ...device, standing: event.data.to };
+    case 'DeviceTokenOnlyChanged':
+      return { ...device, tokenOnly: event.data.to };
     case 'DeviceDeleted':
       return { status: 'deleted', name: event.data.name };
   }
@@ -285,8 +330,8 @@ const evolve = (device: Device, event: DeviceEvent): Device => {
 
 export const device: Aggregate<Device, DeviceCommand, DeviceEvent> = {
   name: 'device',
-  // 2: interface and secrets. 3: parent. States of older versions are folded again from their events.
-  stateVersion: 3,
+  // 2: interface and secrets. 3: parent. 4: credentials with their times, standing. Older states are folded again.
+  stateVersion: 4,
   initial: { status: 'none' },
   evolve,
   decide,

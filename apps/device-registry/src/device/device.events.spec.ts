@@ -69,6 +69,58 @@ const stored: readonly StoredEvent[] = [
   { type: 'DeviceParentChanged', schemaVersion: 1, data: { from: null, to: 'gateway-1' } },
   { type: 'CredentialRemoved', schemaVersion: 1, data: { credentialId: 'c1' } },
   {
+    type: 'CredentialIssued',
+    schemaVersion: 1,
+    data: {
+      credentialId: 'c3',
+      kind: 'self-signed',
+      issuedAt: '2026-11-28T11:00:00.000Z',
+      status: 'inactive',
+      validFrom: '2026-11-29T00:00:00.000Z',
+      validUntil: '2027-11-29T00:00:00.000Z',
+      sha256: '5f'.repeat(32),
+    },
+  },
+  {
+    type: 'CredentialStatusChanged',
+    schemaVersion: 1,
+    data: { credentialId: 'c3', kind: 'self-signed', from: 'inactive', to: 'active', opens: false },
+  },
+  {
+    type: 'CredentialValidityChanged',
+    schemaVersion: 1,
+    data: {
+      credentialId: 'c3',
+      kind: 'self-signed',
+      status: 'active',
+      from: { validFrom: '2026-11-29T00:00:00.000Z', validUntil: '2027-11-29T00:00:00.000Z' },
+      to: { validFrom: '2026-11-29T00:00:00.000Z', validUntil: '2026-12-29T00:00:00.000Z' },
+      changedAt: '2026-11-28T12:00:00.000Z',
+    },
+  },
+  {
+    type: 'CredentialBegan',
+    schemaVersion: 1,
+    data: {
+      credentialId: 'c3',
+      kind: 'self-signed',
+      status: 'active',
+      validFrom: '2026-11-29T00:00:00.000Z',
+    },
+  },
+  {
+    type: 'CredentialExpired',
+    schemaVersion: 1,
+    data: {
+      credentialId: 'c3',
+      kind: 'self-signed',
+      status: 'active',
+      validUntil: '2026-12-29T00:00:00.000Z',
+    },
+  },
+  { type: 'DeviceStandingChanged', schemaVersion: 1, data: { from: 'active', to: 'suspended' } },
+  { type: 'DeviceTokenOnlyChanged', schemaVersion: 1, data: { from: true, to: false } },
+  {
     type: 'EndpointTokenIssued',
     schemaVersion: 1,
     data: { tokenId: 'k2', hint: 'efgh', issuedAt: '2026-11-20T11:00:00.000Z' },
@@ -98,6 +150,11 @@ const newest: NewestVersions<DeviceEvent> = {
   CredentialIssued: 1,
   CredentialStatusChanged: 1,
   CredentialRemoved: 1,
+  CredentialValidityChanged: 1,
+  CredentialBegan: 1,
+  CredentialExpired: 1,
+  DeviceStandingChanged: 1,
+  DeviceTokenOnlyChanged: 1,
   DeviceDeleted: 1,
   DeviceErased: 1,
 };
@@ -124,7 +181,18 @@ describe('stored events of a device', () => {
       position: { latitude: 48.8, longitude: 2.3 },
       parentId: 'gateway-1',
       tokens: { k1: 'active' },
-      secrets: { c2: 'active' },
+      standing: 'suspended',
+      tokenOnly: false,
+      credentials: {
+        c2: { kind: 'secret', status: 'active', phase: 'within' },
+        c3: {
+          kind: 'self-signed',
+          status: 'active',
+          validFrom: '2026-11-29T00:00:00.000Z',
+          validUntil: '2026-12-29T00:00:00.000Z',
+          phase: 'after',
+        },
+      },
     });
     expect(folded([...stored, deleted])).toEqual({
       status: 'deleted',

@@ -1,13 +1,24 @@
 import type { JsonObject, JsonValue } from '@muster/contracts';
 import type { CredentialStatus } from '@muster/contracts/device-registry/credentials.requests';
-import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
+import type {
+  CredentialKind,
+  DeviceInterface,
+  DeviceStatus,
+} from '@muster/contracts/device-registry/devices.requests';
 import type { TokenStatus } from '@muster/contracts/device-registry/tokens.requests';
 import type { StoredEvent } from '@muster/event-store';
+import type { Validity } from '../validity.js';
 
 export interface GeoPosition {
   readonly latitude: number;
   readonly longitude: number;
   readonly altitude?: number;
+}
+
+/** What has vouched for a device that nobody made by hand. */
+export interface EnrolledBy {
+  readonly kind: 'certificate-authority' | 'claim-key';
+  readonly id: string;
 }
 
 type Fact<Type extends string, Data extends object> = { readonly type: Type; readonly data: Data };
@@ -28,6 +39,12 @@ export type DeviceProvisioned = Fact<
     readonly serialNumber?: string;
     readonly position?: GeoPosition;
     readonly parentId?: string;
+    /** Absent: `active`. */
+    readonly status?: DeviceStatus;
+    /** Absent: true, but for interface `http`. */
+    readonly tokenOnly?: boolean;
+    /** What it has enrolled by. Absent: an operator has made it. */
+    readonly enrolledBy?: EnrolledBy;
     readonly provisionedAt: string;
   }
 >;
@@ -57,22 +74,67 @@ export type EndpointTokenStatusChanged = Fact<
 >;
 /** Of a revoked one: that it opens nothing was told before. */
 export type EndpointTokenRemoved = Fact<'EndpointTokenRemoved', { readonly tokenId: string }>;
+/** What can be issued besides tokens. */
+export type IssuedKind = Exclude<CredentialKind, 'token'>;
+
+/** What a credential is known by, none of it secret. */
+export interface CredentialFacts {
+  readonly username?: string;
+  /** Of a certificate. */
+  readonly sha256?: string;
+  readonly subject?: string;
+  readonly authorityId?: string;
+}
+
 /** Neither the secret nor its hash is in any event: see docs/adr/0005. */
 export type CredentialIssued = Fact<
   'CredentialIssued',
-  { readonly credentialId: string; readonly kind: 'secret'; readonly issuedAt: string }
+  {
+    readonly credentialId: string;
+    readonly kind: IssuedKind;
+    readonly issuedAt: string;
+    /** Absent: `active`. */
+    readonly status?: CredentialStatus;
+  } & Validity &
+    CredentialFacts
 >;
 export type CredentialStatusChanged = Fact<
   'CredentialStatusChanged',
   {
     readonly credentialId: string;
-    readonly kind: 'secret';
+    readonly kind: IssuedKind;
     readonly from: CredentialStatus;
     readonly to: CredentialStatus;
+    /** Whether it opens something after that. Absent: as its status says. */
+    readonly opens?: boolean;
   }
+>;
+export type CredentialValidityChanged = Fact<
+  'CredentialValidityChanged',
+  {
+    readonly credentialId: string;
+    readonly kind: IssuedKind;
+    readonly status: CredentialStatus;
+    readonly from: Validity;
+    readonly to: Validity;
+    readonly changedAt: string;
+  }
+>;
+/** Its time has come. */
+export type CredentialBegan = Fact<
+  'CredentialBegan',
+  { readonly credentialId: string; readonly kind: IssuedKind; readonly status: CredentialStatus } & Validity
+>;
+/** Its time is over. */
+export type CredentialExpired = Fact<
+  'CredentialExpired',
+  { readonly credentialId: string; readonly kind: IssuedKind; readonly status: CredentialStatus } & Validity
 >;
 /** Of a revoked one. */
 export type CredentialRemoved = Fact<'CredentialRemoved', { readonly credentialId: string }>;
+/** Approved, suspended, reactivated. */
+export type DeviceStandingChanged = Change<'DeviceStandingChanged', DeviceStatus>;
+export type DeviceTokenOnlyChanged = Change<'DeviceTokenOnlyChanged', boolean>;
 export type DeviceDeleted = Fact<'DeviceDeleted', { readonly name: string }>;
 /** After it was deleted: nothing of it is left with other services. Who wanted that is the actor. */
 export type DeviceErased = Fact<'DeviceErased', { readonly erasedAt: string }>;
@@ -92,7 +154,12 @@ export type DeviceEvent =
   | EndpointTokenRemoved
   | CredentialIssued
   | CredentialStatusChanged
+  | CredentialValidityChanged
+  | CredentialBegan
+  | CredentialExpired
   | CredentialRemoved
+  | DeviceStandingChanged
+  | DeviceTokenOnlyChanged
   | DeviceDeleted
   | DeviceErased;
 

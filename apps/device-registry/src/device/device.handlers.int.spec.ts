@@ -51,6 +51,8 @@ describe('provisionDevice', () => {
       folder: '/',
       tags: [],
       metadata: {},
+      status: 'active',
+      tokenOnly: true,
       connectivity: { connected: false, since: null, lastSeenAt: null },
       syncState: 'none',
       configId: '',

@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, DEFAULT_PAGE, errorUnder, newId, tokenHint } from '@muster/contracts';
+import { AppError, DEFAULT_PAGE, errorUnder, newId } from '@muster/contracts';
 import {
   deleteDevice,
   editDevice,
@@ -38,18 +38,23 @@ import type pg from 'pg';
 import { DATABASE, decodeCursor, digestOf, EVENT_STORE, pageBy, TEXT, TIME } from '@muster/service-host';
 import { DEVICE_ERASE_JOB } from '../bulk/device-erase-job.js';
 import { knownAppVersions } from '../device-type/app-version-owner.js';
-import { findDeviceType } from '../device-type/device-type-list.projection.js';
 import { refuseNulls } from '../not-null.js';
 import { among, deviceCondition, type DeviceCondition } from './device-filter.js';
 import { viewDevice } from './device-list.projection.js';
 import { DeviceSearch, positionOf } from './device-search.js';
 import { device } from './device.decider.js';
 import { checkParent } from './parent.js';
-import { provisionCommand } from './provision-command.js';
 import { type Rules, RULES } from '../providers.js';
 import { StateProgress } from '../state/state-progress.js';
-import { keepSecret, newSecret } from '../credential/secret.js';
-import { keepTokenText, tokenTextFor } from '../token/token-text.js';
+import { firstKind } from '../credential/credential-decisions.js';
+import {
+  assertNothingToIssue,
+  planCredential,
+  type PlannedCredential,
+} from '../credential/credential-plan.js';
+import { assertAuthorityOf } from '../credential/credential.handlers.js';
+import { tokenTextFor } from '../token/token-text.js';
+import { provisionWithin, typeFor } from './provision-within.js';
 
 @Controller()
 export class DeviceHandlers {
@@ -64,13 +69,70 @@ export class DeviceHandlers {
 
   @Handles(provisionDevice)
   provision(request: ProvisionDevice): Promise<ProvisionedDevice> {
-    return idempotently(this.database, {
+    const deviceId = newId();
+    return idempotently<ProvisionedDevice, PlannedCredential | undefined>(this.database, {
       tenantId: request.tenantId,
       key: request.idempotencyKey,
       body: { operation: provisionDevice.subject, request },
-      run: (tx) => this.provisionWithin(tx, request),
-      kept: ({ credential: { kind }, ...shown }) => ({ ...shown, token: undefined, credential: { kind } }),
+      prepare: () => this.planFor(request, deviceId),
+      run: (tx, planned) => this.provisionWithin(tx, request, { deviceId, planned }),
+      kept: ({ credential: { secret: _secret, password: _password, ...credential }, ...shown }) => ({
+        ...shown,
+        token: undefined,
+        credential,
+      }),
     });
+  }
+
+  private async planFor(
+    { device: { credential, interface: by } }: ProvisionDevice,
+    deviceId: string,
+  ): Promise<PlannedCredential | undefined> {
+    // Null in an optional field passes the contract's rules and means the same as absent.
+    const kind = firstKind(by ?? 'mqtt', credential?.kind);
+    if (kind !== 'token') {
+      return planCredential(
+        'device.credential',
+        { ...credential, kind },
+        { credentialId: newId(), deviceId },
+      );
+    }
+    if (credential != null) assertNothingToIssue('device.credential', credential);
+    return undefined;
+  }
+
+  private async provisionWithin(
+    tx: pg.PoolClient,
+    { tenantId, actor, device: input }: ProvisionDevice,
+    { deviceId, planned }: { readonly deviceId: string; readonly planned: PlannedCredential | undefined },
+  ): Promise<ProvisionedDevice> {
+    if (planned !== undefined) await assertAuthorityOf(tx, tenantId, planned);
+    const type = await typeFor(tx, tenantId, input.deviceType);
+    const text = tokenTextFor(type.settings, input.token, 'device.token');
+    await checkParent(tx, tenantId, undefined, input.parentId);
+    try {
+      await provisionWithin(tx, this.store, {
+        tenantId,
+        actor,
+        deviceId,
+        type,
+        device: input,
+        rules: this.rules,
+        token: text,
+        planned,
+      });
+    } catch (error) {
+      throw isAboutInput(error) ? errorUnder('device', error) : error;
+    }
+    return {
+      ...(await viewDevice(tx, tenantId, deviceId)),
+      token: text,
+      credential: {
+        kind: planned?.next.kind ?? 'token',
+        ...(planned?.next.facts.username === undefined ? {} : { username: planned.next.facts.username }),
+        ...planned?.shown,
+      },
+    };
   }
 
   @Handles(getDevice)
@@ -152,7 +214,7 @@ export class DeviceHandlers {
 
   @Handles(editDevice)
   async edit(request: EditDevice): Promise<DeviceView> {
-    refuseNulls('edit', request.edit, ['name', 'appVersion', 'folder', 'tags']);
+    refuseNulls('edit', request.edit, ['name', 'appVersion', 'folder', 'tags', 'status', 'tokenOnly']);
     const { appVersion: wanted, ...fields } = request.edit;
     const [appVersion] =
       wanted === undefined ? [] : await knownAppVersions(this.database, request.tenantId, [wanted]);
@@ -209,44 +271,8 @@ export class DeviceHandlers {
   ): Promise<DeviceCondition | undefined> {
     return filter === undefined ? undefined : deviceCondition(this.database, tenantId, filter);
   }
-
-  private async provisionWithin(tx: pg.PoolClient, request: ProvisionDevice): Promise<ProvisionedDevice> {
-    const { tenantId, actor, device: input } = request;
-    const type = await findDeviceType(tx, tenantId, input.deviceType);
-    if (type === undefined) throw new AppError('device-type-not-found', 'There is no such device type.');
-    const [deviceId, tokenId, credentialId] = [newId(), newId(), newId()];
-    const text = tokenTextFor(type.settings, input.token, 'device.token');
-    const command = underDevice(() =>
-      provisionCommand(type, input, this.rules, {
-        token: { tokenId, hint: tokenHint(text) },
-        credential: { kind: input.credential?.kind, credentialId },
-        at: new Date().toISOString(),
-      }),
-    );
-    await checkParent(tx, tenantId, undefined, input.parentId);
-    const { events } = await this.store.execute(device, {
-      tenantId,
-      id: deviceId,
-      metadata: { actor },
-      within: tx,
-      command,
-    });
-    await keepTokenText(tx, { tenantId, deviceId, tokenId, text });
-    const shown = { ...(await viewDevice(tx, tenantId, deviceId)), token: text };
-    if (!events.some((event) => event.type === 'CredentialIssued')) {
-      return { ...shown, credential: { kind: 'token' } };
-    }
-    const secret = newSecret();
-    await keepSecret(tx, { tenantId, deviceId, credentialId, secret });
-    return { ...shown, credential: { kind: 'secret', secret } };
-  }
 }
 
-/** Errors by their place in the request. */
-const underDevice = <Made>(make: () => Made): Made => {
-  try {
-    return make();
-  } catch (error) {
-    throw errorUnder('device', error);
-  }
-};
+/** What `provisionCommand` says of `interface`; the decider names its fields itself. */
+const isAboutInput = (error: unknown): boolean =>
+  error instanceof AppError && error.errors?.[0]?.path === 'interface';

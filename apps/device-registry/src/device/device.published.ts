@@ -6,11 +6,13 @@ import {
   deviceDeleted,
   deviceErased,
   deviceProvisioned,
+  deviceStatusChanged,
   deviceTokenChanged,
 } from '@muster/contracts/device-registry/published';
 import type { TokenStatus } from '@muster/contracts/device-registry/tokens.requests';
 import type { Published, RecordedEvent } from '@muster/event-store';
-import type { DeviceEvent } from './device.events.js';
+import { phaseAt } from '../validity.js';
+import type { DeviceEvent, IssuedKind } from './device.events.js';
 
 /** What others are told of a stored event. Pure; the relay publishes it at least once. */
 export const publishedOfDevice = (event: RecordedEvent<DeviceEvent>): readonly Published[] => {
@@ -25,13 +27,30 @@ export const publishedOfDevice = (event: RecordedEvent<DeviceEvent>): readonly P
     { contract: deviceChanged, entityId, data: { ...fact, changes } },
   ];
   const token = (tokenId: string, status: TokenStatus): readonly Published[] => [
-    { contract: deviceTokenChanged, entityId, data: { ...fact, tokenId, status } },
+    {
+      contract: deviceTokenChanged,
+      entityId,
+      data: { ...fact, tokenId, status, opens: status === 'inactive' || status === 'active' },
+    },
   ];
   const credential = (
-    { credentialId, kind }: { readonly credentialId: string; readonly kind: 'secret' },
+    { credentialId, kind }: { readonly credentialId: string; readonly kind: IssuedKind },
     status: CredentialStatus,
+    opens: boolean,
+    validUntil?: string,
   ): readonly Published[] => [
-    { contract: deviceCredentialChanged, entityId, data: { ...fact, credentialId, kind, status } },
+    {
+      contract: deviceCredentialChanged,
+      entityId,
+      data: {
+        ...fact,
+        credentialId,
+        kind,
+        status,
+        opens,
+        ...(validUntil === undefined ? {} : { validUntil }),
+      },
+    },
   ];
   switch (event.type) {
     case 'DeviceProvisioned': {
@@ -69,10 +88,32 @@ export const publishedOfDevice = (event: RecordedEvent<DeviceEvent>): readonly P
       return token(event.data.tokenId, 'inactive');
     case 'EndpointTokenStatusChanged':
       return token(event.data.tokenId, event.data.to);
-    case 'CredentialIssued':
-      return credential(event.data, 'active');
-    case 'CredentialStatusChanged':
-      return credential(event.data, event.data.to);
+    case 'CredentialIssued': {
+      const { status = 'active', issuedAt, validUntil } = event.data;
+      const opens = status === 'active' && phaseAt(event.data, issuedAt) === 'within';
+      return credential(event.data, status, opens, validUntil);
+    }
+    case 'CredentialStatusChanged': {
+      const { to, opens = to === 'active' } = event.data;
+      return credential(event.data, to, opens);
+    }
+    case 'CredentialValidityChanged': {
+      const { status, to, changedAt } = event.data;
+      const opens = status === 'active' && phaseAt(to, changedAt) === 'within';
+      return credential(event.data, status, opens, to.validUntil);
+    }
+    case 'CredentialBegan':
+      return credential(event.data, event.data.status, event.data.status === 'active', event.data.validUntil);
+    case 'CredentialExpired':
+      return credential(event.data, event.data.status, false, event.data.validUntil);
+    case 'DeviceStandingChanged': {
+      const { to: status } = event.data;
+      return [
+        { contract: deviceStatusChanged, entityId, data: { ...fact, status, opens: status === 'active' } },
+      ];
+    }
+    case 'DeviceTokenOnlyChanged':
+      return changed({ tokenOnly: event.data });
     case 'EndpointTokenRemoved':
     case 'CredentialRemoved':
       return []; // that it opens nothing was told when it was revoked

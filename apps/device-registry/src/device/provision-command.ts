@@ -1,10 +1,11 @@
 import { AppError } from '@muster/contracts';
 import type { DeviceTypeView } from '@muster/contracts/device-registry/device-types.requests';
 import type { DeviceInput } from '@muster/contracts/device-registry/devices.requests';
-import type { FirstCredential } from '../credential/credential-decisions.js';
+import type { NewCredential } from '../credential/credential-decisions.js';
 import type { Rules } from '../providers.js';
 import type { NewToken } from '../token/token-decisions.js';
 import type { DeviceCommand } from './device.decider.js';
+import type { EnrolledBy } from './device.events.js';
 
 type ProvisionDevice = Extract<DeviceCommand, { type: 'ProvisionDevice' }>;
 
@@ -26,8 +27,10 @@ export const provisionCommand = (
   rules: Rules,
   given: {
     readonly token: NewToken;
-    /** Null: it is let in by none until one is issued. */
-    readonly credential: FirstCredential | null;
+    /** Null: the token is enough; over HTTP it is let in by nothing until one is issued. */
+    readonly credential: NewCredential | null;
+    readonly status?: 'pending' | undefined;
+    readonly enrolledBy?: EnrolledBy | undefined;
     readonly at: string;
   },
 ): ProvisionDevice => {

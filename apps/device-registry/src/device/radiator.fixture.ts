@@ -19,7 +19,7 @@ export const provision: Extract<DeviceCommand, { type: 'ProvisionDevice' }> = {
   type: 'ProvisionDevice',
   ...given,
   token: { tokenId: 'token-1', hint: 'abcd' },
-  credential: { kind: undefined, credentialId: 'secret-1' },
+  credential: null,
   at,
 };
 export const provisioned: DeviceEvent = { type: 'DeviceProvisioned', data: { ...given, provisionedAt: at } };

@@ -13,6 +13,11 @@ export class WaitingLine {
     this.free = Math.max(1, Math.floor(atOnce));
   }
 
+  /** How many wait. */
+  get length(): number {
+    return this.waiting.length;
+  }
+
   async run<T>(work: () => Promise<T>): Promise<T> {
     const deadline = currentDeadline() ?? Date.now() + 10_000;
     if (this.free > 0) this.free -= 1;

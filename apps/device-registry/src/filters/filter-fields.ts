@@ -12,6 +12,7 @@ const INDEXED: Readonly<Record<DeviceField, readonly string[]>> = {
   deviceType: EQUAL,
   appVersion: [],
   interface: [],
+  status: EQUAL,
   folder: EQUAL,
   tags: EQUAL,
   serialNumber: EQUAL,

@@ -1,28 +1,35 @@
 import { Controller, Inject } from '@nestjs/common';
 import {
   deviceCredentialChanged,
+  deviceStatusChanged,
   deviceTokenChanged,
   type DeviceCredentialChanged,
+  type DeviceStatusChanged,
   type DeviceTokenChanged,
 } from '@muster/contracts/device-registry/published';
 import type { Database } from '@muster/event-store';
 import { Consumes, type Delivered } from '@muster/messaging';
 import { DATABASE } from '@muster/service-host';
 
-type Event = Delivered<DeviceTokenChanged | DeviceCredentialChanged>;
+type Event = Delivered<DeviceTokenChanged | DeviceCredentialChanged | DeviceStatusChanged>;
 
 /**
- * Which devices lost something that lets them in: an endpoint token or a secret, suspended or revoked. What they were given
- * before opens nothing after it; one that has another way in asks again. The version of the device counts, so that no clock
+ * Which devices lost something that lets them in: an endpoint token or a credential that is suspended, revoked or over, or
+ * all of them with a device that is suspended. What they were given before opens nothing after it; one that has another way in asks again. The version of the device counts, so that no clock
  * decides what was before, and an event that comes again or late changes nothing.
  */
 @Controller()
 export class RevocationsReactor {
   constructor(@Inject(DATABASE) private readonly database: Database) {}
 
-  @Consumes({ durable: 'firmware-revocations', events: [deviceTokenChanged, deviceCredentialChanged] })
+  @Consumes({
+    durable: 'firmware-revocations',
+    events: [deviceTokenChanged, deviceCredentialChanged, deviceStatusChanged],
+  })
   async follow(events: readonly Event[]): Promise<void> {
-    const revoked = events.filter(({ data: { status } }) => status === 'suspended' || status === 'revoked');
+    const revoked = events.filter(
+      ({ data: { status, opens } }) => opens === false || status === 'suspended' || status === 'revoked',
+    );
     if (revoked.length === 0) return;
     await this.database.query(
       `INSERT INTO device_revocations AS r (tenant_id, device_id, version)

@@ -1,19 +1,21 @@
 import { Controller, Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
 import type { Done } from '@muster/contracts';
 import {
-  changeCredentialStatus,
   CredentialEdit,
+  CredentialRotation,
   deleteCredential,
+  editCredential,
   getCredential,
   issueCredential,
   listCredentials,
+  rotateCredential,
   type CredentialList,
   type DeviceCredential,
   type IssuedCredential,
 } from '@muster/contracts/device-registry/credentials.requests';
 import { CredentialInput } from '@muster/contracts/device-registry/devices.requests';
 import { type Asking, ASKING } from '../providers.js';
-import { CheckedBody } from '../http/body.js';
+import { CheckedBody, OptionalBody } from '../http/body.js';
 import { Creating, Reading, Who, type Caller } from '../http/caller.js';
 import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
@@ -25,7 +27,7 @@ export class CredentialsController {
 
   @Post()
   @Operation({
-    summary: 'Issue a secret to an HTTP device; it is shown this once, and two may be active at a time',
+    summary: 'Issue a secret, a password or a certificate; what is secret about it is shown this once',
     asks: [issueCredential],
     body: CredentialInput,
     status: 201,
@@ -34,10 +36,28 @@ export class CredentialsController {
   })
   issueCredential(
     @Param('id') deviceId: string,
-    @CheckedBody(CredentialInput) { kind }: CredentialInput,
+    @CheckedBody(CredentialInput) credential: CredentialInput,
     @Creating() creating: Caller,
   ): Promise<IssuedCredential> {
-    return this.bus.request(issueCredential, { ...creating, deviceId, kind });
+    return this.bus.request(issueCredential, { ...creating, deviceId, credential });
+  }
+
+  @Post(':credentialId/rotate')
+  @Operation({
+    summary: 'Issue another one in its place; both open for as long as they overlap',
+    asks: [rotateCredential],
+    body: CredentialRotation,
+    optionalBody: true,
+    status: 201,
+    secret: true,
+  })
+  rotateCredential(
+    @Param('id') deviceId: string,
+    @Param('credentialId') credentialId: string,
+    @OptionalBody(CredentialRotation) rotation: CredentialRotation,
+    @Creating() creating: Caller,
+  ): Promise<IssuedCredential> {
+    return this.bus.request(rotateCredential, { ...creating, deviceId, credentialId, rotation });
   }
 
   @Get()
@@ -76,16 +96,17 @@ export class CredentialsController {
 
   @Patch(':credentialId')
   @Operation({
-    summary: 'Revoke a credential',
-    asks: [changeCredentialStatus],
+    summary:
+      'Suspend, reactivate or revoke a credential, or change its time; live connections by it end at once',
+    asks: [editCredential],
     body: CredentialEdit,
   })
-  changeCredentialStatus(
+  editCredential(
     @Param('id') deviceId: string,
     @Param('credentialId') credentialId: string,
-    @CheckedBody(CredentialEdit) { status }: CredentialEdit,
+    @CheckedBody(CredentialEdit) edit: CredentialEdit,
     @Who() who: Caller,
   ): Promise<DeviceCredential> {
-    return this.bus.request(changeCredentialStatus, { ...who, deviceId, credentialId, status });
+    return this.bus.request(editCredential, { ...who, deviceId, credentialId, edit });
   }
 }

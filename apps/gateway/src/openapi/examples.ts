@@ -71,6 +71,50 @@ const credential = {
   createdAt: AT,
 };
 
+const PEM = '-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n';
+
+const password = {
+  id: '01936c33-2b3c-7d4e-8f5a-6b7c8d9e0f1a',
+  kind: 'password',
+  status: 'active',
+  username: DEVICE_ID,
+  lastUsedAt: LATER,
+  createdAt: AT,
+};
+
+const enrolment = { deviceType: 'radiator', folder: '/new', tags: ['fresh'], enabled: true, limit: 500 };
+
+const authority = {
+  id: '01936c34-3c4d-7e5f-9a6b-7c8d9e0f1a2b',
+  name: 'factory',
+  status: 'active',
+  sha256: 'b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c',
+  distinguishedName: 'O=Example, CN=factory',
+  validFrom: AT,
+  validUntil: '2036-11-20T10:00:00.000Z',
+  subject: { from: 'cn', is: 'serialNumber' },
+  enrolment: { ...enrolment, enrolled: 17 },
+  lastUsedAt: LATER,
+  version: 20,
+  createdAt: AT,
+};
+
+const claimKey = {
+  id: '01936c35-4d5e-7f6a-8b7c-8d9e0f1a2b3c',
+  name: 'line 4, week 48',
+  hint: 'q3Zk',
+  status: 'active',
+  deviceType: 'radiator',
+  interface: 'mqtt',
+  folder: '/new',
+  tags: [],
+  limit: 200,
+  enrolled: 3,
+  validUntil: LATER,
+  version: 4,
+  createdAt: AT,
+};
+
 const desiredChanged = { version: 4, configId: CONFIG_ID, syncState: 'pending' };
 const defaultsChanged = { version: 2, jobId: JOB_ID };
 
@@ -387,7 +431,48 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   },
   listCredentials: { response: page(credential) },
   getCredential: { response: credential },
-  changeCredentialStatus: { request: { status: 'revoked' }, response: { ...credential, status: 'revoked' } },
+  editCredential: { request: { status: 'suspended' }, response: { ...credential, status: 'suspended' } },
+  rotateCredential: {
+    request: { overlapSeconds: 3600 },
+    response: { ...password, lastUsedAt: undefined, password: 'YW4tZXhhbXBsZS1vbmx5LWFuLWV4YW1wbGUtb25seS0' },
+  },
+
+  registerCertificateAuthority: {
+    request: { name: 'factory', certificate: PEM, subject: authority.subject, enrolment },
+    response: {
+      ...authority,
+      status: 'unverified',
+      verificationCode: '4f0c2f6a1d8b4b0e9c3a7d5e6f1b2a3c',
+      enrolment: { ...enrolment, enrolled: 0 },
+      lastUsedAt: undefined,
+      version: 1,
+    },
+  },
+  verifyCertificateAuthority: {
+    request: { certificate: PEM },
+    response: { ...authority, lastUsedAt: undefined, version: 2 },
+  },
+  listCertificateAuthorities: { response: page(authority) },
+  getCertificateAuthority: { response: authority },
+  editCertificateAuthority: {
+    request: { enrolment: { ...enrolment, enabled: false } },
+    response: { ...authority, enrolment: { ...enrolment, enabled: false, enrolled: 17 } },
+  },
+  deleteCertificateAuthority: {},
+
+  issueClaimKey: {
+    request: { name: 'line 4, week 48', deviceType: 'radiator', folder: '/new', limit: 200 },
+    response: {
+      ...claimKey,
+      enrolled: 0,
+      version: 1,
+      claimKey: 'q3ZkYW4tZXhhbXBsZS1vbmx5LWFuLWV4YW1wbGUtbw',
+    },
+  },
+  listClaimKeys: { response: page(claimKey) },
+  getClaimKey: { response: claimKey },
+  editClaimKey: { request: { status: 'revoked' }, response: { ...claimKey, status: 'revoked' } },
+  deleteClaimKey: {},
 
   getConfiguration: {
     response: {

@@ -11,7 +11,10 @@ export const TAGS: Readonly<Record<string, string>> = {
   Fleet: 'All devices, or those that a filter means, as numbers.',
   Metadata: 'What is noted about a device, key by key, by operators and by the device.',
   Tokens: 'Endpoint tokens: a part of the topics of a device, by which it is known.',
-  Credentials: 'Secrets by which a device that speaks HTTP proves who it is.',
+  Credentials: 'Secrets, passwords and certificates by which a device proves who it is.',
+  'Certificate authorities':
+    'Who signs certificates of devices; by their rules, devices that nobody has made by hand enrol.',
+  'Claim keys': 'Keys with which devices that have no certificate enrol.',
   Configuration: 'What a device should be (desired) and says it is (reported), with its history.',
   'Type configuration': 'Which keys the devices of a type may have, and the default values of those keys.',
   'Bulk changes': 'The same change of the desired values of many devices, as a job.',

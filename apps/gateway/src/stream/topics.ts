@@ -18,6 +18,7 @@ import {
   deviceDeleted,
   deviceDisconnected,
   deviceProvisioned,
+  deviceStatusChanged,
   deviceTokenChanged,
 } from '@muster/contracts/device-registry/published';
 import { softwareApplied, softwareOffered, softwareRejected } from '@muster/contracts/firmware/published';
@@ -114,7 +115,7 @@ const FLEET_EVENTS = [deviceProvisioned, deviceDeleted, deviceConnected, deviceD
 
 /** By service. The entity id of each is the device's. */
 const DEVICE_EVENTS: readonly (readonly PublishedContract<object>[])[] = [
-  [...FLEET_EVENTS, deviceChanged, deviceTokenChanged, deviceCredentialChanged],
+  [...FLEET_EVENTS, deviceChanged, deviceTokenChanged, deviceCredentialChanged, deviceStatusChanged],
   [
     configurationEvents.desiredConfigurationChanged,
     configurationEvents.configurationReoffered,

@@ -13,9 +13,11 @@ import {
 import { defineRequest } from '../contract.js';
 import {
   CREDENTIAL_KINDS,
+  DEVICE_STATUSES,
   INTERFACES,
   type CredentialKind,
   type DeviceInterface,
+  type DeviceStatus,
 } from './devices.requests.js';
 import { TOKEN_STATUSES, type TokenStatus } from './tokens.requests.js';
 import { DeviceTypeSettings } from './device-types.requests.js';
@@ -48,7 +50,12 @@ export class AccessEntry {
   @IsIn(INTERFACES)
   interface!: DeviceInterface;
 
-  /** What the device is let in by: one of these is needed. Empty: by nothing, its secrets are revoked. */
+  /** Absent: active. Of any other nothing opens anything. */
+  @IsOptional()
+  @IsIn(DEVICE_STATUSES)
+  deviceStatus?: DeviceStatus;
+
+  /** What the device is let in by now: one of these is needed. `token`: nothing besides the token. Empty: by nothing. */
   @IsIn(CREDENTIAL_KINDS, { each: true })
   credentialKinds!: CredentialKind[];
 

@@ -29,7 +29,7 @@ import {
   PageRequest,
   TenantRequest,
 } from '../fields.js';
-import { IsFolder } from './devices.requests.js';
+import { IsFolder, MAX_PEM_LENGTH } from './devices.requests.js';
 
 /** `unverified`: nobody has shown yet that the tenant has its key. A revoked one stays revoked. */
 export const AUTHORITY_STATUSES = ['unverified', 'active', 'suspended', 'revoked'] as const;
@@ -45,7 +45,6 @@ export type SubjectMeaning = (typeof SUBJECT_MEANINGS)[number];
 const NAME_MESSAGE = { message: '$property must match [A-Za-z0-9_-]{1,64}' };
 const TAGS_MESSAGE = { each: true, message: 'each of $property must match [A-Za-z0-9_-]{1,64}' };
 
-export const MAX_PEM_LENGTH = 16_384;
 export const MAX_ENROLLED = 1_000_000;
 
 /** What devices become that are not known yet. */

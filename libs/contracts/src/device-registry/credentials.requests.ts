@@ -4,24 +4,34 @@ import {
   ArrayMinSize,
   IsArray,
   IsIn,
+  IsInt,
   IsISO8601,
   IsOptional,
   IsString,
   Length,
+  Matches,
+  Max,
   MaxLength,
+  Min,
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import {
-  CREDENTIAL_KIND,
   CREDENTIAL_KINDS,
+  CredentialInput,
   DeviceRef,
   INTERFACES,
+  MAX_PASSWORD_LENGTH,
+  MAX_PEM_LENGTH,
+  MIN_PASSWORD_LENGTH,
+  SHA256_MESSAGE,
+  SHA256_RULE,
   type CredentialKind,
   type DeviceInterface,
 } from './devices.requests.js';
-import { ChangeRequest, CreateRequest, Done, Page, PageRequest } from '../fields.js';
+import { NullRemoves } from '../described.js';
+import { ChangeRequest, CreateRequest, Done, IsTime, Page, PageRequest } from '../fields.js';
 
 /** Only an active one opens something. A revoked credential stays revoked. */
 export const CREDENTIAL_STATUSES = ['inactive', 'active', 'suspended', 'revoked'] as const;
@@ -35,19 +45,60 @@ export class DeviceCredential {
   @IsIn(CREDENTIAL_KINDS)
   kind!: CredentialKind;
 
+  /** As it was set. Whether it opens something depends on its time as well, and on the device's status. */
   @IsIn(CREDENTIAL_STATUSES)
   status!: CredentialStatus;
+
+  /** Absent: since it was issued. */
+  @IsOptional()
+  @IsISO8601()
+  validFrom?: string;
+
+  /** Absent: without an end. */
+  @IsOptional()
+  @IsISO8601()
+  validUntil?: string;
+
+  /** To within a minute. Absent: never. Not known of secrets: see when the device was last seen. */
+  @IsOptional()
+  @IsISO8601()
+  lastUsedAt?: string;
+
+  /** With kind `password`. */
+  @IsOptional()
+  @IsString()
+  username?: string;
+
+  /** With kind `self-signed`. */
+  @IsOptional()
+  @IsString()
+  sha256?: string;
+
+  /** With kind `ca-signed`. */
+  @IsOptional()
+  @IsString()
+  subject?: string;
+
+  /** With kind `ca-signed`, where certificates of one authority alone count. */
+  @IsOptional()
+  @IsString()
+  authorityId?: string;
 
   @IsISO8601()
   createdAt!: string;
 }
 
-/** As its creator gets it: the only time the secret is shown. */
+/** As its creator gets it: the only time what is secret is shown. */
 export class IssuedCredential extends DeviceCredential {
   /** 32 random bytes as base64url: 43 characters. Absent in the answer to a repetition with the same `Idempotency-Key`. */
   @IsOptional()
   @IsString()
   secret?: string;
+
+  /** Where it was generated; made and shown as a secret is. */
+  @IsOptional()
+  @IsString()
+  password?: string;
 }
 
 export class CredentialList extends Page {
@@ -57,9 +108,49 @@ export class CredentialList extends Page {
   items!: DeviceCredential[];
 }
 
+/** Merge: what is absent stays. */
 export class CredentialEdit {
-  @IsIn(CREDENTIAL_STATUSES)
-  status!: CredentialStatus;
+  @IsOptional()
+  @IsIn(['active', 'suspended', 'revoked'])
+  status?: 'active' | 'suspended' | 'revoked';
+
+  @IsOptional()
+  @NullRemoves()
+  @IsTime()
+  validFrom?: string | null;
+
+  @IsOptional()
+  @NullRemoves()
+  @IsTime()
+  validUntil?: string | null;
+}
+
+export const MAX_OVERLAP_SECONDS = 31_536_000;
+
+/** What comes in its place; of the same kind, with the same user name. */
+export class CredentialRotation {
+  /** How long the one before still opens what it did. 0: it is revoked at once. Default: a day. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(MAX_OVERLAP_SECONDS)
+  overlapSeconds?: number;
+
+  /** Of a password. Default: generated. */
+  @IsOptional()
+  @IsString()
+  @Length(MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH)
+  password?: string;
+
+  /** Of a self-signed certificate: PEM. Or `sha256`. */
+  @IsOptional()
+  @IsString()
+  @Length(1, MAX_PEM_LENGTH)
+  certificate?: string;
+
+  @IsOptional()
+  @Matches(SHA256_RULE, SHA256_MESSAGE)
+  sha256?: string;
 }
 
 export class IssueCredential extends CreateRequest {
@@ -67,12 +158,13 @@ export class IssueCredential extends CreateRequest {
   @Length(1, 64)
   deviceId!: string;
 
-  /** `secret`, the only one that is issued; `token` is refused with a reason. */
-  @IsIn(CREDENTIAL_KINDS, CREDENTIAL_KIND)
-  kind!: CredentialKind;
+  /** Of any kind but `token`, which is issued as a token. */
+  @ValidateNested()
+  @Type(() => CredentialInput)
+  credential!: CredentialInput;
 }
 
-export class ChangeCredentialStatus extends ChangeRequest {
+export class EditCredential extends ChangeRequest {
   @IsString()
   @Length(1, 64)
   deviceId!: string;
@@ -81,8 +173,23 @@ export class ChangeCredentialStatus extends ChangeRequest {
   @Length(1, 64)
   credentialId!: string;
 
-  @IsIn(CREDENTIAL_STATUSES)
-  status!: CredentialStatus;
+  @ValidateNested()
+  @Type(() => CredentialEdit)
+  edit!: CredentialEdit;
+}
+
+export class RotateCredential extends CreateRequest {
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+
+  @IsString()
+  @Length(1, 64)
+  credentialId!: string;
+
+  @ValidateNested()
+  @Type(() => CredentialRotation)
+  rotation!: CredentialRotation;
 }
 
 /** Oldest first. */
@@ -109,8 +216,8 @@ export class DeleteCredential extends ChangeRequest {
 }
 
 /**
- * Another secret for an HTTP device. Two may be active at a time, the one a device uses and the one it is about to use; a
- * third is `credential-limit-reached`.
+ * Another credential. Of a kind two may be open at a time, the one a device uses and the one it is about to use; a third is
+ * `credential-limit-reached`.
  */
 export const issueCredential = defineRequest({
   subject: 'muster.v1.service.device-registry.credential.issue',
@@ -119,6 +226,28 @@ export const issueCredential = defineRequest({
   errors: [
     'device-not-found',
     'credential-limit-reached',
+    'certificate-authority-not-found',
+    'username-taken',
+    'certificate-taken',
+    'subject-taken',
+    'invalid-request',
+    'concurrent-change',
+    'idempotency-key-reused',
+  ],
+  idempotent: false,
+});
+
+/** A new one beside an old one, whose time ends with the overlap; in one step. */
+export const rotateCredential = defineRequest({
+  subject: 'muster.v1.service.device-registry.credential.rotate',
+  request: RotateCredential,
+  reply: IssuedCredential,
+  errors: [
+    'device-not-found',
+    'credential-not-found',
+    'credential-status-final',
+    'credential-limit-reached',
+    'certificate-taken',
     'invalid-request',
     'concurrent-change',
     'idempotency-key-reused',
@@ -153,11 +282,17 @@ export const deleteCredential = defineRequest({
 });
 
 /** Revoking the last one shuts the device out until another is issued. */
-export const changeCredentialStatus = defineRequest({
-  subject: 'muster.v1.service.device-registry.credential.change-status',
-  request: ChangeCredentialStatus,
+export const editCredential = defineRequest({
+  subject: 'muster.v1.service.device-registry.credential.edit',
+  request: EditCredential,
   reply: DeviceCredential,
-  errors: ['device-not-found', 'credential-not-found', 'credential-status-final', 'concurrent-change'],
+  errors: [
+    'device-not-found',
+    'credential-not-found',
+    'credential-status-final',
+    'invalid-request',
+    'concurrent-change',
+  ],
   idempotent: true,
 });
 
@@ -251,6 +386,9 @@ export class AuthenticatedDevice {
 /**
  * Whose a password or a certificate is; for doors, which close connections by the events of `published`. Asking again is
  * harmless. A certificate of an authority with an enrolment rule makes the device at the first time, which can take a second.
+ *
+ * What is revoked in that moment may be told before the answer comes: a door follows the events first, and looks at those
+ * that came meanwhile.
  *
  * All but `too-many-requests`, `unavailable` and `deadline-exceeded` are final for what was shown. Wrong passwords are
  * answered with `too-many-requests` after some, without being looked at, per user name and per address; a password that was

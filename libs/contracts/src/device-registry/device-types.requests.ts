@@ -103,6 +103,11 @@ export class DeviceTypeSettings {
   @Matches(TIMESTAMP_PATH_RULE, TIMESTAMP_PATH_MESSAGE)
   timestampPath?: string;
 
+  /** Devices that enrol by themselves wait until an operator has made them active. Default: off. */
+  @IsOptional()
+  @IsBoolean()
+  enrolmentNeedsApproval?: boolean;
+
   /** By metadata key: what devices may do with it. Replaced as a whole by an edit. */
   @IsOptional()
   @AreMetadataRules()
@@ -138,6 +143,11 @@ export class DeviceTypeSettingsEdit {
   @NullRemoves()
   @Matches(TIMESTAMP_PATH_RULE, TIMESTAMP_PATH_MESSAGE)
   timestampPath?: string | null;
+
+  @IsOptional()
+  @NullRemoves()
+  @IsBoolean()
+  enrolmentNeedsApproval?: boolean | null;
 
   /** Replaced as a whole. */
   @IsOptional()

@@ -390,7 +390,7 @@ export const certificateAuthorityDeleted = definePublished({
   data: CertificateAuthorityDeleted,
 });
 
-/** Issued, used, suspended, reactivated, revoked, expired; another name, time or limit. */
+/** Issued, used, suspended, reactivated, revoked; another name, time or limit. That its time is over is not told: nobody is let in by it. */
 export const claimKeyChanged = definePublished({
   service,
   entity: 'claim-key',
