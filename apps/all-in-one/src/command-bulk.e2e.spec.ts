@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, mosquittoSub, startPlatform, type ApiAnswer, type Platform } from '@muster/testing';
+import { endedJob } from './operator.fixture.js';
 
 const DEVICES = 30;
 
@@ -29,21 +30,7 @@ afterAll(async () => {
 
 const bulk = (body: object, query = ''): Promise<ApiAnswer> =>
   platform.api('POST', `/commands/bulk${query}`, body);
-/** The job as the list of jobs has it, when it has ended. */
-const ended = ({ status, body, headers }: ApiAnswer): Promise<unknown> => {
-  expect([status, body]).toEqual([202, { jobId: expect.any(String) as unknown }]);
-  const { jobId } = body as { jobId: string };
-  expect(headers.get('location')).toBe(`/api/v1/jobs/${jobId}`);
-  return eventually(
-    async () => {
-      const answer = await platform.api('GET', `/jobs/${jobId}`);
-      if ((answer.body as { endedAt?: string }).endedAt === undefined)
-        throw new Error(JSON.stringify(answer));
-      return answer.body;
-    },
-    { deadlineMs: 30_000, what: 'the job has ended' },
-  );
-};
+const ended = (answer: ApiAnswer): Promise<unknown> => endedJob(platform, answer);
 const commandsOf = async ({ id }: Device): Promise<readonly { status: string; payload?: unknown }[]> =>
   ((await platform.api('GET', `/devices/${id}/commands`)).body as { items: [] }).items;
 

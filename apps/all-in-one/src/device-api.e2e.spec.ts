@@ -8,6 +8,7 @@ import {
   type MosquittoSubscription,
   type Platform,
 } from '@muster/testing';
+import { uploadFirmware } from './operator.fixture.js';
 
 /**
  * The device API with mosquitto's own clients, as its published examples have it. Where those cannot work they are put
@@ -61,18 +62,8 @@ afterAll(async () => {
 const releaseFirmware = async (): Promise<void> => {
   const type = { name: 'main', versionKey: 'fw_version', urlKey: 'fw_url', tokenKey: 'fw_token' };
   expect((await platform.api('POST', '/device-types/engine/firmware-types', type)).status).toBe(201);
-  const upload = (version: string, from: string) => {
-    const field = (name: string, value: string) =>
-      `--x\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
-    const file = `--x\r\ncontent-disposition: form-data; name="file"; filename="a.bin"\r\n\r\nbytes\r\n--x--\r\n`;
-    const form =
-      field('firmwareType', 'main') + field('version', version) + field('upgradableFrom', from) + file;
-    return platform.api('POST', '/firmwares', form, { 'content-type': 'multipart/form-data; boundary=x' });
-  };
-  const uploaded = await upload('0.0.2', '0.0.1');
-  expect(uploaded.status).toBe(201);
-  const { id } = uploaded.body as { id: string };
-  const released = await platform.api('PATCH', `/firmwares/${id}`, { rollout: { strategy: 'general' } });
+  const firmware = await uploadFirmware(platform, '0.0.2', '0.0.1');
+  const released = await platform.api('PATCH', firmware, { rollout: { strategy: 'general' } });
   expect(released.status).toBe(200);
 };
 

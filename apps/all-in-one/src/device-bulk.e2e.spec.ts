@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, startPlatform, type ApiAnswer, type Platform } from '@muster/testing';
+import { startPlatform, type ApiAnswer, type Platform } from '@muster/testing';
+import { endedJob } from './operator.fixture.js';
 
 const DEVICES = 60;
 
@@ -27,21 +28,7 @@ afterAll(async () => {
 
 const bulk = (body: object, query = ''): Promise<ApiAnswer> =>
   platform.api('POST', `/devices/bulk${query}`, body);
-/** The job as the list of jobs has it, when it has ended. */
-const ended = ({ status, body, headers }: ApiAnswer): Promise<unknown> => {
-  expect([status, body]).toEqual([202, { jobId: expect.any(String) as unknown }]);
-  const { jobId } = body as { jobId: string };
-  expect(headers.get('location')).toBe(`/api/v1/jobs/${jobId}`);
-  return eventually(
-    async () => {
-      const answer = await platform.api('GET', `/jobs/${jobId}`);
-      if ((answer.body as { endedAt?: string }).endedAt === undefined)
-        throw new Error(JSON.stringify(answer));
-      return answer.body;
-    },
-    { deadlineMs: 30_000, what: 'the job has ended' },
-  );
-};
+const ended = (answer: ApiAnswer): Promise<unknown> => endedJob(platform, answer);
 const count = async (filter: string): Promise<number> => {
   const { body } = await platform.api(
     'GET',

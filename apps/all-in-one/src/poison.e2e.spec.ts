@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, mosquittoRr, mqttUrl, startPlatform, type Platform } from '@muster/testing';
 import { connectAsync, type MqttClient } from 'mqtt';
+import { uploadFirmware } from './operator.fixture.js';
 
 /**
  * Writes and events that a service fails on for their own sake, one of each kind: where they are seen, and that each comes to
@@ -339,18 +340,7 @@ describe('an event that its consumer fails on', () => {
       await say(device, 'cmx_ota/applied/json/1', { configId: '9.0.0' });
       await eventually(async () => (await softwareOf(device)).length === 1);
     }
-    const field = (name: string, value: string) =>
-      `--x\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
-    const file = `--x\r\ncontent-disposition: form-data; name="file"; filename="a.bin"\r\n\r\nbytes\r\n--x--\r\n`;
-    const form = [
-      field('firmwareType', 'main'),
-      field('version', '9.0.1'),
-      field('upgradableFrom', '9.0.0'),
-      file,
-    ];
-    const multipart = { 'content-type': 'multipart/form-data; boundary=x' };
-    const uploaded = await platform.api('POST', '/firmwares', form.join(''), multipart);
-    expect(uploaded.status).toBe(201);
+    const firmware = await uploadFirmware(platform, '9.0.1', '9.0.0');
 
     for (const schema of ['configuration', 'firmware']) await spoil(schema, told.id);
     await poison('commands.commands', told.id, 'UPDATE');
@@ -363,7 +353,6 @@ describe('an event that its consumer fails on', () => {
     expect(command.status).toBe(201);
     await say(told, 'cmx_ota/applied/json/2', { configId: '8.0.0' });
     await parkedAt('mqtt-adapter-push-software', EVENT_MS);
-    const firmware = `/firmwares/${(uploaded.body as { id: string }).id}`;
     expect((await platform.api('PATCH', firmware, { rollout: { strategy: 'general' } })).status).toBe(200);
     await eventually(async () => JSON.stringify(await softwareOf(other)).includes('9.0.1'), {
       what: 'the other device is offered what it may go to',
