@@ -14,7 +14,7 @@ afterAll(async () => {
 
 const CSV = { 'content-type': 'text/csv' };
 const send = (file: string, query = '', headers: Readonly<Record<string, string>> = CSV) =>
-  platform.api('POST', `/imports/devices${query}`, file, headers);
+  platform.api('POST', `/devices/import${query}`, file, headers);
 /** The counts of an import, when all of its rows have come to something. */
 const counts = async ({ body }: { body: unknown }): Promise<Record<string, unknown>> => {
   const { jobId } = body as { jobId: string };

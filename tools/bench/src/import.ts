@@ -18,7 +18,7 @@ interface Result {
 }
 
 /**
- * A file of devices through `POST /imports/devices`: from its first byte to the end of its job. First as a dry run, then in
+ * A file of devices through `POST /devices/import`: from its first byte to the end of its job. First as a dry run, then in
  * earnest, then the same file again, which changes nothing. Beside it the same devices as they were made before, one by one by
  * 16 callers, and the ceiling: the same bytes to a server that reads and forgets them is far above either, so what is compared with is what
  * the registry appends at all.
@@ -86,13 +86,13 @@ const csvOf = (run: string): Buffer => {
 
 const importFile = async (what: string, file: Buffer, query: string): Promise<Result> => {
   const began = performance.now();
-  const response = await fetch(`${platform.url}/api/v1/imports/devices${query}`, {
+  const response = await fetch(`${platform.url}/api/v1/devices/import${query}`, {
     method: 'POST',
     headers: { 'x-api-key': apiKey(), 'content-type': 'text/csv' },
     body: new Uint8Array(file),
   });
   const text = await response.text();
-  if (response.status !== 202) throw new Error(`POST /imports/devices: ${response.status} ${text}`);
+  if (response.status !== 202) throw new Error(`POST /devices/import: ${response.status} ${text}`);
   const uploadSeconds = (performance.now() - began) / 1_000;
   const { jobId } = JSON.parse(text) as { jobId: string };
   for (;;) {

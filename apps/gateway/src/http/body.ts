@@ -12,7 +12,7 @@ export const MAX_BODY_BYTES = 1_048_576;
 const MAX_DEPTH = 100;
 
 /** Bodies that are files. */
-const STREAMED = ['/api/v1/firmwares', '/api/v1/imports/devices'];
+const STREAMED = ['/api/v1/firmwares', '/api/v1/devices/import'];
 
 const TYPES = ['application/json', 'application/merge-patch+json'];
 const readBytes = raw({ limit: MAX_BODY_BYTES, type: TYPES });

@@ -40,14 +40,14 @@ export class ImportedRowsQuery extends PageQuery {
 
 const FILE = { schema: { type: 'string' as const, format: 'binary' } };
 
-@Controller('api/v1/imports')
+@Controller('api/v1')
 export class ImportsController {
   constructor(
     @Inject(ASKING) private readonly bus: Asking,
     @Inject(FILES) private readonly parts: FileParts,
   ) {}
 
-  @Post('devices')
+  @Post('devices/import')
   @Operation({
     summary: 'Create and change devices by a file, as a job: CSV or a JSON object on each line',
     asks: [beginImport, addImportRows, startImport],
@@ -74,7 +74,7 @@ export class ImportsController {
     }
   }
 
-  @Get(':id')
+  @Get('imports/:id')
   @Operation({
     summary: 'How many rows of an import have come to what; its id is that of its job',
     asks: [getImport],
@@ -83,7 +83,7 @@ export class ImportsController {
     return this.bus.request(getImport, { ...reading, importId });
   }
 
-  @Get(':id/rows')
+  @Get('imports/:id/rows')
   @Operation({
     summary: 'What became of each row of an import, in the order of the file',
     asks: [listImportedRows],
