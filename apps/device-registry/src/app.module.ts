@@ -227,7 +227,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         importJob({ store, imports, rules }),
         dryRunJob({ store, imports, rules }),
       ];
-      const jobs = new Jobs(database, store, kinds);
+      const jobs: Jobs = new Jobs(database, store, kinds);
       const workers = startJobWorkers({
         database,
         store,

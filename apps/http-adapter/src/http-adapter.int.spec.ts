@@ -353,7 +353,9 @@ describe('access', () => {
       return socket;
     });
     try {
-      await Promise.all(strangers.map((socket) => (socket.connecting ? once(socket, 'connect') : undefined)));
+      await Promise.all(
+        strangers.filter(({ connecting }) => connecting).map((socket) => once(socket, 'connect')),
+      );
       for (let n = 0; n < 5; n += 1) expect((await post('calm', 'dcx/json', '{"n":1}')).status).toBe(200);
     } finally {
       for (const socket of strangers) socket.destroy();

@@ -177,7 +177,7 @@ const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
 const worded = (rule: string, text: string, property: string, value: unknown, path: string): FieldError => {
   const message = withoutName(text, property);
   if (!text.startsWith(EACH) || !Array.isArray(value))
-    return { path, message: withKind(rule, message, value) };
+    return { path, message: isOfItems(text) ? message : withKind(rule, message, value) };
   const each = withoutName(text.slice(EACH.length), property);
   const accepts = KINDS[rule];
   const place = accepts === undefined ? -1 : value.findIndex((item) => !accepts(item));
@@ -187,6 +187,9 @@ const worded = (rule: string, text: string, property: string, value: unknown, pa
 };
 
 const EACH = 'each value in ';
+
+/** The list is not what is wrong, and which of its items is, class-validator does not tell. */
+const isOfItems = (text: string): boolean => text.startsWith('each value must ');
 
 /** What kind the value is says nothing new where a number is out of bounds or a text is not among those allowed. */
 const withKind = (rule: string, message: string, value: unknown): string => {

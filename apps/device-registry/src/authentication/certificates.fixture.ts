@@ -33,7 +33,7 @@ export interface Wanted {
   /** Undefined: no basic constraints. */
   readonly ca?: boolean;
   readonly pathLength?: number;
-  readonly keyUsage?: number;
+  readonly keyUsage?: KeyUsageFlags;
   readonly extendedKeyUsage?: readonly string[];
   readonly dns?: readonly string[];
   readonly more?: readonly Extension[];
@@ -43,9 +43,7 @@ export interface Wanted {
 /** A certificate as one might come, right or wrong. */
 export const make = async (wanted: Wanted): Promise<Made> => {
   const algorithm = { ...ALGORITHM, ...wanted.algorithm };
-  const keys =
-    wanted.keys ??
-    ((await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair);
+  const keys = wanted.keys ?? (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']));
   const name = wanted.name.includes('=') ? wanted.name : `CN=${wanted.name}`;
   const [from, until] = wanted.days ?? [-1, 365];
   const signer = wanted.by?.keys ?? keys;

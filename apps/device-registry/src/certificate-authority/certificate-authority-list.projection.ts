@@ -1,4 +1,4 @@
-import { AppError } from '@muster/contracts';
+import { AppError, type ErrorCode } from '@muster/contracts';
 import type {
   AuthorityStatus,
   CertificateAuthorityView,
@@ -119,23 +119,19 @@ const insert = (
     ],
   );
 
+/** By unique index: what its violation means. */
+const TAKEN: Readonly<Record<string, [ErrorCode, string]>> = {
+  certificate_authorities_name: ['certificate-authority-name-taken', 'Another authority has this name.'],
+  certificate_authorities_sha256: ['certificate-authority-exists', 'This certificate is registered already.'],
+  certificate_authorities_verified: [
+    'certificate-authority-exists',
+    'Another tenant has shown to have this key.',
+  ],
+};
+
 const brokenRule = (error: unknown): unknown => {
-  switch (uniqueViolation(error)) {
-    case 'certificate_authorities_name':
-      return new AppError('certificate-authority-name-taken', 'Another authority has this name.', {
-        cause: error,
-      });
-    case 'certificate_authorities_sha256':
-      return new AppError('certificate-authority-exists', 'This certificate is registered already.', {
-        cause: error,
-      });
-    case 'certificate_authorities_verified':
-      return new AppError('certificate-authority-exists', 'Another tenant has shown to have this key.', {
-        cause: error,
-      });
-    default:
-      return error;
-  }
+  const [code, detail] = TAKEN[uniqueViolation(error) ?? ''] ?? [];
+  return code === undefined ? error : new AppError(code, detail ?? '', { cause: error });
 };
 
 interface AuthorityRow {

@@ -1,4 +1,4 @@
-import { AppError } from '@muster/contracts';
+import { AppError, type ErrorCode } from '@muster/contracts';
 import type {
   CredentialStatus,
   DeviceCredential,
@@ -118,17 +118,16 @@ const insert = async (tx: pg.PoolClient, event: RecordedEvent<CredentialIssued>)
   );
 };
 
+/** By unique index: what its violation means. */
+const TAKEN: Readonly<Record<string, [ErrorCode, string]>> = {
+  device_usernames_username: ['username-taken', 'Another device has this user name.'],
+  device_credentials_sha256: ['certificate-taken', 'Another credential has this certificate.'],
+  device_credentials_subject: ['subject-taken', 'Another credential has this subject.'],
+};
+
 const brokenRule = (error: unknown): unknown => {
-  switch (uniqueViolation(error)) {
-    case 'device_usernames_username':
-      return new AppError('username-taken', 'Another device has this user name.', { cause: error });
-    case 'device_credentials_sha256':
-      return new AppError('certificate-taken', 'Another credential has this certificate.', { cause: error });
-    case 'device_credentials_subject':
-      return new AppError('subject-taken', 'Another credential has this subject.', { cause: error });
-    default:
-      return error;
-  }
+  const [code, detail] = TAKEN[uniqueViolation(error) ?? ''] ?? [];
+  return code === undefined ? error : new AppError(code, detail ?? '', { cause: error });
 };
 
 export interface CredentialRow {

@@ -76,10 +76,10 @@ export class DeviceHandlers {
       body: { operation: provisionDevice.subject, request },
       prepare: () => this.planFor(request, deviceId),
       run: (tx, planned) => this.provisionWithin(tx, request, { deviceId, planned }),
-      kept: ({ credential: { secret: _secret, password: _password, ...credential }, ...shown }) => ({
+      kept: ({ credential, ...shown }) => ({
         ...shown,
         token: undefined,
-        credential,
+        credential: { ...credential, secret: undefined, password: undefined },
       }),
     });
   }

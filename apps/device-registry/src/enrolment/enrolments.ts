@@ -1,4 +1,4 @@
-import { AppError, newId, wrongToken, type Actor } from '@muster/contracts';
+import { AppError, newId, wrongToken, type Actor, type ErrorCode } from '@muster/contracts';
 import type { EnrolledDevice, EnrolmentInput } from '@muster/contracts/device-registry/claim-keys.requests';
 import type { DeviceTypeView } from '@muster/contracts/device-registry/device-types.requests';
 import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
@@ -352,16 +352,15 @@ const asRefusal = async <T>(run: () => Promise<T>): Promise<T> => {
     return await run();
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    switch (error.code) {
-      case 'device-name-taken':
-      case 'serial-number-taken':
-        throw new AppError('device-exists', error.detail, { cause: error });
-      case 'device-type-not-found':
-      case 'app-version-not-found':
-      case 'token-taken':
-        throw new AppError('enrolment-refused', error.detail, { cause: error });
-      default:
-        throw error;
-    }
+    const code = REFUSALS[error.code];
+    throw code === undefined ? error : new AppError(code, error.detail, { cause: error });
   }
+};
+
+const REFUSALS: Partial<Record<ErrorCode, ErrorCode>> = {
+  'device-name-taken': 'device-exists',
+  'serial-number-taken': 'device-exists',
+  'device-type-not-found': 'enrolment-refused',
+  'app-version-not-found': 'enrolment-refused',
+  'token-taken': 'enrolment-refused',
 };

@@ -51,5 +51,8 @@ const jobOf = (kind: string, { store, imports, rules }: Parts, isReal: boolean):
   },
 });
 
-const withoutWhatIsNotThere = ({ tokenId: _none, deviceId, ...result }: RowResult): RowResult =>
-  result.outcome === 'created' ? result : { ...result, deviceId };
+const withoutWhatIsNotThere = (result: RowResult): RowResult => ({
+  ...result,
+  tokenId: undefined,
+  ...(result.outcome === 'created' ? { deviceId: undefined } : {}),
+});

@@ -46,7 +46,7 @@ export const importRows = async (
   const failed: RowResult[] = [];
   const valid = lines.flatMap((line) => {
     const [fault] = invalidFields(ImportRow, line.row, 'refuse');
-    if (fault === undefined) return [{ line: line.line, row: line.row as unknown as ImportRow }]; // by its rules just now
+    if (fault === undefined) return [{ line: line.line, row: Object.assign(new ImportRow(), line.row) }];
     const what = fault.path === '' ? 'The row' : fault.path;
     failed.push(failure(line.line, new AppError('invalid-request', `${what} ${fault.message}`)));
     return [];

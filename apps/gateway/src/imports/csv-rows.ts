@@ -158,16 +158,12 @@ const placeOf = (error: CsvError, twice: number): Place => {
   return { line: Math.max(1, (lines ?? 1) - twice), ...(index === undefined ? {} : { column: index + 1 }) };
 };
 
-const wordsOf = ({ code }: CsvError): string => {
-  switch (code) {
-    case 'CSV_QUOTE_NOT_CLOSED':
-      return 'a quote is opened and not closed';
-    case 'INVALID_OPENING_QUOTE':
-    case 'CSV_INVALID_CLOSING_QUOTE':
-      return 'a quote inside of a cell must be doubled, and the cell in quotes';
-    case 'CSV_MAX_RECORD_SIZE':
-      return `a row may have at most ${MAX_LINE_BYTES} bytes`;
-    default:
-      return 'cannot be read as CSV';
-  }
+const QUOTE_INSIDE = 'a quote inside of a cell must be doubled, and the cell in quotes';
+const WORDS: Partial<Record<CsvError['code'], string>> = {
+  CSV_QUOTE_NOT_CLOSED: 'a quote is opened and not closed',
+  INVALID_OPENING_QUOTE: QUOTE_INSIDE,
+  CSV_INVALID_CLOSING_QUOTE: QUOTE_INSIDE,
+  CSV_MAX_RECORD_SIZE: `a row may have at most ${MAX_LINE_BYTES} bytes`,
 };
+
+const wordsOf = ({ code }: CsvError): string => WORDS[code] ?? 'cannot be read as CSV';

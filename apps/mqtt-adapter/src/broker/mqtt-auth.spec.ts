@@ -109,7 +109,7 @@ describe('the broker’s callbacks', () => {
     });
     const token = key.split('.')[3] ?? '';
     if (token.length > 4) expect(JSON.stringify(lines)).not.toContain(token);
-    expect(lines[0]?.['tokenHint']).toMatch(/^.{4}…$/);
+    expect(lines[0]?.['tokenHint']).toMatch(/^.{1,4}…$/);
   });
 
   it('refuse, and say so, when device-registry cannot be asked about a token', async () => {

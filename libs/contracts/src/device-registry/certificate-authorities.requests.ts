@@ -43,7 +43,7 @@ export const SUBJECT_MEANINGS = ['name', 'serialNumber', 'credential'] as const;
 export type SubjectMeaning = (typeof SUBJECT_MEANINGS)[number];
 
 const NAME_MESSAGE = { message: '$property must match [A-Za-z0-9_-]{1,64}' };
-const TAGS_MESSAGE = { each: true, message: 'each of $property must match [A-Za-z0-9_-]{1,64}' };
+const TAGS_MESSAGE = { each: true, message: 'each value must match [A-Za-z0-9_-]{1,64}' };
 
 export const MAX_ENROLLED = 1_000_000;
 

@@ -43,7 +43,7 @@ export const CLAIM_KEY_STATUSES = ['active', 'suspended', 'revoked'] as const;
 export type ClaimKeyStatus = (typeof CLAIM_KEY_STATUSES)[number];
 
 const NAME_MESSAGE = { message: '$property must match [A-Za-z0-9_-]{1,64}' };
-const TAGS_MESSAGE = { each: true, message: 'each of $property must match [A-Za-z0-9_-]{1,64}' };
+const TAGS_MESSAGE = { each: true, message: 'each value must match [A-Za-z0-9_-]{1,64}' };
 
 export class ClaimKeyInput {
   /** Unique in the tenant. */

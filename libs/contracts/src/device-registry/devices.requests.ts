@@ -189,7 +189,7 @@ export class DeviceInput {
   @IsArray()
   @ArrayMaxSize(MAX_TAGS)
   @ArrayUnique()
-  @Matches(NAME_RULE, { each: true, message: 'each of $property must match [A-Za-z0-9_-]{1,64}' })
+  @Matches(NAME_RULE, { each: true, message: 'each value must match [A-Za-z0-9_-]{1,64}' })
   tags?: string[];
 
   @IsOptional()
@@ -250,7 +250,7 @@ export class DeviceEdit {
   @IsArray()
   @ArrayMaxSize(MAX_TAGS)
   @ArrayUnique()
-  @Matches(NAME_RULE, { each: true, message: 'each of $property must match [A-Za-z0-9_-]{1,64}' })
+  @Matches(NAME_RULE, { each: true, message: 'each value must match [A-Za-z0-9_-]{1,64}' })
   tags?: string[];
 
   @IsOptional()

@@ -70,7 +70,7 @@ export class ImportRow {
   @IsArray()
   @ArrayMaxSize(MAX_TAGS)
   @ArrayUnique()
-  @Matches(NAME_RULE, { each: true, message: 'each of $property must match [A-Za-z0-9_-]{1,64}' })
+  @Matches(NAME_RULE, { each: true, message: 'each value must match [A-Za-z0-9_-]{1,64}' })
   tags?: string[];
 
   /** Merge patch: null removes a key. */
