@@ -63,6 +63,29 @@ describe('campaigns over REST', () => {
     ['a start that is past', { startAt: '2020-01-01T00:00:00Z' }, 'startAt'],
     ['an unknown field', { batch: 5 }, 'batch'],
     ['a key that no device can have', { configurations: { 'a.b': 1 } }, 'configurations.a.b'],
+    ['an end that is past', { endAt: '2020-01-01T00:00:00Z' }, 'endAt'],
+    ['a filter that breaks off', { target: { filter: 'deviceType==valve;tags=in=(' } }, 'target.filter'],
+    [
+      'a filter of a batch that breaks off',
+      { batches: [{ filter: 'tags==' }, { percent: 100 }] },
+      'batches.0.filter',
+    ],
+    ['devices of a campaign that there is not', { target: { campaignId: 'nobody' } }, 'target.campaignId'],
+    [
+      'percentages of more than all',
+      { batches: [{ percent: 60 }, { percent: 60 }, { count: 1 }] },
+      'batches.2',
+    ],
+    ['two batches that take the rest', { batches: [{ percent: 100 }, { percent: 100 }] }, 'batches.1'],
+    [
+      'a zone that there is not',
+      { window: { timeZone: 'Mars/Olympus', from: '01:00', to: '02:00' } },
+      'window.timeZone',
+    ],
+    ['retries without a time', { retries: { max: 2 } }, 'retries.firstAfterSeconds'],
+    ['10,000 batches', { batches: Array.from({ length: 10_000 }, () => ({ count: 1 })) }, 'batches'],
+    ['a conflict rule that there is not', { onConflict: 'replace' }, 'onConflict'],
+    ['a name that cannot be seen', { name: ' ' }, 'name'],
   ])('are refused for %s, with the field', async (_what, more, path) => {
     const { status, body } = await post('', { ...valid, ...more });
     expect([status, (body as { errors?: { path: string }[] }).errors?.[0]?.path, body]).toEqual([
@@ -71,6 +94,55 @@ describe('campaigns over REST', () => {
       body,
     ]);
   });
+
+  it('name the place in a filter that cannot be read', async () => {
+    const { body } = await post('', { ...valid, target: { filter: 'deviceType==valve;colour==red' } });
+    expect((body as { errors: object[] }).errors).toEqual([
+      { path: 'target.filter', message: expect.stringMatching(/18|colour/) },
+    ]);
+  });
+
+  it.each<readonly [string, object, string]>([
+    ['launch', { expectedCount: -1 }, 'expectedCount'],
+    ['schedule', { startAt: '2020-01-01T00:00:00Z' }, 'startAt'],
+    ['schedule', {}, 'startAt'],
+    ['resume', { overrideGate: 'yes' }, 'overrideGate'],
+    ['cancel', { mode: 'hard' }, 'mode'],
+  ])('are asked to %s with what it can take alone: not %j', async (what, body, path) => {
+    const id = await campaigns.draft(valid);
+    const refused = await post(`/${id}/${what}`, body);
+    expect(refused).toMatchObject({ status: 400, body: { code: 'invalid-request', errors: [{ path }] } });
+    const rate = await platform.api('PATCH', `/campaigns/${id}/rate`, { ratePerMinute: 0 });
+    expect(rate).toMatchObject({ status: 400, body: { errors: [{ path: 'ratePerMinute' }] } });
+  });
+
+  it('are not launched when no device may have the values; where some may, the preview says which not', async () => {
+    for (const name of ['strict', 'loose']) await campaigns.type(name);
+    const rules = { undeclaredKeys: 'refused', keys: { level: { schema: { type: 'number', maximum: 5 } } } };
+    const edited = await platform.api('PATCH', '/device-types/strict/configuration', rules);
+    expect([edited.status, edited.body]).toEqual([200, edited.body]);
+    await campaigns.devices('strict', 2);
+    await campaigns.devices('loose', 1);
+    const draftFor = (filter: string): Promise<string> =>
+      campaigns.draft({ name: 'Loud', target: { filter }, configurations: { level: 9, colour: 'red' } });
+    const errors = [
+      { path: 'configurations.level', message: expect.any(String) },
+      { path: 'configurations.colour', message: 'is not a key that the device type declares' },
+    ];
+    const both = await draftFor('deviceType=in=(strict,loose)');
+    expect((await post(`/${both}/preview`)).body).toMatchObject({
+      refusals: [{ deviceType: 'strict', devices: 2, errors }],
+    });
+    const strict = await draftFor('deviceType==strict');
+    expect(await post(`/${strict}/launch`)).toMatchObject({
+      status: 400,
+      body: { code: 'invalid-configuration', errors },
+    });
+    await campaigns.act(both, 'launch');
+    await campaigns.counts(both, { written: 1, failed: 2 });
+    const [failed] = await campaigns.targets(both, '&status=failed');
+    expect(failed?.reason).toMatchObject({ code: 'invalid-configuration', origin: 'configuration' });
+  }, 30_000);
 
   it('say in which statuses something is possible', async () => {
     const id = await campaigns.draft(valid);
@@ -118,7 +190,17 @@ describe('campaigns over REST', () => {
     await campaigns.act(id, 'launch', { expectedCount: 1 });
     expect(await platform.api('PATCH', `/campaigns/${id}`, { name: 'x' })).toMatchObject({
       status: 409,
-      body: { code: 'campaign-already-launched' },
+      body: {
+        code: 'campaign-already-launched',
+        detail: expect.stringMatching(/^The campaign is \w+; it can be edited in draft, scheduled\.$/),
+      },
+    });
+    // Twice is once: the same launch, and nothing new.
+    const { jobId } = await campaigns.until(id, (campaign) => campaign.jobId !== null);
+    expect(await campaigns.act(id, 'launch', { expectedCount: 1 })).toMatchObject({ jobId, total: 1 });
+    expect(await post(`/${id}/targets/nobody/exclude`)).toMatchObject({
+      status: 404,
+      body: { code: 'device-not-found' },
     });
     expect(await platform.api('DELETE', `/campaigns/${id}`)).toMatchObject({ status: 409 });
     await fleet.connect(device, () => ({ state: { version: '1.1' } }));

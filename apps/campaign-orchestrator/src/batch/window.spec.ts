@@ -83,6 +83,18 @@ describe('a window', () => {
     );
   });
 
+  it('over the midnight in which clocks change is an hour shorter or longer', () => {
+    const night = paris('22:00', '05:00');
+    expect(windowAt(night, '2026-03-28T21:30:00.000Z')).toEqual({
+      open: true,
+      changesAt: '2026-03-29T03:00:00.000Z',
+    });
+    expect(windowAt(night, '2026-10-24T20:30:00.000Z')).toEqual({
+      open: true,
+      changesAt: '2026-10-25T04:00:00.000Z',
+    });
+  });
+
   it('counts days by the calendar of its zone', () => {
     const tokyo: StoredWindow = { timeZone: 'Asia/Tokyo', from: '06:00', to: '07:00', days: ['sun'] };
     expect(windowAt(tokyo, '2026-11-28T21:30:00.000Z').open).toBe(true);

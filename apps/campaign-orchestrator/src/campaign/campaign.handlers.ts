@@ -61,7 +61,7 @@ import { detailsOf, viewOf } from './campaign-view.js';
 import { campaign } from './campaign.decider.js';
 import type { CampaignDefinition } from './campaign.events.js';
 import { Campaigns } from './campaigns.projection.js';
-import { assertDefinition, assertInput } from './definition-rules.js';
+import { assertDefinition, assertInput, assertOpens } from './definition-rules.js';
 import { definitionOf, editedDefinition } from './definition.js';
 import { derivedFrom, type Derivation } from './derive-campaign.js';
 import { inputFromFirmwares } from './draft-from-firmware.js';
@@ -90,6 +90,7 @@ export class CampaignHandlers {
     assertInput(input);
     const definition = definitionOf(input, this.settings.defaults);
     assertDefinition(definition, this.settings.limits);
+    assertOpens(definition, now());
     return this.draft(tenantId, actor, {
       idempotencyKey,
       body: { operation: 'create-campaign', ...body },
@@ -108,6 +109,7 @@ export class CampaignHandlers {
     const edited = (before: CampaignDefinition): CampaignDefinition => {
       const definition = editedDefinition(before, edit, defaults);
       assertDefinition(definition, limits);
+      assertOpens(definition, now());
       return definition;
     };
     return this.act(
@@ -217,7 +219,8 @@ export class CampaignHandlers {
   }
 
   @Handles(excludeTarget)
-  exclude({ deviceId, ...request }: ExcludeTarget): Promise<CampaignDetails> {
+  async exclude({ deviceId, ...request }: ExcludeTarget): Promise<CampaignDetails> {
+    await this.assertTargeted(request, deviceId);
     return this.act(request, { type: 'ExcludeTarget', deviceId, by: request.actor, at: now() });
   }
 
@@ -246,6 +249,7 @@ export class CampaignHandlers {
         const input = await inputFromFirmwares(this.bus, { tenantId, actor, from }, endAfterDays);
         const definition = definitionOf(input, defaults);
         assertDefinition(definition, limits);
+        assertOpens(definition, now());
         return definition;
       },
     });
@@ -363,6 +367,17 @@ export class CampaignHandlers {
     if (event?.type !== 'CampaignCreated' && event?.type !== 'CampaignEdited') return state;
     const { target, batches } = event.data.definition;
     return { ...state, definition: { ...definition, target, batches } };
+  }
+
+  /** Of a campaign whose devices are not known yet nobody can tell. */
+  private async assertTargeted({ tenantId, campaignId }: CampaignRef, deviceId: string): Promise<void> {
+    const { state } = await this.store.load(campaign, tenantId, campaignId);
+    if (state.launch?.resolved !== true) return;
+    const { rowCount } = await this.database.query(
+      'SELECT 1 FROM campaign_targets WHERE tenant_id = $1 AND launch_id = $2 AND device_id = $3',
+      [tenantId, state.launch.launchId, deviceId],
+    );
+    if (rowCount === 0) throw new AppError('device-not-found', 'The campaign has no such device.');
   }
 
   /** Filters that can be read, and another campaign that there is. */

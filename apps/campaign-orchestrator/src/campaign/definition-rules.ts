@@ -5,6 +5,7 @@ import type {
   CampaignTarget,
 } from '@muster/contracts/campaign-orchestrator/campaign';
 import { wrongConfigurationKey, wrongConfigurationValue } from '@muster/contracts/configuration/values';
+import { windowAt } from '../batch/window.js';
 import type {
   CampaignDefinition,
   StoredBatch,
@@ -50,6 +51,17 @@ export const assertDefinition = (definition: CampaignDefinition, limits: Definit
       : []),
   ]);
   assertSizes(definition, limits);
+};
+
+/**
+ * Refuses a window that does not open once between the start, or `now`, and the end: then nothing would ever be written. Throws
+ * `invalid-request`.
+ */
+export const assertOpens = ({ window, startAt, endAt }: CampaignDefinition, now: string): void => {
+  if (window === null || endAt === null) return;
+  const { open, changesAt } = windowAt(window, startAt !== null && startAt > now ? startAt : now);
+  if (open || (changesAt !== null && changesAt < endAt)) return;
+  refuse([{ path: 'window', message: `must open before endAt, which is ${endAt}` }]);
 };
 
 const refuse = (

@@ -3,7 +3,7 @@ import { AppError } from '@muster/contracts';
 import { CampaignInput } from '@muster/contracts/campaign-orchestrator/campaign';
 import { invalidFields } from '@muster/messaging';
 import { definitionOf as fixture } from './campaigns.fixture.js';
-import { assertDefinition, assertInput } from './definition-rules.js';
+import { assertDefinition, assertInput, assertOpens } from './definition-rules.js';
 import { definitionOf, editedDefinition } from './definition.js';
 
 const defaults = { ratePerMinute: 1_000, deadlineSeconds: 86_400 };
@@ -66,6 +66,13 @@ describe('editedDefinition', () => {
   it('keeps what is not named', () => {
     expect(editedDefinition(before, { name: 'colder' }, defaults)).toEqual({ ...before, name: 'colder' });
     expect(editedDefinition(before, {}, defaults)).toEqual(before);
+  });
+
+  it('is for one type, and with null for all of them again', () => {
+    const lamps = editedDefinition(before, { deviceType: 'lamp' }, defaults);
+    expect(lamps).toEqual({ ...before, deviceType: 'lamp' });
+    expect(editedDefinition(lamps, { name: 'x' }, defaults)).toEqual({ ...lamps, name: 'x' });
+    expect(editedDefinition(lamps, { deviceType: null }, defaults)).toEqual(before);
   });
 
   it('replaces as a whole, and puts defaults back', () => {
@@ -172,6 +179,26 @@ describe('a definition', () => {
     expect(refusal(more)).toBe(expected);
   });
 
+  it('must have a window that opens before its end', () => {
+    const window = { timeZone: 'UTC', from: '02:00', to: '05:00', days: ['sun' as const] };
+    const opens = (more: object): string => {
+      try {
+        assertOpens(definitionOf(input({ window, ...more }), defaults), '2026-11-28T12:00:00.000Z');
+        return 'opens';
+      } catch (error) {
+        return (error as AppError).detail;
+      }
+    };
+    expect(opens({})).toBe('opens');
+    expect(opens({ endAt: '2026-11-29T02:00:00Z' })).toBe(
+      'window must open before endAt, which is 2026-11-29T02:00:00.000Z',
+    );
+    expect(opens({ endAt: '2026-11-29T02:00:01Z' })).toBe('opens');
+    const late = { startAt: '2026-11-29T05:00:00Z', endAt: '2026-11-30T00:00:00Z' };
+    expect(opens(late)).toContain('window must open before endAt');
+    expect(opens({ ...late, startAt: '2026-11-29T04:59:00Z' })).toBe('opens');
+  });
+
   it('tells every fault at once', () => {
     expect(refusal({ configurations: {}, ratePerMinute: 6_000, batches: [{ percent: 1 }] })).toBe(
       'invalid-request configurations batches ratePerMinute',
@@ -208,6 +235,34 @@ describe('a definition', () => {
       'window.days',
     ],
     ['negative spacing', { spacingSeconds: -1 }, 'spacingSeconds'],
+    ['spacing of more than a year', { spacingSeconds: 31_536_001 }, 'spacingSeconds'],
+    ['a count of nobody', { batches: [{ count: 0 }, { percent: 100 }] }, 'batches.0.count'],
+    ['a part of a device', { batches: [{ count: 1.5 }, { percent: 100 }] }, 'batches.0.count'],
+    ['a batch of no devices', { batches: [{ deviceIds: [] }, { percent: 100 }] }, 'batches.0.deviceIds'],
+    ['an id that no device has', { target: { deviceIds: ['a b'] } }, 'target.deviceIds'],
+    ['10,000 batches', { batches: Array.from({ length: 10_000 }, () => ({ count: 1 })) }, 'batches'],
+    [
+      'a gate below nothing',
+      { batches: [{ percent: 100, gate: { minSuccessPercent: -1 } }] },
+      'batches.0.gate.minSuccessPercent',
+    ],
+    [
+      'a gate that nobody need settle for',
+      { batches: [{ percent: 100, gate: { maxFailurePercent: 5, minSettled: 0 } }] },
+      'batches.0.gate.minSettled',
+    ],
+    [
+      'a threshold over all',
+      { failureThreshold: { maxFailurePercent: 101 } },
+      'failureThreshold.maxFailurePercent',
+    ],
+    ['retries without a time', { retries: { max: 2 } }, 'retries.firstAfterSeconds'],
+    ['retries without end', { retries: { max: 21, firstAfterSeconds: 1 } }, 'retries.max'],
+    ['no time to answer', { deadlineSeconds: 0 }, 'deadlineSeconds'],
+    ['nobody in flight', { maxInFlight: 0 }, 'maxInFlight'],
+    ['a conflict rule that there is not', { onConflict: 'replace' }, 'onConflict'],
+    ['a status that no device has', { target: { campaignId: 'c', statuses: ['gone'] } }, 'target.statuses'],
+    ['a name of 1,000 characters', { name: 'x'.repeat(1_000) }, 'name'],
     ['a time without a zone', { startAt: '2026-02-01T00:00:00' }, 'startAt'],
     ['a name that cannot be seen', { name: ' ' }, 'name'],
     ['an unknown field', { batchez: [] }, 'batchez'],

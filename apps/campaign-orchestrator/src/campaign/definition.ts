@@ -64,13 +64,18 @@ export const editedDefinition = (
   defaults: DefinitionDefaults,
 ): CampaignDefinition => {
   const { name, target, ...rest } = edit;
-  const kept = { name: before.name, target: targetViewOf(before.target) };
-  const input = { ...rest, name: name ?? kept.name, target: target ?? kept.target };
+  const input = {
+    ...rest,
+    name: name ?? before.name,
+    target: target ?? targetViewOf(before.target),
+  };
   const after = definitionOf(input, defaults, before.revertOf);
   const changed = Object.entries(after).filter(
     ([field]) => field === 'name' || field === 'target' || rest[field as keyof typeof rest] !== undefined,
   );
-  return { ...before, ...(Object.fromEntries(changed) as Partial<CampaignDefinition>) }; // fields of `after`
+  const { deviceType, ...others } = before;
+  const kept = rest.deviceType === null || deviceType === undefined ? others : before;
+  return { ...kept, ...(Object.fromEntries(changed) as Partial<CampaignDefinition>) }; // fields of `after`
 };
 
 export const targetViewOf = (target: StoredTarget): CampaignTarget => {

@@ -7,9 +7,9 @@ export interface CheckedLaunch {
 
 /**
  * What a launch is refused for, before anything is written; the preview's own code. Throws `invalid-request` with the field
- * (a target that means no device, batches that leave devices over), `invalid-filter`, `filter-too-slow`,
- * `more-devices-than-expected`, `campaign-conflict`, `invalid-configuration` where no device of the target could take the
- * values, and `unavailable`.
+ * (a target that means no device, or none of its type, batches that leave devices over, a window that does not open before the end), `invalid-filter`, `filter-too-slow`,
+ * `more-devices-than-expected`, `campaign-conflict`, `invalid-configuration` where the rules of every device type of the target
+ * refuse the values, and `unavailable`.
  */
 export interface LaunchCheck {
   check(request: {

@@ -1,6 +1,11 @@
 import { AppError } from '@muster/contracts';
-import type { CampaignPreview } from '@muster/contracts/campaign-orchestrator/targets.requests';
-import { compareConfigurations, MAX_COMPARED } from '@muster/contracts/configuration/campaign.requests';
+import type { CampaignPreview, TypeRefusal } from '@muster/contracts/campaign-orchestrator/targets.requests';
+import {
+  checkValues,
+  compareConfigurations,
+  MAX_CHECKED_TYPES,
+  MAX_COMPARED,
+} from '@muster/contracts/configuration/campaign.requests';
 import { MAX_SELECTED_DEVICES, selectDevices } from '@muster/contracts/device-registry/devices.requests';
 import { awaitState } from '@muster/contracts/device-registry/state.requests';
 import {
@@ -14,6 +19,7 @@ import type { Bus } from '@muster/messaging';
 import { planBatches, type BatchAsk } from '../batch/plan-batches.js';
 import { windowAt } from '../batch/window.js';
 import { campaign } from '../campaign/campaign.decider.js';
+import { assertOpens } from '../campaign/definition-rules.js';
 import type { BatchShare, CampaignDefinition } from '../campaign/campaign.events.js';
 import { assertMeant, isCompatible } from './compatible.js';
 import { conflictError, conflictsAmong, type Conflict } from './conflicts.js';
@@ -53,6 +59,10 @@ export class LaunchPlan implements LaunchCheck {
       const detail = `${matched} devices match now, and expectedCount is ${expectedCount}. Nothing was launched.`;
       throw new AppError('more-devices-than-expected', detail);
     }
+    assertOpens(definition, new Date().toISOString());
+    const refusals = await this.refusals(tenantId, definition, found);
+    if (refusals.length > 0 && refusals.length === typesMeant(definition, found).length)
+      throw refusedByAll(refusals);
     await this.batches(tenantId, definition, ids);
     if (definition.onConflict === 'reject') {
       const conflicts = await this.conflicts(tenantId, campaignId, definition, ids);
@@ -69,8 +79,9 @@ export class LaunchPlan implements LaunchCheck {
   ): Promise<CampaignPreview> {
     const found = await this.find(tenantId, definition);
     const { ids, matched, byDeviceType, sample, missing } = found;
-    const [alreadyCompliant, conflicts, sizes] = await Promise.all([
+    const [alreadyCompliant, refusals, conflicts, sizes] = await Promise.all([
       this.compliant(tenantId, definition, ids),
+      this.refusals(tenantId, definition, found),
       this.conflicts(tenantId, campaignId, definition, ids),
       this.batches(tenantId, definition, ids),
     ]);
@@ -78,6 +89,7 @@ export class LaunchPlan implements LaunchCheck {
       ...{ matched, sample, byDeviceType, alreadyCompliant },
       incompatible: incompatibleIn(definition, found),
       ...(missing.length === 0 ? {} : { missing: missing.slice(0, MAX_MISSING) }),
+      ...(refusals.length === 0 ? {} : { refusals }),
       conflicts: [...conflicts],
       batches: timesOf(definition, sizes, new Date()),
     };
@@ -195,6 +207,26 @@ export class LaunchPlan implements LaunchCheck {
     return found;
   }
 
+  /** What the rules of the device types say of the values. A revert gives back what was there. */
+  private async refusals(
+    tenantId: string,
+    definition: CampaignDefinition,
+    found: Found,
+  ): Promise<TypeRefusal[]> {
+    const { configurations } = definition;
+    const deviceTypes = typesMeant(definition, found).slice(0, MAX_CHECKED_TYPES);
+    if (deviceTypes.length === 0 || Object.keys(configurations).length === 0) return [];
+    const { refused } = await this.parts.bus.request(checkValues, {
+      ...{ tenantId, deviceTypes },
+      desired: { ...configurations },
+    });
+    return refused.map(({ deviceType, errors }) => ({
+      deviceType,
+      devices: found.byDeviceType[deviceType] ?? 0,
+      errors: errors.map(({ path, message }) => ({ path: `configurations.${path}`, message })),
+    }));
+  }
+
   private async conflicts(
     tenantId: string,
     campaignId: string,
@@ -216,6 +248,23 @@ export class LaunchPlan implements LaunchCheck {
 }
 
 const MAX_MISSING = 500;
+
+const typesMeant = (definition: CampaignDefinition, { byDeviceType }: Found): string[] =>
+  Object.keys(byDeviceType).filter((deviceType) => isCompatible(definition, { deviceType }));
+
+/** With the faults of the type that has most of the devices. */
+const refusedByAll = (refusals: readonly TypeRefusal[]): AppError => {
+  const [first] = [...refusals].sort((a, b) => b.devices - a.devices);
+  const { deviceType = '', errors = [] } = first ?? {};
+  const told = errors.map(({ path, message }) => `${path} ${message}`).join('; ');
+  return new AppError(
+    'invalid-configuration',
+    `No device of the target takes the values; ${deviceType}: ${told}`,
+    {
+      errors: [...errors],
+    },
+  );
+};
 
 const incompatibleIn = (definition: CampaignDefinition, { byDeviceType }: Found): number =>
   Object.entries(byDeviceType)

@@ -12,6 +12,12 @@ import {
   type TypeConfigurationEdit,
   type TypeConfigurationView,
 } from '@muster/contracts/configuration/type-configuration.requests';
+import {
+  checkValues,
+  type CheckedValues,
+  type CheckValues,
+  type RefusedValues,
+} from '@muster/contracts/configuration/campaign.requests';
 import { getDeviceType, type DeviceTypeView } from '@muster/contracts/device-registry/device-types.requests';
 import type { Database, EventStore } from '@muster/event-store';
 import { Jobs } from '@muster/jobs';
@@ -41,6 +47,31 @@ export class TypeConfigurationHandlers {
     const { id } = await this.bus.request(getDeviceType, { tenantId, deviceType });
     const { state } = await this.store.load(typeConfiguration, tenantId, id);
     return this.viewOf(id, state);
+  }
+
+  @Handles(checkValues)
+  async check({ tenantId, deviceTypes, desired }: CheckValues): Promise<CheckedValues> {
+    const refused: RefusedValues[] = [];
+    for (const deviceType of deviceTypes) {
+      const type = await this.typeNamed(tenantId, deviceType);
+      if (type === undefined) continue;
+      const { state } = await this.store.load(typeConfiguration, tenantId, type.id);
+      const faultsOf = valueChecks(state);
+      const errors = Object.entries(desired).flatMap(([key, value]) =>
+        value === null ? [] : faultsOf(key, value).map(({ path, message }) => ({ path, message })),
+      );
+      if (errors.length > 0) refused.push({ deviceType, errors });
+    }
+    return { refused };
+  }
+
+  private async typeNamed(tenantId: string, deviceType: string): Promise<DeviceTypeView | undefined> {
+    try {
+      return await this.bus.request(getDeviceType, { tenantId, deviceType });
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'device-type-not-found') return undefined;
+      throw error;
+    }
   }
 
   @Handles(editTypeConfiguration)

@@ -339,7 +339,7 @@ export const excludeTarget = defineRequest({
   subject: subject('exclude'),
   request: ExcludeTarget,
   reply: CampaignDetails,
-  errors: [...OF_CHANGE, 'campaign-status', 'invalid-request'],
+  errors: [...OF_CHANGE, 'campaign-status', 'device-not-found', 'invalid-request'],
   idempotent: true,
 });
 

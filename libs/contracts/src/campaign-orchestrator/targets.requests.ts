@@ -15,6 +15,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { RefusedValues } from '../configuration/campaign.requests.js';
 import { TargetPreview } from '../device-registry/targets.requests.js';
 import { Actor, Page, PageRequest } from '../fields.js';
 import { CampaignRef } from './campaigns.requests.js';
@@ -172,6 +173,13 @@ export class PreviewedBatch {
   earliestAt!: string | null;
 }
 
+/** A device type whose rules refuse the values: its devices would fail with `invalid-configuration`. */
+export class TypeRefusal extends RefusedValues {
+  /** Of the target. */
+  @IsInt()
+  devices!: number;
+}
+
 /** What a launch would do now. */
 export class CampaignPreview extends TargetPreview {
   /** Devices that have every value already, and would be skipped. */
@@ -181,6 +189,13 @@ export class CampaignPreview extends TargetPreview {
   /** Devices of another type than `deviceType`, which would be skipped. */
   @IsInt()
   incompatible!: number;
+
+  /** Absent: none. When every type refuses, the launch is refused. */
+  @IsOptional()
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => TypeRefusal)
+  refusals?: TypeRefusal[];
 
   /** The 20 with the most devices. */
   @IsArray()

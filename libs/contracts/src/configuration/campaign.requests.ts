@@ -24,6 +24,8 @@ import { VALUE_ORIGINS, type ValueOrigin } from './requests.js';
 /** As many devices as one message names. */
 export const MAX_STATES = 500;
 export const MAX_COMPARED = 5_000;
+/** Device types whose rules are asked for at once. */
+export const MAX_CHECKED_TYPES = 100;
 
 class ManyDevices extends TenantRequest {
   @IsArray()
@@ -340,6 +342,59 @@ export const readDeviceStates = defineRequest({
   subject: 'muster.v1.service.configuration.states.read',
   request: ReadDeviceStates,
   reply: DeviceStates,
+  errors: [],
+  idempotent: true,
+});
+
+/** A key of the values, with the place in its value, and the rule. */
+export class ValueFault {
+  @IsString()
+  path!: string;
+
+  @IsString()
+  message!: string;
+}
+
+export class CheckValues extends TenantRequest {
+  /** Names. */
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(MAX_CHECKED_TYPES)
+  @IsString({ each: true })
+  @Length(1, 64, { each: true })
+  deviceTypes!: string[];
+
+  /** Key → value; null: none of its own. */
+  @ValuesAre(JSON_VALUE)
+  @IsObject()
+  desired!: Record<string, JsonValue>;
+}
+
+export class RefusedValues {
+  /** Name. */
+  @IsString()
+  deviceType!: string;
+
+  /** By key. */
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => ValueFault)
+  errors!: ValueFault[];
+}
+
+export class CheckedValues {
+  /** Types whose rules refuse some of the values for every one of their devices. */
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => RefusedValues)
+  refused!: RefusedValues[];
+}
+
+/** What device types say of values before they are written to any device. A type that is not there refuses nothing. */
+export const checkValues = defineRequest({
+  subject: 'muster.v1.service.configuration.values.check',
+  request: CheckValues,
+  reply: CheckedValues,
   errors: [],
   idempotent: true,
 });
