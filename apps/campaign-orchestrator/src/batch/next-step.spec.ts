@@ -273,6 +273,7 @@ class World {
         return;
       }
       case 'end-targets': {
+        this.end('skipped', ({ status }) => status === 'planned');
         this.end('timed_out', () => true);
         return;
       }
