@@ -260,8 +260,10 @@ describe('a form and an upload', () => {
     ['a%E2%80%AEb', 'name must not contain U+202E'],
     ['%20', 'name must have a character that can be seen'],
   ])('by a device is refused for the name %s', async (name, rule) => {
+    const { text } = await overHttp('bcx/token')(Buffer.alloc(0));
+    const { token } = JSON.parse(text) as { token: string };
     const url = `${platform.devicesUrl}/bcx/api/v1/binary-data?name=${name}`;
-    const response = await fetch(url, { method: 'POST', headers: { 'x-auth-token': 'x' }, body: 'x' });
+    const response = await fetch(url, { method: 'POST', headers: { 'x-auth-token': token }, body: 'x' });
     expect([response.status, await response.text()]).toEqual([400, expect.stringContaining(rule)]);
   });
 });
@@ -378,6 +380,21 @@ describe('what belongs to a device or a type', () => {
   });
 });
 
+/** Made with openssl, valid for a hundred years; nobody has its key. */
+const AUTHORITY = [
+  '-----BEGIN CERTIFICATE-----',
+  'MIIBlDCCATugAwIBAgIUBqs0ROFMSMKcixDEbj91CLOxch8wCgYIKoZIzj0EAwIw',
+  'FzEVMBMGA1UEAwwMQW4gYXV0aG9yaXR5MCAXDTI2MTEyODIzMzYwOVoYDzIxMjYx',
+  'MTA0MjMzNjA5WjAXMRUwEwYDVQQDDAxBbiBhdXRob3JpdHkwWTATBgcqhkjOPQIB',
+  'BggqhkjOPQMBBwNCAASImv9YnPpGFQKAC9+dtvp8553KZ4EmhGSDRo4g69HIuHQG',
+  '7EhkrmZhBbrcvYC+iFcJJCU1UPx/N5WPkIa7C83io2MwYTAdBgNVHQ4EFgQUZVIc',
+  'zZoHM+lcEHJz6zQ9OuILPHgwHwYDVR0jBBgwFoAUZVIczZoHM+lcEHJz6zQ9OuIL',
+  'PHgwDwYDVR0TAQH/BAUwAwEB/zAOBgNVHQ8BAf8EBAMCAQYwCgYIKoZIzj0EAwID',
+  'RwAwRAIgfKJGoSdedlih9DMz6Zie/997lBArSK7IIxhLe8ZmS5MCIFUpUYCUAKCF',
+  'U06vMTmrl5OXIAdWmuv2ExO8pM6KmLpj',
+  '-----END CERTIFICATE-----',
+].join('\n');
+
 describe('If-Match with a version that has never been', () => {
   it('is 412 everywhere, also where nothing changes', async () => {
     const routes = Object.entries(openApi.paths).flatMap(([path, methods]) =>
@@ -396,7 +413,12 @@ describe('If-Match with a version that has never been', () => {
       target: { filter },
       configurations: { k: 1 },
     });
+    const certificate = AUTHORITY;
+    const authority = await created('/certificate-authorities', { name: 'An authority', certificate });
+    const claimKey = await created('/claim-keys', { name: 'for meters', deviceType: 'meter', limit: 1 });
     const ids: Readonly<Record<string, string>> = {
+      'certificate-authorities': authority.id,
+      'claim-keys': claimKey.id,
       devices: mqtt.id,
       firmwares: firmware,
       groups: group.id,
@@ -407,6 +429,7 @@ describe('If-Match with a version that has never been', () => {
       if (method === 'DELETE' || path.endsWith('reoffer')) return undefined;
       if (path.endsWith('metadata/{key}')) return 1;
       if (path.endsWith('/desired')) return { k: 1 };
+      if (path.endsWith('/verify')) return { certificate: AUTHORITY };
       return {};
     };
     const passed = [];

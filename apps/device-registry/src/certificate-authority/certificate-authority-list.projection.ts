@@ -173,13 +173,19 @@ export const findAuthority = async (
 };
 
 /** Its certificate as PEM, and what shows the possession of its key. */
+interface RegisteredCertificate {
+  readonly certificate: string;
+  readonly verificationCode: string;
+  readonly version: number;
+}
+
 export const certificateOf = async (
   from: Queryable,
   tenantId: string,
   authorityId: string,
-): Promise<{ readonly certificate: string; readonly verificationCode: string } | undefined> => {
-  const { rows } = await from.query<{ certificate: string; verificationCode: string }>({
-    text: `SELECT certificate, verification_code AS "verificationCode" FROM certificate_authorities
+): Promise<RegisteredCertificate | undefined> => {
+  const { rows } = await from.query<RegisteredCertificate>({
+    text: `SELECT certificate, verification_code AS "verificationCode", version FROM certificate_authorities
            WHERE tenant_id = $1 AND id = $2`,
     values: [tenantId, authorityId],
   });

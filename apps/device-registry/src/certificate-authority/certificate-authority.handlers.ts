@@ -94,6 +94,10 @@ export class CertificateAuthorityHandlers {
     const { tenantId, actor, expectedVersion, authorityId, verification } = request;
     const known = await certificateOf(this.database, tenantId, authorityId);
     if (known === undefined) throw notFound();
+    // Before what the certificate shows is judged, as with every other change.
+    if (expectedVersion !== undefined && expectedVersion !== known.version) {
+      throw new AppError('version-mismatch', `The version is ${known.version}, not ${expectedVersion}.`);
+    }
     const at = new Date().toISOString();
     const shown = readGiven('verification.certificate', verification.certificate);
     if (!isSignedBy(shown, readCertificate(known.certificate))) {
