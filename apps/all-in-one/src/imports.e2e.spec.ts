@@ -20,8 +20,8 @@ const counts = async ({ body }: { body: unknown }): Promise<Record<string, unkno
   const { jobId } = body as { jobId: string };
   return eventually(
     async () => {
-      const { body: view } = await platform.api('GET', `/imports/${jobId}`);
       const { body: job } = await platform.api('GET', `/jobs/${jobId}`);
+      const { body: view } = await platform.api('GET', `/imports/${jobId}`);
       if ((job as { endedAt?: string }).endedAt === undefined) throw new Error(JSON.stringify([view, job]));
       return view as Record<string, unknown>;
     },

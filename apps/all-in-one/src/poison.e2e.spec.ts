@@ -201,6 +201,9 @@ describe('a write of a device that its service fails on', () => {
       const device = await newDevice();
       await before?.(device);
       await say(device, 'dcx/json', { known: 1 });
+      await eventually(async () =>
+        JSON.stringify(await get(`/devices/${device.id}/telemetry/latest`)).includes('known'),
+      );
       await poison(place, device.id);
       expect(await refusedWith(device, path, body)).toEqual({
         statusCode: 500,
