@@ -9,12 +9,11 @@ import express, { type RequestHandler } from 'express';
 import { AppError } from '@muster/contracts';
 import { openFileStore } from '@muster/files';
 import { connectBus, streamExtent, subscribeLive, tailEvents } from '@muster/messaging';
+import { boundConnections, networkOf } from '@muster/limits';
 import {
-  boundConnections,
   combineOps,
   createLogger,
   finishMs,
-  networkOf,
   NestLogger,
   openOperations,
   opsHandler,

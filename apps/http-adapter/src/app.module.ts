@@ -1,13 +1,7 @@
 import { openFileStore, type FileStore } from '@muster/files';
 import { connectBus, type Bus } from '@muster/messaging';
-import {
-  createLogger,
-  finishMs,
-  type Health,
-  networkOf,
-  openOperations,
-  type RunningApp,
-} from '@muster/observability';
+import { networkOf } from '@muster/limits';
+import { createLogger, finishMs, type Health, openOperations, type RunningApp } from '@muster/observability';
 import { openUplink, rateLimitsOf, type Uplink } from '@muster/uplink';
 import { loadConfig } from './config.js';
 import { downloadRoute } from './files/download.route.js';

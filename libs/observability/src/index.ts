@@ -4,14 +4,6 @@ export { createMetrics, Metrics } from './metrics.js';
 export { openOperations, pagesOfProcess, type Operations } from './operations.js';
 export { finishMs, processKeys } from './process-keys.js';
 export { remoteOps } from './remote-ops.js';
-export { Allowance, type AllowanceOptions } from './allowance.js';
-export { clientAddress, networkOf } from './client-address.js';
-export {
-  boundConnections,
-  type ConnectionBounds,
-  type ConnectionBoundsOptions,
-} from './connection-bounds.js';
-export { GuessLimit, type GuessLimitOptions } from './guess-limit.js';
 export { stopperOf } from './stop-server.js';
 export { Health, type Readiness } from './health.js';
 export { combineOps, opsHandler, startOpsServer, type OpsHandler, type OpsParts } from './ops.js';

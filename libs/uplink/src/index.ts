@@ -8,6 +8,6 @@ export { DeviceDirectory, type Admission, type Admitted } from './device-directo
 export { DirectoryFollower } from './directory-follower.js';
 export { AccessQuestions } from './access-questions.js';
 export { Sightings } from './sightings.js';
-export { RateLimits, type Pace, type Rate, type RateLimitOptions } from './rate-limits.js';
+export { RateLimits, type Pace, type RateLimitOptions } from './rate-limits.js';
 export { rateLimitsOf, uplinkConfigSchema } from './uplink-config.js';
 export { BoundedLog, describeToken, describeTopic, tokenHint } from './bounded-log.js';

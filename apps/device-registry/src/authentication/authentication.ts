@@ -5,7 +5,8 @@ import type {
   ShownPassword,
 } from '@muster/contracts/device-registry/credentials.requests';
 import type { Database, EventStore } from '@muster/event-store';
-import { networkOf, type Logger, type Metrics } from '@muster/observability';
+import { networkOf } from '@muster/limits';
+import { type Logger, type Metrics } from '@muster/observability';
 import { authoritiesNamed } from '../certificate-authority/certificate-authority-list.projection.js';
 import {
   assertOpen,

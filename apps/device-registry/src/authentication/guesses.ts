@@ -1,5 +1,5 @@
 import { AppError } from '@muster/contracts';
-import { Allowance } from '@muster/observability';
+import { Allowance } from '@muster/limits';
 
 /** Slows who guesses: after so many wrong tries at once, one more each part of a minute. */
 export class Guesses {

@@ -4,7 +4,8 @@ import type { DeviceTypeView } from '@muster/contracts/device-registry/device-ty
 import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import { wrongName } from '@muster/contracts/names';
 import type { Database, EventStore } from '@muster/event-store';
-import { networkOf, type Logger, type Metrics } from '@muster/observability';
+import { networkOf } from '@muster/limits';
+import { type Logger, type Metrics } from '@muster/observability';
 import type pg from 'pg';
 import { Guesses } from '../authentication/guesses.js';
 import { credentialFor, type FittingCredential } from '../authentication/shown-credential.js';

@@ -1,5 +1,5 @@
 import { AppError } from '@muster/contracts';
-import { Allowance } from '@muster/observability';
+import { Allowance } from '@muster/limits';
 
 export interface UploadPaceOptions {
   readonly uploadsPerMinute: number;

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AppError } from '@muster/contracts';
-import { boundConnections, clientAddress, stopperOf, type Logger } from '@muster/observability';
+import { boundConnections, clientAddress } from '@muster/limits';
+import { stopperOf, type Logger } from '@muster/observability';
 import { answerEmpty, answerRefusal } from './answer.js';
 import { HttpFault, refusal, refusalOf } from './http-fault.js';
 

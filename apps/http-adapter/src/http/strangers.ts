@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '@muster/contracts';
-import { GuessLimit } from '@muster/observability';
+import { GuessLimit } from '@muster/limits';
 
 export interface StrangersOptions {
   readonly guessesAtOnce: number;

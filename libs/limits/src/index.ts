@@ -1,0 +1,8 @@
+export { Allowance, type Rate } from './allowance.js';
+export { clientAddress, networkOf } from './client-address.js';
+export {
+  boundConnections,
+  type ConnectionBounds,
+  type ConnectionBoundsOptions,
+} from './connection-bounds.js';
+export { GuessLimit, type GuessLimitOptions } from './guess-limit.js';
