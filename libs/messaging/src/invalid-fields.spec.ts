@@ -112,6 +112,11 @@ describe('the rules of a contract', () => {
     [{ deviceType: 't' }, 'device.name', 'is required'],
     [{ name: null, deviceType: 't' }, 'device.name', 'must be a string, is null'],
     [{ name: 'd', deviceType: ['t'] }, 'device.deviceType', /, is an array$/],
+    [
+      { name: 'd', deviceType: 't', position: { latitude: '48', longitude: 2 } },
+      'device.position.latitude',
+      'must be a number, is text',
+    ],
     [{ name: 'd', deviceType: 't', tags: 'roof' }, 'device.tags', 'must be an array, is text'],
     [
       { name: 'd', deviceType: 't', tags: ['a', '#'] },

@@ -205,4 +205,8 @@ const kindName = (value: unknown): string => kindOf(value === NOT_AN_OBJECT ? []
 
 /** class-validator starts its texts with the field's name, which `path` tells already. */
 const withoutName = (text: string, property: string): string =>
-  text.startsWith(`${property} `) ? text.slice(property.length + 1) : text;
+  (text.startsWith(`${property} `) ? text.slice(property.length + 1) : text).replace(
+    // None of our numbers has constraints of that kind; `must be a number` is all it means.
+    ' conforming to the specified constraints',
+    '',
+  );
