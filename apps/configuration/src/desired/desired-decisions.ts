@@ -210,6 +210,7 @@ export const withDesiredChange = (
     sentSinceChange: false,
     // A change is somebody's word to try again, even one that comes back to the document that was refused.
     confirmation: state.confirmation?.rejection == null ? state.confirmation : null,
+    doubted: null,
     strayReport: state.confirmation ?? state.strayReport,
   };
 };
@@ -243,6 +244,7 @@ export const withReoffer = (
     dispatched: dispatched && { ...dispatched, subscriber: false, reachedAt: null, at },
     sentSinceChange: false,
     confirmation: confirmation?.configId === state.configId ? null : confirmation,
+    doubted: null,
     strayReport: confirmation ?? strayReport,
   };
 };

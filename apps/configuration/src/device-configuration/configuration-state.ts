@@ -29,6 +29,8 @@ export interface DeviceConfiguration {
   readonly sentSinceChange: boolean;
   /** The device's last word on a document that was current when it spoke, unless it was sent another one since. */
   readonly confirmation: Report | null;
+  /** Its word on the current document that was taken back because it was sent another one; null: there is none. */
+  readonly doubted: Report | null;
   /** The device's last word on a document that was not current. Kept only to know its repetition. */
   readonly strayReport: Report | null;
 }
@@ -59,6 +61,7 @@ export const initial: DeviceConfiguration = {
   dispatched: null,
   sentSinceChange: false,
   confirmation: null,
+  doubted: null,
   strayReport: null,
 };
 

@@ -106,11 +106,11 @@ export const evolve = (before: DeviceConfiguration, event: ConfigurationEvent): 
 
 /**
  * The stream `configuration-<deviceId>`. State version 2: `sentSinceChange`; 3: whose values, reoffers; 4: the empty document;
- * 5: what the device stated itself, and whose wish it was that a key has no value.
+ * 5: what the device stated itself, and whose wish it was that a key has no value; 6: `doubted`.
  */
 export const deviceConfiguration = {
   name: 'configuration',
-  stateVersion: 5,
+  stateVersion: 6,
   initial,
   evolve,
   decide,

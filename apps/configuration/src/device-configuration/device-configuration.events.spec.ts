@@ -98,6 +98,7 @@ describe('stored events of a configuration', () => {
         at: '2026-01-01T00:00:04.000Z',
         rejection: null,
       },
+      doubted: null,
       strayReport: null,
     });
   });

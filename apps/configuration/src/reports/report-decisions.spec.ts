@@ -25,7 +25,7 @@ import type {
   ConfigurationEvent,
   StateReported,
 } from '../device-configuration/device-configuration.events.js';
-import { isDueAfterChange, isRefused, isSuperseded } from '../device-configuration/sync-state.js';
+import { isDue, isDueAfterChange, isRefused, isSuperseded } from '../device-configuration/sync-state.js';
 
 describe('FetchDocument', () => {
   it('records that the document was given away', () => {
@@ -273,6 +273,38 @@ describe('RecordDispatched', () => {
       .given([desired({}, A), desired(A, B), dispatched(b, 5), applied(b, 6)])
       .when(dispatchOf(a, { at: at(4) }))
       .then([]);
+  });
+
+  it.each([
+    ['confirmed', applied(b, 7)],
+    ['refused', rejected(b, 7)],
+  ])(
+    'that its device has %s already leaves that standing, though an older one is told of in between',
+    (_word, said) => {
+      // On the wire at 4 and 5, told of in this order when the device has long answered the second.
+      const history = [desired({}, A), desired(A, B), said, dispatched(a, 4)];
+      expect(stateAfter(history).confirmation).toBeNull();
+      configuration
+        .given(history)
+        .when(dispatchOf(b, { at: at(5) }))
+        .then([dispatched(b, 5), said]);
+      const after = stateAfter([...history, dispatched(b, 5), said]);
+      expect([after.confirmation?.configId, after.doubted, isDue(after)]).toEqual([b, null, false]);
+    },
+  );
+
+  it.each([
+    ['was answered before it was sent', [applied(b, 5), dispatched(a, 6)], dispatchOf(b, { at: at(7) })],
+    ['reached nobody', [applied(b, 7), dispatched(a, 4)], dispatchOf(b, { at: at(5), subscriber: false })],
+    ['is yet another one', [applied(b, 7), dispatched(a, 4)], dispatchOf('another', { at: at(5) })],
+    [
+      'was changed since',
+      [applied(b, 7), dispatched(a, 4), desired(B, { interval: 30 }), desired({ interval: 30 }, B)],
+      dispatchOf(b, { at: at(5) }),
+    ],
+  ])('takes no word for granted of a document that %s', (_what, since, command) => {
+    const events = decide(command, stateAfter([desired({}, A), desired(A, B), ...since]));
+    expect(events.map(({ type }) => type)).toEqual(['ConfigurationDispatched']);
   });
 
   it('takes back a confirmation when the device was sent another document', () => {

@@ -90,7 +90,30 @@ export const recordDispatched = (
   // Reports of several adapters may come out of order, and again. One that is older than what is known already says
   // nothing about what the device has now; taken for news it would undo a confirmation.
   if (last !== null && command.at < last.at) return [];
-  return dispatch(command, state);
+  return [...dispatch(command, state), ...saidSince(command, state)];
+};
+
+/**
+ * The device has spoken of its document before this was known to be on the wire, and what was known to be there meanwhile was
+ * an older one, which took its word back. It was sent this one after that, and has said what it will say of it: nothing more
+ * would come.
+ */
+const saidSince = (
+  { configId, subscriber, interface: by, at }: RecordDispatched,
+  { doubted }: DeviceConfiguration,
+): readonly ConfigurationEvent[] => {
+  if (!subscriber || doubted === null || doubted.configId !== configId || doubted.at < at) return [];
+  const { rejection } = doubted;
+  if (rejection === null) {
+    const data = { configId, interface: by, implicit: false, appliedAt: doubted.at };
+    return [{ type: 'ConfigurationApplied', data }];
+  }
+  return [
+    {
+      type: 'ConfigurationRejected',
+      data: { configId, interface: by, ...rejection, rejectedAt: doubted.at },
+    },
+  ];
 };
 
 const dispatch = (
@@ -241,19 +264,24 @@ export const withDispatch = (
   state: DeviceConfiguration,
   { configId, subscriber, dispatchedAt: at }: ConfigurationDispatched['data'],
 ): DeviceConfiguration => {
+  const { confirmation } = state;
   const reachedAt = state.dispatched?.configId === configId ? state.dispatched.reachedAt : null;
+  // A device that was sent another document may have applied it: that it once confirmed this one proves nothing now.
+  const takenBack = subscriber && confirmation !== null && confirmation.configId !== configId;
   return {
     ...state,
     dispatched: { configId, subscriber, at, reachedAt: reachedAt ?? (subscriber ? at : null) },
     // A late one that carried an older document has taken the place of what was sent before.
     sentSinceChange: subscriber ? configId === state.configId : state.sentSinceChange,
-    // A device that was sent another document may have applied it: that it once confirmed this one proves nothing now.
-    confirmation: subscriber && state.confirmation?.configId !== configId ? null : state.confirmation,
+    confirmation: takenBack ? null : confirmation,
+    doubted: takenBack && confirmation.configId === state.configId ? confirmation : state.doubted,
   };
 };
 
 export const withReport = (state: DeviceConfiguration, report: Report): DeviceConfiguration =>
-  report.configId === state.configId ? { ...state, confirmation: report } : { ...state, strayReport: report };
+  report.configId === state.configId
+    ? { ...state, confirmation: report, doubted: null }
+    : { ...state, strayReport: report };
 
 export const withReportedState = (
   state: DeviceConfiguration,
