@@ -240,14 +240,14 @@ const applyTo = (row: RowChange, event: RecordedEvent<DeviceEvent>): void => {
 const remove = async (tx: pg.PoolClient, events: readonly RecordedEvent<DeviceDeleted>[]): Promise<void> => {
   if (events.length === 0) return;
   const keys = [events.map((event) => event.tenantId), events.map((event) => event.streamId)];
-  // Whatever was behind them stays, without a parent.
+  await tx.query(
+    'DELETE FROM devices WHERE (tenant_id, id) IN (SELECT * FROM unnest($1::text[], $2::text[]))',
+    keys,
+  );
+  // Whatever was behind them stays, without a parent. After the deletion, which has waited for whoever was just going behind them.
   await tx.query(
     `UPDATE devices SET parent_id = NULL
      WHERE parent_id IS NOT NULL AND (tenant_id, parent_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
-    keys,
-  );
-  await tx.query(
-    'DELETE FROM devices WHERE (tenant_id, id) IN (SELECT * FROM unnest($1::text[], $2::text[]))',
     keys,
   );
 };

@@ -17,6 +17,8 @@ import {
   type DeviceInput,
 } from '@muster/contracts/device-registry/devices.requests';
 import { issueToken, listTokens } from '@muster/contracts/device-registry/tokens.requests';
+import { createEventStore } from '@muster/event-store';
+import { eventually } from '@muster/testing';
 import {
   base,
   actor,
@@ -28,6 +30,9 @@ import {
   startRegistry,
   type RunningRegistry,
 } from '../running-registry.fixture.js';
+import { deviceList } from './device-list.projection.js';
+import { device } from './device.decider.js';
+import { checkParent } from './parent.js';
 
 let registry: RunningRegistry;
 
@@ -163,6 +168,39 @@ describe('provisionDevice', () => {
     expect(orphan).not.toHaveProperty('parentId');
     expect(await move(gateway.id, two.id)).toMatchObject({ parentId: two.id });
     expect(await move(gateway.id, null)).not.toHaveProperty('parentId');
+  });
+
+  it('has no parent that was deleted while it went behind it', async () => {
+    const type = await registry.createType();
+    const [parent, child] = [
+      await registry.provision({ deviceType: type.id }),
+      await registry.provision({ deviceType: type.id }),
+    ];
+    let isDeleted = false;
+    const deletion = await registry.database.transaction(async (tx) => {
+      await checkParent(tx, tenantId, child.id, parent.id);
+      const command = { type: 'EditDevice', parentId: parent.id } as const;
+      const edit = { tenantId, id: child.id, metadata: { actor }, command, within: tx };
+      await createEventStore(registry.database, { projections: [deviceList] }).execute(device, edit);
+      const deleting = registry.bus.request(deleteDevice, { ...base, deviceId: parent.id }).then(() => {
+        isDeleted = true;
+      });
+      await eventually(
+        async () => {
+          const { rowCount } = await registry.database.query(
+            "SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted",
+          );
+          return isDeleted || (rowCount ?? 0) > 0;
+        },
+        { deadlineMs: 10_000, what: 'the deletion waits, or is done' },
+      );
+      return { deleting };
+    });
+    await deletion.deleting;
+    const orphan = await registry.bus.request(getDevice, { tenantId, deviceId: child.id });
+    expect(orphan).not.toHaveProperty('parentId');
+    const edit = { ...base, deviceId: child.id, edit: { parentId: parent.id } };
+    expect(await code(registry.bus.request(editDevice, edit))).toBe('parent-not-found');
   });
 
   it('refuses positions that are nowhere', async () => {
