@@ -83,14 +83,21 @@ describe('a file of devices', () => {
     const rows = Array.from({ length: 700 }, (_, n) => `never-${n},radiator`).join('\n');
     expect(await problem(`name,deviceType\n${rows}\n"broken`)).toEqual([
       400,
-      expect.stringMatching(/^line 702.*: a quote is opened and not closed/),
+      expect.stringMatching(/^line 702: a quote is opened and not closed/),
     ]);
     expect(await problem('name,colour\na,b')).toMatchObject([
       400,
       expect.stringMatching(/^line 1, column 2/),
     ]);
     expect(await problem('name,deviceType\n')).toEqual([400, 'The file has no rows.']);
-    expect(await problem('x', { 'content-type': 'application/json' })).toMatchObject([415, {}]);
+    const wrongTypes: Readonly<Record<string, string>>[] = [
+      { 'content-type': 'application/json' },
+      { 'content-type': 'text/csv; charset=iso-8859-1' },
+      { ...CSV, 'content-encoding': 'gzip' },
+    ];
+    for (const headers of wrongTypes) {
+      expect(await problem('name,deviceType\na,radiator', headers)).toMatchObject([415, {}]);
+    }
     const { body } = await platform.api('GET', '/devices?filter=name==never-*&count=true');
     expect(body).toMatchObject({ total: 0 });
   });

@@ -1,7 +1,7 @@
 import { AppError } from '@muster/contracts';
 import type pg from 'pg';
 
-/** Devices above one another, which a new child may have. Deeper is no fleet, and each would be looked at. */
+/** Devices in a row, each behind the next. Deeper is no fleet, and each would be looked at. */
 const MAX_DEPTH = 16;
 
 /**

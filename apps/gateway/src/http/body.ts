@@ -33,9 +33,10 @@ export const readBody =
       next(new AppError('unsupported-media-type', 'The body must be JSON: content-type application/json.'));
       return;
     }
-    const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.get('content-type') ?? '')?.[1];
-    if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset)) {
-      next(new AppError('unsupported-media-type', ENCODING));
+    try {
+      refuseOtherCharsets(request);
+    } catch (fault) {
+      next(fault);
       return;
     }
     let isLate = false;
@@ -57,6 +58,14 @@ export const readBody =
       }
     });
   };
+
+/** Throws `unsupported-media-type` where the content type says that the text is not UTF-8. */
+export const refuseOtherCharsets = (request: Request): void => {
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.get('content-type') ?? '')?.[1];
+  if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset)) {
+    throw new AppError('unsupported-media-type', ENCODING);
+  }
+};
 
 const ENCODING = 'The encoding of the body is not supported: send UTF-8.';
 

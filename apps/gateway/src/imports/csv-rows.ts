@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { CsvError, parse } from 'csv-parse';
+import { CsvError, parse, type InfoRecord, type Options } from 'csv-parse';
 import type { JsonObject, JsonValue } from '@muster/contracts';
 import type { ImportLine } from '@muster/contracts/device-registry/imports.requests';
 import { JsonFault, readJson } from '@muster/json';
@@ -52,42 +52,55 @@ export const COLUMN_NAMES = [...Object.keys(COLUMNS), 'metadata.<key>'].join(', 
  * empty cell says nothing, so what it would say stays as it is. Throws `invalid-request` with line and column for what is no such file.
  */
 export async function* csvRows(source: AsyncIterable<Buffer>): AsyncGenerator<ImportLine> {
-  const parser = parse({
+  /** The parser counts each CRLF inside of a cell as two lines. */
+  let twice = 0;
+  /** Where the next record begins, or empty lines before it. */
+  let next = 1;
+  // While it is parsed: of what is still to be read when a fault is found nothing would be known later.
+  const placed = (cells: string[], { lines }: InfoRecord): PlacedCells => {
+    const text = cells.join('');
+    twice += text.split('\r\n').length - 1;
+    const end = lines - twice;
+    next = end + 1;
+    return { line: end - (text.split(/\r\n|\n|\r/).length - 1), cells };
+  };
+  const options: Options<PlacedCells, string[]> = {
     bom: true,
-    info: true,
+    on_record: placed,
     // Counted below, for a better word.
     relax_column_count: true,
     skip_empty_lines: true,
     max_record_size: MAX_LINE_BYTES,
-  });
+  };
+  // Its types know such an `on_record` only where records are objects by columns.
+  const parser = parse(options as unknown as Options);
   const bytes = Readable.from(utf8Lines(source));
   // The parser would wait for the rest.
   bytes.on('error', (error) => parser.destroy(error));
   bytes.pipe(parser);
   let columns: readonly Column[] | undefined;
-  /** The parser counts each CRLF inside of a cell as two lines. */
-  let twice = 0;
   try {
-    for await (const { record, info } of parser as AsyncIterable<Parsed>) {
-      const text = record.join('');
-      twice += text.split('\r\n').length - 1;
-      // `lines` is where the record ends.
-      const line = info.lines - twice - (text.split(/\r\n|\n|\r/).length - 1);
+    for await (const { line, cells } of parser as AsyncIterable<PlacedCells>) {
+      const unstorable = cells.findIndex((cell) => cell.includes('\u0000'));
+      if (unstorable >= 0) {
+        throw fileFault({ line, column: unstorable + 1 }, 'must not contain the character U+0000');
+      }
       if (columns === undefined) {
-        columns = columnsOf(record, line);
+        columns = columnsOf(cells, line);
         continue;
       }
-      if (record.length !== columns.length) {
+      if (cells.length !== columns.length) {
         throw fileFault(
           { line },
-          `has ${record.length} cells, and the first line names ${columns.length} columns`,
+          `has ${cells.length} cells, and the first line names ${columns.length} columns`,
         );
       }
-      yield { line, row: rowOf(columns, record, line) };
+      yield { line, row: rowOf(columns, cells, line) };
     }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    throw fileFault(placeOf(error, twice), wordsOf(error));
+    const place = TOLD_BY_BEGINNING.includes(error.code) ? { line: next } : placeOf(error, twice);
+    throw fileFault(place, wordsOf(error));
   } finally {
     bytes.destroy();
     parser.destroy();
@@ -95,9 +108,10 @@ export async function* csvRows(source: AsyncIterable<Buffer>): AsyncGenerator<Im
   if (columns === undefined) throw fileFault({ line: 1 }, `must name the columns: ${COLUMN_NAMES}`);
 }
 
-interface Parsed {
-  readonly record: string[];
-  readonly info: { readonly lines: number };
+interface PlacedCells {
+  /** Where the record begins. */
+  readonly line: number;
+  readonly cells: string[];
 }
 
 const columnsOf = (names: readonly string[], line: number): readonly Column[] => {
@@ -163,7 +177,9 @@ const WORDS: Partial<Record<CsvError['code'], string>> = {
   CSV_QUOTE_NOT_CLOSED: 'a quote is opened and not closed',
   INVALID_OPENING_QUOTE: QUOTE_INSIDE,
   CSV_INVALID_CLOSING_QUOTE: QUOTE_INSIDE,
-  CSV_MAX_RECORD_SIZE: `a row may have at most ${MAX_LINE_BYTES} bytes`,
+  CSV_MAX_RECORD_SIZE: `a row may have at most ${MAX_LINE_BYTES} bytes; perhaps a quote is opened and not closed`,
 };
+/** Where these are noticed may be far behind the row that they are in. */
+const TOLD_BY_BEGINNING: readonly CsvError['code'][] = ['CSV_QUOTE_NOT_CLOSED', 'CSV_MAX_RECORD_SIZE'];
 
 const wordsOf = ({ code }: CsvError): string => WORDS[code] ?? 'cannot be read as CSV';

@@ -17,9 +17,9 @@ const read = async (reader: Reader, file: Buffer | string, size = 7): Promise<Im
   for await (const row of reader(pieces(file, size))) rows.push(row);
   return rows;
 };
-const fault = async (reader: Reader, file: Buffer | string): Promise<string> => {
+const fault = async (reader: Reader, file: Buffer | string, size?: number): Promise<string> => {
   try {
-    await read(reader, file);
+    await read(reader, file, size);
   } catch (error) {
     if (error instanceof AppError) return error.detail;
     throw error;
@@ -60,7 +60,10 @@ describe('a CSV file of devices', () => {
     ['name,name\na,b', /^line 1, column 2: "name" is named twice/],
     ['name,__proto__\na,b', /^line 1, column 2: "__proto__" is not a known column/],
     ['name,tags\na,b,c', /^line 2: has 3 cells, and the first line names 2 columns/],
-    ['name\na\n"b', /^line 3.*: a quote is opened and not closed/],
+    ['name\na\n"b\nc\nd', /^line 3: a quote is opened and not closed/],
+    ['name\n"a\r\na"\n"b\nc\nd', /^line 4: a quote is opened and not closed/],
+    ['name,folder\na,/b\nc,/d\u0000', /^line 3, column 2: must not contain the character U\+0000/],
+    ['na\u0000me\na', /^line 1, column 1: must not contain the character U\+0000/],
     ['name\na\nb"c"', /^line 3, column 1: a quote inside of a cell must be doubled/],
     ['name,metadata\na,{', /^line 2, column 2: must be JSON/],
     ['name,metadata.n\na,9007199254740993', /^line 2, column 2: must be a number that is kept exactly/],
@@ -74,6 +77,16 @@ describe('a CSV file of devices', () => {
     ],
   ])('that begins %j is refused with its place', async (file, message) => {
     expect(await fault(csvRows, file)).toMatch(message);
+  });
+
+  it('with a row that is too long is refused with the place where the row begins', async () => {
+    const lines = (row: string): string => `name\na\n${row}`;
+    expect(await fault(csvRows, lines(`"${'b\n'.repeat(200_000)}`), 65_536)).toMatch(
+      /^line 3: a row may have at most 262144 bytes; perhaps a quote is opened and not closed/,
+    );
+    expect(await fault(csvRows, lines('b'.repeat(400_000)), 65_536)).toMatch(
+      /^line 3: must have at most 262144 bytes/,
+    );
   });
 });
 

@@ -10,6 +10,7 @@ import {
   type ImportLine,
   type ImportStarted,
 } from '@muster/contracts/device-registry/imports.requests';
+import { refuseOtherCharsets } from '../http/body.js';
 import type { Caller } from '../http/caller.js';
 import type { Asking } from '../providers.js';
 import { csvRows } from './csv-rows.js';
@@ -42,6 +43,10 @@ export const receiveImport = async (
       'unsupported-media-type',
       `The body must be a file: content-type ${IMPORT_TYPES.join(' or ')}.`,
     );
+  }
+  refuseOtherCharsets(request);
+  if (!/^(identity)?$/i.test(request.get('content-encoding') ?? '')) {
+    throw new AppError('unsupported-media-type', 'The file must be sent as it is, without content-encoding.');
   }
   if (Number(request.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const { tenantId } = creating;
