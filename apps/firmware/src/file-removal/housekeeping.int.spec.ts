@@ -168,8 +168,12 @@ describe('the housekeeping', () => {
     );
     const other = await database.dedicated();
     await other.query('BEGIN');
-    for (const table of ['upload_tokens', 'operator_tokens', 'file_removals']) {
-      const { rows } = await other.query(`SELECT FROM ${table} ORDER BY ctid DESC LIMIT 3 FOR UPDATE`);
+    for (const due of [
+      'upload_tokens WHERE expires_at < now()',
+      'operator_tokens WHERE expires_at < now()',
+      'file_removals',
+    ]) {
+      const { rows } = await other.query(`SELECT FROM ${due} LIMIT 3 FOR UPDATE`);
       expect(rows).toHaveLength(3);
     }
     const housekeeping = begin();
