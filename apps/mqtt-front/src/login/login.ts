@@ -1,26 +1,7 @@
-import type { Transport } from '../arrival.js';
+import type { Identity, Shown } from './identity.js';
+import type { LiveConnections } from './revocations.js';
 
-/** Who a client is, as far as CONNECT and TLS show it. */
-export type Identity =
-  /** Nothing but the tokens in its topics will tell. */
-  | { readonly kind: 'anonymous' }
-  | {
-      readonly kind: 'device';
-      readonly tenantId: string;
-      readonly deviceId: string;
-      readonly credentialId: string;
-      readonly by: 'password' | 'self-signed' | 'ca-signed';
-    };
-
-/** What a client shows when it connects. */
-export interface Shown {
-  readonly clientId: string;
-  readonly username?: string;
-  readonly password?: Buffer;
-  readonly certificates: readonly string[];
-  readonly address: string | undefined;
-  readonly transport: Transport;
-}
+export type { DeviceIdentity, Identity, Shown } from './identity.js';
 
 export interface Login {
   /**
@@ -28,7 +9,14 @@ export interface Login {
    * fault of ours; `too-many-requests` for who guesses. Never logs the password.
    */
   identify(shown: Shown): Promise<Identity>;
-  /** Whether what was shown then still opens the door: asked again right after a connection is registered. */
+  /**
+   * Whether what was shown then still opens the door: asked again, in the same turn, when a connection has been registered among
+   * the live ones, and for each of those that `LiveConnections.review` is called for.
+   */
   stillHolds(identity: Identity): boolean;
-  stop(): void;
+  /** Who is told of what is taken back; once, before the first login. */
+  watch(connections: LiveConnections): void;
+  /** Without it nobody is let in but anonymous clients. */
+  isReady(): boolean;
+  stop(): Promise<void>;
 }
