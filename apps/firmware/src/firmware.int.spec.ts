@@ -7,7 +7,7 @@ import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import pg from 'pg';
 import { AppError, eventStream, newId } from '@muster/contracts';
-import type { DeviceKey } from '@muster/contracts/configuration/requests';
+import type { DeviceKey } from '@muster/contracts/configuration/documents.requests';
 import {
   getDeviceType,
   type DeviceTypeRef,

@@ -1,6 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { AppError } from '@muster/contracts';
-import type { DueDocument, DueDocuments, RecordDispatched } from '@muster/contracts/configuration/requests';
+import type {
+  DueDocument,
+  DueDocuments,
+  RecordDispatched,
+} from '@muster/contracts/configuration/documents.requests';
 import type { AccessEntry, AccessPage } from '@muster/contracts/device-registry/access.requests';
 import { createLogger, createMetrics } from '@muster/observability';
 import { DeviceDirectory } from '@muster/uplink';

@@ -5,7 +5,7 @@ import {
   type DeviceKey,
   type DispatchReport,
   type DueDocumentOf,
-} from '@muster/contracts/configuration/requests';
+} from '@muster/contracts/configuration/documents.requests';
 import { dueSoftware, recordSoftwareDispatched } from '@muster/contracts/firmware/software.requests';
 import { encodeConfigurationPush } from '@muster/kp1';
 import type { Bus } from '@muster/messaging';

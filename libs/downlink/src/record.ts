@@ -1,5 +1,5 @@
 import { isPassing, type BulkOutcome } from '@muster/contracts';
-import type { DeviceKey } from '@muster/contracts/configuration/requests';
+import type { DeviceKey } from '@muster/contracts/configuration/documents.requests';
 import type { Logger } from '@muster/observability';
 
 export interface Recorded extends BulkOutcome {

@@ -7,7 +7,7 @@ import {
   type AppliedReport,
   type DeviceKey,
   type StateReport,
-} from '@muster/contracts/configuration/requests';
+} from '@muster/contracts/configuration/documents.requests';
 import {
   assertName,
   decodeAppliedConfiguration,

@@ -14,7 +14,7 @@ import {
   type DocumentView,
   type ReportedState,
   type ReportState,
-} from '@muster/contracts/configuration/requests';
+} from '@muster/contracts/configuration/documents.requests';
 import {
   listMetadataKeys,
   readMetadata,

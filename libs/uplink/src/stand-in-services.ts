@@ -21,7 +21,7 @@ import {
   type FetchDocument,
   type RecordDispatched,
   type ReportApplied,
-} from '@muster/contracts/configuration/requests';
+} from '@muster/contracts/configuration/documents.requests';
 import {
   findAccess,
   listAccess,

@@ -14,19 +14,21 @@ import {
 } from '@muster/contracts/configuration/published';
 import {
   changeDesired,
+  getConfiguration,
+  listConfigurationHistory,
+  type ChangeDesired,
+  type ListHistory,
+} from '@muster/contracts/configuration/requests';
+import {
   dueDocuments,
   fetchDocument,
-  getConfiguration,
   getReportedState,
-  listConfigurationHistory,
   recordDispatched,
   reportApplied,
   reportState,
-  type ChangeDesired,
   type DeviceKey,
   type FetchDocument,
-  type ListHistory,
-} from '@muster/contracts/configuration/requests';
+} from '@muster/contracts/configuration/documents.requests';
 import {
   getDevice,
   type DeviceRef,

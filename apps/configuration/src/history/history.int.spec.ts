@@ -5,15 +5,17 @@ import { AppError, eventStream, newId, type JsonObject } from '@muster/contracts
 import {
   changeDesired,
   eraseConfigurationHistory,
-  fetchDocument,
   getConfiguration,
   listConfigurationHistory,
-  recordDispatched,
-  reportApplied,
   type GetConfiguration,
   type HistoryItem,
   type ListHistory,
 } from '@muster/contracts/configuration/requests';
+import {
+  fetchDocument,
+  recordDispatched,
+  reportApplied,
+} from '@muster/contracts/configuration/documents.requests';
 import {
   getDevice,
   type DeviceRef,

@@ -19,7 +19,7 @@ import {
   type ReportApplied,
   type ReportedState,
   type ReportState,
-} from '@muster/contracts/configuration/requests';
+} from '@muster/contracts/configuration/documents.requests';
 import type { EventStore } from '@muster/event-store';
 import { KnownDevices, type DeviceId } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';

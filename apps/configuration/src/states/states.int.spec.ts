@@ -7,12 +7,12 @@ import {
   reofferMany,
   type ChangeDesiredMany,
 } from '@muster/contracts/configuration/campaign.requests';
+import { changeDesired } from '@muster/contracts/configuration/requests';
 import {
-  changeDesired,
   fetchDocument,
   reportApplied,
   reportState,
-} from '@muster/contracts/configuration/requests';
+} from '@muster/contracts/configuration/documents.requests';
 import { actor, runningConfiguration, tenantId } from '../running-configuration.fixture.js';
 
 const campaign: Actor = { kind: 'campaign', id: 'c1' };

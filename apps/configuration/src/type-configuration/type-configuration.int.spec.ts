@@ -3,14 +3,16 @@ import { newId, type JsonObject } from '@muster/contracts';
 import { changeDesiredMany } from '@muster/contracts/configuration/campaign.requests';
 import {
   changeDesired,
-  dueDocuments,
-  fetchDocument,
   getConfiguration,
   listConfigurationHistory,
-  recordDispatched,
   reofferConfiguration,
-  reportApplied,
 } from '@muster/contracts/configuration/requests';
+import {
+  dueDocuments,
+  fetchDocument,
+  recordDispatched,
+  reportApplied,
+} from '@muster/contracts/configuration/documents.requests';
 import {
   changeDefaults,
   editTypeConfiguration,

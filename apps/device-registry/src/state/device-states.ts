@@ -1,4 +1,4 @@
-import type { DeviceKey } from '@muster/contracts/configuration/requests';
+import type { DeviceKey } from '@muster/contracts/configuration/documents.requests';
 import type { ConfigurationState } from '@muster/contracts/configuration/states.requests';
 import { restingSyncState, type SyncFacts } from '@muster/contracts/configuration/sync-state';
 import type { Database, Projection } from '@muster/event-store';

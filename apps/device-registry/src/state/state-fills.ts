@@ -1,4 +1,4 @@
-import type { DeviceKey } from '@muster/contracts/configuration/requests';
+import type { DeviceKey } from '@muster/contracts/configuration/documents.requests';
 import { listConfigurationStates } from '@muster/contracts/configuration/states.requests';
 import { listRunningSoftware } from '@muster/contracts/firmware/running-software.requests';
 import type { Database } from '@muster/event-store';

@@ -8,7 +8,7 @@ import {
   reportedStateChanged,
   type ConfigurationFact,
 } from '@muster/contracts/configuration/published';
-import type { DeviceKey } from '@muster/contracts/configuration/requests';
+import type { DeviceKey } from '@muster/contracts/configuration/documents.requests';
 import { findConfigurationStates } from '@muster/contracts/configuration/states.requests';
 import { Consumes, isEvent, type Bus, type Delivered } from '@muster/messaging';
 import { BUS } from '@muster/service-host';

@@ -25,7 +25,7 @@ import {
   type SoftwareStates,
   type SoftwareView,
 } from '@muster/contracts/firmware/software.requests';
-import type { DeviceKey } from '@muster/contracts/configuration/requests';
+import type { DeviceKey } from '@muster/contracts/configuration/documents.requests';
 import type { EventStore } from '@muster/event-store';
 import { KnownDevices, type DeviceId } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';

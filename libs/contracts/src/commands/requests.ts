@@ -14,7 +14,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { DeviceKey, DueDevice } from '../configuration/requests.js';
+import { DeviceKey, DueDevice } from '../configuration/documents.requests.js';
 import { defineRequest } from '../contract.js';
 import { AnyJson } from '../described.js';
 import { INTERFACES, type DeviceInterface } from '../device-registry/devices.requests.js';

@@ -16,7 +16,7 @@ import {
 import { defineRequest } from '../contract.js';
 import { JSON_VALUE, ValuesAre } from '../described.js';
 import { Done, type JsonObject } from '../fields.js';
-import { DeviceKey } from './requests.js';
+import { DeviceKey } from './documents.requests.js';
 
 // For device-registry, which keeps beside its devices what filters ask of their configuration.
 

@@ -1,6 +1,6 @@
 import { Type } from 'class-transformer';
 import { IsArray, IsInt, IsObject, IsOptional, Max, Min, ValidateIf, ValidateNested } from 'class-validator';
-import { DeviceKey } from '../configuration/requests.js';
+import { DeviceKey } from '../configuration/documents.requests.js';
 import { AwaitPublished } from '../configuration/states.requests.js';
 import { defineRequest } from '../contract.js';
 import { Done } from '../fields.js';

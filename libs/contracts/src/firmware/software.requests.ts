@@ -16,7 +16,7 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
-import { DeviceKey, DueDevice } from '../configuration/requests.js';
+import { DeviceKey, DueDevice } from '../configuration/documents.requests.js';
 import { defineRequest } from '../contract.js';
 import { INTERFACES, type DeviceInterface } from '../device-registry/devices.requests.js';
 import { BulkOutcome, NAME_RULE, TenantRequest, type JsonObject } from '../fields.js';

@@ -12,6 +12,7 @@ import * as commandsErasure from '../commands/erasure.requests.js';
 import * as commands from '../commands/requests.js';
 import * as bulkChanges from '../configuration/bulk.requests.js';
 import * as configurationCampaigns from '../configuration/campaign.requests.js';
+import * as configurationDocuments from '../configuration/documents.requests.js';
 import * as configurationPublished from '../configuration/published.js';
 import * as configurationErasure from '../configuration/erasure.requests.js';
 import * as configuration from '../configuration/requests.js';
@@ -65,6 +66,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'commands/requests': commands,
   'configuration/bulk.requests': bulkChanges,
   'configuration/campaign.requests': configurationCampaigns,
+  'configuration/documents.requests': configurationDocuments,
   'configuration/published': configurationPublished,
   'configuration/erasure.requests': configurationErasure,
   'configuration/requests': configuration,
