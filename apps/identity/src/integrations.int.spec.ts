@@ -9,9 +9,11 @@ import { integrationCreated } from '@muster/contracts/identity/published';
 import {
   createIntegration,
   deleteIntegration,
+  editIntegration,
   getIntegration,
   listIntegrations,
   renewIntegrationCredentials,
+  type EditIntegration,
   type IntegrationAccess,
 } from '@muster/contracts/identity/requests';
 import { TELEMETRY_STREAM } from '@muster/contracts/telemetry/published';
@@ -249,6 +251,64 @@ describe('createIntegration', () => {
     expect(await bus.request(createIntegration, request, PATIENT)).toEqual(shown);
     const { rows } = await pool.query<{ reply: string }>('SELECT reply::text FROM identity.idempotency');
     expect(rows.map(({ reply }) => reply).join()).not.toMatch(/SEED|SU[A-Z2-7]{50}/);
+  });
+});
+
+describe('editIntegration', () => {
+  const edit = (integrationId: string, body: EditIntegration['edit'], expectedVersion?: number) =>
+    bus.request(
+      editIntegration,
+      { tenantId: TENANT, actor, integrationId, edit: body, expectedVersion },
+      PATIENT,
+    );
+
+  it('renames it; what it has read stays read, with the same credentials', async () => {
+    const access = await create({ name: 'to-be-renamed' });
+    const connection = await connectAs(access);
+    await change('renamed', 1);
+    expect(await replay(access, connection)).toEqual(['renamed:1']);
+    await change('renamed', 2);
+    const edited = await edit(access.id, { name: 'renamed' }, access.version);
+    expect(edited).toMatchObject({ id: access.id, name: 'renamed', version: access.version + 1 });
+    expect(await edit(access.id, { name: 'renamed' })).toEqual(edited);
+    expect(await replay(access, connection)).toEqual(['renamed:2']);
+    await expect(edit(access.id, { name: 'now' })).rejects.toMatchObject({ code: 'integration-name-taken' });
+    await expect(edit(access.id, { name: 'again' }, access.version)).rejects.toMatchObject({
+      code: 'version-mismatch',
+    });
+  });
+
+  it('adds a service, whose events it reads from then on, and takes one away at once', async () => {
+    const access = await create({ name: 'other-services', services: ['telemetry'] });
+    const { consumers } = await jetstreamManager(platform);
+    const consumer = `integration-${access.id}`;
+    await change('added', 1);
+    expect((await edit(access.id, { services: ['configuration'] })).services).toEqual(['configuration']);
+    await expect(consumers.info('TELEMETRY', consumer)).rejects.toThrow('consumer not found');
+    await change('added', 2);
+    const { consumers: read } = await bus.request(getIntegration, {
+      tenantId: TENANT,
+      integrationId: access.id,
+    });
+    const connection = await connectAs(access);
+    expect(await replay({ ...access, consumers: read }, connection)).toEqual(['added:2']);
+    // The tending makes nothing of it again, and reads on where it was.
+    await change('added', 3);
+    expect((await edit(access.id, { services: null })).services).toContain('telemetry');
+    expect(await replay({ ...access, consumers: read }, connection)).toEqual(['added:3']);
+  });
+
+  it('refuses what names no service, or removes the name', async () => {
+    const { id } = await create({ name: 'wrongly-edited' });
+    await expect(edit(id, { services: ['gateway'] })).rejects.toMatchObject({
+      code: 'invalid-request',
+      errors: [{ path: 'edit.services' }],
+    });
+    await expect(edit(id, { name: null as unknown as string })).rejects.toMatchObject({
+      code: 'invalid-request',
+      errors: [{ path: 'edit.name', message: 'name must not be null' }],
+    });
+    await expect(edit(newId(), { name: 'nobody' })).rejects.toMatchObject({ code: 'integration-not-found' });
   });
 });
 

@@ -1,3 +1,4 @@
+export { refuseNulls } from './not-null.js';
 export { BUS, DATABASE, EVENT_STORE, LOGGER } from './providers.js';
 export { COUNT, decodeCursor, digestOf, encodeCursor, pageBy, TEXT, TIME } from './page-cursor.js';
 export { serviceKeys } from './service-keys.js';

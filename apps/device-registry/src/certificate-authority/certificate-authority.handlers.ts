@@ -20,11 +20,10 @@ import {
 } from '@muster/contracts/device-registry/certificate-authorities.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
-import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
 import { assertAuthority, assertInTime, isSignedBy, readCertificate } from '../authentication/certificate.js';
 import { asInvalidRequest, readGiven } from '../credential/credential-plan.js';
 import { findDeviceType } from '../device-type/device-type-list.projection.js';
-import { refuseNulls } from '../not-null.js';
 import {
   certificateOf,
   countAuthorities,

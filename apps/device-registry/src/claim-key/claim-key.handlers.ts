@@ -20,11 +20,10 @@ import {
 } from '@muster/contracts/device-registry/claim-keys.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
-import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
 import { newSecret } from '../credential/secret.js';
 import { findDeviceType } from '../device-type/device-type-list.projection.js';
 import { Enrolments } from '../enrolment/enrolments.js';
-import { refuseNulls } from '../not-null.js';
 import { countKeys, findClaimKey, keepClaimKey, listKeys } from './claim-key-list.projection.js';
 import { claimKey } from './claim-key.decider.js';
 

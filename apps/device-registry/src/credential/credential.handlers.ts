@@ -19,13 +19,12 @@ import {
 } from '@muster/contracts/device-registry/credentials.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
-import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
 import type pg from 'pg';
 import { findAuthority } from '../certificate-authority/certificate-authority-list.projection.js';
 import { viewDevice } from '../device/device-list.projection.js';
 import { device, type DeviceCommand } from '../device/device.decider.js';
 import type { IssuedKind } from '../device/device.events.js';
-import { refuseNulls } from '../not-null.js';
 import { planCredential, planRotation, type PlannedCredential } from './credential-plan.js';
 import { countCredentials, credentialsOf, findCredential } from './credential.projection.js';
 import { keepSecret } from './keep-secret.js';

@@ -26,8 +26,7 @@ import {
 } from '@muster/contracts/device-registry/device-types.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
-import { COUNT, DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
-import { refuseNulls } from '../not-null.js';
+import { COUNT, DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
 import {
   appVersionsOf,
   countDeviceTypes,

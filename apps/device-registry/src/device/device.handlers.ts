@@ -35,10 +35,18 @@ import { idempotently, type Database, type EventStore } from '@muster/event-stor
 import { Jobs } from '@muster/jobs';
 import { Handles } from '@muster/messaging';
 import type pg from 'pg';
-import { DATABASE, decodeCursor, digestOf, EVENT_STORE, pageBy, TEXT, TIME } from '@muster/service-host';
+import {
+  DATABASE,
+  decodeCursor,
+  digestOf,
+  EVENT_STORE,
+  pageBy,
+  refuseNulls,
+  TEXT,
+  TIME,
+} from '@muster/service-host';
 import { DEVICE_ERASE_JOB } from '../bulk/device-erase-job.js';
 import { knownAppVersions } from '../device-type/app-version-owner.js';
-import { refuseNulls } from '../not-null.js';
 import { among, deviceCondition, type DeviceCondition } from './device-filter.js';
 import { viewDevice } from './device-list.projection.js';
 import { DeviceSearch, positionOf } from './device-search.js';

@@ -17,9 +17,8 @@ import {
 } from '@muster/contracts/device-registry/groups.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles, type Bus } from '@muster/messaging';
-import { BUS, DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
+import { BUS, DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
 import { readGroupFilter } from '../device/device-filter.js';
-import { refuseNulls } from '../not-null.js';
 import { countGroups, findGroup, listGroupsByName } from './group-list.projection.js';
 import { group } from './group.decider.js';
 

@@ -1,19 +1,22 @@
-import { Controller, Delete, Get, Inject, Param, Post } from '@nestjs/common';
+import { Controller, Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
 import type { Done } from '@muster/contracts';
 import {
   createIntegration,
   deleteIntegration,
+  editIntegration,
   getIntegration,
+  IntegrationEdit,
   IntegrationInput,
   listIntegrations,
   renewIntegrationCredentials,
   type IntegrationAccess,
   type IntegrationPage,
   type IntegrationState,
+  type IntegrationView,
 } from '@muster/contracts/identity/requests';
 import { type Asking, ASKING } from '../providers.js';
 import { CheckedBody } from '../http/body.js';
-import { Creating, Reading, Who, type Caller } from '../http/caller.js';
+import { Changing, Creating, Reading, Who, type Caller } from '../http/caller.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
 import { PageQuery } from '../http/page-query.js';
@@ -54,6 +57,20 @@ export class IntegrationsController {
     @Reading() reading: { tenantId: string },
   ): Promise<IntegrationState> {
     return this.bus.request(getIntegration, { ...reading, integrationId });
+  }
+
+  @Patch(':id')
+  @Operation({
+    summary: 'Rename an integration, or change whose events it replays; its credentials stay',
+    asks: [editIntegration],
+    body: IntegrationEdit,
+  })
+  editIntegration(
+    @Param('id') integrationId: string,
+    @CheckedBody(IntegrationEdit) edit: IntegrationEdit,
+    @Changing() changing: Caller,
+  ): Promise<IntegrationView> {
+    return this.bus.request(editIntegration, { ...changing, integrationId, edit });
   }
 
   @Post(':id/credentials')

@@ -316,6 +316,10 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
       consumers: [{ ...consumer, waiting: 12, unacknowledged: 0, lastAcknowledgedAt: AT }],
     },
   },
+  editIntegration: {
+    request: { services: ['telemetry'] },
+    response: { ...integration, services: ['telemetry'], version: 2 },
+  },
   renewIntegrationCredentials: { response: { ...integrationAccess, version: 2 } },
 
   listParked: { response: page(parked) },

@@ -39,6 +39,52 @@ describe('CreateIntegration', () => {
   });
 });
 
+describe('EditIntegration', () => {
+  const edited = (name: string, services: readonly string[] | null): IntegrationEvent => ({
+    type: 'IntegrationEdited',
+    data: { name, services, editedAt: at },
+  });
+
+  it('renames it, and the services stay', () => {
+    const rename: IntegrationCommand = { type: 'EditIntegration', name: 'invoices', at };
+    const renamedOne = edited('invoices', ['configuration', 'telemetry']);
+    given([created]).when(rename).then([renamedOne]);
+    given([created, renamedOne]).when(rename).then([]);
+  });
+
+  it('chooses other services, in any order, or all', () => {
+    const choose = (services: readonly string[] | null): IntegrationCommand => ({
+      type: 'EditIntegration',
+      services,
+      at,
+    });
+    given([created])
+      .when(choose(['telemetry', 'commands']))
+      .then([edited('billing', ['commands', 'telemetry'])]);
+    given([created])
+      .when(choose(['telemetry', 'configuration']))
+      .then([]);
+    given([created])
+      .when(choose(null))
+      .then([edited('billing', null)]);
+    given([created, edited('billing', null)])
+      .when(choose(null))
+      .then([]);
+  });
+
+  it('leaves the credentials as they are', () => {
+    given([created, edited('invoices', null)])
+      .when({ type: 'RenewCredentials', userKey: 'U1', at })
+      .then([]);
+  });
+
+  it('is refused for one that is deleted or never was', () => {
+    const rename: IntegrationCommand = { type: 'EditIntegration', name: 'invoices', at };
+    given([]).when(rename).thenThrows('integration-not-found');
+    given([created, deleted]).when(rename).thenThrows('integration-not-found');
+  });
+});
+
 describe('RenewCredentials', () => {
   const renew: IntegrationCommand = { type: 'RenewCredentials', userKey: 'U2', at };
 

@@ -1,9 +1,16 @@
 import { AppError } from '@muster/contracts';
+import { sameJson } from '@muster/contracts/same-json';
 import type { IntegrationEvent } from './integration.events.js';
 
 export type Integration =
   | { readonly status: 'none' | 'deleted' }
-  | { readonly status: 'existing'; readonly name: string; readonly userKey: string };
+  | {
+      readonly status: 'existing';
+      readonly name: string;
+      /** In order. Null: all. */
+      readonly services: readonly string[] | null;
+      readonly userKey: string;
+    };
 
 export type IntegrationCommand =
   | {
@@ -12,6 +19,14 @@ export type IntegrationCommand =
       readonly services?: readonly string[] | undefined;
       readonly from: string;
       readonly userKey: string;
+      readonly at: string;
+    }
+  | {
+      /** Absent fields stay. */
+      readonly type: 'EditIntegration';
+      readonly name?: string | undefined;
+      /** Null: all. */
+      readonly services?: readonly string[] | null | undefined;
       readonly at: string;
     }
   | { readonly type: 'RenewCredentials'; readonly userKey: string; readonly at: string }
@@ -31,6 +46,14 @@ const decide = (command: IntegrationCommand, integration: Integration): readonly
       const chosen = services === undefined ? {} : { services: [...services].sort() };
       return [{ type: 'IntegrationCreated', data: { name, ...chosen, from, userKey, createdAt: at } }];
     }
+    case 'EditIntegration': {
+      const before = existing(integration);
+      const { name = before.name, at } = command;
+      const services =
+        command.services === undefined ? before.services : (command.services?.toSorted() ?? null);
+      if (sameJson({ name, services }, { name: before.name, services: before.services })) return [];
+      return [{ type: 'IntegrationEdited', data: { name, services, editedAt: at } }];
+    }
     case 'RenewCredentials': {
       const { name, userKey: revoked } = existing(integration);
       if (revoked === command.userKey) return [];
@@ -48,7 +71,16 @@ const decide = (command: IntegrationCommand, integration: Integration): readonly
 const evolve = (integration: Integration, event: IntegrationEvent): Integration => {
   switch (event.type) {
     case 'IntegrationCreated':
-      return { status: 'existing', name: event.data.name, userKey: event.data.userKey };
+      return {
+        status: 'existing',
+        name: event.data.name,
+        services: event.data.services ?? null,
+        userKey: event.data.userKey,
+      };
+    case 'IntegrationEdited':
+      return integration.status === 'existing'
+        ? { ...integration, name: event.data.name, services: event.data.services }
+        : integration;
     case 'CredentialsRenewed':
       return integration.status === 'existing'
         ? { ...integration, userKey: event.data.userKey }
@@ -59,7 +91,7 @@ const evolve = (integration: Integration, event: IntegrationEvent): Integration 
 };
 
 /** The stream `integration-<id>`. */
-export const integration = { name: 'integration', initial, evolve, decide } as const;
+export const integration = { name: 'integration', initial, stateVersion: 2, evolve, decide } as const;
 
 const existing = (state: Integration): Extract<Integration, { status: 'existing' }> => {
   if (state.status !== 'existing') {

@@ -22,9 +22,21 @@ export interface CredentialsRenewed {
   };
 }
 
+/** What it is called and reads from then on. */
+export interface IntegrationEdited {
+  readonly type: 'IntegrationEdited';
+  readonly data: {
+    readonly name: string;
+    /** Null: all, those that come later too. */
+    readonly services: readonly string[] | null;
+    readonly editedAt: string;
+  };
+}
+
 export interface IntegrationDeleted {
   readonly type: 'IntegrationDeleted';
   readonly data: { readonly name: string; readonly revoked: string; readonly deletedAt: string };
 }
 
-export type IntegrationEvent = IntegrationCreated | CredentialsRenewed | IntegrationDeleted;
+export type IntegrationEvent =
+  IntegrationCreated | IntegrationEdited | CredentialsRenewed | IntegrationDeleted;

@@ -3,11 +3,13 @@ import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
 import {
   createIntegration,
   deleteIntegration,
+  editIntegration,
   getIntegration,
   listIntegrations,
   renewIntegrationCredentials,
   type CreateIntegration,
   type DeleteIntegration,
+  type EditIntegration,
   type IntegrationAccess,
   type IntegrationPage,
   type IntegrationRef,
@@ -20,7 +22,7 @@ import { liveSubject } from '@muster/contracts/schema/published-events';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles, type StartAt } from '@muster/messaging';
 import { INTEGRATORS_API } from '@muster/nats-accounts';
-import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
 import { RULES } from '../providers.js';
 import { integration } from './integration.decider.js';
 import {
@@ -57,7 +59,7 @@ export class IntegrationHandlers {
     // Null in an optional field passes the contract's rules and means the same as absent.
     const services = request.integration.services ?? undefined;
     const from = request.integration.from ?? 'now';
-    requireKnownServices(services);
+    requireKnownServices('integration', services);
     const startAt = startOf(from);
     this.accounts.requireKeys();
     return idempotently(this.database, {
@@ -115,6 +117,29 @@ export class IntegrationHandlers {
     return { ...this.viewOf(found), consumers: await this.readers.statesOf(found) };
   }
 
+  @Handles(editIntegration)
+  async edit(request: EditIntegration): Promise<IntegrationView> {
+    const { tenantId, actor, expectedVersion, integrationId: id } = request;
+    const { name, services } = request.edit;
+    refuseNulls('edit', request.edit, ['name']);
+    requireKnownServices('edit', services ?? undefined);
+    const edited = await this.database.transaction(async (tx) => {
+      await this.store.execute(integration, {
+        tenantId,
+        id,
+        metadata: { actor },
+        expectedVersion,
+        within: tx,
+        command: { type: 'EditIntegration', name, services, at: new Date().toISOString() },
+      });
+      const found = await findIntegration(tx, tenantId, id);
+      await this.readers.change(tx, found);
+      return found;
+    });
+    await this.readers.leave(edited);
+    return this.viewOf(edited);
+  }
+
   @Handles(renewIntegrationCredentials)
   async renew(request: RenewIntegrationCredentials): Promise<IntegrationAccess> {
     const { tenantId, actor, integrationId: id, idempotencyKey } = request;
@@ -150,7 +175,7 @@ export class IntegrationHandlers {
       command: { type: 'DeleteIntegration', at: new Date().toISOString() },
     });
     await this.database.transaction((tx) => this.accounts.apply(tx, tenantId, id));
-    await this.readers.end({ tenantId, id, services: null });
+    await this.readers.leave({ tenantId, id, services: [] });
     return {};
   }
 

@@ -2,6 +2,7 @@ import {
   integrationCreated,
   integrationCredentialsRenewed,
   integrationDeleted,
+  integrationEdited,
 } from '@muster/contracts/identity/published';
 import type { Published, RecordedEvent } from '@muster/event-store';
 import type { IntegrationEvent } from './integration.events.js';
@@ -20,6 +21,11 @@ export const publishedOfIntegration = (event: RecordedEvent<IntegrationEvent>): 
       const { services, from } = event.data;
       const data = { ...fact, ...(services === undefined ? {} : { services: [...services] }), from };
       return [{ contract: integrationCreated, entityId: event.streamId, data }];
+    }
+    case 'IntegrationEdited': {
+      const { services } = event.data;
+      const data = { ...fact, ...(services === null ? {} : { services: [...services] }) };
+      return [{ contract: integrationEdited, entityId: event.streamId, data }];
     }
     case 'CredentialsRenewed':
       return [{ contract: integrationCredentialsRenewed, entityId: event.streamId, data: fact }];

@@ -7,7 +7,7 @@ import type { IntegrationEvent } from './integration.events.js';
 /** Integrations by name, and every user of NATS that is revoked. */
 export const integrations: Projection = {
   name: 'integrations',
-  handles: ['IntegrationCreated', 'CredentialsRenewed', 'IntegrationDeleted'],
+  handles: ['IntegrationCreated', 'IntegrationEdited', 'CredentialsRenewed', 'IntegrationDeleted'],
   project: async (tx, events) => {
     // `handles` names the events of this aggregate and no others.
     for (const event of events as readonly RecordedEvent<IntegrationEvent>[]) {
@@ -42,6 +42,14 @@ const projectOne = async (tx: pg.PoolClient, event: RecordedEvent<IntegrationEve
           createdAt,
           event.metadata.actor,
         ],
+      );
+      return;
+    }
+    case 'IntegrationEdited': {
+      const { name, services } = event.data;
+      await tx.query(
+        'UPDATE integrations SET name = $3, services = $4, version = $5 WHERE tenant_id = $1 AND id = $2',
+        [...key, name, services === null ? null : JSON.stringify(services), event.version],
       );
       return;
     }

@@ -48,6 +48,22 @@ export class Readers {
     }
   }
 
+  /**
+   * After its services were changed: of what it goes on to read its place is known, and it stays there; a stream it has not
+   * read so far begins now. `leave` follows when it is committed.
+   */
+  async change(tx: Queryable, reader: Reader): Promise<void> {
+    const streams = this.streamsOf(reader);
+    await tx.query({
+      text: `DELETE FROM reading_positions WHERE tenant_id = $1 AND integration_id = $2 AND stream <> ALL($3)`,
+      values: [reader.tenantId, reader.id, streams.map(({ stream }) => stream)],
+    });
+    for (const stream of streams) {
+      const state = await this.ensure(reader, stream, (await positionOf(tx, reader, stream)) ?? NOW);
+      if (state !== undefined) await note(tx, reader, state);
+    }
+  }
+
   async statesOf(reader: Reader): Promise<IntegrationConsumerState[]> {
     return Promise.all(
       this.consumersOf(reader).map(async (consumer) => ({
@@ -60,9 +76,11 @@ export class Readers {
     );
   }
 
-  async end(reader: Reader): Promise<void> {
-    for (const { stream } of STREAMS) {
-      await removeOutsideConsumer(this.bus, stream, consumerOf(reader.id));
+  /** Removes the consumers of what it does not read, or no more. What is forgotten here is removed by `tend`. */
+  async leave(reader: Reader): Promise<void> {
+    const read = this.streamsOf(reader);
+    for (const stream of STREAMS) {
+      if (!read.includes(stream)) await removeOutsideConsumer(this.bus, stream.stream, consumerOf(reader.id));
     }
   }
 
@@ -74,13 +92,16 @@ export class Readers {
       const found = await listOutsideConsumers(this.bus, stream.stream, CONSUMER_PREFIX);
       if (found === undefined) continue;
       const states = new Map(found.map((state) => [state.name, state]));
-      for (const reader of known.filter((one) => this.streamsOf(one).includes(stream))) {
+      const readers = known.filter((one) => this.streamsOf(one).includes(stream));
+      for (const reader of readers) {
         const state = states.get(consumerOf(reader.id));
         if (state === undefined) made += 1;
-        const now = state ?? (await this.ensure(reader, stream, await this.positionOf(reader, stream)));
+        // Nothing noted: the stream came later than the integration.
+        const startAt = async () => (await positionOf(this.database, reader, stream)) ?? BEGINNING;
+        const now = state ?? (await this.ensure(reader, stream, await startAt()));
         if (now !== undefined) await note(this.database, reader, now);
       }
-      const names = new Set(known.map(({ id }) => consumerOf(id)));
+      const names = new Set(readers.map(({ id }) => consumerOf(id)));
       for (const { name, createdAt } of found) {
         if (names.has(name) || Date.now() - Date.parse(createdAt) < ORPHAN_AFTER_MS) continue;
         await removeOutsideConsumer(this.bus, stream.stream, name);
@@ -110,31 +131,35 @@ export class Readers {
       limits: this.limits,
     });
   }
-
-  /** Nothing noted: the stream came later than the integration. */
-  private async positionOf({ tenantId, id }: Reader, { stream }: PublishedStream): Promise<StartAt> {
-    const { rows } = await this.database.query<{ next_sequence: string; stream_created_at: string }>(
-      `SELECT next_sequence, stream_created_at FROM reading_positions
-       WHERE tenant_id = $1 AND integration_id = $2 AND stream = $3`,
-      [tenantId, id, stream],
-    );
-    const [row] = rows;
-    return row === undefined
-      ? { kind: 'beginning' }
-      : { kind: 'sequence', sequence: Number(row.next_sequence), ofStream: row.stream_created_at };
-  }
 }
 
 const STREAMS = publishedStreams();
+const BEGINNING: StartAt = { kind: 'beginning' };
+const NOW: StartAt = { kind: 'now' };
+
+/** Undefined: nothing was noted. */
+const positionOf = async (
+  from: Queryable,
+  { tenantId, id }: Reader,
+  { stream }: PublishedStream,
+): Promise<StartAt | undefined> => {
+  const { rows } = await from.query<{ next_sequence: string; stream_created_at: string }>({
+    text: `SELECT next_sequence, stream_created_at FROM reading_positions
+           WHERE tenant_id = $1 AND integration_id = $2 AND stream = $3`,
+    values: [tenantId, id, stream],
+  });
+  const [row] = rows;
+  return row && { kind: 'sequence', sequence: Number(row.next_sequence), ofStream: row.stream_created_at };
+};
 
 /** Throws `invalid-request` for a service that publishes nothing. */
-export const requireKnownServices = (services: readonly string[] | undefined): void => {
+export const requireKnownServices = (path: string, services: readonly string[] | undefined): void => {
   const known = STREAMS.map(({ service }) => service);
   const unknown = services?.find((service) => !known.includes(service));
   if (unknown === undefined) return;
   const message = `each must be one of ${known.join(', ')}`;
   throw new AppError('invalid-request', `services: ${message}`, {
-    errors: [{ path: 'integration.services', message }],
+    errors: [{ path: `${path}.services`, message }],
   });
 };
 

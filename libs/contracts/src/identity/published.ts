@@ -34,6 +34,15 @@ export class IntegrationCreated extends IntegrationFact {
   from!: string;
 }
 
+/** What it is called and reads from then on. */
+export class IntegrationEdited extends IntegrationFact {
+  /** Absent: all, those that come later too. */
+  @IsOptional()
+  @IsArray()
+  @IsString({ each: true })
+  services?: string[];
+}
+
 /** What it could connect with before is refused. */
 export class IntegrationCredentialsRenewed extends IntegrationFact {}
 
@@ -45,6 +54,12 @@ export const integrationCreated = definePublished({
   ...declared,
   verb: 'created',
   data: IntegrationCreated,
+});
+
+export const integrationEdited = definePublished({
+  ...declared,
+  verb: 'edited',
+  data: IntegrationEdited,
 });
 
 export const integrationCredentialsRenewed = definePublished({

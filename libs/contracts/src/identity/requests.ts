@@ -14,7 +14,18 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
-import { Actor, CreateRequest, Done, NAME_RULE, Page, PageRequest, rule, TenantRequest } from '../fields.js';
+import { NullRemoves } from '../described.js';
+import {
+  Actor,
+  ChangeRequest,
+  CreateRequest,
+  Done,
+  NAME_RULE,
+  Page,
+  PageRequest,
+  rule,
+  TenantRequest,
+} from '../fields.js';
 import { timeOf } from '../times.js';
 
 /** `now`, `beginning`: what the streams still hold; or an ISO 8601 time. */
@@ -48,6 +59,23 @@ export class IntegrationInput {
   from?: string;
 }
 
+/** Merge: what is absent stays. */
+export class IntegrationEdit {
+  @IsOptional()
+  @Matches(NAME_RULE)
+  name?: string;
+
+  /** Whose events it can replay; of one that was not among them, from then on. Null: of all services, those that come later too. */
+  @IsOptional()
+  @NullRemoves()
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(50)
+  @ArrayUnique()
+  @IsString({ each: true })
+  services?: string[] | null;
+}
+
 export class CreateIntegration extends CreateRequest {
   @ValidateNested()
   @Type(() => IntegrationInput)
@@ -61,6 +89,16 @@ export class IntegrationRef extends TenantRequest {
 }
 
 export class ListIntegrations extends PageRequest {}
+
+export class EditIntegration extends ChangeRequest {
+  @IsString()
+  @Length(1, 64)
+  integrationId!: string;
+
+  @ValidateNested()
+  @Type(() => IntegrationEdit)
+  edit!: IntegrationEdit;
+}
 
 export class RenewIntegrationCredentials extends CreateRequest {
   @IsString()
@@ -219,6 +257,21 @@ export const getIntegration = defineRequest({
   request: IntegrationRef,
   reply: IntegrationState,
   errors: ['integration-not-found'],
+  idempotent: true,
+});
+
+/** Its credentials stay, and so do its places in the streams that it goes on to read. */
+export const editIntegration = defineRequest({
+  subject: 'muster.v1.service.identity.integration.edit',
+  request: EditIntegration,
+  reply: IntegrationView,
+  errors: [
+    'invalid-request',
+    'integration-not-found',
+    'integration-name-taken',
+    'version-mismatch',
+    'concurrent-change',
+  ],
   idempotent: true,
 });
 
