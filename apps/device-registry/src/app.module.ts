@@ -38,6 +38,7 @@ import { SerialNumbers1764330000010 } from '../migrations/0010-serial-numbers.js
 import { Imports1764330000011 } from '../migrations/0011-imports.js';
 import { Parents1764330000012 } from '../migrations/0012-parents.js';
 import { Credentials1764350000013 } from '../migrations/0013-credentials.js';
+import { Doors1764380000014 } from '../migrations/0014-doors.js';
 import { DeviceFilters1763600200005 } from '../migrations/0005-device-filters.js';
 import { DeviceBulkHandlers } from './bulk/device-bulk.handlers.js';
 import { deviceBulkDeleteJob, deviceBulkJob } from './bulk/device-bulk-job.js';
@@ -72,6 +73,7 @@ import { countConnected } from './connectivity/connection-tables.js';
 import { ConnectivityHandlers } from './connectivity/connectivity.handlers.js';
 import { publishedOfConnectivity } from './connectivity/connectivity.published.js';
 import { deviceConnectivity } from './connectivity/device-connectivity.js';
+import { watchDoors } from './connectivity/door-leases.js';
 import { CONNECTIVITY } from './connectivity/record-connectivity.js';
 import { deviceType } from './device-type/device-type.decider.js';
 import { DeviceTypeHandlers } from './device-type/device-type.handlers.js';
@@ -171,6 +173,7 @@ const migrations = [
   Imports1764330000011,
   Parents1764330000012,
   Credentials1764350000013,
+  Doors1764380000014,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
@@ -256,6 +259,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         ...startStateFills({ database, bus, states, logger }),
         ...watchProgress(progress, { logger, metrics }),
       ];
+      const doors = watchDoors({ database, store, bus, logger, metrics });
       return {
         module: AppModule.of([
           { provide: DATABASE, useValue: database },
@@ -273,7 +277,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         ]),
         relay: { translate, aggregates: everyAggregate },
         // What others tell is not a part of the registry's health: while they are away it serves all the same.
-        background: { jobs: workers, state: { stop: () => stopAll(following) }, uses },
+        background: { jobs: workers, state: { stop: () => stopAll(following) }, uses, doors },
       };
     },
   });

@@ -38,6 +38,8 @@ export interface RunningRegistry {
   tablesWith(text: string): Promise<readonly string[]>;
   /** What is kept for repetitions with an idempotency key, as one text. */
   keptReplies(): Promise<string>;
+  /** Stops the service and starts it again over the same database; `meanwhile` while nobody is there. */
+  restart(meanwhile: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -49,18 +51,22 @@ export const startRegistry = async (): Promise<RunningRegistry> => {
       await migrate(url);
     },
   });
-  const app = await start({
-    MUSTER_DATABASE_URL: test.url,
-    MUSTER_NATS_URL: nats.url,
-    MUSTER_LOG_LEVEL: 'silent',
-    MUSTER_INTERFACES: 'mqtt,http,iothub',
-  });
+  const startApp = () =>
+    start({
+      MUSTER_DATABASE_URL: test.url,
+      MUSTER_NATS_URL: nats.url,
+      MUSTER_LOG_LEVEL: process.env['SPEC_LOG_LEVEL'] ?? 'silent',
+      MUSTER_INTERFACES: 'mqtt,http,iothub',
+    });
+  let app = await startApp();
   const logger = createLogger({ service: 'spec', level: 'silent' });
   const bus = await connectBus({ url: nats.url, name: 'spec', logger });
   const database = openDatabase({ url: test.url, schema: 'device_registry', poolSize: 2, name: 'spec' });
   return {
     bus,
-    app,
+    get app() {
+      return app;
+    },
     nats,
     databaseUrl: test.url,
     database,
@@ -93,6 +99,11 @@ export const startRegistry = async (): Promise<RunningRegistry> => {
     keptReplies: async () => {
       const { rows } = await database.query<{ reply: string }>('SELECT reply::text FROM idempotency');
       return rows.map(({ reply }) => reply).join();
+    },
+    restart: async (meanwhile) => {
+      await app.stop();
+      await meanwhile();
+      app = await startApp();
     },
     stop: async () => {
       await bus.close();

@@ -65,10 +65,11 @@ describe('connectivity', () => {
   it('is reported, shown everywhere, and told to others', async () => {
     const id = await newDevice();
     const [client, k1] = [newId(), newId()];
-    expect(await stateOf(id)).toEqual({ interface: 'mqtt', connected: false, since: null, lastSeenAt: null });
+    const none = { connected: false, since: null, lastSeenAt: null, connections: [], lastEnded: null };
+    expect(await stateOf(id)).toEqual({ interface: 'mqtt', ...none });
     await report(opened(k1, client, 1), used(client, id, 2));
     const connected = { connected: true, since: at(2), lastSeenAt: at(2) };
-    expect(await stateOf(id)).toEqual({ interface: 'mqtt', ...connected });
+    expect(await stateOf(id)).toMatchObject({ interface: 'mqtt', ...connected });
     expect((await registry.bus.request(getDevice, { tenantId, deviceId: id })).connectivity).toEqual(
       connected,
     );
@@ -176,7 +177,14 @@ describe('connectivity', () => {
   it('of an HTTP device is not known: only when it was last seen', async () => {
     const { id } = await registry.provision({ deviceType, interface: 'http' });
     await registry.bus.request(recordLastSeen, { devices: [{ tenantId, deviceId: id, at: at(5) }] });
-    expect(await stateOf(id)).toEqual({ interface: 'http', connected: null, since: null, lastSeenAt: at(5) });
+    expect(await stateOf(id)).toEqual({
+      interface: 'http',
+      connected: null,
+      since: null,
+      lastSeenAt: at(5),
+      connections: [],
+      lastEnded: null,
+    });
   });
 });
 

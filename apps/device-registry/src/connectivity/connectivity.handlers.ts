@@ -4,9 +4,12 @@ import {
   getConnectivity,
   recordConnectivity,
   recordLastSeen,
+  reportConnections,
+  type ConnectionsReported,
   type DeviceConnectivity,
   type RecordConnectivity,
   type RecordLastSeen,
+  type ReportConnections,
 } from '@muster/contracts/device-registry/connectivity.requests';
 import type { DeviceRef } from '@muster/contracts/device-registry/devices.requests';
 import type { Database, EventStore } from '@muster/event-store';
@@ -14,7 +17,8 @@ import { Handles } from '@muster/messaging';
 import { DATABASE, EVENT_STORE } from '@muster/service-host';
 import { forgetClosed } from './connection-tables.js';
 import { findConnectivity, keyOf, saveLastSeen } from './device-connectivity.js';
-import { deviceOf, recordReports } from './record-connectivity.js';
+import { deviceOf, recordReports as recordBrokerReports } from './record-connectivity.js';
+import { recordReports } from './record-reports.js';
 
 const FORGET_EVERY_MS = 60_000;
 const GONE: ItemOutcome = { code: 'device-not-found', detail: 'There is no such device.' };
@@ -35,10 +39,15 @@ export class ConnectivityHandlers {
     return found;
   }
 
+  @Handles(reportConnections)
+  report(told: ReportConnections): Promise<ConnectionsReported> {
+    return this.database.transaction((tx) => recordReports(tx, this.store, told));
+  }
+
   @Handles(recordConnectivity)
   record({ reports }: RecordConnectivity): Promise<BulkOutcome> {
     return this.database.transaction(async (tx) => {
-      const gone = await recordReports(tx, this.store, reports);
+      const gone = await recordBrokerReports(tx, this.store, reports);
       // Here, because what is to be forgotten grows by reports and by nothing else.
       if (Date.now() - this.forgotten > FORGET_EVERY_MS) {
         this.forgotten = Date.now();

@@ -1,7 +1,12 @@
-import type { LastSeen } from '@muster/contracts/device-registry/connectivity.requests';
+import type {
+  DeviceConnectivity,
+  EndReason,
+  LastSeen,
+} from '@muster/contracts/device-registry/connectivity.requests';
 import type { Connectivity, DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import type { Projection, Queryable } from '@muster/event-store';
 import type pg from 'pg';
+import { liveConnectionsOf } from './door-tables.js';
 import type { DeviceKey, Transition } from './presence.js';
 
 /** With a device goes what is known of its connections. */
@@ -9,7 +14,12 @@ export const deviceConnectivity: Projection = {
   name: 'device-connectivity',
   handles: ['DeviceDeleted'],
   project: async (tx, events) => {
-    for (const table of ['device_connectivity', 'device_connections', 'client_devices']) {
+    for (const table of [
+      'device_connectivity',
+      'connection_devices',
+      'device_connections',
+      'client_devices',
+    ]) {
       await tx.query(
         `DELETE FROM ${table} WHERE (tenant_id, device_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
         [events.map(({ tenantId }) => tenantId), events.map(({ streamId }) => streamId)],
@@ -135,18 +145,44 @@ export const connectivityOf = (row: ConnectivityRow): Connectivity => ({
   lastSeenAt: row.last_seen_at?.toISOString() ?? null,
 });
 
+/** As many as the contract shows. */
+const MOST_CONNECTIONS = 100;
+
+interface DetailRow extends ConnectivityRow {
+  interface: DeviceInterface;
+  ended_at: Date | null;
+  ended_reason: EndReason | null;
+  ended_client_id: string | null;
+}
+
 /** Undefined: there is no such device. */
 export const findConnectivity = async (
   from: Queryable,
-  { tenantId, deviceId }: DeviceKey,
-): Promise<(Connectivity & { interface: DeviceInterface }) | undefined> => {
-  const { rows } = await from.query<ConnectivityRow & { interface: DeviceInterface }>({
+  device: DeviceKey,
+): Promise<DeviceConnectivity | undefined> => {
+  const { rows } = await from.query<DetailRow>({
     name: 'connectivity-of',
-    text: `SELECT d.interface, ${CONNECTIVITY_COLUMNS} FROM devices d ${CONNECTIVITY_JOIN}
-           WHERE d.tenant_id = $1 AND d.id = $2`,
-    values: [tenantId, deviceId],
+    text: `SELECT d.interface, ${CONNECTIVITY_COLUMNS}, c.ended_at, c.ended_reason, c.ended_client_id
+           FROM devices d ${CONNECTIVITY_JOIN} WHERE d.tenant_id = $1 AND d.id = $2`,
+    values: [device.tenantId, device.deviceId],
   });
-  return rows[0] && { ...connectivityOf(rows[0]), interface: rows[0].interface };
+  const [row] = rows;
+  if (row === undefined) return undefined;
+  const { ended_at: at, ended_reason: reason, ended_client_id: clientId } = row;
+  const live = await liveConnectionsOf(from, device, MOST_CONNECTIONS);
+  return {
+    ...connectivityOf(row),
+    interface: row.interface,
+    connections: live.map((one) => ({
+      clientId: one.client_id,
+      deviceId: one.device_id,
+      transport: one.transport,
+      protocol: one.protocol,
+      address: one.address ?? undefined,
+      since: one.opened_at.toISOString(),
+    })),
+    lastEnded: at && reason && { at: at.toISOString(), reason, clientId: clientId ?? '' },
+  };
 };
 
 export const keyOf = (tenantId: string, deviceId: string): string => `${tenantId}\n${deviceId}`;

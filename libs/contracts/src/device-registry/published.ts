@@ -14,6 +14,7 @@ import { definePublished } from '../contract.js';
 import { Actor, type JsonObject, type JsonValue } from '../fields.js';
 import { AUTHORITY_STATUSES, type AuthorityStatus } from './certificate-authorities.requests.js';
 import { CLAIM_KEY_STATUSES, type ClaimKeyStatus } from './claim-keys.requests.js';
+import { END_REASONS, type EndReason } from './connectivity.requests.js';
 import { CREDENTIAL_STATUSES, type CredentialStatus } from './credentials.requests.js';
 import {
   CREDENTIAL_KINDS,
@@ -194,7 +195,7 @@ export class ClaimKeyDeleted extends ClaimKeyFact {}
 
 /**
  * Connections are no change of the device: this `version` counts them alone, rising by one with each, and `at` is the time
- * of the broker.
+ * of the door, which for one device never goes back.
  */
 export class DeviceConnectivityFact {
   @IsString()
@@ -205,6 +206,30 @@ export class DeviceConnectivityFact {
 
   @IsISO8601()
   at!: string;
+}
+
+export class DeviceConnected extends DeviceConnectivityFact {
+  /** When the connection was opened: before `at`, where its door had been taken for lost. Absent in older events. */
+  @IsOptional()
+  @IsISO8601()
+  since?: string;
+
+  /** As the client gave it. Absent as `since`. */
+  @IsOptional()
+  @IsString()
+  clientId?: string;
+}
+
+export class DeviceDisconnected extends DeviceConnectivityFact {
+  /** Since when it had been connected. Absent in older events. */
+  @IsOptional()
+  @IsISO8601()
+  since?: string;
+
+  /** Why the last of its connections ended; more may come. Absent as `since`. */
+  @IsOptional()
+  @IsIn(END_REASONS)
+  reason?: EndReason;
 }
 
 export class DeviceTypeChanged {
@@ -360,7 +385,7 @@ export const deviceConnected = definePublished({
   entity: 'device',
   verb: 'connected',
   schemaVersion,
-  data: DeviceConnectivityFact,
+  data: DeviceConnected,
 });
 
 /** The last of its connections ended. */
@@ -369,7 +394,7 @@ export const deviceDisconnected = definePublished({
   entity: 'device',
   verb: 'disconnected',
   schemaVersion,
-  data: DeviceConnectivityFact,
+  data: DeviceDisconnected,
 });
 
 /** Registered, verified, suspended, reactivated, revoked, expired; another name, time, rule for subjects or for enrolment. */
