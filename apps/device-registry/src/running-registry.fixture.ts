@@ -55,7 +55,7 @@ export const startRegistry = async (): Promise<RunningRegistry> => {
     start({
       MUSTER_DATABASE_URL: test.url,
       MUSTER_NATS_URL: nats.url,
-      MUSTER_LOG_LEVEL: process.env['SPEC_LOG_LEVEL'] ?? 'silent',
+      MUSTER_LOG_LEVEL: 'silent',
       MUSTER_INTERFACES: 'mqtt,http,iothub',
     });
   let app = await startApp();

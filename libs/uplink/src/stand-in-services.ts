@@ -37,10 +37,14 @@ import {
 import {
   recordConnectivity,
   recordLastSeen,
+  reportConnections,
   type ConnectionReport,
+  type ConnectionsReported,
+  type DoorReport,
   type LastSeen,
   type RecordConnectivity,
   type RecordLastSeen,
+  type ReportConnections,
 } from '@muster/contracts/device-registry/connectivity.requests';
 import {
   listMetadataKeys,
@@ -90,6 +94,12 @@ export class World {
   readonly sightings: DeviceSighting[] = [];
   readonly seen: LastSeen[] = [];
   readonly connections: ConnectionReport[] = [];
+  /** What doors told, in its order, also what came again. */
+  readonly doorReports: DoorReport[] = [];
+  /** How many reports each of their requests held; none: only the lease was renewed. */
+  readonly doorBatches: number[] = [];
+  /** The lives of doors that hold a lease. Taken out of it, a lease has lapsed. */
+  readonly doors = new Set<string>();
   /** Throws for as long as device-registry is to fail. */
   connectivityFault: AppError | undefined;
   readonly batches: number[] = [];
@@ -201,6 +211,18 @@ class StandInServices {
     if (this.world.connectivityFault !== undefined) throw this.world.connectivityFault;
     this.world.connections.push(...reports);
     return { outcomes: reports.map(() => ({})) };
+  }
+
+  @Handles(reportConnections)
+  async told({ door, isNew, leaseSeconds, reports }: ReportConnections): Promise<ConnectionsReported> {
+    await this.world.running('device-registry');
+    if (this.world.connectivityFault !== undefined) throw this.world.connectivityFault;
+    if (!isNew && !this.world.doors.has(door)) return { lapsed: true, outcomes: [] };
+    this.world.doors.add(door);
+    if (leaseSeconds === 0) this.world.doors.delete(door);
+    this.world.doorReports.push(...reports);
+    this.world.doorBatches.push(reports.length);
+    return { lapsed: false, outcomes: reports.map(() => ({})) };
   }
 
   @Handles(storeSamples)

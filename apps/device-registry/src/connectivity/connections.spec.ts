@@ -164,7 +164,9 @@ describe('a connection that was lost with its door', () => {
   });
 
   it('is over for good when the door says meanwhile how it ended, whatever comes afterwards', () => {
-    const told = given().tell('B', closed('k1', 't5', 'revoked')).tell('B', opened('k1'));
+    const told = given()
+      .tell('B', closed('k1', 't5', 'revoked'))
+      .tell('B', opened('k1'));
     expect(told.turns).toHaveLength(4);
     expect(told.state('k1')).toBe('A revoked');
   });
@@ -179,4 +181,6 @@ describe('a connection that was lost with its door', () => {
 const permutations = <Item>(items: readonly Item[]): Item[][] =>
   items.length < 2
     ? [[...items]]
-    : items.flatMap((item, at) => permutations(items.filter((_, i) => i !== at)).map((rest) => [item, ...rest]));
+    : items.flatMap((item, at) =>
+        permutations(items.filter((_, i) => i !== at)).map((rest) => [item, ...rest]),
+      );

@@ -100,11 +100,14 @@ export class Connections {
   apply(report: Report, door: string): void {
     switch (report.kind) {
       case 'opened':
-        return this.opened(report, door);
+        this.opened(report, door);
+        break;
       case 'used':
-        return this.used(report, door);
+        this.used(report, door);
+        break;
       case 'closed':
-        return this.closed(report, door);
+        this.closed(report, door);
+        break;
       case 'lost': {
         const known = this.connections.get(report.connection);
         if (known !== undefined && isOpen(known)) this.finish(known, { at: report.at, reason: 'door-lost' });
@@ -122,7 +125,9 @@ export class Connections {
     return this.linked.filter(({ connection }) => this.connections.get(connection)?.end === null);
   }
 
-  private opened({ kind: _, connection, ...opening }: Extract<Report, { kind: 'opened' }>, door: string): void {
+  private opened(report: Extract<Report, { kind: 'opened' }>, door: string): void {
+    const { connection } = report;
+    const opening = openingOf(report);
     const known = this.connections.get(connection);
     const isLost = known?.end?.reason === 'door-lost' && known.door !== door;
     if (known !== undefined && known.opening !== null && !isLost) {
@@ -147,7 +152,8 @@ export class Connections {
     if (known !== undefined && known.end !== null) return;
     if (known === undefined) this.change({ connection, door, opening: null, end: null });
     this.link({ connection, ...deviceOf(device) });
-    if (known !== undefined && known.opening !== null) this.enter(connection, deviceOf(device), known.opening, at);
+    if (known !== undefined && known.opening !== null)
+      this.enter(connection, deviceOf(device), known.opening, at);
   }
 
   private closed({ connection, at, reason }: Extract<Report, { kind: 'closed' }>, door: string): void {
@@ -165,7 +171,8 @@ export class Connections {
     for (const device of this.devicesOf.get(connection)?.values() ?? []) {
       this.ended.push({ ...device, ...end, clientId: opening?.clientId ?? '' });
       const open = this.countOf(device);
-      if (open.delete(connection) && open.size === 0) this.turns.push({ ...device, ...end, connected: false });
+      if (open.delete(connection) && open.size === 0)
+        this.turns.push({ ...device, ...end, connected: false });
     }
     this.devicesOf.delete(connection);
   }
@@ -200,6 +207,16 @@ export class Connections {
     return open;
   }
 }
+
+const openingOf = ({ tenantId, deviceId, at, clientId, transport, protocol, address }: Opening): Opening => ({
+  tenantId,
+  deviceId,
+  at,
+  clientId,
+  transport,
+  protocol,
+  address,
+});
 
 const isOpen = ({ opening, end }: Connection): boolean => opening !== null && end === null;
 

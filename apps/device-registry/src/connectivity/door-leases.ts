@@ -98,7 +98,7 @@ const HAS_LAPSED = 'lapses_at < now()';
 
 /** How many connections it had. */
 const emptyDoor = async ({ database, store }: WatchParts, door: string): Promise<number> => {
-  for (let closed = 0; ; ) {
+  for (let closed = 0; ;) {
     const some = await database.transaction(async (tx) => {
       await lockPresence(tx);
       const { rows } = await tx.query<{ lapses_at: Date }>(

@@ -121,7 +121,10 @@ export const saveConnections = async (tx: pg.PoolClient, connections: Connection
         changed.map(({ end }) => end?.reason),
       ],
     );
-    await dropLinks(tx, changed.flatMap(({ connection, end }) => (end === null ? [] : [connection])));
+    await dropLinks(
+      tx,
+      changed.flatMap(({ connection, end }) => (end === null ? [] : [connection])),
+    );
   }
   const links = connections.newLinks();
   if (links.length > 0) await insertLinks(tx, links);
@@ -157,7 +160,10 @@ export const forgetConnections = async (tx: pg.PoolClient): Promise<boolean> => 
        WHERE (opened_at IS NULL OR closed_at IS NOT NULL) AND changed_at < now() - ${KEPT} LIMIT ${FORGET_AT_ONCE})
      RETURNING connection`,
   );
-  await dropLinks(tx, rows.map(({ connection }) => connection));
+  await dropLinks(
+    tx,
+    rows.map(({ connection }) => connection),
+  );
   await tx.query(`DELETE FROM doors WHERE emptied AND lapses_at < now() - ${KEPT}`);
   return rows.length === FORGET_AT_ONCE;
 };

@@ -27,7 +27,7 @@ beforeAll(async () => {
     events: [deviceConnected, deviceDisconnected],
     logger: createLogger({ service: 'spec', level: 'silent' }),
     onStart: () => undefined,
-    onEvent: ({ entityId = '', contract, data }) => {
+    onEvent: ({ entityId, contract, data }) => {
       published.push({ entityId, verb: contract.verb, data: data as object });
     },
   });
@@ -59,7 +59,11 @@ const used = (connection: string, deviceId: string, second: number): DoorReport 
   deviceId,
   at: at(second),
 });
-const closed = (connection: string, second: number, reason: DisconnectReason = 'disconnected'): DoorReport => ({
+const closed = (
+  connection: string,
+  second: number,
+  reason: DisconnectReason = 'disconnected',
+): DoorReport => ({
   kind: 'closed',
   connection,
   reason,
@@ -183,7 +187,11 @@ describe('what a door tells', () => {
     const [k1, k2, ahead] = [newId(), newId(), 1_000_000];
     await tell({ door: 'a', reports: [opened(k1, id, 100), closed(k1, 200)] });
     await tell({ door: 'b', reports: [opened(k2, id, 150)] });
-    expect(await stateOf(id)).toMatchObject({ connected: true, since: at(200), connections: [{ since: at(150) }] });
+    expect(await stateOf(id)).toMatchObject({
+      connected: true,
+      since: at(200),
+      connections: [{ since: at(150) }],
+    });
     await tell({ door: 'c', reports: [opened(newId(), id, ahead)] });
     const { lastSeenAt } = await stateOf(id);
     expect(Date.parse(lastSeenAt ?? '')).toBeLessThanOrEqual(Date.now());
@@ -205,7 +213,9 @@ describe('what a door tells', () => {
       `SELECT connection FROM live_connections WHERE opened_at IS NULL OR closed_at IS NOT NULL`,
     );
     expect(left.rows).toEqual([]);
-    const links = await registry.database.query(`SELECT FROM connection_devices WHERE connection = 'only-used'`);
+    const links = await registry.database.query(
+      `SELECT FROM connection_devices WHERE connection = 'only-used'`,
+    );
     expect(links.rowCount).toBe(0);
     expect(await stateOf(id)).toMatchObject({ connected: true });
   });
@@ -258,7 +268,11 @@ describe('the lease of a door', () => {
     // Also its very first words, when they come again.
     expect(await tell({ door: frozen, reports: [opened(k1, stayed, 1)] })).toMatchObject({ lapsed: true });
     await tell({ door: thawed, reports: [opened(k1, stayed, 1), closed(k2, 5)] });
-    expect(await stateOf(stayed)).toMatchObject({ connected: true, since: lapse, connections: [{ since: at(1) }] });
+    expect(await stateOf(stayed)).toMatchObject({
+      connected: true,
+      since: lapse,
+      connections: [{ since: at(1) }],
+    });
     expect(await stateOf(left)).toMatchObject({ connected: false, since: lapse });
     await tell({ door: thawed, reports: [opened(k2, left, 1)] });
     expect(await stateOf(left)).toMatchObject({ connected: false });

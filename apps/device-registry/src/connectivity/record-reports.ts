@@ -39,7 +39,11 @@ export const recordReports = async (
 };
 
 /** Whom the report says to be there. */
-const deviceOf = ({ tenantId, deviceId, at }: DoorReport): (DeviceKey & { readonly at: string }) | undefined =>
+const deviceOf = ({
+  tenantId,
+  deviceId,
+  at,
+}: DoorReport): (DeviceKey & { readonly at: string }) | undefined =>
   tenantId !== undefined && deviceId !== undefined ? { tenantId, deviceId, at: isoOf(at) } : undefined;
 
 /** Its fields are there, by the contract. */

@@ -93,7 +93,7 @@ export class DevicesController {
 
   @Get(':id/connectivity')
   @Operation({
-    summary: 'Whether a device is connected, and when it was last heard',
+    summary: 'Whether a device is connected, since when and by which connections, and why the last one ended',
     asks: [getConnectivity],
   })
   getConnectivity(

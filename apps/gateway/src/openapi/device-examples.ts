@@ -177,7 +177,23 @@ export const DEVICE_EXAMPLES: Readonly<Record<string, Example>> = {
     },
   },
   getDevice: { response: device },
-  getConnectivity: { response: { ...device.connectivity, interface: 'mqtt' } },
+  getConnectivity: {
+    response: {
+      ...device.connectivity,
+      interface: 'mqtt',
+      connections: [
+        {
+          clientId: 'radiator-17',
+          deviceId: DEVICE_ID,
+          transport: 'tls',
+          protocol: '3.1.1',
+          address: '192.0.2.7',
+          since: AT,
+        },
+      ],
+      lastEnded: { at: AT, reason: 'keepalive', clientId: 'radiator-17' },
+    },
+  },
   editDevice: {
     request: { tags: ['roof', 'north'], serialNumber: null },
     response: { ...device, version: 4 },
