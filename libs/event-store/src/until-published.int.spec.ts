@@ -116,6 +116,39 @@ describe('what was committed is published', () => {
   });
 });
 
+describe('what was published long ago', () => {
+  it('is not read again', async () => {
+    await database.query(
+      `INSERT INTO events (tenant_id, stream, version, aggregate, type, schema_version, data, metadata)
+       SELECT 'default', 'counter-' || n, 1, 'counter', 'CounterRaised', 1, '{}', '{}' FROM generate_series(1, 20000) n`,
+    );
+    await database.query(
+      `INSERT INTO relay_cursor (relay, txid, position) SELECT 'counters', txid, position FROM events
+       ORDER BY txid DESC, position DESC LIMIT 1`,
+    );
+    await database.query('ANALYZE events');
+    const asked: { query: string; values: unknown[] | undefined }[] = [];
+    const listening = new Proxy(database, {
+      get: (target, name) =>
+        name === 'query'
+          ? (query: string, values?: unknown[]) => {
+              asked.push({ query, values });
+              return target.query(query, values);
+            }
+          : (Reflect.get(target, name, target) as unknown),
+    });
+    await untilPublished(listening, 'counters', soon());
+    const last = asked.at(-1);
+    const { rows } = await database.query<{ 'QUERY PLAN': string }>(
+      `EXPLAIN ${last?.query ?? ''}`,
+      last?.values,
+    );
+    const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+    expect(plan).toContain('events_in_order');
+    expect(plan).not.toContain('Seq Scan on events');
+  });
+});
+
 describe('a page of streams', () => {
   it('goes on where the one before ended, over all tenants', async () => {
     const ids = Array.from({ length: 5 }, () => newId()).sort();

@@ -19,10 +19,14 @@ export const untilPublished = async (
   const { rows } = await database.query<{ horizon: string }>(
     'SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS horizon',
   );
+  // The next row by the index, and then whether it is of such a transaction: asked for both at once, PostgreSQL expects a third
+  // of the table behind a cursor it does not know, and reads all events there ever were.
   const behind = (table: string): string =>
-    `EXISTS (SELECT 1 FROM ${table} e WHERE e.txid < $2::text::xid8 AND (e.txid, e.position) >
-       (coalesce((SELECT txid FROM relay_cursor WHERE relay = $1), '0'::xid8),
-        coalesce((SELECT position FROM relay_cursor WHERE relay = $1), 0)))`;
+    `EXISTS (SELECT 1 FROM (
+       SELECT e.txid FROM ${table} e WHERE (e.txid, e.position) >
+         (coalesce((SELECT txid FROM relay_cursor WHERE relay = $1), '0'::xid8),
+          coalesce((SELECT position FROM relay_cursor WHERE relay = $1), 0))
+       ORDER BY e.txid, e.position LIMIT 1) next WHERE next.txid < $2::text::xid8)`;
   for (;;) {
     const { rows: left } = await database.query<{ waiting: boolean }>(
       `SELECT ${behind('events')} OR ${behind('announcements')} AS waiting`,

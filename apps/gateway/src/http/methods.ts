@@ -14,8 +14,9 @@ interface Layer {
 export const checkMethod =
   (server: Express): RequestHandler =>
   (request, response, next): void => {
-    const allowed = methodsOf(server, request.path);
-    if (allowed.length === 0 || (allowed.includes(request.method) && request.method !== 'OPTIONS')) {
+    const isPossible = request.method !== 'OPTIONS' && takes(server, request.method, request.path);
+    const allowed = isPossible ? [] : methodsOf(server, request.path);
+    if (allowed.length === 0) {
       next();
       return;
     }
@@ -27,10 +28,16 @@ export const checkMethod =
 export const notAllowed = (method: string, allowed: readonly string[]): AppError =>
   new AppError('method-not-allowed', `${method} is not possible here; ${allowed.join(', ')} are.`);
 
+/** Nearly always true; so only the routes of this method are tried, and those up to the one that takes it. */
+const takes = (server: Express, method: string, path: string): boolean => {
+  const wanted = (method === 'HEAD' ? 'GET' : method).toLowerCase();
+  return layersOf(server).some((layer) => layer.route?.methods[wanted] === true && matches(layer, path));
+};
+
 /** Empty: no such path. Express answers HEAD where there is a GET. */
 const methodsOf = (server: Express, path: string): readonly string[] => {
   const found = new Set<string>();
-  for (const layer of server.router.stack as unknown as readonly Layer[]) {
+  for (const layer of layersOf(server)) {
     if (layer.route === undefined || !matches(layer, path)) continue;
     for (const method of Object.keys(layer.route.methods)) found.add(method.toUpperCase());
   }
@@ -38,6 +45,8 @@ const methodsOf = (server: Express, path: string): readonly string[] => {
   if (found.size > 0) found.add('OPTIONS');
   return [...found].sort();
 };
+
+const layersOf = (server: Express): readonly Layer[] => server.router.stack as unknown as readonly Layer[];
 
 /** What cannot be decoded matches nothing here, and is refused by the router. */
 const matches = (layer: Layer, path: string): boolean => {
