@@ -66,6 +66,8 @@ describe('connectivity', () => {
       connected: false,
       since: null,
       lastSeenAt: null,
+      connections: [],
+      lastEnded: null,
     });
     const subscription = await subscribe(device);
     await becomes(device, true);

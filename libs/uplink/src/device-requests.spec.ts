@@ -50,6 +50,19 @@ const scene = (change: Partial<RequestParts> & { route?: Route } = {}) => {
   return { metrics, ask: (more: Partial<DeviceRequest> = {}) => answer({ ...request, ...more }) };
 };
 
+describe('when the device was heard', () => {
+  it('is when its message came, whatever it waited for and whatever became of it', async () => {
+    const heard: number[] = [];
+    const lastSeen = { note: (_entry: object, at: number) => heard.push(at) };
+    const { ask } = scene({ lastSeen, route: () => Promise.reject(new AppError('invalid-payload', 'no')) });
+    const arrivedAt = 1_795_868_948_000_000;
+    await ask({ arrivedAt });
+    await ask({ arrivedAt, waitedMs: 1_500 });
+    await ask({ arrivedAt, waitedMs: Infinity });
+    expect(heard).toEqual([1_795_868_948_000, 1_795_868_946_500, -Infinity]);
+  });
+});
+
 describe('a request over a limit', () => {
   const over: RequestParts['limits'] = {
     check: () => ({ verdict: 'over', limit: 'tenant', reason: 'too many' }),

@@ -25,7 +25,7 @@ export interface DeviceRequest extends Waiter {
   readonly duplicate: boolean;
   /** The device was told that this was taken (MQTT, QoS 1): a write is then never refused for coming too fast. */
   readonly isAcknowledged: boolean;
-  /** How long it may have waited in front of us, in milliseconds; Infinity: nobody knows. Default: not at all. */
+  /** How long it may have waited in front of the door until then, in milliseconds; Infinity: nobody knows. Default: not at all. */
   readonly waitedMs?: number;
 }
 
@@ -65,15 +65,15 @@ export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) =
   );
 
   return async (request) => {
-    const { device, topic, payload, arrivedAt, redelivered, duplicate, isWanted, whenAway, waitedMs } =
-      request;
+    const { device, topic, payload, arrivedAt, redelivered, duplicate, isWanted, whenAway } = request;
+    const { waitedMs = 0 } = request;
     const { entry, settings } = device;
     const matched = matchResource(topic);
     const resource = matched?.resource;
     try {
       assertSize(payload.length, parts.maxPayloadBytes);
       // Whatever becomes of it: a device that is too fast, or wrong, is there.
-      parts.lastSeen.note(entry, waitedMs);
+      parts.lastSeen.note(entry, arrivedAt / 1_000 - waitedMs);
       keepPace(request, resource);
       parts.sightings.note(entry, topic.appVersion);
       if (matched === undefined) throw new AppError('resource-unknown', 'unknown resource');

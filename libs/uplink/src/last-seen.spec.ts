@@ -31,45 +31,49 @@ const scene = (answer: (call: number) => void = () => undefined) => {
   };
   const time = { now: 1_000_000 };
   const times = new LastSeenTimes({ request: request as never }, EVERY_MS, logger, () => time.now);
-  return { calls, times, time };
+  const note = (deviceId: string, heardAt = time.now): void => {
+    times.note(entry(deviceId), heardAt);
+  };
+  return { calls, times, time, note };
 };
 
 describe('when a device was last heard', () => {
   it('is told at once, then once in the interval, and the last time in the end', async () => {
-    const { calls, times, time } = scene();
-    times.note(entry('d1'));
+    const { calls, times, time, note } = scene();
+    note('d1');
     await eventually(() => calls.length === 1);
     for (let n = 0; n < 5; n += 1) {
       time.now += 1_000;
-      times.note(entry('d1'));
+      note('d1');
     }
-    times.note(entry('d2'));
+    note('d2');
     await eventually(() => calls.length === 2);
     expect(calls).toEqual([['d1 1000000'], ['d2 1005000']]);
     time.now = 1_000_000 + EVERY_MS;
     await eventually(() => calls.length === 3);
     expect(calls[2]).toEqual(['d1 1005000']);
     time.now += 10;
-    times.note(entry('d1'));
+    note('d1');
     await times.stop();
     expect(calls[3]).toEqual([`d1 ${time.now}`]);
   });
 
-  it('is when it was sent, not when it was taken out of the queue; of unknown age it says nothing', async () => {
-    const { calls, times } = scene();
-    times.note(entry('d1'), 400_000);
-    times.note(entry('d2'), Infinity);
+  it('is when its last message came, whenever that is told and in whatever order; of unknown age it says nothing', async () => {
+    const { calls, times, note } = scene();
+    note('d1', 600_000);
+    note('d2', -Infinity);
     await eventually(() => calls.length === 1);
-    times.note(entry('d1'), 300_000);
+    note('d1', 700_000);
+    note('d1', 650_000);
     await times.stop();
     expect(calls).toEqual([['d1 600000'], ['d1 700000']]);
   });
 
   it('is told again later while device-registry is away', async () => {
-    const { calls, times, time } = scene((call) => {
+    const { calls, times, time, note } = scene((call) => {
       if (call === 1) throw new AppError('unavailable', 'away');
     });
-    times.note(entry('d1'));
+    note('d1');
     await eventually(() => calls.length === 1);
     time.now += 2_000;
     await eventually(() => calls.length === 2);
@@ -86,19 +90,19 @@ describe('when a device was last heard', () => {
       return { outcomes: [] };
     };
     const times = new LastSeenTimes({ request: request as never }, 100, logger);
-    times.note(entry('d1'));
+    times.note(entry('d1'), 1);
     await eventually(() => calls.length === 1);
     const stopped = times.stop();
     answer();
     await stopped;
-    times.note(entry('d1'));
+    times.note(entry('d1'), 1);
     // A timer that is left would keep this process, and the run, from ending.
     expect(calls).toEqual([1]);
   });
 
   it('goes in batches of 500', async () => {
-    const { calls, times } = scene();
-    for (let n = 0; n < 1_200; n += 1) times.note(entry(`d${n}`));
+    const { calls, times, note } = scene();
+    for (let n = 0; n < 1_200; n += 1) note(`d${n}`);
     await eventually(() => calls.length === 3);
     await times.stop();
     expect(calls.map((batch) => batch.length)).toEqual([500, 500, 200]);

@@ -36,10 +36,12 @@ export class LastSeenTimes {
     private readonly now: () => number = Date.now,
   ) {}
 
-  /** Called for every message. `agoMs`: how long it waited; of unknown age, it says nothing. */
-  note({ tenantId, deviceId }: AccessEntry, agoMs = 0): void {
-    if (!Number.isFinite(agoMs)) return;
-    const heardAt = this.now() - agoMs;
+  /**
+   * Called for every message. `heardAt`: when it came, Unix milliseconds, or earlier where that is not known, never later:
+   * a device that has left is not there any more. Not finite: nobody knows, and it says nothing.
+   */
+  note({ tenantId, deviceId }: Pick<AccessEntry, 'tenantId' | 'deviceId'>, heardAt: number): void {
+    if (!Number.isFinite(heardAt)) return;
     const known = this.devices.get(deviceId);
     if (known !== undefined) known.heardAt = Math.max(known.heardAt, heardAt);
     else this.devices.set(deviceId, { tenantId, deviceId, heardAt, told: 0, quietUntil: 0 });

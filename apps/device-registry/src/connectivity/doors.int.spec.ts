@@ -274,6 +274,8 @@ describe('the lease of a door', () => {
       connections: [{ since: at(1) }],
     });
     expect(await stateOf(left)).toMatchObject({ connected: false, since: lapse });
+    // Neither the lapse, nor that it is told anew, is a word of the device.
+    expect((await stateOf(stayed)).lastSeenAt).toBe(at(1));
     await tell({ door: thawed, reports: [opened(k2, left, 1)] });
     expect(await stateOf(left)).toMatchObject({ connected: false });
     await eventually(() => toldOf(stayed).length === 3, { what: 'the return is told' });

@@ -105,7 +105,8 @@ const replayMessage =
             redelivered: true,
             duplicate: false,
             isAcknowledged: true,
-            waitedMs: Math.max(0, Date.now() - Date.parse(parkedAt)),
+            // It was parked some time after it came, and its device has been heard then.
+            waitedMs: Infinity,
             isWanted: () => Date.now() < until,
             // Who asks for it waits for what comes of it.
             whenAway: 'refuse',

@@ -11,15 +11,20 @@ export class QueueLag {
 
   constructor(private readonly now: () => number = () => performance.now()) {}
 
-  /** A consumer begins; so many messages lie in the queue. */
-  opened(waiting: number): void {
-    this.backlog = waiting;
-    this.openedAt = this.now();
+  /** To be remembered until the queue has answered: what comes after the question is younger, what comes before the answer may not be. */
+  asking(): number {
+    return this.now();
   }
 
-  /** From time to time: so many messages lie in the queue and are not delivered. */
-  seen(waiting: number): void {
-    if (waiting === 0) this.emptyAt = this.now();
+  /** A consumer begins; so many messages lay in the queue some time after it was asked. */
+  opened(waiting: number, askedAt: number): void {
+    this.backlog = waiting;
+    this.openedAt = askedAt;
+  }
+
+  /** From time to time: so many messages lay in the queue and were not delivered. */
+  seen(waiting: number, askedAt: number): void {
+    if (waiting === 0) this.emptyAt = askedAt;
   }
 
   /** For each delivery, in order. Milliseconds; Infinity: nobody knows. */

@@ -20,6 +20,13 @@ describe('a delivery', () => {
     expect(later.arrivedAt).toBe(NOW);
   });
 
+  it('waited before that, and no longer because it was handed on; what is not known stays so', () => {
+    const again = (waitedMs: number) =>
+      inboundOf(delivery({ headers: headersOf(inboundOf(delivery({}), waitedMs, NOW)) }), 0, NOW + 5_000_000);
+    expect(again(1_500.2)).toMatchObject({ arrivedAt: NOW, waitedMs: 1_501 });
+    expect(again(Infinity)).toMatchObject({ arrivedAt: NOW, waitedMs: Infinity });
+  });
+
   it.each([
     ['3.10, QoS 1', { deliveryMode: 2, headers: { 'x-mqtt-publish-qos': 1, 'x-mqtt-dup': false } }, 1],
     ['3.10, QoS 0', { deliveryMode: 1, headers: { 'x-mqtt-publish-qos': 0, 'x-mqtt-dup': false } }, 0],

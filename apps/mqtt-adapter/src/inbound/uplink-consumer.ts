@@ -33,7 +33,8 @@ export class UplinkConsumer {
     await channel.prefetch(this.prefetch);
     const window = new AckWindow(acknowledgeOn(channel), Math.ceil(this.prefetch / 4));
     this.window = window;
-    this.lag.opened((await channel.checkQueue(queue)).messageCount);
+    const askedAt = this.lag.asking();
+    this.lag.opened((await channel.checkQueue(queue)).messageCount, askedAt);
     const { consumerTag } = await channel.consume(queue, (delivery) => {
       if (delivery === null) {
         // The queue was deleted or moved: everything is made anew, the queue too.
@@ -64,7 +65,8 @@ export class UplinkConsumer {
 
   private async look(channel: Channel): Promise<void> {
     try {
-      this.lag.seen((await channel.checkQueue(this.destination.queue)).messageCount);
+      const askedAt = this.lag.asking();
+      this.lag.seen((await channel.checkQueue(this.destination.queue)).messageCount, askedAt);
     } catch {
       // The channel is gone, and `lost` or `open` ends this.
     }
@@ -89,14 +91,18 @@ export class UplinkConsumer {
 /** Said by us of what we hand on to another queue: the broker's own mark stays behind. */
 const REDELIVERED = 'x-muster-redelivered';
 const ARRIVED_AT = 'x-muster-arrived-at';
+/** Before that; without it nobody knows. */
+const WAITED_MS = 'x-muster-waited-ms';
 
 /** Of what is handed on, so that `inboundOf` reads the same there. */
 export const headersOf = ({
   duplicate,
   redelivered,
   arrivedAt,
+  waitedMs,
 }: InboundMessage): Record<string, boolean | number> => ({
   [ARRIVED_AT]: arrivedAt,
+  ...(Number.isFinite(waitedMs) ? { [WAITED_MS]: Math.ceil(waitedMs) } : {}),
   ...(duplicate ? { 'x-mqtt-dup': true } : {}),
   ...(redelivered ? { [REDELIVERED]: true } : {}),
 });
@@ -110,6 +116,7 @@ export const inboundOf = (
   const headers: Readonly<Record<string, unknown>> = properties.headers ?? {};
   const header = headers['x-mqtt-publish-qos'];
   const arrivedAt = headers[ARRIVED_AT];
+  const waitedBefore = headers[WAITED_MS];
   return {
     routingKey: fields.routingKey,
     payload: content,
@@ -118,7 +125,8 @@ export const inboundOf = (
     redelivered: fields.redelivered || headers[REDELIVERED] === true,
     // Only 3.10 hands the client's DUP flag on.
     duplicate: headers['x-mqtt-dup'] === true,
-    waitedMs,
+    waitedMs:
+      typeof arrivedAt !== 'number' ? waitedMs : typeof waitedBefore === 'number' ? waitedBefore : Infinity,
     arrivedAt: typeof arrivedAt === 'number' ? arrivedAt : now,
     deliveryTag: fields.deliveryTag,
   };
