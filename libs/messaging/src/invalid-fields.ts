@@ -4,6 +4,7 @@ import type { TypeMetadata } from 'class-transformer';
 import { getMetadataStorage, validateSync, ValidationTypes, type ValidationError } from 'class-validator';
 import type { FieldError, Shape } from '@muster/contracts';
 import { kindOf } from '@muster/json';
+import { keepsRules } from './keeps-rules.js';
 
 /**
  * class-validator goes through the rules of all classes for each object that it checks, to find those of its class and what that
@@ -39,6 +40,15 @@ export const invalidFields = (
   unknown: 'refuse' | 'ignore',
 ): readonly FieldError[] => {
   if (!isObject(value)) return [{ path: '', message: 'must be an object' }];
+  return keepsRules(shape, value, unknown) ? [] : brokenRules(shape, value, unknown);
+};
+
+/** The same by class-validator alone. */
+export const brokenRules = (
+  shape: Shape<object>,
+  value: Readonly<Record<string, unknown>>,
+  unknown: 'refuse' | 'ignore',
+): readonly FieldError[] => {
   const refuse = unknown === 'refuse';
   const inherited: FieldError[] = [];
   const faults = validateSync(dressed(shape, value, '', inherited), {
