@@ -30,14 +30,22 @@ describe('a time', () => {
 
   it('is edited: absent stays, null is without an end', () => {
     const before = { validFrom: a, validUntil: b };
-    expect(editedValidity('edit', before, {})).toEqual(before);
-    expect(editedValidity('edit', before, { validUntil: null })).toEqual({ validFrom: a });
-    expect(editedValidity('edit', before, { validUntil: '2026-11-28T13:00:00+01:00' })).toEqual({
+    expect(editedValidity('edit', before, {}, a)).toEqual(before);
+    expect(editedValidity('edit', before, { validUntil: null }, a)).toEqual({ validFrom: a });
+    expect(editedValidity('edit', before, { validUntil: '2026-11-28T13:00:00+01:00' }, a)).toEqual({
       validFrom: a,
       validUntil: c,
     });
-    expect(() => editedValidity('edit', before, { validFrom: b })).toThrow(
+    expect(() => editedValidity('edit', before, { validFrom: b }, a)).toThrow(
       'edit.validUntil must be later than validFrom',
     );
+  });
+
+  it('is not given an end that is over, and one that is over may stay', () => {
+    const past = 'edit.validUntil must be in the future';
+    expect(() => editedValidity('edit', {}, { validUntil: b }, b)).toThrow(past);
+    expect(() => editedValidity('edit', { validUntil: c }, { validUntil: a }, b)).toThrow(past);
+    expect(editedValidity('edit', { validUntil: a }, { validUntil: a }, b)).toEqual({ validUntil: a });
+    expect(editedValidity('edit', { validUntil: a }, {}, b)).toEqual({ validUntil: a });
   });
 });

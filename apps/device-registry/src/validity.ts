@@ -47,11 +47,15 @@ const last = (
     : { [name]: new Date(choose(first, second)).toISOString() };
 };
 
-/** As an edit says: absent stays, null is without an end. Times as ISO 8601 in UTC. Throws `invalid-request`. */
+/**
+ * As an edit says: absent stays, null is without an end. Times as ISO 8601 in UTC. Throws `invalid-request`, also for an end that
+ * is over already: what would open nothing is not issued, and what shall open nothing any more is revoked.
+ */
 export const editedValidity = (
   path: string,
   before: Validity,
   edit: { readonly validFrom?: string | null | undefined; readonly validUntil?: string | null | undefined },
+  at: string,
 ): Validity => {
   const side = (name: keyof Validity): Validity => {
     const wanted = edit[name] === undefined ? before[name] : edit[name];
@@ -59,10 +63,20 @@ export const editedValidity = (
   };
   const after = { ...side('validFrom'), ...side('validUntil') };
   const { validFrom, validUntil } = after;
+  if (
+    validUntil !== undefined &&
+    validUntil !== before.validUntil &&
+    phaseAt({ validUntil }, at) === 'after'
+  ) {
+    throw wrongEnd(path, 'must be in the future');
+  }
   if (validFrom !== undefined && validUntil !== undefined && validFrom >= validUntil) {
-    const field = `${path}${path === '' ? '' : '.'}validUntil`;
-    const message = 'must be later than validFrom';
-    throw new AppError('invalid-request', `${field} ${message}.`, { errors: [{ path: field, message }] });
+    throw wrongEnd(path, 'must be later than validFrom');
   }
   return after;
+};
+
+const wrongEnd = (path: string, message: string): AppError => {
+  const field = `${path}.validUntil`;
+  return new AppError('invalid-request', `${field} ${message}.`, { errors: [{ path: field, message }] });
 };

@@ -23,6 +23,7 @@ import { timeOf, WRONG_TIME } from './times.js';
 
 /** Names that appear in topics and URLs: device types and application versions. */
 export const NAME_RULE = /^[A-Za-z0-9_-]{1,64}$/;
+export const NAME_MESSAGE = { message: '$property must match [A-Za-z0-9_-]{1,64}' };
 
 /** Tags of a device. */
 export const MAX_TAGS = 50;

@@ -15,3 +15,4 @@ export { freePort } from '@muster/local-servers';
 export { startPlatform, type ApiAnswer, type Platform, type PlatformOptions } from './platform.js';
 export { unrulyNats, type UnrulyNats, type UnrulyOptions } from './unruly-nats.js';
 export { withoutFixture, type NewestVersions } from './stored-events.js';
+export { startService, type ServiceProcess } from './service-process.js';

@@ -7,7 +7,7 @@ import pg from 'pg';
 import { freePort } from '@muster/local-servers';
 import { eventually } from './eventually.js';
 import { startNats, type NatsServer } from './nats-server.js';
-import { testDatabase } from './test-database.js';
+import { testDatabase, type TestDatabase } from './test-database.js';
 import { amqpUrl, mqttAuthPort, runMark } from './test-environment.js';
 
 const API_KEY = 'mk_only-for-this-test-run';
@@ -64,7 +64,7 @@ export const startPlatform = async (
   environment: Readonly<Record<string, string>> = {},
   { busOf }: PlatformOptions = {},
 ): Promise<Platform> => {
-  const database = await testDatabase({ name: 'platform', migrate });
+  const database = await migratedDatabase();
   // A bus in between is one that does not know credentials.
   const nats = await startNats({ accounts: busOf === undefined });
   const bus = await busOf?.(nats);
@@ -177,6 +177,9 @@ const isWritten = (body: unknown): body is string | Uint8Array<ArrayBuffer> =>
 
 const program = (name: string): string =>
   resolve(import.meta.dirname, '../../../../apps/all-in-one/dist/src', name);
+
+/** With the tables of all services. */
+export const migratedDatabase = (): Promise<TestDatabase> => testDatabase({ name: 'platform', migrate });
 
 const migrate = async (url: string): Promise<void> => {
   const child = spawn(process.execPath, [program('migrate.js')], {

@@ -2,8 +2,11 @@ import { Controller, Inject } from '@nestjs/common';
 import { AppError } from '@muster/contracts';
 import {
   authenticateDevice,
+  checkCredentials,
   type AuthenticatedDevice,
   type AuthenticateDevice,
+  type CheckCredentials,
+  type CheckedCredentials,
 } from '@muster/contracts/device-registry/credentials.requests';
 import { Handles } from '@muster/messaging';
 import { Authentication } from './authentication.js';
@@ -25,5 +28,10 @@ export class AuthenticationHandlers {
     return password == null
       ? this.authentication.byCertificate(certificate?.chain ?? [], request)
       : this.authentication.byPassword(password, request);
+  }
+
+  @Handles(checkCredentials)
+  async check(request: CheckCredentials): Promise<CheckedCredentials> {
+    return { open: await this.authentication.check(request) };
   }
 }

@@ -12,11 +12,13 @@ import {
 } from '@muster/contracts/device-registry/certificate-authorities.requests';
 import {
   authenticateDevice,
+  checkCredentials,
   editCredential,
   issueCredential,
   listCredentials,
   rotateCredential,
   type AuthenticatedDevice,
+  type CredentialInUse,
 } from '@muster/contracts/device-registry/credentials.requests';
 import {
   deleteDevice,
@@ -119,6 +121,7 @@ describe('a password', () => {
       deviceId: made.id,
       credentialId: expect.any(String),
       kind: 'password',
+      deviceVersion: made.version,
       tokens: [made.token],
       validUntil: null,
     });
@@ -275,6 +278,53 @@ describe('a device', () => {
     expect(await kinds()).toEqual(['token', 'password']);
     await registry.bus.request(editDevice, { ...base, deviceId: made.id, edit: { tokenOnly: false } });
     expect(await kinds()).toEqual(['password']);
+  });
+});
+
+describe('a door that may have missed events', () => {
+  it('asks who may stay', async () => {
+    const [stays, suspended, gone] = [
+      await deviceWith({ kind: 'password' }),
+      await deviceWith({ kind: 'password' }),
+      await deviceWith({ kind: 'password' }),
+    ];
+    const enter = async ({ credential: { username = '', password = '' } }: typeof stays) =>
+      byPassword(username, password);
+    const found = [await enter(stays), await enter(suspended), await enter(gone)];
+    const [first, second] = found;
+    if (first === undefined || second === undefined) throw new Error('nobody came in');
+    await change(second, { status: 'suspended' });
+    await registry.bus.request(deleteDevice, { ...base, deviceId: gone.id });
+    const ask = async (uses: readonly CredentialInUse[]) =>
+      (await registry.bus.request(checkCredentials, { interface: 'mqtt', uses: [...uses] })).open;
+    const uses = found.map(({ deviceId, credentialId }) => ({ tenantId, deviceId, credentialId }));
+    expect(await ask(uses)).toEqual([true, false, false]);
+    // Who came by an authority goes with it.
+    const { id: authorityId } = await verified(await makeAuthority('to be suspended'));
+    const signed = uses.slice(0, 1).map((use) => ({ ...use, authorityId }));
+    expect(await ask(signed)).toEqual([true]);
+    await registry.bus.request(editCertificateAuthority, {
+      ...base,
+      authorityId,
+      edit: { status: 'suspended' },
+    });
+    expect(await ask([...signed, ...uses])).toEqual([false, true, false, false]);
+    await registry.bus.request(deleteCertificateAuthority, { ...base, authorityId });
+    expect(await ask(signed)).toEqual([false]);
+    expect(await ask([])).toEqual([]);
+  });
+
+  it('tells events of after an answer by the version', async () => {
+    const made = await deviceWith({ kind: 'password' });
+    const { username = '', password = '' } = made.credential;
+    const before = await byPassword(username, password);
+    await change(before, { status: 'suspended' });
+    await change(before, { status: 'active' });
+    const after = await byPassword(username, password);
+    const events = await told(deviceCredentialChanged.subject(tenantId, made.id), (all) => all.length >= 3);
+    const closed = events.find((one) => one['opens'] === false)?.['version'];
+    expect(closed).toBe(before.deviceVersion + 1);
+    expect(after.deviceVersion).toBe(before.deviceVersion + 2);
   });
 });
 

@@ -2,6 +2,7 @@ import { AppError } from '@muster/contracts';
 import type {
   AuthenticatedDevice,
   AuthenticateDevice,
+  CheckCredentials,
   ShownPassword,
 } from '@muster/contracts/device-registry/credentials.requests';
 import type { Database, EventStore } from '@muster/event-store';
@@ -25,6 +26,7 @@ import {
   assertOpens,
   certificateWith,
   credentialFor,
+  credentialsWith,
   passwordsOf,
   type FittingCredential,
 } from './shown-credential.js';
@@ -108,7 +110,7 @@ export class Authentication {
     const named = await authoritiesNamed(database, [...new Set(certificates.map(({ issuer }) => issuer))]);
     const candidates = named.map((one) => ({ ...one, certificate: readCertificate(one.certificate) }));
     const { tenantId, authorityId } = verifyChain(certificates, candidates, at);
-    const { state } = await store.load(certificateAuthority, tenantId, authorityId);
+    const { state, version } = await store.load(certificateAuthority, tenantId, authorityId);
     if (state.status !== 'existing') throw untrusted();
     assertOpen(state, at);
     const subject = subjectOf(own, state.subject.from);
@@ -121,7 +123,36 @@ export class Authentication {
     const time = overlap({ validFrom: own.validFrom, validUntil: own.validUntil }, timeOf(state));
     const device = this.welcome(found, asked, at, time);
     uses.note(tenantId, authorityId, at);
-    return { ...device, authorityId };
+    return { ...device, authorityId, authorityVersion: version };
+  }
+
+  /** Whether what live connections came by opens the door now. */
+  async check({ uses, interface: door }: CheckCredentials): Promise<boolean[]> {
+    const { database, store } = this.parts;
+    const at = new Date().toISOString();
+    const found = new Map(
+      (await credentialsWith(database, uses)).map((one) => [`${one.tenantId} ${one.credentialId}`, one]),
+    );
+    const byAuthority = uses.filter(({ authorityId }) => authorityId != null);
+    const authorities = await store.loadMany(
+      certificateAuthority,
+      byAuthority.map(({ tenantId, authorityId = '' }) => ({ tenantId, id: authorityId })),
+    );
+    const stateOf = new Map(byAuthority.map((use, index) => [use, authorities[index]?.state]));
+    return uses.map((use) => {
+      const credential = found.get(`${use.tenantId} ${use.credentialId}`);
+      const authority = stateOf.get(use);
+      try {
+        if (credential?.deviceId !== use.deviceId) return false;
+        assertOpens(credential, door, at);
+        if (use.authorityId != null && authority?.status !== 'existing') return false;
+        if (authority?.status === 'existing') assertOpen(authority, at);
+        return true;
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        return false;
+      }
+    });
   }
 
   /** Throws `credential-unknown`, `too-many-requests`, `unavailable`. */
@@ -166,11 +197,11 @@ export class Authentication {
 
   private welcome(found: FittingCredential, asked: Asked, at: string, shown: Validity): AuthenticatedDevice {
     assertOpens(found, asked.interface, at);
-    const { tenantId, deviceId, credentialId, kind, tokens } = found;
+    const { tenantId, deviceId, credentialId, kind, deviceVersion, tokens } = found;
     if (kind === 'secret') throw new Error('a secret is no credential of a door that asks');
     this.parts.uses.note(tenantId, credentialId, at);
     const { validUntil = null } = overlap(found, shown);
-    return { tenantId, deviceId, credentialId, kind, tokens: [...tokens], validUntil };
+    return { tenantId, deviceId, credentialId, kind, deviceVersion, tokens: [...tokens], validUntil };
   }
 
   private async counted(

@@ -55,13 +55,12 @@ export const readCertificate = (text: string): Certificate => {
   try {
     const trimmed = text.trim();
     const isPem = trimmed.startsWith('-----BEGIN CERTIFICATE-----');
-    if (!isPem && !/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(trimmed))
-      throw invalid('is no PEM and no base64 of DER');
+    if (!isPem && !/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(trimmed)) throw unreadable();
     const x509 = new X509Certificate(isPem ? trimmed : Buffer.from(trimmed, 'base64'));
     return describe(x509, new ParsedCertificate(x509.raw));
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw invalid('cannot be read', error);
+    throw unreadable(error);
   }
 };
 
@@ -143,3 +142,9 @@ const has = (usage: number, flag: number): boolean => (usage & flag) === flag;
 
 export const invalid = (why: string, cause?: unknown): AppError =>
   new AppError('certificate-invalid', `The certificate ${why}.`, { cause });
+
+const unreadable = (cause?: unknown): AppError =>
+  invalid(
+    'cannot be read; it must be PEM (-----BEGIN CERTIFICATE----- and so on), or its DER in base64',
+    cause,
+  );

@@ -14,6 +14,7 @@ export interface FittingCredential extends Validity {
   readonly status: CredentialStatus;
   readonly authorityId: string | undefined;
   readonly deviceStatus: DeviceStatus;
+  readonly deviceVersion: number;
   readonly interface: DeviceInterface;
   /** Texts of the endpoint tokens that open something. */
   readonly tokens: readonly string[];
@@ -31,6 +32,7 @@ interface Row {
   valid_until: Date | null;
   authority_id: string | null;
   device_status: DeviceStatus;
+  device_version: number;
   interface: DeviceInterface;
   tokens: string[];
   hash: string | null;
@@ -38,7 +40,7 @@ interface Row {
 
 const SELECT = `
   SELECT c.tenant_id, c.device_id, c.id, c.kind, c.status, c.valid_from, c.valid_until, c.authority_id,
-    d.status AS device_status, d.interface, p.hash,
+    d.status AS device_status, d.version AS device_version, d.interface, p.hash,
     ARRAY(SELECT e.token FROM device_tokens t JOIN endpoint_tokens e ON e.tenant_id = t.tenant_id AND e.id = t.id
           WHERE t.device_id = d.id AND t.tenant_id = d.tenant_id AND t.status IN ('inactive', 'active') ORDER BY t.id) AS tokens
   FROM device_credentials c
@@ -82,6 +84,19 @@ export const credentialFor = async (
   return rows[0] === undefined ? undefined : fittingOf(rows[0]);
 };
 
+/** Those of them that there are. */
+export const credentialsWith = async (
+  from: Queryable,
+  ids: readonly { readonly tenantId: string; readonly credentialId: string }[],
+): Promise<FittingCredential[]> => {
+  const { rows } = await from.query<Row>({
+    name: 'credentials-with',
+    text: `${SELECT} JOIN unnest($1::text[], $2::text[]) AS u (tenant_id, id) ON u.tenant_id = c.tenant_id AND u.id = c.id`,
+    values: [ids.map(({ tenantId }) => tenantId), ids.map(({ credentialId }) => credentialId)],
+  });
+  return rows.map(fittingOf);
+};
+
 const fittingOf = (row: Row): FittingCredential => ({
   tenantId: row.tenant_id,
   deviceId: row.device_id,
@@ -92,6 +107,7 @@ const fittingOf = (row: Row): FittingCredential => ({
   ...(row.valid_until === null ? {} : { validUntil: row.valid_until.toISOString() }),
   authorityId: row.authority_id ?? undefined,
   deviceStatus: row.device_status,
+  deviceVersion: row.device_version,
   interface: row.interface,
   tokens: row.tokens,
   hash: row.hash ?? undefined,

@@ -68,11 +68,16 @@ describe('RegisterCertificateAuthority', () => {
     subject.given([]).when(register).then([registered]);
     subject.given([registered]).when(register).then([]);
   });
-  it('refuses a time that ends before it begins', () =>
+  it('refuses a time that is over, or ends before it begins', () => {
     subject
       .given([])
-      .when({ ...register, validFrom: late, validUntil: at })
-      .thenThrows('invalid-request'));
+      .when({ ...register, validUntil: at })
+      .thenThrows('invalid-request');
+    subject
+      .given([])
+      .when({ ...register, validFrom: late, validUntil: late })
+      .thenThrows('invalid-request');
+  });
 });
 
 describe('VerifyCertificateAuthority', () => {

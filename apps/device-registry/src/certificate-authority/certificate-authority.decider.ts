@@ -116,7 +116,7 @@ const register = (
   if (authority.status !== 'none') return [];
   const { name, certificate, sha256, distinguishedName, certified, subject, enrolment, at } = command;
   const { verificationCode } = command;
-  const validity = editedValidity('authority', {}, command);
+  const validity = editedValidity('authority', {}, command, at);
   const summary: Summary = { name, status: 'unverified', opens: false, enrols: false };
   return [
     {
@@ -171,7 +171,7 @@ const edit = (
     type: 'CertificateAuthorityEnrolmentChanged',
     data: { from, to, summary },
   }));
-  change('validity', editedValidity('edit', before.validity, command), (from, to, summary) => ({
+  change('validity', editedValidity('edit', before.validity, command, at), (from, to, summary) => ({
     type: 'CertificateAuthorityValidityChanged',
     data: { from, to, inEffect: overlap(before.certified, to), changedAt: at, summary },
   }));

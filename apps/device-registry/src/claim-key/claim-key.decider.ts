@@ -64,7 +64,7 @@ const decide = (command: ClaimKeyCommand, key: ClaimKey): readonly ClaimKeyEvent
     case 'IssueClaimKey': {
       if (key.status !== 'none') return [];
       const { name, hint, device, limit, at } = command;
-      const validity = validityOf('claimKey', { validUntil: command.validUntil }, command);
+      const validity = validityOf('claimKey', undefined, command);
       const issued: ExistingClaimKey = {
         status: 'existing',
         name,
@@ -127,7 +127,7 @@ const edit = (
     type: 'ClaimKeyLimitChanged',
     data: { from, to, summary },
   }));
-  change('validity', validityOf('edit', before.validity, command), (from, to, summary) => ({
+  change('validity', validityOf('edit', before, command), (from, to, summary) => ({
     type: 'ClaimKeyValidityChanged',
     data: { from, to, summary },
   }));
@@ -144,10 +144,11 @@ const edit = (
 /** It always has an end. */
 const validityOf = (
   path: string,
-  before: ClaimKeyValidity,
-  edit: { readonly validFrom?: string | null | undefined; readonly validUntil?: string | undefined },
+  before: ExistingClaimKey | undefined,
+  command: Extract<ClaimKeyCommand, { type: 'IssueClaimKey' | 'EditClaimKey' }>,
 ): ClaimKeyValidity => {
-  const { validUntil = before.validUntil, ...rest } = editedValidity(path, before, edit);
+  const { validUntil, ...rest } = editedValidity(path, before?.validity ?? {}, command, command.at);
+  if (validUntil === undefined) throw new Error('a claim key without an end');
   return { ...rest, validUntil };
 };
 

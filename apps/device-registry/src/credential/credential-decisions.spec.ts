@@ -12,6 +12,7 @@ import {
 import { firstKind, type NewCredential } from './credential-decisions.js';
 
 const later = '2026-11-20T12:00:00.000Z';
+const soon = '2026-11-20T11:30:00.000Z';
 const fresh = (credentialId: string, kind: IssuedKind = 'secret'): NewCredential => ({
   credentialId,
   kind,
@@ -201,17 +202,17 @@ describe('EditCredential', () => {
         kind: 'secret',
         status: 'active',
         from: {},
-        to: { validUntil: at },
+        to: { validUntil: later },
         changedAt: at,
       },
     };
     subject
       .given(overHttp)
-      .when({ type: 'EditCredential', credentialId: 'secret-1', validUntil: at, at })
+      .when({ type: 'EditCredential', credentialId: 'secret-1', validUntil: later, at })
       .then([ended]);
     subject
       .given([...overHttp, ended, turned('secret-1', 'active', 'suspended')])
-      .when(change('secret-1', 'active'))
+      .when({ ...change('secret-1', 'active'), at: later })
       .then([
         {
           type: 'CredentialStatusChanged',
@@ -219,10 +220,15 @@ describe('EditCredential', () => {
         },
       ]);
   });
+  it('refuses an end that is over already: there is revoking for that', () =>
+    subject
+      .given(overHttp)
+      .when({ type: 'EditCredential', credentialId: 'secret-1', validUntil: at, at })
+      .thenThrows('invalid-request'));
   it('refuses a time that ends before it begins', () =>
     subject
       .given(overHttp)
-      .when({ type: 'EditCredential', credentialId: 'secret-1', validFrom: later, validUntil: at, at })
+      .when({ type: 'EditCredential', credentialId: 'secret-1', validFrom: later, validUntil: soon, at })
       .thenThrows('invalid-request'));
   it('leaves a revoked one as it is', () => {
     const gone = subject.given([...overHttp, revoked('secret-1')]);

@@ -155,7 +155,7 @@ export const editCredential = (
   device: ExistingDevice,
 ): readonly CredentialEvent[] => {
   const before = existingCredential(device, credentialId);
-  const validity = editedValidity('edit', validityOf(before), window);
+  const validity = editedValidity('edit', validityOf(before), window, at);
   const moved = changeValidity(credentialId, before, validity, at);
   const turned =
     status === undefined || status === before.status

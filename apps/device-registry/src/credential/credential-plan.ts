@@ -1,10 +1,10 @@
-import { AppError } from '@muster/contracts';
+import { AppError, newId } from '@muster/contracts';
 import type { CredentialRotation } from '@muster/contracts/device-registry/credentials.requests';
 import type { CredentialInput, CredentialKind } from '@muster/contracts/device-registry/devices.requests';
 import { readCertificate } from '../authentication/certificate.js';
 import { fastHashOf, slowHashOf } from '../authentication/password-hash.js';
 import type { CredentialFacts, IssuedKind } from '../device/device.events.js';
-import { editedValidity, overlap, type Validity } from '../validity.js';
+import { editedValidity, overlap, phaseAt, type Validity } from '../validity.js';
 import type { NewCredential } from './credential-decisions.js';
 import { hashOfSecret, newSecret } from './secret.js';
 
@@ -18,11 +18,18 @@ export interface PlannedCredential {
   readonly shown: { readonly secret?: string; readonly password?: string };
 }
 
-/** Ids of what is to be made. */
+/** Ids of what is to be made, and when. */
 export interface PlanFor {
   readonly credentialId: string;
   readonly deviceId: string;
+  readonly at: string;
 }
+
+export const planFor = (deviceId: string): PlanFor => ({
+  credentialId: newId(),
+  deviceId,
+  at: new Date().toISOString(),
+});
 
 const FIELDS_OF: Readonly<Record<CredentialKind, readonly (keyof CredentialInput)[]>> = {
   token: [],
@@ -52,11 +59,11 @@ const refuseForeign = (
 export const planCredential = async (
   path: string,
   input: CredentialInput & { readonly kind: IssuedKind },
-  { credentialId, deviceId }: PlanFor,
+  { credentialId, deviceId, at }: PlanFor,
 ): Promise<PlannedCredential> => {
   const { kind } = input;
   refuseForeign(path, input, OWN_FIELDS);
-  const given = editedValidity(path, {}, { validFrom: input.validFrom, validUntil: input.validUntil });
+  const given = editedValidity(path, {}, input, at);
   const next = (facts: CredentialFacts = {}, validity = given): NewCredential => ({
     credentialId,
     kind,
@@ -72,7 +79,7 @@ export const planCredential = async (
     case 'password':
       return planPassword(next({ username: input.username ?? deviceId }), input.password);
     case 'self-signed': {
-      const { facts, validity } = pinned(path, input);
+      const { facts, validity } = pinned(path, input, at);
       return { next: next(facts, overlap(given, validity)), shown: {} };
     }
     case 'ca-signed': {
@@ -87,7 +94,7 @@ export const planCredential = async (
 export const planRotation = async (
   rotation: CredentialRotation,
   before: { readonly kind: IssuedKind; readonly username?: string },
-  { credentialId, deviceId }: PlanFor,
+  made: PlanFor,
 ): Promise<PlannedCredential> => {
   const { kind, username } = before;
   if (kind === 'ca-signed') {
@@ -106,7 +113,7 @@ export const planRotation = async (
       ...(certificate == null ? {} : { certificate }),
       ...(sha256 == null ? {} : { sha256 }),
     },
-    { credentialId, deviceId },
+    made,
   );
 };
 
@@ -122,12 +129,19 @@ const planPassword = async (
 const pinned = (
   path: string,
   { certificate, sha256 }: Pick<CredentialInput, 'certificate' | 'sha256'>,
+  at: string,
 ): { readonly facts: CredentialFacts; readonly validity: Validity } => {
   if ((certificate == null) === (sha256 == null)) {
     throw refused(`${path}.certificate`, 'must be given with kind self-signed, or sha256 instead of it');
   }
   if (certificate == null) return { facts: { sha256: sha256 ?? '' }, validity: {} };
   const read = readGiven(`${path}.certificate`, certificate);
+  if (phaseAt(read, at) === 'after') {
+    throw refused(
+      `${path}.certificate`,
+      `was valid until ${read.validUntil}; it must be valid in the future`,
+    );
+  }
   return {
     facts: { sha256: read.sha256 },
     validity: { validFrom: read.validFrom, validUntil: read.validUntil },

@@ -112,6 +112,9 @@ describe('provisionDevice over HTTP', () => {
     ['mqtt', { kind: 'self-signed' }, 'certificate', 'or sha256 instead of it'],
     ['mqtt', { kind: 'self-signed', certificate: 'PEM' }, 'certificate', 'cannot be read'],
     ['mqtt', { kind: 'ca-signed' }, 'subject', 'must be given'],
+    ['mqtt', { kind: 'self-signed', certificate: '-----BEGIN KEY-----' }, 'certificate', 'it must be PEM'],
+    ['mqtt', { kind: 'password', validUntil: '2020-01-01T00:00:00Z' }, 'validUntil', 'be in the future'],
+    ['http', { kind: 'secret', validUntil: '2020-01-01T00:00:00Z' }, 'validUntil', 'be in the future'],
   ])('refuses for %s the credential %j, with the reason', async (over, credential, field, reason) => {
     const refused = await problem(provision({ interface: over, credential } as unknown as DeviceInput));
     expect(refused.code).toBe('invalid-request');

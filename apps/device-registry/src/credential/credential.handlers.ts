@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, DEFAULT_PAGE, newId, type Actor, type Done } from '@muster/contracts';
+import { AppError, DEFAULT_PAGE, type Actor, type Done } from '@muster/contracts';
 import {
   deleteCredential,
   editCredential,
@@ -25,7 +25,7 @@ import { findAuthority } from '../certificate-authority/certificate-authority-li
 import { viewDevice } from '../device/device-list.projection.js';
 import { device, type DeviceCommand } from '../device/device.decider.js';
 import type { IssuedKind } from '../device/device.events.js';
-import { planCredential, planRotation, type PlannedCredential } from './credential-plan.js';
+import { planCredential, planFor, planRotation, type PlannedCredential } from './credential-plan.js';
 import { countCredentials, credentialsOf, findCredential } from './credential.projection.js';
 import { keepSecret } from './keep-secret.js';
 
@@ -48,7 +48,7 @@ export class CredentialHandlers {
       prepare: async () => {
         const { kind } = input;
         if (kind === 'token') throw tokensAreIssuedElsewhere();
-        return planCredential('credential', { ...input, kind }, { credentialId: newId(), deviceId });
+        return planCredential('credential', { ...input, kind }, planFor(deviceId));
       },
       run: async (tx, planned) => {
         await assertAuthorityOf(tx, tenantId, planned);
@@ -68,7 +68,7 @@ export class CredentialHandlers {
       body: { operation: rotateCredential.subject, request },
       prepare: async () => {
         const before = await this.existing({ tenantId, deviceId, credentialId });
-        return planRotation(rotation, before, { credentialId: newId(), deviceId });
+        return planRotation(rotation, before, planFor(deviceId));
       },
       run: (tx, planned) =>
         this.keep(tx, request, planned, {

@@ -58,6 +58,7 @@ import { firstKind } from '../credential/credential-decisions.js';
 import {
   assertNothingToIssue,
   planCredential,
+  planFor,
   type PlannedCredential,
 } from '../credential/credential-plan.js';
 import { assertAuthorityOf } from '../credential/credential.handlers.js';
@@ -99,11 +100,7 @@ export class DeviceHandlers {
     // Null in an optional field passes the contract's rules and means the same as absent.
     const kind = firstKind(by ?? 'mqtt', credential?.kind);
     if (kind !== 'token') {
-      return planCredential(
-        'device.credential',
-        { ...credential, kind },
-        { credentialId: newId(), deviceId },
-      );
+      return planCredential('device.credential', { ...credential, kind }, planFor(deviceId));
     }
     if (credential != null) assertNothingToIssue('device.credential', credential);
     return undefined;

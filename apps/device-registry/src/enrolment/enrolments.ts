@@ -20,7 +20,7 @@ import {
   claimKey,
   type ExistingClaimKey,
 } from '../claim-key/claim-key.decider.js';
-import { planCredential, type PlannedCredential } from '../credential/credential-plan.js';
+import { planCredential, planFor, type PlannedCredential } from '../credential/credential-plan.js';
 import { keepSecret } from '../credential/keep-secret.js';
 import { device } from '../device/device.decider.js';
 import { provisionWithin, typeFor } from '../device/provision-within.js';
@@ -100,7 +100,7 @@ export class Enrolments {
       const planned = await planCredential(
         'credential',
         { kind: 'ca-signed', subject },
-        { credentialId, deviceId },
+        { credentialId, deviceId, at },
       );
       await store.execute(device, {
         tenantId,
@@ -145,7 +145,7 @@ export class Enrolments {
     const planned = await planCredential(
       'credential',
       { kind: 'ca-signed', subject },
-      { credentialId, deviceId },
+      { credentialId, deviceId, at },
     );
     await asRefusal(() =>
       provisionWithin(tx, store, {
@@ -284,11 +284,7 @@ export class Enrolments {
 
   /** Generated, so no slow hash within the transaction. */
   private credentialOf(by: 'mqtt' | 'http', deviceId: string): Promise<PlannedCredential> {
-    return planCredential(
-      'credential',
-      { kind: by === 'http' ? 'secret' : 'password' },
-      { credentialId: newId(), deviceId },
-    );
+    return planCredential('credential', { kind: by === 'http' ? 'secret' : 'password' }, planFor(deviceId));
   }
 
   private async counted<T>(by: 'certificate' | 'claim-key', who: object, run: () => Promise<T>): Promise<T> {

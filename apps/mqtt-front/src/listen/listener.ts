@@ -1,4 +1,4 @@
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { Arrival } from '../arrival.js';
 
 /** Of every kind of listener. */
@@ -6,13 +6,18 @@ export interface ListenOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Before it listens: to bound its connections, which are counted from the TCP connection on (`boundConnections`). */
-  readonly bound?: (server: Server) => void;
+  /** Connections are counted from TCP on, before anything of TLS or HTTP is read: see `connectionBounds`. */
+  readonly bounds?: Bounds | undefined;
+}
+
+export interface Bounds {
+  watch(server: Server): void;
+  hasProved(socket: Socket): void;
 }
 
 export interface Listener {
   readonly port: number;
-  /** Takes nobody in any more; connections that are open stay. */
+  /** Takes nobody in any more, and ends who has not arrived yet; connections that have stay. */
   close(): Promise<void>;
 }
 

@@ -24,6 +24,7 @@ import {
   IsName,
   IsTime,
   MAX_TAGS,
+  NAME_MESSAGE,
   NAME_RULE,
   Page,
   PageRequest,
@@ -42,13 +43,10 @@ export type SubjectSource = (typeof SUBJECT_SOURCES)[number];
 export const SUBJECT_MEANINGS = ['name', 'serialNumber', 'credential'] as const;
 export type SubjectMeaning = (typeof SUBJECT_MEANINGS)[number];
 
-const NAME_MESSAGE = { message: '$property must match [A-Za-z0-9_-]{1,64}' };
-const TAGS_MESSAGE = { each: true, message: 'each value must match [A-Za-z0-9_-]{1,64}' };
-
 export const MAX_ENROLLED = 1_000_000;
 
-/** What devices become that are not known yet. */
-export class EnrolmentRule {
+/** What devices become that enrol. */
+export class EnrolledAs {
   /** Id or name. */
   @IsString()
   @Length(1, 64)
@@ -68,9 +66,12 @@ export class EnrolmentRule {
   @IsArray()
   @ArrayMaxSize(MAX_TAGS)
   @ArrayUnique()
-  @Matches(NAME_RULE, TAGS_MESSAGE)
+  @Matches(NAME_RULE, { each: true, message: 'each value must match [A-Za-z0-9_-]{1,64}' })
   tags?: string[];
+}
 
+/** What devices become that are not known yet. */
+export class EnrolmentRule extends EnrolledAs {
   @IsBoolean()
   enabled!: boolean;
 
@@ -96,7 +97,7 @@ export class CertificateAuthorityInput {
   @IsName(128)
   name!: string;
 
-  /** PEM: a certificate that may sign others. */
+  /** PEM, from `-----BEGIN CERTIFICATE-----` on: a certificate that may sign others. */
   @IsString()
   @Length(1, MAX_PEM_LENGTH)
   certificate!: string;

@@ -1,7 +1,5 @@
 import { Type } from 'class-transformer';
 import {
-  ArrayMaxSize,
-  ArrayUnique,
   IsArray,
   IsIn,
   IsInt,
@@ -9,7 +7,6 @@ import {
   IsOptional,
   IsString,
   Length,
-  Matches,
   Max,
   MaxLength,
   Min,
@@ -23,59 +20,26 @@ import {
   Done,
   IsName,
   IsTime,
-  MAX_TAGS,
-  NAME_RULE,
   Page,
   PageRequest,
   TenantRequest,
 } from '../fields.js';
-import { MAX_ENROLLED } from './certificate-authorities.requests.js';
-import {
-  DEVICE_STATUSES,
-  INTERFACES,
-  IsFolder,
-  type DeviceInterface,
-  type DeviceStatus,
-} from './devices.requests.js';
+import { EnrolledAs, MAX_ENROLLED } from './certificate-authorities.requests.js';
+import { DEVICE_STATUSES, INTERFACES, type DeviceInterface, type DeviceStatus } from './devices.requests.js';
 
 /** A revoked one stays revoked. */
 export const CLAIM_KEY_STATUSES = ['active', 'suspended', 'revoked'] as const;
 export type ClaimKeyStatus = (typeof CLAIM_KEY_STATUSES)[number];
 
-const NAME_MESSAGE = { message: '$property must match [A-Za-z0-9_-]{1,64}' };
-const TAGS_MESSAGE = { each: true, message: 'each value must match [A-Za-z0-9_-]{1,64}' };
-
-export class ClaimKeyInput {
+export class ClaimKeyInput extends EnrolledAs {
   /** Unique in the tenant. */
   @IsName(128)
   name!: string;
-
-  /** Of the devices that enrol. Id or name. */
-  @IsString()
-  @Length(1, 64)
-  deviceType!: string;
-
-  /** Name. Default: the type's newest at that time. */
-  @IsOptional()
-  @Matches(NAME_RULE, NAME_MESSAGE)
-  appVersion?: string;
 
   /** Of the devices that enrol: what they get is a password for `mqtt`, a secret for `http`. Default: `mqtt`. */
   @IsOptional()
   @IsIn(['mqtt', 'http'])
   interface?: 'mqtt' | 'http';
-
-  /** Default: `/`. */
-  @IsOptional()
-  @IsFolder()
-  folder?: string;
-
-  @IsOptional()
-  @IsArray()
-  @ArrayMaxSize(MAX_TAGS)
-  @ArrayUnique()
-  @Matches(NAME_RULE, TAGS_MESSAGE)
-  tags?: string[];
 
   /** How many devices may enrol with it. Default: 1. */
   @IsOptional()

@@ -3,6 +3,7 @@ import {
   ArrayMaxSize,
   ArrayMinSize,
   IsArray,
+  IsBoolean,
   IsIn,
   IsInt,
   IsISO8601,
@@ -353,7 +354,10 @@ export class AuthenticateDevice {
   remoteAddress?: string;
 }
 
-/** Who it is. A connection lasts until one of its ids is told of by an event that `opens` nothing, or until `validUntil`. */
+/**
+ * Who it is. A connection lasts until one of its ids is told of by an event that `opens` nothing and has a higher `version` than
+ * is said here, or until `validUntil`.
+ */
 export class AuthenticatedDevice {
   @IsString()
   tenantId!: string;
@@ -367,10 +371,18 @@ export class AuthenticatedDevice {
   @IsIn(['password', 'self-signed', 'ca-signed'])
   kind!: 'password' | 'self-signed' | 'ca-signed';
 
+  /** Of the device, at the time of the answer. */
+  @IsInt()
+  deviceVersion!: number;
+
   /** With kind `ca-signed`: the authority that vouches for it. */
   @IsOptional()
   @IsString()
   authorityId?: string;
+
+  @IsOptional()
+  @IsInt()
+  authorityVersion?: number;
 
   /** The texts of the endpoint tokens that it may use in topics; none of them opens anything for another device. */
   @IsArray()
@@ -421,5 +433,50 @@ export const authenticateDevice = defineRequest({
     'too-many-requests',
     'concurrent-change',
   ],
+  idempotent: true,
+});
+
+/** What a live connection came by. */
+export class CredentialInUse {
+  @IsString()
+  tenantId!: string;
+
+  @IsString()
+  deviceId!: string;
+
+  @IsString()
+  credentialId!: string;
+
+  @IsOptional()
+  @IsString()
+  authorityId?: string;
+}
+
+export const MAX_CHECKED = 500;
+
+export class CheckCredentials {
+  @IsIn(INTERFACES)
+  interface!: DeviceInterface;
+
+  @IsArray()
+  @ArrayMaxSize(MAX_CHECKED)
+  @ValidateNested({ each: true })
+  @Type(() => CredentialInUse)
+  uses!: CredentialInUse[];
+}
+
+export class CheckedCredentials {
+  /** Whether each opens the door now, in the order of the request. */
+  @IsArray()
+  @IsBoolean({ each: true })
+  open!: boolean[];
+}
+
+/** For doors that may have missed events: whether their live connections may stay. The times of certificates are not looked at. */
+export const checkCredentials = defineRequest({
+  subject: 'muster.v1.service.device-registry.credential.check',
+  request: CheckCredentials,
+  reply: CheckedCredentials,
+  errors: ['invalid-request'],
   idempotent: true,
 });

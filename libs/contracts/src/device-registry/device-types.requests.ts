@@ -22,14 +22,13 @@ import {
   Done,
   IsText,
   METADATA_KEY_RULE,
+  NAME_MESSAGE,
   NAME_RULE,
   Page,
   PageRequest,
   rule,
   TenantRequest,
 } from '../fields.js';
-
-const NAME_MESSAGE = { message: '$property must match [A-Za-z0-9_-]{1,64}' };
 
 export class AppVersionInput {
   /** A level of every topic, so unique in the whole system, not only in the tenant. */

@@ -28,6 +28,7 @@ import {
   IsName,
   IsTime,
   MAX_TAGS,
+  NAME_MESSAGE,
   NAME_RULE,
   Page,
   PageRequest,
@@ -45,7 +46,6 @@ export type DeviceInterface = (typeof INTERFACES)[number];
 export const DEVICE_STATUSES = ['pending', 'active', 'suspended'] as const;
 export type DeviceStatus = (typeof DEVICE_STATUSES)[number];
 
-const NAME_MESSAGE = { message: '$property must match [A-Za-z0-9_-]{1,64}' };
 const FOLDER_RULE = /^\/$|^(\/[^/\s][^/]{0,62}){1,16}$/;
 const wrongFolder = (value: unknown): string | undefined => {
   if (typeof value !== 'string' || !FOLDER_RULE.test(value))

@@ -18,13 +18,12 @@ import {
   Done,
   IsFilter,
   IsText,
+  NAME_MESSAGE,
   NAME_RULE,
   Page,
   PageRequest,
   TenantRequest,
 } from '../fields.js';
-
-const NAME_MESSAGE = { message: '$property must match [A-Za-z0-9_-]{1,64}' };
 
 export class GroupInput {
   /** Unique in the tenant; what filters call it: `group==<name>`. */

@@ -24,6 +24,7 @@ import {
   Done,
   IsName,
   IsText,
+  NAME_MESSAGE,
   NAME_RULE,
   Page,
   PageRequest,
@@ -34,7 +35,6 @@ import {
 export const ROLLOUT_STRATEGIES = ['suspended', 'targeted', 'general'] as const;
 export type RolloutStrategy = (typeof ROLLOUT_STRATEGIES)[number];
 
-const NAME_MESSAGE = { message: '$property must match [A-Za-z0-9_-]{1,64}' };
 const VERSION_RULE = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/;
 const VERSION_MESSAGE = { message: '$property must match [A-Za-z0-9][A-Za-z0-9._+-]{0,63}' };
 const KEY_MESSAGE = { message: `$property ${CONFIGURATION_KEY_TEXT}` };

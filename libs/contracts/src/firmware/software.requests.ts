@@ -19,9 +19,7 @@ import {
 import { DeviceKey, DueDevice } from '../configuration/documents.requests.js';
 import { defineRequest } from '../contract.js';
 import { INTERFACES, type DeviceInterface } from '../device-registry/devices.requests.js';
-import { BulkOutcome, NAME_RULE, TenantRequest, type JsonObject } from '../fields.js';
-
-const NAME_MESSAGE = { message: '$property must match [A-Za-z0-9_-]{1,64}' };
+import { BulkOutcome, NAME_MESSAGE, NAME_RULE, TenantRequest, type JsonObject } from '../fields.js';
 
 /** A device asks for its software (cmx_ota, 7/CMP). */
 export class FetchSoftware extends TenantRequest {
