@@ -230,7 +230,18 @@ describe('what others want meanwhile', () => {
     expect([refused.status, refused.body]).toMatchObject([409, { code: 'campaign-conflict' }]);
     const skips = await campaigns.launch({ ...other, onConflict: 'skip' });
     await campaigns.counts(skips, { skipped: 3 });
-    expect((await campaigns.targets(skips))[0]?.reason).toMatchObject({ code: 'conflict' });
+    for (const { reason } of await campaigns.targets(skips))
+      expect(reason).toMatchObject({ code: 'conflict', by: { kind: 'campaign', id: open } });
+    const csv = await fetch(`${platform.url}/api/v1/campaigns/${skips}/targets?format=csv`, {
+      headers: { 'x-api-key': platform.apiKey },
+    });
+    expect((await csv.text()).split(open)).toHaveLength(4);
+    const [told] = await platform.sql(
+      `SELECT data FROM campaign_orchestrator.announcements WHERE stream = $1 ORDER BY version LIMIT 1`,
+      [`campaign-targets-${skips}`],
+    );
+    const skipped = { from: 'planned', status: 'skipped', reason: { by: { kind: 'campaign', id: open } } };
+    expect(told).toMatchObject({ data: { devices: [skipped, skipped, skipped] } });
     await campaigns.until(skips, ({ status }) => status === 'completed');
     const takes = await campaigns.launch({ ...other, onConflict: 'supersede' });
     await campaigns.counts(open, { superseded: 3 });
@@ -239,6 +250,51 @@ describe('what others want meanwhile', () => {
     await campaigns.counts(takes, { succeeded: 3 });
     // Another key is no conflict.
     await campaigns.launch(of('contested', { configurations: { colour: 'red' } }));
+  }, 40_000);
+
+  it('a device is taken although a value of the first campaign is on its way to it', async () => {
+    const devices = await typed('on-its-way', 2);
+    // Whoever changes values waits, until both campaigns know their devices.
+    const held = platform.sql(`
+      SELECT pg_advisory_xact_lock(hashtextextended('configuration defaults of default', 0));
+      DO $$ BEGIN
+        WHILE NOT EXISTS (SELECT FROM campaign_orchestrator.campaign_targets WHERE status = 'superseded'
+                            AND device_id = '${devices[0]?.id ?? ''}')
+        LOOP PERFORM pg_sleep(0.05); END LOOP;
+      END $$`);
+    await eventually(
+      async () => {
+        const query = `SELECT FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted`;
+        return (await platform.sql(query)).length > 0;
+      },
+      { deadlineMs: 10_000 },
+    );
+    const first = await campaigns.launch(of('on-its-way'));
+    await eventually(
+      async () => (await platform.sql('SELECT FROM campaign_orchestrator.campaign_writes')).length > 0,
+      { deadlineMs: 10_000, what: 'the first hands its devices over' },
+    );
+    const second = await campaigns.launch(
+      of('on-its-way', { configurations: { interval: 90 }, onConflict: 'supersede' }),
+    );
+    await held;
+    await campaigns.until(second, ({ status }) => status === 'completed');
+    await campaigns.counts(second, { written: 2 });
+    for (const { reason } of await campaigns.targets(first, '&status=superseded'))
+      expect(reason).toMatchObject({ code: 'campaign-superseded', by: { kind: 'campaign', id: second } });
+    await campaigns.until(first, ({ status }) => status === 'completed');
+    await fleet.connectAll(devices);
+    await campaigns.counts(second, { succeeded: 2 });
+    for (const device of devices)
+      expect((await platform.api('GET', `/devices/${device.id}/configuration`)).body).toMatchObject({
+        keys: { interval: { desired: 90, reported: 90, desiredBy: { kind: 'campaign', id: second } } },
+      });
+    expect(await platform.sql('SELECT FROM campaign_orchestrator.campaign_writes')).toEqual([]);
+    // What it wrote is on record, although the device was taken from it by then.
+    const targets = `SELECT previous FROM campaign_orchestrator.campaign_targets WHERE campaign_id = $1`;
+    expect(await platform.sql(targets, [first])).toEqual(
+      devices.map(() => ({ previous: { interval: null } })),
+    );
   }, 40_000);
 
   it('a device that is deleted is removed from the campaign', async () => {

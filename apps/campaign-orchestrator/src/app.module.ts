@@ -32,6 +32,7 @@ import { Statistics1764300000007 } from '../migrations/0007-statistics.js';
 import { PlainTables1764300000009 } from '../migrations/0009-plain-tables.js';
 import { DevicesAway1764300000010 } from '../migrations/0010-devices-away.js';
 import { Retention1764300000011 } from '../migrations/0011-retention.js';
+import { Contested1764300000012 } from '../migrations/0012-contested.js';
 import { CampaignHandlers } from './campaign/campaign.handlers.js';
 import { CampaignPhases, PHASES } from './campaign/campaign-phases.js';
 import { CAMPAIGN_STEP, START_STEP } from './campaign/campaign-steps.js';
@@ -77,6 +78,7 @@ import { TargetChanges } from './target/target-rows.js';
 import {
   publishedOfTargets,
   TARGETS_ANNOUNCED,
+  tellSkipped,
   tellTargets,
   type TargetsChanged,
 } from './target/targets.published.js';
@@ -135,6 +137,7 @@ const migrations = [
   PlainTables1764300000009,
   DevicesAway1764300000010,
   Retention1764300000011,
+  Contested1764300000012,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
@@ -182,7 +185,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         new SupervisionFollower(database, supervised),
       ]);
       const shared = { database, store, bus, steps, phases, jobs: ownJobs, launches, changes, watch };
-      const listeners = [superviseCampaign({ store, steps, devices: supervised })];
+      const listeners = [superviseCampaign({ store, steps, devices: supervised }), tellSkipped(store)];
       const snapshot = new Snapshot({ ...shared, devices, listeners });
       const writer = new BatchWriter({ ...shared, tenantRatePerMinute: config.tenantRatePerMinute });
       const workers = startJobWorkers({

@@ -101,7 +101,7 @@ class World {
     return {
       campaignId: 'c1',
       values: configurations,
-      ...{ expectedStates, expectedFrom, deadlineSeconds, retries, asOf },
+      ...{ expectedStates, expectedFrom, deadlineSeconds, retries, asOf, overruled: [] },
     };
   }
 

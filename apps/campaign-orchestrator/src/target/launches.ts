@@ -1,12 +1,15 @@
 import type { JsonValue } from '@muster/contracts';
+import { MAX_OVERRULED } from '@muster/contracts/configuration/campaign.requests';
 import type { Database, Queryable } from '@muster/event-store';
 import type { Bucket } from '../batch/pace.js';
 import type { Wanted } from './target.js';
 
 /** What is frozen of a launch, for whoever judges its devices. */
-export interface LaunchWants extends Omit<Wanted, 'asOf'> {
+export interface LaunchWants extends Omit<Wanted, 'asOf' | 'overruled'> {
   /** The campaign whose values it takes back. */
   readonly revertOf: string | null;
+  /** Absent in what older versions stored. */
+  readonly overruled?: readonly string[];
 }
 
 export interface LaunchRow {
@@ -47,10 +50,20 @@ export class Launches {
     { wants, keys }: { readonly wants: LaunchWants; readonly keys: readonly string[] },
   ): Promise<void> {
     const cursor: SnapshotCursor = { part: 'devices', batch: 0, after: null };
+    // Only those whose devices are known: so of two campaigns at most one may write over the other.
+    const { rows } = await tx.query<{ campaign_id: string }>({
+      text: `SELECT DISTINCT campaign_id FROM campaign_launches
+             WHERE tenant_id = $1 AND open AND launch_id <> $2 AND keys && $3 AND cursor->>'part' = 'done' LIMIT ${MAX_OVERRULED}`,
+      values: [tenantId, launchId, keys],
+    });
+    const overruled = rows.map(({ campaign_id: id }) => id);
     await tx.query({
       text: `INSERT INTO campaign_launches (tenant_id, launch_id, campaign_id, wanted, keys, cursor)
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
-      values: [tenantId, launchId, wants.campaignId, JSON.stringify(wants), keys, JSON.stringify(cursor)],
+      values: [
+        ...[tenantId, launchId, wants.campaignId, JSON.stringify({ ...wants, overruled }), keys],
+        JSON.stringify(cursor),
+      ],
     });
   }
 
@@ -103,7 +116,7 @@ export class Launches {
         values: [tenantId, missing],
       });
       for (const { launch_id: launchId, wanted, as_of: asOf } of rows)
-        this.known.set(launchId, { ...wanted, asOf: asOf?.toISOString() ?? '' });
+        this.known.set(launchId, { overruled: [], ...wanted, asOf: asOf?.toISOString() ?? '' });
     }
     const found = new Map(
       launchIds.flatMap((launchId) => {
@@ -116,6 +129,23 @@ export class Launches {
       this.known.delete(oldest);
     }
     return found;
+  }
+
+  /** More of the campaigns that give way to this launch, before its devices are known. */
+  async overrule(
+    tx: Queryable,
+    tenantId: string,
+    launchId: string,
+    campaignIds: readonly string[],
+  ): Promise<void> {
+    await tx.query({
+      text: `UPDATE campaign_launches SET wanted = jsonb_set(wanted, '{overruled}', (
+               SELECT coalesce(jsonb_agg(id), '[]') FROM (
+                 SELECT unnest($3::text[]) AS id
+                 UNION SELECT jsonb_array_elements_text(coalesce(wanted->'overruled', '[]')) LIMIT ${MAX_OVERRULED}) ids))
+             WHERE tenant_id = $1 AND launch_id = $2`,
+      values: [tenantId, launchId, campaignIds],
+    });
   }
 
   /** Fields of a row that are set at once. */

@@ -274,7 +274,7 @@ export class Snapshot {
     tx: pg.PoolClient,
     { tenantId, campaignId, definition, launch }: Of,
   ): Promise<void> {
-    if (definition.onConflict === 'supersede') return;
+    if (definition.onConflict === 'supersede') return this.meanContested(tx, tenantId, launch.launchId);
     const { rows } = await tx.query<{ ids: string[]; keys: string[] }>(
       `SELECT keys, ARRAY(SELECT device_id FROM campaign_candidates
                           WHERE tenant_id = $1 AND launch_id = $2 AND skip IS NULL) AS ids
@@ -288,36 +288,43 @@ export class Snapshot {
     if (found.length === 0) return;
     if (definition.onConflict === 'reject') throw conflictError(found);
     await tx.query(
-      `UPDATE campaign_candidates c SET skip = 'conflict' FROM campaign_launches own
-       WHERE c.tenant_id = $1 AND c.launch_id = $2 AND c.skip IS NULL
-         AND own.tenant_id = $1 AND own.launch_id = $2 AND EXISTS (
-           SELECT 1 FROM campaign_targets t
-           JOIN campaign_launches l ON l.tenant_id = $1 AND l.launch_id = t.launch_id AND l.open AND l.launch_id <> $2
-                                   AND l.keys && own.keys AND l.campaign_id IS DISTINCT FROM $3
-           WHERE t.tenant_id = $1 AND t.device_id = c.device_id AND t.${OPEN})`,
+      `UPDATE campaign_candidates c SET skip = 'conflict', contested_by = (${OTHERS} LIMIT 1)
+       WHERE c.tenant_id = $1 AND c.launch_id = $2 AND c.skip IS NULL AND EXISTS (${OTHERS})`,
       [tenantId, launch.launchId, definition.revertOf],
+    );
+  }
+
+  /** What another campaign is about to change is to be written, be it right at this moment or not. */
+  private async meanContested(tx: pg.PoolClient, tenantId: string, launchId: string): Promise<void> {
+    await tx.query(
+      `UPDATE campaign_candidates c SET skip = NULL
+       WHERE c.tenant_id = $1 AND c.launch_id = $2 AND c.skip = 'already_compliant' AND EXISTS (${OTHERS})`,
+      [tenantId, launchId, null],
     );
   }
 
   /** How many each batch has; those that show the devices seen last first have taken theirs. */
   private async deal(tx: pg.PoolClient, { tenantId, definition, launch }: Of): Promise<readonly number[]> {
     const key = [tenantId, launch.launchId];
-    const { rows } = await tx.query<{ batch: number | null; n: number; compatible: number }>(
+    const { rows } = await tx.query<{ batch: number | null; n: number; found: number; compatible: number }>(
       `SELECT batch, count(*)::integer AS n,
-              count(*) FILTER (WHERE skip IS DISTINCT FROM 'incompatible')::integer AS compatible
+              count(*) FILTER (WHERE skip IS DISTINCT FROM 'device-not-found')::integer AS found,
+              count(*) FILTER (WHERE skip IS NULL OR skip NOT IN ('incompatible', 'device-not-found'))::integer AS compatible
        FROM campaign_candidates WHERE tenant_id = $1 AND launch_id = $2 GROUP BY batch`,
       key,
     );
     const total = rows.reduce((sum, { n }) => sum + n, 0);
     const { expectedCount } = launch;
+    // Who is named and does not exist has been told of, and is nobody that more happens to than was expected.
+    const matched = rows.reduce((sum, { found }) => sum + found, 0);
     assertMeant(definition, {
-      matched: total,
+      matched,
       compatible: rows.reduce((sum, row) => sum + row.compatible, 0),
     });
-    if (expectedCount !== null && total > expectedCount)
+    if (expectedCount !== null && matched > expectedCount)
       throw new AppError(
         'more-devices-than-expected',
-        `${total} devices match; ${expectedCount} were expected.`,
+        `${matched} devices match; ${expectedCount} were expected.`,
       );
     const asks = definition.batches.map(({ share }, place): BatchAsk => {
       if ('percent' in share || 'count' in share) return share;
@@ -363,9 +370,12 @@ export class Snapshot {
                                  ORDER BY CASE WHEN d.batch = ANY($4) THEN d.last_seen_at END DESC NULLS LAST, d.hash),
               CASE WHEN d.skip IS NULL THEN 'planned' ELSE 'skipped' END, d.name, d.device_type, d.app_version, d.interface,
               d.own_values, CASE WHEN d.skip IS NULL THEN NULL ELSE now() END, d.skip IS NOT NULL,
-              CASE WHEN d.skip IS NULL THEN NULL ELSE jsonb_build_object('code', d.skip, 'origin', 'campaign') END
+              CASE WHEN d.skip IS NULL THEN NULL
+                   WHEN d.contested_by IS NULL THEN jsonb_build_object('code', d.skip, 'origin', 'campaign')
+                   ELSE jsonb_build_object('code', d.skip, 'origin', 'campaign', 'detail', $7::text,
+                                           'by', jsonb_build_object('kind', 'campaign', 'id', d.contested_by)) END
        FROM (
-         SELECT c.device_id, c.name, c.device_type, c.app_version, c.interface, c.last_seen_at, r.previous AS own_values,
+         SELECT c.device_id, c.name, c.device_type, c.app_version, c.interface, c.last_seen_at, r.previous AS own_values, c.contested_by,
                 coalesce(c.skip, CASE WHEN $6::text IS NOT NULL AND r.previous IS NULL THEN 'nothing-to-revert' END) AS skip,
                 ${HASH} AS hash,
                 coalesce(c.batch, width_bucket((row_number() OVER (PARTITION BY c.batch ORDER BY ${HASH}))::integer,
@@ -373,7 +383,10 @@ export class Snapshot {
          FROM campaign_candidates c
          LEFT JOIN campaign_targets r ON r.tenant_id = $1 AND r.launch_id = $6 AND r.device_id = c.device_id
          WHERE c.tenant_id = $1 AND c.launch_id = $2) d`,
-      [tenantId, launchId, campaignId, recent, firsts, await this.revertedLaunch(tenantId, definition)],
+      [
+        ...[tenantId, launchId, campaignId, recent, firsts, await this.revertedLaunch(tenantId, definition)],
+        CONTESTED,
+      ],
     );
     await tx.query(
       `INSERT INTO campaign_counters (tenant_id, launch_id, batch, counted, n)
@@ -408,6 +421,7 @@ export class Snapshot {
       by: { kind: 'campaign', id: campaignId },
       at,
     };
+    const overruled = new Set<string>();
     for (;;) {
       const rows = await readTargets(
         tx,
@@ -421,12 +435,29 @@ export class Snapshot {
          LIMIT ${SUPERSEDED_AT_ONCE}`,
         [launch.launchId],
       );
-      if (rows.length === 0) return;
-      const next = rows.map((row) => ({ row, next: ended(row, 'superseded', at, reason) }));
+      if (rows.length === 0) break;
+      const next = rows.map((row) => ({
+        row,
+        next: ended(row, 'superseded', at, reason),
+        // What was handed over may be written already: a revert must know it, so the answer is still awaited.
+        ...(row.operation === null ? {} : { operation: row.operation }),
+      }));
       await this.parts.changes.apply(tx, tenantId, next);
+      for (const { campaignId: id } of rows) overruled.add(id);
     }
+    await this.parts.launches.overrule(tx, tenantId, launch.launchId, [...overruled]);
   }
 }
+
+const CONTESTED = 'Another campaign sets the same keys on the device, which has not settled there yet.';
+
+/** The campaigns that a candidate `c` has not settled in, and that set one of this one's keys. */
+const OTHERS = `
+  SELECT t.campaign_id FROM campaign_targets t
+  JOIN campaign_launches l ON l.tenant_id = $1 AND l.launch_id = t.launch_id AND l.open AND l.launch_id <> $2
+    AND l.campaign_id IS DISTINCT FROM $3
+    AND l.keys && (SELECT own.keys FROM campaign_launches own WHERE own.tenant_id = $1 AND own.launch_id = $2)
+  WHERE t.tenant_id = $1 AND t.device_id = c.device_id AND t.${OPEN}`;
 
 /** As good as random, and the same whoever asks. */
 const HASH = `hashtextextended(c.device_id, hashtext($2)::bigint)`;

@@ -30,6 +30,7 @@ const wanted = (of: Partial<Wanted> = {}): Wanted => ({
   deadlineSeconds: 100,
   retries: { max: 2, firstAfterSeconds: 60 },
   asOf: at(0),
+  overruled: [],
   ...of,
 });
 const desired = (value: JsonValue, by = ours, second = 1): DeviceState['desired'] => ({
@@ -229,5 +230,18 @@ describe('a target whose time is over', () => {
       status: 'removed',
       reason: { code: 'device-removed' },
     });
+  });
+});
+
+describe('a target whose turn has not come, of a campaign that others give way to', () => {
+  const theirs: Actor = { kind: 'campaign', id: 'c0' };
+
+  it('is not taken by what they still write, but by anybody else', () => {
+    const late = { desired: desired('0.9', theirs, 5) };
+    expect(status(planned, late, { overruled: ['c0'] })).toBe('planned');
+    expect(status(planned, late)).toBe('superseded');
+    expect(status(planned, { desired: desired('0.9', anna, 5) }, { overruled: ['c0'] })).toBe('superseded');
+    // Written already, it is they who came later.
+    expect(status(written, late, { overruled: ['c0'] })).toBe('superseded');
   });
 });

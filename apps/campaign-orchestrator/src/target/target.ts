@@ -48,6 +48,8 @@ export interface Wanted {
   readonly retries: { readonly max: number; readonly firstAfterSeconds: number };
   /** What others wished before this is what the campaign changes, after it is not touched; by the clock of `configuration`. */
   readonly asOf: string;
+  /** Campaigns that were at work before this one: what they still write after `asOf` gives way to it. */
+  readonly overruled: readonly string[];
 }
 
 /** Nothing of these changes any more, but that the device may still answer. */
@@ -157,7 +159,7 @@ const hasSucceeded = (target: TargetState, wanted: Wanted, device: DeviceState):
 
 /** Whose wish has replaced the campaign's; before its turn: whose wish came after the launch. Null: nobody's. */
 const overtakenBy = (
-  { campaignId, values, asOf }: Wanted,
+  { campaignId, values, asOf, overruled }: Wanted,
   device: DeviceState,
   isPlanned: boolean,
 ): TargetReason | null => {
@@ -169,6 +171,7 @@ const overtakenBy = (
     if (wish?.by.kind === 'campaign' && wish.by.id === campaignId) continue;
     // Before it was written, what was there before the launch is what is to be changed.
     if (isPlanned && (wish === undefined || wish.at <= asOf)) continue;
+    if (isPlanned && wish?.by.kind === 'campaign' && overruled.includes(wish.by.id)) continue;
     if (wish === undefined) {
       return { code: 'desired-changed', origin: 'user', detail: `${key} has another desired value.` };
     }

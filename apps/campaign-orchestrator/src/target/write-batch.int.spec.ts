@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { AppError } from '@muster/contracts';
-import { changeDesiredMany } from '@muster/contracts/configuration/campaign.requests';
+import { changeDesiredMany, reofferMany } from '@muster/contracts/configuration/campaign.requests';
 import { openDatabase, type Database } from '@muster/event-store';
 import { Steps } from '@muster/jobs';
 import type { Bus } from '@muster/messaging';
@@ -23,6 +23,8 @@ let launches: Launches;
 let written: string[][] = [];
 let looked: string[] = [];
 let looks: () => Promise<void> = () => Promise.resolve();
+/** Before `configuration` answers. */
+let meanwhile: () => Promise<unknown> = () => Promise.resolve();
 
 beforeAll(async () => {
   server = await testDatabase({
@@ -44,6 +46,7 @@ beforeEach(async () => {
   written = [];
   looked = [];
   looks = () => Promise.resolve();
+  meanwhile = () => Promise.resolve();
   await database.query(
     'TRUNCATE campaign_targets, campaign_launches, campaign_writes, campaign_counters, steps',
   );
@@ -55,12 +58,17 @@ beforeEach(async () => {
 /** The other ends of a writer: `configuration`, which writes whatever it is asked to, and who looks at devices. */
 const writer = (): BatchWriter => {
   const bus = {
-    request: (contract: object, { deviceIds }: { readonly deviceIds: readonly string[] }) => {
+    request: async (contract: object, { deviceIds }: { readonly deviceIds: readonly string[] }) => {
+      if (contract === reofferMany) return { outcomes: deviceIds.map(() => ({})) };
       if (contract !== changeDesiredMany) throw new Error('nothing else is asked');
       written.push([...deviceIds]);
-      return Promise.resolve({
-        outcomes: deviceIds.map((deviceId) => ({ deviceId, changed: true, version: 1, configId: 'c' })),
-      });
+      await meanwhile();
+      const previous = { mode: 'day' };
+      return {
+        outcomes: deviceIds.map((deviceId) => ({
+          ...{ deviceId, changed: true, version: 1, configId: 'c', previous },
+        })),
+      };
     },
   } as unknown as Pick<Bus, 'request'>;
   const watch = {
@@ -160,5 +168,32 @@ describe('writing a batch', () => {
     expect(written).toEqual([['d0000', 'd0001']]);
     expect(new Set(looked)).toEqual(new Set(['d0000', 'd0001']));
     expect(await stand()).toEqual({ writes: 0, byStatus: { written: 2 } });
+  });
+
+  it('knows of a device that another campaign took meanwhile what was there before, and leaves it to that one', async () => {
+    await addTargets(2);
+    const taken = (where: string): Promise<unknown> =>
+      database.query(
+        `UPDATE campaign_targets SET status = 'superseded', revision = revision + 1, reason = '{"code": "x", "origin": "campaign"}'
+         WHERE ${where}`,
+      );
+    meanwhile = () => taken(`device_id = 'd0000'`);
+    await writer().write(REF, await row(), WRITE);
+    expect(await stand()).toEqual({ writes: 0, byStatus: { superseded: 1, written: 1 } });
+    const { rows } = await database.query(
+      `SELECT previous FROM campaign_targets WHERE status = 'superseded' AND written_at IS NOT NULL`,
+    );
+    expect(rows).toEqual([{ previous: { mode: 'day' } }]);
+    // The same of one whose answer was lost with its process, and of one that is only offered again.
+    for (const kind of ['write', 'offer']) {
+      await database.query(`UPDATE campaign_targets SET operation = 'campaign:l1:o1'`);
+      await database.query(
+        `INSERT INTO campaign_writes (tenant_id, launch_id, operation, kind, device_ids)
+         VALUES ('default', 'l1', 'campaign:l1:o1', '${kind}', '{d0000,d0001}')`,
+      );
+      await taken('true');
+      await writer().finish(REF, await row());
+      expect(await stand()).toEqual({ writes: 0, byStatus: { superseded: 2 } });
+    }
   });
 });

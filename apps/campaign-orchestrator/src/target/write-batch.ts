@@ -10,7 +10,7 @@ import type pg from 'pg';
 import { takePortion, type Bucket } from '../batch/pace.js';
 import type { DeviceWatch } from './device-watch.js';
 import type { Launches, LaunchRow } from './launches.js';
-import { ended, offered, type TargetReason, type TargetState } from './target.js';
+import { ended, isFinal, offered, type TargetReason, type TargetState } from './target.js';
 import {
   handOver,
   readTargets,
@@ -219,7 +219,7 @@ export class BatchWriter {
             ? await this.ask(ref, row, rows, handed)
             : await this.offer(ref, rows, handed);
         await database.transaction(async (tx) => {
-          await this.parts.changes.apply(tx, tenantId, changes);
+          await this.record(tx, ref, handed, changes);
           const isAway = handed.kind === 'write' && changes.some(({ next }) => next.status === 'planned');
           if (isAway || row.away !== null)
             await launches.note(tx, tenantId, launchId, {
@@ -240,6 +240,36 @@ export class BatchWriter {
     }
   }
 
+  /** What another campaign has taken meanwhile is another row: of that, too, it is recorded what was there before. */
+  private async record(
+    tx: pg.PoolClient,
+    { tenantId, launchId }: LaunchRef,
+    { operation, deviceIds }: Operation,
+    changes: readonly TargetChange[],
+  ): Promise<void> {
+    const applied = new Set(await this.parts.changes.apply(tx, tenantId, changes));
+    const missed = new Map(
+      changes.flatMap((change) => (applied.has(change) ? [] : [[change.row.deviceId, change]])),
+    );
+    if (missed.size === 0) return;
+    const rows = await readTargets(
+      tx,
+      tenantId,
+      `launch_id = $2 AND operation = $3 AND device_id = ANY($4) FOR UPDATE`,
+      [launchId, operation, deviceIds.filter((id) => missed.has(id))],
+    );
+    await this.parts.changes.apply(
+      tx,
+      tenantId,
+      rows.flatMap((row) => {
+        const change = missed.get(row.deviceId);
+        return change === undefined
+          ? []
+          : [isFinal(row.status) ? kept(row, change.written) : { ...change, row }];
+      }),
+    );
+  }
+
   private async ask(
     ref: LaunchRef,
     row: LaunchRow,
@@ -252,11 +282,11 @@ export class BatchWriter {
     const { revertOf } = wants;
     // Nothing is to be written where a campaign only expects: it watches from now on.
     if (revertOf === null && Object.keys(wants.values).length === 0)
-      return rows.map((target) => ({
-        row: target,
-        next: watched(target, wants.deadlineSeconds, at),
-        written: written(at),
-      }));
+      return rows.map((target) =>
+        isFinal(target.status)
+          ? kept(target)
+          : { row: target, next: watched(target, wants.deadlineSeconds, at), written: written(at) },
+      );
     const byDevice = new Map(rows.map((target) => [target.deviceId, target]));
     const actor: Actor = { kind: 'campaign', id: campaignId };
     const { outcomes } = await this.parts.bus.request(
@@ -272,7 +302,7 @@ export class BatchWriter {
             }
           : row.asOf === null
             ? {}
-            : { unlessChangedSince: row.asOf }),
+            : { unlessChangedSince: row.asOf, ...overruling(wants.overruled) }),
       },
       { timeoutMs: TIMEOUT_MS },
     );
@@ -310,19 +340,29 @@ export class BatchWriter {
       { timeoutMs: TIMEOUT_MS },
     );
     const codes = new Map(deviceIds.map((id, nth) => [id, outcomes[nth]?.code]));
-    return rows.map((row) => ({
-      row,
-      next:
-        codes.get(row.deviceId) === undefined
-          ? offered(row, row.attempts + 1)
-          : ended(row, 'removed', at, { code: 'device-removed', origin: 'user' }),
-    }));
+    return rows.map((row) => {
+      if (isFinal(row.status)) return kept(row);
+      const isThere = codes.get(row.deviceId) === undefined;
+      const reason: TargetReason = { code: 'device-removed', origin: 'user' };
+      return { row, next: isThere ? offered(row, row.attempts + 1) : ended(row, 'removed', at, reason) };
+    });
   }
 }
 
 const awayFor = (why: string): NonNullable<LaunchRow['away']> => ({
   detail: `Desired values cannot be written at the moment: ${why}`,
   until: new Date(Date.now() + AWAY_MS).toISOString(),
+});
+
+/** Absent where nobody gives way: an id that was handed over by an older version must find the same request. */
+const overruling = (campaignIds: readonly string[] = []): { overruled?: Actor[] } =>
+  campaignIds.length === 0 ? {} : { overruled: campaignIds.map((id) => ({ kind: 'campaign', id })) };
+
+/** Of a target that another campaign has taken while its answer was awaited: it stands as it does. */
+const kept = (row: TargetRow, before?: TargetChange['written']): TargetChange => ({
+  row,
+  next: row,
+  ...(before === undefined ? {} : { written: before }),
 });
 
 const written = (at: string, outcome?: DesiredOutcome): NonNullable<TargetChange['written']> => ({
@@ -342,6 +382,7 @@ const watched = (target: TargetRow, deadlineSeconds: number, at: string): Target
 /** What became of one device that was handed over. */
 const changeBy = (row: TargetRow, outcome: DesiredOutcome, at: string): TargetChange => {
   const { code, detail } = outcome;
+  if (isFinal(row.status)) return kept(row, code === undefined ? written(at, outcome) : undefined);
   if (code === undefined) return { row, next: offered(row, 1), written: written(at, outcome) };
   // Its turn comes again.
   if (isPassing({ code })) return { row, next: row };

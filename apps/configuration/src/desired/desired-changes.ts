@@ -23,6 +23,7 @@ export interface DesiredChange extends DeviceId {
   readonly expectedVersion?: number | undefined;
   /** See `ChangeDesired` of the decider. */
   readonly unlessChangedSince?: string | undefined;
+  readonly overruled?: readonly Actor[] | undefined;
   readonly onlyWhereBy?: Actor | undefined;
   readonly source: Actor;
   readonly reason?: string | undefined;
@@ -252,7 +253,7 @@ export class DesiredChanges {
 }
 
 const wishOf = ({ mode, desired, source, reason, expectedVersion, ...rest }: TracedChange): Wish => {
-  const { unlessChangedSince, onlyWhereBy } = rest;
+  const { unlessChangedSince, overruled, onlyWhereBy } = rest;
   const at = now();
   return {
     tenantId: rest.tenantId,
@@ -269,6 +270,7 @@ const wishOf = ({ mode, desired, source, reason, expectedVersion, ...rest }: Tra
       at,
       ...(expectedVersion === undefined ? {} : { expectedVersion }),
       ...(unlessChangedSince === undefined ? {} : { unlessChangedSince }),
+      ...(overruled === undefined ? {} : { overruled }),
       ...(onlyWhereBy === undefined ? {} : { onlyWhereBy }),
       ...(reason === undefined ? {} : { reason }),
     }),

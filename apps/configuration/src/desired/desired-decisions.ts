@@ -32,6 +32,8 @@ export interface ChangeDesired {
   readonly desired: JsonObject;
   /** Throws `desired-changed` where somebody other than `source` changed one of the keys after this time. */
   readonly unlessChangedSince?: string;
+  /** But where one of these did, whose wishes have given way already. */
+  readonly overruled?: readonly Actor[];
   /** Only the keys that are as they are by this one's wish; throws `desired-changed` where none is. */
   readonly onlyWhereBy?: Actor;
   readonly expectedVersion?: number;
@@ -119,14 +121,14 @@ export const reoffer = (command: Reoffer, state: DeviceConfiguration): readonly 
 /** Somebody else's wish that came later stands. A default is nobody's wish for this device. */
 const assertNotOvertaken = (
   keys: readonly string[],
-  { source, unlessChangedSince }: ChangeDesired,
+  { source, unlessChangedSince, overruled = [] }: ChangeDesired,
   state: DeviceConfiguration,
 ): void => {
   if (unlessChangedSince === undefined) return;
   for (const key of keys) {
     const last = lastWish(state, key);
     if (last === undefined || last.at <= unlessChangedSince || last.by.kind === 'default') continue;
-    if (isSameActor(last.by, source)) continue;
+    if ([source, ...overruled].some((one) => isSameActor(last.by, one))) continue;
     throw new AppError(
       'desired-changed',
       `desired.${key} was changed by ${last.by.kind} ${last.by.id} at ${last.at}.`,

@@ -87,6 +87,18 @@ describe('a change that gives way to later wishes', () => {
     expect(event?.data).toMatchObject({ changes: { fan: { from: 7, to: 1 } } });
   });
 
+  it('writes over whom it is told to, and nobody else', () => {
+    const other: Actor = { kind: 'campaign', id: 'c0' };
+    const overruling = { ...since, overruled: [other] };
+    expect(
+      desiredAfter(change(6, other, { fan: 2 }), change(9, campaign, { fan: 1 }, overruling)),
+    ).toMatchObject({ fan: 1 });
+    configuration
+      .given(after(change(6, other, { fan: 2 }), change(7, anna, { fan: 3 })))
+      .when(change(9, campaign, { fan: 1 }, overruling))
+      .thenThrows('desired-changed');
+  });
+
   it('knows of 64 keys without a value who took them away, the latest', () => {
     const keys = Array.from({ length: 70 }, (_none, nth) => `k${nth}`);
     const events = after(

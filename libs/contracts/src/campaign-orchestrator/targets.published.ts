@@ -35,7 +35,8 @@ export class ChangedTarget {
   reason?: TargetReason;
 }
 
-/** Devices of a campaign that stand otherwise than before, at most 500. Those that a launch begins with are not told. */
+/** Devices of a campaign that stand otherwise than before, at most 500. Of those that a launch
+ * begins with, the skipped ones are told, with why; all others are planned. */
 export class CampaignTargetsChanged {
   @IsString()
   campaignId!: string;

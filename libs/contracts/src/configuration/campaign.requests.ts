@@ -26,6 +26,8 @@ export const MAX_STATES = 500;
 export const MAX_COMPARED = 5_000;
 /** Device types whose rules are asked for at once. */
 export const MAX_CHECKED_TYPES = 100;
+/** Others whose wishes one change may write over. */
+export const MAX_OVERRULED = 1_000;
 
 class ManyDevices extends TenantRequest {
   @IsArray()
@@ -77,6 +79,14 @@ export class ChangeDesiredMany extends TenantRequest {
   @IsOptional()
   @IsTime()
   unlessChangedSince?: string;
+
+  /** With `unlessChangedSince`: what these changed after that time is written over all the same. */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(MAX_OVERRULED)
+  @ValidateNested({ each: true })
+  @Type(() => Actor)
+  overruled?: Actor[];
 
   /**
    * Only keys whose value, or whose being without one, is this one's wish are changed. None is: the outcome is
