@@ -55,6 +55,62 @@ describe('the outcome of a campaign', () => {
   }, 30_000);
 });
 
+describe('the wait for a device that never answers', () => {
+  it('is ended by an operator, with a reason; then it is in nobody’s way', async () => {
+    const [there] = (await typed('sold', 2)) as [Made, Made];
+    await fleet.connect(there);
+    const id = await campaigns.draft(of('sold'));
+    const settle = (reason?: string) => platform.api('POST', `/campaigns/${id}/settle`, { reason });
+    expect(await settle()).toMatchObject({ status: 409, body: { code: 'campaign-status' } });
+    await campaigns.act(id, 'launch');
+    await campaigns.until(id, ({ status }) => status === 'completed');
+    await campaigns.counts(id, { succeeded: 1, written: 1 });
+    for (const status of [200, 200])
+      expect(await settle('It was sold.')).toMatchObject({
+        status,
+        body: { waitEnded: { by: { id: 'local-admin' }, reason: 'It was sold.' } },
+      });
+    await campaigns.until(id, ({ outcome }) => outcome === 'completed_with_failures');
+    await campaigns.counts(id, { succeeded: 1, timed_out: 1 });
+    expect((await campaigns.targets(id, '&status=timed_out'))[0]?.reason).toMatchObject({
+      ...{ code: 'wait_ended', origin: 'user', detail: 'It was sold.', by: { id: 'local-admin' } },
+    });
+    const next = await campaigns.draft(of('sold', { configurations: { interval: 90 } }));
+    expect(await preview(next)).toMatchObject({ conflicts: [] });
+  }, 30_000);
+});
+
+describe('a launch of named devices', () => {
+  it('counts those that exist, and leaves out the others with a reason', async () => {
+    const [device] = (await typed('named', 1)) as [Made];
+    const target = { deviceIds: [device.id, device.id, 'nobody'] };
+    const id = await campaigns.draft(of('named', { target }));
+    expect(await preview(id)).toMatchObject({ matched: 1, missing: ['nobody'] });
+    await campaigns.act(id, 'launch', { expectedCount: 1 });
+    await campaigns.counts(id, { written: 1, skipped: 1 });
+    expect((await campaigns.targets(id, '&status=skipped'))[0]?.reason?.code).toBe('device-not-found');
+  }, 30_000);
+
+  it('is refused where a gate would judge nobody', async () => {
+    const [device] = (await typed('unjudged', 1)) as [Made];
+    const gate = { maxFailurePercent: 0 };
+    const refused = async (batch: object): Promise<void> => {
+      const id = await campaigns.draft(of('unjudged', { batches: [{ ...batch, gate }, { percent: 100 }] }));
+      for (const act of ['preview', 'launch'])
+        expect(await platform.api('POST', `/campaigns/${id}/${act}`)).toMatchObject({
+          status: 400,
+          body: { code: 'invalid-request', errors: [{ path: 'batches.0' }] },
+        });
+    };
+    await refused({ filter: 'name==nobody' });
+    await refused({ deviceIds: ['nobody'] });
+    const id = await campaigns.launch(
+      of('unjudged', { batches: [{ filter: 'name==nobody' }, { deviceIds: [device.id] }] }),
+    );
+    await campaigns.counts(id, { written: 1 });
+  }, 30_000);
+});
+
 describe('a campaign that was completed while a device was away', () => {
   it('keeps that device from others until one of them takes it on purpose; its supervision goes on', async () => {
     const [there, away] = (await typed('afterwards', 2)) as [Made, Made];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StoredGate } from '../campaign/campaign.events.js';
+import { gateDetail } from '../campaign/gate-detail.js';
 import { judgeGate, type GateInput } from './gate.js';
 
 const since = '2026-11-28T12:00:00.000Z';
@@ -83,6 +84,23 @@ describe('a gate', () => {
     expect(answer({ offline: 'wait' }, away)).toBe(null);
     expect(answer({ offline: 'fail' }, away)).toBe('fail');
     expect(answer({ offline: 'fail', soakSeconds: 900 }, away)).toBe(null);
+  });
+
+  it('does not pass by a single device while all others are away', () => {
+    const quarter = { minSettledPercent: 25 };
+    expect(answer(quarter, { succeeded: 1, offline: 3 })).toBe('pass');
+    expect(answer(quarter, { succeeded: 1, offline: 4 })).toBe('inconclusive');
+    expect(answer(quarter, { succeeded: 1, open: 1, offline: 4 })).toBe(null);
+    expect(answer({ ...quarter, soakSeconds: 900 }, { succeeded: 1, offline: 4 })).toBe(null);
+    // It fails by what it knows all the same.
+    expect(answer(quarter, { failed: 1, offline: 4 })).toBe('fail');
+    // Never more than is asked for of a batch that is there as a whole.
+    expect(answer(quarter, { succeeded: 50, offline: 1_000 })).toBe('pass');
+    expect(answer({}, { succeeded: 1, offline: 4 })).toBe('pass');
+    const numbers = { size: 5, settled: 1, succeeded: 1, failed: 0, timedOut: 0 };
+    expect(gateDetail(1, 'inconclusive', gate(quarter), numbers)).toMatch(
+      /1 of 5 devices have settled: .*; at least 2 devices have to be settled and at most 5 % may fail/,
+    );
   });
 
   it('does not pass because everybody is away', () => {

@@ -55,22 +55,24 @@ export const judgeGate = (gate: StoredGate, input: GateInput): Judgement => {
     timedOut: input.timedOut,
   };
   const enough = Math.max(1, Math.min(gate.minSettled, settled + awaited));
+  // Few may be left of those that are waited for: what a single one of many says is no reason to go on.
+  const toPass = Math.max(enough, leastOf(gate, size));
   const answered = (answer: GateAnswer): Judgement => ({ answer, numbers, nextAt: null, waitsFor: '' });
   const isEmpty = size === 0;
 
   if (settled >= enough && isFailed(gate, { succeeded, failed, settled, awaited })) return answered('fail');
   if (observedSince === null) return waits(numbers, null, 'Its devices are still being told.');
-  if (isSoaked && (isEmpty || (settled >= enough && isPassed(gate, { succeeded, failed, settled }))))
+  if (isSoaked && (isEmpty || (settled >= toPass && isPassed(gate, { succeeded, failed, settled }))))
     return answered('pass');
   const isSettled = awaited === 0 && settled > 0;
   if (isWaited || (isSettled && isSoaked)) return answered('inconclusive');
 
   const nextAt = earliest(isSoaked ? null : soakedAt, waitedAt);
-  if (settled < enough)
+  if (settled < toPass)
     return waits(
       numbers,
       nextAt,
-      `Its gate is judged when ${devicesHave(enough)} settled; so far ${settled} of ${size}.`,
+      `Its gate is judged when ${devicesHave(toPass)} settled; so far ${settled} of ${size}.`,
     );
   if (!isSoaked) return waits(numbers, nextAt, 'It is watched for the time that its gate says.');
   return waits(
@@ -79,6 +81,10 @@ export const judgeGate = (gate: StoredGate, input: GateInput): Judgement => {
     `Its gate is neither passed nor failed: ${settled} of ${devicesHave(size)} settled.`,
   );
 };
+
+/** How many devices of a batch must have settled before it is passed, however many are away. */
+export const leastOf = ({ minSettled, minSettledPercent = 0 }: StoredGate, size: number): number =>
+  Math.min(minSettled, Math.ceil((size * minSettledPercent) / 100 - 1e-9));
 
 interface Settled {
   readonly succeeded: number;

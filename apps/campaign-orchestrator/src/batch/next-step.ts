@@ -31,7 +31,7 @@ export type Action =
   /** Gives up what is not settled: `all`, or only what has not been told yet. */
   | { readonly type: 'cancel-targets'; readonly which: 'untold' | 'all' }
   | { readonly type: 'finish-cancel' }
-  /** `endAt` has come: what was never written is skipped, the rest has timed out. */
+  /** `endAt` has come, or an operator waits no longer: what was never written is skipped, the rest has timed out. */
   | { readonly type: 'end-targets' }
   | { readonly type: 'complete'; readonly outcome: CampaignOutcome }
   /** Of a completed campaign whose outcome was open: now it is known. */
@@ -142,7 +142,7 @@ const afterwards = (endAt: string, situation: Situation, all: Counts): NextStep 
   if (situation.campaign.outcome === 'unsettled' && outcome !== 'unsettled')
     return { ...NOTHING, action: { type: 'settle', outcome } };
   if (openTargets(all) === 0) return NOTHING;
-  if (endAt <= situation.now)
+  if (endAt <= situation.now || situation.campaign.waitEnded !== null)
     return { ...(unanswered(situation, 'awaiting_service') ?? ENDING), phase: null };
   return { ...NOTHING, nextAt: earliest(endAt, dueAt(situation)) };
 };

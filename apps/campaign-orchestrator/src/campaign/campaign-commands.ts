@@ -78,6 +78,12 @@ export interface ExcludeTarget extends Wanted {
   readonly deviceId: string;
 }
 
+/** Of a completed campaign: nobody waits for its devices any more. */
+export interface EndWait extends Wanted {
+  readonly type: 'EndWait';
+  readonly reason: string | null;
+}
+
 /** What is absent stays; `maxInFlight` null: no limit. */
 export interface ChangeRate extends Timed {
   readonly type: 'ChangeRate';
@@ -177,6 +183,7 @@ export type OperatorCommand =
   | CancelCampaign
   | ReleaseBatch
   | ExcludeTarget
+  | EndWait
   | ChangeRate;
 
 export type EngineCommand =

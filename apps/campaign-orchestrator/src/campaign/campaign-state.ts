@@ -81,6 +81,8 @@ export interface Campaign {
   readonly thresholdOverridden: boolean;
   readonly excluded: readonly string[];
   readonly endedAt: string | null;
+  /** Of a completed one: its devices are not waited for any more. */
+  readonly waitEnded: { readonly at: string; readonly by: Actor; readonly reason: string | null } | null;
 }
 
 export const initial: Campaign = {
@@ -103,4 +105,5 @@ export const initial: Campaign = {
   thresholdOverridden: false,
   excluded: [],
   endedAt: null,
+  waitEnded: null,
 };

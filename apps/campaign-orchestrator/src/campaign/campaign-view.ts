@@ -11,7 +11,7 @@ import { batchInputOf, targetViewOf, windowViewOf } from './definition.js';
 
 /** Throws `campaign-not-found` of one that is not there any more. */
 export const viewOf = (id: string, state: Campaign, phase: StoredPhase | undefined): CampaignView => {
-  const { definition, status, created, launch, startAt, pause, cancel, launchError } = state;
+  const { definition, status, created, launch, startAt, pause, cancel, launchError, waitEnded } = state;
   if (definition === null || status === null || created === null)
     throw new AppError('campaign-not-found', 'No such campaign.');
   const now = status === 'running' ? phase : undefined;
@@ -38,6 +38,9 @@ export const viewOf = (id: string, state: Campaign, phase: StoredPhase | undefin
     createdBy: created.by,
     ...(launch === null ? {} : { launchedAt: launch.at, launchedBy: launch.by }),
     ...optional('endedAt', state.endedAt),
+    ...(waitEnded === null
+      ? {}
+      : { waitEnded: { at: waitEnded.at, by: waitEnded.by, ...optional('reason', waitEnded.reason) } }),
     ...optional('revertOf', definition.revertOf),
   };
 };

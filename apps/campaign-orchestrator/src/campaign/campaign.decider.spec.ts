@@ -17,6 +17,7 @@ import {
   create,
   definitionOf,
   dispatched,
+  endWait,
   END_AT,
   finishCancel,
   gate,
@@ -810,6 +811,50 @@ describe('SettleCampaign', () => {
       .when(settle)
       .then([]);
     decider.given(running).when(settle).then([]);
+  });
+});
+
+describe('EndWait', () => {
+  const open = completeAs('unsettled');
+  const completed = after(create(), launch(), resolve(2), released(1), synchronised(1), passed(1), open);
+
+  it('says who waits no longer for the devices of a completed campaign, and why', () => {
+    const data = { name: 'warmer', status: 'completed' as const, at: at(44), by: anna, reason: 'sold' };
+    decider
+      .given(completed)
+      .when(endWait)
+      .then([{ type: 'CampaignWaitEnded', data }]);
+    const failed = completeAs('completed_with_failures');
+    decider
+      .given(after(create(), launch(), resolve(2), released(1), synchronised(1), passed(1), failed))
+      .when(endWait)
+      .then([{ type: 'CampaignWaitEnded', data }]);
+  });
+
+  it('does nothing where nobody is waited for', () => {
+    decider
+      .given(after(create(), launch(), resolve(2), released(1), synchronised(1), passed(1), complete))
+      .when(endWait)
+      .then([]);
+  });
+
+  it('is for a completed campaign alone', () => {
+    decider.given(running).when(endWait).thenThrows('campaign-status');
+    decider.given(after(create())).when(endWait).thenThrows('campaign-status');
+  });
+});
+
+describe('a release while devices are being found', () => {
+  it('says that the batch is not waiting yet, and of another that there is none', () => {
+    const finding = after(create(), launch());
+    const release = (index: number): CampaignCommand => ({
+      type: 'ReleaseBatch',
+      index,
+      by: anna,
+      at: at(9),
+    });
+    decider.given(finding).when(release(1)).thenThrows('batch-not-waiting');
+    decider.given(finding).when(release(2)).thenThrows('batch-not-found');
   });
 });
 

@@ -80,6 +80,14 @@ const factsOf = (command: CampaignCommand, state: Campaign): readonly Fact[] => 
       return exclude(command, state);
     case 'ChangeRate':
       return changeRate(command, state);
+    case 'EndWait': {
+      known(state);
+      assertStatus(state, 'end the wait for its devices', ['completed']);
+      // Where it has succeeded, nobody is waited for.
+      if (state.waitEnded !== null || state.outcome === 'succeeded') return [];
+      const { at, by, reason } = command;
+      return [{ type: 'CampaignWaitEnded', data: { at, by, reason } }];
+    }
     case 'ResolveTargets':
     case 'FailLaunch':
     case 'ReleaseByItself':
@@ -185,6 +193,15 @@ const release = ({ index, by, at }: ReleaseBatch, state: Campaign): readonly Fac
   known(state);
   assertStatus(state, 'release a batch', ['running']);
   const batch = batchOf(state, index);
+  if (
+    batch === undefined &&
+    state.launch?.resolved !== true &&
+    index <= (state.definition?.batches.length ?? 0)
+  )
+    throw new AppError(
+      'batch-not-waiting',
+      `Batch ${index} is planned; the devices of the campaign are being found. It can be released when it is waiting.`,
+    );
   if (batch === undefined) {
     const most = (state.definition?.batches.length ?? 0).toString();
     throw new AppError(
@@ -266,4 +283,4 @@ const refusal = (path: string, message: string): AppError =>
   new AppError('invalid-request', `${path} ${message}`, { errors: [{ path, message }] });
 
 /** The stream `campaign-<id>`. */
-export const campaign = { name: 'campaign', stateVersion: 2, initial, evolve, decide } as const;
+export const campaign = { name: 'campaign', stateVersion: 3, initial, evolve, decide } as const;

@@ -40,6 +40,7 @@ const stored = `
 {"type":"CampaignCancelRequested","data":{"name":"warmer","status":"running","at":"2026-01-01T00:00:30.000Z","by":{"kind":"user","id":"anna"},"mode":"force"}}
 {"type":"CampaignCancelled","data":{"name":"warmer","status":"cancelled","at":"2026-01-01T00:00:41.000Z","targets":{"cancelled":2}}}
 {"type":"CampaignCompleted","data":{"name":"warmer","status":"completed","at":"2026-01-01T00:00:40.000Z","outcome":"succeeded","targets":{"succeeded":2}}}
+{"type":"CampaignWaitEnded","data":{"name":"warmer","status":"completed","at":"2026-01-01T00:00:44.000Z","by":{"kind":"user","id":"anna"},"reason":"sold"}}
 {"type":"CampaignSettled","data":{"name":"warmer","status":"completed","at":"2026-01-01T00:00:45.000Z","outcome":"succeeded","targets":{"succeeded":2}}}
 {"type":"CampaignDeleted","data":{"name":"warmer","status":"draft","at":"2026-01-01T00:00:02.000Z"}}
 `;
@@ -65,6 +66,7 @@ const newest: NewestVersions<CampaignEvent> = {
   CampaignSettled: 1,
   CampaignTargetsResolved: 1,
   CampaignUnscheduled: 1,
+  CampaignWaitEnded: 1,
   RateChanged: 1,
   TargetExcluded: 1,
 };

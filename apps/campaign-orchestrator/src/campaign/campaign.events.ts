@@ -26,6 +26,8 @@ export interface StoredGate {
   readonly maxFailurePercent: number | null;
   /** Never more than the batch has. */
   readonly minSettled: number;
+  /** Absent in what older versions stored: 0. */
+  readonly minSettledPercent?: number;
   readonly soakSeconds: number;
   readonly maxWaitSeconds: number | null;
   readonly offline: 'exclude' | 'wait' | 'fail';
@@ -256,6 +258,12 @@ export interface CampaignCompleted {
   readonly data: CampaignFact & { readonly outcome: CampaignOutcome; readonly targets: TargetCounts };
 }
 
+/** Of a completed campaign: an operator waits for its devices no longer. */
+export interface CampaignWaitEnded {
+  readonly type: 'CampaignWaitEnded';
+  readonly data: CampaignFact & { readonly by: Actor; readonly reason: string | null };
+}
+
 /** Of a completed campaign: the outcome that was `unsettled` is known now. */
 export interface CampaignSettled {
   readonly type: 'CampaignSettled';
@@ -284,4 +292,5 @@ export type CampaignEvent =
   | TargetExcluded
   | RateChanged
   | CampaignCompleted
+  | CampaignWaitEnded
   | CampaignSettled;

@@ -270,6 +270,17 @@ describe('editCampaign', () => {
   });
 });
 
+describe('a campaign that was cancelled before it was launched', () => {
+  it('cannot be edited any more, and says so', async () => {
+    const { id } = await create();
+    await bus.request(cancelCampaign, { ...of(id), cancel: {} });
+    await expect(bus.request(editCampaign, { ...of(id), edit: { name: 'b' } })).rejects.toMatchObject({
+      code: 'campaign-status',
+      detail: 'The campaign is cancelled; to edit it is possible in draft, scheduled.',
+    });
+  });
+});
+
 describe('deleteCampaign', () => {
   it('takes a draft away', async () => {
     const { id } = await create();

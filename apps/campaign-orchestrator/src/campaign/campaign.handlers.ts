@@ -20,6 +20,7 @@ import {
   retryCampaign,
   revertCampaign,
   scheduleCampaign,
+  settleCampaign,
   unscheduleCampaign,
   type CampaignAct,
   type CampaignPage,
@@ -37,6 +38,7 @@ import {
   type ReleaseBatch,
   type ResumeCampaign,
   type ScheduleCampaign,
+  type SettleCampaign,
 } from '@muster/contracts/campaign-orchestrator/campaigns.requests';
 import { selectDevices } from '@muster/contracts/device-registry/devices.requests';
 import {
@@ -211,6 +213,12 @@ export class CampaignHandlers {
   cancel({ cancel, ...request }: CancelCampaign): Promise<CampaignDetails> {
     const mode = cancel.mode ?? 'soft';
     return this.act(request, { type: 'CancelCampaign', mode, by: request.actor, at: now() });
+  }
+
+  @Handles(settleCampaign)
+  settle({ settle, ...request }: SettleCampaign): Promise<CampaignDetails> {
+    const reason = settle.reason ?? null;
+    return this.act(request, { type: 'EndWait', reason, by: request.actor, at: now() });
   }
 
   @Handles(releaseBatch)

@@ -14,6 +14,7 @@ import {
   completeAs,
   create,
   dispatched,
+  endWait,
   finishCancel,
   gate,
   judged,
@@ -86,6 +87,7 @@ const ending = fc.constantFrom<CampaignCommand>(
   complete,
   completeAs('unsettled'),
   settle,
+  endWait,
   finishCancel,
   cancel('soft'),
   cancel('force'),
@@ -109,6 +111,7 @@ const OPERATORS: readonly CampaignCommand['type'][] = [
   'ReleaseBatch',
   'ExcludeTarget',
   'ChangeRate',
+  'EndWait',
 ];
 
 /** What comes of them; refusals of operators' commands are part of it. */

@@ -71,6 +71,10 @@ export const publishedOfCampaign = (event: RecordedEvent<CampaignEvent>): readon
       const { outcome, targets } = event.data;
       return told('completed', { outcome, targets });
     }
+    case 'CampaignWaitEnded': {
+      const { by, reason } = event.data;
+      return told('wait-ended', { waitEnded: { at, by, ...(reason === null ? {} : { reason }) } });
+    }
     case 'CampaignSettled': {
       const { outcome, targets } = event.data;
       return told('settled', { outcome, targets });

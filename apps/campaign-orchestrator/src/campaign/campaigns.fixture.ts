@@ -133,6 +133,7 @@ export const settle: CampaignCommand = {
   targets: { succeeded: 2 },
   at: at(45),
 };
+export const endWait: CampaignCommand = { type: 'EndWait', reason: 'sold', by: anna, at: at(44) };
 export const finishCancel: CampaignCommand = { type: 'FinishCancel', targets: { cancelled: 2 }, at: at(41) };
 
 /** What these commands lead to, each after the other. Commands that have no events here are a mistake of the spec. */

@@ -28,6 +28,7 @@ export const campaignsProjection: Projection = {
     'CampaignCancelRequested',
     'CampaignCancelled',
     'CampaignCompleted',
+    'CampaignWaitEnded',
     'CampaignSettled',
     'RateChanged',
     'BatchReleased',

@@ -53,6 +53,7 @@ describe('definitionOf', () => {
       minSuccessPercent: null,
       maxFailurePercent: 5,
       minSettled: 50,
+      minSettledPercent: 25,
       soakSeconds: 0,
       maxWaitSeconds: null,
       offline: 'exclude',

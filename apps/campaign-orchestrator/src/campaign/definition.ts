@@ -22,6 +22,7 @@ export interface DefinitionDefaults {
 }
 
 const MIN_SETTLED = 50;
+const MIN_SETTLED_PERCENT = 25;
 
 /** With every default filled in. Takes what the contract lets through; what is wrong with it `faultsOf` says. */
 export const definitionOf = (
@@ -133,6 +134,7 @@ const gateOf = (gate: Gate): StoredGate => ({
   minSuccessPercent: gate.minSuccessPercent ?? null,
   maxFailurePercent: gate.maxFailurePercent ?? null,
   minSettled: gate.minSettled ?? MIN_SETTLED,
+  minSettledPercent: gate.minSettledPercent ?? MIN_SETTLED_PERCENT,
   soakSeconds: gate.soakSeconds ?? 0,
   maxWaitSeconds: gate.maxWaitSeconds ?? null,
   offline: gate.offline ?? 'exclude',

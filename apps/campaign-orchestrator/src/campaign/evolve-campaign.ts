@@ -95,6 +95,10 @@ export const evolve = (state: Campaign, event: Fact): Campaign => {
         releasedAt === null ? 'skipped' : 'cancelled',
       );
     }
+    case 'CampaignWaitEnded': {
+      const { at, by, reason } = event.data;
+      return { ...state, waitEnded: { at, by, reason } };
+    }
     case 'CampaignSettled':
       return { ...state, outcome: event.data.outcome };
     case 'TargetExcluded':

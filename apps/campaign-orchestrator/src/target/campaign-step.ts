@@ -268,7 +268,7 @@ class CampaignStep {
       case 'cancel-targets':
         return this.cancelTargets(ref, state, action.which);
       case 'end-targets':
-        return this.endTargets(ref);
+        return this.endTargets(ref, state);
       case 'finish-cancel':
         return this.finishCancel(ref, state, situation);
       case 'complete': {
@@ -326,14 +326,16 @@ class CampaignStep {
     );
   }
 
-  private async endTargets(ref: LaunchRef): Promise<void> {
+  private async endTargets(ref: LaunchRef, { waitEnded }: Campaign): Promise<void> {
     const rows = await this.openRows(ref, 'true');
     const now = new Date().toISOString();
-    const reason: TargetReason = {
-      code: 'campaign_ended',
-      origin: 'campaign',
-      detail: 'The end of the campaign had come.',
-    };
+    const reason: TargetReason =
+      waitEnded === null
+        ? { code: 'campaign_ended', origin: 'campaign', detail: 'The end of the campaign had come.' }
+        : {
+            ...{ code: 'wait_ended', origin: 'user', by: waitEnded.by, at: waitEnded.at },
+            detail: waitEnded.reason ?? 'An operator ended the wait for the devices.',
+          };
     await this.apply(
       ref,
       rows.map((row) => ({

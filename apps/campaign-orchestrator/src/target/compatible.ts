@@ -1,6 +1,25 @@
 import { AppError } from '@muster/contracts';
 import type { CampaignDefinition } from '../campaign/campaign.events.js';
 
+/**
+ * Throws `invalid-request` where a batch that names its devices means none of the target, and has a gate: nobody would be judged, and
+ * the others would go at once.
+ */
+export const assertJudged = (
+  { batches }: Pick<CampaignDefinition, 'batches'>,
+  sizes: readonly number[],
+): void => {
+  const place = batches.findIndex(
+    ({ share, gate }, nth) =>
+      gate !== null && sizes[nth] === 0 && ('deviceIds' in share || 'filter' in share),
+  );
+  if (place === -1) return;
+  throw refusal(
+    `batches.${place}`,
+    'has a gate, and means no device of the target that is not in a batch before it',
+  );
+};
+
 type OfType = Pick<CampaignDefinition, 'deviceType'>;
 
 /** Whether a device is of the type whose devices are meant. Values of a firmware are for one type alone. */

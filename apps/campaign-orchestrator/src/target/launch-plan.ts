@@ -21,7 +21,7 @@ import { windowAt } from '../batch/window.js';
 import { campaign } from '../campaign/campaign.decider.js';
 import { assertOpens } from '../campaign/definition-rules.js';
 import type { BatchShare, CampaignDefinition } from '../campaign/campaign.events.js';
-import { assertMeant, isCompatible } from './compatible.js';
+import { assertJudged, assertMeant, isCompatible } from './compatible.js';
 import { conflictError, conflictsAmong, type Conflict } from './conflicts.js';
 import type { CheckedLaunch, LaunchCheck } from './launch-check.js';
 import { FILTER_TIMEOUT_MS, type CampaignDevices } from './target-devices.js';
@@ -159,16 +159,19 @@ export class LaunchPlan implements LaunchCheck {
   /** Sizes of the batches, if the devices were these. */
   private async batches(
     tenantId: string,
-    { batches }: CampaignDefinition,
+    definition: CampaignDefinition,
     ids: readonly string[],
   ): Promise<readonly number[]> {
+    const { batches } = definition;
     const free = new Set(ids);
     const asks: BatchAsk[] = [];
     for (const { share } of batches) {
       if ('percent' in share || 'count' in share) asks.push(share);
       else asks.push({ named: (await this.namedBy(tenantId, share)).filter((id) => free.delete(id)).length });
     }
-    return planBatches(ids.length, asks);
+    const sizes = planBatches(ids.length, asks);
+    if (ids.length > 0) assertJudged(definition, sizes);
+    return sizes;
   }
 
   private async namedBy(

@@ -12,12 +12,11 @@ import { campaign } from '../campaign/campaign.decider.js';
 import type { Campaign, Launch } from '../campaign/campaign-state.js';
 import type { BatchShare, CampaignDefinition } from '../campaign/campaign.events.js';
 import { ENGINE } from '../campaign/engine.decider.js';
-import { assertMeant, isCompatible } from './compatible.js';
-import { conflictError, conflictsAmong } from './conflicts.js';
+import { assertJudged, assertMeant, isCompatible } from './compatible.js';
+import { CONTESTED, settleConflicts, supersedeOthers } from './conflicts.js';
 import type { Launches, LaunchRow, SnapshotCursor } from './launches.js';
-import { ended, type TargetReason } from './target.js';
 import { FILTER_TIMEOUT_MS, type CampaignDevices } from './target-devices.js';
-import { OPEN, readCounts, readTargets, type TargetChanges } from './target-rows.js';
+import { readCounts, type TargetChanges } from './target-rows.js';
 
 export interface Resolved {
   readonly tenantId: string;
@@ -52,8 +51,6 @@ interface Of {
 const COMPARE_TIMEOUT_MS = 10_000;
 /** 100,000 devices took 4 s in the longest statement, on a machine three times overloaded. */
 const RESOLVE_SECONDS = 300;
-/** Targets of other campaigns that are taken from them at once. */
-const SUPERSEDED_AT_ONCE = 5_000;
 
 /**
  * Finds out which devices a launch means, page by page, and then in one transaction how they are split into batches. What is
@@ -233,10 +230,10 @@ export class Snapshot {
         tenantId,
       ]);
       if (!(await this.move(tx, of, cursor, { next: { part: 'done', batch: 0, after: null } }))) return;
-      await this.settleConflicts(tx, of);
+      await settleConflicts(tx, of);
       const sizes = await this.deal(tx, of);
       await this.insertTargets(tx, of, sizes);
-      if (definition.onConflict === 'supersede') await this.supersede(tx, of);
+      if (definition.onConflict === 'supersede') await supersedeOthers(tx, this.parts, of);
       const counts = sumOf(await readCounts(tx, tenantId, launchId, sizes.length));
       const instead = `It is worked through by campaign ${campaignId}: cancel or retry that.`;
       const batches = sizes.map((size) => ({ size, jobId: newId() }));
@@ -270,39 +267,6 @@ export class Snapshot {
     });
   }
 
-  private async settleConflicts(
-    tx: pg.PoolClient,
-    { tenantId, campaignId, definition, launch }: Of,
-  ): Promise<void> {
-    if (definition.onConflict === 'supersede') return this.meanContested(tx, tenantId, launch.launchId);
-    const { rows } = await tx.query<{ ids: string[]; keys: string[] }>(
-      `SELECT keys, ARRAY(SELECT device_id FROM campaign_candidates
-                          WHERE tenant_id = $1 AND launch_id = $2 AND skip IS NULL) AS ids
-       FROM campaign_launches WHERE tenant_id = $1 AND launch_id = $2`,
-      [tenantId, launch.launchId],
-    );
-    const found = await conflictsAmong(tx, tenantId, {
-      ...{ keys: rows[0]?.keys ?? [], deviceIds: rows[0]?.ids ?? [] },
-      ...{ campaignId, revertOf: definition.revertOf },
-    });
-    if (found.length === 0) return;
-    if (definition.onConflict === 'reject') throw conflictError(found);
-    await tx.query(
-      `UPDATE campaign_candidates c SET skip = 'conflict', contested_by = (${OTHERS} LIMIT 1)
-       WHERE c.tenant_id = $1 AND c.launch_id = $2 AND c.skip IS NULL AND EXISTS (${OTHERS})`,
-      [tenantId, launch.launchId, definition.revertOf],
-    );
-  }
-
-  /** What another campaign is about to change is to be written, be it right at this moment or not. */
-  private async meanContested(tx: pg.PoolClient, tenantId: string, launchId: string): Promise<void> {
-    await tx.query(
-      `UPDATE campaign_candidates c SET skip = NULL
-       WHERE c.tenant_id = $1 AND c.launch_id = $2 AND c.skip = 'already_compliant' AND EXISTS (${OTHERS})`,
-      [tenantId, launchId, null],
-    );
-  }
-
   /** How many each batch has; those that show the devices seen last first have taken theirs. */
   private async deal(tx: pg.PoolClient, { tenantId, definition, launch }: Of): Promise<readonly number[]> {
     const key = [tenantId, launch.launchId];
@@ -331,6 +295,7 @@ export class Snapshot {
       return { named: rows.find(({ batch }) => batch === place + 1)?.n ?? 0 };
     });
     const sizes = planBatches(total, asks);
+    assertJudged(definition, sizes);
     for (const [place, { share, recentlySeenFirst }] of definition.batches.entries()) {
       if (!recentlySeenFirst || 'deviceIds' in share || 'filter' in share) continue;
       await tx.query(
@@ -411,53 +376,7 @@ export class Snapshot {
     const { state } = await this.parts.store.load(campaign, tenantId, revertOf);
     return state.launch?.launchId ?? null;
   }
-
-  private async supersede(tx: pg.PoolClient, { tenantId, campaignId, launch }: Of): Promise<void> {
-    const at = new Date().toISOString();
-    const reason: TargetReason = {
-      code: 'campaign-superseded',
-      origin: 'campaign',
-      detail: 'Another campaign has taken the device, as it was told to.',
-      by: { kind: 'campaign', id: campaignId },
-      at,
-    };
-    const overruled = new Set<string>();
-    for (;;) {
-      const rows = await readTargets(
-        tx,
-        tenantId,
-        `${OPEN} AND launch_id IN (
-           SELECT l.launch_id FROM campaign_launches own JOIN campaign_launches l ON l.tenant_id = $1 AND l.open
-             AND l.launch_id <> $2 AND l.keys && own.keys
-           WHERE own.tenant_id = $1 AND own.launch_id = $2)
-         AND device_id IN (SELECT device_id FROM campaign_targets
-                           WHERE tenant_id = $1 AND launch_id = $2 AND status = 'planned')
-         LIMIT ${SUPERSEDED_AT_ONCE}`,
-        [launch.launchId],
-      );
-      if (rows.length === 0) break;
-      const next = rows.map((row) => ({
-        row,
-        next: ended(row, 'superseded', at, reason),
-        // What was handed over may be written already: a revert must know it, so the answer is still awaited.
-        ...(row.operation === null ? {} : { operation: row.operation }),
-      }));
-      await this.parts.changes.apply(tx, tenantId, next);
-      for (const { campaignId: id } of rows) overruled.add(id);
-    }
-    await this.parts.launches.overrule(tx, tenantId, launch.launchId, [...overruled]);
-  }
 }
-
-const CONTESTED = 'Another campaign sets the same keys on the device, which has not settled there yet.';
-
-/** The campaigns that a candidate `c` has not settled in, and that set one of this one's keys. */
-const OTHERS = `
-  SELECT t.campaign_id FROM campaign_targets t
-  JOIN campaign_launches l ON l.tenant_id = $1 AND l.launch_id = t.launch_id AND l.open AND l.launch_id <> $2
-    AND l.campaign_id IS DISTINCT FROM $3
-    AND l.keys && (SELECT own.keys FROM campaign_launches own WHERE own.tenant_id = $1 AND own.launch_id = $2)
-  WHERE t.tenant_id = $1 AND t.device_id = c.device_id AND t.${OPEN}`;
 
 /** As good as random, and the same whoever asks. */
 const HASH = `hashtextextended(c.device_id, hashtext($2)::bigint)`;

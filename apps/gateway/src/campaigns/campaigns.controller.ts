@@ -38,6 +38,8 @@ import {
   revertCampaign,
   scheduleCampaign,
   ScheduleInput,
+  settleCampaign,
+  SettleInput,
   unscheduleCampaign,
   type CampaignPage,
 } from '@muster/contracts/campaign-orchestrator/campaigns.requests';
@@ -311,6 +313,21 @@ export class CampaignsController {
     @Who() who: Caller,
   ): Promise<CampaignDetails> {
     return this.bus.request(cancelCampaign, { ...who, campaignId, cancel });
+  }
+
+  @Post(':id/settle')
+  @Operation({
+    summary: 'End the wait for devices of a completed campaign: who has not answered has timed out',
+    asks: [settleCampaign],
+    body: SettleInput,
+    optionalBody: true,
+  })
+  settleCampaign(
+    @Param('id') campaignId: string,
+    @OptionalBody(SettleInput) settle: SettleInput,
+    @Who() who: Caller,
+  ): Promise<CampaignDetails> {
+    return this.bus.request(settleCampaign, { ...who, campaignId, settle });
   }
 
   @Patch(':id/rate')

@@ -15,7 +15,13 @@ const configurations = {
   firmware_url: 'https://your-asset-storage.com/fw/v1_1.bin',
   firmware_token: 'some_secret_token_value',
 };
-const gate = { maxFailurePercent: 5, minSettled: 50, soakSeconds: 3_600, offline: 'exclude' };
+const gate = {
+  maxFailurePercent: 5,
+  minSettled: 50,
+  minSettledPercent: 25,
+  soakSeconds: 3_600,
+  offline: 'exclude',
+};
 const target = { filter: 'deviceType==radiator;folder==/paris/*' };
 
 const input = {
@@ -192,6 +198,18 @@ export const CAMPAIGN_EXAMPLES: Readonly<Record<string, Example>> = {
   unscheduleCampaign: { response: { ...draft, startAt: START_AT } },
   pauseCampaign: { response: JSON.parse(JSON.stringify(paused)) },
   resumeCampaign: { request: { overrideGate: true }, response: running },
+  settleCampaign: {
+    request: { reason: 'The other lamps were sold.' },
+    response: {
+      ...standing,
+      status: 'completed',
+      phase: null,
+      phaseSince: null,
+      outcome: 'unsettled',
+      endedAt: '2026-11-28T10:20:00.000Z',
+      waitEnded: { at: '2026-11-28T12:20:00.000Z', by: OPERATOR, reason: 'The other lamps were sold.' },
+    },
+  },
   cancelCampaign: {
     request: { mode: 'soft' },
     response: {

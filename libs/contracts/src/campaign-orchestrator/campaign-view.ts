@@ -134,6 +134,20 @@ export class Pause {
   detail!: string;
 }
 
+/** Somebody has ended the wait for devices of a completed campaign. */
+export class WaitEnded {
+  @IsISO8601()
+  at!: string;
+
+  @ValidateNested()
+  @Type(() => Actor)
+  by!: Actor;
+
+  @IsOptional()
+  @IsString()
+  reason?: string;
+}
+
 export class Cancel {
   @IsISO8601()
   at!: string;
@@ -226,6 +240,12 @@ export class CampaignView {
   @ValidateNested()
   @Type(() => Cancel)
   cancel?: Cancel;
+
+  /** An operator waits for its devices no longer. */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => WaitEnded)
+  waitEnded?: WaitEnded;
 
   @IsOptional()
   @ValidateNested()

@@ -177,6 +177,16 @@ export class Gate {
   @Max(MAX_DEVICES)
   minSettled?: number;
 
+  /**
+   * Where devices are away that are not waited for (`exclude`) and fewer than `minSettled` are left: this share of the batch must have
+   * settled all the same, or the gate is inconclusive and somebody decides. 25 where nothing else is said; 0: one is enough.
+   */
+  @IsOptional()
+  @IsNumber()
+  @Min(0)
+  @Max(100)
+  minSettledPercent?: number;
+
   /** How long it is watched at least, from the moment at which it is synchronised. */
   @IsOptional()
   @IsInt()

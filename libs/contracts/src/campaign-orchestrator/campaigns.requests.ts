@@ -22,6 +22,7 @@ import {
   CreateRequest,
   Done,
   IsName,
+  IsText,
   IsTime,
   Page,
   PageRequest,
@@ -156,6 +157,19 @@ export class CancelCampaign extends CampaignAct {
   cancel!: CancelInput;
 }
 
+export class SettleInput {
+  /** Why nobody waits any more; told with every device that had not answered. */
+  @IsOptional()
+  @IsText(300)
+  reason?: string;
+}
+
+export class SettleCampaign extends CampaignAct {
+  @ValidateNested()
+  @Type(() => SettleInput)
+  settle!: SettleInput;
+}
+
 export class ReleaseBatch extends CampaignAct {
   @IsInt()
   @Min(1)
@@ -262,7 +276,13 @@ export const editCampaign = defineRequest({
   subject: subject('edit'),
   request: EditCampaign,
   reply: CampaignDetails,
-  errors: [...OF_DEFINITION, ...OF_CHANGE, 'campaign-already-launched', 'version-mismatch'],
+  errors: [
+    ...OF_DEFINITION,
+    ...OF_CHANGE,
+    'campaign-already-launched',
+    'campaign-status',
+    'version-mismatch',
+  ],
   idempotent: true,
 });
 
@@ -354,6 +374,15 @@ export const resumeCampaign = defineRequest({
 export const cancelCampaign = defineRequest({
   subject: subject('cancel'),
   request: CancelCampaign,
+  reply: CampaignDetails,
+  errors: [...OF_CHANGE, 'campaign-status'],
+  idempotent: true,
+});
+
+/** Ends the wait for devices of a completed campaign: those that have not answered have timed out, as at its end. */
+export const settleCampaign = defineRequest({
+  subject: subject('settle'),
+  request: SettleCampaign,
   reply: CampaignDetails,
   errors: [...OF_CHANGE, 'campaign-status'],
   idempotent: true,

@@ -23,7 +23,7 @@ import {
   type CampaignStatus,
   type TargetCounts,
 } from './campaign.js';
-import { Cancel, GateVerdict, LaunchError, Pause } from './campaign-view.js';
+import { Cancel, GateVerdict, LaunchError, Pause, WaitEnded } from './campaign-view.js';
 
 /** What is in every event of a campaign. `version` rises by one or more from each to the next. */
 class CampaignFact {
@@ -65,6 +65,7 @@ export const CAMPAIGN_CHANGES = [
   'target-excluded',
   'rate-changed',
   'completed',
+  'wait-ended',
   'settled',
 ] as const;
 export type CampaignChange = (typeof CAMPAIGN_CHANGES)[number];
@@ -121,6 +122,12 @@ export class CampaignChanged extends CampaignFact {
   @ValidateNested()
   @Type(() => Cancel)
   cancel?: Cancel;
+
+  /** With `wait-ended`. */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => WaitEnded)
+  waitEnded?: WaitEnded;
 
   /** With `target-excluded`. */
   @IsOptional()
