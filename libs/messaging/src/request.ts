@@ -40,6 +40,9 @@ class TakenAway extends NotReached {
   }
 }
 
+/** Without a reason of ours an error would be made, with a stack, for every request. */
+const SETTLED = 'settled';
+
 /** How often it is looked whether anybody is still there, while a request that may be repeated is not answered. */
 const LOOK_EVERY_MS = 500;
 
@@ -77,7 +80,7 @@ export const requester = ({ link, logger, metrics }: RequestParts) => {
     } catch (error) {
       throw faultOf(contract, error, left);
     } finally {
-      settled.abort();
+      settled.abort(SETTLED);
     }
   };
 

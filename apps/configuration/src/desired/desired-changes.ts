@@ -63,7 +63,8 @@ type TracedChange = DesiredChange & {
 
 /** Changes in one transaction: a bulk is as large, and more callers at the same time wait for the next. */
 const MOST = 500;
-const AT_ONCE = 4;
+/** While the database works for one the next is gathered: more of them at a time would only make each smaller. */
+const AT_ONCE = 2;
 const TRIES = 3;
 /** A device that is not known well enough is asked for once; what is missing then is missing in the registry. */
 const UNKNOWN = new AppError('device-not-found', 'No such device.');

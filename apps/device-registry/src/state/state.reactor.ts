@@ -39,7 +39,8 @@ export class StateReactor {
       configurationRejected,
       reportedStateChanged,
     ],
-    batch: { size: 500, waitMs: 0 },
+    // Five statements for each batch, however few events it has, and nobody waits for a filter within these milliseconds.
+    batch: { size: 500, waitMs: 20 },
   })
   async follow(events: readonly Delivered<ConfigurationFact>[]): Promise<void> {
     const asked = await this.states.learn(events.map(stateEventOf));
