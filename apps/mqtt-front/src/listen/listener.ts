@@ -1,4 +1,4 @@
-import type { Server, Socket } from 'node:net';
+import type { Server } from 'node:net';
 import type { Arrival } from '../arrival.js';
 
 /** Of every kind of listener. */
@@ -12,7 +12,6 @@ export interface ListenOptions {
 
 export interface Bounds {
   watch(server: Server): void;
-  hasProved(socket: Socket): void;
 }
 
 export interface Listener {

@@ -10,7 +10,7 @@ import { GuessLimit, type GuessLimitOptions } from '@muster/limits';
 import type { Bus } from '@muster/messaging';
 import type { Logger, Metrics } from '@muster/observability';
 import type { DeviceIdentity, Identity, Shown } from './identity.js';
-import { Revocations } from './revocations.js';
+import { Revocations, type LiveConnections } from './revocations.js';
 import { Turns } from './turns.js';
 
 export type { DeviceIdentity, Identity, Shown } from './identity.js';
@@ -26,6 +26,8 @@ export interface Login {
    * lives: whoever is not asked about for a minute does not hold any more.
    */
   stillHolds(identity: Identity): boolean;
+  /** Who is told of what is taken back, when it is heard of. */
+  watch(connections: LiveConnections): void;
   /** False: nobody is let in but anonymous clients, because what is taken back would not be heard of. */
   isReady(): boolean;
   stop(): Promise<void>;
@@ -122,6 +124,7 @@ export const openLogin = (options: LoginOptions, { bus, logger, metrics }: Login
       return counted('password', async () => ask(...byPassword(shown)));
     },
     stillHolds: (identity) => identity.kind === 'anonymous' || revocations.stillHolds(identity),
+    watch: (connections) => revocations.watch(connections),
     isReady: () => revocations.isFollowing(),
     stop: () => revocations.stop(),
   };
