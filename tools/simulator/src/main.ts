@@ -4,6 +4,7 @@ import { playDemo, prepareDemo } from './demo/demo.js';
 import { demoSummary } from './demo/demo-summary.js';
 import { HISTORY_MS } from './demo/set-up-demo.js';
 import { helpText, OptionError, parseOptions, type Options } from './options.js';
+import { patientApi } from './patient-api.js';
 import { ApiError, platformApi } from './platform-api.js';
 import { provisionFleet, type ProvisionSettings } from './provision-fleet.js';
 import { brokenPromises, finalReport, Progress, type Usage } from './report.js';
@@ -58,7 +59,8 @@ const provision = async (options: Options): Promise<readonly SimulatedPart[]> =>
   const seconds = (): string => ((performance.now() - began) / 1000).toFixed(1);
   if (options.demo) {
     // None of its devices has a secret besides its token.
-    const parts = await prepareDemo({ ...settings, secrets: new Map() });
+    const api = patientApi(settings.api, { say });
+    const parts = await prepareDemo({ ...settings, api, secrets: new Map() });
     say(`${options.fleet}: ${parts.flatMap(({ identities }) => identities).length} devices, ${seconds()} s`);
     return parts;
   }

@@ -13,17 +13,28 @@ export class ApiError extends Error {
   }
 }
 
-export type PlatformApi = <T>(method: string, path: string, body?: object) => Promise<T>;
+export type PlatformApi = <T>(
+  method: string,
+  path: string,
+  body?: object,
+  headers?: Readonly<Record<string, string>>,
+) => Promise<T>;
 
 const TIMEOUT_MS = 30_000;
 
 /** Calls below `/api/v1` with an API key; a body that is no `FormData` is sent as JSON. Throws `ApiError`. */
 export const platformApi =
   (url: string, apiKey: string): PlatformApi =>
-  async <T>(method: string, path: string, body?: object): Promise<T> => {
+  async <T>(
+    method: string,
+    path: string,
+    body?: object,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<T> => {
     const response = await fetch(`${url}/api/v1${path}`, {
       method,
       headers: {
+        ...more,
         'x-api-key': apiKey,
         // Of a form fetch knows it, with the boundary.
         ...(body instanceof FormData ? {} : { 'content-type': 'application/json' }),

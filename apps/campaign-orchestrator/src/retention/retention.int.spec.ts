@@ -107,8 +107,12 @@ describe('the devices of a campaign', () => {
 
   it('stay as long as the campaign waits for one of them', async () => {
     await completed('waits', daysAgo(DAYS + 1), 'dispatched');
+    // All have settled, and the campaign has not looked at it yet: it may still say so to others.
+    await completed('open', daysAgo(DAYS + 1));
+    await database.query(`UPDATE campaign_launches SET open = true WHERE launch_id = 'open'`);
     await untilDone(new Retention(database, DAYS));
     expect(await rowsOf('campaign_targets', 'waits')).toBe(1);
+    expect(await rowsOf('campaign_targets', 'open')).toBe(1);
     await assertTargetsKept(database, tenantId, 'waits');
   });
 });

@@ -25,7 +25,9 @@ export class Points {
                WHERE l.tenant_id = $1 AND l.launch_id = $2 ORDER BY s.opened_at DESC LIMIT 1)
              WHERE NOT EXISTS (
                SELECT 1 FROM campaign_points WHERE tenant_id = $1 AND launch_id = $2
-                 AND (at > now() - $4 * interval '1 millisecond' OR counts = $3::jsonb))`,
+                 AND (at > now() - $4 * interval '1 millisecond' OR counts = $3::jsonb
+                      -- as it is now, and not as it was once before
+                      AND at = (SELECT max(at) FROM campaign_points WHERE tenant_id = $1 AND launch_id = $2)))`,
       values: [tenantId, launchId, JSON.stringify(counts), EVERY_MS],
     });
     if (rowCount === 1) await this.thin(tenantId, launchId);

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { operate } from '../operator.js';
+import { patientApi } from '../patient-api.js';
 import { ApiError, type PlatformApi } from '../platform-api.js';
 import { provisionFleet, type ProvisionSettings } from '../provision-fleet.js';
 import type { SimulatedPart } from '../simulate.js';
@@ -70,11 +71,13 @@ export const playDemo = async (
     readonly ready: (facts: DemoFacts) => void;
   },
 ): Promise<void> => {
-  const ids = await demoDevices(api, fleet);
-  const facts = await setUpDemo(api, fleet, { devices: ids, now: Date.now() });
+  // While so much begins at once a service may be away for a moment; nobody is there to start the demo again.
+  const patient = patientApi(api, { signal, say });
+  const ids = await demoDevices(patient, fleet);
+  const facts = await setUpDemo(patient, fleet, { devices: ids, now: Date.now() });
   const deadline = performance.now() + ALIVE_WITHIN_MS;
   for (;;) {
-    const missing = await stillMissing(api, fleet, facts);
+    const missing = await stillMissing(patient, fleet, facts);
     if (signal.aborted || missing.length === 0) break;
     if (performance.now() > deadline) {
       say(`after ${ALIVE_WITHIN_MS / 1000} s there is not yet: ${missing.join(', ')}`);
