@@ -40,8 +40,13 @@ export class Allowance {
 
   /** Undefined: there is room for one unit. Otherwise the whole seconds until there is. */
   secondsToWait(key: string, since = this.now()): number | undefined {
-    const waitMs = this.filledAt(key, since) + this.interval - this.depth - this.now();
+    const waitMs = this.msToWait(key, since);
     return waitMs <= 0 ? undefined : Math.max(1, Math.ceil(waitMs / 1_000));
+  }
+
+  /** Milliseconds until there is room for one unit; 0: there is. */
+  msToWait(key: string, since = this.now()): number {
+    return Math.max(0, this.filledAt(key, since) + this.interval - this.depth - this.now());
   }
 
   charge(key: string, units = 1, since = this.now()): void {

@@ -1,5 +1,5 @@
-import type { Server } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { Allowance, type Rate } from './allowance.js';
 import { networkOf } from './client-address.js';
 
 export interface ConnectionBoundsOptions {
@@ -7,40 +7,67 @@ export interface ConnectionBoundsOptions {
   readonly connections: number;
   /** Of one address. */
   readonly connectionsPerAddress: number;
+  /** Of those that have not shown who they are. Default: as many as there may be in all. */
+  readonly unproved?: number;
+  /** New connections of one address. Default: any number. */
+  readonly ratePerAddress?: Rate;
   /** As `networkOf` writes them. A connection of theirs speaks for many addresses: only the number in all counts. */
   readonly trustedProxies: ReadonlySet<string>;
 }
 
-/** By address and in all. `hasProved`: whoever is there has shown who it is. */
+/** By address and in all, over all servers it watches. */
 export interface ConnectionBounds {
+  /** Call it before the server listens. */
+  watch(server: Server): void;
+  /** Whoever is there has shown who it is. */
   hasProved(socket: Socket): void;
   readonly open: number;
+  /** Of those, they that have not shown it. */
+  readonly unproved: number;
+  /** Closed here since the start, because of a bound. */
+  readonly closed: number;
 }
 
+/** Bounds the connections of one server. Call it before the server listens. */
+export const boundConnections = (server: Server, options: ConnectionBoundsOptions): ConnectionBounds => {
+  const bounds = connectionBounds(options);
+  bounds.watch(server);
+  return bounds;
+};
+
 /**
- * Bounds a server's connections. At a bound it is not the new connection that is refused: the oldest one goes that has not yet
- * shown who it is, of the same address or of all. So whoever opens thousands and says nothing drives out itself, and a device
- * that comes and says who it is finds room. Where all have shown it, the new one is closed. Call it before the server listens.
+ * Bounds the connections of servers. At a bound it is not the new connection that is refused: the oldest one goes that has
+ * not yet shown who it is, of the same address or of all. So whoever opens thousands and says nothing drives out itself, and
+ * a device that comes and says who it is finds room. Where all have shown it, the new one is closed.
  */
-export const boundConnections = (
-  server: Server,
-  { connections, connectionsPerAddress, trustedProxies }: ConnectionBoundsOptions,
-): ConnectionBounds => {
+export const connectionBounds = ({
+  connections,
+  connectionsPerAddress,
+  unproved: mostUnproved = connections,
+  ratePerAddress,
+  trustedProxies,
+}: ConnectionBoundsOptions): ConnectionBounds => {
   /** All there are, in the order in which they came. */
   const unproved = new Set<Socket>();
   const ofAddress = new Map<string, { open: number; readonly unproved: Set<Socket> }>();
   const addressOf = new WeakMap<Socket, string>();
+  const arrivals = ratePerAddress === undefined ? undefined : new Allowance(ratePerAddress);
   let open = 0;
+  let closed = 0;
 
   const settle = (socket: Socket): void => {
     unproved.delete(socket);
     ofAddress.get(addressOf.get(socket) ?? '')?.unproved.delete(socket);
   };
+  const close = (socket: Socket): void => {
+    closed += 1;
+    socket.destroy();
+  };
   /** Makes room by closing the oldest of those; false: there is none. */
   const evict = (candidates: Iterable<Socket>): boolean => {
     for (const socket of candidates) {
       leave(socket);
-      socket.destroy();
+      close(socket);
       return true;
     }
     return false;
@@ -56,13 +83,24 @@ export const boundConnections = (
     own.open -= 1;
     if (own.open === 0) ofAddress.delete(address);
   };
+  const isTooFast = (address: string): boolean => {
+    if (arrivals === undefined || trustedProxies.has(address)) return false;
+    if (arrivals.msToWait(address) > 0) return true;
+    arrivals.charge(address);
+    return false;
+  };
 
-  server.on('connection', (socket: Socket) => {
+  const arrived = (socket: Socket): void => {
     const address = networkOf(socket.remoteAddress);
+    if (isTooFast(address)) {
+      close(socket);
+      return;
+    }
+    if (unproved.size >= mostUnproved) evict(unproved);
     const own = ofAddress.get(address) ?? { open: 0, unproved: new Set<Socket>() };
     const isFull = !trustedProxies.has(address) && own.open >= connectionsPerAddress && !evict(own.unproved);
     if (isFull || (open >= connections && !evict(unproved))) {
-      socket.destroy();
+      close(socket);
       return;
     }
     open += 1;
@@ -72,12 +110,19 @@ export const boundConnections = (
     unproved.add(socket);
     own.unproved.add(socket);
     socket.once('close', () => leave(socket));
-  });
+  };
 
   return {
+    watch: (server) => void server.on('connection', arrived),
     hasProved: settle,
     get open() {
       return open;
+    },
+    get unproved() {
+      return unproved.size;
+    },
+    get closed() {
+      return closed;
     },
   };
 };

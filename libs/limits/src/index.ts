@@ -2,6 +2,7 @@ export { Allowance, type Rate } from './allowance.js';
 export { clientAddress, networkOf } from './client-address.js';
 export {
   boundConnections,
+  connectionBounds,
   type ConnectionBounds,
   type ConnectionBoundsOptions,
 } from './connection-bounds.js';

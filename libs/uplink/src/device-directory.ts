@@ -45,7 +45,11 @@ export class DeviceDirectory {
   private generation = 0;
   private readonly generationOf = new Map<string, number>();
 
-  constructor(private readonly door: DeviceInterface) {}
+  /** `provesCredentials`: the door itself sees to it that who needs more than its token has shown it. */
+  constructor(
+    private readonly door: DeviceInterface,
+    private readonly provesCredentials = door === 'http',
+  ) {}
 
   get size(): number {
     return this.byToken.size;
@@ -78,8 +82,8 @@ export class DeviceDirectory {
         reason: `device does not use ${this.door} but ${entry.interface}`,
       };
     }
-    // By its token alone only over MQTT, and only who has no other credential. Over HTTP every request shows its own.
-    if (this.door !== 'http' && !entry.credentialKinds.includes('token')) {
+    // By its token alone only who has no other credential.
+    if (!this.provesCredentials && !entry.credentialKinds.includes('token')) {
       return {
         admitted: false,
         of,
@@ -178,6 +182,7 @@ export class DeviceDirectory {
       tokenStatus: this.shared(entry.tokenStatus),
       interface: this.shared(entry.interface),
       ...(entry.deviceStatus === undefined ? {} : { deviceStatus: this.shared(entry.deviceStatus) }),
+      ...(entry.parentId === undefined ? {} : { parentId: entry.parentId }),
       credentialKinds: entry.credentialKinds.map((kind) => this.shared(kind)),
       secretHashes: entry.secretHashes.length === 0 ? NO_HASHES : entry.secretHashes,
     });

@@ -14,6 +14,7 @@ interface EntryRow {
   interface: AccessEntry['interface'];
   device_status: DeviceStatus;
   token_only: boolean;
+  parent_id: string | null;
   kinds: IssuedKind[];
   secret_hashes: string[];
 }
@@ -22,7 +23,7 @@ const OPENS = `c.status = 'active' AND coalesce(c.valid_from <= now(), true) AND
 
 const SELECT = `
   SELECT t.tenant_id, e.token, t.id AS token_id, t.status, t.device_id, d.device_type_id, d.app_version, d.interface,
-    d.status AS device_status, d.token_only,
+    d.status AS device_status, d.token_only, d.parent_id,
     ARRAY(SELECT DISTINCT c.kind FROM device_credentials c
           WHERE c.tenant_id = d.tenant_id AND c.device_id = d.id AND ${OPENS} ORDER BY 1) AS kinds,
     CASE WHEN d.interface = 'http' THEN ARRAY(
@@ -96,6 +97,7 @@ const entryOf = (row: EntryRow): AccessEntry => ({
   appVersion: row.app_version,
   interface: row.interface,
   ...(row.device_status === 'active' ? {} : { deviceStatus: row.device_status }),
+  ...(row.parent_id === null ? {} : { parentId: row.parent_id }),
   // Secrets are for HTTP alone, and the others not for HTTP: of a device that has changed its interface, some count no more.
   credentialKinds: [
     ...(row.interface !== 'http' && row.token_only ? (['token'] as const) : []),

@@ -55,6 +55,11 @@ export class AccessEntry {
   @IsIn(DEVICE_STATUSES)
   deviceStatus?: DeviceStatus;
 
+  /** The device that it is behind: a connection of that one may speak for it. */
+  @IsOptional()
+  @IsString()
+  parentId?: string;
+
   /** What the device is let in by now: one of these is needed. `token`: nothing besides the token. Empty: by nothing. */
   @IsIn(CREDENTIAL_KINDS, { each: true })
   credentialKinds!: CredentialKind[];

@@ -1,0 +1,185 @@
+import { AppError } from '@muster/contracts';
+import { connectionBounds, networkOf, type ConnectionBounds } from '@muster/limits';
+import { connectBus, type Bus } from '@muster/messaging';
+import {
+  createLogger,
+  openOperations,
+  type Health,
+  type Logger,
+  type Metrics,
+  type RunningApp,
+} from '@muster/observability';
+import {
+  AccessQuestions,
+  BoundedLog,
+  DeviceDirectory,
+  DirectoryFollower,
+  rateLimitsOf,
+  Sightings,
+} from '@muster/uplink';
+import type { BrokerAddress } from './broker/broker-session.js';
+import { BrokerWatch } from './broker/broker-watch.js';
+import { Slots } from './broker/slots.js';
+import { BufferRoom } from './client/buffer-room.js';
+import { Client } from './client/client.js';
+import type { ClientParts } from './client/client-parts.js';
+import { Clients } from './client/clients.js';
+import { DeviceAccess } from './client/device-access.js';
+import { FrontMetrics } from './client/front-metrics.js';
+import { Pace } from './client/pace.js';
+import { loadConfig, type Config } from './config.js';
+import { listenPlain } from './listen/plain.js';
+import { openLogin } from './login/login.js';
+import { DoorPresence } from './presence/door-presence.js';
+import { parkReport } from './presence/parked-report.js';
+
+const SERVICE = 'mqtt-front';
+
+export interface RunningFront extends RunningApp {
+  /** Where devices reach it by plain MQTT. */
+  readonly port: number;
+}
+
+/** Resolves when clients are let in. The broker and device-registry may come later: until then they are told to come again. */
+export const start = async (env?: Readonly<Record<string, string | undefined>>): Promise<RunningFront> => {
+  const config = loadConfig(env);
+  const logger = createLogger({ service: SERVICE, level: config.logLevel });
+  const operations = await openOperations({ name: SERVICE, ...config });
+  const { health, metrics } = operations;
+  health.waitsFor('nats');
+  const bus = await connectBus({
+    url: config.natsUrl,
+    credentials: config.natsCredentials,
+    name: SERVICE,
+    logger,
+    metrics,
+  });
+  const { follower, parts, bounds, sightings } = makeParts(config, bus, logger, metrics);
+  const plain = await listenPlain({ ...config, bounds }, (arrival) => {
+    new Client(arrival, parts);
+  });
+  addChecks(health, bus, follower, parts);
+  addGauges(metrics, parts.clients, bounds);
+  health.started();
+  logger.info({ host: config.host, port: plain.port }, 'MQTT listens');
+  return {
+    name: SERVICE,
+    ops: operations,
+    stopSeconds: config.stopSeconds,
+    port: plain.port,
+    stop: async () => {
+      health.waitsFor('stopping', 'connections are being closed');
+      const closed = plain.close();
+      await parts.clients.drain(config.drainSeconds * 1_000);
+      await closed;
+      await parts.login.stop();
+      await parts.presence.stop();
+      await parts.broker.watch.stop();
+      await sightings.stop();
+      await follower.stop();
+      await bus.close();
+      await operations.close();
+    },
+  };
+};
+
+const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) => {
+  const directory = new DeviceDirectory('mqtt', true);
+  const follower = new DirectoryFollower(directory, bus, logger);
+  const sightings = new Sightings(directory, bus, logger);
+  const address = brokerAddressOf(config.brokerUrl);
+  const watch = new BrokerWatch(address, logger);
+  const proxies = config.trustedProxies.split(',').map((one) => one.trim());
+  const bounds = connectionBounds({
+    ...config,
+    unproved: config.strangers,
+    ratePerAddress: { perSecond: config.connectsPerSecond, burst: config.connectBurst },
+    trustedProxies: new Set(proxies.filter((one) => one !== '').map(networkOf)),
+  });
+  const parts: ClientParts = {
+    options: config,
+    login: openLogin(
+      {
+        anonymous: config.anonymous === 'on',
+        guesses: { burst: config.wrongLoginsAtOnce, perMinute: config.wrongLoginsPerMinute },
+        atOnce: config.loginsAtOnce,
+        timeoutMs: config.loginTimeoutMs,
+      },
+      { bus, logger, metrics },
+    ),
+    presence: new DoorPresence({
+      bus,
+      leaseSeconds: config.leaseSeconds,
+      park: parkReport(bus),
+      logger,
+      metrics,
+    }),
+    access: new DeviceAccess(directory, new AccessQuestions(directory, bus)),
+    sightings,
+    pace: new Pace({
+      ...rateLimitsOf(config),
+      guesses: { burst: config.guessesAtOnce, perSecond: config.guessesPerMinute / 60 },
+    }),
+    clients: new Clients(config),
+    room: new BufferRoom(config.bufferBytes),
+    broker: {
+      address,
+      watch,
+      slots: new Slots(config.brokerConnects),
+    },
+    hasProved: bounds.hasProved,
+    checkReady: () => {
+      if (!follower.isLoaded) throw new AppError('unavailable', 'the devices are not known yet');
+      if (!watch.isThere) throw new AppError('unavailable', 'the broker is away');
+    },
+    refusals: new BoundedLog(logger),
+    metrics: new FrontMetrics(metrics),
+  };
+  return { follower, sightings, bounds, parts };
+};
+
+const brokerAddressOf = (text: string): BrokerAddress => {
+  const { hostname, port, username, password } = new URL(text);
+  return {
+    host: hostname,
+    port: port === '' ? 1_883 : Number(port),
+    username: decodeURIComponent(username),
+    password: decodeURIComponent(password),
+  };
+};
+
+const addChecks = (
+  health: Health,
+  bus: Bus,
+  follower: DirectoryFollower,
+  { broker, presence, login }: ClientParts,
+): void => {
+  health.add('nats', () => {
+    if (!bus.isConnected()) throw new Error('not connected');
+  });
+  health.add('device-directory', () => {
+    if (!follower.isLoaded) throw new Error('not read yet; device-registry has not answered');
+  });
+  health.add('broker', () => {
+    if (!broker.watch.isThere) throw new Error('not connected');
+  });
+  health.add('login', () => {
+    if (!login.isReady()) throw new Error('does not hear yet of what is taken back');
+  });
+  health.add('presence', () => {
+    if (!presence.isReady()) throw new Error('device-registry has not been told yet');
+  });
+};
+
+const addGauges = (metrics: Metrics, clients: Clients, bounds: ConnectionBounds): void => {
+  const gauge = (name: string, help: string, read: () => number): void =>
+    metrics.gaugeOf(name, help, () => Promise.resolve(read()));
+  gauge('muster_mqtt_front_connections', 'Connections that are open', () => bounds.open);
+  gauge('muster_mqtt_front_strangers', 'Those that have not shown who they are', () => bounds.unproved);
+  gauge('muster_mqtt_front_clients', 'Clients that have a device', () => clients.bound);
+  gauge(
+    'muster_mqtt_front_bounded',
+    'Connections closed since the start because of a bound',
+    () => bounds.closed,
+  );
+};

@@ -1,0 +1,35 @@
+/**
+ * Memory for packets that have begun and are not whole, of all clients together. Only large ones count: what is smaller is
+ * bounded by the number of connections.
+ */
+export class BufferRoom {
+  private readonly waiting = new Set<() => void>();
+
+  constructor(private free: number) {}
+
+  /** False: there is none now; `retry` is called when there may be. */
+  take(bytes: number, retry: () => void): boolean {
+    if (bytes <= this.free) {
+      this.free -= bytes;
+      return true;
+    }
+    this.waiting.add(retry);
+    return false;
+  }
+
+  give(bytes: number): void {
+    this.free += bytes;
+    // Each asks again; who finds no room is back in the set.
+    for (const retry of [...this.waiting]) {
+      this.waiting.delete(retry);
+      retry();
+    }
+  }
+
+  forget(retry: () => void): void {
+    this.waiting.delete(retry);
+  }
+}
+
+/** Smaller packets are not counted. */
+export const COUNTED_BYTES = 16_384;

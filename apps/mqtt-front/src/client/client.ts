@@ -1,0 +1,353 @@
+import { randomUUID } from 'node:crypto';
+import { AppError, isPassing } from '@muster/contracts';
+import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
+import type { IConnectPacket, Packet } from 'mqtt-packet';
+import type { Arrival } from '../arrival.js';
+import { BROKER_KEEPALIVE_SECONDS, BrokerSession } from '../broker/broker-session.js';
+import type { Identity } from '../login/identity.js';
+import type { DisconnectReason } from '../presence/presence.js';
+import type { Listed } from './clients.js';
+import { brokerClientId, judgeConnect, protocolOf } from './connect-rules.js';
+import { Flow } from './flow.js';
+import { PacketReader } from './packet-reader.js';
+import { Packets } from './packets.js';
+import { connackFor, forBroker, willFor } from './passed-on.js';
+import { Wire, type ConnackRefusal } from './protocol.js';
+import type { ClientParts, Speaker } from './client-parts.js';
+import { checkWill } from './will.js';
+
+const NO_ONE: Identity = { kind: 'anonymous' };
+/** A client that takes nothing for so long is gone, whatever else it says. */
+const STALLED_MS = 60_000;
+/** A shorter rest is put off: a timer for each message would cost more than the message. */
+const LEAST_REST_MS = 50;
+
+/**
+ * One client, from its arrival to its end: CONNECT → who it is → its connection to the broker, which is opened only for a
+ * device → packets (packets.ts) → the reason of its end.
+ */
+export class Client implements Listed, Speaker {
+  readonly id = randomUUID();
+  readonly flow: Flow;
+  wire = new Wire('3.1.1');
+  identity: Identity = NO_ONE;
+  device: { readonly tenantId: string; readonly deviceId: string } | undefined;
+  session: BrokerSession | undefined;
+  /** As it gave it, or as it was given one. */
+  clientId = '';
+  /** Tokens that it has used, with the application version. */
+  private readonly used = new Map<string, string>();
+  private readonly speaksFor = new Set<string>();
+  private readonly packets: Packets;
+  private readonly reader: PacketReader;
+  private connect: IConnectPacket | undefined;
+  private brokerId: string | undefined;
+  private keepaliveMs = 0;
+  private readonly arrivedAt = performance.now();
+  private isConnected = false;
+  private isOver = false;
+  private isSuperseded = false;
+
+  constructor(
+    readonly arrival: Arrival,
+    readonly parts: ClientParts,
+  ) {
+    this.reader = new PacketReader(parts.options.maxConnectBytes);
+    this.packets = new Packets(this);
+    this.flow = new Flow(arrival.stream, this.reader, parts.room, {
+      packet: (packet) => this.receive(packet),
+      fault: (why) => this.fault(why),
+      ended: () => this.end('lost'),
+      filled: () => this.session?.pause(),
+      emptied: () => this.session?.resume(),
+      begin: () => this.session?.cork(),
+      done: () => this.session?.uncork(),
+    });
+    parts.clients.add(this);
+  }
+
+  isEnded(): boolean {
+    return this.isOver;
+  }
+
+  private receive(packet: Packet): void | Promise<void> {
+    if (this.isOver) return;
+    if (packet.cmd === 'connect') {
+      if (this.connect === undefined) {
+        this.connect = packet;
+        return this.connecting(packet);
+      }
+      this.end('protocol-error', 'a second CONNECT');
+    } else if (this.isConnected) return this.packets.receive(packet);
+    else this.end('protocol-error', 'something else before CONNECT');
+  }
+
+  /** Never rejects. */
+  private async connecting(packet: IConnectPacket): Promise<void> {
+    const { parts, arrival } = this;
+    this.wire = new Wire(protocolOf(packet));
+    const verdict = judgeConnect(packet, parts.broker.watch.speaksFive, () => `auto-${randomUUID()}`);
+    if (!verdict.ok) {
+      this.refuse(verdict.refusal, verdict.why);
+      return;
+    }
+    this.clientId = verdict.clientId;
+    this.keepaliveMs = (packet.keepalive ?? 0) * 1_500;
+    try {
+      parts.checkReady();
+      this.identity = await this.identify(packet);
+      if (this.isEnded()) return;
+      const fault = await checkWill(packet.will, this);
+      if (fault !== undefined) {
+        this.refuse('not-authorised', `its will: ${fault}`);
+        return;
+      }
+      if (this.identity.kind === 'device') await this.bind(this.identity);
+    } catch (error) {
+      this.refuse(refusalOf(error), messageOf(error));
+      return;
+    }
+    if (this.isEnded()) return;
+    parts.metrics.connects.inc({ transport: arrival.transport, outcome: this.identity.kind });
+    this.isConnected = true;
+    this.reader.allow(parts.options.maxPacketBytes);
+    const assigned = verdict.isAssigned ? this.clientId : undefined;
+    const { maxPacketBytes } = parts.options;
+    this.flow.write(
+      this.wire.connack(connackFor(this.wire, this.session?.connack, { maxPacketBytes, assigned })),
+    );
+    this.startSession();
+  }
+
+  private identify({ username, password }: IConnectPacket): Promise<Identity> {
+    const { certificates, address, transport } = this.arrival;
+    return this.parts.login.identify({
+      clientId: this.clientId,
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
+      ...{ certificates, address, transport },
+    });
+  }
+
+  /**
+   * From the first topic on that names a device: opens the broker for it. False: it is ended, because the broker is away, and it
+   * has been told already that it is connected. Never rejects.
+   */
+  async become(entry: AccessEntry): Promise<boolean> {
+    try {
+      await this.bind(entry);
+    } catch (error) {
+      this.end('broker', messageOf(error));
+    }
+    if (this.isOver) return false;
+    this.startSession();
+    return true;
+  }
+
+  /** Not acknowledged, so that it comes again: a fault of ours refuses nobody. */
+  cannotDecide(why: string): void {
+    this.end('unavailable', `its device could not be asked for: ${why}`);
+  }
+
+  /** Something that it sent counts, for its device if it is not said for whom. */
+  charge(units: number, device = this.device ?? { tenantId: '', deviceId: this.id }): void {
+    this.leaveUnread('messages', this.parts.pace.charge(device, units));
+  }
+
+  /** What it sent was refused. */
+  opensNothing(): void {
+    this.leaveUnread('refusals', this.parts.pace.guessed(this.arrival.address));
+  }
+
+  private leaveUnread(limit: string, ms: number): void {
+    if (ms < LEAST_REST_MS) return;
+    this.parts.metrics.rests.inc({ limit });
+    this.flow.leaveUnread(ms);
+  }
+
+  /** It speaks for this device, whether for the first time or not. */
+  uses({ token, tenantId, deviceId }: AccessEntry, appVersion: string): void {
+    if (this.used.get(token) === appVersion) return;
+    this.used.set(token, appVersion);
+    if (this.speaksFor.has(deviceId)) return;
+    this.speaksFor.add(deviceId);
+    if (this.device !== undefined && deviceId !== this.device.deviceId) {
+      this.parts.presence.used({ connection: this.id, tenantId, deviceId, at: new Date() });
+    }
+  }
+
+  private async bind({ tenantId, deviceId }: { tenantId: string; deviceId: string }): Promise<void> {
+    const { parts, connect, clientId } = this;
+    const { address, slots } = parts.broker;
+    if (connect === undefined) return;
+    const { clean, protocolId, protocolVersion, properties } = connect;
+    const brokerId = brokerClientId(tenantId, deviceId, clientId);
+    const { will } = connect;
+    if (will?.retain === true) parts.metrics.retained.inc();
+    this.device = { tenantId, deviceId };
+    this.brokerId = brokerId;
+    this.speaksFor.add(deviceId);
+    parts.clients.bind(this, deviceId, brokerId);
+    const session = await slots.run(() =>
+      BrokerSession.open(address, {
+        clientId: brokerId,
+        clean: clean === true,
+        ...(protocolId === undefined ? {} : { protocolId }),
+        ...(protocolVersion === undefined ? {} : { protocolVersion }),
+        ...(will === undefined ? {} : { will: willFor(will) }),
+        ...(properties === undefined ? {} : { properties: forBroker(properties) }),
+      }),
+    );
+    if (this.isOver) {
+      session.leave();
+      return;
+    }
+    this.session = session;
+    // Among the connections that have not shown who they are, it would be the first to go.
+    parts.hasProved(this.arrival.socket);
+    parts.presence.opened({
+      connection: this.id,
+      clientId,
+      ...this.device,
+      transport: this.arrival.transport,
+      protocol: this.wire.protocol,
+      ...(this.arrival.address === undefined ? {} : { address: this.arrival.address }),
+      at: new Date(),
+    });
+    // What it has shown may have been taken back while the broker was asked.
+    this.review();
+  }
+
+  /** After the CONNACK, so that nothing comes before it. */
+  private startSession(): void {
+    const { session, flow } = this;
+    if (this.isOver || session === undefined) return;
+    session.start({
+      packets: (packets) =>
+        flow.together(() => {
+          for (const packet of packets) this.packets.fromBroker(packet);
+        }),
+      drained: () => flow.release('broker'),
+      closed: () => this.end(this.isSuperseded ? 'taken-over' : 'broker', 'the broker ended the connection'),
+    });
+  }
+
+  /** A session that is kept may have had these before; then the broker tells nobody. */
+  subscribed(filters: readonly string[]): void {
+    if (this.connect?.clean === true || this.brokerId === undefined) return;
+    this.parts.broker.watch.tellSubscribed(this.brokerId, filters);
+  }
+
+  sendToBroker(bytes: Buffer): void {
+    if (this.session?.send(bytes) === false) this.flow.hold('broker');
+  }
+
+  supersede(): void {
+    this.isSuperseded = true;
+    // Not yet at the broker, which would otherwise end it.
+    if (this.session === undefined) this.end('taken-over');
+  }
+
+  check(now: number): void {
+    const { flow, parts } = this;
+    const { connectTimeoutMs, packetTimeoutMs } = parts.options;
+    if (this.connect === undefined && now - this.arrivedAt > connectTimeoutMs) {
+      this.end('too-slow', 'no CONNECT in time');
+      return;
+    }
+    if (flow.stalledSince !== undefined && now - flow.stalledSince > STALLED_MS) {
+      this.end('too-slow', 'it takes nothing of what it is sent');
+      return;
+    }
+    if (!flow.isHeld) {
+      if (flow.begunAt !== undefined && now - flow.begunAt > packetTimeoutMs) {
+        this.end('too-slow', 'a packet did not become whole in time');
+        return;
+      }
+      if (this.keepaliveMs > 0 && now - flow.heardAt > this.keepaliveMs) {
+        this.end('keepalive');
+        return;
+      }
+    }
+    const { session } = this;
+    if (session !== undefined && now - session.lastSentAt > BROKER_KEEPALIVE_SECONDS * 500) session.ping();
+    this.review();
+  }
+
+  private review(): void {
+    if (!this.mayStay()) this.end('revoked');
+  }
+
+  private mayStay(): boolean {
+    if (!this.parts.login.stillHolds(this.identity)) return false;
+    for (const [token, appVersion] of this.used) {
+      if (!this.parts.access.stillHolds(this.identity, token, appVersion)) return false;
+    }
+    return true;
+  }
+
+  private refuse(refusal: ConnackRefusal, why: string): void {
+    if (this.isOver) return;
+    this.parts.metrics.connects.inc({ transport: this.arrival.transport, outcome: refusal });
+    this.close(
+      refusal === 'unavailable' ? 'unavailable' : 'protocol-error',
+      `CONNECT refused (${refusal}): ${why}`,
+      this.wire.refuse(refusal),
+    );
+  }
+
+  private fault(why: string): void {
+    // MQTT 3.1.1, 3.1.2.2: whoever speaks another version is told so.
+    if (this.connect === undefined && /protocol version/i.test(why)) {
+      this.refuse('bad-protocol', why);
+      return;
+    }
+    this.end('protocol-error', why);
+  }
+
+  /** What the client said last, DISCONNECT, goes to the broker with `goodbye`. */
+  end(reason: DisconnectReason, why?: string, goodbye?: Buffer): void {
+    const last = this.isConnected ? this.wire.disconnect(DISCONNECT_CODES[reason] ?? 0x80) : undefined;
+    this.close(reason, why, reason === 'disconnected' ? undefined : last, goodbye);
+  }
+
+  private close(reason: DisconnectReason, why: string | undefined, last?: Buffer, goodbye?: Buffer): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    const { parts, session, device, flow, arrival } = this;
+    parts.metrics.ended(reason);
+    if (reason === 'disconnected' || reason === 'stopping') session?.leave(goodbye);
+    else session?.abandon();
+    this.session = undefined;
+    flow.end(last ?? (reason === 'disconnected' ? Buffer.alloc(0) : undefined));
+    parts.clients.remove(this, device?.deviceId, this.brokerId);
+    if (session !== undefined) parts.presence.closed({ connection: this.id, reason, at: new Date() });
+    if (reason === 'disconnected' || reason === 'lost' || reason === 'stopping') return;
+    const { clientId } = this;
+    parts.refusals.info(
+      `${device?.deviceId ?? arrival.address ?? ''} ${reason} ${why ?? ''}`,
+      { ...device, clientId, address: arrival.address, transport: arrival.transport, reason, why },
+      'a connection was ended',
+    );
+  }
+}
+
+/** Of MQTT 5. */
+const DISCONNECT_CODES: Partial<Record<DisconnectReason, number>> = {
+  keepalive: 0x8d,
+  'taken-over': 0x8e,
+  'protocol-error': 0x82,
+  limit: 0x97,
+  revoked: 0x87,
+  broker: 0x88,
+  unavailable: 0x88,
+  stopping: 0x8b,
+};
+
+/** Only what the client can mend is told as its fault. */
+const refusalOf = (error: unknown): ConnackRefusal => {
+  if (!(error instanceof AppError) || isPassing(error) || error.status >= 500) return 'unavailable';
+  return error.status === 401 ? 'bad-credentials' : 'not-authorised';
+};
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,96 @@
+import type { DisconnectReason } from '../presence/presence.js';
+
+/** What the list of all needs of a client. */
+export interface Listed {
+  end(reason: DisconnectReason, why?: string): void;
+  /** The same client has connected anew; the broker ends this one. */
+  supersede(): void;
+  /** Ends itself if it has been silent, slow or out of its rights for too long. */
+  check(now: number): void;
+}
+
+export interface ClientLimits {
+  readonly connectionsPerDevice: number;
+}
+
+const CHECK_EVERY_MS = 500;
+/** Looked at in a row, before others get their turn. */
+const CHECK_SLICE = 500;
+
+/** All clients of this front, and which of them are a device's. */
+export class Clients {
+  private readonly all = new Set<Listed>();
+  private readonly ofDevice = new Map<string, Set<Listed>>();
+  private readonly ofBrokerId = new Map<string, Listed>();
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(private readonly limits: ClientLimits) {
+    this.timer = setInterval(() => this.check(), CHECK_EVERY_MS);
+  }
+
+  get size(): number {
+    return this.all.size;
+  }
+
+  /** Clients that have a device. */
+  get bound(): number {
+    return this.ofBrokerId.size;
+  }
+
+  add(client: Listed): void {
+    this.all.add(client);
+  }
+
+  /**
+   * It is this device's from now on. The same client's earlier connection gives way; so does, over the limit, the oldest of the
+   * device: a device whose connections were lost on the way must not be kept out by them.
+   */
+  bind(client: Listed, deviceId: string, brokerId: string): void {
+    this.ofBrokerId.get(brokerId)?.supersede();
+    this.ofBrokerId.set(brokerId, client);
+    const own = this.ofDevice.get(deviceId) ?? new Set();
+    this.ofDevice.set(deviceId, own.add(client));
+    if (own.size <= this.limits.connectionsPerDevice) return;
+    for (const oldest of own) {
+      oldest.end('limit', `more than ${this.limits.connectionsPerDevice} connections of one device`);
+      break;
+    }
+  }
+
+  remove(client: Listed, deviceId?: string, brokerId?: string): void {
+    this.all.delete(client);
+    if (brokerId !== undefined && this.ofBrokerId.get(brokerId) === client) this.ofBrokerId.delete(brokerId);
+    if (deviceId === undefined) return;
+    const own = this.ofDevice.get(deviceId);
+    own?.delete(client);
+    if (own?.size === 0) this.ofDevice.delete(deviceId);
+  }
+
+  /** Ends all, evenly over that time, and no slower than is needed to spread them. */
+  async drain(withinMs: number): Promise<void> {
+    clearInterval(this.timer);
+    const clients = [...this.all];
+    const ms = Math.min(withinMs, clients.length * SPREAD_MS);
+    const began = Date.now();
+    for (const [index, client] of clients.entries()) {
+      const dueMs = began + (ms * index) / clients.length - Date.now();
+      if (dueMs >= 1) await new Promise((resolve) => setTimeout(resolve, dueMs));
+      client.end('stopping');
+    }
+    // Who came in the meantime.
+    for (const client of [...this.all]) client.end('stopping');
+  }
+
+  private check(): void {
+    const clients = [...this.all];
+    const next = (from: number): void => {
+      const now = performance.now();
+      for (const client of clients.slice(from, from + CHECK_SLICE)) client.check(now);
+      if (from + CHECK_SLICE < clients.length) setImmediate(() => next(from + CHECK_SLICE));
+    };
+    next(0);
+  }
+}
+
+/** Between two ends: other fronts take 500 connections a second. */
+const SPREAD_MS = 2;

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import type { IConnectPacket } from 'mqtt-packet';
+import type { Protocol } from './protocol.js';
+
+/** Of a client's own id. */
+export const MAX_CLIENT_ID_BYTES = 128;
+/** An AMQP short string, less what RabbitMQ writes around the id in a queue's name. */
+const MAX_BROKER_ID_BYTES = 255 - Buffer.byteLength('mqtt-subscription-qos1');
+
+export type ConnectVerdict =
+  | { readonly ok: true; readonly clientId: string; readonly isAssigned: boolean }
+  | { readonly ok: false; readonly refusal: 'bad-client-id' | 'bad-protocol'; readonly why: string };
+
+/** What a CONNECT says by itself. `makeId` gives an id to who has none and wants no session. */
+export const judgeConnect = (
+  packet: Pick<IConnectPacket, 'clientId' | 'clean' | 'protocolVersion'>,
+  speaksFive: boolean,
+  makeId: () => string,
+): ConnectVerdict => {
+  const bad = (why: string): ConnectVerdict => ({ ok: false, refusal: 'bad-client-id', why });
+  const { clientId, protocolVersion = 4 } = packet;
+  if (protocolVersion === 5 && !speaksFive) {
+    return { ok: false, refusal: 'bad-protocol', why: 'MQTT 5, which the broker does not speak' };
+  }
+  if (clientId === '') {
+    // MQTT 3.1 has no empty client ids, 3.1.1 none without a clean session.
+    if (protocolVersion === 3 || (protocolVersion === 4 && packet.clean !== true)) {
+      return bad('an empty client id, and a session to be kept');
+    }
+    return { ok: true, clientId: makeId(), isAssigned: true };
+  }
+  if (Buffer.byteLength(clientId) > MAX_CLIENT_ID_BYTES) {
+    return bad(`a client id of more than ${MAX_CLIENT_ID_BYTES} bytes`);
+  }
+  // eslint-disable-next-line no-control-regex -- control characters are what it keeps out
+  if (/[\u0000-\u001f\u007f\uFFFD]/.test(clientId)) return bad('a client id that is no text');
+  return { ok: true, clientId, isAssigned: false };
+};
+
+/** Under what id a client of a device is known to the broker: a session belongs to its device, whoever else knows the id. */
+export const brokerClientId = (tenantId: string, deviceId: string, clientId: string): string => {
+  const whole = `${tenantId}.${deviceId}.${clientId}`;
+  if (Buffer.byteLength(whole) <= MAX_BROKER_ID_BYTES) return whole;
+  return `${tenantId}.${deviceId}.${createHash('sha256').update(clientId).digest('hex')}`;
+};
+
+export const protocolOf = ({ protocolVersion }: Pick<IConnectPacket, 'protocolVersion'>): Protocol =>
+  protocolVersion === 5 ? '5' : protocolVersion === 3 ? '3.1' : '3.1.1';

@@ -1,0 +1,71 @@
+import { parser, type Packet, type Parser } from 'mqtt-packet';
+
+/** The codec keeps the packet that it is in the middle of where it can be seen, though its types do not say so. */
+type OpenParser = Parser & { readonly packet: { readonly length?: number } };
+
+/** So much is given to the codec at once: what comes out of it before anybody can say "wait" is bounded by that. */
+export const SLICE_BYTES = 8_192;
+
+/**
+ * mqtt-packet with bounds: a packet that is announced to be larger than `maxBytes` is a fault before its bytes are kept, and
+ * whatever the codec throws is a fault of the client.
+ */
+export class PacketReader {
+  private readonly parser: OpenParser;
+  private read: Packet[] = [];
+  private firstFault: string | undefined;
+
+  constructor(
+    private maxBytes: number,
+    protocolVersion?: number,
+  ) {
+    // The types leave `packet` out.
+    this.parser = parser(protocolVersion === undefined ? undefined : { protocolVersion }) as OpenParser;
+    this.parser.on('packet', (packet) => {
+      if ((packet.length ?? 0) > this.maxBytes) this.fail(this.tooLarge());
+      if (this.firstFault === undefined) this.read.push(packet);
+    });
+    this.parser.on('error', (error: Error) => this.fail(error.message));
+  }
+
+  /** For what comes from now on. */
+  allow(maxBytes: number): void {
+    this.maxBytes = maxBytes;
+  }
+
+  /** What is wrong with what came after the packets that were read. */
+  get fault(): string | undefined {
+    return this.firstFault;
+  }
+
+  /** Bytes of the packet that has begun and is not whole; 0: there is none, or its size is not known yet. */
+  get awaited(): number {
+    const { length } = this.parser.packet;
+    return length === undefined || length < 0 ? 0 : length;
+  }
+
+  /** No packet has begun that is not whole. */
+  isWhole = true;
+
+  /** The packets that are whole with these bytes. Never throws. */
+  push(bytes: Buffer): readonly Packet[] {
+    if (this.firstFault !== undefined) return [];
+    try {
+      this.isWhole = this.parser.parse(bytes) === 0 && this.awaited === 0;
+    } catch (error) {
+      this.fail(error instanceof Error ? error.message : String(error));
+    }
+    if (this.awaited > this.maxBytes) this.fail(this.tooLarge());
+    const packets = this.read;
+    this.read = [];
+    return packets;
+  }
+
+  private fail(fault: string): void {
+    this.firstFault ??= fault;
+  }
+
+  private tooLarge(): string {
+    return `a packet has more than ${this.maxBytes} bytes`;
+  }
+}

@@ -1,0 +1,57 @@
+import type { Packet } from 'mqtt-packet';
+import type { Speaker } from './client-parts.js';
+import { ExactlyOnce, idOf } from './packet-ids.js';
+import { Publishing } from './publishing.js';
+import { Subscribing } from './subscribing.js';
+
+/** What an acknowledgement counts for, in messages. */
+const ACKNOWLEDGEMENT = 0.2;
+
+/** What becomes of each packet after CONNECT, in both directions. */
+export class Packets {
+  private readonly exactlyOnce = new ExactlyOnce();
+  private readonly publishing: Publishing;
+  private readonly subscribing: Subscribing;
+
+  constructor(private readonly client: Speaker) {
+    this.publishing = new Publishing(client, this.exactlyOnce);
+    this.subscribing = new Subscribing(client);
+  }
+
+  /** A promise: the next packet waits for it. Never rejects. */
+  receive(packet: Packet): void | Promise<void> {
+    const { client } = this;
+    if (packet.cmd === 'publish') return this.publishing.receive(packet);
+    if (packet.cmd === 'subscribe') return this.subscribing.subscribe(packet);
+    if (packet.cmd === 'unsubscribe') this.subscribing.unsubscribe(packet);
+    else if (packet.cmd === 'pubrel') {
+      this.exactlyOnce.release(idOf(packet));
+      client.charge(ACKNOWLEDGEMENT);
+      client.flow.write(client.wire.pubcomp(idOf(packet)));
+    } else if (packet.cmd === 'puback') {
+      client.charge(ACKNOWLEDGEMENT);
+      client.sendToBroker(client.wire.puback(idOf(packet)));
+    } else if (packet.cmd === 'pingreq') {
+      client.charge(1);
+      client.flow.write(client.wire.pingresp());
+    } else if (packet.cmd === 'disconnect') {
+      client.end('disconnected', undefined, client.wire.isFive ? client.wire.bytes(packet) : undefined);
+    } else client.end('protocol-error', `${packet.cmd} from a client`);
+  }
+
+  fromBroker(packet: Packet): void {
+    const { flow, wire } = this.client;
+    if (packet.cmd === 'pingresp') return; // to a PINGREQ of the front
+    if (packet.cmd === 'suback') flow.write(wire.suback(idOf(packet), this.subscribing.answered(packet)));
+    else if (packet.cmd === 'puback') {
+      const id = idOf(packet);
+      const cmd = this.exactlyOnce.taken(id) ? 'pubrec' : 'puback';
+      const { reasonCode = 0 } = packet;
+      // Only 5 can say that it was not taken.
+      if (reasonCode >= 0x80) {
+        this.exactlyOnce.release(id);
+        flow.write(wire.bytes({ ...packet, cmd }));
+      } else flow.write(wire[cmd](id));
+    } else flow.write(wire.bytes(packet));
+  }
+}

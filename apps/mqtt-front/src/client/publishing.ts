@@ -1,0 +1,122 @@
+import { encodeError, matchResource, parseTopic, type Topic } from '@muster/kp1';
+import { describeToken } from '@muster/uplink';
+import type { IPublishPacket } from 'mqtt-packet';
+import type { Speaker } from './client-parts.js';
+import type { Access } from './device-access.js';
+import { type ExactlyOnce, idOf } from './packet-ids.js';
+import { judgePublish, MAX_TOPIC_BYTES } from './topic-rules.js';
+
+type Work = void | Promise<void>;
+
+/** Why a message is not passed on, for the client; and whose it would have been, for the log. */
+interface Refusal {
+  readonly statusCode: number;
+  readonly reasonPhrase: string;
+  readonly deviceId?: string;
+}
+
+/** PUBLISHes of one client: judged, and passed on or refused in words. */
+export class Publishing {
+  constructor(
+    private readonly client: Speaker,
+    private readonly exactlyOnce: ExactlyOnce,
+  ) {}
+
+  receive(packet: IPublishPacket): Work {
+    const { client } = this;
+    const { metrics, access } = client.parts;
+    const verdict = judgePublish(packet.topic);
+    if (verdict.kind === 'hostile') {
+      client.end('protocol-error', verdict.why);
+      return;
+    }
+    if (packet.properties?.topicAlias !== undefined) {
+      client.end('protocol-error', 'a topic alias, which was not offered');
+      return;
+    }
+    if (packet.qos === 2 && !this.isFirst(idOf(packet))) return;
+    if (packet.retain) metrics.retained.inc();
+    if (verdict.kind === 'refused') {
+      client.opensNothing();
+      this.refuse(packet, verdict);
+      return;
+    }
+    const { topic } = verdict;
+    const found = access.of(client.identity, topic.token, topic.appVersion);
+    return found instanceof Promise
+      ? found.then((one) => this.decided(packet, topic, one))
+      : this.decided(packet, topic, found);
+  }
+
+  private decided(packet: IPublishPacket, topic: Topic, access: Access): Work {
+    const { client } = this;
+    if (client.isEnded()) return;
+    if (access.kind === 'undecided') client.cannotDecide(access.why);
+    else if (access.kind === 'refused') {
+      client.opensNothing();
+      this.refuse(packet, access);
+    } else if (client.session !== undefined) this.pass(packet, topic, access);
+    else {
+      return client.become(access.entry).then((isThere) => {
+        if (isThere) this.pass(packet, topic, access);
+      });
+    }
+  }
+
+  private pass(packet: IPublishPacket, topic: Topic, { entry }: Extract<Access, { kind: 'admitted' }>): void {
+    const { client } = this;
+    client.uses(entry, topic.appVersion);
+    client.charge(1, entry);
+    const { deviceId } = entry;
+    const most = client.parts.options.maxPayloadBytes;
+    if (packet.payload.length > most) {
+      const reasonPhrase = `payload must have at most ${most} bytes`;
+      this.refuse(packet, { statusCode: 413, reasonPhrase, deviceId }, 'to all who are subscribed');
+      return;
+    }
+    if (matchResource(topic) === undefined) {
+      // No queue is bound for it: the broker would drop it and say nothing.
+      const refusal = { statusCode: 404, reasonPhrase: 'unknown resource', deviceId };
+      this.refuse(packet, refusal, 'to all who are subscribed');
+      return;
+    }
+    client.parts.metrics.publishes.inc({ outcome: 'forwarded' });
+    client.sendToBroker(client.wire.bytes({ ...packet, qos: packet.qos === 0 ? 0 : 1, retain: false }));
+  }
+
+  /** A PUBLISH of QoS 2 that came before is not sent again. */
+  private isFirst(messageId: number): boolean {
+    const what = this.exactlyOnce.publish(messageId);
+    if (what === 'acknowledge') this.client.flow.write(this.client.wire.pubrec(messageId));
+    return what === 'send';
+  }
+
+  /** In words, on the topic's `/error`; and acknowledged, because to send it again would not help. */
+  private refuse(
+    packet: IPublishPacket,
+    { statusCode, reasonPhrase, deviceId }: Refusal,
+    to: 'to the client' | 'to all who are subscribed' = 'to the client',
+  ): void {
+    const { flow, wire, parts, clientId, arrival } = this.client;
+    const about = parseTopic(packet.topic);
+    parts.metrics.publishes.inc({ outcome: `refused-${statusCode}` });
+    parts.refusals.info(
+      `${deviceId ?? clientId} ${reasonPhrase}`,
+      {
+        ...{ deviceId, clientId, address: arrival.address, statusCode, reason: reasonPhrase },
+        ...(about === undefined ? {} : describeToken(about)),
+      },
+      'a message was refused',
+    );
+    const topic = `${packet.topic}/error`;
+    if (Buffer.byteLength(topic) <= MAX_TOPIC_BYTES) {
+      const bytes = wire.publish(topic, encodeError(statusCode, reasonPhrase));
+      // What a device is told of its own is told as mqtt-adapter tells it; who opens nothing is told it alone.
+      if (to === 'to the client') flow.write(bytes);
+      else this.client.sendToBroker(bytes);
+    }
+    const id = idOf(packet);
+    if (packet.qos === 1) flow.write(wire.puback(id));
+    if (packet.qos === 2 && this.exactlyOnce.taken(id)) flow.write(wire.pubrec(id));
+  }
+}

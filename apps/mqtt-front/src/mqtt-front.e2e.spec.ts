@@ -1,0 +1,320 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually, mosquittoPub, mosquittoRr, mosquittoSub } from '@muster/testing';
+import { generate, parser, type IConnackPacket, type Packet } from 'mqtt-packet';
+import mqtt from 'mqtt';
+import { startFrontRun, type FrontRun } from './running-front.fixture.js';
+
+/** Real RabbitMQ, real clients. */
+let run: FrontRun;
+beforeAll(async () => {
+  run = await startFrontRun();
+}, 60_000);
+afterAll(() => run.stop());
+
+const sockets: Socket[] = [];
+afterAll(() => {
+  for (const socket of sockets) socket.destroy();
+});
+
+/** A client that says what a library would not. */
+const raw = async (...packets: (Packet | Buffer)[]) => {
+  const socket = connect({ port: run.port(), host: '127.0.0.1' });
+  sockets.push(socket);
+  socket.on('error', () => undefined);
+  const received: Packet[] = [];
+  const reader = parser({ protocolVersion: 4 });
+  reader.on('packet', (packet) => received.push(packet));
+  socket.on('data', (bytes) => reader.parse(bytes));
+  await once(socket, 'connect');
+  const send = (...more: (Packet | Buffer)[]): void => {
+    for (const one of more) socket.write(Buffer.isBuffer(one) ? one : generate(one));
+  };
+  send(...packets);
+  return { socket, received, send, closed: () => eventually(() => socket.closed, { what: 'it is closed' }) };
+};
+const hello = (clientId = 'raw', more: Partial<Packet> = {}): Packet =>
+  ({
+    ...{ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4, clean: true, clientId, keepalive: 0 },
+    ...more,
+  }) as Packet; // what a spec changes on purpose need not be a packet
+const publish = (topic: string, more: Partial<Packet> = {}): Packet =>
+  ({
+    ...{ cmd: 'publish', topic, payload: '{"a":1}', qos: 0, dup: false, retain: false, messageId: 1 },
+    ...more,
+  }) as Packet;
+const at = (): readonly string[] => ['-h', '127.0.0.1', '-p', String(run.port())];
+const arrived = (token: string) => run.arrived.filter(({ routingKey }) => routingKey.includes(token));
+
+describe('a client without credentials', () => {
+  it('publishes and is answered, with mosquitto and with a new request id each time', async () => {
+    const { token } = run.newDevice();
+    const topic = `kp1/radiator-v1/dcx/${token}/json`;
+    for (const id of [1, 2, 3]) {
+      const { code, stderr } = await mosquittoPub([
+        ...at(),
+        ...['-q', '1', '-t', `${topic}/${id}`, '-m', `{"n":${id}}`],
+      ]);
+      expect([code, stderr]).toEqual([0, '']);
+    }
+    await eventually(() => arrived(token).length === 3);
+    expect(arrived(token)).toEqual(
+      [1, 2, 3].map((id) => ({
+        routingKey: `kp1.radiator-v1.dcx.${token}.json.${id}`,
+        body: `{"n":${id}}`,
+        qos: 1,
+      })),
+    );
+  });
+
+  it('publishes with QoS 0 and leaves at once', async () => {
+    const { token } = run.newDevice();
+    const topic = `kp1/radiator-v1/dcx/${token}/json`;
+    const { code, stderr } = await mosquittoPub([...at(), '-t', topic, '-m', '{"n":0}']);
+    expect([code, stderr]).toEqual([0, '']);
+    await eventually(() => arrived(token).length === 1);
+    expect(arrived(token)[0]?.qos).toBe(0);
+  });
+
+  it('is sent what it has subscribed to', async () => {
+    const { token } = run.newDevice();
+    const topic = `kp1/radiator-v1/cmx/${token}/config/json/status`;
+    const subscription = await mosquittoSub([...at(), '-v', '-q', '1', '-t', topic]);
+    run.push(topic.replaceAll('/', '.'), '{"id":1}');
+    expect(await subscription.line((line) => line.startsWith(topic))).toBe(`${topic} {"id":1}`);
+    await subscription.stop();
+  });
+
+  it('has its session kept by its device and its own id', async () => {
+    const { token } = run.newDevice();
+    const topic = `kp1/radiator-v1/cmx/${token}/config/json/status`;
+    const options = { clientId: 'sleeper', clean: false };
+    const client = await run.client(options);
+    await client.subscribeAsync(topic, { qos: 1 });
+    await client.endAsync();
+    run.push(topic.replaceAll('/', '.'), '{"id":2}');
+    // The same client id with another token: nothing of the session is shown.
+    const other = run.newDevice();
+    const thief = await run.client(options);
+    const stolen: string[] = [];
+    thief.on('message', (_topic, body) => stolen.push(body.toString()));
+    await thief.subscribeAsync(`kp1/radiator-v1/cmx/${other.token}/config/json/status`, { qos: 1 });
+    await thief.endAsync();
+    const back = await run.client(options);
+    const message = new Promise<string>((resolve) =>
+      back.once('message', (_topic, bytes) => resolve(bytes.toString())),
+    );
+    await back.publishAsync(`kp1/radiator-v1/dcx/${token}/json`, '{"here":1}', { qos: 1 });
+    expect(await message).toBe('{"id":2}');
+    expect(stolen).toEqual([]);
+  });
+
+  it('is told in words what its topic is refused for, once, and may go on', async () => {
+    const { token } = run.newDevice();
+    const client = await raw(
+      hello('words'),
+      publish('kp1/radiator-v1/dcx/nobody-knows-this/json/1', { qos: 1, messageId: 7 }),
+      publish(`kp1/radiator-v9/dcx/${token}/json`, { qos: 1, messageId: 8 }),
+      publish(`kp1/radiator-v1/dcx/${token}/json/1a`, { qos: 1, messageId: 9 }),
+      publish('elsewhere/entirely', { qos: 1, messageId: 10 }),
+      publish(`kp1/radiator-v1/dcx/${token}/json`, { qos: 1, messageId: 11 }),
+    );
+    await eventually(() => client.received.some((one) => one.cmd === 'puback' && one.messageId === 11));
+    const answers = client.received.flatMap((one) =>
+      one.cmd === 'publish'
+        ? [[one.topic, (JSON.parse(one.payload.toString()) as { statusCode: number }).statusCode]]
+        : [],
+    );
+    expect(answers).toEqual([
+      ['kp1/radiator-v1/dcx/nobody-knows-this/json/1/error', 401],
+      [`kp1/radiator-v9/dcx/${token}/json/error`, 404],
+      ['elsewhere/entirely/error', 404],
+    ]);
+    expect(client.received.flatMap((one) => (one.cmd === 'puback' ? [one.messageId] : []))).toEqual([
+      7, 8, 9, 10, 11,
+    ]);
+    // Its own is told to all who are subscribed, as mqtt-adapter does.
+    await eventually(() => arrived(token).length === 2);
+    expect(arrived(token)).toEqual([
+      expect.objectContaining({ body: expect.stringContaining('unknown resource') }),
+      expect.objectContaining({ routingKey: `kp1.radiator-v1.dcx.${token}.json` }),
+    ]);
+  });
+
+  it('is not granted filters that are not its own, and gets the others', async () => {
+    const { token } = run.newDevice();
+    const client = await run.client();
+    const granted = await client
+      .subscribeAsync(
+        ['kp1/+/dcx/+/json', `kp1/radiator-v1/+/${token}/#`, 'kp1/radiator-v1/dcx/unknown-token/#', '#'].map(
+          (topic) => topic,
+        ),
+        { qos: 2 },
+      )
+      .catch((error: unknown) => error);
+    // mqtt.js tells a refused filter as a failure of all of them.
+    expect(granted).toBeInstanceOf(Error);
+    const line = await raw(hello('filters'), {
+      cmd: 'subscribe',
+      messageId: 3,
+      subscriptions: [
+        { topic: 'kp1/+/dcx/+/json', qos: 0 },
+        { topic: `kp1/radiator-v1/+/${token}/#`, qos: 2 },
+        { topic: 'kp1/radiator-v1/dcx/unknown-token/#', qos: 1 },
+        { topic: '#', qos: 1 },
+      ],
+    });
+    const suback = await eventually(() => line.received.find((one) => one.cmd === 'suback'));
+    expect(suback).toMatchObject({ messageId: 3, granted: [0x80, 1, 0x80, 0x80] });
+  });
+
+  it('is ended when its token is suspended, within two seconds', async () => {
+    const device = run.newDevice();
+    const client = await raw(
+      hello('revoked'),
+      publish(`kp1/radiator-v1/dcx/${device.token}/json`, { qos: 1 }),
+    );
+    await eventually(() => client.received.some((one) => one.cmd === 'puback'));
+    const entry = run.world.entries.find(({ token }) => token === device.token);
+    if (entry === undefined) throw new Error('no such device');
+    entry.tokenStatus = 'suspended';
+    await run.services.tokenChanged(device.id);
+    await eventually(() => client.socket.closed, { deadlineMs: 2_000, what: 'it is ended' });
+  });
+});
+
+describe('QoS 2', () => {
+  it('ends well with libmosquitto, and arrives once', async () => {
+    const { token } = run.newDevice();
+    const { code, stderr } = await mosquittoPub([
+      ...at(),
+      ...['-q', '2', '-t', `kp1/radiator-v1/dcx/${token}/json`, '-m', '{"a":2}'],
+    ]);
+    expect([code, stderr]).toEqual([0, '']);
+    await eventually(() => arrived(token).length === 1);
+  });
+
+  it('is not sent again when it is repeated before PUBREL', async () => {
+    const { token } = run.newDevice();
+    const one = publish(`kp1/radiator-v1/dcx/${token}/json`, { qos: 2, messageId: 5 });
+    const client = await raw(hello('twice'), one, { ...one, dup: true } as Packet);
+    await eventually(() => client.received.filter(({ cmd }) => cmd === 'pubrec').length >= 1);
+    client.send({ ...one, dup: true } as Packet, { cmd: 'pubrel', messageId: 5 });
+    await eventually(() => client.received.some(({ cmd }) => cmd === 'pubcomp'));
+    expect(arrived(token)).toHaveLength(1);
+    client.send(one);
+    await eventually(() => arrived(token).length === 2);
+  });
+});
+
+describe('a client that does not keep to the rules', () => {
+  it.each([
+    ['garbage', [Buffer.from('GET / HTTP/1.1\r\nhost: x\r\n\r\n')]],
+    ['something before CONNECT', [publish('kp1/a/b/c/d')]],
+    ['a second CONNECT', [hello(), hello()]],
+    ['a wildcard to publish to', [hello(), publish('kp1/radiator-v1/dcx/+/json')]],
+    ['a topic of 300 bytes', [hello(), publish(`kp1/radiator-v1/dcx/${'x'.repeat(280)}/json`)]],
+    // A CONNECT of 60 MB is announced; 20 bytes of it come.
+    ['a CONNECT that is too large', [Buffer.from([0x10, 0x80, 0x8e, 0xce, 0x1c, 0, 4, 77, 81, 84, 84])]],
+    ['a packet of type 15', [hello(), Buffer.from([0xf0, 0])]],
+  ])('is ended: %s', async (_what, packets) => {
+    const client = await raw(...packets);
+    await client.closed();
+  });
+
+  it('is told which version is spoken here, and that an empty id has no session', async () => {
+    const five = await mosquittoPub([...at(), '-V', '5', '-t', 'kp1/a/b/c/d', '-m', 'x']);
+    expect(`${five.stdout}${five.stderr}`).toMatch(/Unsupported protocol version/i);
+    // The codec would not write it.
+    const empty = await raw(Buffer.from([0x10, 12, 0, 4, 77, 81, 84, 84, 4, 0, 0, 60, 0, 0]));
+    const connack = await eventually(() => empty.received.find(({ cmd }) => cmd === 'connack'));
+    expect((connack as IConnackPacket).returnCode).toBe(2);
+    await empty.closed();
+  });
+
+  it('may not leave a will where it may not publish', async () => {
+    const { token } = run.newDevice();
+    const refused = await raw(
+      hello('will', {
+        will: { topic: 'kp1/radiator-v1/dcx/of-another/json', payload: '{}', qos: 1, retain: false },
+      }),
+    );
+    const connack = await eventually(() => refused.received.find(({ cmd }) => cmd === 'connack'));
+    expect((connack as IConnackPacket).returnCode).toBe(5);
+    const client = await raw(
+      hello('will-2', {
+        will: { topic: `kp1/radiator-v1/dcx/${token}/json`, payload: '{"gone":1}', qos: 2, retain: true },
+      }),
+      publish(`kp1/radiator-v1/dcx/${token}/json`, { qos: 1 }),
+    );
+    await eventually(() => client.received.some(({ cmd }) => cmd === 'puback'));
+    client.socket.destroy();
+    await eventually(() => arrived(token).some(({ body }) => body === '{"gone":1}'));
+  });
+
+  it('is ended by its keepalive, and so is one that says nothing', async () => {
+    await run.restart({ MUSTER_MQTT_CONNECT_TIMEOUT_MS: '500' });
+    const began = performance.now();
+    const quiet = await raw();
+    const sleeper = await raw(hello('sleeper', { keepalive: 1 }));
+    await quiet.closed();
+    expect(performance.now() - began).toBeLessThan(2_000);
+    await sleeper.closed();
+    expect(performance.now() - began).toBeGreaterThan(1_400);
+    await run.restart();
+  });
+});
+
+it('stores all of 1,500 messages that come at once, at the pace of the device', async () => {
+  await run.restart({ MUSTER_DEVICE_MESSAGES_PER_SECOND: '1000', MUSTER_DEVICE_MESSAGE_BURST: '100' });
+  const { token } = run.newDevice();
+  const other = run.newDevice();
+  const client = await run.client();
+  const began = performance.now();
+  const all = Promise.all(
+    Array.from({ length: 1_500 }, (_, n) =>
+      client.publishAsync(`kp1/radiator-v1/dcx/${token}/json`, `{"n":${n}}`, { qos: 1 }),
+    ),
+  );
+  const neighbour = await run.client();
+  const asked = performance.now();
+  await neighbour.publishAsync(`kp1/radiator-v1/dcx/${other.token}/json`, '{}', { qos: 1 });
+  const neighbourMs = performance.now() - asked;
+  await all;
+  // It waited for none of the 1,400 that are over the burst.
+  expect(neighbourMs).toBeLessThan((performance.now() - began) * 0.7);
+  expect(performance.now() - began).toBeGreaterThan(1_300);
+  await eventually(() => arrived(token).length === 1_500);
+  expect(arrived(token).map(({ body }) => body)).toEqual(
+    Array.from({ length: 1_500 }, (_, n) => `{"n":${n}}`),
+  );
+  await run.restart();
+});
+
+it('tells clients to come again, and not that their password is wrong, while its services are away', async () => {
+  const { token } = run.newDevice();
+  run.world.freeze('device-registry');
+  const known = await run.client();
+  // In memory since the start: it goes on.
+  const early = run.world.entries[0];
+  await known.publishAsync(`kp1/radiator-v1/dcx/${early?.token}/json`, '{}', { qos: 1 });
+  // Unknown here, and nobody can be asked: no PUBACK, and the end, so that it comes again.
+  const unknown = await raw(hello('undecided'), publish(`kp1/radiator-v1/dcx/${token}/json`, { qos: 1 }));
+  await unknown.closed();
+  expect(unknown.received.map(({ cmd }) => cmd)).toEqual(['connack']);
+  run.world.thawAll();
+});
+
+it('ends all connections when it stops, and says before that it is not ready', async () => {
+  const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${run.port()}`, { reconnectPeriod: 0 });
+  const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
+  const stopping = run.front.stop();
+  await closed;
+  await stopping;
+  await client.endAsync();
+  await expect(
+    mosquittoRr([...at(), '-V', '311', '-t', 'a', '-e', 'b', '-n']).then(({ code }) => code),
+  ).resolves.not.toBe(0);
+  await run.begin();
+});
