@@ -28,7 +28,7 @@ import { DeviceAccess } from './client/device-access.js';
 import { FrontMetrics } from './client/front-metrics.js';
 import { Pace } from './client/pace.js';
 import { loadConfig, type Config } from './config.js';
-import { listenPlain } from './listen/plain.js';
+import { listen } from './listen/listeners.js';
 import { openLogin } from './login/login.js';
 import { DoorPresence } from './presence/door-presence.js';
 import { parkReport } from './presence/parked-report.js';
@@ -38,6 +38,8 @@ const SERVICE = 'mqtt-front';
 export interface RunningFront extends RunningApp {
   /** Where devices reach it by plain MQTT. */
   readonly port: number;
+  /** By MQTT over TLS; undefined: there is no certificate. */
+  readonly tlsPort: number | undefined;
 }
 
 /** Resolves when clients are let in. The broker and device-registry may come later: until then they are told to come again. */
@@ -54,22 +56,22 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     logger,
     metrics,
   });
-  const { follower, parts, bounds, sightings } = makeParts(config, bus, logger, metrics);
-  const plain = await listenPlain({ ...config, bounds }, (arrival) => {
+  const { follower, parts, bounds, trustedProxies, sightings } = makeParts(config, bus, logger, metrics);
+  const listeners = await listen(config, { bounds, trustedProxies, logger }, (arrival) => {
     new Client(arrival, parts);
   });
   addChecks(health, bus, follower, parts);
   addGauges(metrics, parts.clients, bounds);
   health.started();
-  logger.info({ host: config.host, port: plain.port }, 'MQTT listens');
   return {
     name: SERVICE,
     ops: operations,
     stopSeconds: config.stopSeconds,
-    port: plain.port,
+    port: listeners.port,
+    tlsPort: listeners.tlsPort,
     stop: async () => {
       health.waitsFor('stopping', 'connections are being closed');
-      const closed = plain.close();
+      const closed = listeners.close();
       await parts.clients.drain(config.drainSeconds * 1_000);
       await closed;
       await parts.login.stop();
@@ -90,11 +92,12 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
   const address = brokerAddressOf(config.brokerUrl);
   const watch = new BrokerWatch(address, logger);
   const proxies = config.trustedProxies.split(',').map((one) => one.trim());
+  const trustedProxies = new Set(proxies.filter((one) => one !== '').map(networkOf));
   const bounds = connectionBounds({
     ...config,
     unproved: config.strangers,
     ratePerAddress: { perSecond: config.connectsPerSecond, burst: config.connectBurst },
-    trustedProxies: new Set(proxies.filter((one) => one !== '').map(networkOf)),
+    trustedProxies,
   });
   const parts: ClientParts = {
     options: config,
@@ -135,7 +138,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     refusals: new BoundedLog(logger),
     metrics: new FrontMetrics(metrics),
   };
-  return { follower, sightings, bounds, parts };
+  return { follower, sightings, bounds, trustedProxies, parts };
 };
 
 const brokerAddressOf = (text: string): BrokerAddress => {

@@ -1,5 +1,6 @@
 import {
   choice,
+  ConfigError,
   int,
   readConfig,
   string,
@@ -158,6 +159,33 @@ export const configSchema = {
     max: 10_000,
     default: 100,
   }),
+  tlsHost: string({
+    env: 'MUSTER_MQTT_TLS_HOST',
+    doc: 'Address that the TLS port is bound to',
+    default: '127.0.0.1',
+  }),
+  tlsPort: int({
+    env: 'MUSTER_MQTT_TLS_PORT',
+    doc: 'Where devices reach it by MQTT over TLS; 0 takes a free one. It listens when there is a certificate',
+    min: 0,
+    max: 65_535,
+    default: 8_883,
+  }),
+  tlsCertificateFile: string({
+    env: 'MUSTER_MQTT_TLS_CERTIFICATE_FILE',
+    doc: 'PEM: what the server shows, with those between it and its authority. Read again when it changes',
+    optional: true,
+  }),
+  tlsKeyFile: string({
+    env: 'MUSTER_MQTT_TLS_KEY_FILE',
+    doc: 'PEM: its key',
+    optional: true,
+  }),
+  tlsDirectory: string({
+    env: 'MUSTER_MQTT_TLS_DIRECTORY',
+    doc: 'Without those: a directory of one machine, in which a certificate for its addresses is made and kept, and `ca.pem` to know it by',
+    optional: true,
+  }),
   loginsAtOnce: int({
     env: 'MUSTER_MQTT_LOGINS_AT_ONCE',
     doc: 'Questions to device-registry about credentials under way at the same time',
@@ -229,4 +257,11 @@ export const configSchema = {
 export type Config = ConfigOf<typeof configSchema>;
 
 export const loadConfig = (env: Readonly<Record<string, string | undefined>> = process.env): Config =>
-  readConfig(configSchema, env);
+  checked(readConfig(configSchema, env));
+
+const checked = (config: Config): Config => {
+  const { tlsCertificateFile, tlsKeyFile } = config;
+  if ((tlsCertificateFile === undefined) === (tlsKeyFile === undefined)) return config;
+  const missing = tlsKeyFile === undefined ? configSchema.tlsKeyFile : configSchema.tlsCertificateFile;
+  throw new ConfigError([{ env: missing.env, rule: 'must be set: a certificate and its key go together' }]);
+};

@@ -1,8 +1,10 @@
-import { encodeError, matchResource, parseTopic, type Topic } from '@muster/kp1';
-import { describeToken } from '@muster/uplink';
+import { AppError } from '@muster/contracts';
+import { encodeError, matchResource, parseTopic, type ReplySuffix, type Topic } from '@muster/kp1';
+import { describeToken, refusalOf } from '@muster/uplink';
 import type { IPublishPacket } from 'mqtt-packet';
 import type { Speaker } from './client-parts.js';
 import type { Access } from './device-access.js';
+import { isEnrolment } from './enrolment.js';
 import { type ExactlyOnce, idOf } from './packet-ids.js';
 import { judgePublish, MAX_TOPIC_BYTES } from './topic-rules.js';
 
@@ -17,6 +19,8 @@ interface Refusal {
 
 /** PUBLISHes of one client: judged, and passed on or refused in words. */
 export class Publishing {
+  private hasEnrolled = false;
+
   constructor(
     private readonly client: Speaker,
     private readonly exactlyOnce: ExactlyOnce,
@@ -36,6 +40,7 @@ export class Publishing {
     }
     if (packet.qos === 2 && !this.isFirst(idOf(packet))) return;
     if (packet.retain) metrics.retained.inc();
+    if (isEnrolment(packet.topic)) return this.enrol(packet);
     if (verdict.kind === 'refused') {
       client.opensNothing();
       this.refuse(packet, verdict);
@@ -84,6 +89,25 @@ export class Publishing {
     client.sendToBroker(client.wire.bytes({ ...packet, qos: packet.qos === 0 ? 0 : 1, retain: false }));
   }
 
+  /** A device without any credential gets its own, for a claim key: once, and shown to this connection alone. Never rejects. */
+  private async enrol(packet: IPublishPacket): Promise<void> {
+    const { client } = this;
+    const { parts, identity, device, arrival } = client;
+    client.opensNothing();
+    try {
+      if (this.hasEnrolled || identity.kind !== 'anonymous' || device !== undefined) {
+        throw new AppError('not-allowed', 'one device enrols on a connection, and says nothing else before');
+      }
+      const enrolled = await parts.login.enrol(Buffer.from(packet.payload), arrival.address);
+      this.hasEnrolled = true;
+      parts.metrics.publishes.inc({ outcome: 'enrolled' });
+      this.answer(packet, 'status', JSON.stringify(enrolled));
+    } catch (error) {
+      const told = refusalOf(error, true) ?? { statusCode: 500, reasonPhrase: 'internal error' };
+      if (!client.isEnded()) this.refuse(packet, told);
+    }
+  }
+
   /** A PUBLISH of QoS 2 that came before is not sent again. */
   private isFirst(messageId: number): boolean {
     const what = this.exactlyOnce.publish(messageId);
@@ -97,7 +121,7 @@ export class Publishing {
     { statusCode, reasonPhrase, deviceId }: Refusal,
     to: 'to the client' | 'to all who are subscribed' = 'to the client',
   ): void {
-    const { flow, wire, parts, clientId, arrival } = this.client;
+    const { parts, clientId, arrival } = this.client;
     const about = parseTopic(packet.topic);
     parts.metrics.publishes.inc({ outcome: `refused-${statusCode}` });
     parts.refusals.info(
@@ -108,12 +132,24 @@ export class Publishing {
       },
       'a message was refused',
     );
-    const topic = `${packet.topic}/error`;
+    this.answer(packet, 'error', encodeError(statusCode, reasonPhrase), to);
+  }
+
+  private answer(
+    packet: IPublishPacket,
+    suffix: ReplySuffix,
+    body: string,
+    to: 'to the client' | 'to all who are subscribed' = 'to the client',
+  ): void {
+    const { client } = this;
+    const { flow, wire } = client;
+    if (client.isEnded()) return;
+    const topic = `${packet.topic}/${suffix}`;
     if (Buffer.byteLength(topic) <= MAX_TOPIC_BYTES) {
-      const bytes = wire.publish(topic, encodeError(statusCode, reasonPhrase));
+      const bytes = wire.publish(topic, body);
       // What a device is told of its own is told as mqtt-adapter tells it; who opens nothing is told it alone.
       if (to === 'to the client') flow.write(bytes);
-      else this.client.sendToBroker(bytes);
+      else client.sendToBroker(bytes);
     }
     const id = idOf(packet);
     if (packet.qos === 1) flow.write(wire.puback(id));

@@ -2,6 +2,7 @@ import type { AccessEntry } from '@muster/contracts/device-registry/access.reque
 import type { ISubackPacket, ISubscribePacket, ISubscription, IUnsubscribePacket } from 'mqtt-packet';
 import type { Speaker } from './client-parts.js';
 import type { Access } from './device-access.js';
+import { isEnrolmentAnswer } from './enrolment.js';
 import { PartialSubscribes, idOf } from './packet-ids.js';
 import { SUBACK_REFUSED } from './protocol.js';
 import { judgeFilter } from './topic-rules.js';
@@ -25,6 +26,16 @@ export class Subscribing {
     const judged: (Granted | undefined)[] = [];
     if (packet.subscriptions.length === 0) {
       client.end('protocol-error', 'a SUBSCRIBE without filters');
+      return;
+    }
+    if (client.session === undefined && packet.subscriptions.every(({ topic }) => isEnrolmentAnswer(topic))) {
+      client.charge(1);
+      client.flow.write(
+        client.wire.suback(
+          idOf(packet),
+          packet.subscriptions.map(() => 0),
+        ),
+      );
       return;
     }
     for (const subscription of packet.subscriptions) {

@@ -1,17 +1,19 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '@muster/contracts';
+import { enrolDevice, type EnrolledDevice } from '@muster/contracts/device-registry/claim-keys.requests';
 import {
   authenticateDevice,
   MAX_CERTIFICATE_LENGTH,
   MAX_CHAIN,
   type AuthenticateDevice,
 } from '@muster/contracts/device-registry/credentials.requests';
+import { decodeEnrolment, PayloadError, type Enrolment } from '@muster/kp1';
 import { GuessLimit, type GuessLimitOptions } from '@muster/limits';
 import type { Bus } from '@muster/messaging';
 import type { Logger, Metrics } from '@muster/observability';
+import { Slots } from '../broker/slots.js';
 import type { DeviceIdentity, Identity, Shown } from './identity.js';
-import { Revocations, type LiveConnections } from './revocations.js';
-import { Turns } from './turns.js';
+import { Revocations } from './revocations.js';
 
 export type { DeviceIdentity, Identity, Shown } from './identity.js';
 
@@ -26,8 +28,11 @@ export interface Login {
    * lives: whoever is not asked about for a minute does not hold any more.
    */
   stillHolds(identity: Identity): boolean;
-  /** Who is told of what is taken back, when it is heard of. */
-  watch(connections: LiveConnections): void;
+  /**
+   * A device of a claim key, with all that it needs, shown this once. Throws `AppError`. Who tries keys is slowed as who tries
+   * passwords is.
+   */
+  enrol(payload: Buffer, address: string | undefined): Promise<EnrolledDevice>;
   /** False: nobody is let in but anonymous clients, because what is taken back would not be heard of. */
   isReady(): boolean;
   stop(): Promise<void>;
@@ -61,7 +66,7 @@ const MAX_SHOWN = 256;
 export const openLogin = (options: LoginOptions, { bus, logger, metrics }: LoginParts): Login => {
   const revocations = new Revocations(bus, logger);
   const guesses = new GuessLimit(options.guesses);
-  const turns = new Turns(options.atOnce);
+  const turns = new Slots(options.atOnce);
   const logins = metrics.counter('muster_mqtt_front_logins_total', 'Clients that have shown who they are', [
     'by',
     'outcome',
@@ -75,28 +80,39 @@ export const openLogin = (options: LoginOptions, { bus, logger, metrics }: Login
     });
   };
 
-  const ask = async (
-    question: AuthenticateDevice,
-    { address }: Shown,
+  /** Has what an address shows looked at, if it has not shown too much that was wrong. */
+  const looked = async <T>(
+    address: string | undefined,
     proof: string,
-  ): Promise<DeviceIdentity> => {
-    const deadline = Date.now() + options.timeoutMs;
+    deadline: number,
+    look: () => Promise<T>,
+  ): Promise<T> => {
     check(address, proof);
     try {
-      const identity = await turns.run(deadline, () => {
+      const found = await turns.run(() => {
         // Again: of many that came at once, those before it are counted by now.
         check(address, proof);
-        return revocations.during(() =>
-          bus.request(authenticateDevice, question, { timeoutMs: deadline - Date.now() }),
-        );
+        if (Date.now() < deadline) return look();
+        throw new AppError('unavailable', 'too many others come in at the same time', {
+          retryAfterSeconds: 1,
+        });
       });
       guesses.wasRight(address, proof);
-      return identity;
+      return found;
     } catch (error) {
       // 401: it was nobody's. What is somebody's and opens nothing now is no guess.
       if (error instanceof AppError && error.status === 401) guesses.wasWrong(address);
       throw error;
     }
+  };
+
+  const ask = (question: AuthenticateDevice, { address }: Shown, proof: string): Promise<DeviceIdentity> => {
+    const deadline = Date.now() + options.timeoutMs;
+    return looked(address, proof, deadline, () =>
+      revocations.during(() =>
+        bus.request(authenticateDevice, question, { timeoutMs: deadline - Date.now() }),
+      ),
+    );
   };
 
   const counted = async (by: string, run: () => Promise<Identity>): Promise<Identity> => {
@@ -124,7 +140,17 @@ export const openLogin = (options: LoginOptions, { bus, logger, metrics }: Login
       return counted('password', async () => ask(...byPassword(shown)));
     },
     stillHolds: (identity) => identity.kind === 'anonymous' || revocations.stillHolds(identity),
-    watch: (connections) => revocations.watch(connections),
+    enrol: async (payload, address) => {
+      const enrolment = decoded(payload);
+      const deadline = Date.now() + options.timeoutMs;
+      return looked(address, enrolment.claimKey, deadline, () =>
+        bus.request(
+          enrolDevice,
+          { enrolment, ...(address === undefined ? {} : { remoteAddress: address }) },
+          { timeoutMs: deadline - Date.now() },
+        ),
+      );
+    },
     isReady: () => revocations.isFollowing(),
     stop: () => revocations.stop(),
   };
@@ -169,5 +195,21 @@ const textOf = (password: Buffer | undefined): string | undefined => {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(password);
   } catch {
     return undefined;
+  }
+};
+
+/** A claim key, a name and a serial number; nothing longer is read. */
+const MAX_ENROLMENT_BYTES = 2_048;
+
+/** Throws `payload-too-large`, `invalid-payload`. */
+const decoded = (payload: Buffer): Enrolment => {
+  if (payload.length > MAX_ENROLMENT_BYTES) {
+    throw new AppError('payload-too-large', `payload must have at most ${MAX_ENROLMENT_BYTES} bytes`);
+  }
+  try {
+    return decodeEnrolment(payload);
+  } catch (error) {
+    if (!(error instanceof PayloadError)) throw error;
+    throw new AppError('invalid-payload', error.reasonPhrase, { cause: error });
   }
 };

@@ -16,12 +16,6 @@ import { followEvents, isEvent, type Bus, type Delivered, type Follower } from '
 import { newTrace, withTrace, type Logger } from '@muster/observability';
 import type { DeviceIdentity } from './identity.js';
 
-/** The connections of this process. Each is also looked at by itself, twice a second: this is only faster. */
-export interface LiveConnections {
-  /** Ends, in this turn, those that are or speak for these devices, or all, and of which `Login.stillHolds` is false. */
-  review(deviceIds: ReadonlySet<string> | 'all'): void;
-}
-
 /** What an identity rests on. */
 interface Ground {
   readonly deviceVersion: number;
@@ -54,7 +48,6 @@ export class Revocations {
   private readonly timers: readonly NodeJS.Timeout[];
   private readonly stopping = new AbortController();
   private checking: Promise<void> = Promise.resolve();
-  private connections: LiveConnections | undefined;
   /** Rises whenever events may have been missed. */
   private round = 0;
 
@@ -78,10 +71,6 @@ export class Revocations {
       setInterval(() => this.forget(), SWEEP_MS),
       setInterval(() => this.checkAll(), CHECK_EVERY_MS),
     ];
-  }
-
-  watch(connections: LiveConnections): void {
-    this.connections = connections;
   }
 
   /** Whether what is taken back is heard of. */
@@ -143,26 +132,20 @@ export class Revocations {
   }
 
   private hear(event: Delivered): void {
-    const device = new Set([event.entityId]);
     if (isEvent(event, deviceCredentialChanged)) {
       const { credentialId, status, opens = status === 'active', version } = event.data;
-      if (!opens) this.close(credentialId, version, device);
-    } else if (isEvent(event, deviceStatusChanged)) {
-      if (!event.data.opens) this.close(event.entityId, event.data.version, device);
-    } else if (isEvent(event, deviceDeleted)) {
-      this.close(event.entityId, event.data.version, device);
-    } else if (isEvent(event, certificateAuthorityChanged)) {
-      if (!event.data.opens) this.close(event.entityId, event.data.version, 'all');
-    } else if (isEvent(event, certificateAuthorityDeleted)) {
-      this.close(event.entityId, event.data.version, 'all');
+      if (!opens) this.close(credentialId, version);
+    } else if (isEvent(event, deviceStatusChanged) || isEvent(event, certificateAuthorityChanged)) {
+      if (!event.data.opens) this.close(event.entityId, event.data.version);
+    } else if (isEvent(event, deviceDeleted) || isEvent(event, certificateAuthorityDeleted)) {
+      this.close(event.entityId, event.data.version);
     }
   }
 
   /** Ids are unique over all kinds of things. */
-  private close(id: string, version: number, of: ReadonlySet<string> | 'all'): void {
+  private close(id: string, version: number): void {
     this.closed.delete(id);
     this.closed.set(id, { version, heardAt: performance.now() });
-    this.connections?.review(of);
   }
 
   private forget(): void {

@@ -1,0 +1,76 @@
+import type { Logger } from '@muster/observability';
+import type { Config } from '../config.js';
+import type { Bounds, OnArrival } from './listener.js';
+import { localCertificate } from './local-certificate.js';
+import { listenPlain } from './plain.js';
+import { openServerCertificate, type CertificateFiles } from './server-certificate.js';
+import { listenTls } from './tls.js';
+import { withWebSocket } from './websocket.js';
+
+export interface Listeners {
+  readonly port: number;
+  /** Undefined: there is no certificate. */
+  readonly tlsPort: number | undefined;
+  close(): Promise<void>;
+}
+
+/** All ways in, over which the bounds count together: plain and TLS, and WebSocket at both. */
+export const listen = async (
+  config: Config,
+  {
+    bounds,
+    trustedProxies,
+    logger,
+  }: {
+    readonly bounds: Bounds;
+    readonly trustedProxies: ReadonlySet<string>;
+    readonly logger: Logger;
+  },
+  onArrival: OnArrival,
+): Promise<Listeners> => {
+  const arrived = withWebSocket(
+    {
+      timeoutMs: config.connectTimeoutMs,
+      maxConnectBytes: config.maxConnectBytes,
+      maxFrameBytes: config.maxPacketBytes,
+      trustedProxies,
+    },
+    onArrival,
+  );
+  const plain = await listenPlain({ host: config.host, port: config.port, bounds }, arrived);
+  logger.info({ host: config.host, port: plain.port }, 'MQTT listens');
+  const files = await certificateFilesOf(config);
+  if (files === undefined) {
+    logger.info('no certificate is given, so MQTT does not listen for TLS');
+    return { port: plain.port, tlsPort: undefined, close: () => plain.close() };
+  }
+  const certificate = await openServerCertificate(files, logger);
+  const tls = await listenTls(
+    {
+      host: config.tlsHost,
+      port: config.tlsPort,
+      bounds,
+      certificate,
+      handshakeTimeoutMs: config.connectTimeoutMs,
+    },
+    arrived,
+  );
+  logger.info({ host: config.tlsHost, port: tls.port }, 'MQTT listens for TLS');
+  return {
+    port: plain.port,
+    tlsPort: tls.port,
+    close: async () => {
+      certificate.stop();
+      await Promise.all([plain.close(), tls.close()]);
+    },
+  };
+};
+
+const certificateFilesOf = async ({
+  tlsCertificateFile: certificateFile,
+  tlsKeyFile: keyFile,
+  tlsDirectory,
+}: Config): Promise<CertificateFiles | undefined> => {
+  if (certificateFile !== undefined && keyFile !== undefined) return { certificateFile, keyFile };
+  return tlsDirectory === undefined ? undefined : localCertificate(tlsDirectory);
+};
