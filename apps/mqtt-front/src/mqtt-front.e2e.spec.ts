@@ -210,7 +210,7 @@ describe('QoS 2', () => {
 
 describe('a client that does not keep to the rules', () => {
   it.each([
-    ['garbage', [Buffer.from('POST / HTTP/1.1\r\nhost: x\r\n\r\n')]],
+    ['garbage', [Buffer.from('SSH-2.0-x\r\n')]],
     ['something before CONNECT', [publish('kp1/a/b/c/d')]],
     ['a second CONNECT', [hello(), hello()]],
     ['a wildcard to publish to', [hello(), publish('kp1/radiator-v1/dcx/+/json')]],
