@@ -416,12 +416,14 @@ describe('If-Match with a version that has never been', () => {
     const certificate = AUTHORITY;
     const authority = await created('/certificate-authorities', { name: 'An authority', certificate });
     const claimKey = await created('/claim-keys', { name: 'for meters', deviceType: 'meter', limit: 1 });
+    const integration = await created('/integrations', { name: 'reader', services: ['telemetry'] });
     const ids: Readonly<Record<string, string>> = {
       'certificate-authorities': authority.id,
       'claim-keys': claimKey.id,
       devices: mqtt.id,
       firmwares: firmware,
       groups: group.id,
+      integrations: integration.id,
       campaigns: campaign.id,
     };
     const idOf = (path: string): string => ids[path.split('/')[1] ?? ''] ?? 'meter';

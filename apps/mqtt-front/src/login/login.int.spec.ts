@@ -292,14 +292,14 @@ describe('what is taken back', () => {
       await (await jetstreamManager(direct)).streams.purge(eventStream('device-registry').name);
       await direct.close();
       line.heal();
-      await eventually(() => !cut.stillHolds(identity), { what: 'it is found out', deadlineMs: 40_000 });
+      await eventually(() => !cut.stillHolds(identity), { what: 'it is found out', deadlineMs: 50_000 });
       expect(cut.stillHolds(holds)).toBe(true);
     } finally {
       await cut.stop();
       await far.close();
       await line.close();
     }
-  });
+  }, 60_000);
 });
 
 describe('certificates', () => {
