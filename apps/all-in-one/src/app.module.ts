@@ -7,6 +7,7 @@ import { start as startGateway } from '@muster/gateway';
 import { start as startHttpAdapter } from '@muster/http-adapter';
 import { start as startIdentity } from '@muster/identity';
 import { start as startMqttAdapter } from '@muster/mqtt-adapter';
+import { start as startMqttFront } from '@muster/mqtt-front';
 import { combineOps, openOperations, type RunningApp } from '@muster/observability';
 import { start as startTelemetry } from '@muster/telemetry';
 import { loadConfig } from './config.js';
@@ -39,6 +40,8 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       begin(startIdentity(env)),
     ]);
     await allOrThrow([begin(startMqttAdapter(env)), begin(startHttpAdapter(env))]);
+    // Last: who is let in finds somebody to speak to.
+    await begin(startMqttFront(env));
   };
   try {
     await allOrThrow([begin(startGateway(env)), servicesThenAdapters()]);

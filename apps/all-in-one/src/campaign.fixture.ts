@@ -152,9 +152,6 @@ export interface TargetAnswer {
   };
 }
 
-/** Each look is a request to the platform that is at work on the same machine. */
-const LOOK_EVERY_MS = 100;
-
 /** Campaigns through the REST API. */
 export class Campaigning {
   constructor(private readonly platform: Platform) {}
@@ -239,7 +236,7 @@ export class Campaigning {
         if (!matches(found)) throw new Error(JSON.stringify(found));
         return found;
       },
-      { deadlineMs, what: 'the campaign stands so', everyMs: LOOK_EVERY_MS },
+      { deadlineMs, what: 'the campaign stands so' },
     );
   }
 
@@ -267,7 +264,7 @@ export class Campaigning {
         expect(left + succeeded).toBe(targets.length);
         return [left] as const;
       },
-      { deadlineMs: 15_000, what: 'what was begun has succeeded', everyMs: LOOK_EVERY_MS },
+      { deadlineMs: 15_000, what: 'what was begun has succeeded' },
     );
   }
 
@@ -284,11 +281,7 @@ export class Campaigning {
         expect(counts).toEqual(expected);
         return true;
       },
-      {
-        deadlineMs,
-        what: `the devices stand so: ${JSON.stringify(expected)}`,
-        everyMs: LOOK_EVERY_MS,
-      },
+      { deadlineMs, what: `the devices stand so: ${JSON.stringify(expected)}` },
     );
   }
 }

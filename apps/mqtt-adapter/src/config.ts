@@ -1,14 +1,6 @@
-import {
-  choice,
-  int,
-  readConfig,
-  string,
-  url,
-  type ConfigOf,
-  type ConfigSchema,
-} from '@muster/observability';
+import { int, readConfig, url, type ConfigOf, type ConfigSchema } from '@muster/observability';
 import { consumerKeys } from '@muster/messaging';
-import { uplinkConfigSchema } from '@muster/uplink';
+import { uplinkKeysBehindDoor } from '@muster/uplink';
 
 export const configSchema = {
   amqpUrl: url({
@@ -16,24 +8,7 @@ export const configSchema = {
     doc: "RabbitMQ, with the adapter's own user",
     protocols: ['amqp', 'amqps'],
   }),
-  authPort: int({
-    env: 'MUSTER_MQTT_AUTH_PORT',
-    doc: "Where the broker's authorisation callbacks arrive (`auth_http.*_path`)",
-    min: 0,
-    max: 65_535,
-  }),
-  authHost: string({
-    env: 'MUSTER_MQTT_AUTH_HOST',
-    doc: 'Address that port is bound to; the callbacks know no password, so only the broker may reach it',
-    default: '127.0.0.1',
-  }),
-  anonymous: choice({
-    env: 'MUSTER_ANONYMOUS_MQTT',
-    doc: 'MQTT clients without user name: `on` lets them in as far as the tokens in their topics go',
-    values: ['on', 'off'],
-    default: 'on',
-  }),
-  ...uplinkConfigSchema,
+  ...uplinkKeysBehindDoor,
   prefetch: int({
     env: 'MUSTER_MQTT_ADAPTER_PREFETCH',
     doc: 'Messages taken from the queue of each destination and not yet finished; bounds memory while a service is away',

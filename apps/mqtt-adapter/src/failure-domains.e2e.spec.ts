@@ -4,10 +4,10 @@ import { replayAt } from '@muster/contracts/parked/requests';
 import type { RunningApp } from '@muster/observability';
 import {
   amqpUrl,
+  atBroker,
+  brokerMqttUrl,
   eventually,
   mosquittoSub,
-  mqttAuthPort,
-  mqttUrl,
   startNats,
   type MosquittoSubscription,
   type NatsServer,
@@ -48,7 +48,6 @@ const startAdapter = async (): Promise<void> => {
   adapter = await start({
     MUSTER_NATS_URL: nats.url,
     MUSTER_AMQP_URL: amqpUrl(),
-    MUSTER_MQTT_AUTH_PORT: String(mqttAuthPort()),
     MUSTER_MQTT_ADAPTER_PREFETCH: String(PREFETCH),
     MUSTER_UPLINK_SET_ASIDE_AFTER_SECONDS: '1',
     MUSTER_UPLINK_SET_LATE_ASIDE_AFTER_SECONDS: '1',
@@ -60,7 +59,7 @@ const startAdapter = async (): Promise<void> => {
   });
 };
 const subscribe = async (topic: string): Promise<MosquittoSubscription> => {
-  const subscription = await mosquittoSub(['-v', '-q', '1', '-t', topic]);
+  const subscription = await mosquittoSub([...atBroker(), '-v', '-q', '1', '-t', topic]);
   subscriptions.push(subscription);
   return subscription;
 };
@@ -114,7 +113,7 @@ beforeAll(async () => {
   broker = await connect(amqpUrl());
   channel = await broker.createChannel();
   await startAdapter();
-  client = await mqtt.connectAsync(mqttUrl(), { clientId: `domains-${process.pid}` });
+  client = await mqtt.connectAsync(brokerMqttUrl(), { clientId: `domains-${process.pid}` });
 }, 60_000);
 
 afterEach(() => {

@@ -21,8 +21,8 @@ import type { BrokerAddress } from './broker/broker-session.js';
 import { BrokerWatch } from './broker/broker-watch.js';
 import { Slots } from './broker/slots.js';
 import { BufferRoom } from './client/buffer-room.js';
-import { Client } from './client/client.js';
 import type { ClientParts } from './client/client-parts.js';
+import { Client } from './client/client.js';
 import { Clients } from './client/clients.js';
 import { DeviceAccess } from './client/device-access.js';
 import { FrontMetrics } from './client/front-metrics.js';
@@ -86,7 +86,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
 };
 
 const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) => {
-  const directory = new DeviceDirectory('mqtt', true);
+  const directory = new DeviceDirectory('mqtt');
   const follower = new DirectoryFollower(directory, bus, logger);
   const sightings = new Sightings(directory, bus, logger);
   const address = brokerAddressOf(config.brokerUrl);

@@ -1,4 +1,4 @@
-import { amqpUrl, eventually, mqttUrl, startNats, type NatsServer } from '@muster/testing';
+import { amqpUrl, brokerMqttUrl, eventually, startNats, type NatsServer } from '@muster/testing';
 import { startStandIns, World, type StandIns } from '@muster/uplink/stand-in-services';
 import { connect, type Channel, type ChannelModel } from 'amqplib';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
@@ -28,15 +28,6 @@ export interface FrontRun {
   readonly restart: (env?: Readonly<Record<string, string>>) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
-
-/** The broker's own MQTT port, as a user of ours. */
-const brokerMqttUrl = (): string => {
-  const { username, password } = new URL(amqpUrl());
-  const url = new URL(mqttUrl());
-  url.username = username;
-  url.password = password;
-  return url.href;
-};
 
 export const startFrontRun = async (env: Readonly<Record<string, string>> = {}): Promise<FrontRun> => {
   const nats = await startNats();

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { explainRabbitmq, saltedHash, withAdapterUser } from './rabbitmq.js';
+import { explainRabbitmq, saltedHash, withUsers } from './rabbitmq.js';
 
 const declared = readFileSync(
   join(import.meta.dirname, '../../../../deploy/rabbitmq/definitions.json'),
@@ -14,14 +14,18 @@ describe("RabbitMQ's definitions", () => {
     expect(saltedHash(salt, 'test12')).toBe('kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR');
   });
 
-  it('gain the user of the adapter, lose nothing, and are the same each time', () => {
-    const merged = withAdapterUser(declared, 'secret');
+  it('gain the users, of which the front is but an MQTT client, lose nothing, and are the same each time', () => {
+    const passwords = { amqpPassword: 'secret', frontPassword: 'other' };
+    const merged = withUsers(declared, passwords);
     expect(JSON.parse(merged)).toMatchObject(JSON.parse(declared) as object);
     expect(JSON.parse(merged)).toMatchObject({
-      permissions: [{ user: 'muster-adapter', vhost: '/', configure: '.*', write: '.*', read: '.*' }],
+      permissions: [
+        { user: 'muster-adapter', vhost: '/', configure: '.*', write: '.*', read: '.*' },
+        { user: 'muster-front', vhost: '/', configure: '^mqtt-(subscription|will)-' },
+      ],
     });
-    expect(merged).not.toContain('"secret"');
-    expect(withAdapterUser(declared, 'secret')).toBe(merged);
+    expect(merged).not.toMatch(/"secret"|"other"/);
+    expect(withUsers(declared, passwords)).toBe(merged);
   });
 
   it('take only what devices send up: never a binding that would catch our own answers', () => {

@@ -9,6 +9,7 @@ import type { Settings } from './settings.js';
 import { privateDirectory } from './state.js';
 
 export const AMQP_USER = 'muster-adapter';
+export const FRONT_USER = 'muster-front';
 
 /**
  * Erlang's name server. Started by us and in the foreground: RabbitMQ would
@@ -39,7 +40,7 @@ export const epmdServer = (settings: Settings, program: RabbitmqProgram): Server
  * Erlang whose path is compiled into `erl`, and break on a path with a space.
  */
 export const rabbitmqServer = (settings: Settings, program: RabbitmqProgram, secrets: Secrets): Server => {
-  const { amqp, mqtt, epmd, distribution } = settings.ports;
+  const { amqp, brokerMqtt, epmd, distribution } = settings.ports;
   const [major = '0', minor = '0'] = program.version.split('.');
   // Data of one version is opened by that version only.
   const data = join(settings.home, 'data', `rabbitmq-${major}.${minor}`);
@@ -78,7 +79,7 @@ export const rabbitmqServer = (settings: Settings, program: RabbitmqProgram, sec
     ports: [
       { port: amqp, variable: 'MUSTER_PORT_BASE' },
       { port: distribution, variable: 'MUSTER_PORT_BASE' },
-      { port: mqtt, variable: 'MUSTER_MQTT_PORT' },
+      { port: brokerMqtt, variable: 'MUSTER_PORT_BASE' },
     ],
     files: [
       { path: join(config, 'rabbitmq-env.conf'), content: '' }, // else the system's /etc/rabbitmq is read
@@ -87,20 +88,21 @@ export const rabbitmqServer = (settings: Settings, program: RabbitmqProgram, sec
         content: [
           deploy('10-muster.conf'),
           isVersion4(program) ? deploy('20-rabbitmq-4.conf') : '',
-          localConfig(settings, program, definitions),
+          localConfig(settings, definitions),
         ].join('\n'),
       },
       { path: join(config, 'advanced.config'), content: deploy('advanced.config') },
       { path: join(config, 'enabled_plugins'), content: deploy('enabled_plugins') },
-      { path: definitions, content: withAdapterUser(deploy('definitions.json'), secrets.amqpPassword) },
+      { path: definitions, content: withUsers(deploy('definitions.json'), secrets) },
     ],
     prepare: () => {
       privateDirectory(data);
       privateDirectory(config);
     },
-    // AMQP opens last, after all plugins; asking by MQTT would need our own adapter to be up.
+    // AMQP opens last, after all plugins.
     ready: async () =>
-      (await amqpAnswers({ host: '127.0.0.1', port: amqp })) && accepts({ host: '127.0.0.1', port: mqtt }),
+      (await amqpAnswers({ host: '127.0.0.1', port: amqp })) &&
+      accepts({ host: '127.0.0.1', port: brokerMqtt }),
     readyWithinMs: 120_000,
     stopSignal: 'SIGTERM',
     stopWithinMs: 20_000,
@@ -127,50 +129,49 @@ const ERLANG_ARGUMENTS = [
 
 const isVersion4 = ({ version }: RabbitmqProgram): boolean => Number(version.split('.')[0]) >= 4;
 
-const localConfig = (
-  { ports, anonymousMqtt }: Settings,
-  program: RabbitmqProgram,
-  definitions: string,
-): string => {
-  const anonymous = anonymousMqtt === 'on';
-  const login = isVersion4(program)
-    ? (['anonymous_login_user', 'anonymous_login_pass'] as const)
-    : (['mqtt.default_user', 'mqtt.default_pass'] as const);
-  return [
+const localConfig = ({ ports }: Settings, definitions: string): string =>
+  [
     '# From here on: this machine.',
     `listeners.tcp.1 = 127.0.0.1:${ports.amqp}`,
-    `mqtt.listeners.tcp.1 = 127.0.0.1:${ports.mqtt}`,
-    `mqtt.allow_anonymous = ${anonymous}`,
-    // Version 4 otherwise logs anonymous clients in as its built-in guest.
-    ...(anonymous ? login.map((key) => `${key} = anonymous`) : []),
-    ...(!anonymous && isVersion4(program) ? ['anonymous_login_user = none'] : []),
-    ...['user', 'vhost', 'resource', 'topic'].map(
-      (what) => `auth_http.${what}_path = http://127.0.0.1:${ports.mqttAuth}/auth/${what}`,
-    ),
+    `mqtt.listeners.tcp.1 = 127.0.0.1:${ports.brokerMqtt}`,
     `load_definitions = ${definitions}`,
     '',
   ].join('\n');
-};
 
-/** The adapter's own user, beside what deploy/rabbitmq/definitions.json declares for every installation. */
-export const withAdapterUser = (definitions: string, password: string): string => {
+/**
+ * The users, beside what deploy/rabbitmq/definitions.json declares for every installation: mqtt-adapter's, and mqtt-front's,
+ * which can do no more than MQTT clients do.
+ */
+export const withUsers = (
+  definitions: string,
+  { amqpPassword, frontPassword }: Pick<Secrets, 'amqpPassword' | 'frontPassword'>,
+): string => {
   const declared = JSON.parse(definitions) as Record<string, unknown>;
+  const user = (name: string, password: string) => ({
+    name,
+    password_hash: passwordHash(password),
+    hashing_algorithm: 'rabbit_password_hashing_sha256',
+    tags: [],
+  });
   return JSON.stringify(
     {
       ...declared,
-      users: [
-        {
-          name: AMQP_USER,
-          password_hash: passwordHash(password),
-          hashing_algorithm: 'rabbit_password_hashing_sha256',
-          tags: [],
-        },
+      users: [user(AMQP_USER, amqpPassword), user(FRONT_USER, frontPassword)],
+      permissions: [
+        { user: AMQP_USER, vhost: '/', configure: '.*', write: '.*', read: '.*' },
+        { user: FRONT_USER, vhost: '/', ...FRONT_PERMISSIONS },
       ],
-      permissions: [{ user: AMQP_USER, vhost: '/', configure: '.*', write: '.*', read: '.*' }],
     },
     null,
     2,
   );
+};
+
+/** Sessions of clients, and the exchange by which they publish and subscribe; 4.x keeps a delayed will in a queue, too. */
+const FRONT_PERMISSIONS = {
+  configure: '^mqtt-(subscription|will)-',
+  write: '^(mqtt-(subscription|will)-.*|amq\\.topic)$',
+  read: '^(mqtt-(subscription|will)-.*|amq\\.topic)$',
 };
 
 /**

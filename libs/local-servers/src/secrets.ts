@@ -6,6 +6,8 @@ import { Failure } from './failure.js';
 export type Secrets = {
   readonly databasePassword: string;
   readonly amqpPassword: string;
+  /** Of mqtt-front at RabbitMQ. */
+  readonly frontPassword: string;
   /** The local administrator's key for the REST API, made at the first start and kept. */
   readonly adminApiKeyFile: string;
 };
@@ -21,6 +23,7 @@ export const readSecrets = (home: string): Secrets => {
   return {
     databasePassword: secret(join(home, 'postgres-password'), random),
     amqpPassword: secret(join(home, 'amqp-password'), random),
+    frontPassword: secret(join(home, 'mqtt-front-password'), random),
     adminApiKeyFile,
   };
 };

@@ -21,6 +21,7 @@ export type Settings = {
 
 export type Ports = {
   readonly gateway: number;
+  /** Of the door for devices. */
   readonly mqtt: number;
   /** The device API over HTTP. */
   readonly httpDevices: number;
@@ -29,7 +30,8 @@ export type Ports = {
   readonly amqp: number;
   readonly epmd: number;
   readonly distribution: number;
-  readonly mqttAuth: number;
+  /** RabbitMQ's own, which only the door uses. */
+  readonly brokerMqtt: number;
   /** Health of separate application processes: this one and the next ones. */
   readonly ops: number;
 };
@@ -38,6 +40,8 @@ export type Given = {
   readonly database?: string;
   readonly nats?: string;
   readonly amqp?: string;
+  readonly brokerMqtt?: string;
+  /** Not used by us: what to print. */
   readonly mqtt?: string;
 };
 
@@ -45,11 +49,19 @@ export const GIVEN_BY: Readonly<Record<keyof Given, string>> = {
   database: 'MUSTER_DATABASE_URL',
   nats: 'MUSTER_NATS_URL',
   amqp: 'MUSTER_AMQP_URL',
+  brokerMqtt: 'MUSTER_BROKER_MQTT_URL',
   mqtt: 'MUSTER_MQTT_URL',
 };
 
 /** Offsets of what only our own processes talk to. */
-const INTERNAL = { epmd: 369, mqttAuth: 380, postgres: 432, distribution: 567, amqp: 672, ops: 900 } as const;
+const INTERNAL = {
+  epmd: 369,
+  postgres: 432,
+  distribution: 567,
+  amqp: 672,
+  brokerMqtt: 881,
+  ops: 900,
+} as const;
 /** In a test run what users connect to moves along. */
 const PUBLIC = { gateway: 300, httpDevices: 301, mqtt: 883, nats: 422 } as const;
 
@@ -81,6 +93,7 @@ export const readSettings = (root: string, environment: NodeJS.ProcessEnv): Sett
       database: url(environment, GIVEN_BY.database, ['postgres:', 'postgresql:']),
       nats: url(environment, GIVEN_BY.nats, ['nats:', 'tls:']),
       amqp: url(environment, GIVEN_BY.amqp, ['amqp:', 'amqps:']),
+      brokerMqtt: url(environment, GIVEN_BY.brokerMqtt, ['mqtt:']),
       mqtt: url(environment, GIVEN_BY.mqtt, ['mqtt:', 'mqtts:']),
     },
     anonymousMqtt: onOff(environment, 'MUSTER_ANONYMOUS_MQTT', 'on'),
@@ -109,7 +122,7 @@ export const testSettings = (root: string, run: string, base: number): Settings 
 
 const internalPorts = (base: number) => ({
   epmd: base + INTERNAL.epmd,
-  mqttAuth: base + INTERNAL.mqttAuth,
+  brokerMqtt: base + INTERNAL.brokerMqtt,
   postgres: base + INTERNAL.postgres,
   distribution: base + INTERNAL.distribution,
   amqp: base + INTERNAL.amqp,

@@ -3,6 +3,7 @@ export { scenario, type Decider } from './scenario.js';
 export { testDatabase, type TestDatabase, type TestDatabaseOptions } from './test-database.js';
 export { startNats, type NatsServer } from './nats-server.js';
 export {
+  atBroker,
   mosquittoPub,
   mosquittoRr,
   mosquittoSub,
@@ -10,7 +11,7 @@ export {
   type MosquittoSubscription,
 } from './mosquitto.js';
 export { killBroker } from './broker.js';
-export { amqpUrl, mqttAuthPort, mqttUrl } from './test-environment.js';
+export { amqpUrl, brokerMqttUrl, mqttUrl } from './test-environment.js';
 export { freePort } from '@muster/local-servers';
 export { startPlatform, type ApiAnswer, type Platform, type PlatformOptions } from './platform.js';
 export { unrulyNats, type UnrulyNats, type UnrulyOptions } from './unruly-nats.js';

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { delimiter, join } from 'node:path';
 import { eventually } from './eventually.js';
-import { mqttUrl, requireTestVariable } from './test-environment.js';
+import { brokerMqttUrl, mqttUrl, requireTestVariable } from './test-environment.js';
 
 /**
  * The real command line clients, because they are what a device developer
  * tries first, and because they are written by others than our tests.
- * Host and port of the run's broker are added unless the arguments hold `-p`.
+ * Host and port of the platform's door are added unless the arguments hold `-p`.
  */
 export type MosquittoResult = {
   /** Exit code; null when a signal ended it. */
@@ -32,6 +32,12 @@ type RunOptions = {
   readonly stdin?: string;
   /** After that the client is killed and the promise rejects. Default 15000 ms. */
   readonly deadlineMs?: number;
+};
+
+/** Arguments for the run's broker itself, as the door's user, for specs of what is behind the door. */
+export const atBroker = (): readonly string[] => {
+  const { hostname, port, username, password } = new URL(brokerMqttUrl());
+  return ['-h', hostname, '-p', port, '-u', username, '-P', password];
 };
 
 /** `mosquittoPub(['-t', topic, '-m', '{"a":1}', '-q', '1'])`; never rejects for a non-zero exit: look at `code`. */

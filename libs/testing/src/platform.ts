@@ -8,7 +8,7 @@ import { freePort } from '@muster/local-servers';
 import { eventually } from './eventually.js';
 import { startNats, type NatsServer } from './nats-server.js';
 import { testDatabase, type TestDatabase } from './test-database.js';
-import { amqpUrl, mqttAuthPort, runMark } from './test-environment.js';
+import { amqpUrl, brokerMqttUrl, mqttUrl, runMark } from './test-environment.js';
 
 const API_KEY = 'mk_only-for-this-test-run';
 const KEPT_LOG_CHARACTERS = 1_000_000;
@@ -90,7 +90,8 @@ export const startPlatform = async (
         }),
     MUSTER_AMQP_URL: amqpUrl(),
     MUSTER_PUBLIC_URL: url,
-    MUSTER_MQTT_AUTH_PORT: String(mqttAuthPort()),
+    MUSTER_BROKER_MQTT_URL: brokerMqttUrl(),
+    MUSTER_MQTT_PORT: new URL(mqttUrl()).port,
     MUSTER_GATEWAY_PORT: String(port),
     MUSTER_HTTP_DEVICES_PORT: String(devicesPort),
     MUSTER_FIRMWARE_BASE_URL: devicesUrl,

@@ -13,14 +13,14 @@ export const requireTestVariable = (name: string): string => {
   return value;
 };
 
-/** `mqtt://127.0.0.1:<port>` of the run's RabbitMQ. Only in e2e specs. */
+/** `mqtt://127.0.0.1:<port>` where the door of a platform under test listens; one at a time. Only in e2e specs. */
 export const mqttUrl = (): string => requireTestVariable('MUSTER_TEST_MQTT_URL');
 
 /** `amqp://user:password@127.0.0.1:<port>` of the run's RabbitMQ, a user with all rights. Only in e2e specs. */
 export const amqpUrl = (): string => requireTestVariable('MUSTER_TEST_AMQP_URL');
 
-/** The port on which the run's RabbitMQ asks for `/auth/user` and so on; the mqtt-adapter under test must listen there. */
-export const mqttAuthPort = (): number => Number(requireTestVariable('MUSTER_TEST_MQTT_AUTH_PORT'));
+/** `mqtt://user:password@127.0.0.1:<port>` of the run's RabbitMQ, which only doors use. Only in e2e specs. */
+export const brokerMqttUrl = (): string => requireTestVariable('MUSTER_TEST_BROKER_MQTT_URL');
 
 /** By this the run finds and stops what a killed test process left behind; give it to every process that gets an environment of its own. */
 export const runMark = (): Record<string, string> =>

@@ -45,11 +45,7 @@ export class DeviceDirectory {
   private generation = 0;
   private readonly generationOf = new Map<string, number>();
 
-  /** `provesCredentials`: the door itself sees to it that who needs more than its token has shown it. */
-  constructor(
-    private readonly door: DeviceInterface,
-    private readonly provesCredentials = door === 'http',
-  ) {}
+  constructor(private readonly door: DeviceInterface) {}
 
   get size(): number {
     return this.byToken.size;
@@ -82,14 +78,9 @@ export class DeviceDirectory {
         reason: `device does not use ${this.door} but ${entry.interface}`,
       };
     }
-    // By its token alone only who has no other credential.
-    if (!this.provesCredentials && !entry.credentialKinds.includes('token')) {
-      return {
-        admitted: false,
-        of,
-        code: 'not-allowed',
-        reason: 'device needs a credential besides its token',
-      };
+    // Which of them was shown, if any, is the door's business; over HTTP the type may ask for none.
+    if (this.door !== 'http' && entry.credentialKinds.length === 0) {
+      return { admitted: false, of, code: 'not-allowed', reason: 'device has no credential that is valid' };
     }
     // The same answer for a version that does not exist and one of another type: names of others are not probed here.
     if (type === undefined || !type.versions.has(appVersion)) {

@@ -45,7 +45,8 @@ export interface RequestParts {
   readonly routes: Readonly<Record<ResourceName, Route>>;
   readonly sightings: Pick<Sightings, 'note'>;
   readonly lastSeen: Pick<LastSeenTimes, 'note'>;
-  readonly limits: Pick<RateLimits, 'check'>;
+  /** Absent: the door keeps the pace of its devices in another way. */
+  readonly limits?: Pick<RateLimits, 'check'>;
   readonly refusals: BoundedLog;
   readonly metrics: Metrics;
   readonly maxPayloadBytes: number;
@@ -112,8 +113,8 @@ export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) =
     { device: { entry }, isAcknowledged, waitedMs }: DeviceRequest,
     resource: Resource | undefined,
   ): void {
-    const pace = parts.limits.check(entry, waitedMs);
-    if (pace.verdict === 'pass') return;
+    const pace = parts.limits?.check(entry, waitedMs);
+    if (pace === undefined || pace.verdict === 'pass') return;
     const isTaken = isAcknowledged && resource?.kind === 'write';
     limited.inc({ limit: pace.limit, verdict: isTaken ? 'taken' : 'refused' });
     if (!isTaken) throw new AppError('too-many-requests', pace.reason, { retryAfterSeconds: 1 });

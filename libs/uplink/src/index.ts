@@ -9,5 +9,5 @@ export { DirectoryFollower } from './directory-follower.js';
 export { AccessQuestions } from './access-questions.js';
 export { Sightings } from './sightings.js';
 export { RateLimits, type Pace, type RateLimitOptions } from './rate-limits.js';
-export { rateLimitsOf, uplinkConfigSchema } from './uplink-config.js';
+export { rateLimitsOf, uplinkConfigSchema, uplinkKeysBehindDoor } from './uplink-config.js';
 export { BoundedLog, describeToken, describeTopic, tokenHint } from './bounded-log.js';

@@ -34,7 +34,8 @@ export interface UplinkOptions {
   /** A message that is not answered for so long, while its service answers others, is given up. */
   readonly setLateAsideAfterSeconds: number;
   readonly maxPayloadBytes: number;
-  readonly rateLimits: RateLimitOptions;
+  /** Absent: the door keeps the pace of its devices before anything comes here. */
+  readonly rateLimits?: RateLimitOptions;
   /** Since when what is pushed to a topic has reached who is subscribed to it; undefined, and the default: nobody knows. */
   readonly reachedSince?: ReachedSince;
   /** A device's `lastSeenAt` is told at most once in so many seconds. */
@@ -95,7 +96,7 @@ export const openUplink = (options: UplinkOptions): Uplink => {
     routes: routesOf(routes),
     sightings,
     lastSeen,
-    limits: new RateLimits(options.rateLimits),
+    ...(options.rateLimits === undefined ? {} : { limits: new RateLimits(options.rateLimits) }),
     refusals,
     metrics,
     maxPayloadBytes,

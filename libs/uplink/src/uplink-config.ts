@@ -1,8 +1,7 @@
 import { int, processKeys, secretFile, url } from '@muster/observability';
 import type { RateLimitOptions } from './rate-limits.js';
 
-/** Part of the configuration of every adapter: a device finds the same limits at every door. */
-export const uplinkConfigSchema = {
+const doorKeys = {
   natsUrl: url({
     env: 'MUSTER_NATS_URL',
     doc: 'NATS server',
@@ -21,9 +20,12 @@ export const uplinkConfigSchema = {
     max: 524_288,
     default: 262_144,
   }),
+};
+
+const paceKeys = {
   deviceMessagesPerSecond: int({
     env: 'MUSTER_DEVICE_MESSAGES_PER_SECOND',
-    doc: 'What a device sends beyond that is refused with 429, unless it was acknowledged (MQTT, QoS 1): then it is taken all the same. Counted by each replica for itself',
+    doc: 'What a device sends beyond that is refused with 429 over HTTP, and read later over MQTT. Counted by each replica for itself',
     unit: 'messages per second',
     min: 1,
     max: 1_000_000,
@@ -53,6 +55,9 @@ export const uplinkConfigSchema = {
     max: 100_000_000,
     default: 100_000,
   }),
+};
+
+const batchingKeys = {
   lastSeenSeconds: int({
     env: 'MUSTER_LAST_SEEN_SECONDS',
     doc: "A device's `lastSeenAt` is written at most once in that time; it may be so much too old",
@@ -95,6 +100,12 @@ export const uplinkConfigSchema = {
   }),
   ...processKeys,
 };
+
+/** Part of the configuration of every adapter: a device finds the same limits at every door. */
+export const uplinkConfigSchema = { ...doorKeys, ...paceKeys, ...batchingKeys };
+
+/** The same for an adapter with a door of its own in front of it, which keeps the pace. */
+export const uplinkKeysBehindDoor = { ...doorKeys, ...batchingKeys };
 
 /** The four numbers as they are kept in mind elsewhere. */
 export const rateLimitsOf = (config: {

@@ -22,6 +22,7 @@ const SEPARATE = [
   'http-adapter',
   'campaign-orchestrator',
   'identity',
+  'mqtt-front',
 ] as const;
 
 export type Application = Server & { readonly healthUrl: string };
@@ -32,17 +33,17 @@ export const applications = (
   separate: boolean,
   some: readonly string[] = SEPARATE,
 ): readonly Application[] => {
-  const { gateway, httpDevices, mqttAuth, ops } = settings.ports;
+  const { gateway, httpDevices, mqtt, ops } = settings.ports;
   const gatewayPort = { port: gateway, variable: 'MUSTER_GATEWAY_PORT' };
-  const authPort = { port: mqttAuth, variable: 'MUSTER_PORT_BASE' };
+  const mqttPort = { port: mqtt, variable: 'MUSTER_MQTT_PORT' };
   const devicesPort = { port: httpDevices, variable: 'MUSTER_HTTP_DEVICES_PORT' };
   if (!separate) {
     const healthUrl = `http://127.0.0.1:${gateway}/health/ready`;
-    const ports = [gatewayPort, authPort, devicesPort];
+    const ports = [gatewayPort, mqttPort, devicesPort];
     return [application(settings, secrets, 'all-in-one', { healthUrl, ports })];
   }
   const ownPorts: Partial<Record<string, Server['ports']>> = {
-    'mqtt-adapter': [authPort],
+    'mqtt-front': [mqttPort],
     'http-adapter': [devicesPort],
   };
   const all = SEPARATE.map((name, index) => {
@@ -93,7 +94,8 @@ export const applicationEnvironment = (
       : {}),
     MUSTER_AMQP_URL: urls.amqp,
     MUSTER_MQTT_URL: urls.mqtt,
-    MUSTER_MQTT_AUTH_PORT: String(settings.ports.mqttAuth),
+    MUSTER_BROKER_MQTT_URL: urls.brokerMqtt,
+    MUSTER_MQTT_PORT: String(settings.ports.mqtt),
     MUSTER_GATEWAY_PORT: String(settings.ports.gateway),
     MUSTER_HTTP_DEVICES_PORT: String(settings.ports.httpDevices),
     MUSTER_ADMIN_API_KEY_FILE: secrets.adminApiKeyFile,

@@ -151,7 +151,7 @@ const wantedPorts = ({ given, ports }: Settings, apps: readonly Application[]): 
     ...(given.nats === undefined ? [of('NATS', 'nats')] : []),
     ...(given.amqp === undefined
       ? [
-          of('MQTT', 'mqtt'),
+          of('MQTT of RabbitMQ', 'brokerMqtt'),
           of('AMQP', 'amqp'),
           of('epmd', 'epmd'),
           of('Erlang distribution', 'distribution'),

@@ -195,7 +195,7 @@ const testEnvironment = async (
     MUSTER_TEST_NATS_URL: urls.nats,
     MUSTER_TEST_AMQP_URL: urls.amqp,
     MUSTER_TEST_MQTT_URL: urls.mqtt,
-    MUSTER_TEST_MQTT_AUTH_PORT: String(settings.ports.mqttAuth),
+    MUSTER_TEST_BROKER_MQTT_URL: urls.brokerMqtt,
     MUSTER_TEST_MOSQUITTO: mosquitto.directory,
     ...(mosquitto.libraries === undefined ? {} : { MUSTER_TEST_MOSQUITTO_LIBRARIES: mosquitto.libraries }),
   };

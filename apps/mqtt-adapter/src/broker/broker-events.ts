@@ -2,7 +2,7 @@ import type { ChannelModel, ConsumeMessage } from 'amqplib';
 import type { Logger } from '@muster/observability';
 import { AckWindow } from '../inbound/ack-window.js';
 import { acknowledgeOn, channelOf } from './rabbitmq-connection.js';
-import { BROKER_EVENTS_QUEUE, EVENT_EXCHANGE } from './topology.js';
+import { BROKER_EVENTS_QUEUE, EVENT_EXCHANGE, MQTT_EXCHANGE, SUBSCRIBED_KEY } from './topology.js';
 
 export interface BrokerEvent {
   /** `binding.created`, `consumer.created`, … */
@@ -49,20 +49,29 @@ const OF_SESSIONS = [
   'consumer.deleted',
 ];
 
+/** What every replica is to know of sessions. */
+export interface SessionFollower {
+  follow(event: BrokerEvent): void;
+  /** A client has subscribed, perhaps to what it was subscribed to before: of that the broker tells nothing, and the door does. */
+  subscribed(clientId: string, patterns: readonly string[]): void;
+}
+
 /** The same for every replica, each with a queue of its own that ends with its connection. */
 export const followSessions = async (
   connection: ChannelModel,
-  handle: (event: BrokerEvent) => void,
+  follower: SessionFollower,
   logger: Logger,
 ): Promise<void> => {
   const channel = await channelOf(connection, () => connection.createChannel(), logger);
   const { queue } = await channel.assertQueue('', { exclusive: true });
   for (const key of OF_SESSIONS) await channel.bindQueue(queue, EVENT_EXCHANGE, key);
+  await channel.bindQueue(queue, MQTT_EXCHANGE, SUBSCRIBED_KEY);
   await channel.consume(
     queue,
     (delivery) => {
       if (delivery === null) void connection.close().catch(() => undefined);
-      else handle(eventOf(delivery));
+      else if (delivery.fields.routingKey === SUBSCRIBED_KEY) tellSubscribed(delivery.content, follower);
+      else follower.follow(eventOf(delivery));
     },
     { noAck: true },
   );
@@ -73,3 +82,12 @@ const eventOf = ({ fields, properties }: ConsumeMessage): BrokerEvent => ({
   headers: properties.headers ?? {},
   redelivered: fields.redelivered,
 });
+
+/** Only the door may publish there. */
+const tellSubscribed = (content: Buffer, follower: SessionFollower): void => {
+  const { clientId, patterns } = JSON.parse(content.toString('utf8')) as {
+    readonly clientId: string;
+    readonly patterns: readonly string[];
+  };
+  follower.subscribed(clientId, patterns);
+};

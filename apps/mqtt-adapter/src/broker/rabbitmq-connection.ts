@@ -168,6 +168,7 @@ export const assertTopology = async (
   for (const { source, destination, routingKey } of topology.obsoleteBindings) {
     await channel.unbindQueue(destination, source, routingKey);
   }
+  for (const name of topology.obsoleteQueues) await channel.deleteQueue(name);
   await channel.close();
 };
 

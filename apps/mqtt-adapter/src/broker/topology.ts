@@ -12,7 +12,8 @@ import { uplinkBindings } from '@muster/kp1';
  * arrives, no measurable cost.
  */
 export const BROKER_EVENTS_QUEUE = 'muster.broker-events';
-export const PRESENCE_QUEUE = 'muster.presence';
+/** By which the door tells of a SUBSCRIBE, on the exchange of MQTT. */
+export const SUBSCRIBED_KEY = 'muster.subscribed';
 /** Where MQTT clients publish and subscribe (`mqtt.exchange`). */
 export const MQTT_EXCHANGE = 'amq.topic';
 export const EVENT_EXCHANGE = 'amq.rabbitmq.event';
@@ -84,6 +85,7 @@ export interface Topology {
   readonly bindings: readonly Binding[];
   /** Of earlier versions; taken away after the others are there. */
   readonly obsoleteBindings: readonly Binding[];
+  readonly obsoleteQueues: readonly string[];
 }
 
 const binding = (
@@ -118,17 +120,6 @@ export const TOPOLOGY: Topology = {
       // Old events are worth nothing: who subscribes while no adapter runs gets its document when it asks or connects.
       arguments: { 'x-queue-type': 'classic', 'x-overflow': 'drop-head', 'x-max-length': 100_000 },
     },
-    {
-      name: PRESENCE_QUEUE,
-      // Here the old ones count: an end that is lost leaves a device connected until the broker is restarted. While no
-      // adapter runs nobody can connect, so at most one event comes for each open connection.
-      arguments: {
-        'x-queue-type': 'classic',
-        'x-single-active-consumer': true,
-        'x-overflow': 'drop-head',
-        'x-max-length': 1_000_000,
-      },
-    },
   ],
   bindings: [
     ...DESTINATIONS.flatMap(({ queue, extensions }) =>
@@ -146,8 +137,6 @@ export const TOPOLOGY: Topology = {
     ),
     binding(EVENT_EXCHANGE, 'queue', BROKER_EVENTS_QUEUE, 'binding.created'),
     binding(EVENT_EXCHANGE, 'queue', BROKER_EVENTS_QUEUE, 'consumer.created'),
-    binding(EVENT_EXCHANGE, 'queue', PRESENCE_QUEUE, 'connection.created'),
-    binding(EVENT_EXCHANGE, 'queue', PRESENCE_QUEUE, 'connection.closed'),
   ],
   obsoleteBindings: [
     ...uplinkBindings()
@@ -155,4 +144,6 @@ export const TOPOLOGY: Topology = {
       .map(({ pattern }) => binding(MQTT_EXCHANGE, 'queue', OLD_QUEUE, pattern)),
     binding(UPLINK_EXCHANGE, 'queue', OLD_QUEUE, ''),
   ],
+  // Connections are told by the door.
+  obsoleteQueues: ['muster.presence'],
 };

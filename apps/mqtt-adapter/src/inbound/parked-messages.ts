@@ -1,9 +1,5 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '@muster/contracts';
-import {
-  recordConnectivity,
-  type ConnectionReport,
-} from '@muster/contracts/device-registry/connectivity.requests';
 import { parseRoutingKey, PayloadError, type Topic } from '@muster/kp1';
 import { failedReplay, park, unpack, type Bus, type Replay } from '@muster/messaging';
 import { currentTrace } from '@muster/observability';
@@ -12,7 +8,6 @@ import { DESTINATIONS, destinationOf, REGISTRY, type Destination } from '../brok
 import type { InboundMessage } from './inbound-message.js';
 
 const STREAM = 'rabbitmq';
-const PRESENCE = 'muster-presence';
 
 /** Of a queue, as it is written in subjects. */
 const consumerOf = ({ queue }: Pick<Destination, 'queue'>): string => queue.replaceAll('.', '-');
@@ -57,28 +52,9 @@ const shownTopic = ({ appVersion, extension, token, path, requestId }: Topic): s
     ...(requestId === undefined ? [] : [requestId]),
   ].join('/');
 
-export const parkReport =
-  (bus: Bus) =>
-  (report: ConnectionReport, reason: string): Promise<void> => {
-    const payload = JSON.stringify(report);
-    return park(bus, {
-      stream: STREAM,
-      consumer: PRESENCE,
-      id: payload,
-      subject: report.kind,
-      payload: Buffer.from(payload),
-      reason,
-    });
-  };
-
 /** What the same process does with them when somebody wants them handled again. */
-export const replaysOf = (
-  bus: Bus,
-  uplink: Pick<Uplink, 'admit' | 'answer'>,
-): Readonly<Record<string, Replay>> => ({
-  ...Object.fromEntries(DESTINATIONS.map((one) => [consumerOf(one), replayMessage(uplink)])),
-  [PRESENCE]: replayReport(bus),
-});
+export const replaysOf = (uplink: Pick<Uplink, 'admit' | 'answer'>): Readonly<Record<string, Replay>> =>
+  Object.fromEntries(DESTINATIONS.map((one) => [consumerOf(one), replayMessage(uplink)]));
 
 let replays = 0;
 
@@ -129,17 +105,3 @@ const faultOf = (cause: unknown): unknown => {
   if (cause instanceof Unprocessable) return cause.fault;
   return cause instanceof PayloadError ? new AppError('invalid-payload', cause.message) : cause;
 };
-
-const replayReport =
-  (bus: Bus): Replay =>
-  async ({ payload }) => {
-    try {
-      const report = JSON.parse(
-        payload === undefined ? 'null' : unpack(payload).toString('utf8'),
-      ) as ConnectionReport; // written by `parkReport` alone
-      await bus.request(recordConnectivity, { reports: [report] }, { timeoutMs: REPLAY_MS });
-      return { outcome: 'done' };
-    } catch (error) {
-      return failedReplay(error);
-    }
-  };

@@ -2,7 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import type { PushTarget } from '@muster/downlink';
 import { eventually } from '@muster/testing';
-import { DeviceDirectory } from '@muster/uplink';
+import { DeviceDirectory, type AccessQuestions } from '@muster/uplink';
 import { Sessions } from '../broker/sessions.js';
 import { Subscribers } from '../broker/subscribers.js';
 import { PushWhenReachable } from './push-when-reachable.js';
@@ -20,14 +20,14 @@ const entry = (change: Partial<AccessEntry>): AccessEntry => ({
   secretHashes: [],
   ...change,
 });
-const directoryOf = (...entries: AccessEntry[]): DeviceDirectory => {
+const questionsOf = (...entries: AccessEntry[]): Pick<AccessQuestions, 'admit'> => {
   const directory = new DeviceDirectory('mqtt');
   directory.put({
     entries,
     types: [{ tenantId: 'default', deviceTypeId: 'radiator', appVersions: ['v1', 'v2'], settings: {} }],
     nextCursor: null,
   });
-  return directory;
+  return { admit: async (token, appVersion) => directory.admit(token, appVersion) };
 };
 
 describe('becoming reachable', () => {
@@ -59,7 +59,7 @@ describe('becoming reachable', () => {
           if (isFor?.('cex') !== false) commands.push([...(channels ?? [])]);
         },
       },
-      directory: directoryOf(entry({})),
+      questions: questionsOf(entry({})),
       subscribers,
       sessions,
       settleMs: 20,

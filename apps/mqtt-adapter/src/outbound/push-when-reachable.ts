@@ -1,23 +1,28 @@
-import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import type { Downlink } from '@muster/downlink';
-import type { DeviceDirectory } from '@muster/uplink';
+import type { AccessQuestions, Admission } from '@muster/uplink';
 import type { BrokerEvent } from '../broker/broker-events.js';
 import { timeOf, type Sessions } from '../broker/sessions.js';
-import { coversPush, sessionOf, subscribedAs, type Subscribers } from '../broker/subscribers.js';
+import {
+  coversPush,
+  sessionOf,
+  subscribedAs,
+  type SubscribedAs,
+  type Subscribers,
+} from '../broker/subscribers.js';
 
 export interface ReachableParts {
   readonly downlink: Pick<Downlink, 'becameReachable'>;
-  readonly directory: Pick<DeviceDirectory, 'admit'>;
+  /** A device that was made a moment ago may have come through the door before anything is heard of it here. */
+  readonly questions: Pick<AccessQuestions, 'admit'>;
   readonly subscribers: Pick<Subscribers, 'add' | 'of'>;
   readonly sessions: Pick<Sessions, 'note' | 'takeBack' | 'isOwed' | 'isNew'>;
-  /** A client is back in a session in which it had subscribed to topics of this device. */
-  readonly resumed?: (clientId: string, entry: AccessEntry) => void;
   /** Milliseconds that what is told of a session by other ways may take. Default 150, and 500 for what it is owed. */
   readonly settleMs?: number;
 }
 
 /** Longer than the broker's events take from one queue of ours to the other. */
 const OWED_MS = 500;
+const AGAIN_MS = 1_000;
 
 /**
  * Offers a device what is due to it when it has become reachable. Not at its connection, when it has not subscribed yet,
@@ -36,7 +41,7 @@ export class PushWhenReachable {
    * process.
    */
   async handle(event: BrokerEvent): Promise<void> {
-    if (event.name === 'binding.created') return this.subscribed(event);
+    if (event.name === 'binding.created') return this.bound(event);
     if (event.name === 'consumer.created') return this.sessionConsumed(event);
   }
 
@@ -54,12 +59,18 @@ export class PushWhenReachable {
     });
   }
 
+  subscribed(clientId: string, patterns: readonly string[]): void {
+    for (const pattern of patterns) {
+      if (coversPush(pattern)) this.parts.subscribers.add(clientId, pattern);
+    }
+  }
+
   stop(): void {
     this.stopped = true;
     for (const cancel of [...this.waiting]) cancel();
   }
 
-  private async subscribed({ headers, redelivered }: BrokerEvent): Promise<void> {
+  private async bound({ headers, redelivered }: BrokerEvent): Promise<void> {
     const clientId = sessionOf(headers['destination_name']);
     const pattern = headers['routing_key'];
     if (headers['source_name'] !== 'amq.topic' || clientId === undefined || typeof pattern !== 'string')
@@ -78,29 +89,28 @@ export class PushWhenReachable {
     const clientId = sessionOf(queue);
     if (typeof queue !== 'string' || clientId === undefined) return;
     await this.pause(this.parts.settleMs ?? 150);
-    if (await this.offerBack(queue, redelivered, clientId)) return;
+    if (await this.offerBack(queue, redelivered)) return;
     if (this.parts.sessions.isNew(queue)) return;
     const patterns = this.parts.subscribers.of(clientId);
-    await Promise.all(patterns.map((pattern) => this.offer(pattern, undefined, clientId)));
+    await Promise.all(patterns.map((pattern) => this.offer(pattern)));
   }
 
   /** False: the session is not known to have been away. */
-  private async offerBack(queue: string, redelivered: boolean, clientId?: string): Promise<boolean> {
+  private async offerBack(queue: string, redelivered: boolean): Promise<boolean> {
     const back = this.parts.sessions.takeBack(queue);
     if (back === undefined) return false;
     const since = redelivered ? undefined : back.at;
-    await Promise.all(back.patterns.map((pattern) => this.offer(pattern, since, clientId)));
+    await Promise.all(back.patterns.map((pattern) => this.offer(pattern, since)));
     return true;
   }
 
   /** `reachableAt`: Unix milliseconds; undefined: whatever it was sent, it may not have. */
-  private async offer(pattern: string, reachableAt?: number, resumedBy?: string): Promise<void> {
+  private async offer(pattern: string, reachableAt?: number): Promise<void> {
     const as = subscribedAs(pattern);
     if (as === undefined) return;
     if (this.stopped) return never();
-    const admission = this.parts.directory.admit(as.token, as.appVersion);
-    if (!admission.admitted) return;
-    if (resumedBy !== undefined) this.parts.resumed?.(resumedBy, admission.entry);
+    const admission = await this.admissionOf(as);
+    if (admission?.admitted !== true) return;
     const { tenantId, deviceId } = admission.entry;
     const target = {
       tenantId,
@@ -110,6 +120,18 @@ export class PushWhenReachable {
       ...(reachableAt === undefined ? {} : { reachableAt: new Date(reachableAt).toISOString() }),
     };
     await this.parts.downlink.becameReachable(target, (extension) => coversPush(pattern, extension));
+  }
+
+  /** Undefined: device-registry cannot be asked. Who asks for its documents is answered all the same. */
+  private async admissionOf({ token, appVersion }: SubscribedAs): Promise<Admission | undefined> {
+    for (let tries = 0; tries < 5; tries += 1) {
+      try {
+        return await this.parts.questions.admit(token, appVersion);
+      } catch {
+        await this.pause(AGAIN_MS);
+      }
+    }
+    return undefined;
   }
 
   /** After `stop` it does not resolve any more. */

@@ -31,11 +31,6 @@ export class Responder {
     await this.reply('error', key, encodeError(statusCode, reasonPhrase), qos);
   }
 
-  /** For a topic that is not one of the protocol: its `/error`, level by level as it was written. */
-  async unknownResource(routingKey: string): Promise<void> {
-    await this.reply('error', `${routingKey}.error`, encodeError(404, 'unknown resource'), 0);
-  }
-
   private async reply(
     kind: 'status' | 'error',
     routingKey: string,
