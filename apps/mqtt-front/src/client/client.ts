@@ -286,13 +286,18 @@ export class Client implements Listed, Speaker {
     return true;
   }
 
-  private refuse(refusal: ConnackRefusal, why: string): void {
+  /**
+   * A fault of ours is told by the end of the connection and by nothing else. A client is not told of a wrong password then, at
+   * which libraries give up for good; nor of an unavailable server (return code 3), at which mosquitto_sub does.
+   */
+  private refuse(refusal: ConnackRefusal | 'unavailable', why: string): void {
     if (this.isOver) return;
     this.parts.metrics.connects.inc({ transport: this.arrival.transport, outcome: refusal });
+    const isOurs = refusal === 'unavailable';
     this.close(
-      refusal === 'unavailable' ? 'unavailable' : 'protocol-error',
+      isOurs ? 'unavailable' : 'protocol-error',
       `CONNECT refused (${refusal}): ${why}`,
-      this.wire.refuse(refusal),
+      isOurs ? undefined : this.wire.refuse(refusal),
     );
   }
 
@@ -345,7 +350,7 @@ const DISCONNECT_CODES: Partial<Record<DisconnectReason, number>> = {
 };
 
 /** Only what the client can mend is told as its fault. */
-const refusalOf = (error: unknown): ConnackRefusal => {
+const refusalOf = (error: unknown): ConnackRefusal | 'unavailable' => {
   if (!(error instanceof AppError) || isPassing(error) || error.status >= 500) return 'unavailable';
   return error.status === 401 ? 'bad-credentials' : 'not-authorised';
 };

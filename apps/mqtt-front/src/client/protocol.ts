@@ -2,15 +2,13 @@ import { generate, type IConnackPacket, type Packet } from 'mqtt-packet';
 
 export type Protocol = '3.1' | '3.1.1' | '5';
 
-/** Why a client is not let in. A fault of ours is never a wrong password: libraries give up for good at that. */
-export type ConnackRefusal =
-  'bad-protocol' | 'bad-client-id' | 'unavailable' | 'bad-credentials' | 'not-authorised';
+/** Why a client is not let in, of what only it can mend. */
+export type ConnackRefusal = 'bad-protocol' | 'bad-client-id' | 'bad-credentials' | 'not-authorised';
 
 /** Return code of 3.1 and 3.1.1, reason code of 5. */
 const CODES: Readonly<Record<ConnackRefusal, readonly [number, number]>> = {
   'bad-protocol': [0x01, 0x84],
   'bad-client-id': [0x02, 0x85],
-  unavailable: [0x03, 0x88],
   'bad-credentials': [0x04, 0x86],
   'not-authorised': [0x05, 0x87],
 };
