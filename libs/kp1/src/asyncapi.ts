@@ -249,10 +249,14 @@ export const deviceAsyncApi = () => {
         'tells its success only with an id. Errors are always told.',
     },
     defaultContentType: 'application/json',
-    channels: Object.fromEntries(channels.map(({ key, channel }) => [key, channel])),
-    operations: Object.fromEntries(
-      RESOURCES.flatMap(operationsOf).map(({ key, operation }) => [key, operation]),
-    ),
+    channels: {
+      ...Object.fromEntries(channels.map(({ key, channel }) => [key, channel])),
+      ...enrolmentChannels,
+    },
+    operations: {
+      ...Object.fromEntries(RESOURCES.flatMap(operationsOf).map(({ key, operation }) => [key, operation])),
+      ...enrolmentOperations,
+    },
     components: {
       messages: {
         error: {
@@ -270,6 +274,85 @@ export const deviceAsyncApi = () => {
       },
     },
   };
+};
+
+const messageOf = ({ summary, schema, example, contentType }: Message) => ({
+  summary,
+  ...(contentType === undefined ? {} : { contentType }),
+  ...(schema === undefined ? {} : { payload: schema }),
+  ...(example === undefined
+    ? {}
+    : { examples: [{ payload: contentType === undefined ? (JSON.parse(example) as Json) : example }] }),
+});
+
+const text: Schema = { type: 'string' };
+
+/** No resource of a device: who sends it is none yet. */
+const enrolmentChannels = {
+  enrolment: {
+    address: 'kp1/enrol',
+    messages: {
+      message: messageOf({
+        summary: 'Who it is, and a claim key',
+        schema: {
+          type: 'object',
+          properties: { claimKey: text, name: text, serialNumber: text },
+          required: ['claimKey', 'name'],
+          additionalProperties: false,
+        },
+        example: '{"claimKey":"a9Cq…","name":"sensor-17"}',
+      }),
+    },
+  },
+  'enrolment.status': {
+    address: 'kp1/enrol/status',
+    messages: {
+      message: messageOf({
+        summary: 'All that the device needs, shown this once',
+        schema: {
+          type: 'object',
+          properties: {
+            deviceId: text,
+            status: { enum: ['active', 'pending'] },
+            interface: { enum: ['mqtt', 'http'] },
+            appVersion: text,
+            token: text,
+            credential: {
+              type: 'object',
+              properties: {
+                kind: { enum: ['password', 'secret'] },
+                username: text,
+                password: text,
+                secret: text,
+              },
+              required: ['kind'],
+            },
+          },
+          required: ['deviceId', 'status', 'interface', 'appVersion', 'token', 'credential'],
+        },
+      }),
+    },
+  },
+  'enrolment.error': {
+    address: 'kp1/enrol/error',
+    messages: { message: { $ref: '#/components/messages/error' } },
+  },
+};
+
+const enrolmentOperations = {
+  enrolment: {
+    action: 'receive',
+    summary: 'A device without any credential gets one, for a claim key',
+    description:
+      'Once on a connection that has said nothing else. Answered always, to that connection alone.',
+    channel: { $ref: '#/channels/enrolment' },
+    reply: { channel: { $ref: '#/channels/enrolment.status' } },
+  },
+  'enrolment.error': {
+    action: 'send',
+    summary: 'Refused: an enrolment',
+    channel: { $ref: '#/channels/enrolment.error' },
+  },
 };
 
 const addressOf = ({ extension, path }: Resource): string =>
@@ -300,15 +383,6 @@ const channelsOf = (resource: Resource) => {
     ...(pushed === true ? [{ key: `${name}.push`, channel: channel(`${without}/status`, status) }] : []),
   ];
 };
-
-const messageOf = ({ summary, schema, example, contentType }: Message) => ({
-  summary,
-  ...(contentType === undefined ? {} : { contentType }),
-  ...(schema === undefined ? {} : { payload: schema }),
-  ...(example === undefined
-    ? {}
-    : { examples: [{ payload: contentType === undefined ? (JSON.parse(example) as Json) : example }] }),
-});
 
 interface Operation {
   readonly key: string;

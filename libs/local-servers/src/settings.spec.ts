@@ -8,6 +8,7 @@ describe('readSettings', () => {
       gateway: 3000,
       httpDevices: 3001,
       mqtt: 1883,
+      mqtts: 8883,
       nats: 4222,
       postgres: 17432,
       amqp: 17672,

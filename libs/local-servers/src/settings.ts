@@ -23,6 +23,8 @@ export type Ports = {
   readonly gateway: number;
   /** Of the door for devices. */
   readonly mqtt: number;
+  /** The same, over TLS. */
+  readonly mqtts: number;
   /** The device API over HTTP. */
   readonly httpDevices: number;
   readonly nats: number;
@@ -63,7 +65,7 @@ const INTERNAL = {
   ops: 900,
 } as const;
 /** In a test run what users connect to moves along. */
-const PUBLIC = { gateway: 300, httpDevices: 301, mqtt: 883, nats: 422 } as const;
+const PUBLIC = { gateway: 300, httpDevices: 301, mqtt: 883, mqtts: 884, nats: 422 } as const;
 
 export const TEST_OFFSETS: readonly number[] = [...Object.values(INTERNAL), ...Object.values(PUBLIC)];
 
@@ -71,6 +73,7 @@ export const variableOf = (port: keyof Ports): string => {
   if (port === 'gateway') return 'MUSTER_GATEWAY_PORT';
   if (port === 'httpDevices') return 'MUSTER_HTTP_DEVICES_PORT';
   if (port === 'mqtt') return 'MUSTER_MQTT_PORT';
+  if (port === 'mqtts') return 'MUSTER_MQTT_TLS_PORT';
   if (port === 'nats') return 'MUSTER_NATS_PORT';
   return 'MUSTER_PORT_BASE';
 };
@@ -87,6 +90,7 @@ export const readSettings = (root: string, environment: NodeJS.ProcessEnv): Sett
       gateway: port(environment, 'MUSTER_GATEWAY_PORT', 3_000),
       httpDevices: port(environment, 'MUSTER_HTTP_DEVICES_PORT', 3_001),
       mqtt: port(environment, 'MUSTER_MQTT_PORT', 1_883),
+      mqtts: port(environment, 'MUSTER_MQTT_TLS_PORT', 8_883),
       nats: port(environment, 'MUSTER_NATS_PORT', 4_222),
     },
     given: {
@@ -112,6 +116,7 @@ export const testSettings = (root: string, run: string, base: number): Settings 
     gateway: base + PUBLIC.gateway,
     httpDevices: base + PUBLIC.httpDevices,
     mqtt: base + PUBLIC.mqtt,
+    mqtts: base + PUBLIC.mqtts,
     nats: base + PUBLIC.nats,
   },
   given: {},

@@ -11,6 +11,7 @@ export type Urls = {
   /** RabbitMQ's, for the door. */
   readonly brokerMqtt: string;
   readonly mqtt: string;
+  readonly mqtts: string;
   readonly gateway: string;
   readonly httpDevices: string;
 };
@@ -25,6 +26,7 @@ export const urlsOf = ({ given, ports }: Settings, secrets: Secrets): Urls => ({
     given.brokerMqtt ??
     `mqtt://${FRONT_USER}:${secrets.frontPassword}@${given.amqp === undefined ? '127.0.0.1' : new URL(given.amqp).hostname}:${given.amqp === undefined ? ports.brokerMqtt : 1_883}`,
   mqtt: given.mqtt ?? `mqtt://127.0.0.1:${ports.mqtt}`,
+  mqtts: `mqtts://127.0.0.1:${ports.mqtts}`,
   gateway: `http://127.0.0.1:${ports.gateway}`,
   httpDevices: `http://127.0.0.1:${ports.httpDevices}`,
 });

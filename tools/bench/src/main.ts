@@ -15,6 +15,7 @@ import { noisyDevice } from './noisy-device.js';
 import { platform } from './platform.js';
 import { pushBurst } from './push-burst.js';
 import { pushLatency } from './push-latency.js';
+import { reconnectStorm } from './reconnect-storm.js';
 import { stateFilters } from './state-filters.js';
 
 const benches: Readonly<Record<string, () => Promise<string>>> = {
@@ -34,6 +35,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   domains,
   import: importBench,
   'json-reading': jsonReading,
+  'reconnect-storm': reconnectStorm,
   'state-filters': stateFilters,
 };
 

@@ -33,17 +33,20 @@ export const applications = (
   separate: boolean,
   some: readonly string[] = SEPARATE,
 ): readonly Application[] => {
-  const { gateway, httpDevices, mqtt, ops } = settings.ports;
+  const { gateway, httpDevices, mqtt, mqtts, ops } = settings.ports;
   const gatewayPort = { port: gateway, variable: 'MUSTER_GATEWAY_PORT' };
-  const mqttPort = { port: mqtt, variable: 'MUSTER_MQTT_PORT' };
+  const mqttPorts = [
+    { port: mqtt, variable: 'MUSTER_MQTT_PORT' },
+    { port: mqtts, variable: 'MUSTER_MQTT_TLS_PORT' },
+  ];
   const devicesPort = { port: httpDevices, variable: 'MUSTER_HTTP_DEVICES_PORT' };
   if (!separate) {
     const healthUrl = `http://127.0.0.1:${gateway}/health/ready`;
-    const ports = [gatewayPort, mqttPort, devicesPort];
+    const ports = [gatewayPort, ...mqttPorts, devicesPort];
     return [application(settings, secrets, 'all-in-one', { healthUrl, ports })];
   }
   const ownPorts: Partial<Record<string, Server['ports']>> = {
-    'mqtt-front': [mqttPort],
+    'mqtt-front': mqttPorts,
     'http-adapter': [devicesPort],
   };
   const all = SEPARATE.map((name, index) => {
@@ -66,6 +69,9 @@ export const applications = (
   return all.filter(({ name }) => some.includes(name));
 };
 
+/** The certificate of the MQTT door and the authority that it is known by, where none is given. */
+export const tlsDirectory = ({ home }: Settings): string => join(home, 'mqtt-tls');
+
 /** What every application process, and the migrations, find in their environment. */
 export const applicationEnvironment = (
   settings: Settings,
@@ -75,6 +81,7 @@ export const applicationEnvironment = (
   const urls = urlsOf(settings, secrets);
   const inherited: NodeJS.ProcessEnv = {
     MUSTER_FILES: join(settings.home, 'files'),
+    MUSTER_MQTT_TLS_DIRECTORY: tlsDirectory(settings),
     // Part of every download URL that devices are given.
     MUSTER_FIRMWARE_BASE_URL: urls.httpDevices,
     // Part of every published event, as the address of its schema.
@@ -96,6 +103,7 @@ export const applicationEnvironment = (
     MUSTER_MQTT_URL: urls.mqtt,
     MUSTER_BROKER_MQTT_URL: urls.brokerMqtt,
     MUSTER_MQTT_PORT: String(settings.ports.mqtt),
+    MUSTER_MQTT_TLS_PORT: String(settings.ports.mqtts),
     MUSTER_GATEWAY_PORT: String(settings.ports.gateway),
     MUSTER_HTTP_DEVICES_PORT: String(settings.ports.httpDevices),
     MUSTER_ADMIN_API_KEY_FILE: secrets.adminApiKeyFile,

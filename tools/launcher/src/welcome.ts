@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import type { Settings, Urls } from '@muster/local-servers';
-import type { Application } from './applications.js';
+import { tlsDirectory, type Application } from './applications.js';
 
 /** Lines to paste: they need nothing but curl and a client, and nothing in them is to be edited. */
 export const welcome = (
@@ -22,6 +22,8 @@ muster is ready.
 
   REST API     ${urls.gateway}/api/v1      its documentation: ${urls.gateway}/api/v1/docs
   MQTT         ${urls.mqtt}${settings.anonymousMqtt === 'on' ? '      (no password needed: MUSTER_ANONYMOUS_MQTT=off asks for one)' : ''}
+  MQTT, TLS    ${urls.mqtts}      ${knownBy(settings)}
+  WebSocket    ${urls.mqtt.replace(/^mqtt/, 'ws')}/mqtt, ${urls.mqtts.replace(/^mqtts/, 'wss')}/mqtt
   HTTP         ${urls.httpDevices}/kp1      the device API for devices without MQTT
   NATS         ${urls.nats}
   admin key    ${settings.home}/admin-api-key
@@ -41,6 +43,12 @@ A first device, its first sample, and what was stored. To paste into another ter
 Ctrl-C stops everything that was started here.
 `;
 };
+
+/** A certificate that is given is known by whoever has signed it. */
+const knownBy = (settings: Settings): string =>
+  process.env['MUSTER_MQTT_TLS_CERTIFICATE_FILE'] === undefined
+    ? `mosquitto_pub --cafile ${shellQuote(relative(process.cwd(), `${tlsDirectory(settings)}/ca.pem`))}`
+    : process.env['MUSTER_MQTT_TLS_CERTIFICATE_FILE'];
 
 const withoutPassword = (url: string): string => {
   const shown = new URL(url);

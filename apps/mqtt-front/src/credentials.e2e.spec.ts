@@ -1,0 +1,305 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  eventually,
+  freePort,
+  mosquittoPub,
+  mosquittoRr,
+  mqttUrl,
+  startPlatform,
+  type MosquittoResult,
+  type Platform,
+} from '@muster/testing';
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import { makeCertificate, type Made } from './login/certificates.fixture.js';
+import { unique } from './login/registry.fixture.js';
+
+/** The whole platform, and each kind of credential by clients of others. */
+let platform: Platform;
+let directory: string;
+let tlsPort: number;
+let ca: string;
+const TYPE = 'door';
+const TOPIC = (token: string): string => `kp1/${TYPE}-v1/dcx/${token}/json/1`;
+
+interface Made201 {
+  readonly id: string;
+  readonly token: string;
+  readonly credential: { readonly username: string; readonly password: string };
+}
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'muster-credentials-'));
+  tlsPort = await freePort();
+  ca = join(directory, 'tls', 'ca.pem');
+  platform = await startPlatform({
+    MUSTER_MQTT_TLS_PORT: String(tlsPort),
+    MUSTER_MQTT_TLS_DIRECTORY: join(directory, 'tls'),
+  });
+  await made('/device-types', { name: TYPE });
+}, 120_000);
+const clients: MqttClient[] = [];
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.endAsync(true);
+});
+afterAll(async () => {
+  await platform.stop();
+  await rm(directory, { recursive: true });
+});
+
+const made = async <T = Made201>(path: string, body: unknown): Promise<T> => {
+  const answer = await platform.api('POST', path, body);
+  if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+  return answer.body as T;
+};
+const patch = async (path: string, body: unknown): Promise<void> => {
+  const answer = await platform.api('PATCH', path, body);
+  if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+};
+const deviceWith = (credential?: object, name = unique('d')): Promise<Made201> =>
+  made('/devices', {
+    name,
+    deviceType: TYPE,
+    token: name,
+    ...(credential === undefined ? {} : { credential }),
+  });
+const credentialOf = async (deviceId: string, index = 0): Promise<string> => {
+  const { body } = await platform.api('GET', `/devices/${deviceId}/credentials`);
+  return (body as { items: { id: string }[] }).items[index]?.id ?? '';
+};
+const files = async (one: Made): Promise<string[]> => {
+  const base = join(directory, unique('shown'));
+  await writeFile(`${base}.pem`, one.pem);
+  await writeFile(`${base}.key`, one.key, { mode: 0o600 });
+  return ['--cert', `${base}.pem`, '--key', `${base}.key`];
+};
+const publish = (token: string, ...more: readonly string[]): Promise<MosquittoResult> =>
+  mosquittoPub(['-V', '311', '-q', '1', '-t', TOPIC(token), '-m', '{"temperature": 21}', ...more]);
+const overTls = (): string[] => ['-h', '127.0.0.1', '-p', String(tlsPort), '--cafile', ca];
+const stored = (deviceId: string): Promise<true> =>
+  eventually(
+    async () => {
+      const { body } = await platform.api('GET', `/devices/${deviceId}/telemetry/latest`);
+      return JSON.stringify(body).includes('temperature') ? true : undefined;
+    },
+    { what: 'the sample is stored' },
+  );
+const connect = async (
+  options: IClientOptions,
+  url = `mqtts://127.0.0.1:${tlsPort}`,
+): Promise<MqttClient> => {
+  const client = await mqtt.connectAsync(url, { reconnectPeriod: 0, rejectUnauthorized: false, ...options });
+  client.on('error', () => undefined);
+  clients.push(client);
+  return client;
+};
+/** Milliseconds from `takeBack` until the connection is closed. */
+const closedAfter = async (client: MqttClient, takeBack: () => Promise<unknown>): Promise<number> => {
+  let closedAt: number | undefined;
+  client.once('close', () => (closedAt = performance.now()));
+  const began = performance.now();
+  await takeBack();
+  await eventually(() => closedAt !== undefined, { what: 'the connection is closed', everyMs: 5 });
+  return (closedAt ?? Infinity) - began;
+};
+const authority = async (more: object = {}): Promise<{ readonly id: string; readonly key: Made }> => {
+  const key = await makeCertificate(unique('authority'), { isAuthority: true });
+  const registered = await made<{ id: string; verificationCode: string }>('/certificate-authorities', {
+    name: unique('authority'),
+    certificate: key.pem,
+    ...more,
+  });
+  const proof = await makeCertificate(registered.verificationCode, { by: key });
+  await made(`/certificate-authorities/${registered.id}/verify`, { certificate: proof.pem });
+  return { id: registered.id, key };
+};
+
+describe('a password', () => {
+  it('lets mosquitto in, plain and over TLS, and a wrong one is called so', async () => {
+    const device = await deviceWith({ kind: 'password' });
+    const { username, password } = device.credential;
+    expect(await publish(device.token, '-u', username, '-P', password)).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
+    await stored(device.id);
+    expect(await publish(device.token, '-u', username, '-P', password, ...overTls())).toMatchObject({
+      code: 0,
+    });
+    const wrong = await publish(device.token, '-u', username, '-P', 'wrong and long');
+    expect(wrong.code).not.toBe(0);
+    expect(wrong.stderr + wrong.stdout).toContain('bad user name or password');
+    // Its token alone is not enough, and another device's token is none of its own.
+    const other = await deviceWith({ kind: 'password' });
+    const client = await connect({ username, password }, mqttUrl());
+    const said: unknown[] = [];
+    client.on('message', (topic, payload) => said.push(topic, JSON.parse(payload.toString())));
+    await client.publishAsync(TOPIC(other.token), '{"temperature": 1}', { qos: 1 });
+    await eventually(() => said.length > 0, { what: 'it is told so' });
+    expect(said).toEqual([`${TOPIC(other.token)}/error`, expect.objectContaining({ statusCode: 401 })]);
+  });
+
+  it('is rotated while it is used, and nothing is lost', async () => {
+    const device = await deviceWith({ kind: 'password' });
+    const { username, password } = device.credential;
+    const before = await connect({ username, password });
+    const credential = await credentialOf(device.id);
+    const publishing = async (client: MqttClient, from: number): Promise<void> => {
+      for (let n = from; n < from + 20; n += 1)
+        await client.publishAsync(TOPIC(device.token), JSON.stringify({ n }), { qos: 1 });
+    };
+    const running = publishing(before, 0);
+    const next = await made<{ password: string }>(`/devices/${device.id}/credentials/${credential}/rotate`, {
+      overlapSeconds: 3,
+    });
+    await running;
+    const after = await connect({ username, password: next.password });
+    await Promise.all([publishing(before, 20), publishing(after, 40)]);
+    await eventually(() => !before.connected, { what: 'the first is over', deadlineMs: 6_000 });
+    expect(after.connected).toBe(true);
+    await publishing(after, 60);
+  });
+});
+
+describe('a certificate', () => {
+  it('of its own lets mosquitto in, and no other with the same name, issuer and serial number', async () => {
+    const name = unique('self');
+    const own = await makeCertificate(name, { serialNumber: '0a0b' });
+    const device = await deviceWith({ kind: 'self-signed', certificate: own.pem }, name);
+    expect(await publish(device.token, ...overTls(), ...(await files(own)))).toMatchObject({ code: 0 });
+    await stored(device.id);
+    const forged = await makeCertificate(name, { serialNumber: '0a0b' });
+    const refused = await publish(device.token, ...overTls(), ...(await files(forged)));
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr + refused.stdout).toMatch(/bad user name|not authorised/i);
+  });
+
+  it('of an authority lets mosquitto in, and one that a rogue key has signed for a known subject does not', async () => {
+    const { key } = await authority();
+    const name = unique('signed');
+    const device = await deviceWith({ kind: 'ca-signed', subject: name }, name);
+    const good = await makeCertificate(name, { by: key, serialNumber: '0c0d' });
+    expect(await publish(device.token, ...overTls(), ...(await files(good)))).toMatchObject({ code: 0 });
+    await stored(device.id);
+    const rogue = await makeCertificate(key.name.replace('CN=', ''), { isAuthority: true });
+    const forged = await makeCertificate(name, { by: rogue, serialNumber: '0c0d' });
+    expect((await publish(device.token, ...overTls(), ...(await files(forged)))).code).not.toBe(0);
+  });
+
+  it('makes one device of an unknown name, though twenty connections come at once', async () => {
+    const { key } = await authority({ enrolment: { deviceType: TYPE, enabled: true, limit: 5 } });
+    const name = unique('new');
+    const one = await makeCertificate(name, { by: key });
+    const all = await Promise.all(Array.from({ length: 20 }, () => connect({ cert: one.pem, key: one.key })));
+    expect(all.map(({ connected }) => connected)).toEqual(all.map(() => true));
+    // Its token is its name: it knows its topics without having been told.
+    await Promise.all(
+      all.map((client) => client.publishAsync(TOPIC(name), '{"temperature": 1}', { qos: 1 })),
+    );
+    const { body } = await platform.api('GET', `/devices?filter=name==${name}`);
+    const { items } = body as { items: { id: string }[] };
+    expect(items).toHaveLength(1);
+    await stored(items[0]?.id ?? '');
+  });
+});
+
+describe('what is taken back', () => {
+  const twoSeconds = 2_000;
+
+  it('ends the live connection within two seconds: password, certificate, authority, device, token', async () => {
+    const byPassword = await deviceWith({ kind: 'password' });
+    const own = await makeCertificate('own');
+    const byOwn = await deviceWith({ kind: 'self-signed', certificate: own.pem });
+    const { id: authorityId, key } = await authority();
+    const name = unique('signed');
+    await deviceWith({ kind: 'ca-signed', subject: name }, name);
+    const signed = await makeCertificate(name, { by: key });
+    const byToken = await deviceWith();
+    const suspended = await deviceWith({ kind: 'password' });
+
+    const password = await connect(byPassword.credential);
+    const certificate = await connect({ cert: own.pem, key: own.key });
+    const ofAuthority = await connect({ cert: signed.pem, key: signed.key });
+    const ofDevice = await connect(suspended.credential);
+    const token = await connect({});
+    await token.publishAsync(TOPIC(byToken.token), '{"temperature": 1}', { qos: 1 });
+    const tokens = await platform.api('GET', `/devices/${byToken.id}/tokens`);
+    const tokenId = (tokens.body as { items: { id: string }[] }).items[0]?.id ?? '';
+
+    const revoke = async (deviceId: string) =>
+      patch(`/devices/${deviceId}/credentials/${await credentialOf(deviceId)}`, { status: 'revoked' });
+    const took = {
+      password: await closedAfter(password, () => revoke(byPassword.id)),
+      certificate: await closedAfter(certificate, () => revoke(byOwn.id)),
+      authority: await closedAfter(ofAuthority, () =>
+        patch(`/certificate-authorities/${authorityId}`, { status: 'suspended' }),
+      ),
+      device: await closedAfter(ofDevice, () => patch(`/devices/${suspended.id}`, { status: 'suspended' })),
+      token: await closedAfter(token, () =>
+        patch(`/devices/${byToken.id}/tokens/${tokenId}`, { status: 'revoked' }),
+      ),
+    };
+    for (const [what, ms] of Object.entries(took)) {
+      if (ms >= twoSeconds) throw new Error(`${what}: ${ms} ms`);
+    }
+    // And nobody comes back by them.
+    await expect(connect(byPassword.credential)).rejects.toThrow(/not authorized/i);
+    await expect(connect({ cert: own.pem, key: own.key })).rejects.toThrow(/not authorized/i);
+  });
+});
+
+describe('a device without any credential', () => {
+  const enrol = (body: object, ...more: readonly string[]): Promise<MosquittoResult> =>
+    mosquittoRr([
+      ...['-V', '311', '-q', '1', '-W', '5', '-t', 'kp1/enrol', '-m', JSON.stringify(body)],
+      ...(more.length > 0 ? more : ['-e', 'kp1/enrol/status']),
+    ]);
+
+  it('enrols by a claim key at a topic of its own, and comes in by what it is given', async () => {
+    const { claimKey } = await made<{ claimKey: string }>('/claim-keys', {
+      name: unique('line'),
+      deviceType: TYPE,
+      limit: 2,
+    });
+    const name = unique('claimed');
+    const { stdout } = await enrol({ claimKey, name, serialNumber: unique('s') });
+    const given = JSON.parse(stdout) as {
+      deviceId: string;
+      token: string;
+      credential: Made201['credential'];
+    };
+    expect(given).toMatchObject({ status: 'active', appVersion: `${TYPE}-v1` });
+    const { username, password } = given.credential;
+    expect(await publish(given.token, '-u', username, '-P', password)).toMatchObject({ code: 0 });
+    await stored(given.deviceId);
+    expect(platform.log()).not.toContain(claimKey);
+    expect(platform.log()).not.toContain(password);
+  });
+
+  it('is told in words what is wrong, and enrols once on a connection', async () => {
+    const wrong = await enrol({ claimKey: 'x'.repeat(43), name: unique('n') }, '-e', 'kp1/enrol/error');
+    expect(JSON.parse(wrong.stdout)).toEqual({ statusCode: 401, reasonPhrase: 'The claim key is unknown.' });
+    const bad = await enrol({ name: 1 }, '-e', 'kp1/enrol/error');
+    expect(JSON.parse(bad.stdout)).toMatchObject({ statusCode: 400 });
+    const { claimKey } = await made<{ claimKey: string }>('/claim-keys', {
+      name: unique('line'),
+      deviceType: TYPE,
+      limit: 9,
+    });
+    const url = `mqtts://127.0.0.1:${tlsPort}`;
+    const client = await connect({}, url);
+    const said: [string, unknown][] = [];
+    client.on('message', (topic, payload) => said.push([topic, JSON.parse(payload.toString())]));
+    await client.subscribeAsync('kp1/enrol/#');
+    for (const n of [1, 2]) {
+      await client.publishAsync(`kp1/enrol/${n}`, JSON.stringify({ claimKey, name: unique('n') }), {
+        qos: 1,
+      });
+    }
+    await eventually(() => said.length === 2);
+    expect(said[0]?.[0]).toBe('kp1/enrol/1/status');
+    expect(said[1]).toEqual(['kp1/enrol/2/error', expect.objectContaining({ statusCode: 403 })]);
+  });
+});
