@@ -39,6 +39,7 @@ import { Imports1764330000011 } from '../migrations/0011-imports.js';
 import { Parents1764330000012 } from '../migrations/0012-parents.js';
 import { Credentials1764350000013 } from '../migrations/0013-credentials.js';
 import { Doors1764380000014 } from '../migrations/0014-doors.js';
+import { PresenceFromTheDoor1764390000015 } from '../migrations/0015-presence-from-the-door.js';
 import { DeviceFilters1763600200005 } from '../migrations/0005-device-filters.js';
 import { DeviceBulkHandlers } from './bulk/device-bulk.handlers.js';
 import { deviceBulkDeleteJob, deviceBulkJob } from './bulk/device-bulk-job.js';
@@ -69,12 +70,11 @@ import { StateProgress, watchProgress } from './state/state-progress.js';
 import { StateReactor } from './state/state.reactor.js';
 import { SoftwareReactor } from './software/software.reactor.js';
 import { loadConfig, loadStreamMaxAgeHours } from './config.js';
-import { countConnected } from './connectivity/connection-tables.js';
 import { ConnectivityHandlers } from './connectivity/connectivity.handlers.js';
 import { publishedOfConnectivity } from './connectivity/connectivity.published.js';
-import { deviceConnectivity } from './connectivity/device-connectivity.js';
+import { countConnected, deviceConnectivity } from './connectivity/device-connectivity.js';
 import { watchDoors } from './connectivity/door-leases.js';
-import { CONNECTIVITY } from './connectivity/record-connectivity.js';
+import { CONNECTIVITY } from './connectivity/save-turns.js';
 import { deviceType } from './device-type/device-type.decider.js';
 import { DeviceTypeHandlers } from './device-type/device-type.handlers.js';
 import { deviceTypeList } from './device-type/device-type-list.projection.js';
@@ -157,7 +157,7 @@ export class AppModule {
   }
 }
 
-const migrations = [
+export const migrations = [
   ...eventStoreMigrations,
   ...jobsMigrations,
   DeviceTypes1763600200001,
@@ -174,6 +174,7 @@ const migrations = [
   Parents1764330000012,
   Credentials1764350000013,
   Doors1764380000014,
+  PresenceFromTheDoor1764390000015,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */

@@ -3,13 +3,14 @@ import { IsString } from 'class-validator';
 import { Done } from '@muster/contracts';
 import { BulkChangeInput } from '@muster/contracts/configuration/bulk.requests';
 import { HistoryPage } from '@muster/contracts/configuration/requests';
-import { RecordConnectivity } from '@muster/contracts/device-registry/connectivity.requests';
+import { ReportConnections } from '@muster/contracts/device-registry/connectivity.requests';
 import { DeviceRef, ProvisionDevice } from '@muster/contracts/device-registry/devices.requests';
 import { ListJobs } from '@muster/contracts/jobs/requests';
 import { StoreSamples } from '@muster/contracts/telemetry/requests';
 import { invalidFields } from './invalid-fields.js';
 
 const actor = { kind: 'api-key', id: 'local-admin' };
+const door = { door: 'd', isNew: true, leaseSeconds: 15 };
 const provision = (device: object) => ({ tenantId: 'default', actor, device });
 
 describe('the rules of a contract', () => {
@@ -89,7 +90,7 @@ describe('the rules of a contract', () => {
       ['text', 'text'],
       [[], 'an array'],
     ])('refuse %j as an item', (item, kind) => {
-      expect(invalidFields(RecordConnectivity, { reports: [item] }, 'refuse')).toEqual([
+      expect(invalidFields(ReportConnections, { ...door, reports: [item] }, 'refuse')).toEqual([
         { path: 'reports.0', message: `must be an object, is ${kind}` },
       ]);
     });
@@ -99,7 +100,7 @@ describe('the rules of a contract', () => {
       [null, 'must be an array, is null', 'must be an object, is null'],
       ['text', 'must be an array, is text', 'must be an object, is text'],
     ])('say once what must be there instead of %j', (value, list, object) => {
-      expect(invalidFields(RecordConnectivity, { reports: value }, 'refuse')).toContainEqual({
+      expect(invalidFields(ReportConnections, { ...door, reports: value }, 'refuse')).toContainEqual({
         path: 'reports',
         message: list,
       });

@@ -11,7 +11,7 @@ export {
   type MosquittoSubscription,
 } from './mosquitto.js';
 export { killBroker } from './broker.js';
-export { amqpUrl, brokerMqttUrl, mqttUrl } from './test-environment.js';
+export { amqpUrl, brokerMqttUrl, mqttUrl, runMark } from './test-environment.js';
 export { freePort } from '@muster/local-servers';
 export { startPlatform, type ApiAnswer, type Platform, type PlatformOptions } from './platform.js';
 export { unrulyNats, type UnrulyNats, type UnrulyOptions } from './unruly-nats.js';

@@ -35,14 +35,11 @@ import {
   type RecordSightings,
 } from '@muster/contracts/device-registry/access.requests';
 import {
-  recordConnectivity,
   recordLastSeen,
   reportConnections,
-  type ConnectionReport,
   type ConnectionsReported,
   type DoorReport,
   type LastSeen,
-  type RecordConnectivity,
   type RecordLastSeen,
   type ReportConnections,
 } from '@muster/contracts/device-registry/connectivity.requests';
@@ -93,7 +90,6 @@ export class World {
   readonly dispatched: DispatchReport[] = [];
   readonly sightings: DeviceSighting[] = [];
   readonly seen: LastSeen[] = [];
-  readonly connections: ConnectionReport[] = [];
   /** What doors told, in its order, also what came again. */
   readonly doorReports: DoorReport[] = [];
   /** How many reports each of their requests held; none: only the lease was renewed. */
@@ -203,14 +199,6 @@ class StandInServices {
     await this.world.running('device-registry');
     this.world.seen.push(...devices);
     return { outcomes: devices.map(() => ({})) };
-  }
-
-  @Handles(recordConnectivity)
-  async connect({ reports }: RecordConnectivity): Promise<BulkOutcome> {
-    await this.world.running('device-registry');
-    if (this.world.connectivityFault !== undefined) throw this.world.connectivityFault;
-    this.world.connections.push(...reports);
-    return { outcomes: reports.map(() => ({})) };
   }
 
   @Handles(reportConnections)
