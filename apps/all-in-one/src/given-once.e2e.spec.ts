@@ -92,6 +92,8 @@ class Sleeper {
       this.got.push(`${to.split('/').slice(4).join('/')} ${body.toString()}`);
     });
     await new Promise((resolve) => client.once('connect', resolve));
+    // Who is known by a token alone is given its session when it has said whose it is.
+    await client.publishAsync(topic(this.device, 'dcx/json'), '{"awake":1}', { qos: 1 });
     for (const path of paths) await client.subscribeAsync(topic(this.device, path), { qos: 1 });
     return client;
   }

@@ -45,7 +45,7 @@ describe('becoming reachable', () => {
       ...change,
     });
   const consumer = (queue = QUEUE) => event('consumer.created', { queue, channel: 'ch2' });
-  const scene = () => {
+  const scene = ({ settleMs = 20 } = {}) => {
     const pushed: string[] = [];
     const commands: string[][] = [];
     const since: (string | undefined)[] = [];
@@ -62,10 +62,24 @@ describe('becoming reachable', () => {
       questions: questionsOf(entry({})),
       subscribers,
       sessions,
-      settleMs: 20,
+      settleMs,
     });
     return { pushed, commands, since, subscribers, sessions, reachable };
   };
+
+  it('comes after the sessions know of it, which are told by another queue', async () => {
+    const { reachable, sessions, pushed } = scene({ settleMs: 5_000 });
+    const pattern = 'kp1.v2.cmx.tok1.#';
+    const wasKnown: boolean[] = [];
+    const handled = reachable
+      .handle(binding(pattern))
+      .then(() => wasKnown.push(sessions.isReached(QUEUE, pattern)));
+    reachable.follow(consumer());
+    expect(pushed).toEqual([]);
+    setImmediate(() => reachable.follow(binding(pattern)));
+    await handled;
+    expect({ pushed, wasKnown }).toEqual({ pushed: ['d1 v2'], wasKnown: [true] });
+  });
 
   it.each([
     'kp1.v2.cmx.tok1.config.json.status',

@@ -15,7 +15,7 @@ export interface ReachableParts {
   /** A device that was made a moment ago may have come through the door before anything is heard of it here. */
   readonly questions: Pick<AccessQuestions, 'admit'>;
   readonly subscribers: Pick<Subscribers, 'add' | 'of'>;
-  readonly sessions: Pick<Sessions, 'note' | 'takeBack' | 'isOwed' | 'isNew'>;
+  readonly sessions: Pick<Sessions, 'note' | 'takeBack' | 'isOwed' | 'isNew' | 'isReached'>;
   /** Milliseconds that what is told of a session by other ways may take. Default 150, and 500 for what it is owed. */
   readonly settleMs?: number;
 }
@@ -23,6 +23,8 @@ export interface ReachableParts {
 /** Longer than the broker's events take from one queue of ours to the other. */
 const OWED_MS = 500;
 const AGAIN_MS = 1_000;
+/** The two queues are mostly within that of each other. */
+const STEP_MS = 5;
 
 /**
  * Offers a device what is due to it when it has become reachable. Not at its connection, when it has not subscribed yet,
@@ -71,13 +73,25 @@ export class PushWhenReachable {
   }
 
   private async bound({ headers, redelivered }: BrokerEvent): Promise<void> {
-    const clientId = sessionOf(headers['destination_name']);
+    const queue = headers['destination_name'];
+    const clientId = sessionOf(queue);
     const pattern = headers['routing_key'];
-    if (headers['source_name'] !== 'amq.topic' || clientId === undefined || typeof pattern !== 'string')
-      return;
-    if (!coversPush(pattern)) return;
+    if (headers['source_name'] !== 'amq.topic' || typeof queue !== 'string') return;
+    if (clientId === undefined || typeof pattern !== 'string' || !coversPush(pattern)) return;
     this.parts.subscribers.add(clientId, pattern);
+    if (!redelivered) await this.untilReached(queue, pattern);
     await this.offer(pattern, redelivered ? undefined : timeOf(headers));
+  }
+
+  /**
+   * Whoever asks for what was pushed to it a moment ago is not given it again, because the sessions say since when it has been
+   * reached. They are told by another queue, which may be behind; of a session from before this process by none.
+   */
+  private async untilReached(queue: string, pattern: string): Promise<void> {
+    const deadline = performance.now() + (this.parts.settleMs ?? OWED_MS);
+    while (!this.parts.sessions.isReached(queue, pattern) && performance.now() < deadline) {
+      await this.pause(STEP_MS);
+    }
   }
 
   /**
