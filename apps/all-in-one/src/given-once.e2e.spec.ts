@@ -239,7 +239,7 @@ describe('a client that subscribes and asks to observe', () => {
       await client.publishAsync(topic(device, 'cex/command/reboot/1'), '{"observe":true}', { qos: 1 });
       await eventually(() => sleeper.got.some((line) => line.startsWith('command/reboot/1/status ')));
       await sleep(A_WHILE_MS);
-      expect(countOf(sleeper.got)).toBe(1);
+      expect(sleeper.got.filter((line) => countOf([line]) > 0)).toHaveLength(1);
     }),
   );
 

@@ -102,10 +102,11 @@ export class Sessions {
     return since.length === 0 ? undefined : Math.max(...since);
   }
 
-  /** Whether a client is known to be there, in the session of this queue, with this subscription. */
-  isReached(queue: string, pattern: string): boolean {
+  /** Whether a client is known to be there, in the session of this queue, and to have this subscription, if one is named. */
+  isReached(queue: string, pattern?: string): boolean {
     const session = this.byQueue.get(queue);
-    return session !== undefined && session.consumers.size > 0 && session.patterns.has(pattern);
+    if (session === undefined || session.consumers.size === 0) return false;
+    return pattern === undefined || session.patterns.has(pattern);
   }
 
   /** As which versions somebody is subscribed to pushes of a token, of an extension. */

@@ -23,6 +23,8 @@ export interface ReachableParts {
 /** Longer than the broker's events take from one queue of ours to the other. */
 const OWED_MS = 500;
 const AGAIN_MS = 1_000;
+/** No queue of events is behind the other by more, while the broker answers at all. */
+const BEHIND_MS = 2_000;
 /** The two queues are mostly within that of each other. */
 const STEP_MS = 5;
 
@@ -84,11 +86,11 @@ export class PushWhenReachable {
   }
 
   /**
-   * Whoever asks for what was pushed to it a moment ago is not given it again, because the sessions say since when it has been
-   * reached. They are told by another queue, which may be behind; of a session from before this process by none.
+   * Who is new, and since when it has been reached, is known by the sessions: without that, what was pushed to it a moment ago
+   * would be given again. They are told by another queue, which may be behind; of a session from before this process by none.
    */
-  private async untilReached(queue: string, pattern: string): Promise<void> {
-    const deadline = performance.now() + (this.parts.settleMs ?? OWED_MS);
+  private async untilReached(queue: string, pattern?: string): Promise<void> {
+    const deadline = performance.now() + (this.parts.settleMs ?? BEHIND_MS);
     while (!this.parts.sessions.isReached(queue, pattern) && performance.now() < deadline) {
       await this.pause(STEP_MS);
     }
@@ -102,6 +104,7 @@ export class PushWhenReachable {
     const queue = headers['queue'];
     const clientId = sessionOf(queue);
     if (typeof queue !== 'string' || clientId === undefined) return;
+    if (!redelivered) await this.untilReached(queue);
     await this.pause(this.parts.settleMs ?? 150);
     if (await this.offerBack(queue, redelivered)) return;
     if (this.parts.sessions.isNew(queue)) return;
