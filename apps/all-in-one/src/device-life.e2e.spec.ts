@@ -342,7 +342,10 @@ describe('the services, killed while telemetry flows', () => {
     const client = await connectAsync(mqttUrl(), { clientId: `killed-${device.id}` });
     try {
       const to = topic(device, 'dcx/{token}/json');
-      const publish = (n: number) => client.publishAsync(to, JSON.stringify({ n }), { qos: 1 });
+      // With a time of its own: mqtt.js sends again without DUP, and only by its time is a sample known to be the same.
+      const since = Date.now() - count;
+      const publish = (n: number) =>
+        client.publishAsync(to, JSON.stringify({ n, ts: since + n }), { qos: 1 });
       const first = Array.from({ length: count / 2 }, (_, n) => publish(n));
       await first[100];
       await platform.kill9(); // some stored, some in flight between the services, some still in the queue

@@ -230,7 +230,7 @@ const DESCRIPTIONS: Readonly<Record<ResourceName, Description>> = {
 const PARAMETERS: Readonly<Record<string, string>> = {
   appVersion: 'An application version of the device’s type',
   token: 'The endpoint token, which is what identifies the device',
-  requestId: 'Digits alone, at most 2147483647; echoed as it is written. The level may be left out',
+  requestId: 'Digits alone, at most nineteen; echoed as it is written. The level may be left out',
   metric: 'Name of the value: [A-Za-z0-9_-]{1,64}, not digits alone, not status, not error',
   type: 'Type of the command: [A-Za-z0-9_-]{1,64}, not digits alone, not status, not error',
   name: 'Name of the document: [A-Za-z0-9_-]{1,64}, not digits alone, not status, not error',

@@ -92,6 +92,12 @@ describe('a reply', () => {
     });
   });
 
+  it('carries an id of nineteen digits as it is', () => {
+    expect(
+      encodeConfigurationReply({ unchanged: true, configId: 'c1', config: null }, '1795868948123456789'),
+    ).toBe('{"id":1795868948123456789,"statusCode":304,"reasonPhrase":"Not changed"}');
+  });
+
   it('says unchanged without the document, and nothing configured with an empty id', () => {
     expect(JSON.parse(encodeConfigurationReply({ unchanged: true, configId: 'c1', config: null }))).toEqual({
       statusCode: 304,

@@ -77,12 +77,13 @@ export interface ConfigurationDocument {
  * the network thread of Kaa's python client, so a push needs a document.
  */
 export const encodeConfigurationReply = (document: ConfigurationDocument, requestId?: string): string => {
-  const id = requestId === undefined ? {} : { id: Number(requestId) };
-  return JSON.stringify(
+  const body = JSON.stringify(
     document.unchanged
-      ? { ...id, statusCode: 304, reasonPhrase: 'Not changed' }
-      : { ...id, configId: document.configId, statusCode: 200, reasonPhrase: 'ok', config: document.config },
+      ? { statusCode: 304, reasonPhrase: 'Not changed' }
+      : { configId: document.configId, statusCode: 200, reasonPhrase: 'ok', config: document.config },
   );
+  // As text: a double would round an id of more than fifteen digits.
+  return requestId === undefined ? body : `{"id":${BigInt(requestId)},${body.slice(1)}`;
 };
 
 /** The whole document, unasked for. */

@@ -105,8 +105,10 @@ describe('a topic', () => {
     ['99', true],
     ['2147483647', true],
     ['0000000001', true],
-    ['2147483648', false],
-    ['00000000001', false],
+    ['2147483648', true],
+    ['9999999999999999999', true],
+    ['10000000000000000000', false],
+    ['00000000001', true],
     ['-1', false],
     ['1.0', false],
     ['1a', false],
@@ -115,7 +117,9 @@ describe('a topic', () => {
   ])('takes %j for a request id: %s', (text, expected) => expect(isRequestId(text)).toBe(expected));
 
   it('takes a number that is no request id for a part of the path', () => {
-    expect(parseTopic('kp1/a/dcx/t/json/2147483648')).toMatchObject({ path: ['json', '2147483648'] });
+    expect(parseTopic('kp1/a/dcx/t/json/10000000000000000000')).toMatchObject({
+      path: ['json', '10000000000000000000'],
+    });
   });
 
   it('has no path when the last of five levels is an id or a suffix', () => {

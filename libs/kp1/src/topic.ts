@@ -20,16 +20,15 @@ export type ReplySuffix = (typeof REPLY_SUFFIXES)[number];
 
 const PREFIX = 'kp1';
 
-/** Kaa's RFC 4 carries the id as int32; node-red emits 0 now and then, so it is accepted. */
-const MAX_REQUEST_ID = 2 ** 31 - 1;
-
 /** `.` is not escaped by RabbitMQ and comes back as `/`; `+ #` and a `*` alone are wildcards of the two worlds. */
 // eslint-disable-next-line no-control-regex -- control characters are what it keeps out
 const LEVEL = /^(?!\*$)[^./+#\u0000-\u0020\u007f]+$/;
 
-/** 1/KP, Request ID: a last level of digits alone is the id and no part of the path. */
-export const isRequestId = (text: string): boolean =>
-  /^[0-9]{1,10}$/.test(text) && Number(text) <= MAX_REQUEST_ID;
+/**
+ * 1/KP, Request ID: a last level of digits alone is the id and no part of the path. Nineteen, because clients use times in
+ * nanoseconds; node-red emits 0 now and then.
+ */
+export const isRequestId = (text: string): boolean => /^[0-9]{1,19}$/.test(text);
 
 const isSuffix = (text: string | undefined): text is ReplySuffix => text === 'status' || text === 'error';
 

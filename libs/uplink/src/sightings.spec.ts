@@ -79,6 +79,29 @@ describe('what a device says of itself', () => {
     ]);
   });
 
+  it('says nothing of a version by a subscription, and keeps what a message has said', async () => {
+    const known = entry({ tokenStatus: 'inactive' });
+    const { calls, sightings } = scene(known);
+    sightings.note(known);
+    await eventually(() => calls.length === 1);
+    expect(calls).toEqual([[{ tenantId: 'default', deviceId: 'd1', tokenId: 'id-tok1' }]]);
+    sightings.note(known, 'v2');
+    sightings.note(known);
+    await sightings.stop();
+    expect(calls.at(-1)).toMatchObject([{ appVersion: 'v2' }]);
+  });
+
+  it('is known by a subscription when the token is active, whatever version runs by then', async () => {
+    const known = entry({ tokenStatus: 'inactive' });
+    const { directory, types, calls, sightings, time } = scene(known);
+    sightings.note(known);
+    await eventually(() => calls.length === 1);
+    directory.replace(['d1'], [], { entries: [entry({ appVersion: 'v2' })], types, nextCursor: null });
+    time.now += 5_000;
+    await sightings.stop();
+    expect(calls).toHaveLength(1);
+  });
+
   it('is told again until the directory shows it', async () => {
     const known = entry({ tokenStatus: 'inactive' });
     const { directory, types, calls, sightings, time } = scene(known, (call) => {

@@ -37,18 +37,20 @@ export class Sightings {
     private readonly now: () => number = Date.now,
   ) {}
 
-  /** Called for every message, and for a subscription with the version on record; costs two comparisons when there is nothing new. */
-  note(entry: AccessEntry, appVersion: string): void {
-    if (entry.tokenStatus !== 'inactive' && entry.appVersion === appVersion) return;
+  /** Called for every message with its version, and for a subscription without any; costs two comparisons when there is nothing new. */
+  note(entry: AccessEntry, appVersion?: string): void {
+    const isOnRecord = appVersion === undefined || entry.appVersion === appVersion;
+    if (entry.tokenStatus !== 'inactive' && isOnRecord) return;
     // The newest claim of a device counts; two versions in turn on one token cannot queue up more than one.
     const known = this.pending.get(entry.token);
-    if (known?.sighting.appVersion === appVersion) return;
+    if (known !== undefined && (appVersion === undefined || known.sighting.appVersion === appVersion)) return;
     if (known === undefined && this.pending.size >= MAX_PENDING) return;
     const { tenantId, deviceId, tokenId, token } = entry;
     this.pending.set(token, {
-      sighting: { tenantId, deviceId, tokenId, appVersion },
+      sighting: { tenantId, deviceId, tokenId, ...(appVersion === undefined ? {} : { appVersion }) },
       token,
-      saidAt: known?.saidAt ?? 0,
+      // A version that was not said yet does not wait for what was said without one.
+      saidAt: known?.sighting.appVersion === undefined ? 0 : known.saidAt,
     });
     this.schedule();
   }
@@ -109,8 +111,8 @@ export class Sightings {
 
   private isKnown({ token, sighting }: Pending): boolean {
     const entry = this.directory.entriesOf(sighting.deviceId).find((one) => one.token === token);
-    return (
-      entry === undefined || (entry.tokenStatus !== 'inactive' && entry.appVersion === sighting.appVersion)
-    );
+    if (entry === undefined) return true;
+    const { appVersion = entry.appVersion } = sighting;
+    return entry.tokenStatus !== 'inactive' && entry.appVersion === appVersion;
   }
 }

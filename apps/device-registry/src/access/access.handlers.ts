@@ -65,10 +65,13 @@ export class AccessHandlers {
         command: {
           type: 'RecordSighting' as const,
           tokenId: sighting.tokenId,
-          appVersion: appVersions.get(`${sighting.tenantId}\n${sighting.appVersion}`) ?? {
-            name: sighting.appVersion,
-            deviceTypeId: undefined,
-          },
+          appVersion:
+            sighting.appVersion == null
+              ? undefined
+              : (appVersions.get(`${sighting.tenantId}\n${sighting.appVersion}`) ?? {
+                  name: sighting.appVersion,
+                  deviceTypeId: undefined,
+                }),
         },
       })),
     );
@@ -84,7 +87,7 @@ export class AccessHandlers {
     const known = new Map<string, KnownAppVersion>();
     for (const tenantId of new Set(sightings.map((sighting) => sighting.tenantId))) {
       const own = sightings.filter((sighting) => sighting.tenantId === tenantId);
-      const names = [...new Set(own.map((sighting) => sighting.appVersion))];
+      const names = [...new Set(own.flatMap(({ appVersion }) => appVersion ?? []))];
       for (const one of await knownAppVersions(this.database, tenantId, names)) {
         known.set(`${tenantId}\n${one.name}`, one);
       }

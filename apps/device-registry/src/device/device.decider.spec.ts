@@ -84,6 +84,11 @@ describe('RecordSighting', () => {
     existing
       .when(sighting('radiator-v2'))
       .then([active, { type: 'DeviceAppVersionChanged', data: { from: 'radiator-v1', to: 'radiator-v2' } }]));
+  it('activates the token of a subscription, which says nothing of a version', () => {
+    const subscribed = { type: 'RecordSighting', tokenId: 'token-1' } as const;
+    existing.when(subscribed).then([active]);
+    subject.given([provisioned, tokenIssued, active]).when(subscribed).then([]);
+  });
   it('does nothing for what is known', () =>
     subject.given([provisioned, tokenIssued, active]).when(sighting('radiator-v1')).then([]));
   it('does nothing for a token that opens nothing', () => {

@@ -71,7 +71,11 @@ export type DeviceCommand =
     }
   | EditDevice
   | ApplyRow
-  | { readonly type: 'RecordSighting'; readonly tokenId: string; readonly appVersion: KnownAppVersion }
+  | {
+      readonly type: 'RecordSighting';
+      readonly tokenId: string;
+      readonly appVersion?: KnownAppVersion | undefined;
+    }
   | { readonly type: 'DeleteDevice' }
   /** Of a device that is deleted. */
   | { readonly type: 'RecordErasure'; readonly at: string }
@@ -259,7 +263,7 @@ const recordSighting = (
   const status = tokenStatus(device, tokenId);
   // Such a token opens nothing, so what was said with it counts for nothing either.
   if (status === 'suspended' || status === 'revoked') return [];
-  const moved = moveToAppVersion(appVersion, device);
+  const moved = appVersion === undefined ? [] : moveToAppVersion(appVersion, device);
   return [...changeTokenStatus({ tokenId, status: 'active' }, device), ...moved];
 };
 

@@ -75,7 +75,7 @@ export class Subscribing {
     for (const { entry, appVersion } of granted) {
       client.uses(entry, appVersion);
       // To subscribe says nothing of what runs: a client may subscribe as several versions. What it sends does.
-      client.parts.sightings.note(entry, entry.appVersion);
+      client.parts.sightings.note(entry);
     }
     client.charge(1 + granted.length);
     const isKept = this.open.sent(

@@ -160,9 +160,10 @@ export class DeviceSighting {
   @IsString()
   tokenId!: string;
 
-  /** Name: the second level of the topic the device used. */
+  /** Name: the second level of the topic of a message. Absent: it has only subscribed, which says nothing of what runs. */
+  @IsOptional()
   @IsString()
-  appVersion!: string;
+  appVersion?: string;
 }
 
 /** What devices said of themselves by using a token and a topic. */
