@@ -17,9 +17,9 @@ import {
   rateLimitsOf,
   Sightings,
 } from '@muster/uplink';
+import pLimit from 'p-limit';
 import type { BrokerAddress } from './broker/broker-session.js';
 import { BrokerWatch } from './broker/broker-watch.js';
-import { Slots } from './broker/slots.js';
 import { BufferRoom } from './client/buffer-room.js';
 import type { ClientParts } from './client/client-parts.js';
 import { Client } from './client/client.js';
@@ -128,7 +128,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     broker: {
       address,
       watch,
-      slots: new Slots(config.brokerConnects),
+      inTurn: pLimit(config.brokerConnects),
     },
     hasProved: bounds.hasProved,
     checkReady: () => {

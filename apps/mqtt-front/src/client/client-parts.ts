@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import type { BoundedLog, Sightings } from '@muster/uplink';
+import type { LimitFunction } from 'p-limit';
 import type { Arrival } from '../arrival.js';
 import type { BrokerAddress, BrokerSession } from '../broker/broker-session.js';
 import type { BrokerWatch } from '../broker/broker-watch.js';
-import type { Slots } from '../broker/slots.js';
 import type { Identity } from '../login/identity.js';
 import type { Login } from '../login/login.js';
 import type { DisconnectReason, Presence } from '../presence/presence.js';
@@ -35,7 +35,11 @@ export interface ClientParts {
   readonly pace: Pace;
   readonly clients: Clients;
   readonly room: BufferRoom;
-  readonly broker: { readonly address: BrokerAddress; readonly watch: BrokerWatch; readonly slots: Slots };
+  readonly broker: {
+    readonly address: BrokerAddress;
+    readonly watch: BrokerWatch;
+    readonly inTurn: LimitFunction;
+  };
   /** Of a connection that has shown who it is. */
   readonly hasProved: (socket: Socket) => void;
   /** Throws what is missing: nobody can be let in. */

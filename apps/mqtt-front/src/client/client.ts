@@ -178,7 +178,7 @@ export class Client implements Listed, Speaker {
 
   private async bind({ tenantId, deviceId }: { tenantId: string; deviceId: string }): Promise<void> {
     const { parts, connect, clientId } = this;
-    const { address, slots } = parts.broker;
+    const { address, inTurn } = parts.broker;
     if (connect === undefined) return;
     const { clean, protocolId, protocolVersion, properties } = connect;
     const brokerId = brokerClientId(tenantId, deviceId, clientId);
@@ -188,7 +188,7 @@ export class Client implements Listed, Speaker {
     this.brokerId = brokerId;
     this.speaksFor.add(deviceId);
     parts.clients.bind(this, deviceId, brokerId);
-    const session = await slots.run(() =>
+    const session = await inTurn(() =>
       BrokerSession.open(address, {
         clientId: brokerId,
         clean: clean === true,

@@ -11,7 +11,7 @@ import { decodeEnrolment, PayloadError, type Enrolment } from '@muster/kp1';
 import { GuessLimit, type GuessLimitOptions } from '@muster/limits';
 import type { Bus } from '@muster/messaging';
 import type { Logger, Metrics } from '@muster/observability';
-import { Slots } from '../broker/slots.js';
+import pLimit from 'p-limit';
 import type { DeviceIdentity, Identity, Shown } from './identity.js';
 import { Revocations } from './revocations.js';
 
@@ -66,7 +66,7 @@ const MAX_SHOWN = 256;
 export const openLogin = (options: LoginOptions, { bus, logger, metrics }: LoginParts): Login => {
   const revocations = new Revocations(bus, logger);
   const guesses = new GuessLimit(options.guesses);
-  const turns = new Slots(options.atOnce);
+  const turns = pLimit(options.atOnce);
   const logins = metrics.counter('muster_mqtt_front_logins_total', 'Clients that have shown who they are', [
     'by',
     'outcome',
@@ -89,10 +89,10 @@ export const openLogin = (options: LoginOptions, { bus, logger, metrics }: Login
   ): Promise<T> => {
     check(address, proof);
     try {
-      const found = await turns.run(() => {
+      const found = await turns(async () => {
         // Again: of many that came at once, those before it are counted by now.
         check(address, proof);
-        if (Date.now() < deadline) return look();
+        if (Date.now() < deadline) return await look();
         throw new AppError('unavailable', 'too many others come in at the same time', {
           retryAfterSeconds: 1,
         });
