@@ -28,10 +28,6 @@ export class Clients {
     this.timer = setInterval(() => this.check(), CHECK_EVERY_MS);
   }
 
-  get size(): number {
-    return this.all.size;
-  }
-
   /** Clients that have a device. */
   get bound(): number {
     return this.ofBrokerId.size;

@@ -1,6 +1,11 @@
 import type { Server } from 'node:net';
 import type { Arrival } from '../arrival.js';
 
+/** Node's 511 overflows when a fleet comes back at once. */
+export const BACKLOG = 4_096;
+/** A client without a keepalive whose host vanished is noticed by TCP alone. */
+export const SOCKET_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 } as const;
+
 /** Of every kind of listener. */
 export interface ListenOptions {
   readonly host: string;

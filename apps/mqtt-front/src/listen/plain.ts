@@ -1,22 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import type { Listener, ListenOptions, OnArrival } from './listener.js';
-
-/** Node's 511 overflows when a fleet comes back at once. */
-const BACKLOG = 4_096;
-/** A client without a keepalive whose host vanished is noticed by TCP alone. */
-const TCP_KEEPALIVE_MS = 60_000;
+import { BACKLOG, SOCKET_OPTIONS, type Listener, type ListenOptions, type OnArrival } from './listener.js';
 
 /** MQTT over plain TCP. */
 export const listenPlain = async (
   { host, port, bounds }: ListenOptions,
   onArrival: OnArrival,
 ): Promise<Listener> => {
-  const server = createServer({
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: TCP_KEEPALIVE_MS,
-  });
+  const server = createServer(SOCKET_OPTIONS);
   bounds?.watch(server);
   server.on('connection', (socket) => {
     // Over a bound.

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { MAX_CHAIN } from '@muster/contracts/device-registry/credentials.requests';
-import type { Listener, ListenOptions, OnArrival } from './listener.js';
+import { BACKLOG, SOCKET_OPTIONS, type Listener, type ListenOptions, type OnArrival } from './listener.js';
 import type { ServerCertificate } from './server-certificate.js';
 
 export interface TlsOptions extends ListenOptions {
@@ -11,10 +11,6 @@ export interface TlsOptions extends ListenOptions {
   /** From the first byte on; then who has not finished is closed. */
   readonly handshakeTimeoutMs: number;
 }
-
-/** Node's 511 overflows when a fleet comes back at once. */
-const BACKLOG = 4_096;
-const TCP_KEEPALIVE_MS = 60_000;
 
 /**
  * MQTT over TLS 1.2 and 1.3. A certificate is asked for and taken whatever it is: device-registry decides on it. That the client
@@ -33,9 +29,7 @@ export const listenTls = async (
     rejectUnauthorized: false,
     secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
     handshakeTimeout: handshakeTimeoutMs,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: TCP_KEEPALIVE_MS,
+    ...SOCKET_OPTIONS,
   });
   const unfollow = certificate.follow((pair) => server.setSecureContext({ ...pair, minVersion: 'TLSv1.2' }));
   bounds?.watch(server);
