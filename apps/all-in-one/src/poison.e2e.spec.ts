@@ -228,6 +228,19 @@ describe('a write of a device that its service fails on', () => {
     await cure();
     expect(await list('state==open;stream==rabbitmq')).toEqual([]);
   });
+
+  it('(a report of presence) is seen, and the device is connected when it is replayed', async () => {
+    const device = await newDevice();
+    await poison('device_registry.device_connectivity', device.id);
+    const own = await connectAsync(mqttUrl(), { clientId: `poison-own-${process.pid}` });
+    clients.push(own);
+    await own.publishAsync(topicOf(device, 'dcx/json'), '{"n":1}', { qos: 1 });
+    const parked = await parkedAt('mqtt-front-presence');
+    expect(await replay(parked)).toMatchObject({ state: 'open', code: 'internal' });
+    await cure();
+    expect(await replay(parked)).toMatchObject({ state: 'replayed' });
+    expect(await get(`/devices/${device.id}`)).toMatchObject({ connectivity: { connected: true } });
+  }, 60_000);
 });
 
 describe('an event that its consumer fails on', () => {

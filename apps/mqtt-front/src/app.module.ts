@@ -1,8 +1,12 @@
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import { AppError } from '@muster/contracts';
 import { connectionBounds, networkOf, type ConnectionBounds } from '@muster/limits';
-import { connectBus, type Bus } from '@muster/messaging';
+import { connectBus, NatsStrategy, type Bus } from '@muster/messaging';
 import {
   createLogger,
+  NestLogger,
   openOperations,
   type Health,
   type Logger,
@@ -31,9 +35,12 @@ import { loadConfig, type Config } from './config.js';
 import { listen } from './listen/listeners.js';
 import { openLogin } from './login/login.js';
 import { DoorPresence } from './presence/door-presence.js';
-import { parkReport } from './presence/parked-report.js';
+import { parkReport, presenceReplays } from './presence/parked-report.js';
 
 const SERVICE = 'mqtt-front';
+
+@Module({})
+export class AppModule {}
 
 export interface RunningFront extends RunningApp {
   /** Where devices reach it by plain MQTT. */
@@ -60,6 +67,18 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   const listeners = await listen(config, { bounds, trustedProxies, logger }, (arrival) => {
     new Client(arrival, parts);
   });
+  const app = await NestFactory.createMicroservice(AppModule, {
+    strategy: new NatsStrategy({
+      bus,
+      service: SERVICE,
+      logger,
+      metrics,
+      replays: presenceReplays(bus, config.leaseSeconds),
+    }),
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
+  await app.listen();
   addChecks(health, bus, follower, parts);
   addGauges(metrics, parts.clients, bounds);
   health.started();
@@ -74,6 +93,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       const closed = listeners.close();
       await parts.clients.drain(config.drainSeconds * 1_000);
       await closed;
+      await app.close();
       await parts.login.stop();
       await parts.presence.stop();
       await parts.broker.watch.stop();

@@ -21,7 +21,7 @@ const start = (): DoorPresence =>
   new DoorPresence({
     bus,
     leaseSeconds: 3,
-    park: async (report) => {
+    park: async (_door, report) => {
       if (parkFault !== undefined) throw parkFault;
       parked.push(report);
       return Promise.resolve();

@@ -36,7 +36,7 @@ export interface PresenceParts {
   readonly bus: Pick<Bus, 'request'>;
   readonly leaseSeconds: number;
   /** Sets a report aside that device-registry cannot digest. */
-  readonly park: (report: DoorReport, reason: string) => Promise<void>;
+  readonly park: (door: string, report: DoorReport, reason: string) => Promise<void>;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly mostWaiting?: number;
@@ -198,7 +198,7 @@ export class DoorPresence implements Presence {
     if (report === undefined) return false;
     this.parts.logger.error({ err: cause, kind: report.kind }, 'a report of a connection was parked');
     try {
-      await this.parts.park(report, cause instanceof Error ? cause.message : String(cause));
+      await this.parts.park(this.door, report, cause instanceof Error ? cause.message : String(cause));
     } catch (error) {
       this.parts.logger.error({ err: error }, 'a report could not be parked yet');
       return false;
