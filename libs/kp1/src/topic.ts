@@ -35,7 +35,7 @@ const isSuffix = (text: string | undefined): text is ReplySuffix => text === 'st
 /** undefined: not a topic of this protocol (other prefix, an empty or unusable level, fewer than five levels). */
 export const parseTopic = (topic: string): Topic | undefined => parseLevels(topic.split('/'));
 
-/** The same topic as RabbitMQ shows it to AMQP clients and to its authorisation callbacks. */
+/** The same topic as RabbitMQ shows it to AMQP clients. */
 export const parseRoutingKey = (routingKey: string): Topic | undefined => parseLevels(routingKey.split('.'));
 
 const parseLevels = (levels: readonly string[]): Topic | undefined => {

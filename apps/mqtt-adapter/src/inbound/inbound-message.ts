@@ -77,7 +77,7 @@ export const inboundMessages = (parts: InboundParts) => {
     };
 
     const topic = parseRoutingKey(message.routingKey);
-    // Our own replies, should a binding let them in, and what no device may send: the broker's callbacks refuse both.
+    // Our own replies, should a binding let them in, and what no device may send: the door refuses both.
     if (topic === undefined || topic.suffix !== undefined) {
       settle({ resource: undefined }, 'ignored');
       return;
