@@ -30,7 +30,7 @@ export interface Flow {
   close(): Promise<void>;
 }
 
-/** The broker asks about the topics of a connection once, and remembers twelve: a new id each time would measure that. */
+/** As many requests of a device may be under way as are told apart. */
 const IDS = 8;
 
 /** Devices in turn, at an even pace, each over a connection of its own. */
