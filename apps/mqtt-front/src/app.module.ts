@@ -107,7 +107,10 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
 
 const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) => {
   const directory = new DeviceDirectory('mqtt');
-  const follower = new DirectoryFollower(directory, bus, logger);
+  const clients = new Clients(config);
+  const follower = new DirectoryFollower(directory, bus, logger, (deviceIds) => {
+    for (const deviceId of deviceIds) clients.review(deviceId);
+  });
   const sightings = new Sightings(directory, bus, logger);
   const address = brokerAddressOf(config.brokerUrl);
   const watch = new BrokerWatch(address, logger);
@@ -128,7 +131,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
         atOnce: config.loginsAtOnce,
         timeoutMs: config.loginTimeoutMs,
       },
-      { bus, logger, metrics },
+      { bus, logger, metrics, onClosed: (deviceId) => clients.review(deviceId) },
     ),
     presence: new DoorPresence({
       bus,
@@ -143,7 +146,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
       ...rateLimitsOf(config),
       guesses: { burst: config.guessesAtOnce, perSecond: config.guessesPerMinute / 60 },
     }),
-    clients: new Clients(config),
+    clients,
     room: new BufferRoom(config.bufferBytes),
     broker: {
       address,

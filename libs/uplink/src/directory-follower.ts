@@ -44,6 +44,8 @@ export class DirectoryFollower {
     private readonly directory: DeviceDirectory,
     private readonly bus: Bus,
     private readonly logger: Logger,
+    /** These devices may open something else than before. After a reload anything may, and it is not called. */
+    private readonly onChange: (deviceIds: readonly string[]) => void = () => undefined,
   ) {
     this.follower = followEvents(bus, {
       events: [
@@ -146,6 +148,7 @@ export class DirectoryFollower {
     try {
       const page = await this.bus.request(findAccess, { deviceIds, deviceTypeIds }, { timeoutMs: 5_000 });
       this.directory.replace(deviceIds, deviceTypeIds, page);
+      this.onChange(deviceIds);
     } catch (error) {
       for (const id of deviceIds) this.devices.add(id);
       for (const id of deviceTypeIds) this.types.add(id);

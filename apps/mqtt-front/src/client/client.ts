@@ -172,6 +172,7 @@ export class Client implements Listed, Speaker {
     if (this.speaksFor.has(deviceId)) return;
     this.speaksFor.add(deviceId);
     if (this.device !== undefined && deviceId !== this.device.deviceId) {
+      this.parts.clients.speaksFor(this, deviceId);
       this.parts.presence.used({ connection: this.id, tenantId, deviceId, at: new Date() });
     }
   }
@@ -274,8 +275,8 @@ export class Client implements Listed, Speaker {
     this.review();
   }
 
-  private review(): void {
-    if (!this.mayStay()) this.end('revoked');
+  review(): void {
+    if (!this.isOver && !this.mayStay()) this.end('revoked');
   }
 
   private mayStay(): boolean {
@@ -325,7 +326,11 @@ export class Client implements Listed, Speaker {
     else session?.abandon();
     this.session = undefined;
     flow.end(last ?? (reason === 'disconnected' ? Buffer.alloc(0) : undefined));
-    parts.clients.remove(this, device?.deviceId, this.brokerId);
+    parts.clients.remove(this, {
+      ...(device === undefined ? {} : { deviceId: device.deviceId }),
+      ...(this.brokerId === undefined ? {} : { brokerId: this.brokerId }),
+      spokeFor: this.speaksFor,
+    });
     if (session !== undefined) parts.presence.closed({ connection: this.id, reason, at: new Date() });
     if (reason === 'disconnected' || reason === 'lost' || reason === 'stopping') return;
     const { clientId } = this;

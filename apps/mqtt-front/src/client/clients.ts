@@ -7,6 +7,8 @@ export interface Listed {
   supersede(): void;
   /** Ends itself if it has been silent, slow or out of its rights for too long. */
   check(now: number): void;
+  /** Ends itself if it is out of its rights. */
+  review(): void;
 }
 
 export interface ClientLimits {
@@ -21,6 +23,8 @@ const CHECK_SLICE = 500;
 export class Clients {
   private readonly all = new Set<Listed>();
   private readonly ofDevice = new Map<string, Set<Listed>>();
+  /** Those of others that speak for a device, as a gateway does for what is behind it. */
+  private readonly behind = new Map<string, Set<Listed>>();
   private readonly ofBrokerId = new Map<string, Listed>();
   private readonly timer: NodeJS.Timeout;
 
@@ -53,13 +57,26 @@ export class Clients {
     }
   }
 
-  remove(client: Listed, deviceId?: string, brokerId?: string): void {
+  /** It speaks for this device too, which is not its own. */
+  speaksFor(client: Listed, deviceId: string): void {
+    this.behind.set(deviceId, (this.behind.get(deviceId) ?? new Set()).add(client));
+  }
+
+  remove(client: Listed, of: { deviceId?: string; brokerId?: string; spokeFor: Iterable<string> }): void {
+    const { deviceId, brokerId, spokeFor } = of;
     this.all.delete(client);
     if (brokerId !== undefined && this.ofBrokerId.get(brokerId) === client) this.ofBrokerId.delete(brokerId);
-    if (deviceId === undefined) return;
-    const own = this.ofDevice.get(deviceId);
-    own?.delete(client);
-    if (own?.size === 0) this.ofDevice.delete(deviceId);
+    if (deviceId !== undefined) take(this.ofDevice, deviceId, client);
+    for (const other of spokeFor) take(this.behind, other, client);
+  }
+
+  /** What this device may, or any of them, may have changed. `check` is the net under it. */
+  review(deviceId?: string): void {
+    const clients =
+      deviceId === undefined
+        ? [...this.all]
+        : [...(this.ofDevice.get(deviceId) ?? []), ...(this.behind.get(deviceId) ?? [])];
+    inSlices(clients, (client) => client.review());
   }
 
   /** Ends all, evenly over that time, and no slower than is needed to spread them. */
@@ -78,15 +95,23 @@ export class Clients {
   }
 
   private check(): void {
-    const clients = [...this.all];
-    const next = (from: number): void => {
-      const now = performance.now();
-      for (const client of clients.slice(from, from + CHECK_SLICE)) client.check(now);
-      if (from + CHECK_SLICE < clients.length) setImmediate(() => next(from + CHECK_SLICE));
-    };
-    next(0);
+    inSlices([...this.all], (client) => client.check(performance.now()));
   }
 }
+
+const inSlices = (clients: readonly Listed[], act: (client: Listed) => void): void => {
+  const next = (from: number): void => {
+    for (const client of clients.slice(from, from + CHECK_SLICE)) act(client);
+    if (from + CHECK_SLICE < clients.length) setImmediate(() => next(from + CHECK_SLICE));
+  };
+  next(0);
+};
+
+const take = (from: Map<string, Set<Listed>>, key: string, client: Listed): void => {
+  const own = from.get(key);
+  own?.delete(client);
+  if (own?.size === 0) from.delete(key);
+};
 
 /** Between two ends: other fronts take 500 connections a second. */
 const SPREAD_MS = 2;

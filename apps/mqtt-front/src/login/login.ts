@@ -52,6 +52,8 @@ export interface LoginParts {
   readonly bus: Bus;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Told at once when something may not hold any more: of this device, or of any. */
+  readonly onClosed?: (deviceId?: string) => void;
 }
 
 const ANONYMOUS: Identity = { kind: 'anonymous' };
@@ -63,8 +65,8 @@ const MAX_SHOWN = 256;
  * decides, at the time of the question, and knows again by a keyed digest which passwords were right lately: nothing is kept here,
  * so what is revoked opens nothing from the moment that the revocation is stored.
  */
-export const openLogin = (options: LoginOptions, { bus, logger, metrics }: LoginParts): Login => {
-  const revocations = new Revocations(bus, logger);
+export const openLogin = (options: LoginOptions, { bus, logger, metrics, onClosed }: LoginParts): Login => {
+  const revocations = new Revocations(bus, logger, onClosed);
   const guesses = new GuessLimit(options.guesses);
   const turns = pLimit(options.atOnce);
   const logins = metrics.counter('muster_mqtt_front_logins_total', 'Clients that have shown who they are', [

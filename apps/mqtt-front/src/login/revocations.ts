@@ -54,6 +54,8 @@ export class Revocations {
   constructor(
     private readonly bus: Bus,
     private readonly logger: Logger,
+    /** Something that this device shows opens nothing any more; of any device, where it is not said. */
+    private readonly onClosed: (deviceId?: string) => void = () => undefined,
   ) {
     this.follower = followEvents(bus, {
       events: [
@@ -134,18 +136,23 @@ export class Revocations {
   private hear(event: Delivered): void {
     if (isEvent(event, deviceCredentialChanged)) {
       const { credentialId, status, opens = status === 'active', version } = event.data;
-      if (!opens) this.close(credentialId, version);
-    } else if (isEvent(event, deviceStatusChanged) || isEvent(event, certificateAuthorityChanged)) {
+      if (!opens) this.close(credentialId, version, event.entityId);
+    } else if (isEvent(event, deviceStatusChanged)) {
+      if (!event.data.opens) this.close(event.entityId, event.data.version, event.entityId);
+    } else if (isEvent(event, certificateAuthorityChanged)) {
       if (!event.data.opens) this.close(event.entityId, event.data.version);
-    } else if (isEvent(event, deviceDeleted) || isEvent(event, certificateAuthorityDeleted)) {
+    } else if (isEvent(event, deviceDeleted)) {
+      this.close(event.entityId, event.data.version, event.entityId);
+    } else if (isEvent(event, certificateAuthorityDeleted)) {
       this.close(event.entityId, event.data.version);
     }
   }
 
   /** Ids are unique over all kinds of things. */
-  private close(id: string, version: number): void {
+  private close(id: string, version: number, deviceId?: string): void {
     this.closed.delete(id);
     this.closed.set(id, { version, heardAt: performance.now() });
+    this.onClosed(deviceId);
   }
 
   private forget(): void {
