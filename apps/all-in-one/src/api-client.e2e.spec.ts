@@ -190,4 +190,25 @@ describe('the generated client', () => {
       { ...WITHIN, what: 'the device is found by its version' },
     );
   });
+
+  it('signs in as a page does, stays signed in when everything is killed, and signs out', async () => {
+    const { data: me, response } = await createApiClient({ baseUrl: platform.url }).POST('/api/v1/sessions', {
+      body: { key: platform.apiKey },
+    });
+    const cookie = response.headers.get('set-cookie')?.split(';', 1)[0] ?? '';
+    const page = createApiClient({ baseUrl: platform.url });
+    // What a browser adds by itself.
+    page.use({
+      onRequest: ({ request }) => {
+        request.headers.set('cookie', cookie);
+        request.headers.set('origin', platform.url);
+      },
+    });
+    await platform.kill9();
+    await platform.restart();
+    expect(await dataOf(page.GET('/api/v1/me'))).toEqual(me);
+    await dataOf(page.POST('/api/v1/device-types', { body: { name: 'made-in-a-session' } }));
+    expect((await page.DELETE('/api/v1/sessions/current')).response.status).toBe(204);
+    expect((await page.GET('/api/v1/me')).error?.code).toBe('session-ended');
+  });
 });

@@ -9,7 +9,7 @@ import express, { type RequestHandler } from 'express';
 import { AppError } from '@muster/contracts';
 import { openFileStore } from '@muster/files';
 import { connectBus, streamExtent, subscribeLive, tailEvents } from '@muster/messaging';
-import { boundConnections, networkOf } from '@muster/limits';
+import { boundConnections, GuessLimit, networkOf } from '@muster/limits';
 import {
   combineOps,
   createLogger,
@@ -60,7 +60,8 @@ import { FirmwaresController, FirmwareTypesController } from './firmware/firmwar
 import { AnswerInterceptor } from './http/answer.interceptor.js';
 import { checkAddress } from './http/address.js';
 import { readBody } from './http/body.js';
-import { CallerGuard, identify, requireCaller, tellProved } from './http/caller.js';
+import { CallerGuard, requireCaller, tellProved } from './http/caller.js';
+import { DOOR, identify, type Door } from './http/door.js';
 import { checkMethod } from './http/methods.js';
 import {
   documentationHeaders,
@@ -70,6 +71,7 @@ import {
   operations,
   secureHeaders,
 } from './http/entry.js';
+import type { OwnAddress } from './http/own-address.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { limitTimes } from './http/limit-times.js';
 import { relativeErrors } from './http/relative-errors.js';
@@ -78,6 +80,7 @@ import { limitRate } from './http/rate-limit.js';
 import { JobsController } from './jobs/jobs.controller.js';
 import { IntegrationsController } from './access/integrations.controller.js';
 import { MeController } from './access/me.controller.js';
+import { SessionsController } from './access/sessions.controller.js';
 import { MetadataController } from './devices/metadata.controller.js';
 import { openApiDocument } from './openapi/document.js';
 import { SoftwareController } from './devices/software.controller.js';
@@ -96,6 +99,8 @@ export interface GatewayParts {
   readonly tailing: Tailing;
   readonly files: FileParts;
   readonly adminApiKey: string;
+  readonly guesses: GuessLimit;
+  readonly own: OwnAddress;
   readonly requestsPerMinute: number;
   readonly bodyTimeoutMs: number;
   /** Called for the connection of everybody who has shown a key. Absent: nobody asks. */
@@ -108,11 +113,12 @@ export interface GatewayParts {
 
 @Module({})
 export class AppModule {
-  static of({ asking, following, tailing, files }: GatewayParts): DynamicModule {
+  static of({ asking, following, tailing, files }: GatewayParts, door: Door): DynamicModule {
     return {
       module: AppModule,
       controllers: [
         MeController,
+        SessionsController,
         DeviceTypesController,
         DevicesController,
         FiltersController,
@@ -149,6 +155,7 @@ export class AppModule {
         { provide: FOLLOWING, useValue: following },
         { provide: TAILING, useValue: tailing },
         { provide: FILES, useValue: files },
+        { provide: DOOR, useValue: door },
       ],
     };
   }
@@ -156,11 +163,17 @@ export class AppModule {
 
 /** The HTTP application, not yet listening. */
 export const gatewayApp = async (parts: GatewayParts): Promise<INestApplication> => {
+  const door: Door = {
+    adminApiKey: parts.adminApiKey,
+    asking: parts.asking,
+    guesses: parts.guesses,
+    own: parts.own,
+  };
   const server = express();
   server.disable('x-powered-by');
   // Express would make an ETag from the text of any answer; ours are versions.
   server.disable('etag');
-  const app = await NestFactory.create(AppModule.of(parts), new ExpressAdapter(server), {
+  const app = await NestFactory.create(AppModule.of(parts, door), new ExpressAdapter(server), {
     logger: new NestLogger(parts.logger),
     // Bodies are read after authentication, and errors in them are told in our words.
     bodyParser: false,
@@ -171,7 +184,7 @@ export const gatewayApp = async (parts: GatewayParts): Promise<INestApplication>
     measure(parts.metrics),
     logRequests(parts.logger),
     secureHeaders,
-    identify(parts.adminApiKey),
+    identify(door),
     tellProved(parts.hasProved),
     limitRate(parts.requestsPerMinute),
     eventDocuments(),
@@ -221,10 +234,8 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   );
   limitTimes(server);
   const proxies = (config.trustedProxies ?? '').split(',').map((one) => one.trim());
-  const bounds = boundConnections(server, {
-    ...config,
-    trustedProxies: new Set(proxies.filter((one) => one !== '').map(networkOf)),
-  });
+  const trustedProxies = new Set(proxies.filter((one) => one !== '').map(networkOf));
+  const bounds = boundConnections(server, { ...config, trustedProxies });
   const stopServer = stopperOf(server);
   server.listen(config.port, config.host);
   await once(server, 'listening');
@@ -253,6 +264,8 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     },
     files: { store, ...config },
     adminApiKey: config.adminApiKey,
+    guesses: new GuessLimit({ burst: config.guessesAtOnce, perMinute: config.guessesPerMinute }),
+    own: { trustedProxies, publicUrl: config.publicUrl },
     requestsPerMinute: config.requestsPerMinute,
     bodyTimeoutMs: config.bodyTimeoutMs,
     hasProved: (socket) => bounds.hasProved(socket),

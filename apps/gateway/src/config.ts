@@ -89,7 +89,29 @@ const schema = {
   trustedProxies: string({
     env: 'MUSTER_GATEWAY_TRUSTED_PROXIES',
     optional: true,
-    doc: 'Addresses of proxies in front of it, with commas between: their connections are bounded in all only.',
+    doc: 'Addresses of proxies in front of it, with commas between: their connections are bounded in all only, and their X-Forwarded-For, -Host and -Proto are believed.',
+  }),
+  publicUrl: url({
+    env: 'MUSTER_PUBLIC_URL',
+    optional: true,
+    protocols: ['http', 'https'],
+    doc: 'Where others reach it. Its pages may change things with a session; with `https`, cookies for it are sent by TLS only.',
+  }),
+  guessesAtOnce: int({
+    env: 'MUSTER_GATEWAY_GUESSES_AT_ONCE',
+    default: 30,
+    min: 1,
+    max: 1_000_000,
+    doc: 'Wrong keys and sessions that an address may show at once; beyond, it is answered 429 whatever it shows, but for what was right from there before.',
+    unit: 'requests',
+  }),
+  guessesPerMinute: int({
+    env: 'MUSTER_GATEWAY_GUESSES_PER_MINUTE',
+    default: 60,
+    min: 1,
+    max: 1_000_000,
+    doc: 'And how many afterwards.',
+    unit: 'requests',
   }),
   bodyTimeoutMs: int({
     env: 'MUSTER_GATEWAY_BODY_TIMEOUT_MS',

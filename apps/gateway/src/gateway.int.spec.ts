@@ -59,6 +59,15 @@ import {
   deleteMetadataKey,
   DeleteMetadataKey,
 } from '@muster/contracts/device-registry/metadata.requests';
+import {
+  closeSession,
+  openSession,
+  OpenSession,
+  SessionRef,
+  useSession,
+  UseSession,
+  type SessionView,
+} from '@muster/contracts/identity/sessions.requests';
 import { issueToken, IssueToken, type IssuedToken } from '@muster/contracts/device-registry/tokens.requests';
 import {
   forgetLatest,
@@ -112,9 +121,34 @@ const answer = async <T>(body: object, reply: T): Promise<T> => {
   return reply;
 };
 
+/** By their digest; those of identity, which would keep them. */
+const sessions = new Map<string, SessionView>();
+
 /** Stands for all services: answers what the contracts promise, and remembers what it was asked. */
 @Controller()
 class Services {
+  @Handles(openSession)
+  openSession({ tenantId, actor, digest }: OpenSession): Promise<SessionView> {
+    const openedAt = new Date().toISOString();
+    const endsAt = new Date(Date.now() + 3_600_000).toISOString();
+    sessions.set(digest, { id: 's1', tenantId, actor, openedAt, idleEndsAt: endsAt, endsAt });
+    return this.useSession({ digest });
+  }
+
+  @Handles(useSession)
+  useSession({ digest }: UseSession): Promise<SessionView> {
+    const found = sessions.get(digest);
+    return found === undefined
+      ? Promise.reject(new AppError('session-ended', 'It has ended.'))
+      : Promise.resolve(found);
+  }
+
+  @Handles(closeSession)
+  closeSession({ digest }: SessionRef): Promise<Done> {
+    sessions.delete(digest);
+    return Promise.resolve({});
+  }
+
   @Handles(createDeviceType)
   createDeviceType(body: CreateDeviceType): Promise<DeviceTypeView> {
     const { name } = body.deviceType;
@@ -313,10 +347,16 @@ afterAll(async () => {
 });
 
 describe('who asks', () => {
-  it('is let in with the key, by either header', async () => {
-    const me = { id: 'local-admin', kind: 'api-key', tenantId: 'default' };
-    await api('get', '/me').expect(200, me);
-    await request(url()).get('/api/v1/me').set('authorization', `Bearer ${KEY}`).expect(200, me);
+  it('is let in with the key, by either header, and told the rights', async () => {
+    const me = {
+      id: 'local-admin',
+      kind: 'api-key',
+      tenantId: 'default',
+      rights: expect.arrayContaining([{ entity: 'campaign', permissions: ['read', 'change'], folder: '/' }]),
+    };
+    expect((await api('get', '/me').expect(200)).body).toEqual(me);
+    const bearer = await request(url()).get('/api/v1/me').set('authorization', `Bearer ${KEY}`).expect(200);
+    expect(bearer.body).toEqual(me);
   });
 
   it.each([
@@ -343,6 +383,160 @@ it('no spelling of an address is a way around the key', async () => {
   for (const path of ['/API/V1/devices', '/api/V1/me', '/api/v1/devices/', '/api/v1/me?x=1']) {
     await request(url()).get(path).expect(401);
   }
+});
+
+describe('a session', () => {
+  const own = (): { origin: string } => ({ origin: url() });
+  const signIn = (at = url(), headers: Readonly<Record<string, string>> = {}) =>
+    request(at).post('/api/v1/sessions').set(headers).send({ key: KEY });
+  /** As a browser sends it back. */
+  const cookieOf = (response: request.Response): string =>
+    (response.get('set-cookie')?.[0] ?? '').split(';', 1)[0] ?? '';
+  const ask = (cookie: string) => (method: 'get' | 'patch' | 'delete', path: string) =>
+    request(url())[method](`/api/v1${path}`).set('cookie', cookie);
+
+  it('comes for a key, as a cookie that no page can read, and stands for its caller', async () => {
+    const response = await signIn(url(), own()).expect(201);
+    expect(response.get('set-cookie')?.[0]).toMatch(
+      /^muster-session=[\w-]{43}; Max-Age=3\d{3}; Path=\/; Expires=[^;]+; HttpOnly; SameSite=Strict$/,
+    );
+    expect(response.headers['cache-control']).toBe('no-store');
+    expect(response.text).not.toContain(cookieOf(response).split('=')[1]);
+    const me = await ask(cookieOf(response))('get', '/me').expect(200);
+    expect(me.body).toEqual(response.body);
+    expect(me.body).toMatchObject({ id: 'local-admin', session: { id: 's1', endsAt: expect.any(String) } });
+    await ask(cookieOf(response))('patch', '/devices/d1').set(own()).send({ name: 'x' }).expect(200);
+    expect(asked.body).toMatchObject({ actor: { kind: 'api-key', id: 'local-admin' } });
+    expect(asked.body).not.toHaveProperty('session');
+  });
+
+  it('is told to services as a digest only, which another admin key does not find', async () => {
+    const cookie = cookieOf(await signIn());
+    expect([...sessions.keys()].join()).not.toContain(cookie.split('=')[1]);
+    await writeFile(join(folder, 'other-key'), 'another-key');
+    const other = await start({ ...environment, MUSTER_ADMIN_API_KEY_FILE: join(folder, 'other-key') });
+    const me = request(`http://127.0.0.1:${other.port}`).get('/api/v1/me').set('cookie', cookie);
+    expect(bodyOf(await me.expect(401)).code).toBe('session-ended');
+    await other.stop();
+  });
+
+  it('changes nothing for a page of somebody else, nor for one that is not named', async () => {
+    const cookie = cookieOf(await signIn());
+    const from = (headers: Readonly<Record<string, string>>) =>
+      ask(cookie)('delete', '/devices/d1').set(headers);
+    const { port } = gateway;
+    for (const origin of [
+      'http://evil.example',
+      `http://127.0.0.1:${port + 1}`,
+      'null',
+      'http://127.0.0.1',
+    ]) {
+      expect(bodyOf(await from({ origin }).expect(403)).code).toBe('not-allowed');
+    }
+    await from({}).expect(403);
+    // Only a proxy that is trusted may say what was asked for.
+    await from({ origin: 'http://evil.example', 'x-forwarded-host': 'evil.example' }).expect(403);
+    expect(asked.body).toBeUndefined();
+    await from(own()).expect(204);
+    await ask(cookie)('get', '/devices/d1').set('origin', 'http://evil.example').expect(200);
+    await signIn(url(), { origin: 'http://evil.example' }).expect(403);
+  });
+
+  it('ends by signing out, and the cookie with it', async () => {
+    const cookie = cookieOf(await signIn());
+    const out = await ask(cookie)('delete', '/sessions/current').set(own()).expect(204);
+    expect(out.get('set-cookie')?.[0]).toMatch(/^muster-session=; Path=\/; Expires=Thu, 01 Jan 1970/);
+    const after = await ask(cookie)('get', '/me').expect(401);
+    expect(bodyOf(after).code).toBe('session-ended');
+    expect(after.get('set-cookie')?.[0]).toMatch(/^muster-session=;/);
+    await api('delete', '/sessions/current').expect(404);
+    // What has ended is in nobody's way.
+    await signIn().set('cookie', cookie).expect(201);
+  });
+
+  it('does not come with a wrong key, a body that is too large, or a field that is not known', async () => {
+    const post = (body: object) => request(url()).post('/api/v1/sessions').send(body);
+    expect(bodyOf(await post({ key: 'wrong' }).expect(401)).code).toBe('unauthenticated');
+    await post({ key: 'x'.repeat(5_000) }).expect(413);
+    expect(bodyOf(await post({}).expect(400)).errors[0]?.path).toBe('key');
+    await post({ key: KEY, name: 'x' }).expect(400);
+    await request(url()).post('/API/v1/sessions').send({ key: KEY }).expect(401);
+  });
+
+  it('over TLS, as a trusted proxy tells it, is a cookie of this host by TLS only', async () => {
+    const behind = await start({ ...environment, MUSTER_GATEWAY_TRUSTED_PROXIES: '127.0.0.1' });
+    const at = `http://127.0.0.1:${behind.port}`;
+    const tls = {
+      'x-forwarded-proto': 'https',
+      'x-forwarded-host': 'muster.example',
+      origin: 'https://muster.example',
+    };
+    try {
+      const response = await signIn(at, tls).expect(201);
+      expect(response.get('set-cookie')?.[0]).toMatch(
+        /^__Host-muster-session=.*; HttpOnly; Secure; SameSite=Strict$/,
+      );
+      const change = (headers: Readonly<Record<string, string>>) =>
+        request(at)
+          .patch('/api/v1/devices/d1')
+          .set('cookie', cookieOf(response))
+          .set(headers)
+          .send({ name: 'x' });
+      await change(tls).expect(200);
+      // Without TLS another cookie is looked for.
+      await change({ origin: at }).expect(401);
+    } finally {
+      await behind.stop();
+    }
+    const named = await start({ ...environment, MUSTER_PUBLIC_URL: 'https://muster.example' });
+    try {
+      const response = await signIn(`http://127.0.0.1:${named.port}`, { host: 'muster.example' }).expect(201);
+      expect(response.get('set-cookie')?.[0]).toMatch(/^__Host-.*; Secure;/);
+    } finally {
+      await named.stop();
+    }
+  });
+
+  it('is not guessed, nor is a key: an address that was wrong too often waits, whatever it shows', async () => {
+    const strict = await start({ ...environment, MUSTER_GATEWAY_GUESSES_AT_ONCE: '3' });
+    const at = `http://127.0.0.1:${strict.port}`;
+    const me = (headers: Readonly<Record<string, string>>) => request(at).get('/api/v1/me').set(headers);
+    try {
+      const known = cookieOf(await signIn(at).expect(201));
+      await me({ cookie: known }).expect(200);
+      await me({ 'x-api-key': 'wrong' }).expect(401);
+      await me({ cookie: `muster-session=${'a'.repeat(43)}` }).expect(401);
+      await request(at).post('/api/v1/sessions').send({ key: 'wrong' }).expect(401);
+      for (const refused of [
+        me({ 'x-api-key': 'another' }),
+        me({ cookie: `muster-session=${'b'.repeat(43)}` }),
+        request(at).post('/api/v1/sessions').send({ key: 'another' }),
+      ]) {
+        const response = await refused.expect(429);
+        expect(Number(response.headers['retry-after'])).toBeGreaterThan(0);
+      }
+      // What was right from there before goes on.
+      await me({ cookie: known }).expect(200);
+      await me({ 'x-api-key': KEY }).expect(200);
+    } finally {
+      await strict.stop();
+    }
+  });
+
+  it('opens a stream of updates, which ends with it', async () => {
+    const impatient = await start({ ...environment, MUSTER_GATEWAY_STREAM_KEEP_ALIVE_MS: '100' });
+    const at = `http://127.0.0.1:${impatient.port}`;
+    try {
+      const cookie = cookieOf(await signIn(at).expect(201));
+      const stream = await fetch(`${at}/api/v1/stream?topics=fleet`, { headers: { cookie } });
+      expect(stream.status).toBe(200);
+      const text = stream.text();
+      await request(at).delete('/api/v1/sessions/current').set({ cookie, origin: at }).expect(204);
+      expect(await text).toContain('retry: ');
+    } finally {
+      await impatient.stop();
+    }
+  });
 });
 
 describe('a method', () => {

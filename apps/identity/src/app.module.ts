@@ -12,9 +12,10 @@ import {
 import type { IntegrationKeys } from '@muster/nats-accounts';
 import { ConfigError, type RunningApp } from '@muster/observability';
 import { DATABASE, EVENT_STORE, startService } from '@muster/service-host';
-import { RULES } from './providers.js';
+import { RULES, SESSION_RULES } from './providers.js';
 import { Integrations1763600700001 } from '../migrations/0001-integrations.js';
 import { IntegrationAccounts1763600700002 } from '../migrations/0002-integration-accounts.js';
+import { Sessions1763600700003 } from '../migrations/0003-sessions.js';
 import { configSchema, loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
 import { publishedOfIntegration } from './integration/integration.published.js';
 import { integration } from './integration/integration.decider.js';
@@ -23,6 +24,7 @@ import { integrations } from './integration/integrations.projection.js';
 import { Readers } from './integration/readers.js';
 import { startTending } from './integration/tending.js';
 import { IntegratorsAccounts } from './integration/integrators-accounts.js';
+import { SessionHandlers, type SessionRules } from './session/session.handlers.js';
 
 const SERVICE = 'identity';
 const SCHEMA = 'identity';
@@ -34,11 +36,16 @@ export const aggregates = [integration];
 @Module({})
 export class AppModule {
   static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
-    return { module: AppModule, controllers: [IntegrationHandlers], providers };
+    return { module: AppModule, controllers: [IntegrationHandlers, SessionHandlers], providers };
   }
 }
 
-const migrations = [...eventStoreMigrations, Integrations1763600700001, IntegrationAccounts1763600700002];
+const migrations = [
+  ...eventStoreMigrations,
+  Integrations1763600700001,
+  IntegrationAccounts1763600700002,
+  Sessions1763600700003,
+];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
 export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
@@ -66,6 +73,11 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
       const accounts = new IntegratorsAccounts(database, config.natsUrl, keys, config.maxConnections);
       const readers = new Readers(database, bus, config);
       const rules: Rules = { natsUrl: publicUrlOf(config), maxIntegrations: config.maxIntegrations };
+      const sessionRules: SessionRules = {
+        idleSeconds: config.sessionIdleSeconds,
+        mostSeconds: config.sessionSeconds,
+        most: config.maxSessions,
+      };
       return {
         module: AppModule.of([
           { provide: DATABASE, useValue: database },
@@ -73,6 +85,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: IntegratorsAccounts, useValue: accounts },
           { provide: Readers, useValue: readers },
           { provide: RULES, useValue: rules },
+          { provide: SESSION_RULES, useValue: sessionRules },
         ]),
         relay: { translate: translateBy(told(integration, publishedOfIntegration)), aggregates },
         background: {

@@ -62,6 +62,30 @@ export const configSchema = {
     max: 600_000,
     default: 10_000,
   }),
+  sessionIdleSeconds: int({
+    env: 'MUSTER_IDENTITY_SESSION_IDLE_SECONDS',
+    doc: 'A session of the console that is not used for so long ends',
+    unit: 'seconds',
+    min: 1,
+    max: 2_592_000,
+    default: 7_200,
+  }),
+  sessionSeconds: int({
+    env: 'MUSTER_IDENTITY_SESSION_SECONDS',
+    doc: 'And so long after its beginning in any case; for sessions opened from then on',
+    unit: 'seconds',
+    min: 1,
+    max: 2_592_000,
+    default: 43_200,
+  }),
+  maxSessions: int({
+    env: 'MUSTER_IDENTITY_SESSIONS',
+    doc: 'Most sessions of one user or key; for one more, the one goes that was used longest ago',
+    unit: 'sessions',
+    min: 1,
+    max: 10_000,
+    default: 100,
+  }),
 };
 
 export type Config = ConfigOf<typeof configSchema>;

@@ -12,6 +12,7 @@ export const errorCatalogue = {
   'invalid-payload': { status: 400, title: 'The payload is not acceptable' },
   'sample-time-out-of-range': { status: 400, title: 'The time of a sample is out of range' },
   unauthenticated: { status: 401, title: 'Authentication is required' },
+  'session-ended': { status: 401, title: 'The session has ended' },
   'token-unknown': { status: 401, title: 'Unknown endpoint token' },
   'credential-unknown': { status: 401, title: 'Unknown user name or wrong password' },
   'claim-key-unknown': { status: 401, title: 'Unknown claim key' },

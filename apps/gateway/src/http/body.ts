@@ -3,7 +3,7 @@ import { raw, type Request, type RequestHandler } from 'express';
 import { AppError, type FieldError, type Shape } from '@muster/contracts';
 import { JsonFault, readJson, type Json } from '@muster/json';
 import { invalidFields } from '@muster/messaging';
-import { pathOf } from './caller.js';
+import { callerIn, pathOf } from './caller.js';
 
 /** Every body but a firmware's. */
 export const MAX_BODY_BYTES = 1_048_576;
@@ -16,6 +16,10 @@ const STREAMED = ['/api/v1/firmwares', '/api/v1/devices/import'];
 
 const TYPES = ['application/json', 'application/merge-patch+json'];
 const readBytes = raw({ limit: MAX_BODY_BYTES, type: TYPES });
+
+/** Of who is not known yet: room for a key. */
+const MAX_STRANGERS_BODY_BYTES = 4_096;
+const readStrangersBytes = raw({ limit: MAX_STRANGERS_BODY_BYTES, type: TYPES });
 
 /**
  * Reads JSON bodies by the rules of `readJson`; says in our words what is wrong with one. No body is undefined. One that is not
@@ -45,11 +49,13 @@ export const readBody =
       response.setHeader('connection', 'close');
       next(new AppError('invalid-request', `The body did not arrive within ${timeoutMs} ms.`));
     }, timeoutMs);
-    readBytes(request, response, (error?: unknown) => {
+    const isStranger = callerIn(response) === undefined;
+    const read = isStranger ? readStrangersBytes : readBytes;
+    read(request, response, (error?: unknown) => {
       clearTimeout(timer);
       if (isLate) return;
       try {
-        if (error !== undefined) throw faultOf(error);
+        if (error !== undefined) throw faultOf(error, isStranger ? MAX_STRANGERS_BODY_BYTES : MAX_BODY_BYTES);
         const bytes: unknown = request.body;
         request.body = Buffer.isBuffer(bytes) && bytes.length > 0 ? parsed(bytes) : undefined;
         next();
@@ -86,11 +92,11 @@ const hasBody = (request: Request): boolean =>
   request.get('transfer-encoding') !== undefined || Number(request.get('content-length') ?? 0) > 0;
 
 /** By the `type` that body-parser documents for its errors. */
-const faultOf = (error: unknown): AppError => {
+const faultOf = (error: unknown, maxBytes: number): AppError => {
   const type = typeof error === 'object' && error !== null && 'type' in error ? error.type : undefined;
   switch (type) {
     case 'entity.too.large':
-      return new AppError('payload-too-large', `The body may have at most ${MAX_BODY_BYTES} bytes.`);
+      return new AppError('payload-too-large', `The body may have at most ${maxBytes} bytes.`);
     case 'encoding.unsupported':
       return new AppError('unsupported-media-type', ENCODING);
     default:

@@ -1,8 +1,9 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { createParamDecorator, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { createParamDecorator, SetMetadata, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { Request, RequestHandler, Response } from 'express';
-import { AppError, DEFAULT_TENANT, type Actor } from '@muster/contracts';
+import { AppError, type Actor } from '@muster/contracts';
+import type { SessionView } from '@muster/contracts/identity/sessions.requests';
 import { expectedVersionOf } from './if-match.js';
 
 /** Who asks, and for which tenant. */
@@ -11,20 +12,17 @@ export interface Caller {
   readonly actor: Actor;
 }
 
-/** `/api/v1/…` but for what documents it. */
-const OPEN = /^\/api\/v1\/(openapi\.json|docs(\/|$))/;
+/** The caller's session, for one who signed in. */
+export interface OwnSession {
+  readonly view: SessionView;
+  /** What is stored of it. */
+  readonly digest: string;
+}
 
-/** Knows who has the local admin's key, by `x-api-key` or `Authorization: Bearer`. Refuses nobody yet. */
-export const identify = (adminApiKey: string): RequestHandler => {
-  const admin: Caller = { tenantId: DEFAULT_TENANT, actor: { kind: 'api-key', id: 'local-admin' } };
-  const expected = digest(adminApiKey);
-  return (request, response, next): void => {
-    const given = keyOf(request);
-    // Digests have one length, so neither the length nor a common prefix of the key can be told from the time taken.
-    if (given !== undefined && timingSafeEqual(digest(given), expected)) response.locals['caller'] = admin;
-    next();
-  };
-};
+/** `/api/v1/…` but for what documents it and where one signs in. */
+const OPEN = /^\/api\/v1\/(openapi\.json|docs(\/|$))/;
+const isSigningIn = (request: Request): boolean =>
+  request.method === 'POST' && pathOf(request) === '/api/v1/sessions';
 
 /** Whose connection is somebody's is not closed to make room for others. */
 export const tellProved =
@@ -36,14 +34,25 @@ export const tellProved =
 
 /** Turns strangers away before their bodies are read. */
 export const requireCaller: RequestHandler = (request, response, next): void => {
-  if (/^\/api\/v1\//i.test(request.path) && !OPEN.test(request.path)) callerOf(response);
+  if (needsCaller(request)) callerOf(response);
   next();
 };
 
-/** No route without a caller, however its address was written: the check above goes by the path, this one does not. */
+/** By the path alone. */
+export const needsCaller = (request: Request): boolean =>
+  /^\/api\/v1\//i.test(request.path) && !OPEN.test(request.path) && !isSigningIn(request);
+
+const STRANGERS = Symbol('open to strangers');
+
+/** For the route where one signs in. */
+export const ForStrangers = (): MethodDecorator => SetMetadata(STRANGERS, true);
+
+/** No other route without a caller, however its address was written: the check above goes by the path, this one does not. */
 export class CallerGuard implements CanActivate {
   canActivate(context: ExecutionContext): true {
-    callerOf(context.switchToHttp().getResponse<Response>());
+    if (Reflect.getMetadata(STRANGERS, context.getHandler()) !== true) {
+      callerOf(context.switchToHttp().getResponse<Response>());
+    }
     return true;
   }
 }
@@ -52,30 +61,33 @@ export class CallerGuard implements CanActivate {
 export const callerIn = (response: Response): Caller | undefined =>
   response.locals['caller'] as Caller | undefined; // set by `identify` alone
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+/** Undefined: the caller has a key, or is a stranger. */
+export const sessionIn = (response: Response): OwnSession | undefined =>
+  response.locals['session'] as OwnSession | undefined; // set by `identify` alone
 
 /** `/devices/` is `/devices`. */
 export const pathOf = (request: Request): string => request.path.replace(/\/+$/, '');
 
-const keyOf = (request: Request): string | undefined => {
-  const key = request.get('x-api-key');
-  if (key !== undefined) return key;
-  return /^Bearer +(\S+)$/i.exec(request.get('authorization') ?? '')?.[1];
-};
+const HOW_TO_ASK =
+  'Send a valid API key as `x-api-key: <key>` or `Authorization: Bearer <key>`, or sign in: POST /api/v1/sessions.';
 
 const callerOf = (response: Response): Caller => {
   const caller = callerIn(response);
   if (caller !== undefined) return caller;
-  response.setHeader('www-authenticate', 'Bearer');
-  throw new AppError(
-    'unauthenticated',
-    'Send a valid API key as `x-api-key: <key>` or `Authorization: Bearer <key>`.',
-  );
+  const refusal: unknown = response.locals['refusal'] ?? new AppError('unauthenticated', HOW_TO_ASK);
+  if (refusal instanceof AppError && refusal.status === 401) response.setHeader('www-authenticate', 'Bearer');
+  throw refusal;
 };
 
 /** Who asks, where neither a version nor an idempotency key plays a part. */
 export const Who = createParamDecorator((_data: unknown, context: ExecutionContext): Caller =>
   callerOf(context.switchToHttp().getResponse<Response>()),
+);
+
+/** The session by which the caller is known; undefined for one who has a key. */
+export const Signed = createParamDecorator(
+  (_data: unknown, context: ExecutionContext): OwnSession | undefined =>
+    sessionIn(context.switchToHttp().getResponse<Response>()),
 );
 
 /** What a request that only reads carries. */

@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { schemasOf } from '@muster/contracts/schema/json-schema';
+import { PLAIN_NAME } from '../http/session-cookie.js';
 import type { Example } from './example.js';
 import { EXAMPLES } from './examples.js';
 import { documentedShapes } from './operation.js';
@@ -13,6 +14,9 @@ tell the \`total\` too. Errors are \`application/problem+json\`; unknown fields 
 edited carries an \`ETag\`; send it back as \`If-Match\`. A POST that creates may carry an \`Idempotency-Key\`: the same key
 and body get the first answer again for 24 hours, without the secrets that it showed. 429 and 503 say in \`Retry-After\` when to try again.`;
 
+const SESSION = `For browsers: \`POST /sessions\` sets it. By TLS its name is \`__Host-${PLAIN_NAME}\`. Whatever is not a
+GET needs an \`Origin\` of the installation, as browsers send it.`;
+
 /** OpenAPI 3.1. Schemas come from the contracts' own rules. */
 export const openApiDocument = (app: INestApplication): OpenAPIObject => {
   const settings = new DocumentBuilder()
@@ -24,6 +28,7 @@ export const openApiDocument = (app: INestApplication): OpenAPIObject => {
     .addServer('/', 'The installation that serves this document')
     .addSecurity('apiKey', { type: 'apiKey', in: 'header', name: 'x-api-key' })
     .addSecurity('bearer', { type: 'http', scheme: 'bearer' })
+    .addSecurity('session', { type: 'apiKey', in: 'cookie', name: PLAIN_NAME, description: SESSION })
     .build();
   const document = SwaggerModule.createDocument(app, settings, {
     operationIdFactory: (_controller, method) => method,
@@ -41,8 +46,8 @@ export const openApiDocument = (app: INestApplication): OpenAPIObject => {
   );
   return {
     ...document,
-    // Either of them, not both.
-    security: [{ apiKey: [] }, { bearer: [] }],
+    // One of them.
+    security: [{ apiKey: [] }, { bearer: [] }, { session: [] }],
     tags: Object.entries(TAGS)
       .filter(([name]) => used.has(name))
       .map(([name, description]) => ({ name, description })),

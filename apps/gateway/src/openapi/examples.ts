@@ -61,6 +61,19 @@ const command = {
   result: { uptimeSeconds: 86400 },
 };
 
+const me = {
+  id: 'local-admin',
+  kind: 'api-key',
+  tenantId: 'default',
+  rights: [{ entity: 'device', permissions: ['read', 'change'], folder: '/' }],
+  session: {
+    id: '01936c40-1a2b-7c3d-8e4f-5a6b7c8d9e0f',
+    openedAt: AT,
+    idleEndsAt: '2026-11-28T11:30:00.000Z',
+    endsAt: '2026-11-28T21:30:00.000Z',
+  },
+};
+
 const firmwareType = {
   id: FIRMWARE_TYPE_ID,
   deviceTypeId: TYPE_ID,
@@ -158,7 +171,8 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   ...CAMPAIGN_EXAMPLES,
   ...DEVICE_EXAMPLES,
 
-  getMe: { response: { id: 'local-admin', kind: 'api-key', tenantId: 'default' } },
+  getMe: { response: me },
+  signIn: { request: { key: 'xm3V…' }, response: me },
 
   startCommandBulk: {
     request: {

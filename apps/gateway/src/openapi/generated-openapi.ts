@@ -1,5 +1,6 @@
 import { AppError } from '@muster/contracts';
 import type { FileStore } from '@muster/files';
+import { GuessLimit } from '@muster/limits';
 import { createLogger, createMetrics } from '@muster/observability';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { gatewayApp } from '../app.module.js';
@@ -33,6 +34,8 @@ export const generatedOpenApi = async (): Promise<OpenAPIObject> => {
     },
     files: { store: NO_FILES, firmwareMaxBytes: 1, importMaxBytes: 1 },
     adminApiKey: 'none',
+    guesses: new GuessLimit({ burst: 1, perMinute: 1 }),
+    own: { trustedProxies: new Set() },
     requestsPerMinute: 1,
     bodyTimeoutMs: 1_000,
     logger: createLogger({ service: 'gateway', level: 'silent' }),

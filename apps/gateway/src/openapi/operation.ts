@@ -36,6 +36,8 @@ export interface OperationOptions extends Partial<AnswerRules> {
 const GATEWAY_ERRORS: readonly ErrorCode[] = [
   'invalid-request',
   'unauthenticated',
+  'session-ended',
+  'not-allowed',
   'too-many-requests',
   'internal',
   'unavailable',

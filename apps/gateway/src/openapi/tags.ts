@@ -34,6 +34,7 @@ export const TAGS: Readonly<Record<string, string>> = {
   Jobs: 'Long work, its progress and its errors.',
   Stream: 'What changes, as it happens: campaigns, supervisions, jobs, devices, the fleet.',
   Parked: 'What could not be processed: why, and what shall become of it.',
+  Sessions: 'Signing in and out, for the console.',
   Me: 'Who is asking.',
 };
 

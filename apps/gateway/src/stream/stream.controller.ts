@@ -7,9 +7,10 @@ import { AppError, Done } from '@muster/contracts';
 import { getCampaign } from '@muster/contracts/campaign-orchestrator/campaigns.requests';
 import { getSupervision } from '@muster/contracts/campaign-orchestrator/supervisions.requests';
 import { getDevice } from '@muster/contracts/device-registry/devices.requests';
+import { useSession } from '@muster/contracts/identity/sessions.requests';
 import { type Asking, ASKING, type Tailing, TAILING } from '../providers.js';
 import { refuse } from '../http/body.js';
-import { Reading } from '../http/caller.js';
+import { Reading, Signed, type OwnSession } from '../http/caller.js';
 import { CheckedQuery } from '../http/query.js';
 import { STREAM_EXAMPLE } from '../openapi/stream-example.js';
 import { Operation } from '../openapi/operation.js';
@@ -66,6 +67,7 @@ export class StreamController implements OnModuleDestroy {
   async followStream(
     @CheckedQuery(StreamQuery) { topics: names }: StreamQuery,
     @Reading() { tenantId }: { tenantId: string },
+    @Signed() session: OwnSession | undefined,
     @Req() request: Request,
     @Res() response: Response,
   ): Promise<void> {
@@ -83,6 +85,8 @@ export class StreamController implements OnModuleDestroy {
     response.once('close', leave);
     // Of what is written in the moment in which the connection ends.
     response.on('error', leave);
+    const watch =
+      session && setInterval(() => void this.leaveWhenEnded(session, leave), this.tailing.keepAliveMs);
     try {
       await Promise.all(topics.map((topic) => this.mustExist(tenantId, topic)));
       const { position, isReset } = await this.beginning(sources, asked);
@@ -101,8 +105,18 @@ export class StreamController implements OnModuleDestroy {
         AbortSignal.any([gone.signal, this.stopping.signal]),
       );
     } finally {
+      clearInterval(watch);
       response.off('close', leave);
       this.open -= 1;
+    }
+  }
+
+  /** What nobody may open any more does not stay open. To look does not count as use. */
+  private async leaveWhenEnded({ digest }: OwnSession, leave: () => void): Promise<void> {
+    try {
+      await this.bus.request(useSession, { digest, quietly: true });
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'session-ended') leave();
     }
   }
 

@@ -17,6 +17,7 @@ import {
   type Tailed,
   type TailOptions,
 } from '@muster/messaging';
+import { GuessLimit } from '@muster/limits';
 import { createLogger, createMetrics } from '@muster/observability';
 import { eventually, startNats, type NatsServer } from '@muster/testing';
 import { gatewayApp, start, type RunningGateway } from '../app.module.js';
@@ -181,6 +182,8 @@ describe('a reader that does not read', () => {
       },
       files: { store, firmwareMaxBytes: 1, importMaxBytes: 1 },
       adminApiKey: KEY,
+      guesses: new GuessLimit({ burst: 1, perMinute: 1 }),
+      own: { trustedProxies: new Set() },
       requestsPerMinute: 1_000,
       bodyTimeoutMs: 10_000,
       logger,

@@ -43,6 +43,7 @@ import * as software from '../firmware/software.requests.js';
 import * as uploads from '../firmware/uploads.requests.js';
 import * as identityPublished from '../identity/published.js';
 import * as identity from '../identity/requests.js';
+import * as sessions from '../identity/sessions.requests.js';
 import * as jobOwners from '../jobs/owner.requests.js';
 import * as jobsPublished from '../jobs/published.js';
 import * as jobs from '../jobs/requests.js';
@@ -97,6 +98,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'firmware/uploads.requests': uploads,
   'identity/published': identityPublished,
   'identity/requests': identity,
+  'identity/sessions.requests': sessions,
   'jobs/owner.requests': jobOwners,
   'jobs/published': jobsPublished,
   'jobs/requests': jobs,
