@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { resolve } from 'node:path';
 import { Module, type DynamicModule, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
@@ -40,6 +41,7 @@ import { CampaignsController } from './campaigns/campaigns.controller.js';
 import { BulkChangesController } from './configuration/bulk-changes.controller.js';
 import { CommandsController } from './commands/commands.controller.js';
 import { companionsOf, gatewayConfig } from './config.js';
+import { serveConsole } from './console/serve-console.js';
 import { ConfigurationController } from './configuration/configuration.controller.js';
 import { CertificateAuthoritiesController } from './devices/certificate-authorities.controller.js';
 import { ClaimKeysController } from './devices/claim-keys.controller.js';
@@ -101,6 +103,8 @@ export interface GatewayParts {
   readonly adminApiKey: string;
   readonly guesses: GuessLimit;
   readonly own: OwnAddress;
+  /** Of its built files. Absent: there is no console. */
+  readonly consoleFolder?: string | undefined;
   readonly requestsPerMinute: number;
   readonly bodyTimeoutMs: number;
   /** Called for the connection of everybody who has shown a key. Absent: nobody asks. */
@@ -184,6 +188,7 @@ export const gatewayApp = async (parts: GatewayParts): Promise<INestApplication>
     measure(parts.metrics),
     logRequests(parts.logger),
     secureHeaders,
+    serveConsole(parts.consoleFolder),
     identify(door),
     tellProved(parts.hasProved),
     limitRate(parts.requestsPerMinute),
@@ -266,6 +271,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     adminApiKey: config.adminApiKey,
     guesses: new GuessLimit({ burst: config.guessesAtOnce, perMinute: config.guessesPerMinute }),
     own: { trustedProxies, publicUrl: config.publicUrl },
+    consoleFolder: config.console === undefined ? undefined : resolve(config.console),
     requestsPerMinute: config.requestsPerMinute,
     bodyTimeoutMs: config.bodyTimeoutMs,
     hasProved: (socket) => bounds.hasProved(socket),

@@ -136,6 +136,12 @@ const schema = {
     doc: 'How often a stream of updates says that it is alive: proxies and readers take one that says nothing for dead.',
     unit: 'ms',
   }),
+  console: string({
+    env: 'MUSTER_GATEWAY_CONSOLE',
+    optional: true,
+    doc: 'Folder of the built console, served at `/`. Not set: none is.',
+    unit: 'path of a folder',
+  }),
   ...filesConfigSchema,
   importMaxBytes: int({
     env: 'MUSTER_GATEWAY_IMPORT_MAX_BYTES',

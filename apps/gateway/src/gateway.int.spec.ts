@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -976,6 +976,80 @@ describe('the documentation', () => {
         .get(new URL(source, `${url()}/api/v1/docs`).pathname)
         .expect(200);
     }
+  });
+});
+
+describe('the console', () => {
+  const CONTENT = {
+    'index.html': '<p>here</p>',
+    'scheme.js': 'x',
+    'assets/app-4f3a.js': `//${'x'.repeat(3_000)}`,
+  };
+  let served: typeof gateway;
+  const open = (path: string, accept = 'text/html,*/*;q=0.8') =>
+    request(`http://127.0.0.1:${served.port}`).get(path).set('accept', accept);
+
+  beforeAll(async () => {
+    const web = join(folder, 'web');
+    await mkdir(join(web, 'assets'), { recursive: true });
+    for (const [name, text] of Object.entries(CONTENT)) await writeFile(join(web, name), text);
+    await writeFile(join(web, '.hidden'), 'x');
+    served = await start({ ...environment, MUSTER_GATEWAY_CONSOLE: web });
+  });
+  afterAll(() => served.stop());
+
+  it('is one page at every address that a browser opens, never framed, with scripts from here only', async () => {
+    for (const path of ['/', '/campaigns/abc?status=failed', '/devices/a.b/telemetry']) {
+      const { headers } = await open(path).expect(200, CONTENT['index.html']);
+      expect(headers).toMatchObject({
+        'content-security-policy':
+          "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+        'cache-control': 'no-cache',
+        'x-content-type-options': 'nosniff',
+        'x-frame-options': 'DENY',
+      });
+      expect(headers).not.toHaveProperty('set-cookie');
+      await open(path)
+        .set('if-none-match', headers['etag'] ?? '')
+        .expect(304);
+    }
+    await open('/', '*/*').expect(200, CONTENT['index.html']);
+  });
+
+  it('keeps in the browser what is named after its content, and nothing else', async () => {
+    const script = await open('/assets/app-4f3a.js', '*/*').expect(200);
+    expect(script.headers).toMatchObject({
+      'cache-control': 'public, max-age=31536000, immutable',
+      'content-type': expect.stringMatching('javascript'),
+      'content-encoding': 'gzip',
+    });
+    expect((await open('/scheme.js', '*/*').expect(200)).headers['cache-control']).toBe('no-cache');
+  });
+
+  it('takes nothing that is not its own', async () => {
+    // A script of an earlier release must not look like one.
+    await open('/assets/app-gone.js', '*/*').expect(404);
+    for (const path of ['/api/v2', '/kp1/radiator-v1/dcx/x/json', '/metrics/x', '/API/v1/nothing']) {
+      const { headers, status } = await open(path);
+      expect([path, status, headers['content-type']]).toEqual([
+        path,
+        path.startsWith('/API') ? 401 : 404,
+        expect.stringMatching('problem'),
+      ]);
+    }
+    for (const path of ['/.hidden', '/../key', '/%2e%2e/key', '/..%2fkey']) {
+      expect((await open(path, '*/*')).status).toBe(404);
+    }
+    await request(`http://127.0.0.1:${served.port}`).post('/').expect(404);
+  });
+
+  it('says where it is not built', async () => {
+    const empty = await start({ ...environment, MUSTER_GATEWAY_CONSOLE: join(folder, 'nowhere') });
+    for (const port of [gateway.port, empty.port]) {
+      const page = await request(`http://127.0.0.1:${port}`).get('/').set('accept', 'text/html').expect(404);
+      expect(page.text).toContain('The console is not built here.');
+    }
+    await empty.stop();
   });
 });
 

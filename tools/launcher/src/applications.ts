@@ -82,6 +82,7 @@ export const applicationEnvironment = (
   const inherited: NodeJS.ProcessEnv = {
     MUSTER_FILES: join(settings.home, 'files'),
     MUSTER_MQTT_TLS_DIRECTORY: tlsDirectory(settings),
+    MUSTER_GATEWAY_CONSOLE: join(settings.root, 'apps/console/dist/web'),
     // Part of every download URL that devices are given.
     MUSTER_FIRMWARE_BASE_URL: urls.httpDevices,
     // Part of every published event, as the address of its schema.

@@ -20,6 +20,7 @@ export const welcome = (
   return `
 muster is ready.
 
+  console      ${urls.gateway}/      sign in with the admin key
   REST API     ${urls.gateway}/api/v1      its documentation: ${urls.gateway}/api/v1/docs
   MQTT         ${urls.mqtt}${settings.anonymousMqtt === 'on' ? '      (no password needed: MUSTER_ANONYMOUS_MQTT=off asks for one)' : ''}
   MQTT, TLS    ${urls.mqtts}      ${knownBy(settings)}

@@ -7,6 +7,7 @@ import {
   type OpsHandler,
   type Trace,
 } from '@muster/observability';
+import { PAGE_POLICY } from '../console/serve-console.js';
 import { callerIn } from './caller.js';
 
 /** Continues the caller's trace, or begins one. The rest of the request runs inside. */
@@ -42,12 +43,9 @@ export const secureHeaders: RequestHandler = (_request, response, next): void =>
   next();
 };
 
-/** The documentation is the one page with scripts and styles, all from here. */
+/** The documentation is a page with scripts and styles, all from here. */
 export const documentationHeaders: RequestHandler = (_request, response, next): void => {
-  response.setHeader(
-    'content-security-policy',
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
-  );
+  response.setHeader('content-security-policy', PAGE_POLICY);
   next();
 };
 
