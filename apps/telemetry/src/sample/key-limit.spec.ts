@@ -6,6 +6,7 @@ import type { PreparedMessage, PreparedSample } from './prepare-message.js';
 const sample = (data: JsonValue): PreparedSample => ({
   at: 1,
   ownTime: true,
+  receivedAt: 0,
   hash: 'of what was sent',
   json: JSON.stringify(data),
   data,

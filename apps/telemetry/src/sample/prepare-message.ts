@@ -8,7 +8,12 @@ export interface PreparedSample {
   /** Unix microseconds: the device's own, or the message's arrival. */
   readonly at: number;
   readonly ownTime: boolean;
-  /** 64 bits of the content's SHA-256, as text of a bigint. */
+  /** Of samples with the same time, the order in which they came: the message's arrival, and a microsecond for each before it in the message. */
+  readonly receivedAt: number;
+  /**
+   * Together with the time what a sample is known by, as text of a bigint: 64 bits of the content's SHA-256. Without a time of
+   * its own: its place in the message and 48 bits, so that the samples of a message, which share a time, stay in their order.
+   */
   readonly hash: string;
   readonly json: string;
   readonly data: JsonValue;
@@ -42,7 +47,7 @@ export const prepareMessage = (message: TelemetryMessage, nowMicros: number): Pr
       return refuse('invalid-payload', `${field} must match ${ID_RULE.source}`);
   }
   const latest = nowMicros + DAY_MICROS;
-  const seen = new Map<string, number>();
+  const seen = new Map<number, number>();
   const samples: PreparedSample[] = [];
   for (const [index, sample] of message.samples.entries()) {
     const ownTime = sample.at !== null;
@@ -61,13 +66,13 @@ export const prepareMessage = (message: TelemetryMessage, nowMicros: number): Pr
         `samples[${index}].data must not hold U+0000 or half of a surrogate pair, nor be nested without end`,
       );
     }
-    // Equal readings without a time in one message get different hashes: they share the time and would be taken for one.
-    const before = ownTime ? 0 : (seen.get(json) ?? 0);
-    if (!ownTime) seen.set(json, before + 1);
+    const before = ownTime ? (seen.get(at) ?? 0) : 0;
+    if (ownTime) seen.set(at, before + 1);
     samples.push({
       at,
       ownTime,
-      hash: hashOf(before === 0 ? json : `${json}#${before}`),
+      receivedAt: message.receivedAt + before,
+      hash: ownTime ? hashOf(json) : hashAt(index, json),
       json,
       data: sample.data,
     });
@@ -87,5 +92,14 @@ const jsonOf = ({ data }: Sample): string | undefined => {
 };
 
 const hashOf = (content: string): string => hash('sha256', content, 'buffer').readBigInt64BE(0).toString();
+
+/** Places that have a number of their own; no door takes so many samples in a message. */
+const PLACES = 0x8000;
+
+const hashAt = (place: number, content: string): string => {
+  const digest = hash('sha256', place < PLACES ? content : `${content}#${place}`, 'buffer');
+  digest.writeUInt16BE(Math.min(place, PLACES - 1), 0);
+  return digest.readBigInt64BE(0).toString();
+};
 
 const refuse = (code: ErrorCode, detail: string): Refused => ({ code, detail });

@@ -18,12 +18,13 @@ const SERIES_BYTES = 24;
  */
 interface Place {
   readonly at: number;
+  readonly receivedAt: number;
   readonly hash: string;
   readonly member?: number;
 }
 
 /**
- * Samples as they were stored, by time and content: those that have any of the keys, `limit` of them at most and as many as fit
+ * Samples as they were stored, by time, and of one time in the order in which they came: those that have any of the keys, `limit` of them at most and as many as fit
  * in an answer. Keys that are not asked for are left out. Where the keys are rare, no more than `LOOKED_AT` samples are read
  * for a page, which may then be short, or empty, and still have a `nextCursor`.
  */
@@ -37,17 +38,18 @@ export const readSamples = async (database: Database, request: QuerySamples): Pr
   const [beyond, direction] = order === 'asc' ? ['>', 'ASC'] : ['<', 'DESC'];
   const sign = after?.member === undefined ? beyond : `${beyond}=`;
   const where = `tenant_id = $1 AND device_id = $2 AND ts >= $3::timestamptz AND ts < $4::timestamptz
-                 ${after === null ? '' : `AND (ts, hash) ${sign} ($5::timestamptz, $6::bigint)`}`;
-  const place = after === null ? [] : [isoMicros(after.at), after.hash];
+                 ${after === null ? '' : `AND (ts, received_at, hash) ${sign} ($5::timestamptz, $6::timestamptz, $7::bigint)`}`;
+  const place = after === null ? [] : [isoMicros(after.at), isoMicros(after.receivedAt), after.hash];
   const bounds = [tenantId, deviceId, isoMicros(from), isoMicros(to), ...place];
   const [namedKeys, most] = [`$${bounds.length + 1}::text[]`, `$${bounds.length + 2}`];
-  const by = `ts ${direction}, samples.hash ${direction}`;
+  // The index has the times in order, and equal times are few: they are sorted as they are read.
+  const by = `ts ${direction}, received_at ${direction}, samples.hash ${direction}`;
   const suffix = `${order}${after === null ? '' : after.member === undefined ? '-after' : '-within'}`;
-  const { rows } = await database.query<{ at: string; hash: string; data: string }>({
+  const { rows } = await database.query<PlaceRow & { data: string }>({
     name: `read-samples-${suffix}`,
     // A subquery with a limit is read as far as it is needed and no further.
-    text: `SELECT (extract(epoch FROM ts) * 1000000)::bigint AS at, hash::text AS hash, data::text AS data
-           FROM (SELECT ts, hash, data FROM samples WHERE ${where} ORDER BY ${by} LIMIT ${LOOKED_AT}) AS samples
+    text: `SELECT ${PLACE_COLUMNS}, data::text AS data
+           FROM (SELECT ts, received_at, hash, data FROM samples WHERE ${where} ORDER BY ${by} LIMIT ${LOOKED_AT}) AS samples
            WHERE jsonb_typeof(data) = 'object'
              AND CASE WHEN ${namedKeys} IS NULL THEN data <> '{}' ELSE data ?| ${namedKeys} END
            ORDER BY ${by} LIMIT ${most}`,
@@ -64,9 +66,9 @@ export const readSamples = async (database: Database, request: QuerySamples): Pr
   let bytes = 0;
   for (const [index, row] of rows.entries()) {
     if (index === limit && last !== null) return pageTo(last);
-    last = { at: Number(row.at), hash: row.hash };
+    last = placeIn(row);
     const ts = isoMillis(last.at);
-    const isBegun = last.at === after?.at && last.hash === after.hash;
+    const isBegun = last.at === after?.at && last.receivedAt === after.receivedAt && last.hash === after.hash;
     const done = isBegun ? (after.member ?? 0) : 0;
     for (const [member, [key, value]] of membersOf(row.data).entries()) {
       if (member < done || (wanted !== undefined && !wanted.has(key))) continue;
@@ -78,16 +80,14 @@ export const readSamples = async (database: Database, request: QuerySamples): Pr
     }
   }
   // All there is, or only all that is read for a page?
-  const { rows: unread } = await database.query<{ at: string; hash: string }>({
+  const { rows: unread } = await database.query<PlaceRow>({
     name: `read-samples-${suffix}-to`,
-    text: `SELECT (extract(epoch FROM ts) * 1000000)::bigint AS at, hash::text AS hash
+    text: `SELECT ${PLACE_COLUMNS}
            FROM samples WHERE ${where} ORDER BY ${by} OFFSET ${LOOKED_AT - 1} LIMIT 1`,
     values: bounds,
   });
   const [end] = unread;
-  return end === undefined
-    ? { series: seriesOf(series), nextCursor: null }
-    : pageTo({ at: Number(end.at), hash: end.hash });
+  return end === undefined ? { series: seriesOf(series), nextCursor: null } : pageTo(placeIn(end));
 };
 
 const membersOf = (json: string): [string, JsonValue][] =>
@@ -96,15 +96,40 @@ const membersOf = (json: string): [string, JsonValue][] =>
 const seriesOf = (series: ReadonlyMap<string, [string, JsonValue][]>): SamplePage['series'] =>
   [...series].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, points]) => ({ key, points }));
 
-/** Of a `Place`, whose `member` is empty where it has none. */
-const PLACE = [/^\d{1,16}$/, /^-?\d{1,19}$/, /^\d{0,7}$/];
+interface PlaceRow {
+  readonly at: string;
+  readonly received: string;
+  readonly hash: string;
+}
 
-const positionOf = ({ at, hash, member }: Place): string[] => [String(at), hash, String(member ?? '')];
+const PLACE_COLUMNS = `(extract(epoch FROM ts) * 1000000)::bigint AS at,
+  (extract(epoch FROM received_at) * 1000000)::bigint AS received, hash::text AS hash`;
+
+const placeIn = ({ at, received, hash }: PlaceRow): Place => ({
+  at: Number(at),
+  receivedAt: Number(received),
+  hash,
+});
+
+/** Of a `Place`, whose `member` is empty where it has none. */
+const PLACE = [/^\d{1,16}$/, /^\d{1,16}$/, /^-?\d{1,19}$/, /^\d{0,7}$/];
+
+const positionOf = ({ at, receivedAt, hash, member }: Place): string[] => [
+  String(at),
+  String(receivedAt),
+  hash,
+  String(member ?? ''),
+];
 
 const placeOf = (position: readonly string[] | undefined): Place | null => {
   if (position === undefined) return null;
-  const [at, hash = '', member] = position;
-  return { at: Number(at), hash, ...(member === '' ? {} : { member: Number(member) }) };
+  const [at, received, hash = '', member] = position;
+  return {
+    at: Number(at),
+    receivedAt: Number(received),
+    hash,
+    ...(member === '' ? {} : { member: Number(member) }),
+  };
 };
 
 const microsOf = (time: string | undefined): number | undefined =>

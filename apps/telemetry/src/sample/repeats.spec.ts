@@ -16,7 +16,9 @@ const reading = (after: number, mark: Mark, content = 'a', ownTime = false): Pre
   receivedAt: NOON + after,
   redelivered: mark.includes('R'),
   duplicate: mark.includes('D'),
-  samples: [{ at: NOON + after, ownTime, hash: content, json: content, data: content }],
+  samples: [
+    { at: NOON + after, ownTime, receivedAt: NOON + after, hash: content, json: content, data: content },
+  ],
 });
 
 /** A store as PostgreSQL would hold it. */

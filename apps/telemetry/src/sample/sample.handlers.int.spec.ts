@@ -12,6 +12,7 @@ import {
   querySamples,
   storeSamples,
   type QuerySamples,
+  type SamplePage,
   type TelemetryMessage,
 } from '@muster/contracts/telemetry/requests';
 import { openDatabase } from '@muster/event-store';
@@ -658,6 +659,70 @@ describe('getLatest', () => {
       ),
     );
     expect((await latest(id))[0]?.value).toBe(19);
+  });
+});
+
+describe('samples of one time', () => {
+  const values = [3, 1, 5, 2, 4];
+  const pointsOf = async (id: string, more: Partial<QuerySamples> = {}): Promise<JsonValue[]> =>
+    (await query(id, more)).series.flatMap(({ points }) => points.map(([, value]) => value));
+  /** Page by page, each of one sample. */
+  const paged = async (id: string, order: 'asc' | 'desc'): Promise<JsonValue[]> => {
+    const found: JsonValue[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: SamplePage = await query(id, { order, limit: 1, ...(cursor !== null && { cursor }) });
+      found.push(...page.series.flatMap(({ points }) => points.map(([, value]) => value)));
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    return found;
+  };
+  const latestOf = async (id: string) => (await latest(id))[0]?.value;
+
+  it.each([
+    [
+      'of the device, in one message',
+      (id: string, at: number) => [
+        message(
+          id,
+          values.map((a) => [at, { a }]),
+        ),
+      ],
+    ],
+    [
+      'of the device, in a message each',
+      (id: string, at: number) => values.map((a) => message(id, [[at, { a }]])),
+    ],
+    [
+      'of arrival, in one message',
+      (id: string) => [
+        message(
+          id,
+          values.map((a) => [null, { a }]),
+        ),
+      ],
+    ],
+  ])('%s, read back as they came, and the last one is the latest', async (_what, messagesOf) => {
+    const id = newId();
+    await store(...messagesOf(id, nowMicros() - MINUTE));
+    expect(await pointsOf(id)).toEqual(values);
+    expect(await pointsOf(id, { order: 'desc' })).toEqual(values.toReversed());
+    expect(await paged(id, 'asc')).toEqual(values);
+    expect(await paged(id, 'desc')).toEqual(values.toReversed());
+    expect(await latestOf(id)).toBe(4);
+  });
+
+  it('that were there already change neither the order nor what is the latest', async () => {
+    const id = newId();
+    const at = nowMicros() - MINUTE;
+    const [first, second] = [message(id, [[at, { a: 1 }]]), message(id, [[at, { a: 2 }]])];
+    await store(first);
+    await store(second);
+    await store({ ...first, receivedAt: arrival(), redelivered: true });
+    expect([await pointsOf(id), await latestOf(id)]).toEqual([[1, 2], 2]);
+    // Beside a new one of the same time, in one batch.
+    await store(message(id, [[at, { a: 3 }]]), { ...first, receivedAt: arrival() }, second);
+    expect([await pointsOf(id), await latestOf(id)]).toEqual([[1, 2, 3], 3]);
   });
 });
 

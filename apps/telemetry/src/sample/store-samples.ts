@@ -121,14 +121,15 @@ export const samplesStore = ({
           return rest === undefined ? [] : [{ message, sample: rest }];
         }),
       );
-      // Rows of devices first, those of samples after them, in every batch: in two orders they would wait for each other.
-      const over = await mergeLatest(tx, fresh, maxKeysPerDevice);
-      if (!atLimit && over.length > 0) throw new KeyLimitReached(over);
+      // Samples first, devices after them, in every batch: in two orders they would wait for each other. What was there already
+      // has been among the latest values once; it must not come back over what came after it with the same time.
       const inserted = await insert(tx, fresh);
+      const over = await mergeLatest(tx, inserted, maxKeysPerDevice);
+      if (!atLimit && over.length > 0) throw new KeyLimitReached(over);
       await writeSlots(tx, changed);
       database.afterCommit(tx, () => {
-        storedCount.inc({ outcome: 'stored' }, inserted);
-        storedCount.inc({ outcome: 'already-stored' }, fresh.length - inserted);
+        storedCount.inc({ outcome: 'stored' }, inserted.length);
+        storedCount.inc({ outcome: 'already-stored' }, fresh.length - inserted.length);
         for (const { as } of known.values()) storedCount.inc({ outcome: as });
         for (const names of refused.values()) keysRefused.inc(names.size);
       });
@@ -210,11 +211,13 @@ const UNSTORABLE = {
   detail: 'The data of a sample cannot be stored.',
 } as const satisfies { code: ErrorCode; detail: string };
 
-/** Rows that were there already are left alone; returns how many were not. */
-const insert = async (
-  tx: pg.PoolClient,
-  rows: readonly { readonly message: PreparedMessage; readonly sample: PreparedSample }[],
-): Promise<number> => {
+interface Row {
+  readonly message: PreparedMessage;
+  readonly sample: PreparedSample;
+}
+
+/** Rows that were there already are left alone; returns those that were not, in the order of `rows`. */
+const insert = async (tx: pg.PoolClient, rows: readonly Row[]): Promise<readonly Row[]> => {
   // In the order of the key: two batches with the same samples (a redelivery beside its original) would otherwise wait
   // for each other's rows.
   const sorted = rows.toSorted(
@@ -224,7 +227,13 @@ const insert = async (
       a.sample.at - b.sample.at ||
       compare(a.sample.hash, b.sample.hash),
   );
-  if (sorted.length === 0) return 0;
+  if (sorted.length === 0) return [];
+  const keys = [
+    sorted.map(({ message }) => message.tenantId),
+    sorted.map(({ message }) => message.deviceId),
+    sorted.map(({ sample }) => sample.at),
+    sorted.map(({ sample }) => sample.hash),
+  ];
   const { rowCount } = await tx.query({
     name: 'insert-samples',
     text: `INSERT INTO samples (tenant_id, device_id, ts, hash, received_at, data)
@@ -233,17 +242,31 @@ const insert = async (
            FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::jsonb[])
              AS n (t, d, at, h, r, j)
            ON CONFLICT DO NOTHING`,
-    values: [
-      sorted.map(({ message }) => message.tenantId),
-      sorted.map(({ message }) => message.deviceId),
-      sorted.map(({ sample }) => sample.at),
-      sorted.map(({ sample }) => sample.hash),
-      sorted.map(({ message }) => message.receivedAt),
-      sorted.map(({ sample }) => sample.json),
-    ],
+    values: [...keys, sorted.map(({ sample }) => sample.receivedAt), sorted.map(({ sample }) => sample.json)],
   });
-  return rowCount ?? 0;
+  if (rowCount === sorted.length) return rows;
+  // Seldom, so that no batch pays for telling its rows back.
+  const { rows: own } = await tx.query<{ nth: string }>({
+    name: 'inserted-samples',
+    text: `SELECT n.nth FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])
+             WITH ORDINALITY AS n (t, d, at, h, nth)
+           JOIN samples s ON s.tenant_id = n.t AND s.device_id = n.d AND s.hash = n.h
+             AND s.ts = 'epoch'::timestamptz + n.at * interval '1 microsecond'
+           WHERE s.xmin = pg_current_xact_id()::xid`,
+    values: keys,
+  });
+  // A sample may stand twice in `sorted`: the row is that of the first.
+  const inserted = new Map<string, Row>();
+  for (const { nth } of own) {
+    const row = sorted[Number(nth) - 1];
+    if (row !== undefined && !inserted.has(placeOf(row))) inserted.set(placeOf(row), row);
+  }
+  const fresh = new Set(inserted.values());
+  return rows.filter((row) => fresh.has(row));
 };
+
+const placeOf = ({ message, sample }: Row): string =>
+  `${message.tenantId}\n${message.deviceId}\n${sample.at}\n${sample.hash}`;
 
 const compare = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
 
