@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError } from '@muster/contracts';
 import { replayAt } from '@muster/contracts/parked/requests';
@@ -47,8 +48,8 @@ const startAdapter = async (): Promise<void> => {
   });
   await eventually(isReady, { what: 'the adapter is ready', deadlineMs: 15_000 });
 };
-const subscribe = async (topic: string): Promise<MosquittoSubscription> => {
-  const subscription = await mosquittoSub([...atBroker(), '-v', '-q', '1', '-t', topic]);
+const subscribe = async (topic: string, qos = '1'): Promise<MosquittoSubscription> => {
+  const subscription = await mosquittoSub([...atBroker(), '-v', '-q', qos, '-t', topic]);
   subscriptions.push(subscription);
   return subscription;
 };
@@ -363,14 +364,19 @@ describe('configuration', () => {
     expect(subscribers(away.id)).toEqual(new Set([false]));
   });
 
-  it('is offered to a device as soon as it subscribes, by whatever wildcard', async () => {
-    const { id, token } = newDevice();
-    world.documents.set(id, document);
-    const subscription = await subscribe(`kp1/radiator-v1/+/${token}/#`);
-    expect(json(await subscription.line((line) => line.includes('config/json/status')))).toMatchObject(
-      document,
-    );
-  });
+  it.each(['0', '1'])(
+    'is offered once to a device as soon as it subscribes, by whatever wildcard, with QoS %s',
+    async (qos) => {
+      const { id, token } = newDevice();
+      world.documents.set(id, document);
+      const subscription = await subscribe(`kp1/radiator-v1/+/${token}/#`, qos);
+      expect(
+        json(await subscription.line((line) => line.includes('config/json/status'), 1_500)),
+      ).toMatchObject(document);
+      await sleep(500);
+      expect(subscription.lines()).toHaveLength(1);
+    },
+  );
 
   it('is offered to a client that comes back to its session, without having asked or subscribed', async () => {
     const { id, token } = newDevice();

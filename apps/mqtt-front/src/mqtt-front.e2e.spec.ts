@@ -225,7 +225,9 @@ describe('a client that does not keep to the rules', () => {
 
   it('is told which version is spoken here, and that an empty id has no session', async () => {
     const five = await mosquittoPub([...at(), '-V', '5', '-t', 'kp1/a/b/c/d', '-m', 'x']);
-    expect(`${five.stdout}${five.stderr}`).toMatch(/Unsupported protocol version/i);
+    const said = `${five.stdout}${five.stderr}`;
+    if (run.isBrokerFive) expect([five.code, said]).toEqual([0, '']);
+    else expect(said).toMatch(/Unsupported protocol version/i);
     // The codec would not write it.
     const empty = await raw(Buffer.from([0x10, 12, 0, 4, 77, 81, 84, 84, 4, 0, 0, 60, 0, 0]));
     const connack = await eventually(() => empty.received.find(({ cmd }) => cmd === 'connack'));

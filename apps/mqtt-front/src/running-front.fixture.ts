@@ -18,6 +18,8 @@ export interface FrontRun {
   readonly services: StandIns;
   front: RunningFront;
   readonly arrived: Arrived[];
+  /** RabbitMQ 4 and later speak MQTT 5. */
+  readonly isBrokerFive: boolean;
   readonly port: () => number;
   /** Publishes to clients, as mqtt-adapter does. */
   readonly push: (routingKey: string, body: string) => void;
@@ -81,6 +83,7 @@ export const startFrontRun = async (env: Readonly<Record<string, string>> = {}):
     services,
     front: await begin(),
     arrived,
+    isBrokerFive: Number.parseInt(broker.connection.serverProperties.version, 10) >= 4,
     port: () => run.front.port,
     push: (routingKey, body) =>
       void channel.publish('amq.topic', routingKey, Buffer.from(body), {

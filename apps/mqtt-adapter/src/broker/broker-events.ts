@@ -47,6 +47,7 @@ const OF_SESSIONS = [
   'binding.deleted',
   'consumer.created',
   'consumer.deleted',
+  'connection.closed',
 ];
 
 /** What every replica is to know of sessions. */

@@ -38,6 +38,38 @@ describe('sessions', () => {
     expect(sessions.areAway('kp1.v1.cex.tok2.command.reboot.status')).toBe(false);
   });
 
+  it('are reached without a consumer where RabbitMQ 4 makes the queue of the connection itself', () => {
+    const { sessions, subscribed } = scene();
+    const queue = queueOf('c1', 0);
+    const headers = { name: queue, type: 'rabbit_mqtt_qos0_queue' };
+    sessions.note({ name: 'queue.created', headers, redelivered: false });
+    sessions.note({
+      name: 'binding.created',
+      headers: { destination_name: queue, routing_key: PUSH, timestamp_in_ms: 7 },
+      redelivered: false,
+    });
+    expect(sessions.isReached(queue, PUSH)).toBe(true);
+    expect(sessions.reachedSince(PUSH)).toBe(7);
+    subscribed('c2', PUSH);
+    expect(sessions.isReached(queueOf('c2'), PUSH)).toBe(false);
+  });
+
+  it('are away when the connection of their client has ended, where RabbitMQ 4 tells no more', () => {
+    const { sessions, here, subscribed } = scene();
+    const closed = (pid: string, at: number) =>
+      sessions.note({ name: 'connection.closed', headers: { pid, timestamp_in_ms: at }, redelivered: false });
+    here('c1', '<a.1>');
+    subscribed('c1', PUSH);
+    closed('<a.2>', 4);
+    expect(sessions.areAway(PUSH)).toBe(false);
+    here('c1', '<a.3>');
+    closed('<a.1>', 5);
+    expect(sessions.areAway(PUSH)).toBe(false);
+    expect(sessions.takeBack(queueOf('c1'))?.at).toBe(5);
+    closed('<a.3>', 6);
+    expect(sessions.areAway(PUSH)).toBe(true);
+  });
+
   it('are not away when one of them is not, or when none is known', () => {
     const { sessions, here, gone, subscribed, ended } = scene();
     expect(sessions.areAway(PUSH)).toBe(false);

@@ -18,6 +18,9 @@ interface Session {
   isOwed: boolean;
 }
 
+/** What 4.x makes of subscriptions with QoS 0 of a client that keeps no session. */
+const CONNECTION_QUEUE = 'rabbit_mqtt_qos0_queue';
+
 const MAX_SESSIONS = 400_000;
 const MAX_PATTERNS = 1_000;
 
@@ -29,17 +32,19 @@ const MAX_PATTERNS = 1_000;
 export class Sessions {
   private readonly byQueue = new Map<string, Session>();
   private readonly queuesOfToken = new Map<string, Set<string>>();
+  private readonly queuesOfChannel = new Map<string, Set<string>>();
 
   /** What was told may have been missed in part: whoever is there may be away, and the other way round. */
   forget(): void {
     this.byQueue.clear();
     this.queuesOfToken.clear();
+    this.queuesOfChannel.clear();
   }
 
   note({ name, headers }: BrokerEvent): void {
     switch (name) {
       case 'queue.created':
-        this.created(headers['name']);
+        this.created(headers['name'], headers['type']);
         break;
       case 'binding.created':
         this.bound(headers['destination_name'], headers['routing_key'], timeOf(headers));
@@ -55,6 +60,9 @@ export class Sessions {
         break;
       case 'queue.deleted':
         this.deleted(headers['name']);
+        break;
+      case 'connection.closed':
+        this.hungUp(headers['pid'], timeOf(headers));
         break;
     }
   }
@@ -129,9 +137,12 @@ export class Sessions {
     });
   }
 
-  private created(queue: unknown): void {
+  private created(queue: unknown, type: unknown): void {
     const session = this.sessionOf(queue);
-    if (session !== undefined) session.isNew = true;
+    if (session === undefined) return;
+    session.isNew = true;
+    // It is no more than its client's connection, and lives as long: nobody is said to consume it.
+    if (type === CONNECTION_QUEUE) session.consumers.add(CONNECTION_QUEUE);
   }
 
   private bound(queue: unknown, pattern: unknown, at: number): void {
@@ -157,6 +168,8 @@ export class Sessions {
     const session = this.sessionOf(queue);
     if (session === undefined) return;
     session.consumers.add(String(channel));
+    const queues = this.queuesOfChannel.get(String(channel)) ?? new Set();
+    this.queuesOfChannel.set(String(channel), queues.add(String(queue)));
     if (session.awaySince !== undefined) isBack(session, session.awaySince);
     session.awaySince = undefined;
   }
@@ -165,9 +178,19 @@ export class Sessions {
     const session = this.sessionOf(queue);
     if (session === undefined) return;
     session.consumers.delete(String(channel));
+    dropFrom(this.queuesOfChannel, String(channel), String(queue));
     if (session.consumers.size === 0) session.awaySince = at;
     // Another connection of the client has taken it over, and was told first.
     else isBack(session, at);
+  }
+
+  /**
+   * RabbitMQ 4 says nothing of the consumer of a session that is kept when its client leaves; but there the client's connection
+   * and its channel are one. On 3.x no channel has the name of a connection, and the consumer's end is told.
+   */
+  private hungUp(connection: unknown, at: number): void {
+    const channel = String(connection);
+    for (const queue of [...(this.queuesOfChannel.get(channel) ?? [])]) this.left(queue, channel, at);
   }
 
   private deleted(queue: unknown): void {
@@ -175,13 +198,12 @@ export class Sessions {
     const session = this.byQueue.get(queue);
     if (session === undefined) return;
     this.byQueue.delete(queue);
+    for (const channel of session.consumers) dropFrom(this.queuesOfChannel, channel, queue);
     for (const pattern of session.patterns.keys()) this.dropToken(subscribedAs(pattern)?.token ?? '', queue);
   }
 
   private dropToken(token: string, queue: string): void {
-    const queues = this.queuesOfToken.get(token);
-    queues?.delete(queue);
-    if (queues?.size === 0) this.queuesOfToken.delete(token);
+    dropFrom(this.queuesOfToken, token, queue);
   }
 
   /** undefined: no session's queue. */
@@ -203,6 +225,12 @@ export class Sessions {
     return session;
   }
 }
+
+const dropFrom = (sets: Map<string, Set<string>>, key: string, queue: string): void => {
+  const queues = sets.get(key);
+  queues?.delete(queue);
+  if (queues?.size === 0) sets.delete(key);
+};
 
 /** What was sent before `since` went to a connection that has ended; what was sent later was in the queue. */
 const isBack = (session: Session, since: number): void => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { matchesBinding, RESOURCES, uplinkBindings } from '@muster/kp1';
-import { DESTINATIONS, destinationOf, TOPOLOGY, type Binding } from './topology.js';
+import { CONSUMER_EVENTS, DESTINATIONS, destinationOf, TOPOLOGY, type Binding } from './topology.js';
 
 interface Definitions {
   readonly exchanges: readonly Record<string, unknown>[];
@@ -37,16 +37,19 @@ describe('the broker definitions that are deployed', () => {
     expect(definitions.queues).toEqual(queues);
   });
 
-  it('hold the same bindings', () => {
-    const bindings = TOPOLOGY.bindings.map((one) => ({
-      source: one.source,
-      vhost: '/',
-      destination: one.destination,
-      destination_type: one.destinationType,
-      routing_key: one.routingKey,
-      arguments: {},
-    }));
+  it('hold the same bindings, and a single one to the exchange of events', () => {
+    const bindings = TOPOLOGY.bindings
+      .filter((one) => one !== CONSUMER_EVENTS)
+      .map((one) => ({
+        source: one.source,
+        vhost: '/',
+        destination: one.destination,
+        destination_type: one.destinationType,
+        routing_key: one.routingKey,
+        arguments: {},
+      }));
     expect(byText(definitions.bindings)).toEqual(byText(bindings));
+    expect(definitions.bindings.filter(({ source }) => source === 'amq.rabbitmq.event')).toHaveLength(1);
   });
 });
 

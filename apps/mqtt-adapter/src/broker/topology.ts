@@ -1,7 +1,7 @@
 import { uplinkBindings } from '@muster/kp1';
 
 /**
- * Exchanges, queues and bindings of the broker; the same as deploy/rabbitmq/definitions.json (a spec compares them).
+ * Exchanges, queues and bindings of the broker; the same as deploy/rabbitmq/definitions.json, but for one (a spec compares them).
  * They must exist before MQTT listens: the broker acknowledges and drops what no queue is bound for.
  *
  * Requests with an id do not go straight to a queue. Their binding ends in `*` for the id, which also fits the word
@@ -95,6 +95,12 @@ const binding = (
   routingKey: string,
 ): Binding => ({ source, destination, destinationType, routingKey });
 
+/**
+ * Not in the definitions: RabbitMQ 4.0 begins to tell of events when it sees a first binding to their exchange, and definitions are
+ * imported at the same time, so that of two it saw the first no more than the second, and told of nothing until its restart.
+ */
+export const CONSUMER_EVENTS = binding(EVENT_EXCHANGE, 'queue', BROKER_EVENTS_QUEUE, 'consumer.created');
+
 export const TOPOLOGY: Topology = {
   exchanges: [
     { name: UPLINK_EXCHANGE, type: 'fanout', arguments: {} },
@@ -136,7 +142,7 @@ export const TOPOLOGY: Topology = {
         : binding(MQTT_EXCHANGE, 'queue', queueOf(extension), pattern),
     ),
     binding(EVENT_EXCHANGE, 'queue', BROKER_EVENTS_QUEUE, 'binding.created'),
-    binding(EVENT_EXCHANGE, 'queue', BROKER_EVENTS_QUEUE, 'consumer.created'),
+    CONSUMER_EVENTS,
   ],
   obsoleteBindings: [
     ...uplinkBindings()
