@@ -5,7 +5,9 @@ import { generate } from 'mqtt-packet';
 import { BrokerSession, type BrokerAddress } from './broker-session.js';
 
 const BACKOFF_MS = [100, 200, 500, 1_000];
-const PING_MS = 30_000;
+const PING_MS = 5_000;
+/** A broker that is stopped keeps its connections and says nothing on them. */
+const SILENT_MS = 20_000;
 
 /**
  * One connection to the broker that no client has: whether it is there, so that a client can be told at CONNECT, and whether
@@ -90,13 +92,27 @@ export class BrokerWatch {
   private async untilClosed(session: BrokerSession): Promise<void> {
     const { signal } = this.stopping;
     await new Promise<void>((resolve) => {
-      const ping = setInterval(() => session.ping(), PING_MS);
+      let heardAt = performance.now();
+      let lookedAt = heardAt;
+      const ping = setInterval(() => {
+        const now = performance.now();
+        // It may be this process that was stopped: then what was said meanwhile is heard first.
+        const isLate = now - lookedAt > 2 * PING_MS;
+        lookedAt = now;
+        if (now - heardAt < SILENT_MS || isLate) {
+          session.ping();
+          return;
+        }
+        session.abandon();
+        this.logger.warn('the broker has not answered for too long');
+        end();
+      }, PING_MS);
       const end = (): void => {
         clearInterval(ping);
         resolve();
       };
       session.start({
-        packets: () => undefined,
+        packets: () => (heardAt = performance.now()),
         drained: () => undefined,
         closed: end,
       });

@@ -189,16 +189,18 @@ export class Client implements Listed, Speaker {
     this.brokerId = brokerId;
     this.speaksFor.add(deviceId);
     parts.clients.bind(this, deviceId, brokerId);
-    const session = await inTurn(() =>
-      BrokerSession.open(address, {
+    const session = await inTurn(() => {
+      // While the broker does not answer, many wait for their turn and leave before it has come.
+      if (this.isOver) throw new AppError('unavailable', 'it left before its turn');
+      return BrokerSession.open(address, {
         clientId: brokerId,
         clean: clean === true,
         ...(protocolId === undefined ? {} : { protocolId }),
         ...(protocolVersion === undefined ? {} : { protocolVersion }),
         ...(will === undefined ? {} : { will: willFor(will) }),
         ...(properties === undefined ? {} : { properties: forBroker(properties) }),
-      }),
-    );
+      });
+    });
     if (this.isOver) {
       session.leave();
       return;

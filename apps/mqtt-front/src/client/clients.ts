@@ -16,6 +16,8 @@ export interface ClientLimits {
 }
 
 const CHECK_EVERY_MS = 500;
+/** So much later than due says that nothing else was done either. */
+const LATE_MS = 3 * CHECK_EVERY_MS;
 /** Looked at in a row, before others get their turn. */
 const CHECK_SLICE = 500;
 
@@ -27,6 +29,7 @@ export class Clients {
   private readonly behind = new Map<string, Set<Listed>>();
   private readonly ofBrokerId = new Map<string, Listed>();
   private readonly timer: NodeJS.Timeout;
+  private lookedAt = performance.now();
 
   constructor(private readonly limits: ClientLimits) {
     this.timer = setInterval(() => this.check(), CHECK_EVERY_MS);
@@ -95,6 +98,11 @@ export class Clients {
   }
 
   private check(): void {
+    const now = performance.now();
+    const isLate = now - this.lookedAt > LATE_MS;
+    this.lookedAt = now;
+    // This process was stopped, not they silent: what they have said meanwhile is read first.
+    if (isLate) return;
     inSlices([...this.all], (client) => client.check(performance.now()));
   }
 }
