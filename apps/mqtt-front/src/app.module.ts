@@ -32,6 +32,7 @@ import { DeviceAccess } from './client/device-access.js';
 import { FrontMetrics } from './client/front-metrics.js';
 import { Pace } from './client/pace.js';
 import { loadConfig, type Config } from './config.js';
+import type { OnEarlyEnd } from './listen/listener.js';
 import { listen } from './listen/listeners.js';
 import { openLogin } from './login/login.js';
 import { DoorPresence } from './presence/door-presence.js';
@@ -64,7 +65,8 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     metrics,
   });
   const { follower, parts, bounds, trustedProxies, sightings } = makeParts(config, bus, logger, metrics);
-  const listeners = await listen(config, { bounds, trustedProxies, logger }, (arrival) => {
+  const onEarlyEnd: OnEarlyEnd = (reason) => parts.metrics.ended(reason);
+  const listeners = await listen(config, { bounds, trustedProxies, logger, onEarlyEnd }, (arrival) => {
     new Client(arrival, parts);
   });
   const app = await NestFactory.createMicroservice(AppModule, {

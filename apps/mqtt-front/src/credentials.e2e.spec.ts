@@ -312,7 +312,7 @@ describe('what is taken back', () => {
       ),
     };
     const times = Object.entries(took).map(([what, ms]) => `${what} ${ms.toFixed(0)} ms`);
-    process.stdout.write(`taken back, and the connection ended after: ${times.join(', ')}\n`);
+    process.stderr.write(`taken back, and the connection ended after: ${times.join(', ')}\n`);
     expect(Math.max(...Object.values(took))).toBeLessThan(2_000);
     // And nobody comes back by them.
     await expect(connect(byPassword.credential)).rejects.toThrow(/not authorized/i);

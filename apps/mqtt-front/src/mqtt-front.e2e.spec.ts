@@ -273,19 +273,21 @@ it('stores all of 1,500 messages that come at once, at the pace of the device', 
   const { token } = run.newDevice();
   const other = run.newDevice();
   const client = await run.client();
-  const began = performance.now();
-  const all = Promise.all(
-    Array.from({ length: 1_500 }, (_, n) =>
-      client.publishAsync(`kp1/radiator-v1/dcx/${token}/json`, `{"n":${n}}`, { qos: 1 }),
-    ),
-  );
   const neighbour = await run.client();
-  const asked = performance.now();
-  await neighbour.publishAsync(`kp1/radiator-v1/dcx/${other.token}/json`, '{}', { qos: 1 });
-  const neighbourMs = performance.now() - asked;
-  await all;
+  const publish = (): Promise<unknown> =>
+    neighbour.publishAsync(`kp1/radiator-v1/dcx/${other.token}/json`, '{}', { qos: 1 });
+  // Its connection to the broker is opened by the first.
+  await publish();
+  const began = performance.now();
+  let acknowledged = 0;
+  const all = Array.from({ length: 1_500 }, async (_, n) => {
+    await client.publishAsync(`kp1/radiator-v1/dcx/${token}/json`, `{"n":${n}}`, { qos: 1 });
+    acknowledged += 1;
+  });
+  await publish();
   // It waited for none of the 1,400 that are over the burst.
-  expect(neighbourMs).toBeLessThan((performance.now() - began) * 0.7);
+  expect(acknowledged).toBeLessThan(750);
+  await Promise.all(all);
   expect(performance.now() - began).toBeGreaterThan(1_300);
   await eventually(() => arrived(token).length === 1_500);
   expect(arrived(token).map(({ body }) => body)).toEqual(

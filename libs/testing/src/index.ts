@@ -10,7 +10,7 @@ export {
   type MosquittoResult,
   type MosquittoSubscription,
 } from './mosquitto.js';
-export { killBroker } from './broker.js';
+export { brokerMemoryBytes, killBroker } from './broker.js';
 export { amqpUrl, brokerMqttUrl, mqttUrl, runMark } from './test-environment.js';
 export { freePort } from '@muster/local-servers';
 export { startPlatform, type ApiAnswer, type Platform, type PlatformOptions } from './platform.js';

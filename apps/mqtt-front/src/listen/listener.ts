@@ -1,5 +1,6 @@
 import type { Server } from 'node:net';
 import type { Arrival } from '../arrival.js';
+import type { DisconnectReason } from '../presence/presence.js';
 
 /** Node's 511 overflows when a fleet comes back at once. */
 export const BACKLOG = 4_096;
@@ -26,3 +27,6 @@ export interface Listener {
 }
 
 export type OnArrival = (arrival: Arrival) => void;
+
+/** A connection is ended before anybody has arrived by it. */
+export type OnEarlyEnd = (reason: DisconnectReason) => void;

@@ -45,7 +45,10 @@ const answer = (arrival: Arrival): void => {
   stream.on('data', (bytes: Buffer) => packets.parse(bytes));
 };
 
+const earlyEnds: string[] = [];
+const onEarlyEnd = (reason: string): void => void earlyEnds.push(reason);
 const OPTIONS = {
+  onEarlyEnd,
   timeoutMs: 1_000,
   maxConnectBytes: 16_384,
   maxFrameBytes: 1_048_576,
@@ -74,7 +77,7 @@ beforeAll(async () => {
   certificate = await openServerCertificate(await localCertificate(directory), logger);
   ca = await readFile(join(directory, AUTHORITY_FILE), 'utf8');
   listener = await listenTls(
-    { host: '127.0.0.1', port: 0, bounds, certificate, handshakeTimeoutMs: 1_000 },
+    { host: '127.0.0.1', port: 0, bounds, certificate, handshakeTimeoutMs: 1_000, onEarlyEnd },
     withWebSocket(OPTIONS, answer),
   );
 });
@@ -166,6 +169,7 @@ describe('TLS', () => {
 
   it('waits for a handshake as long as it says, and counts who waits', async () => {
     await eventually(() => open === 0);
+    earlyEnds.length = 0;
     const silent = createConnection({ port: listener.port, host: '127.0.0.1' });
     silent.on('error', () => undefined);
     await eventually(() => open === 1);
@@ -178,6 +182,7 @@ describe('TLS', () => {
     plain.on('error', () => undefined).write(generate({ cmd: 'connect', clientId: 'x', protocolId: 'MQTT' }));
     await once(plain, 'close');
     expect(arrivals).toEqual([]);
+    expect(earlyEnds).toEqual(['too-slow', 'protocol-error']);
   });
 });
 
@@ -206,7 +211,7 @@ describe('the certificate of the server', () => {
     const [certificateFile, keyFile] = await keep('given', first);
     const given = await openServerCertificate({ certificateFile, keyFile }, logger);
     const own = await listenTls(
-      { host: '127.0.0.1', port: 0, certificate: given, handshakeTimeoutMs: 1_000 },
+      { host: '127.0.0.1', port: 0, certificate: given, handshakeTimeoutMs: 1_000, onEarlyEnd },
       answer,
     );
     const shown = async (): Promise<string> => {

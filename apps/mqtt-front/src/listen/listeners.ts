@@ -1,6 +1,6 @@
 import type { Logger } from '@muster/observability';
 import type { Config } from '../config.js';
-import type { Bounds, OnArrival } from './listener.js';
+import type { Bounds, OnArrival, OnEarlyEnd } from './listener.js';
 import { localCertificate } from './local-certificate.js';
 import { listenPlain } from './plain.js';
 import { openServerCertificate, type CertificateFiles } from './server-certificate.js';
@@ -21,10 +21,12 @@ export const listen = async (
     bounds,
     trustedProxies,
     logger,
+    onEarlyEnd,
   }: {
     readonly bounds: Bounds;
     readonly trustedProxies: ReadonlySet<string>;
     readonly logger: Logger;
+    readonly onEarlyEnd: OnEarlyEnd;
   },
   onArrival: OnArrival,
 ): Promise<Listeners> => {
@@ -34,6 +36,7 @@ export const listen = async (
       maxConnectBytes: config.maxConnectBytes,
       maxFrameBytes: config.maxPacketBytes,
       trustedProxies,
+      onEarlyEnd,
     },
     onArrival,
   );
@@ -52,6 +55,7 @@ export const listen = async (
       bounds,
       certificate,
       handshakeTimeoutMs: config.connectTimeoutMs,
+      onEarlyEnd,
     },
     arrived,
   );

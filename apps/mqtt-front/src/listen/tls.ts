@@ -3,13 +3,21 @@ import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { MAX_CHAIN } from '@muster/contracts/device-registry/credentials.requests';
-import { BACKLOG, SOCKET_OPTIONS, type Listener, type ListenOptions, type OnArrival } from './listener.js';
+import {
+  BACKLOG,
+  SOCKET_OPTIONS,
+  type Listener,
+  type ListenOptions,
+  type OnArrival,
+  type OnEarlyEnd,
+} from './listener.js';
 import type { ServerCertificate } from './server-certificate.js';
 
 export interface TlsOptions extends ListenOptions {
   readonly certificate: ServerCertificate;
   /** From the first byte on; then who has not finished is closed. */
   readonly handshakeTimeoutMs: number;
+  readonly onEarlyEnd: OnEarlyEnd;
 }
 
 /**
@@ -17,7 +25,7 @@ export interface TlsOptions extends ListenOptions {
  * has its key was shown in the handshake, always: sessions are not resumed, and nothing is negotiated anew.
  */
 export const listenTls = async (
-  { host, port, bounds, certificate, handshakeTimeoutMs }: TlsOptions,
+  { host, port, bounds, certificate, handshakeTimeoutMs, onEarlyEnd }: TlsOptions,
   onArrival: OnArrival,
 ): Promise<Listener> => {
   /** In their handshake, by both ends of the connection. */
@@ -56,7 +64,10 @@ export const listenTls = async (
     });
   });
   // Strangers, scanners, plain MQTT: not worth a line each.
-  server.on('tlsClientError', (_error, stream) => stream.destroy());
+  server.on('tlsClientError', (error, stream) => {
+    onEarlyEnd('code' in error && error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT' ? 'too-slow' : 'protocol-error');
+    stream.destroy();
+  });
   server.listen({ port, host, backlog: BACKLOG });
   await once(server, 'listening');
   return {

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { clientAddress } from '@muster/limits';
 import { createWebSocketStream, WebSocketServer, type WebSocket } from 'ws';
 import type { Arrival } from '../arrival.js';
-import type { OnArrival } from './listener.js';
+import type { OnArrival, OnEarlyEnd } from './listener.js';
 
 export interface WebSocketOptions {
   /** The first byte, and after it the whole request, must be here within that. */
@@ -14,6 +14,7 @@ export interface WebSocketOptions {
   readonly maxFrameBytes: number;
   /** As `networkOf` writes them. */
   readonly trustedProxies: ReadonlySet<string>;
+  readonly onEarlyEnd: OnEarlyEnd;
 }
 
 /** As MQTT 3.1.1 and 5 name themselves, and 3.1 before them. */
@@ -59,7 +60,10 @@ export const withWebSocket = (options: WebSocketOptions, onArrival: OnArrival): 
     const { stream } = arrival;
     const ignore = (): void => undefined;
     stream.on('error', ignore);
-    const timer = setTimeout(() => stream.destroy(), options.timeoutMs);
+    const timer = setTimeout(() => {
+      options.onEarlyEnd('too-slow');
+      stream.destroy();
+    }, options.timeoutMs);
     const done = (): void => clearTimeout(timer);
     stream.once('close', done);
     const first = (): void => {
