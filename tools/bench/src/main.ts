@@ -6,6 +6,7 @@ import { campaignDrill } from './campaign-drill.js';
 import { campaignScale } from './campaign-scale.js';
 import { campaigns } from './campaigns.js';
 import { changes } from './changes.js';
+import { door } from './door/door.js';
 import { deviceFilter } from './device-filter.js';
 import { importBench } from './import.js';
 import { jsonReading } from './json-reading.js';
@@ -22,6 +23,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   'push-latency': pushLatency,
   'kill-drill': killDrill,
   'noisy-device': noisyDevice,
+  door,
   'device-filter': deviceFilter,
   'push-burst': pushBurst,
   'broker-cost': brokerCost,

@@ -8,6 +8,8 @@ import { callAll } from './call-all.js';
 export const platform = {
   url: process.env['MUSTER_URL'] ?? 'http://127.0.0.1:3000',
   mqttUrl: process.env['MUSTER_MQTT_URL'] ?? 'mqtt://127.0.0.1:1883',
+  /** RabbitMQ itself, with the door's user: only to compare with. */
+  brokerMqttUrl: process.env['MUSTER_BROKER_MQTT_URL'] ?? 'mqtt://127.0.0.1:1881',
   directory: resolve(process.env['MUSTER_DIRECTORY'] ?? '.muster'),
 };
 

@@ -26,6 +26,7 @@ export const runBesideRunning = async (
     return await runHere(program, args, {
       MUSTER_URL: urls.gateway,
       MUSTER_MQTT_URL: urls.mqtt,
+      MUSTER_BROKER_MQTT_URL: urls.brokerMqtt,
       MUSTER_HTTP_URL: urls.httpDevices,
       ...(needed.includes('database') ? { MUSTER_DATABASE_URL: urls.database } : {}),
       ...(needed.includes('nats') && running.given.nats === undefined
