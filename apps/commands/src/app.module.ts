@@ -29,6 +29,7 @@ import { Commands1763600300001 } from '../migrations/0001-commands.js';
 import { CommandsSent1763600300002 } from '../migrations/0002-sent.js';
 import { LateAnswers1763600300003 } from '../migrations/0003-late-answers.js';
 import { CommandsGiven1763600300004 } from '../migrations/0004-given.js';
+import { CommandsUnderWay1763600300005 } from '../migrations/0005-under-way.js';
 import { CommandBulkHandlers } from './bulk/command-bulk.handlers.js';
 import { commandBulkJob } from './bulk/command-bulk-job.js';
 import { CommandHandlers, type Rules } from './command/command.handlers.js';
@@ -75,6 +76,7 @@ const migrations = [
   CommandsSent1763600300002,
   LateAnswers1763600300003,
   CommandsGiven1763600300004,
+  CommandsUnderWay1763600300005,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */

@@ -159,7 +159,8 @@ describe('pushing commands', () => {
     await pusher.push([device], 'changed');
     await pusher.push([reachable('tok1 cex command/other')], 'reachable');
     expect(reasons).toEqual([true, false]);
-    const dispatch = { ...device, interface: 'mqtt', subscriber: true };
+    const at = expect.stringMatching(/Z$/);
+    const dispatch = { ...device, interface: 'mqtt', subscriber: true, at };
     expect(recorded).toEqual([
       { ...dispatch, type: 'reboot', id: 1 },
       { ...dispatch, type: 'reboot', id: 2 },

@@ -12,7 +12,7 @@ import { encodeCommands } from '@muster/kp1';
 import type { Bus } from '@muster/messaging';
 import type { Logger } from '@muster/observability';
 import { askOn } from './ask-on.js';
-import type { DevicePushes } from './device-pushes.js';
+import type { DevicePushes, Pushed } from './device-pushes.js';
 import type { PushReason } from './document-pusher.js';
 import { recordAll } from './record.js';
 import type { Push, PushTarget } from './wire.js';
@@ -77,19 +77,24 @@ export class CommandPusher {
     const targetOf = (item: DueCommand) => targets.get(keyOf(item)) ?? item;
     const covered = items.filter((item) => pushes.covers(targetOf(item), pushOf([item])));
     const claimed = await this.claim(covered, reason, targetOf);
-    const reached = new Map<DueCommand, boolean>();
+    const dispatches = new Map<DueCommand, CommandDispatch>();
     const outcomes = await Promise.allSettled(
       messagesOf(claimed).map(async (commands) => {
         const [first] = commands;
         if (first === undefined) return;
-        for (const command of commands) reached.set(command, false);
-        const outcome = await pushes.publish(targetOf(first), pushOf(commands));
-        for (const command of commands) reached.set(command, outcome === 'subscriber');
+        for (const one of commands) dispatches.set(one, this.dispatchOf(one));
+        const pushed = await pushes.publish(targetOf(first), pushOf(commands));
+        for (const one of commands) dispatches.set(one, this.dispatchOf(one, pushed));
       }),
     );
-    await this.record(reached);
+    await this.record([...dispatches.values()]);
     const failed = outcomes.find((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
+  }
+
+  private dispatchOf({ tenantId, deviceId, type, id }: DueCommand, pushed?: Pushed): CommandDispatch {
+    const { interface: by } = this.parts.pushes;
+    return { tenantId, deviceId, type, id, interface: by, subscriber: false, ...pushed };
   }
 
   private async claim(
@@ -115,19 +120,8 @@ export class CommandPusher {
    * Who is sent what again after a start depends on this. A record that fails is left out: to fail here would send the same
    * commands once more, at each try.
    */
-  private async record(reached: ReadonlyMap<DueCommand, boolean>): Promise<void> {
-    const { bus, pushes, logger } = this.parts;
-    const dispatches = Array.from(
-      reached,
-      ([{ tenantId, deviceId, type, id }, subscriber]): CommandDispatch => ({
-        tenantId,
-        deviceId,
-        type,
-        id,
-        interface: pushes.interface,
-        subscriber,
-      }),
-    );
+  private async record(dispatches: readonly CommandDispatch[]): Promise<void> {
+    const { bus, logger } = this.parts;
     const tell = (some: CommandDispatch[]) =>
       bus.request(recordCommandsDispatched, { dispatches: some }, DEADLINE);
     try {

@@ -14,6 +14,17 @@ export interface DevicePushParts {
   readonly perSecond: number;
 }
 
+export interface Pushed {
+  /** Somebody was there for it. */
+  readonly subscriber: boolean;
+  /**
+   * ISO. When it began to be sent, if somebody was there then: who becomes reachable before that is confirmed may not be the
+   * one who has it, and is rather sent it twice. Otherwise when it was confirmed: it is only who has become reachable by then
+   * that has it.
+   */
+  readonly at: string;
+}
+
 /** What a pause saves up, so that single pushes never wait. */
 const BURST_MS = 50;
 
@@ -65,14 +76,19 @@ export class DevicePushes {
    * undefined: nothing was sent, because the device has lost its tokens or has become reachable elsewhere. Rejects with
    * `unavailable` when what it goes through is away.
    */
-  async publish(target: PushTarget, push: Push): Promise<'subscriber' | 'no-subscriber' | undefined> {
+  async publish(target: PushTarget, push: Push): Promise<Pushed | undefined> {
     const { wire } = this.parts;
     const addressees = this.addresseesOf(target).filter((to) => wire.covers(to, push));
     if (addressees.length === 0) return undefined;
-    const reached = await Promise.all(addressees.map((to) => this.paced(() => wire.send(to, push))));
-    const outcome = reached.includes(true) ? 'subscriber' : 'no-subscriber';
-    this.pushes.inc({ extension: push.extension, outcome });
-    return outcome;
+    let at = Infinity;
+    const send = async (to: Addressee): Promise<boolean> => {
+      if (wire.reaches?.(to, push) === true) at = Math.min(at, Date.now());
+      return wire.send(to, push);
+    };
+    const reached = await Promise.all(addressees.map((to) => this.paced(() => send(to))));
+    const subscriber = reached.includes(true);
+    this.pushes.inc({ extension: push.extension, outcome: subscriber ? 'subscriber' : 'no-subscriber' });
+    return { subscriber, at: new Date(Math.min(at, Date.now())).toISOString() };
   }
 
   private addresseesOf(target: PushTarget): Addressee[] {

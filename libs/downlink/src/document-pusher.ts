@@ -131,12 +131,12 @@ export class DocumentPusher {
   private async dispatchOne(item: DueItem, target: PushTarget): Promise<Dispatch[]> {
     const { source, pushes } = this.parts;
     const { tenantId, deviceId, name, configId, config } = item;
-    const outcome = await pushes.publish(target, {
+    const pushed = await pushes.publish(target, {
       extension: source.extension,
       path: ['config', 'json', ...(name === undefined ? [] : [name])],
       body: encodeConfigurationPush({ configId, config }),
     });
-    if (outcome === undefined || item.appVersion !== undefined) return [];
+    if (pushed === undefined || item.appVersion !== undefined) return [];
     return [
       {
         tenantId,
@@ -144,8 +144,7 @@ export class DocumentPusher {
         ...(name === undefined ? {} : { name }),
         configId,
         interface: pushes.interface,
-        subscriber: outcome === 'subscriber',
-        at: new Date().toISOString(),
+        ...pushed,
       },
     ];
   }

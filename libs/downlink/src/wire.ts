@@ -42,6 +42,8 @@ export interface Wire {
   covers(to: Addressee, push: Push): boolean;
   /** As which app versions a token is listened for, for what comes on this extension; empty, and the default: nobody knows. */
   versionsOf?(token: string, extension: string): readonly string[];
+  /** Whether somebody is there for it now, as far as is known; absent: nothing is. */
+  reaches?(to: Addressee, push: Push): boolean;
   /**
    * Resolves when it is on the wire, with whether somebody was there for it. Throws `unavailable` when what it goes through
    * is away: it may have been sent or not.

@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { REPLY_BYTES, type Actor, type JsonValue } from '@muster/contracts';
 import type {
   ClaimCommands,
   CommandClaim,
+  CommandDispatch,
   CommandStatus,
   CommandView,
   DueCommand,
@@ -66,6 +68,9 @@ interface OutstandingRow {
 /** All that an item says besides payload and result, generously. */
 const ITEM_BYTES = 500;
 const MORE_THAN_FIT = REPLY_BYTES / ITEM_BYTES + 1;
+/** What is not told by then of a command that was claimed died with who claimed it. */
+const UNDER_WAY_MS = 1_000;
+const STEP_MS = 10;
 
 /** The queries. All take the time: a pending command past its expiry reads as expired, whether or not that was recorded. */
 export class CommandTable {
@@ -148,6 +153,10 @@ export class CommandTable {
   ): Promise<{ items: OutstandingCommand[]; truncated: boolean; unsent: OutstandingCommand[] }> {
     const rows = await this.read([{ tenantId, deviceId }], { type, all: true, unsent: false }, at);
     let given = rows.filter(({ fits }) => fits);
+    if (pushedSince !== undefined) {
+      const device = { tenantId, deviceId, reachableAt: pushedSince };
+      await this.whileUnderWay(given.map(({ type: of, number: id }) => ({ ...device, type: of, id })));
+    }
     if (isPushedTo && given.length > 0) {
       const asked = await this.database.query<{ type: string; number: number }>(
         `UPDATE commands c SET asked_at = $6 FROM unnest($3::text[], $4::integer[]) AS n (type, number)
@@ -199,13 +208,11 @@ export class CommandTable {
    * Which of these may be pushed now. The row is locked for the statement: of two that claim one command at the same
    * time, or of a claim and a device that asks, the second sees the first.
    */
-  async claim(
-    claims: readonly CommandClaim[],
-    reason: ClaimCommands['reason'],
-    at: Date,
-  ): Promise<boolean[]> {
+  async claim(claims: readonly CommandClaim[], reason: ClaimCommands['reason']): Promise<boolean[]> {
+    if (reason === 'reachable') await this.whileUnderWay(claims);
+    const at = new Date();
     const { rows } = await this.database.query<{ nth: string }>(
-      `UPDATE commands c SET pushed_at = $6
+      `UPDATE commands c SET pushed_at = $6, under_way_until = $8
        FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[]) WITH ORDINALITY
          AS n (tenant_id, device_id, type, number, reachable_at, nth)
        WHERE c.tenant_id = n.tenant_id AND c.device_id = n.device_id AND c.type = n.type AND c.number = n.number
@@ -218,34 +225,50 @@ export class CommandTable {
                     OR coalesce(greatest(c.pushed_at, c.asked_at), '-infinity') <= n.reachable_at
              END
        RETURNING n.nth`,
-      [
-        claims.map(({ tenantId }) => tenantId),
-        claims.map(({ deviceId }) => deviceId),
-        claims.map(({ type }) => type),
-        claims.map(({ id }) => id),
-        claims.map(({ reachableAt }) => reachableAt ?? null),
-        at,
-        reason,
-      ],
+      [...keysOf(claims), sinceOf(claims), at, reason, new Date(at.getTime() + UNDER_WAY_MS)],
     );
     const granted = new Set(rows.map(({ nth }) => Number(nth)));
     return claims.map((_, index) => granted.has(index + 1));
   }
 
-  /** Nobody was there for what was claimed: the next one may have it. */
-  async release(claims: readonly CommandClaim[]): Promise<void> {
-    if (claims.length === 0) return;
+  /**
+   * What became of what was claimed. Sent to somebody, it was so when it was sent: who became reachable between the claim and
+   * that has it. Where nobody was there, the next one may have it.
+   */
+  async settle(dispatches: readonly CommandDispatch[], at: string): Promise<void> {
     await this.database.query(
-      `UPDATE commands c SET pushed_at = NULL
-       FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[]) AS n (tenant_id, device_id, type, number)
-       WHERE c.tenant_id = n.tenant_id AND c.device_id = n.device_id AND c.type = n.type AND c.number = n.number`,
+      `UPDATE commands c
+       SET under_way_until = NULL, pushed_at = CASE WHEN n.sent_at IS NOT NULL THEN greatest(c.pushed_at, n.sent_at) END
+       FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[])
+         AS n (tenant_id, device_id, type, number, sent_at)
+       WHERE c.tenant_id = n.tenant_id AND c.device_id = n.device_id AND c.type = n.type AND c.number = n.number
+         AND c.pushed_at IS NOT NULL`,
       [
-        claims.map(({ tenantId }) => tenantId),
-        claims.map(({ deviceId }) => deviceId),
-        claims.map(({ type }) => type),
-        claims.map(({ id }) => id),
+        ...keysOf(dispatches),
+        dispatches.map(({ subscriber, at: sentAt }) => (subscriber ? (sentAt ?? at) : null)),
       ],
     );
+  }
+
+  /**
+   * Who has just become reachable may be about to get what was claimed before that. Whether it does is known in a moment; who
+   * decides earlier gives it twice, or not at all.
+   */
+  private async whileUnderWay(commands: readonly CommandClaim[]): Promise<void> {
+    if (commands.length === 0) return;
+    const deadline = Date.now() + UNDER_WAY_MS;
+    while (Date.now() < deadline && (await this.areUnderWay(commands))) await sleep(STEP_MS);
+  }
+
+  private async areUnderWay(commands: readonly CommandClaim[]): Promise<boolean> {
+    const { rowCount } = await this.database.query(
+      `SELECT FROM commands c
+       JOIN unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[])
+         AS n (tenant_id, device_id, type, number, reachable_at) USING (tenant_id, device_id, type, number)
+       WHERE c.under_way_until > $6 AND c.pushed_at <= n.reachable_at LIMIT 1`,
+      [...keysOf(commands), sinceOf(commands), new Date()],
+    );
+    return (rowCount ?? 0) > 0;
   }
 
   /** Streams with commands past their expiry, the longest past first. */
@@ -337,6 +360,16 @@ export class CommandTable {
     return rows;
   }
 }
+
+/** As four arrays, for `unnest`. */
+const keysOf = (commands: readonly CommandClaim[]) => [
+  commands.map(({ tenantId }) => tenantId),
+  commands.map(({ deviceId }) => deviceId),
+  commands.map(({ type }) => type),
+  commands.map(({ id }) => id),
+];
+
+const sinceOf = (claims: readonly CommandClaim[]) => claims.map(({ reachableAt }) => reachableAt ?? null);
 
 /** Status of a row at the time in parameter `at`. In the table what is outstanding is `pending`, sent or not. */
 const status = (at: string): string =>

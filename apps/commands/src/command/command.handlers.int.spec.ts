@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -563,6 +564,13 @@ describe('claimCommands', () => {
       dispatches: [{ tenantId, deviceId, type: 'reboot', id, interface: 'mqtt', subscriber: false }],
     });
   const since = (agoMs = 0) => new Date(Date.now() - agoMs).toISOString();
+  /** ISO; later than all that was done before, and earlier than all that is done after. */
+  const aMomentLater = async () => {
+    await sleep(2);
+    const at = since();
+    await sleep(2);
+    return at;
+  };
 
   it('grants a command once to those for whom the device became reachable at the same time', async () => {
     const id = device();
@@ -629,6 +637,32 @@ describe('claimCommands', () => {
     expect(given).toEqual([[2], [2], [1, 2], [1, 2]]);
     expect(await claim(id, [2], 'reachable', reachableAt)).toEqual([false]);
     expect(await claim(id, [2], 'reachable', since())).toEqual([true]);
+  });
+
+  it('counts as given when it was sent, to who became reachable after the claim, and waits until that is known', async () => {
+    const id = device();
+    for (let count = 0; count < 2; count += 1) await create(id);
+    await claim(id, [1, 2], 'creation');
+    const reachableAt = await aMomentLater();
+    const sentAt = await aMomentLater();
+    const asked = fetch(id, { type: 'reboot', interface: 'mqtt', observe: true, reachableAt });
+    const claimed = claim(id, [1, 2], 'reachable', reachableAt);
+    const reached = { tenantId, deviceId: id, type: 'reboot', id: 1, interface: 'mqtt', at: sentAt } as const;
+    await bus.request(recordCommandsDispatched, { dispatches: [{ ...reached, subscriber: true }] });
+    // One of the two gets what reached nobody.
+    await release(id, 2);
+    const given = [idsOf(await asked), await claimed];
+    expect([
+      [[], [false, true]],
+      [[2], [false, false]],
+    ]).toContainEqual(given);
+  });
+
+  it('does not wait for ever for who died after the claim', async () => {
+    const id = device();
+    await create(id);
+    await claim(id, [1], 'creation');
+    expect(await claim(id, [1], 'reachable', await aMomentLater())).toEqual([true]);
   });
 
   it('gives a command once to a device that asks to observe and is pushed to at the same time', async () => {

@@ -174,14 +174,14 @@ export class CommandHandlers {
 
   @Handles(claimCommands)
   async claim({ claims, reason }: ClaimCommands): Promise<ClaimedCommands> {
-    return { granted: await this.table.claim(claims, reason, new Date()) };
+    return { granted: await this.table.claim(claims, reason) };
   }
 
   /** One event for the commands of a queue that were sent together. */
   @Handles(recordCommandsDispatched)
   async recordDispatched({ dispatches }: RecordCommandsDispatched): Promise<BulkOutcome> {
     const at = now();
-    await this.table.release(dispatches.filter(({ subscriber }) => !subscriber));
+    await this.table.settle(dispatches, at);
     const queues = new Map<string, CommandDispatch[]>();
     for (const one of dispatches) {
       const key = `${one.tenantId} ${queueId(one.deviceId, one.type)} ${one.interface}`;

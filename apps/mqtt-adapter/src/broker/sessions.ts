@@ -117,6 +117,12 @@ export class Sessions {
     return pattern === undefined || session.patterns.has(pattern);
   }
 
+  /** Whether nobody is there any more who was at `at`, Unix milliseconds. */
+  hasLeftSince(queue: string, at: number): boolean {
+    const session = this.byQueue.get(queue);
+    return session?.awaySince !== undefined && session.awaySince >= at;
+  }
+
   /** As which versions somebody is subscribed to pushes of a token, of an extension. */
   versionsOf(token: string, extension: string): string[] {
     const versions = [...(this.queuesOfToken.get(token) ?? [])].flatMap((queue) =>

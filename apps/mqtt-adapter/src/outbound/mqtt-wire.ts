@@ -11,13 +11,14 @@ import type { Sessions } from '../broker/sessions.js';
  */
 export const mqttWire = (
   broker: Pick<Downlink, 'publish'>,
-  sessions: Pick<Sessions, 'areAway' | 'versionsOf'>,
+  sessions: Pick<Sessions, 'areAway' | 'reachedSince' | 'versionsOf'>,
 ): Wire => ({
   interface: 'mqtt',
   covers: (to, push) =>
     to.channels === undefined ||
     to.channels.some((pattern) => matchesBinding(pattern, routingKeyOf(to, push))),
   versionsOf: (token, extension) => sessions.versionsOf(token, extension),
+  reaches: (to, push) => sessions.reachedSince(routingKeyOf(to, push)) !== undefined,
   send: async (to, push) => {
     const routingKey = routingKeyOf(to, push);
     const areAway = sessions.areAway(routingKey);

@@ -81,6 +81,16 @@ describe('becoming reachable', () => {
     expect({ pushed, wasKnown }).toEqual({ pushed: ['d1 v2'], wasKnown: [true] });
   });
 
+  it('does not wait for a session whose client has left since', async () => {
+    const { reachable, sessions } = scene({ settleMs: 60_000 });
+    const handled = reachable.handle(binding('kp1.v2.cmx.tok1.#'));
+    reachable.follow(consumer());
+    reachable.follow(event('consumer.deleted', { queue: QUEUE, channel: 'ch2' }));
+    await handled;
+    expect(sessions.isReached(QUEUE)).toBe(false);
+    reachable.stop();
+  });
+
   it.each([
     'kp1.v2.cmx.tok1.config.json.status',
     'kp1.v2.cmx.tok1.#',

@@ -15,7 +15,7 @@ export interface ReachableParts {
   /** A device that was made a moment ago may have come through the door before anything is heard of it here. */
   readonly questions: Pick<AccessQuestions, 'admit'>;
   readonly subscribers: Pick<Subscribers, 'add' | 'of'>;
-  readonly sessions: Pick<Sessions, 'note' | 'takeBack' | 'isOwed' | 'isNew' | 'isReached'>;
+  readonly sessions: Pick<Sessions, 'note' | 'takeBack' | 'isOwed' | 'isNew' | 'isReached' | 'hasLeftSince'>;
   /** Milliseconds that what is told of a session by other ways may take. Default 150, and 500 for what it is owed. */
   readonly settleMs?: number;
 }
@@ -81,19 +81,20 @@ export class PushWhenReachable {
     if (headers['source_name'] !== 'amq.topic' || typeof queue !== 'string') return;
     if (clientId === undefined || typeof pattern !== 'string' || !coversPush(pattern)) return;
     this.parts.subscribers.add(clientId, pattern);
-    if (!redelivered) await this.untilReached(queue, pattern);
+    if (!redelivered) await this.untilReached(queue, timeOf(headers), pattern);
     await this.offer(pattern, redelivered ? undefined : timeOf(headers));
   }
 
   /**
    * Who is new, and since when it has been reached, is known by the sessions: without that, what was pushed to it a moment ago
-   * would be given again. They are told by another queue, which may be behind; of a session from before this process by none.
+   * would be given again. They are told by another queue, which may be behind; of a session from before this process by none. Who has left since
+   * `at` will not be reached.
    */
-  private async untilReached(queue: string, pattern?: string): Promise<void> {
-    const deadline = performance.now() + (this.parts.settleMs ?? BEHIND_MS);
-    while (!this.parts.sessions.isReached(queue, pattern) && performance.now() < deadline) {
-      await this.pause(STEP_MS);
-    }
+  private async untilReached(queue: string, at: number, pattern?: string): Promise<void> {
+    const { sessions, settleMs } = this.parts;
+    const deadline = performance.now() + (settleMs ?? BEHIND_MS);
+    const isSettled = () => sessions.isReached(queue, pattern) || sessions.hasLeftSince(queue, at);
+    while (!isSettled() && performance.now() < deadline) await this.pause(STEP_MS);
   }
 
   /**
@@ -104,7 +105,7 @@ export class PushWhenReachable {
     const queue = headers['queue'];
     const clientId = sessionOf(queue);
     if (typeof queue !== 'string' || clientId === undefined) return;
-    if (!redelivered) await this.untilReached(queue);
+    if (!redelivered) await this.untilReached(queue, timeOf(headers));
     await this.pause(this.parts.settleMs ?? 150);
     if (await this.offerBack(queue, redelivered)) return;
     if (this.parts.sessions.isNew(queue)) return;

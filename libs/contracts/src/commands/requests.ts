@@ -374,6 +374,11 @@ export class CommandDispatch extends DeviceKey {
   /** False: nobody was there for it, or it could not be sent; its claim is given back. */
   @IsBoolean()
   subscriber!: boolean;
+
+  /** Who has become reachable later than this may not have it. Absent: than this is told. */
+  @IsOptional()
+  @IsISO8601()
+  at?: string;
 }
 
 export class RecordCommandsDispatched {
