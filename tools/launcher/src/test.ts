@@ -67,18 +67,16 @@ const runSteps = async (instance: Instance, patterns: readonly string[], counts:
   const steps = async (): Promise<void> => {
     const run = { instance, children, patterns };
     const withBroker = await listsSpecs(run, ['e2e']);
-    // Started now, awaited when needed: RabbitMQ boots while the first phase runs.
+    // Started now, awaited when needed: RabbitMQ boots while the first specs run.
     const database = started(bringUpPostgres(instance));
     const broker = started(withBroker ? bringUpBroker(instance) : Promise.resolve());
     const style = started(patterns.length === 0 ? formatAndLint(run) : Promise.resolve([]));
     await database;
     const servers = await testEnvironment(instance, withBroker);
-    counts.push(await jest(run, 'unit and integration', ['unit', 'int'], servers));
-    if (withBroker) {
-      await broker;
-      counts.push(await jest(run, 'end to end', ['e2e'], servers));
-    }
-    counts.push(...(await style));
+    // Side by side: the end-to-end specs mostly wait, and go first when they do not.
+    const parts = [jest(run, 'unit and integration', ['unit', 'int'], servers)];
+    if (withBroker) parts.push(broker.then(() => jest(run, 'end to end', ['e2e'], servers)));
+    counts.push(...(await Promise.all(parts)), ...(await style));
   };
   await Promise.race([steps(), interrupted]);
 };
@@ -126,7 +124,7 @@ const untilInterrupted = (instance: Instance, children: ReadonlySet<ChildProcess
 /** A check that is one test: its output is shown only when it fails. */
 const check = async (run: Run, name: string, args: readonly string[]): Promise<Count> => {
   const began = Date.now();
-  const { code, output } = await node(run, args, {}, 'low priority');
+  const { code, output } = await node(run, args, { priority: LOWEST });
   const passed = code === 0;
   process.stdout.write(`${passed ? 'ok  ' : 'FAIL'}  ${name} (${seconds(began)})\n`);
   if (passed) return { passed: 1, failed: 0 };
@@ -142,15 +140,15 @@ const jest = async (
 ): Promise<Count> => {
   const began = Date.now();
   const result = join(run.instance.settings.home, `jest-${projects.join('-')}.json`);
+  const isEndToEnd = projects.includes('e2e');
   const { code } = await node(
     run,
     [
       ...[...JEST, '--selectProjects', ...projects, '--passWithNoTests', '--json', '--outputFile', result],
-      ...(projects.includes('e2e') ? ['--runInBand'] : []),
+      ...(isEndToEnd ? ['--runInBand'] : []),
       ...(run.patterns.length > 0 ? ['--testPathPatterns', ...run.patterns] : []),
     ],
-    environment,
-    'shown',
+    { environment, isShown: true, priority: isEndToEnd ? 0 : LOW, result },
   );
   const count = countOfJest(existsSync(result) ? readFileSync(result, 'utf8') : '', code);
   const ok = count.failed === 0;
@@ -161,18 +159,13 @@ const jest = async (
 };
 
 const listsSpecs = async (run: Run, projects: readonly string[]): Promise<boolean> => {
-  const { output } = await node(
-    run,
-    [
-      ...JEST,
-      '--listTests',
-      '--selectProjects',
-      ...projects,
-      ...(run.patterns.length > 0 ? ['--testPathPatterns', ...run.patterns] : []),
-    ],
-    {},
-    'quiet',
-  );
+  const { output } = await node(run, [
+    ...JEST,
+    '--listTests',
+    '--selectProjects',
+    ...projects,
+    ...(run.patterns.length > 0 ? ['--testPathPatterns', ...run.patterns] : []),
+  ]);
   return /\.spec\.js$/m.test(output);
 };
 
@@ -205,12 +198,25 @@ const testEnvironment = async (
 const withoutMuster = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('MUSTER_')));
 
+/** Of `setPriority`: whoever has a higher one goes first. */
+const LOW = 10;
+const LOWEST = 19;
+/** Jest waits for ever for what a spec has left open. All that it found is in its result by then, that it was left open too. */
+const END_MS = 10_000;
+
+interface Manner {
+  readonly environment?: NodeJS.ProcessEnv;
+  readonly isShown?: boolean;
+  readonly priority?: number;
+  /** A file that it writes last: it is killed when it does not end with that. */
+  readonly result?: string;
+}
+
 /** The mark makes the sweep at the end find even what a killed Jest worker left behind. */
 const node = async (
   { instance, children }: Run,
   args: readonly string[],
-  environment: NodeJS.ProcessEnv,
-  manner: 'shown' | 'quiet' | 'low priority',
+  { environment = {}, isShown = false, priority = 0, result }: Manner = {},
 ): Promise<{ code: number | null; output: string }> => {
   // --json makes Jest print its result on stdout as well; its report for people goes to stderr.
   const child = spawn(process.execPath, args, {
@@ -221,14 +227,20 @@ const node = async (
       [MARK_INSTANCE]: instance.settings.home,
       [MARK_SERVER]: 'tests',
     },
-    stdio: manner === 'shown' ? ['ignore', 'ignore', 'inherit'] : ['ignore', 'pipe', 'pipe'],
+    stdio: isShown ? ['ignore', 'ignore', 'inherit'] : ['ignore', 'pipe', 'pipe'],
   });
   children.add(child);
-  if (manner === 'low priority' && child.pid !== undefined) setPriority(child.pid, 19);
+  if (child.pid !== undefined) setPriority(child.pid, priority);
+  const watch = setInterval(() => {
+    if (result === undefined || !existsSync(result)) return;
+    clearInterval(watch);
+    setTimeout(() => child.kill('SIGKILL'), END_MS).unref();
+  }, 1_000);
   let text = '';
   for (const stream of [child.stdout, child.stderr])
     stream?.setEncoding('utf8').on('data', (more: string) => (text += more));
   const [code] = (await once(child, 'close')) as [number | null];
+  clearInterval(watch);
   children.delete(child);
   return { code, output: text };
 };
