@@ -37,6 +37,32 @@ const count = async (filter: string): Promise<number> => {
   return (body as { total: number }).total;
 };
 
+describe('/folders', () => {
+  it('are a tree whose folders are made, listed, moved with their devices, and deleted when they are empty', async () => {
+    const { api } = platform;
+    const put = { target: { filter: 'tags==roof' }, folder: '/lyon/b 1' };
+    await ended(await bulk(put));
+    const made = await api('POST', '/folders', { path: '/paris/2' });
+    expect(made).toMatchObject({ status: 201, body: { path: '/paris/2', name: '2' } });
+    expect(await api('GET', '/folders?parent=%2Flyon')).toMatchObject({
+      body: { items: [{ path: '/lyon/b 1' }] },
+    });
+    expect(await api('GET', '/folders/%2Flyon?count=true')).toMatchObject({
+      body: { count: 40, folders: 1 },
+    });
+    const moved = await api('PATCH', '/folders/%2Flyon%2Fb%201', { parent: '/paris', name: 'b1' });
+    expect(moved).toMatchObject({ status: 202, body: { path: '/paris/b1' } });
+    await ended({ ...moved, body: { jobId: (moved.body as { jobId: string }).jobId } });
+    expect(await count('folder==/paris/*;tags==roof')).toBe(40);
+    expect(await api('DELETE', '/folders/%2Fparis')).toMatchObject({
+      status: 409,
+      body: { code: 'folder-not-empty', detail: 'The folder has 40 devices and 2 folders in it.' },
+    });
+    expect((await api('DELETE', '/folders/%2Flyon')).status).toBe(204);
+    expect((await api('GET', '/folders/%2Flyon')).status).toBe(404);
+  });
+});
+
 describe('POST /devices/bulk', () => {
   it('shows what it would do, does it as a job in the list of all jobs, and no more', async () => {
     const target = { filter: 'tags==roof' };

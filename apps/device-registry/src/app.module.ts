@@ -40,10 +40,16 @@ import { Parents1764330000012 } from '../migrations/0012-parents.js';
 import { Credentials1764350000013 } from '../migrations/0013-credentials.js';
 import { Doors1764380000014 } from '../migrations/0014-doors.js';
 import { PresenceFromTheDoor1764390000015 } from '../migrations/0015-presence-from-the-door.js';
+import { Folders1764420000016 } from '../migrations/0016-folders.js';
 import { DeviceFilters1763600200005 } from '../migrations/0005-device-filters.js';
 import { DeviceBulkHandlers } from './bulk/device-bulk.handlers.js';
 import { deviceBulkDeleteJob, deviceBulkJob } from './bulk/device-bulk-job.js';
 import { deviceEraseJob } from './bulk/device-erase-job.js';
+import { FolderHandlers } from './folder/folder.handlers.js';
+import { folder } from './folder/folder.decider.js';
+import { folderList } from './folder/folder-list.projection.js';
+import { folderMoveJob } from './folder/folder-move-job.js';
+import { publishedOfFolder } from './folder/folder.published.js';
 import { GroupHandlers } from './group/group.handlers.js';
 import { group } from './group/group.decider.js';
 import { groupList } from './group/group-list.projection.js';
@@ -108,6 +114,7 @@ export const projections = [
   deviceSoftware,
   deviceStates,
   groupList,
+  folderList,
   certificateAuthorityList,
   claimKeyList,
   validityTimers(SCHEMA),
@@ -115,12 +122,13 @@ export const projections = [
 /** What the registry's own events could not bring back. */
 const followed: readonly Projection[] = [deviceConnectivity, deviceSoftware, deviceStates];
 /** Without the jobs, which no projection reads. */
-export const aggregates = [deviceType, device, group, certificateAuthority, claimKey] as const;
+export const aggregates = [deviceType, device, group, folder, certificateAuthority, claimKey] as const;
 const everyAggregate = [...aggregates, job];
 const translate = translateBy(
   told(deviceType, publishedOfDeviceType),
   told(device, publishedOfDevice),
   told(group, publishedOfGroup),
+  told(folder, publishedOfFolder),
   told(certificateAuthority, publishedOfCertificateAuthority),
   told(claimKey, publishedOfClaimKey),
   told({ name: CONNECTIVITY }, publishedOfConnectivity),
@@ -138,6 +146,7 @@ export class AppModule {
         DeviceBulkHandlers,
         ImportHandlers,
         GroupHandlers,
+        FolderHandlers,
         jobHandlersOf({ cancel: cancelDeviceRegistryJob, retry: retryDeviceRegistryJob }),
         DeviceMetadataHandlers,
         EndpointTokenHandlers,
@@ -175,6 +184,7 @@ export const migrations = [
   Credentials1764350000013,
   Doors1764380000014,
   PresenceFromTheDoor1764390000015,
+  Folders1764420000016,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
@@ -228,6 +238,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         deviceBulkJob({ targets, store }),
         deviceBulkDeleteJob({ targets, store, jobs: () => jobs }),
         deviceEraseJob({ bus, store }),
+        folderMoveJob({ database, store }),
         importJob({ store, imports, rules }),
         dryRunJob({ store, imports, rules }),
       ];

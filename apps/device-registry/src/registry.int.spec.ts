@@ -5,6 +5,7 @@ import {
   deleteDeviceType,
   editDeviceType,
 } from '@muster/contracts/device-registry/device-types.requests';
+import { createFolder, deleteFolder, editFolder } from '@muster/contracts/device-registry/folders.requests';
 import { createGroup, deleteGroup, editGroup } from '@muster/contracts/device-registry/groups.requests';
 import { deleteDevice, editDevice } from '@muster/contracts/device-registry/devices.requests';
 import { changeTokenStatus, issueToken } from '@muster/contracts/device-registry/tokens.requests';
@@ -64,6 +65,21 @@ describe('published events', () => {
     });
     expect(all[3]?.[1]).toMatchObject({ changes: { 'metadata.a': { from: 1, to: null } } });
     expect(JSON.stringify(all)).not.toContain(made.token);
+  });
+
+  it('tell the life of a folder', async () => {
+    const name = unique('folder');
+    const { id } = await registry.bus.request(createFolder, { ...base, folder: { path: `/${name}` } });
+    await registry.bus.request(editFolder, { ...base, folder: id, edit: { name: `${name}-2` } });
+    await registry.bus.request(deleteFolder, { ...base, folder: id });
+    const told = await publishedFor(id, 3);
+    expect(told.map(([subject]) => subject)).toEqual(['folder.created', 'folder.changed', 'folder.deleted']);
+    expect(told[0]?.[1]).toMatchObject({ folderId: id, path: `/${name}`, actor });
+    expect(told[1]?.[1]['changes']).toEqual({
+      name: { from: name, to: `${name}-2` },
+      path: { from: `/${name}`, to: `/${name}-2` },
+    });
+    expect(told[2]?.[1]).toMatchObject({ path: `/${name}-2`, version: 3 });
   });
 
   it('tell the life of a group, field by field', async () => {

@@ -47,6 +47,7 @@ import { CertificateAuthoritiesController } from './devices/certificate-authorit
 import { ClaimKeysController } from './devices/claim-keys.controller.js';
 import { CredentialsController } from './devices/credentials.controller.js';
 import { DeviceTypesController } from './devices/device-types.controller.js';
+import { FoldersController } from './devices/folders.controller.js';
 import { GroupsController } from './devices/groups.controller.js';
 import { CommandBulkController } from './commands/command-bulk.controller.js';
 import { ExportsController } from './imports/exports.controller.js';
@@ -132,6 +133,7 @@ export class AppModule {
         ExportsController,
         CommandBulkController,
         GroupsController,
+        FoldersController,
         MetadataController,
         TokensController,
         CredentialsController,

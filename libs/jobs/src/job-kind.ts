@@ -34,6 +34,8 @@ export interface JobKind<Params extends object = object> {
    * the same to an item the later has the last word. Default: jobs run side by side.
    */
   readonly inOrder?: boolean;
+  /** False: once it is asked for, nobody can stop it half way. Default: it can be cancelled. */
+  readonly cancel?: boolean;
   /** False: what failed cannot be tried again by asking for it. Default: it can, with the same parameters. */
   readonly retry?: boolean;
   /**

@@ -90,6 +90,9 @@ export class Jobs {
       const { family, own } = await lockFamily(tx, { tenantId, jobId });
       const driven = family.find((one) => one.driven !== null)?.driven;
       if (driven != null) throw new AppError('job-not-cancellable', driven);
+      const fixed = family.find(({ kind }) => this.kinds.get(kind)?.cancel === false);
+      if (fixed !== undefined)
+        throw new AppError('job-not-cancellable', `Jobs of the kind ${fixed.kind} cannot be cancelled.`);
       const at = new Date().toISOString();
       const cancelOne = async (key: JobKey): Promise<void> => {
         const inHand = await dropChunks(tx, key);
@@ -279,6 +282,7 @@ export class Jobs {
 
 interface Relative {
   readonly job_id: string;
+  readonly kind: string;
   readonly actor: Actor;
   readonly ended: boolean;
   readonly driven: string | null;
@@ -290,7 +294,7 @@ const lockFamily = async (
   { tenantId, jobId }: JobKey,
 ): Promise<{ readonly family: readonly Relative[]; readonly own: Relative }> => {
   const { rows: family } = await tx.query<Relative>(
-    `SELECT job_id, actor, ended_at IS NOT NULL AS ended, driven FROM job_work
+    `SELECT job_id, kind, actor, ended_at IS NOT NULL AS ended, driven FROM job_work
      WHERE tenant_id = $1 AND (job_id = $2 OR parent = $2)
      ORDER BY job_id = $2, job_id FOR NO KEY UPDATE`,
     [tenantId, jobId],

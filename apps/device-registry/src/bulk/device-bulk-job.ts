@@ -1,6 +1,7 @@
 import type { EventStore } from '@muster/event-store';
 import type { DeviceTargets, JobKind, Jobs, TargetParams } from '@muster/jobs';
 import { device, type DeviceCommand } from '../device/device.decider.js';
+import { holdFolders } from '../folder/folder-tree.js';
 import type { ChangeInBulk } from './bulk-decisions.js';
 import { DEVICE_ERASE_JOB } from './device-erase-job.js';
 
@@ -60,6 +61,8 @@ const jobOfCommands = <Params extends TargetParams>(
   plan: (job, cursor) => targets.plan(job, cursor),
   run: async (tx, { tenantId, actor, params }, items) => {
     const command = commandOf(params);
+    if (command.type === 'ChangeInBulk' && command.folder !== undefined)
+      await holdFolders(tx, store, { tenantId, actor }, [command.folder]);
     const outcomes = await store.executeMany(
       device,
       items.map((id) => ({ tenantId, id, command, metadata: { actor } })),

@@ -21,3 +21,10 @@ export interface EditDevice {
   readonly status?: Exclude<DeviceStatus, 'pending'> | undefined;
   readonly tokenOnly?: boolean | undefined;
 }
+
+/** Its folder, or one above that, is another one; a device that is elsewhere by now stays there. */
+export interface FollowFolder {
+  readonly type: 'FollowFolder';
+  readonly from: string;
+  readonly to: string;
+}

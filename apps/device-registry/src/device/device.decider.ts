@@ -44,7 +44,8 @@ import {
   type NewToken,
   type RemoveToken,
 } from '../token/token-decisions.js';
-import type { EditDevice, KnownAppVersion } from './device-edit.js';
+import { isWithin, movedPath } from '../folder/folder-path.js';
+import type { EditDevice, FollowFolder, KnownAppVersion } from './device-edit.js';
 import type { Device, ExistingDevice } from './device-state.js';
 import { upcast, type DeviceEvent, type EnrolledBy, type GeoPosition } from './device.events.js';
 
@@ -80,6 +81,7 @@ export type DeviceCommand =
   /** Of a device that is deleted. */
   | { readonly type: 'RecordErasure'; readonly at: string }
   | ChangeInBulk
+  | FollowFolder
   | ChangeMetadata
   | DeleteMetadataKey
   | UpdateMetadata
@@ -112,6 +114,10 @@ const decide = (command: DeviceCommand, device: Device): readonly DeviceEvent[] 
       return edit(command, device);
     case 'ChangeInBulk':
       return changeInBulk(command, device);
+    case 'FollowFolder':
+      return isWithin(device.folder, command.from)
+        ? edit({ type: 'EditDevice', folder: movedPath(device.folder, command) }, device)
+        : [];
     case 'ApplyRow':
       return applyRow(command, device);
     case 'RecordSighting':

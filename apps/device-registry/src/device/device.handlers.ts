@@ -52,6 +52,7 @@ import { viewDevice } from './device-list.projection.js';
 import { DeviceSearch, positionOf } from './device-search.js';
 import { device } from './device.decider.js';
 import { checkParent } from './parent.js';
+import { holdFolders } from '../folder/folder-tree.js';
 import { type Rules, RULES } from '../providers.js';
 import { StateProgress } from '../state/state-progress.js';
 import { firstKind } from '../credential/credential-decisions.js';
@@ -231,10 +232,12 @@ export class DeviceHandlers {
       expectedVersion,
       command: { type: 'EditDevice', ...fields, appVersion },
     } as const;
-    if (fields.parentId == null) await this.store.execute(device, editing);
+    const { folder, parentId } = fields;
+    if (folder === undefined && parentId == null) await this.store.execute(device, editing);
     else {
       await this.database.transaction(async (tx) => {
-        await checkParent(tx, tenantId, deviceId, fields.parentId);
+        if (folder !== undefined) await holdFolders(tx, this.store, { tenantId, actor }, [folder]);
+        await checkParent(tx, tenantId, deviceId, parentId);
         await this.store.execute(device, { ...editing, within: tx });
       });
     }

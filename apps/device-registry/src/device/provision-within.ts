@@ -5,6 +5,7 @@ import type pg from 'pg';
 import type { PlannedCredential } from '../credential/credential-plan.js';
 import { keepSecret } from '../credential/keep-secret.js';
 import { findDeviceType } from '../device-type/device-type-list.projection.js';
+import { holdFolders } from '../folder/folder-tree.js';
 import type { Rules } from '../providers.js';
 import { keepTokenText } from '../token/token-text.js';
 import { device } from './device.decider.js';
@@ -44,7 +45,7 @@ export const typeFor = async (
  */
 export const provisionWithin = async (
   tx: pg.PoolClient,
-  store: Pick<EventStore, 'execute'>,
+  store: EventStore,
   wanted: WantedDevice,
 ): Promise<string> => {
   const { tenantId, actor, deviceId, type, rules, token, planned, status, enrolledBy } = wanted;
@@ -56,6 +57,7 @@ export const provisionWithin = async (
     enrolledBy,
     at: new Date().toISOString(),
   });
+  await holdFolders(tx, store, { tenantId, actor }, [command.folder]);
   await store.execute(device, { tenantId, id: deviceId, metadata: { actor }, within: tx, command });
   await keepTokenText(tx, { tenantId, deviceId, tokenId, text: token });
   if (planned !== undefined) await keepSecret(tx, { tenantId, deviceId }, planned);

@@ -360,4 +360,5 @@ const REFUSALS: Partial<Record<ErrorCode, ErrorCode>> = {
   'device-type-not-found': 'enrolment-refused',
   'app-version-not-found': 'enrolment-refused',
   'token-taken': 'enrolment-refused',
+  'folder-moving': 'unavailable',
 };

@@ -7,6 +7,7 @@ import type pg from 'pg';
 import type { Device } from '../device/device-state.js';
 import { device, type DeviceCommand } from '../device/device.decider.js';
 import type { DeviceEvent } from '../device/device.events.js';
+import { holdFolders } from '../folder/folder-tree.js';
 import { provisionCommand } from '../device/provision-command.js';
 import type { Rules } from '../providers.js';
 import { keepTokenTexts, newTokenText, tokenTextFor } from '../token/token-text.js';
@@ -65,6 +66,12 @@ export const importRows = async (
       return [];
     }
   });
+  await holdFolders(
+    tx,
+    store,
+    { tenantId, actor },
+    valid.flatMap(({ row }) => row.folder ?? []),
+  );
   const outcomes = await store.executeMany(
     device,
     intents.map(({ deviceId: id, command }) => ({ tenantId, id, command, metadata: { actor } })),

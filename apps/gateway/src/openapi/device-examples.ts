@@ -94,6 +94,16 @@ const group = {
   createdAt: AT,
 };
 
+const folder = {
+  id: '01936c36-7c8d-7e9f-8a1b-2c3d4e5f6a7b',
+  name: 'building-2',
+  path: '/paris/building-2',
+  parentId: '01936c36-5a6b-7c8d-9e0f-1a2b3c4d5e6f',
+  folders: 3,
+  version: 1,
+  createdAt: AT,
+};
+
 /** Device types, devices, and what lets them in. By `operationId`. */
 export const DEVICE_EXAMPLES: Readonly<Record<string, Example>> = {
   createDeviceType: {
@@ -197,6 +207,14 @@ export const DEVICE_EXAMPLES: Readonly<Record<string, Example>> = {
   editDevice: {
     request: { tags: ['roof', 'north'], serialNumber: null },
     response: { ...device, version: 4 },
+  },
+
+  createFolder: { request: { path: '/paris/building-2' }, response: { ...folder, folders: 0 } },
+  listFolders: { response: page(folder) },
+  getFolder: { response: { ...folder, count: 412 } },
+  editFolder: {
+    request: { name: 'annexe' },
+    response: { ...folder, name: 'annexe', path: '/paris/annexe', jobId: JOB_ID, version: 2 },
   },
 
   createGroup: {

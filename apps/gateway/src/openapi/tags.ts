@@ -7,6 +7,7 @@ export const TAGS: Readonly<Record<string, string>> = {
   Imports: 'Devices created and changed by a file, row by row, as a job.',
   Exports: 'Devices as a file that can be imported again.',
   Groups: 'Filters that are saved under a name, usable wherever a filter is.',
+  Folders: 'Where devices belong: a tree, in which a folder is moved with all that is in it.',
   Filters: 'For whoever writes a filter: what there is to filter by.',
   Fleet: 'All devices, or those that a filter means, as numbers.',
   Metadata: 'What is noted about a device, key by key, by operators and by the device.',

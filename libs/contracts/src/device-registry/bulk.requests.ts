@@ -13,7 +13,7 @@ import { defineRequest } from '../contract.js';
 import { JSON_VALUE, ValuesAre } from '../described.js';
 import { CreateRequest, MAX_TAGS, NAME_RULE, TenantRequest, type JsonObject } from '../fields.js';
 import { JobStarted } from '../jobs/requests.js';
-import { IsFolder } from './devices.requests.js';
+import { IsFolder } from './folder-path.js';
 import { BulkInput, TARGET_ERRORS, TargetPreview } from './targets.requests.js';
 
 const TAG_MESSAGE = { each: true, message: 'each value must match [A-Za-z0-9_-]{1,64}' };

@@ -30,7 +30,8 @@ import {
   PageRequest,
   TenantRequest,
 } from '../fields.js';
-import { IsFolder, MAX_PEM_LENGTH } from './devices.requests.js';
+import { MAX_PEM_LENGTH } from './devices.requests.js';
+import { IsFolder } from './folder-path.js';
 
 /** `unverified`: nobody has shown yet that the tenant has its key. A revoked one stays revoked. */
 export const AUTHORITY_STATUSES = ['unverified', 'active', 'suspended', 'revoked'] as const;

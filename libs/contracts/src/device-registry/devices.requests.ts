@@ -37,7 +37,7 @@ import {
   type JsonObject,
 } from '../fields.js';
 import { SYNC_STATES, type SyncState } from '../configuration/sync-state.js';
-import { wrongName } from '../names.js';
+import { IsFolder } from './folder-path.js';
 
 export const INTERFACES = ['mqtt', 'http', 'iothub'] as const;
 export type DeviceInterface = (typeof INTERFACES)[number];
@@ -45,22 +45,6 @@ export type DeviceInterface = (typeof INTERFACES)[number];
 /** `pending`: it has enrolled and waits for an operator's approval. Only an active one is let in. */
 export const DEVICE_STATUSES = ['pending', 'active', 'suspended'] as const;
 export type DeviceStatus = (typeof DEVICE_STATUSES)[number];
-
-const FOLDER_RULE = /^\/$|^(\/[^/\s][^/]{0,62}){1,16}$/;
-const wrongFolder = (value: unknown): string | undefined => {
-  if (typeof value !== 'string' || !FOLDER_RULE.test(value))
-    return 'must be a path such as /paris/building-2';
-  const [wrong] =
-    value === '/'
-      ? []
-      : value
-          .slice(1)
-          .split('/')
-          .flatMap((name) => wrongName(name, 63) ?? []);
-  return wrong === undefined ? undefined : `must be a path of names: each ${wrong}`;
-};
-
-export const IsFolder = (): PropertyDecorator => rule('isFolder', wrongFolder, [FOLDER_RULE.source]);
 
 export class Position {
   /** Degrees, WGS 84; south is negative. */
@@ -534,6 +518,8 @@ export const provisionDevice = defineRequest({
     'device-name-taken',
     'serial-number-taken',
     'parent-not-found',
+    'folder-moving',
+    'concurrent-change',
     'device-type-not-found',
     'app-version-not-found',
     'token-taken',
@@ -587,6 +573,7 @@ export const editDevice = defineRequest({
     'serial-number-taken',
     'parent-not-found',
     'parent-in-circle',
+    'folder-moving',
     'app-version-not-found',
     'version-mismatch',
     'concurrent-change',

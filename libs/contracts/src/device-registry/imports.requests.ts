@@ -29,7 +29,8 @@ import {
   TenantRequest,
   type JsonObject,
 } from '../fields.js';
-import { INTERFACES, IsFolder, Position, type DeviceInterface } from './devices.requests.js';
+import { INTERFACES, Position, type DeviceInterface } from './devices.requests.js';
+import { IsFolder } from './folder-path.js';
 
 /** Rows that are handed over at once. */
 export const MAX_IMPORT_PORTION = 500;

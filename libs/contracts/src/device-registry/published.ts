@@ -312,6 +312,46 @@ export class GroupDeleted extends GroupFact {
   name!: string;
 }
 
+/** What every event of a folder carries. `version` rises by one with every event of that folder. */
+export class FolderFact {
+  @IsString()
+  folderId!: string;
+
+  @IsInt()
+  version!: number;
+
+  @IsISO8601()
+  at!: string;
+
+  @ValidateNested()
+  @Type(() => Actor)
+  actor!: Actor;
+}
+
+export class FolderCreated extends FolderFact {
+  @IsString()
+  name!: string;
+
+  @IsString()
+  path!: string;
+
+  /** Absent: in no other. */
+  @IsOptional()
+  @IsString()
+  parentId?: string;
+}
+
+export class FolderChanged extends FolderFact {
+  /** `name`, `parentId` (null is "in no other") and `path` → value before and after, of those that changed. */
+  @IsObject()
+  changes!: Record<string, { from: JsonValue; to: JsonValue }>;
+}
+
+export class FolderDeleted extends FolderFact {
+  @IsString()
+  path!: string;
+}
+
 const service = 'device-registry';
 const schemaVersion = 1;
 
@@ -474,4 +514,33 @@ export const groupDeleted = definePublished({
   verb: 'deleted',
   schemaVersion,
   data: GroupDeleted,
+});
+
+/** Made by an operator, or because a device was put into it. */
+export const folderCreated = definePublished({
+  service,
+  entity: 'folder',
+  verb: 'created',
+  schemaVersion,
+  data: FolderCreated,
+});
+
+/**
+ * Renamed or moved. What is below it has another path as well, and no event of its own for that; each device tells its new
+ * `folder` by `device.changed`.
+ */
+export const folderChanged = definePublished({
+  service,
+  entity: 'folder',
+  verb: 'changed',
+  schemaVersion,
+  data: FolderChanged,
+});
+
+export const folderDeleted = definePublished({
+  service,
+  entity: 'folder',
+  verb: 'deleted',
+  schemaVersion,
+  data: FolderDeleted,
 });

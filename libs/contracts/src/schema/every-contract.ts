@@ -26,6 +26,7 @@ import * as claimKeys from '../device-registry/claim-keys.requests.js';
 import * as credentials from '../device-registry/credentials.requests.js';
 import * as deviceTypes from '../device-registry/device-types.requests.js';
 import * as devices from '../device-registry/devices.requests.js';
+import * as folders from '../device-registry/folders.requests.js';
 import * as groups from '../device-registry/groups.requests.js';
 import * as filters from '../device-registry/filters.requests.js';
 import * as imports from '../device-registry/imports.requests.js';
@@ -81,6 +82,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'device-registry/credentials.requests': credentials,
   'device-registry/device-types.requests': deviceTypes,
   'device-registry/devices.requests': devices,
+  'device-registry/folders.requests': folders,
   'device-registry/groups.requests': groups,
   'device-registry/filters.requests': filters,
   'device-registry/imports.requests': imports,
