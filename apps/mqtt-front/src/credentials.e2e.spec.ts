@@ -320,6 +320,108 @@ describe('what is taken back', () => {
   });
 });
 
+describe('a device whose interface changes', () => {
+  const connectivity = async (id: string): Promise<{ connected: boolean | null }> =>
+    (await platform.api('GET', `/devices/${id}/connectivity`)).body as { connected: boolean | null };
+  const fetchDocument = async (token: string, secret: string): Promise<[number, unknown]> => {
+    const response = await fetch(`${platform.devicesUrl}/kp1/${TYPE}-v1/cmx/${token}/config/json`, {
+      method: 'POST',
+      body: '{}',
+      headers: { authorization: `Bearer ${secret}` },
+    });
+    return [response.status, response.ok ? ((await response.json()) as { config: unknown }).config : null];
+  };
+
+  it('loses its connection, finds its document behind the other door, and comes back by what it had', async () => {
+    const device = await deviceWith({ kind: 'password' });
+    const path = `/devices/${device.id}`;
+    const client = await connect(device.credential);
+    expect(await closedAfter(client, () => patch(path, { interface: 'http' }))).toBeLessThan(2_000);
+    await expect(connect(device.credential)).rejects.toThrow(/not authorized/i);
+    expect(await connectivity(device.id)).toMatchObject({ interface: 'http', connected: null });
+    await patch(`${path}/configuration/desired`, { limit: 7 });
+
+    const { secret } = await made<{ secret: string }>(`${path}/credentials`, { kind: 'secret' });
+    await eventually(async () => (await fetchDocument(device.token, secret))[0] === 200, {
+      what: 'HTTP is open',
+    });
+    expect(await fetchDocument(device.token, secret)).toEqual([200, { limit: 7 }]);
+
+    await patch(`${path}/configuration/desired`, { limit: 8 });
+    await patch(path, { interface: 'mqtt' });
+    await eventually(async () => (await fetchDocument(device.token, secret))[0] === 401, {
+      what: 'HTTP is closed',
+    });
+    const back = await connect(device.credential);
+    const pushed = new Promise<string>((resolve) =>
+      back.on('message', (_topic, payload) => resolve(payload.toString())),
+    );
+    await back.subscribeAsync(`kp1/${TYPE}-v1/cmx/${device.token}/config/json/status`, { qos: 1 });
+    expect(JSON.parse(await pushed)).toMatchObject({ config: { limit: 8 } });
+    await eventually(async () => (await connectivity(device.id)).connected === true, {
+      what: 'it is connected',
+    });
+  });
+
+  it('is refused one that this installation does not serve, in words', async () => {
+    const { id } = await deviceWith();
+    const { status, body } = await platform.api('PATCH', `/devices/${id}`, { interface: 'iothub' });
+    expect([status, body]).toMatchObject([
+      400,
+      { errors: [{ path: 'interface', message: 'must be one that this installation serves: mqtt, http' }] },
+    ]);
+  });
+});
+
+describe('a device behind a gateway', () => {
+  it('is spoken for by the connection of its parent, for as long as that is its parent', async () => {
+    const gateway = await deviceWith({ kind: 'password' });
+    const child = await deviceWith();
+    const stranger = await deviceWith();
+    const path = `/devices/${child.id}`;
+    const send = async (client: MqttClient, token: string): Promise<string> => {
+      const answer = new Promise<string>((resolve) => client.once('message', (topic) => resolve(topic)));
+      await client.subscribeAsync([`${TOPIC(token)}/status`, `${TOPIC(token)}/error`], { qos: 1 });
+      await client.publishAsync(TOPIC(token), '{"temperature": 3}', { qos: 1 });
+      return (await answer).split('/').at(-1) ?? '';
+    };
+    const client = await connect(gateway.credential);
+    await patch(path, {
+      parentId: gateway.id,
+      serialNumber: unique('SN'),
+      position: { latitude: 1, longitude: 2 },
+    });
+    const { body } = await platform.api(
+      'GET',
+      `/devices?filter=${encodeURIComponent(`parentId==${gateway.id}`)}`,
+    );
+    expect((body as { items: { id: string }[] }).items.map(({ id }) => id)).toEqual([child.id]);
+    await eventually(async () => (await send(client, child.token)) === 'status', {
+      what: 'the child is heard',
+    });
+    await stored(child.id);
+    await eventually(
+      async () => {
+        const { body: seen } = await platform.api('GET', `${path}/connectivity`);
+        return JSON.stringify(seen).includes(`"deviceId":"${gateway.id}"`);
+      },
+      { what: 'the child is connected by its gateway' },
+    );
+    const other = await connect({ ...gateway.credential, clientId: 'other' });
+    const refused = new Promise<string>((resolve) => other.once('message', (topic) => resolve(topic)));
+    await other.publishAsync(TOPIC(stranger.token), '{"temperature": 3}', { qos: 1 });
+    expect(await refused).toBe(`${TOPIC(stranger.token)}/error`);
+    // What it had subscribed to for the child must not be its own any longer.
+    const took = await closedAfter(client, () =>
+      patch(path, { parentId: null, serialNumber: null, position: null }),
+    );
+    expect(took).toBeLessThan(2_000);
+    const after = await platform.api('GET', path);
+    for (const field of ['parentId', 'serialNumber', 'position'])
+      expect(after.body).not.toHaveProperty(field);
+  });
+});
+
 describe('a device without any credential', () => {
   const enrol = (body: object, ...more: readonly string[]): Promise<MosquittoResult> =>
     mosquittoRr([

@@ -1,5 +1,5 @@
 import type { JsonValue } from '@muster/contracts';
-import type { DeviceView } from '@muster/contracts/device-registry/devices.requests';
+import { INTERFACES, type DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import type { DeviceChanged, DeviceProvisioned } from '@muster/contracts/device-registry/published';
 import type { Delivered } from '@muster/messaging';
 
@@ -8,10 +8,10 @@ export interface DeviceId {
   readonly deviceId: string;
 }
 
-/** What is known of a device. All but `deviceTypeId` and `interface`, which stay as they are, may change. */
+/** What is known of a device. All but `deviceTypeId`, which stays as it is, may change. */
 export interface Facts {
   readonly deviceTypeId: string;
-  readonly interface: DeviceView['interface'];
+  readonly interface: DeviceInterface;
   /** Name. */
   readonly appVersion: string;
   readonly name: string;
@@ -52,10 +52,14 @@ export const changeIn = ({ tenantId, data }: Delivered<DeviceChanged>): DeviceCh
     name: textIn(changes['name']?.to),
     tags: textsIn(changes['tags']?.to),
     folder: textIn(changes['folder']?.to),
+    interface: interfaceIn(changes['interface']?.to),
   };
   const isAny = Object.values(told).some((value) => value !== undefined);
   return isAny ? [{ tenantId, deviceId, version, ...told }] : [];
 };
+
+const interfaceIn = (value: JsonValue | undefined): DeviceInterface | undefined =>
+  INTERFACES.find((one) => one === value);
 
 const textIn = (value: JsonValue | undefined): string | undefined =>
   typeof value === 'string' ? value : undefined;

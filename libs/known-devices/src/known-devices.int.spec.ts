@@ -255,7 +255,8 @@ describe('what is known of a device', () => {
       { ...known, version: 3, tags: ['roof', 'north'] },
       { ...known, version: 4, name: 'new' },
       { ...known, version: 5, folder: '/paris' },
-      { ...known, version: 2, tags: ['south'], name: 'between' },
+      { ...known, version: 3, interface: 'http' },
+      { ...known, version: 2, tags: ['south'], name: 'between', interface: 'mqtt' },
     ];
     for (const order of [told, told.toReversed()]) {
       const other = { tenantId, deviceId: newId() };
@@ -265,7 +266,7 @@ describe('what is known of a device', () => {
       expect(await devices.get(other, ALL)).toEqual({
         ...other,
         deviceTypeId,
-        interface: 'mqtt',
+        interface: 'http',
         appVersion: 'thermostat-v1',
         name: 'new',
         tags: ['roof', 'north'],
@@ -312,6 +313,7 @@ describe('what is known of a device', () => {
       event(deviceProvisioned, gone, { ...of(gone, 1), ...first }),
       change({ name: { from: 'first', to: 'second' } }, 2),
       change({ tags: { from: ['a'], to: ['b', 'c'] }, folder: { from: '/', to: '/x' } }, 3),
+      change({ interface: { from: 'http', to: 'mqtt' } }, 3),
       change({ 'metadata.k': { from: 1, to: 2 }, serialNumber: { from: null, to: 's' } }, 4),
       event(deviceDeleted, gone, of(gone, 2)),
     ];
@@ -320,7 +322,7 @@ describe('what is known of a device', () => {
       {
         ...one,
         deviceTypeId,
-        interface: 'http',
+        interface: 'mqtt',
         appVersion: 'v1',
         name: 'second',
         tags: ['b', 'c'],

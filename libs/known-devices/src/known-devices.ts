@@ -175,7 +175,6 @@ export class KnownDevices {
       values: [
         ...columns(rows),
         rows.map((row) => row.deviceTypeId),
-        rows.map((row) => row.interface),
         ...CHANGING.flatMap((fact) => [
           rows.map(({ [fact]: told }) =>
             fact === 'tags' ? JSON.stringify(told?.value ?? null) : told?.value,
@@ -260,14 +259,14 @@ const knownOf = <One extends Fact>(
 const faultsIn = (found: readonly (AppError | DeviceId)[]): (AppError | undefined)[] =>
   found.map((one) => (one instanceof AppError ? one : undefined));
 
-const CHANGING = ['appVersion', 'name', 'tags', 'folder'] as const;
+const CHANGING = ['appVersion', 'name', 'tags', 'folder', 'interface'] as const;
 
 interface Told<Value> {
   readonly value: Value;
   readonly version: number;
 }
 
-type Newest = DeviceId & { deviceTypeId?: string; interface?: string } & {
+type Newest = DeviceId & { deviceTypeId?: string } & {
   [One in (typeof CHANGING)[number]]?: Told<Facts[One]>;
 };
 
@@ -283,26 +282,26 @@ const newestOf = (changes: readonly DeviceChange[]): readonly Newest[] => {
       }),
     );
     const row = rows.get(keyOf(change)) ?? { tenantId, deviceId };
-    const { deviceTypeId = row.deviceTypeId, interface: by = row.interface } = change;
-    rows.set(keyOf(change), { ...row, ...told, deviceTypeId, interface: by });
+    const { deviceTypeId = row.deviceTypeId } = change;
+    rows.set(keyOf(change), { ...row, ...told, deviceTypeId });
   }
   return [...rows.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 };
 
 /** Each fact by its own version: a change of the name that comes late must not undo, nor be lost to, one of the tags. */
 const REMEMBER = `
-  INSERT INTO known_devices AS k (tenant_id, device_id, deleted, device_type_id, interface, app_version, version,
-                                  name, name_version, tags, tags_version, folder, folder_version)
-  SELECT n.t, n.d, false, n.type, n.interface, n.app, n.app_v, n.name, n.name_v,
+  INSERT INTO known_devices AS k (tenant_id, device_id, deleted, device_type_id, app_version, version,
+                                  name, name_version, tags, tags_version, folder, folder_version,
+                                  interface, interface_version)
+  SELECT n.t, n.d, false, n.type, n.app, n.app_v, n.name, n.name_v,
          CASE WHEN n.tags_v > 0 THEN ARRAY(SELECT jsonb_array_elements_text(n.tags::jsonb)) END, n.tags_v,
-         n.folder, n.folder_v
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::integer[],
-              $9::text[], $10::integer[], $11::text[], $12::integer[])
-    AS n (t, d, type, interface, app, app_v, name, name_v, tags, tags_v, folder, folder_v)
+         n.folder, n.folder_v, n.interface, n.interface_v
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::integer[], $8::text[],
+              $9::integer[], $10::text[], $11::integer[], $12::text[], $13::integer[])
+    AS n (t, d, type, app, app_v, name, name_v, tags, tags_v, folder, folder_v, interface, interface_v)
   ORDER BY n.t, n.d
   ON CONFLICT (tenant_id, device_id) DO UPDATE SET
     device_type_id = coalesce(k.device_type_id, excluded.device_type_id),
-    interface = coalesce(k.interface, excluded.interface),
     app_version = CASE WHEN excluded.version > k.version THEN excluded.app_version ELSE k.app_version END,
     version = greatest(k.version, excluded.version),
     name = CASE WHEN excluded.name_version > k.name_version THEN excluded.name ELSE k.name END,
@@ -310,11 +309,12 @@ const REMEMBER = `
     tags = CASE WHEN excluded.tags_version > k.tags_version THEN excluded.tags ELSE k.tags END,
     tags_version = greatest(k.tags_version, excluded.tags_version),
     folder = CASE WHEN excluded.folder_version > k.folder_version THEN excluded.folder ELSE k.folder END,
-    folder_version = greatest(k.folder_version, excluded.folder_version)
+    folder_version = greatest(k.folder_version, excluded.folder_version),
+    interface = CASE WHEN excluded.interface_version > k.interface_version THEN excluded.interface ELSE k.interface END,
+    interface_version = greatest(k.interface_version, excluded.interface_version)
   WHERE NOT k.deleted AND (
     (k.device_type_id IS NULL AND excluded.device_type_id IS NOT NULL)
-    OR (k.interface IS NULL AND excluded.interface IS NOT NULL)
-    OR excluded.version > k.version OR excluded.name_version > k.name_version
+    OR excluded.interface_version > k.interface_version OR excluded.version > k.version OR excluded.name_version > k.name_version
     OR excluded.tags_version > k.tags_version OR excluded.folder_version > k.folder_version)`;
 
 const isPossible = ({ tenantId, deviceId }: DeviceId): boolean =>

@@ -66,7 +66,7 @@ export const saveLastSeen = async (from: Queryable, seen: readonly LastSeen[]): 
 
 /** Whether a device of `devices d` and `device_connectivity c` is connected; null where nobody can know. */
 export const CONNECTED =
-  "CASE WHEN d.interface = 'mqtt' THEN coalesce(c.connected, false) ELSE c.connected END";
+  "CASE d.interface WHEN 'mqtt' THEN coalesce(c.connected, false) WHEN 'http' THEN NULL ELSE c.connected END";
 
 /** The columns of `device_connectivity c`, joined to `devices d`, that `connectivityOf` reads. */
 export const CONNECTIVITY_COLUMNS = `

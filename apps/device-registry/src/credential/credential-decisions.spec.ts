@@ -295,6 +295,29 @@ describe('EditDevice', () => {
     subject.given(overHttp).when({ type: 'EditDevice', tokenOnly: false }).then([]);
     subject.given(overHttp).when({ type: 'EditDevice', tokenOnly: true }).thenThrows('invalid-request');
   });
+  it('follows the interface: over HTTP it is never so, and back over MQTT it must be said', () => {
+    const changed = (from: 'mqtt' | 'http', to: 'mqtt' | 'http'): DeviceEvent => ({
+      type: 'DeviceInterfaceChanged',
+      data: { from, to },
+    });
+    const tokenOnly = (from: boolean, to: boolean): DeviceEvent => ({
+      type: 'DeviceTokenOnlyChanged',
+      data: { from, to },
+    });
+    const overMqtt = subject.given([provisioned, tokenIssued]);
+    overMqtt
+      .when({ type: 'EditDevice', interface: 'http' })
+      .then([changed('mqtt', 'http'), tokenOnly(true, false)]);
+    overMqtt
+      .when({ type: 'EditDevice', interface: 'http', tokenOnly: true })
+      .thenThrows('invalid-request');
+    overMqtt.when({ type: 'EditDevice', interface: 'mqtt' }).then([]);
+    const http = subject.given(overHttp);
+    http.when({ type: 'EditDevice', interface: 'mqtt' }).then([changed('http', 'mqtt')]);
+    http
+      .when({ type: 'EditDevice', interface: 'mqtt', tokenOnly: true })
+      .then([changed('http', 'mqtt'), tokenOnly(false, true)]);
+  });
 });
 
 describe('RemoveCredential', () => {

@@ -1,4 +1,4 @@
-import type { DeviceStatus } from '@muster/contracts/device-registry/devices.requests';
+import type { DeviceInterface, DeviceStatus } from '@muster/contracts/device-registry/devices.requests';
 import type { GeoPosition } from './device.events.js';
 
 /** An application version by name, with the type that has it; undefined: no type has one of that name. */
@@ -12,6 +12,8 @@ export interface EditDevice {
   readonly type: 'EditDevice';
   readonly name?: string | undefined;
   readonly appVersion?: KnownAppVersion | undefined;
+  /** One that the installation serves. */
+  readonly interface?: DeviceInterface | undefined;
   readonly folder?: string | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly serialNumber?: string | null | undefined;

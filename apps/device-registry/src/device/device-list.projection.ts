@@ -30,6 +30,7 @@ export const deviceList: Projection = {
     'DeviceMoved',
     'DeviceRetagged',
     'DeviceAppVersionChanged',
+    'DeviceInterfaceChanged',
     'DeviceSerialNumberChanged',
     'DevicePositionChanged',
     'DeviceParentChanged',
@@ -163,6 +164,7 @@ const change = async (
              version = c.version,
              name = coalesce(c.set ->> 'name', d.name),
              folder = coalesce(c.set ->> 'folder', d.folder),
+             interface = coalesce(c.set ->> 'interface', d.interface),
              app_version = coalesce(c.set ->> 'appVersion', d.app_version),
              tags = CASE WHEN c.set ? 'tags' THEN ARRAY(SELECT jsonb_array_elements_text(c.set -> 'tags')) ELSE d.tags END,
              serial_number = CASE WHEN c.set ? 'serialNumber' THEN c.set ->> 'serialNumber' ELSE d.serial_number END,
@@ -202,6 +204,9 @@ const applyTo = (row: RowChange, event: RecordedEvent<DeviceEvent>): void => {
       return;
     case 'DeviceRetagged':
       row.set['tags'] = event.data.to;
+      return;
+    case 'DeviceInterfaceChanged':
+      row.set['interface'] = event.data.to;
       return;
     case 'DeviceSerialNumberChanged':
       row.set['serialNumber'] = event.data.to;

@@ -219,10 +219,13 @@ const edit = (command: EditDevice, device: ExistingDevice): DeviceEvent[] => {
     }
     events.push({ type: 'DeviceStandingChanged', data: { from: device.standing, to: command.status } });
   }
-  if (command.tokenOnly !== undefined && command.tokenOnly !== device.tokenOnly) {
-    if (device.interface === 'http') throw tokenOnlyOfHttp();
-    events.push({ type: 'DeviceTokenOnlyChanged', data: { from: device.tokenOnly, to: command.tokenOnly } });
-  }
+  const by = command.interface ?? device.interface;
+  if (by !== device.interface)
+    events.push({ type: 'DeviceInterfaceChanged', data: { from: device.interface, to: by } });
+  if (by === 'http' && command.tokenOnly === true) throw tokenOnlyOfHttp();
+  const tokenOnly = by === 'http' ? false : (command.tokenOnly ?? device.tokenOnly);
+  if (tokenOnly !== device.tokenOnly)
+    events.push({ type: 'DeviceTokenOnlyChanged', data: { from: device.tokenOnly, to: tokenOnly } });
   return events;
 };
 
@@ -308,6 +311,8 @@ const evolve = (device: Device, event: DeviceEvent): Device => {
       return { ...device, tags: event.data.to };
     case 'DeviceAppVersionChanged':
       return { ...device, appVersion: event.data.to };
+    case 'DeviceInterfaceChanged':
+      return { ...device, interface: event.data.to };
     case 'DeviceSerialNumberChanged':
       return { ...device, serialNumber: event.data.to };
     case 'DevicePositionChanged':

@@ -52,6 +52,7 @@ export type DeviceRenamed = Change<'DeviceRenamed', string>;
 export type DeviceMoved = Change<'DeviceMoved', string>;
 export type DeviceRetagged = Change<'DeviceRetagged', readonly string[]>;
 export type DeviceAppVersionChanged = Change<'DeviceAppVersionChanged', string>;
+export type DeviceInterfaceChanged = Change<'DeviceInterfaceChanged', DeviceInterface>;
 /** Null: none. */
 export type DeviceSerialNumberChanged = Change<'DeviceSerialNumberChanged', string | null>;
 /** Null: none. */
@@ -145,6 +146,7 @@ export type DeviceEvent =
   | DeviceMoved
   | DeviceRetagged
   | DeviceAppVersionChanged
+  | DeviceInterfaceChanged
   | DeviceSerialNumberChanged
   | DevicePositionChanged
   | DeviceParentChanged

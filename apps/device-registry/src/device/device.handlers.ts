@@ -10,6 +10,7 @@ import {
   selectDevices,
   type DeleteDevice,
   type DeviceDeletion,
+  type DeviceInterface,
   type DeviceList,
   type DeviceRef,
   type DeviceView,
@@ -64,6 +65,7 @@ import {
 } from '../credential/credential-plan.js';
 import { assertAuthorityOf } from '../credential/credential.handlers.js';
 import { tokenTextFor } from '../token/token-text.js';
+import { assertServed } from './provision-command.js';
 import { provisionWithin, typeFor } from './provision-within.js';
 
 @Controller()
@@ -220,7 +222,16 @@ export class DeviceHandlers {
 
   @Handles(editDevice)
   async edit(request: EditDevice): Promise<DeviceView> {
-    refuseNulls('edit', request.edit, ['name', 'appVersion', 'folder', 'tags', 'status', 'tokenOnly']);
+    refuseNulls('edit', request.edit, [
+      'name',
+      'appVersion',
+      'interface',
+      'folder',
+      'tags',
+      'status',
+      'tokenOnly',
+    ]);
+    this.assertServed(request.edit.interface);
     const { appVersion: wanted, ...fields } = request.edit;
     const [appVersion] =
       wanted === undefined ? [] : await knownAppVersions(this.database, request.tenantId, [wanted]);
@@ -242,6 +253,14 @@ export class DeviceHandlers {
       });
     }
     return viewDevice(this.database, tenantId, deviceId);
+  }
+
+  private assertServed(by: DeviceInterface | undefined): void {
+    try {
+      if (by !== undefined) assertServed(this.rules, by);
+    } catch (error) {
+      throw errorUnder('edit', error);
+    }
   }
 
   @Handles(deleteDevice)

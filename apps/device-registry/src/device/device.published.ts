@@ -68,6 +68,8 @@ export const publishedOfDevice = (event: RecordedEvent<DeviceEvent>): readonly P
       return changed({ tags: { from: [...event.data.from], to: [...event.data.to] } });
     case 'DeviceAppVersionChanged':
       return changed({ appVersion: event.data });
+    case 'DeviceInterfaceChanged':
+      return changed({ interface: event.data });
     case 'DeviceSerialNumberChanged':
       return changed({ serialNumber: event.data });
     case 'DevicePositionChanged': {

@@ -1,6 +1,6 @@
 import { AppError } from '@muster/contracts';
 import type { DeviceTypeView } from '@muster/contracts/device-registry/device-types.requests';
-import type { DeviceInput } from '@muster/contracts/device-registry/devices.requests';
+import type { DeviceInput, DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import type { NewCredential } from '../credential/credential-decisions.js';
 import type { Rules } from '../providers.js';
 import type { NewToken } from '../token/token-decisions.js';
@@ -20,6 +20,13 @@ export type NewDevice = Pick<
   readonly parentId?: string | null;
 };
 
+/** Throws `invalid-request` (naming `interface`) where a device of it could connect nowhere. */
+export const assertServed = (rules: Rules, by: DeviceInterface): void => {
+  if (rules.interfaces.includes(by)) return;
+  const message = `must be one that this installation serves: ${rules.interfaces.join(', ')}`;
+  throw new AppError('invalid-request', `interface ${message}`, { errors: [{ path: 'interface', message }] });
+};
+
 /** Fills in what is not said. Throws `invalid-request` (naming `interface`), `app-version-not-found`. */
 export const provisionCommand = (
   type: DeviceTypeView,
@@ -35,12 +42,7 @@ export const provisionCommand = (
   },
 ): ProvisionDevice => {
   const { interface: by = 'mqtt' } = input;
-  if (!rules.interfaces.includes(by)) {
-    const message = `must be one that this installation serves: ${rules.interfaces.join(', ')}`;
-    throw new AppError('invalid-request', `interface ${message}`, {
-      errors: [{ path: 'interface', message }],
-    });
-  }
+  assertServed(rules, by);
   const appVersion = input.appVersion ?? type.appVersions.at(-1)?.name;
   if (appVersion === undefined || !type.appVersions.some((one) => one.name === appVersion)) {
     throw new AppError(

@@ -8,6 +8,7 @@ import {
 import {
   certificateAuthorityChanged,
   certificateAuthorityDeleted,
+  deviceChanged,
   deviceCredentialChanged,
   deviceDeleted,
   deviceStatusChanged,
@@ -59,6 +60,7 @@ export class Revocations {
   ) {
     this.follower = followEvents(bus, {
       events: [
+        deviceChanged,
         deviceCredentialChanged,
         deviceStatusChanged,
         deviceDeleted,
@@ -139,6 +141,10 @@ export class Revocations {
       if (!opens) this.close(credentialId, version, event.entityId);
     } else if (isEvent(event, deviceStatusChanged)) {
       if (!event.data.opens) this.close(event.entityId, event.data.version, event.entityId);
+    } else if (isEvent(event, deviceChanged)) {
+      // Whoever comes through another door from now on is not to stay at this one.
+      if (Object.hasOwn(event.data.changes, 'interface'))
+        this.close(event.entityId, event.data.version, event.entityId);
     } else if (isEvent(event, certificateAuthorityChanged)) {
       if (!event.data.opens) this.close(event.entityId, event.data.version);
     } else if (isEvent(event, deviceDeleted)) {

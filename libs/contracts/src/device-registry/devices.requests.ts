@@ -226,6 +226,14 @@ export class DeviceEdit {
   @Matches(NAME_RULE, NAME_MESSAGE)
   appVersion?: string;
 
+  /**
+   * One that the installation serves. Connections of the one before end; its credentials stay, and count again when it comes
+   * back to it. Over HTTP it needs a secret, over MQTT a credential or `tokenOnly`.
+   */
+  @IsOptional()
+  @IsIn(INTERFACES)
+  interface?: DeviceInterface;
+
   @IsOptional()
   @IsFolder()
   folder?: string;
@@ -567,6 +575,7 @@ export const editDevice = defineRequest({
   request: EditDevice,
   reply: DeviceView,
   errors: [
+    'invalid-request',
     'device-not-found',
     'device-name-taken',
     'device-status',

@@ -363,7 +363,7 @@ export const deviceProvisioned = definePublished({
   data: DeviceProvisioned,
 });
 
-/** Name, application version, folder, tags, metadata, serial number, position or parent (`parentId`) changed. */
+/** Name, application version, interface, folder, tags, metadata, serial number, position or parent (`parentId`) changed. */
 export const deviceChanged = definePublished({
   service,
   entity: 'device',
