@@ -61,13 +61,13 @@ const jobOfCommands = <Params extends TargetParams>(
   plan: (job, cursor) => targets.plan(job, cursor),
   run: async (tx, { tenantId, actor, params }, items) => {
     const command = commandOf(params);
-    if (command.type === 'ChangeInBulk' && command.folder !== undefined)
-      await holdFolders(tx, store, { tenantId, actor }, [command.folder]);
     const outcomes = await store.executeMany(
       device,
       items.map((id) => ({ tenantId, id, command, metadata: { actor } })),
       { within: tx },
     );
+    if (command.type === 'ChangeInBulk' && command.folder !== undefined)
+      await holdFolders(tx, store, { tenantId, actor }, [command.folder]);
     return outcomes.map(({ error }) =>
       error === undefined ? {} : { code: error.code, detail: error.detail },
     );

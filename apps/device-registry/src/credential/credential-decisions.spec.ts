@@ -308,9 +308,7 @@ describe('EditDevice', () => {
     overMqtt
       .when({ type: 'EditDevice', interface: 'http' })
       .then([changed('mqtt', 'http'), tokenOnly(true, false)]);
-    overMqtt
-      .when({ type: 'EditDevice', interface: 'http', tokenOnly: true })
-      .thenThrows('invalid-request');
+    overMqtt.when({ type: 'EditDevice', interface: 'http', tokenOnly: true }).thenThrows('invalid-request');
     overMqtt.when({ type: 'EditDevice', interface: 'mqtt' }).then([]);
     const http = subject.given(overHttp);
     http.when({ type: 'EditDevice', interface: 'mqtt' }).then([changed('http', 'mqtt')]);

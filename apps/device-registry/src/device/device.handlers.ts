@@ -247,9 +247,9 @@ export class DeviceHandlers {
     if (folder === undefined && parentId == null) await this.store.execute(device, editing);
     else {
       await this.database.transaction(async (tx) => {
-        if (folder !== undefined) await holdFolders(tx, this.store, { tenantId, actor }, [folder]);
         await checkParent(tx, tenantId, deviceId, parentId);
         await this.store.execute(device, { ...editing, within: tx });
+        if (folder !== undefined) await holdFolders(tx, this.store, { tenantId, actor }, [folder]);
       });
     }
     return viewDevice(this.database, tenantId, deviceId);

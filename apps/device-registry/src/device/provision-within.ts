@@ -57,9 +57,9 @@ export const provisionWithin = async (
     enrolledBy,
     at: new Date().toISOString(),
   });
-  await holdFolders(tx, store, { tenantId, actor }, [command.folder]);
   await store.execute(device, { tenantId, id: deviceId, metadata: { actor }, within: tx, command });
   await keepTokenText(tx, { tenantId, deviceId, tokenId, text: token });
   if (planned !== undefined) await keepSecret(tx, { tenantId, deviceId }, planned);
+  await holdFolders(tx, store, { tenantId, actor }, [command.folder]);
   return command.appVersion;
 };

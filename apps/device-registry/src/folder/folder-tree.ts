@@ -16,9 +16,10 @@ export const lockTree = async (tx: pg.PoolClient, tenantId: string): Promise<voi
 };
 
 /**
- * Makes sure that these folders are there, and stay where they are until the transaction ends: whoever puts devices into
- * folders asks for all of them at once, before he does it. A folder that is not there is made, with those above it, as it is
- * enough to name one. Throws `folder-moving`.
+ * Makes sure that these folders are there, and stay where they are until the transaction ends. Whoever puts devices into
+ * folders asks for all of them at once, last: what was deleted or moved meanwhile is missing then, and the lock of the tree is
+ * held for no longer than it takes. A folder that is not there is made, with those above it, as it is enough to name one.
+ * Throws `folder-moving`.
  */
 export const holdFolders = async (
   tx: pg.PoolClient,

@@ -28,6 +28,8 @@ interface Intent {
   readonly name: string;
   readonly isNew: boolean;
   readonly command: DeviceCommand;
+  /** The one that the device is put into. */
+  readonly folder?: string;
   /** A token that is issued with it. */
   readonly token?: { readonly tokenId: string; readonly text: string; readonly isGenerated: boolean };
 }
@@ -66,12 +68,6 @@ export const importRows = async (
       return [];
     }
   });
-  await holdFolders(
-    tx,
-    store,
-    { tenantId, actor },
-    valid.flatMap(({ row }) => row.folder ?? []),
-  );
   const outcomes = await store.executeMany(
     device,
     intents.map(({ deviceId: id, command }) => ({ tenantId, id, command, metadata: { actor } })),
@@ -83,6 +79,14 @@ export const importRows = async (
       token !== undefined && outcomes[nth]?.error === undefined
         ? [{ tenantId, deviceId, tokenId: token.tokenId, text: token.text }]
         : [],
+    ),
+  );
+  await holdFolders(
+    tx,
+    store,
+    { tenantId, actor },
+    intents.flatMap(({ folder }, nth) =>
+      folder !== undefined && outcomes[nth]?.error === undefined ? [folder] : [],
     ),
   );
   return [...failed, ...intents.map((intent, nth) => resultOf(intent, outcomes[nth]))];
@@ -117,7 +121,7 @@ const creation = (rules: Rules, known: KnownToRows, line: number, row: ImportRow
     at,
   });
   known.learn({ id: deviceId, name, serialNumber: row.serialNumber ?? null, type, by: command.interface });
-  return { line, deviceId, name, isNew: true, command, token };
+  return { line, deviceId, name, isNew: true, command, folder: command.folder, token };
 };
 
 const change = (known: KnownToRows, line: number, row: ImportRow, meant: KnownDevice, at: string): Intent => {
@@ -149,6 +153,7 @@ const change = (known: KnownToRows, line: number, row: ImportRow, meant: KnownDe
     name: name ?? meant.name,
     isNew: false,
     command,
+    ...(folder === undefined ? {} : { folder }),
     ...(token === undefined ? {} : { token }),
   };
 };
