@@ -27,6 +27,8 @@ export const NAME_MESSAGE = { message: '$property must match [A-Za-z0-9_-]{1,64}
 
 /** Tags of a device. */
 export const MAX_TAGS = 50;
+/** Folders in a row, each in the one before. */
+export const MAX_FOLDER_DEPTH = 16;
 
 /** Keys of metadata (10/EPMP), at most 64 characters. */
 export const METADATA_KEY_RULE = /^[a-zA-Z0-9_]{1,64}$/;

@@ -51,6 +51,7 @@ export {
   IsTime,
   ItemOutcome,
   MAX_PAGE,
+  MAX_FOLDER_DEPTH,
   MAX_TAGS,
   NAME_RULE,
   Page,

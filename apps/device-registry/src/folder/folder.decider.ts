@@ -1,5 +1,4 @@
-import { AppError } from '@muster/contracts';
-import { MAX_FOLDER_DEPTH } from '@muster/contracts/device-registry/folder-path';
+import { AppError, MAX_FOLDER_DEPTH } from '@muster/contracts';
 import type { Aggregate } from '@muster/event-store';
 import { upcast, type FolderEvent, type Place } from './folder.events.js';
 import { depthOf } from './folder-path.js';

@@ -1,11 +1,9 @@
-import { rule } from '../fields.js';
+import { MAX_FOLDER_DEPTH, rule } from '../fields.js';
 import { wrongName } from '../names.js';
 
-/** Folders in a row, each in the one before. */
-export const MAX_FOLDER_DEPTH = 16;
 const MAX_FOLDER_NAME = 63;
 
-const PATH_RULE = /^\/$|^(\/[^/\s][^/]{0,62}){1,16}$/;
+const PATH_RULE = new RegExp(`^\\/$|^(\\/[^/\\s][^/]{0,${MAX_FOLDER_NAME - 1}}){1,${MAX_FOLDER_DEPTH}}$`);
 
 const wrongFolder = (value: unknown): string | undefined => {
   if (typeof value !== 'string' || !PATH_RULE.test(value)) return 'must be a path such as /paris/building-2';
