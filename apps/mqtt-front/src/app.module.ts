@@ -20,6 +20,7 @@ import {
   DirectoryFollower,
   rateLimitsOf,
   Sightings,
+  arrivalClock,
 } from '@muster/uplink';
 import pLimit from 'p-limit';
 import type { BrokerAddress } from './broker/broker-session.js';
@@ -160,6 +161,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
       if (!follower.isLoaded) throw new AppError('unavailable', 'the devices are not known yet');
       if (!watch.isThere) throw new AppError('unavailable', 'the broker is away');
     },
+    arrival: arrivalClock(),
     refusals: new BoundedLog(logger),
     metrics: new FrontMetrics(metrics),
   };

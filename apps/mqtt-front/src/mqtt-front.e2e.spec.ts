@@ -63,9 +63,30 @@ describe('a client without credentials', () => {
       [1, 2, 3].map((id) => ({
         routingKey: `kp1.radiator-v1.dcx.${token}.json.${id}`,
         body: `{"n":${id}}`,
+        arrivedAt: expect.any(Number),
         qos: 1,
       })),
     );
+  });
+
+  it('has its telemetry stamped with the time at the door, no two alike, and is sent it back as it was', async () => {
+    const { token } = run.newDevice();
+    const topic = `kp1/radiator-v1/dcx/${token}/json`;
+    const client = await run.client({ clientId: 'hears-itself' });
+    const heard: string[] = [];
+    client.on('message', (_topic, body) => heard.push(body.toString()));
+    await client.subscribeAsync(topic, { qos: 1 });
+    const before = Date.now() * 1_000;
+    for (const n of [1, 2, 3]) client.publish(topic, `{"n":${n}}`, { qos: 1 });
+    await client.publishAsync(`kp1/radiator-v1/epmx/${token}/get`, '', { qos: 1 });
+    await eventually(() => arrived(token).length === 4 && heard.length === 3);
+    expect(heard).toEqual(['{"n":1}', '{"n":2}', '{"n":3}']);
+    const stamps = arrived(token).flatMap(({ arrivedAt }) => arrivedAt ?? []);
+    expect(stamps).toHaveLength(3);
+    expect(stamps.toSorted((a, b) => a - b)).toEqual([...new Set(stamps)]);
+    expect(Math.min(...stamps)).toBeGreaterThanOrEqual(before);
+    expect(Math.max(...stamps)).toBeLessThanOrEqual(Date.now() * 1_000 + 1_000);
+    await client.endAsync();
   });
 
   it('publishes with QoS 0 and leaves at once', async () => {

@@ -1,4 +1,5 @@
 import { amqpUrl, brokerMqttUrl, eventually, startNats, type NatsServer } from '@muster/testing';
+import { unstamped } from '@muster/uplink';
 import { startStandIns, World, type StandIns } from '@muster/uplink/stand-in-services';
 import { connect, type Channel, type ChannelModel } from 'amqplib';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
@@ -8,6 +9,8 @@ import { start, type RunningFront } from './app.module.js';
 export interface Arrived {
   readonly routingKey: string;
   readonly body: string;
+  /** As the front has stamped it, in microseconds. */
+  readonly arrivedAt: number | undefined;
   readonly qos: number;
 }
 
@@ -50,7 +53,8 @@ export const startFrontRun = async (env: Readonly<Record<string, string>> = {}):
       const { routingKey } = message.fields;
       arrived.push({
         routingKey,
-        body: message.content.toString('utf8'),
+        body: unstamped(message.content).payload.toString('utf8'),
+        arrivedAt: unstamped(message.content).arrivedAt,
         qos: Number(headers['x-mqtt-publish-qos'] ?? message.properties.deliveryMode - 1),
       });
     },

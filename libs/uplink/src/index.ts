@@ -11,3 +11,5 @@ export { Sightings } from './sightings.js';
 export { RateLimits, type Pace, type RateLimitOptions } from './rate-limits.js';
 export { rateLimitsOf, uplinkConfigSchema, uplinkKeysBehindDoor } from './uplink-config.js';
 export { BoundedLog, describeToken, describeTopic, tokenHint } from './bounded-log.js';
+export { arrivalClock } from './arrival-clock.js';
+export { stamped, unstamped } from './arrival-stamp.js';

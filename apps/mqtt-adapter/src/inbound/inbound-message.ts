@@ -30,9 +30,9 @@ export interface InboundMessage {
   readonly redelivered: boolean;
   /** The client says it may have sent this before: another message in the queue, not the same one again. */
   readonly duplicate: boolean;
-  /** How long it may have waited in the queue, in milliseconds; Infinity: nobody knows. */
+  /** How long it may have waited in the queue before `arrivedAt`, in milliseconds; Infinity: nobody knows. */
   readonly waitedMs: number;
-  /** When we had it for the first time, in this queue or in the one it was handed on from; see `Uplink.arrival`. */
+  /** When the door had it; without its word, when we had it first, in this queue or in the one it was handed on from; see `Uplink.arrival`. */
   readonly arrivedAt: number;
   readonly deliveryTag: number;
 }

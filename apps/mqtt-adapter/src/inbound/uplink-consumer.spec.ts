@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ConsumeMessage } from 'amqplib';
+import { stamped } from '@muster/uplink';
 import { headersOf, inboundOf } from './uplink-consumer.js';
 
 /** As RabbitMQ delivers a publish of MQTT; of a delivery only what is read. */
@@ -18,6 +19,15 @@ describe('a delivery', () => {
     expect(first.arrivedAt).toBe(NOW);
     const later = inboundOf(delivery({ headers: headersOf(first) }), 0, NOW + 5_000_000);
     expect(later.arrivedAt).toBe(NOW);
+  });
+
+  it('arrived when the door had it, which has said so, however long it waited since', () => {
+    const content = stamped('{"t":1}', NOW - 5_000_000);
+    const first = inboundOf({ ...delivery({}), content }, 7_000, NOW);
+    expect(first).toMatchObject({ arrivedAt: NOW - 5_000_000, waitedMs: 0, payload: Buffer.from('{"t":1}') });
+    const { payload } = first;
+    const later = inboundOf({ ...delivery({ headers: headersOf(first) }), content: payload }, 0, NOW + 1);
+    expect(later).toMatchObject({ arrivedAt: NOW - 5_000_000, waitedMs: 0, payload });
   });
 
   it('waited before that, and no longer because it was handed on; what is not known stays so', () => {

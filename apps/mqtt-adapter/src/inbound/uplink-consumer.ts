@@ -1,5 +1,6 @@
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import type { Logger } from '@muster/observability';
+import { unstamped } from '@muster/uplink';
 import { acknowledgeOn, channelOf } from '../broker/rabbitmq-connection.js';
 import type { Destination } from '../broker/topology.js';
 import { AckWindow } from './ack-window.js';
@@ -115,19 +116,25 @@ export const inboundOf = (
 ): InboundMessage => {
   const headers: Readonly<Record<string, unknown>> = properties.headers ?? {};
   const header = headers['x-mqtt-publish-qos'];
-  const arrivedAt = headers[ARRIVED_AT];
+  const handedOn = headers[ARRIVED_AT];
   const waitedBefore = headers[WAITED_MS];
+  const { payload, arrivedAt } = unstamped(content);
   return {
     routingKey: fields.routingKey,
-    payload: content,
+    payload,
     // 3.10 says it in a header, 4.x only by the delivery mode.
     qos: (typeof header === 'number' ? header > 0 : properties.deliveryMode === 2) ? 1 : 0,
     redelivered: fields.redelivered || headers[REDELIVERED] === true,
     // Only 3.10 hands the client's DUP flag on.
     duplicate: headers['x-mqtt-dup'] === true,
-    waitedMs:
-      typeof arrivedAt !== 'number' ? waitedMs : typeof waitedBefore === 'number' ? waitedBefore : Infinity,
-    arrivedAt: typeof arrivedAt === 'number' ? arrivedAt : now,
+    ...arrivalIn(),
     deliveryTag: fields.deliveryTag,
   };
+
+  function arrivalIn(): Pick<InboundMessage, 'arrivedAt' | 'waitedMs'> {
+    if (typeof handedOn === 'number')
+      return { arrivedAt: handedOn, waitedMs: typeof waitedBefore === 'number' ? waitedBefore : Infinity };
+    // It waited since the door had it, not before.
+    return arrivedAt === undefined ? { arrivedAt: now, waitedMs } : { arrivedAt, waitedMs: 0 };
+  }
 };

@@ -44,6 +44,8 @@ export interface ClientParts {
   readonly hasProved: (socket: Socket) => void;
   /** Throws what is missing: nobody can be let in. */
   readonly checkReady: () => void;
+  /** The time, in Unix microseconds; no two alike. */
+  readonly arrival: () => number;
   readonly refusals: BoundedLog;
   readonly metrics: FrontMetrics;
 }

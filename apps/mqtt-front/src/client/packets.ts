@@ -1,7 +1,7 @@
 import type { Packet } from 'mqtt-packet';
 import type { Speaker } from './client-parts.js';
 import { ExactlyOnce, idOf } from './packet-ids.js';
-import { Publishing } from './publishing.js';
+import { asSent, Publishing } from './publishing.js';
 import { Subscribing } from './subscribing.js';
 
 /** What an acknowledgement counts for, in messages. */
@@ -52,6 +52,6 @@ export class Packets {
         this.exactlyOnce.release(id);
         flow.write(wire.bytes({ ...packet, cmd }));
       } else flow.write(wire[cmd](id));
-    } else flow.write(wire.bytes(packet));
+    } else flow.write(wire.bytes(packet.cmd === 'publish' ? asSent(packet) : packet));
   }
 }

@@ -1,6 +1,6 @@
 import { AppError } from '@muster/contracts';
 import { encodeError, matchResource, parseTopic, type ReplySuffix, type Topic } from '@muster/kp1';
-import { describeToken, refusalOf } from '@muster/uplink';
+import { describeToken, refusalOf, stamped, unstamped } from '@muster/uplink';
 import type { IPublishPacket } from 'mqtt-packet';
 import type { Speaker } from './client-parts.js';
 import type { Access } from './device-access.js';
@@ -16,6 +16,15 @@ interface Refusal {
   readonly reasonPhrase: string;
   readonly deviceId?: string;
 }
+
+const TELEMETRY = 'dcx';
+
+/** A device that is subscribed to its own telemetry gets what it has sent. */
+export const asSent = (packet: IPublishPacket): IPublishPacket => {
+  const { payload } = packet;
+  if (typeof payload === 'string' || parseTopic(packet.topic)?.extension !== TELEMETRY) return packet;
+  return { ...packet, payload: unstamped(payload).payload };
+};
 
 /** PUBLISHes of one client: judged, and passed on or refused in words. */
 export class Publishing {
@@ -86,7 +95,12 @@ export class Publishing {
       return;
     }
     client.parts.metrics.publishes.inc({ outcome: 'forwarded' });
-    client.sendToBroker(client.wire.bytes({ ...packet, qos: packet.qos === 0 ? 0 : 1, retain: false }));
+    // A sample without a time of its own has that of its arrival, which is now and not when it leaves the queue.
+    const isTelemetry = topic.extension === TELEMETRY;
+    const payload = isTelemetry ? stamped(packet.payload, client.parts.arrival()) : packet.payload;
+    client.sendToBroker(
+      client.wire.bytes({ ...packet, payload, qos: packet.qos === 0 ? 0 : 1, retain: false }),
+    );
   }
 
   /** A device without any credential gets its own, for a claim key: once, and shown to this connection alone. Never rejects. */
