@@ -4,7 +4,8 @@ import { PayloadError } from './payload.js';
 import { decodePlainTelemetry, decodeTelemetry } from './telemetry.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const decode = (text: string, path?: string) => decodeTelemetry(bytes(text), path);
+const decode = (text: string, path?: string, unit?: 'seconds') =>
+  decodeTelemetry(bytes(text), { path, unit });
 const refusal = (run: () => unknown): string => {
   try {
     run();
@@ -51,7 +52,7 @@ describe('telemetry', () => {
     fc.assert(
       fc.property(arrays, (samples) => {
         const text = JSON.stringify(samples);
-        const decoded = decodeTelemetry(bytes(text), 'no_such_field');
+        const decoded = decodeTelemetry(bytes(text), { path: 'no_such_field' });
         expect(decoded.map(({ data }) => data)).toEqual(JSON.parse(text));
       }),
     );
@@ -111,17 +112,46 @@ describe('telemetry', () => {
   });
 
   it('refuses a time of another kind, and one that is certainly not milliseconds', () => {
-    expect(refusal(() => decode('{"ts":true}'))).toBe(
+    expect(refusal(() => decode('{"ts":true,"t":1}'))).toBe(
       'ts must be ISO 8601 text or Unix milliseconds, is a boolean',
     );
-    expect(refusal(() => decode('{"ts":{"a":1}}'))).toMatch(/is an object$/);
-    expect(refusal(() => decode('{"ts":1556293267000000000}'))).toMatch(
+    expect(refusal(() => decode('{"ts":{"a":1},"t":1}'))).toMatch(/is an object$/);
+    expect(refusal(() => decode('{"ts":1556293267000000000,"t":1}'))).toMatch(
       /^ts must be Unix time in milliseconds/,
     );
   });
 
+  it('takes a number as seconds where the type says so', () => {
+    expect(decode('{"ts":1795868948,"t":1}', undefined, 'seconds')[0]?.at).toBe(1_795_868_948_000_000);
+    expect(decode('{"ts":1795868948.25,"t":1}', undefined, 'seconds')[0]?.at).toBe(1_795_868_948_250_000);
+    expect(decode('{"ts":"2019-04-26T15:41:07Z","t":1}', undefined, 'seconds')[0]?.at).toBe(
+      1_556_293_267_000_000,
+    );
+    expect(refusal(() => decode('{"ts":true,"t":1}', undefined, 'seconds'))).toMatch(/Unix seconds/);
+  });
+
+  it('asks what to make of each time, and leaves out what it is told to', () => {
+    const asked: [number, string][] = [];
+    const judge = (at: number, field: string): number | null | undefined => {
+      asked.push([at, field]);
+      return at === 1_000 ? undefined : at === 2_000 ? null : at;
+    };
+    const text = '[{"ts":1,"t":1},{"ts":2,"t":2},{"ts":3,"t":3},{"t":4}]';
+    expect(decodeTelemetry(bytes(text), { judge })).toEqual([
+      { at: null, data: { t: 2 } },
+      { at: 3_000, data: { t: 3 } },
+      { at: null, data: { t: 4 } },
+    ]);
+    expect(asked).toEqual([
+      [1_000, '[0].ts'],
+      [2_000, '[1].ts'],
+      [3_000, '[2].ts'],
+    ]);
+  });
+
   it('finds the time at a dotted path and names the element that is wrong', () => {
     expect(decode('{"meta":{"time":1}}', 'meta.time')[0]?.at).toBe(1000);
+    expect(decode('{"meta":{"time":1}}', 'meta.time', 'seconds')[0]?.at).toBe(1_000_000);
     expect(decode('{"meta":[1]}', 'meta.time')[0]?.at).toBeNull();
     expect(decode('{"ts":1,"t":1}', '__proto__.x')[0]?.at).toBeNull();
     expect(refusal(() => decode('[{"meta":{"time":1}},{"meta":{"time":"x"}}]', 'meta.time'))).toMatch(

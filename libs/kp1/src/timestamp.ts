@@ -5,21 +5,25 @@ import { PayloadError } from './payload.js';
 const ISO_8601 =
   /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?:([Zz])|([+-])(\d{2})(?::?(\d{2}))?)$/;
 
+export type TimeUnit = 'milliseconds' | 'seconds';
+
+const MICROS: Readonly<Record<TimeUnit, number>> = { milliseconds: 1_000, seconds: 1_000_000 };
+
 /**
  * A sample's own time as Unix microseconds. Text is ISO 8601 with `Z` or an offset (a time without one could be off by
- * a day and nobody would notice); a number is Unix milliseconds, fractions allowed. Digits below a microsecond are cut.
+ * a day and nobody would notice); a number is Unix time in `unit`, fractions allowed. Digits below a microsecond are cut.
  * Throws `PayloadError` that names `field`. How old or how far ahead a time may be is the store's rule.
  */
-export const parseTimestamp = (value: Json, field: string): number => {
+export const parseTimestamp = (value: Json, field: string, unit: TimeUnit = 'milliseconds'): number => {
   if (typeof value === 'number') {
-    const micros = Math.round(value * 1000);
+    const micros = Math.round(value * MICROS[unit]);
     if (!Number.isSafeInteger(micros)) {
-      throw new PayloadError(`${field} must be Unix time in milliseconds, is a number out of range`);
+      throw new PayloadError(`${field} must be Unix time in ${unit}, is a number out of range`);
     }
     return micros;
   }
   if (typeof value !== 'string') {
-    throw new PayloadError(`${field} must be ISO 8601 text or Unix milliseconds, is ${kindOf(value)}`);
+    throw new PayloadError(`${field} must be ISO 8601 text or Unix ${unit}, is ${kindOf(value)}`);
   }
   const micros = parseIso(value);
   if (micros === undefined) {

@@ -15,6 +15,7 @@ import {
   type ReportedState,
   type ReportState,
 } from '@muster/contracts/configuration/documents.requests';
+import type { DeviceTypeSettings } from '@muster/contracts/device-registry/device-types.requests';
 import {
   listMetadataKeys,
   readMetadata,
@@ -131,14 +132,19 @@ let standIns: StandIns;
 let services: { close(): Promise<unknown> };
 let uplink: Uplink;
 
-const ask = async (path: string, payload = '', arrivedAt = uplink.arrival()) => {
+const ask = async (
+  path: string,
+  payload = '',
+  arrivedAt = uplink.arrival(),
+  settings: DeviceTypeSettings = {},
+) => {
   const topic = parseTopic(`kp1/radiator-v1/${path.replace('/', '/token-of-d1/')}`);
   if (topic === undefined) throw new Error(`not a topic: ${path}`);
   const admission = await uplink.admit(topic, payload.length);
   if (admission.kind !== 'admitted') return admission;
   const marks = { redelivered: false, duplicate: false, isAcknowledged: true };
   const waiter = { isWanted: () => true, whenAway: 'wait' } as const;
-  const { device } = admission;
+  const device = { ...admission.device, settings };
   return uplink.answer({ device, topic, payload: Buffer.from(payload), arrivedAt, ...marks, ...waiter });
 };
 
@@ -312,6 +318,54 @@ describe('telemetry', () => {
       receivedAt: arrivedAt,
       samples: [{ at: null, data: { t: 1 } }],
     });
+  });
+
+  const asked = (payload: string, settings?: DeviceTypeSettings) =>
+    ask('dcx/json/1', payload, undefined, settings);
+  const samples = () => world.stored.at(-1)?.samples;
+  const BATCH = '[{"ts":0,"t":1},{"ts":1795868948000,"t":2},{"ts":1,"t":3}]';
+  const GOOD = { at: 1_795_868_948_000_000, data: { t: 2 } };
+
+  it.each([
+    ['{"ts":1795868948,"t":1}', {}, 'ts'],
+    ['{"ts":0,"t":1}', {}, 'ts'],
+    ['{"ts":0,"t":1}', { timestampUnit: 'seconds' }, 'ts'],
+    ['{"ts":4102444800000,"t":1}', {}, 'ts'],
+    [BATCH, {}, '[0].ts'],
+    ['[{"t":1},{"meta":{"time":1},"t":1}]', { timestampPath: 'meta.time' }, '[1].meta.time'],
+  ] as const)('%s is refused whole, naming the field with the time: %j', async (payload, settings, field) => {
+    const before = world.stored.length;
+    expect(await asked(payload, settings)).toMatchObject({
+      kind: 'refused',
+      statusCode: 400,
+      reasonPhrase: expect.stringMatching(
+        new RegExp(`^${field.replaceAll(/[[\].]/g, '\\$&')} must be a time from 2000-01-01T.* a day ahead$`),
+      ),
+    });
+    expect(world.stored).toHaveLength(before);
+  });
+
+  it('has times in seconds where the type says so', async () => {
+    expect(await asked('{"ts":1795868948,"t":2}', { timestampUnit: 'seconds' })).toMatchObject({
+      kind: 'done',
+    });
+    expect(samples()).toEqual([GOOD]);
+  });
+
+  it('of a clock that is not set is left out alone, or has the time of its arrival, where the type says so', async () => {
+    expect(await asked(BATCH, { unsetClock: 'skip' })).toMatchObject({
+      kind: 'refused',
+      statusCode: 400,
+      reasonPhrase: expect.stringMatching(
+        /^\[0\]\.ts must be .* \(and 1 more\)\. The rest of the message is stored\.$/,
+      ),
+    });
+    expect(samples()).toEqual([GOOD]);
+    expect(await asked('{"ts":0,"t":1}', { unsetClock: 'skip' })).toMatchObject({
+      reasonPhrase: expect.stringMatching(/^ts must be .*\. Nothing is stored\.$/),
+    });
+    expect(await asked(BATCH, { unsetClock: 'arrival' })).toMatchObject({ kind: 'done' });
+    expect(samples()).toEqual([{ at: null, data: { t: 1 } }, GOOD, { at: null, data: { t: 3 } }]);
   });
 });
 

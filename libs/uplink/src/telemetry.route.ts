@@ -3,6 +3,7 @@ import {
   getLatest,
   MAX_TELEMETRY_MESSAGES,
   storeSamples,
+  wrongSampleTime,
   type TelemetryMessage,
 } from '@muster/contracts/telemetry/requests';
 import { decodePlainTelemetry, decodeTelemetry, EMPTY_REPLY, type TelemetrySample } from '@muster/kp1';
@@ -32,7 +33,24 @@ export class TelemetryRoute {
   }
 
   async store(message: RoutedMessage): Promise<string> {
-    return this.keep(message, decodeTelemetry(message.payload, message.settings.timestampPath));
+    const { timestampPath: path, timestampUnit: unit, unsetClock = 'refuse' } = message.settings;
+    const nowMicros = Date.now() * 1_000;
+    const skipped: string[] = [];
+    const judge = (at: number, field: string): number | null | undefined => {
+      const fault = wrongSampleTime(at, nowMicros);
+      if (fault === undefined) return at;
+      if (unsetClock === 'refuse') throw new AppError('sample-time-out-of-range', `${field} ${fault}`);
+      if (unsetClock === 'arrival') return null;
+      skipped.push(`${field} ${fault}`);
+      return undefined;
+    };
+    const samples = decodeTelemetry(message.payload, { path, unit, judge });
+    const reply = await this.keep(message, samples);
+    const [first] = skipped;
+    if (first === undefined) return reply;
+    const others = skipped.length === 1 ? '' : ` (and ${skipped.length - 1} more)`;
+    const rest = samples.length === 0 ? 'Nothing is stored' : 'The rest of the message is stored';
+    throw new AppError('sample-time-out-of-range', `${first}${others}. ${rest}.`);
   }
 
   /** Off unless the device type allows it: a path with any metric's name is "relaxed resource path validation" to Kaa. */

@@ -11,6 +11,8 @@ export interface Settings {
   readonly httpTokenOnly?: boolean;
   readonly enrolmentNeedsApproval?: boolean;
   readonly timestampPath?: string;
+  readonly timestampUnit?: 'milliseconds' | 'seconds';
+  readonly unsetClock?: 'refuse' | 'skip' | 'arrival';
   readonly metadataKeys?: Readonly<Record<string, MetadataKeyRule>>;
   readonly undeclaredMetadataKeys?: MetadataKeyRule;
 }

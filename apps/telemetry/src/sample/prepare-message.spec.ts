@@ -43,7 +43,8 @@ describe('prepareMessage', () => {
     if (!taken) {
       expect(result).toEqual({
         code: 'sample-time-out-of-range',
-        detail: 'samples[1].at must be a time from 2000-01-01T00:00:00.000Z to 2026-01-02T00:00:00.000Z',
+        detail:
+          'the time of sample 1 must be a time from 2000-01-01T00:00:00.000Z to 2026-01-02T00:00:00.000Z, a day ahead',
       });
     }
   });

@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto';
 import type { ErrorCode, ItemOutcome, JsonValue } from '@muster/contracts';
-import type { Sample, TelemetryMessage } from '@muster/contracts/telemetry/requests';
-import { DAY_MICROS, EARLIEST, isoMillis } from './time.js';
+import { wrongSampleTime, type Sample, type TelemetryMessage } from '@muster/contracts/telemetry/requests';
 
 /** A sample as it will lie in the table. */
 export interface PreparedSample {
@@ -46,17 +45,17 @@ export const prepareMessage = (message: TelemetryMessage, nowMicros: number): Pr
     if (!ID_RULE.test(message[field]))
       return refuse('invalid-payload', `${field} must match ${ID_RULE.source}`);
   }
-  const latest = nowMicros + DAY_MICROS;
   const seen = new Map<number, number>();
   const samples: PreparedSample[] = [];
   for (const [index, sample] of message.samples.entries()) {
     const ownTime = sample.at !== null;
     const at = sample.at ?? message.receivedAt;
-    if (at < EARLIEST || at > latest) {
-      const path = ownTime ? `samples[${index}].at` : 'receivedAt';
+    const fault = wrongSampleTime(at, nowMicros);
+    if (fault !== undefined) {
+      // The doors have looked before, and say it of the field that the device has sent.
       return refuse(
         'sample-time-out-of-range',
-        `${path} must be a time from ${isoMillis(EARLIEST)} to ${isoMillis(latest)}`,
+        `${ownTime ? `the time of sample ${index}` : 'the arrival'} ${fault}`,
       );
     }
     const json = jsonOf(sample);

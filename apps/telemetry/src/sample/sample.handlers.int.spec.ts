@@ -216,7 +216,7 @@ describe('storeSamples', () => {
     );
     expect(outcomes).toEqual([code('sample-time-out-of-range'), {}]);
     expect(outcomes[0]?.detail).toMatch(
-      /^samples\[1\]\.at must be a time from 2000-01-01T00:00:00\.000Z to /,
+      /^the time of sample 1 must be a time from 2000-01-01T00:00:00\.000Z to /,
     );
     expect([await rowsOf(bad), await rowsOf(good)]).toMatchObject([[], [{}]]);
   });

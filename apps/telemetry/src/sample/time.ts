@@ -1,8 +1,5 @@
 export const DAY_MICROS = 86_400_000_000;
 
-/** 2000-01-01: a device whose clock was never set starts at 1970. */
-export const EARLIEST = Date.UTC(2000, 0, 1) * 1_000;
-
 export const nowMicros = (): number => Date.now() * 1_000;
 
 /** Whole days since 1970 in UTC. */

@@ -3,6 +3,7 @@ import {
   ArrayMaxSize,
   IsArray,
   IsBoolean,
+  IsIn,
   IsInt,
   IsISO8601,
   IsOptional,
@@ -76,6 +77,12 @@ const AreMetadataRules = (): PropertyDecorator => rule('areMetadataRules', wrong
 const TIMESTAMP_PATH_RULE = /^[A-Za-z0-9_]{1,64}(\.[A-Za-z0-9_]{1,64}){0,7}$/;
 const TIMESTAMP_PATH_MESSAGE = { message: '$property must be a dotted path such as meta.time' };
 
+export const TIMESTAMP_UNITS = ['milliseconds', 'seconds'] as const;
+export type TimestampUnit = (typeof TIMESTAMP_UNITS)[number];
+
+export const UNSET_CLOCKS = ['refuse', 'skip', 'arrival'] as const;
+export type UnsetClock = (typeof UNSET_CLOCKS)[number];
+
 export class DeviceTypeSettings {
   /** Accept `dcx/{token}/plain/{metric}`. Default: off. */
   @IsOptional()
@@ -97,10 +104,23 @@ export class DeviceTypeSettings {
   @Max(MAX_TOKEN_BYTES)
   minTokenLength?: number;
 
-  /** Dotted path of a sample's own time (`ts`, `meta.time`): ISO 8601 or Unix milliseconds. Default: `ts`. */
+  /** Dotted path of a sample's own time (`ts`, `meta.time`): ISO 8601 or Unix time. Default: `ts`. */
   @IsOptional()
   @Matches(TIMESTAMP_PATH_RULE, TIMESTAMP_PATH_MESSAGE)
   timestampPath?: string;
+
+  /** What a number at that path counts since 1970. Default: `milliseconds`. */
+  @IsOptional()
+  @IsIn(TIMESTAMP_UNITS)
+  timestampUnit?: TimestampUnit;
+
+  /**
+   * What becomes of a sample whose time is before 2000 or more than a day ahead, as of a clock that is not set: its message is
+   * refused whole (`refuse`, the default), it is left out alone and named in the answer (`skip`), or its arrival counts (`arrival`).
+   */
+  @IsOptional()
+  @IsIn(UNSET_CLOCKS)
+  unsetClock?: UnsetClock;
 
   /** Devices that enrol by themselves wait until an operator has made them active. Default: off. */
   @IsOptional()
@@ -142,6 +162,16 @@ export class DeviceTypeSettingsEdit {
   @NullRemoves()
   @Matches(TIMESTAMP_PATH_RULE, TIMESTAMP_PATH_MESSAGE)
   timestampPath?: string | null;
+
+  @IsOptional()
+  @NullRemoves()
+  @IsIn(TIMESTAMP_UNITS)
+  timestampUnit?: TimestampUnit | null;
+
+  @IsOptional()
+  @NullRemoves()
+  @IsIn(UNSET_CLOCKS)
+  unsetClock?: UnsetClock | null;
 
   @IsOptional()
   @NullRemoves()

@@ -20,6 +20,21 @@ import { defineRequest } from '../contract.js';
 import { AnyJson, Described, JSON_VALUE, type RefTo } from '../described.js';
 import { Actor, BulkOutcome, IsTime, Page, PageRequest, TenantRequest, type JsonValue } from '../fields.js';
 
+/** The earliest time of a sample, Unix microseconds: a device whose clock was never set starts at 1970. */
+export const EARLIEST_SAMPLE_AT = Date.UTC(2000, 0, 1) * 1_000;
+/** How far ahead of us a device's clock may be, in microseconds: a day. */
+export const SAMPLE_AHEAD_MICROS = 86_400_000_000;
+
+/** Why no sample can be of that time; undefined: it can. */
+export const wrongSampleTime = (at: number, nowMicros: number): string | undefined => {
+  const latest = nowMicros + SAMPLE_AHEAD_MICROS;
+  if (at >= EARLIEST_SAMPLE_AT && at <= latest) return undefined;
+  const [from, to] = [EARLIEST_SAMPLE_AT, latest].map((micros) =>
+    new Date(Math.floor(micros / 1_000)).toISOString(),
+  );
+  return `must be a time from ${from} to ${to}, a day ahead`;
+};
+
 /** One sample of a device's message. */
 export interface Sample {
   /** The device's own time, Unix microseconds; null: it gave none, `receivedAt` of the message stands for it. */
