@@ -265,3 +265,61 @@ describe('a client that subscribes and asks to observe', () => {
     await eventually(() => sleeper.got.includes('command/reboot/2/status [{"id":1}]'));
   });
 });
+
+describe('a client that asks first and subscribes afterwards', () => {
+  /** As libraries do it that subscribe for each request: what it says, and where it listens, one after the other. */
+  const askThenListen = async (
+    device: Device,
+    asks: readonly [path: string, payload: string][],
+    to: string,
+  ) => {
+    const client = await mqtt.connectAsync(mqttUrl(), { reconnectPeriod: 0 });
+    const got: string[] = [];
+    client.on('message', (from, body) => {
+      got.push(`${from.split('/').slice(4).join('/')} ${body.toString()}`);
+    });
+    for (const [path, payload] of asks) await client.publishAsync(topic(device, path), payload, { qos: 1 });
+    // The answers are there before anybody listens.
+    await sleep(100);
+    await client.subscribeAsync(topic(device, to), { qos: 0 });
+    await eventually(() => got.length >= asks.length, { what: 'the answers' });
+    await sleep(A_WHILE_MS);
+    await client.endAsync();
+    return got;
+  };
+
+  it('has its answers, twenty of twenty, also where others were subscribed before to something else', async () => {
+    const monitored = await newDevice();
+    const monitor = await mosquittoSub(['-V', '311', '-t', topic(monitored, 'cmx/#')]);
+    const all = await Promise.all(
+      Array.from({ length: 20 }, async (_, n) => {
+        const device = n === 0 ? monitored : await newDevice();
+        return askThenListen(device, [[`dcx/json/${n}`, `{"n":${n}}`]], 'dcx/json/+/status');
+      }),
+    );
+    await monitor.stop();
+    expect(all).toEqual(Array.from({ length: 20 }, (_, n) => [`json/${n}/status `]));
+  });
+
+  it('has what it is told is wrong, by the platform and by the door', async () => {
+    const device = await newDevice();
+    const asks: [string, string][] = [
+      ['dcx/json/1', '{"n":'],
+      ['dcx/nothing/2', '{}'],
+    ];
+    const got = await askThenListen(device, asks, 'dcx/#');
+    expect(got.map((line) => line.split(' ')[0]).sort()).toEqual(['json/1/error', 'nothing/2/error']);
+  });
+
+  it('has its document and its commands by the answer, and not once more for having subscribed', async () => {
+    const device = await newDevice();
+    const configId = await setDesired(device, { interval: 1 });
+    await command(device);
+    const asks: [string, string][] = [
+      ['cmx/config/json/1', '{"observe":true}'],
+      ['cex/command/reboot/2', '{"observe":true}'],
+    ];
+    const got = await askThenListen(device, asks, '+/#');
+    expect(got.sort()).toEqual(['command/reboot/2/status [{"id":1}]', expect.stringContaining(configId)]);
+  });
+});

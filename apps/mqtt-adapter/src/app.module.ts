@@ -28,6 +28,7 @@ import { headersOf, UplinkConsumer } from './inbound/uplink-consumer.js';
 import { mqttWire } from './outbound/mqtt-wire.js';
 import { PushWhenReachable } from './outbound/push-when-reachable.js';
 import { Responder } from './outbound/respond.js';
+import { UnheardAnswers } from './outbound/unheard-answers.js';
 
 const SERVICE = 'mqtt-adapter';
 
@@ -148,7 +149,8 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
   });
   const subscribers = new Subscribers();
   const downlink = new Downlink();
-  const responder = new Responder(downlink, logger, metrics);
+  const answers = new UnheardAnswers(downlink, config, logger, metrics);
+  const responder = new Responder(answers, logger, metrics);
   const handle = inboundMessages({
     uplink,
     respond: responder,
@@ -177,6 +179,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     questions: uplink.questions,
     subscribers,
     sessions,
+    answers,
   });
   return {
     uplink,

@@ -33,6 +33,38 @@ export const configSchema = {
     max: 1_000_000,
     default: 2_000,
   }),
+  answerSeconds: int({
+    env: 'MUSTER_MQTT_ADAPTER_ANSWER_SECONDS',
+    doc: 'How long an answer is kept that nobody was subscribed to; it goes to the first subscription that fits it. 0: not at all',
+    unit: 'seconds',
+    min: 0,
+    max: 3_600,
+    default: 5,
+  }),
+  answersPerToken: int({
+    env: 'MUSTER_MQTT_ADAPTER_ANSWERS_PER_TOKEN',
+    doc: 'How many are kept for one endpoint token; for one more, the oldest gives way',
+    unit: 'answers',
+    min: 1,
+    max: 100_000,
+    default: 100,
+  }),
+  answerBytesPerToken: int({
+    env: 'MUSTER_MQTT_ADAPTER_ANSWER_BYTES_PER_TOKEN',
+    doc: 'And how much they hold',
+    unit: 'bytes',
+    min: 1_024,
+    max: 100_000_000,
+    default: 262_144,
+  }),
+  answerBytes: int({
+    env: 'MUSTER_MQTT_ADAPTER_ANSWER_BYTES',
+    doc: 'The same for those of all tokens together, in this replica',
+    unit: 'bytes',
+    min: 1_024,
+    max: 8_000_000_000,
+    default: 67_108_864,
+  }),
   ...consumerKeys,
 } satisfies ConfigSchema;
 

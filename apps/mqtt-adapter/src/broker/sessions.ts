@@ -1,6 +1,6 @@
 import { matchesBinding } from '@muster/kp1';
 import type { BrokerEvent } from './broker-events.js';
-import { coversPush, sessionOf, subscribedAs } from './subscribers.js';
+import { coversPush, pushesCovered, sessionOf, subscribedAs } from './subscribers.js';
 
 /** Of one queue, which is what RabbitMQ makes of a client's subscriptions of one quality of service. */
 interface Session {
@@ -121,6 +121,16 @@ export class Sessions {
   hasLeftSince(queue: string, at: number): boolean {
     const session = this.byQueue.get(queue);
     return session?.awaySince !== undefined && session.awaySince >= at;
+  }
+
+  /** Whether a session got all that this subscription gets of an extension by earlier ones, at which it was offered that. */
+  hadBefore(queue: string, pattern: string, extension: string): boolean {
+    const patterns = [...(this.byQueue.get(queue)?.patterns.keys() ?? [])];
+    const earlier = patterns.slice(0, Math.max(0, patterns.indexOf(pattern)));
+    // `*` in the pattern of a push is a word that only a wildcard fits.
+    return pushesCovered(pattern, extension).every((pushed) =>
+      earlier.some((one) => matchesBinding(one, pushed)),
+    );
   }
 
   /** As which versions somebody is subscribed to pushes of a token, of an extension. */

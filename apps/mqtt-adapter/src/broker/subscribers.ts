@@ -22,11 +22,15 @@ export const sessionOf = (queue: unknown): string | undefined =>
 /**
  * Whether a subscription, as RabbitMQ writes it, gets something that is pushed to its token: of any extension, or of one.
  */
-export const coversPush = (pattern: string, extension?: string): boolean => {
+export const coversPush = (pattern: string, extension?: string): boolean =>
+  pushesCovered(pattern, extension).length > 0;
+
+/** Of the patterns of what is pushed to its token, those that it gets something of. */
+export const pushesCovered = (pattern: string, extension?: string): readonly string[] => {
   const as = subscribedAs(pattern);
-  if (as === undefined) return false;
+  if (as === undefined) return [];
   const resources = RESOURCES.filter((one) => extension === undefined || one.extension === extension);
-  return pushPatterns(as, resources).some((pushed) => patternsOverlap(pattern, pushed));
+  return pushPatterns(as, resources).filter((pushed) => patternsOverlap(pattern, pushed));
 };
 
 /**

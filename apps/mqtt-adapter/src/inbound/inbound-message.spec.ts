@@ -56,7 +56,8 @@ const scene = (
   const say =
     (suffix: string) =>
     async (topic: Topic, ...rest: unknown[]) => {
-      done.push(`${formatTopic(topic)}/${suffix} ${JSON.stringify(rest)}`);
+      const told = rest.map((one) => (typeof one === 'object' ? (one as InboundMessage).qos : one));
+      done.push(`${formatTopic(topic)}/${suffix} ${JSON.stringify(told)}`);
     };
   const acked = (tag: number) => done.push(`acked ${tag}`);
   const window = new AckWindow({ upTo: acked, one: acked }, 100);

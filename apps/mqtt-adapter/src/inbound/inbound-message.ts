@@ -99,17 +99,17 @@ export const inboundMessages = (parts: InboundParts) => {
         return;
       case 'done':
         if (outcome.resource !== undefined && answersSuccess(outcome.resource, topic)) {
-          await parts.respond.status(topic, outcome.body, message.qos, outcome.expiresAt);
+          await parts.respond.status(topic, outcome.body, message, outcome.expiresAt);
         }
         settle(outcome, 'done');
         return;
       case 'refused':
-        await parts.respond.error(topic, outcome.statusCode, outcome.reasonPhrase, message.qos);
+        await parts.respond.error(topic, outcome.statusCode, outcome.reasonPhrase, message);
         settle(outcome, `refused-${outcome.statusCode}`);
         return;
       case 'failed':
         if (await isParked(message, topic, outcome.cause, window)) {
-          await parts.respond.error(topic, 500, 'internal error', message.qos);
+          await parts.respond.error(topic, 500, 'internal error', message);
           settle(outcome, 'parked');
         }
         return;

@@ -45,7 +45,7 @@ describe('becoming reachable', () => {
       ...change,
     });
   const consumer = (queue = QUEUE) => event('consumer.created', { queue, channel: 'ch2' });
-  const scene = ({ settleMs = 20 } = {}) => {
+  const scene = ({ settleMs = 20, answeredSince = undefined as number | undefined } = {}) => {
     const pushed: string[] = [];
     const commands: string[][] = [];
     const since: (string | undefined)[] = [];
@@ -62,6 +62,7 @@ describe('becoming reachable', () => {
       questions: questionsOf(entry({})),
       subscribers,
       sessions,
+      answers: { follow: () => undefined, answeredSince: () => answeredSince },
       settleMs,
     });
     return { pushed, commands, since, subscribers, sessions, reachable };
@@ -131,6 +132,25 @@ describe('becoming reachable', () => {
     await reachable.handle(subscribed);
     await reachable.handle({ ...subscribed, redelivered: true });
     expect(since).toEqual(['2023-11-14T22:13:20.000Z', undefined]);
+  });
+
+  it('is since its device asked, where the answers came with the subscription', async () => {
+    const { since, reachable } = scene({ answeredSince: 1_600_000_000_000 });
+    await reachable.handle(binding('kp1.v1.cmx.tok1.#', { timestamp_in_ms: 1_700_000_000_000 }));
+    expect(since).toEqual(['2020-09-13T12:26:40.000Z']);
+  });
+
+  it('is not told again for what the session is subscribed to already, by whatever wildcard', async () => {
+    const { pushed, commands, reachable } = scene();
+    for (const key of [
+      'kp1.v1.cmx.tok1.config.json.status',
+      'kp1.v1.*.tok1.#',
+      'kp1.v1.cex.tok1.command.a.status',
+    ]) {
+      reachable.follow(binding(key));
+      await reachable.handle(binding(key));
+    }
+    expect([pushed.length, commands]).toEqual([1, [['kp1.v1.*.tok1.#']]]);
   });
 
   it('is told once when a new session makes a consumer and a binding, in whatever order', async () => {

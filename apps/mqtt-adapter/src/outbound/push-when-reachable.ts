@@ -9,13 +9,18 @@ import {
   type SubscribedAs,
   type Subscribers,
 } from '../broker/subscribers.js';
+import type { UnheardAnswers } from './unheard-answers.js';
 
 export interface ReachableParts {
   readonly downlink: Pick<Downlink, 'becameReachable'>;
   /** A device that was made a moment ago may have come through the door before anything is heard of it here. */
   readonly questions: Pick<AccessQuestions, 'admit'>;
   readonly subscribers: Pick<Subscribers, 'add' | 'of'>;
-  readonly sessions: Pick<Sessions, 'note' | 'takeBack' | 'isOwed' | 'isNew' | 'isReached' | 'hasLeftSince'>;
+  readonly sessions: Pick<
+    Sessions,
+    'note' | 'takeBack' | 'isOwed' | 'isNew' | 'isReached' | 'hasLeftSince' | 'hadBefore'
+  >;
+  readonly answers: Pick<UnheardAnswers, 'follow' | 'answeredSince'>;
   /** Milliseconds that what is told of a session by other ways may take. Default 150, and 500 for what it is owed. */
   readonly settleMs?: number;
 }
@@ -54,8 +59,9 @@ export class PushWhenReachable {
    * not know what the session is subscribed to.
    */
   follow(event: BrokerEvent): void {
-    const { sessions } = this.parts;
+    const { sessions, answers } = this.parts;
     sessions.note(event);
+    answers.follow(event);
     const queue = event.headers['queue'];
     if (event.name !== 'consumer.created' || typeof queue !== 'string' || !sessions.isOwed(queue)) return;
     void this.pause(this.parts.settleMs ?? OWED_MS).then(async () => {
@@ -80,9 +86,16 @@ export class PushWhenReachable {
     const pattern = headers['routing_key'];
     if (headers['source_name'] !== 'amq.topic' || typeof queue !== 'string') return;
     if (clientId === undefined || typeof pattern !== 'string' || !coversPush(pattern)) return;
-    this.parts.subscribers.add(clientId, pattern);
-    if (!redelivered) await this.untilReached(queue, timeOf(headers), pattern);
-    await this.offer(pattern, redelivered ? undefined : timeOf(headers));
+    const { subscribers, sessions, answers } = this.parts;
+    subscribers.add(clientId, pattern);
+    if (redelivered) return this.offer(pattern);
+    const at = timeOf(headers);
+    await this.untilReached(queue, at, pattern);
+    await this.offer(
+      pattern,
+      Math.min(at, answers.answeredSince(pattern) ?? at),
+      (extension) => !sessions.hadBefore(queue, pattern, extension),
+    );
   }
 
   /**
@@ -123,7 +136,11 @@ export class PushWhenReachable {
   }
 
   /** `reachableAt`: Unix milliseconds; undefined: whatever it was sent, it may not have. */
-  private async offer(pattern: string, reachableAt?: number): Promise<void> {
+  private async offer(
+    pattern: string,
+    reachableAt?: number,
+    isNewFor: (extension: string) => boolean = () => true,
+  ): Promise<void> {
     const as = subscribedAs(pattern);
     if (as === undefined) return;
     if (this.stopped) return never();
@@ -137,7 +154,10 @@ export class PushWhenReachable {
       channels: [pattern],
       ...(reachableAt === undefined ? {} : { reachableAt: new Date(reachableAt).toISOString() }),
     };
-    await this.parts.downlink.becameReachable(target, (extension) => coversPush(pattern, extension));
+    await this.parts.downlink.becameReachable(
+      target,
+      (extension) => coversPush(pattern, extension) && isNewFor(extension),
+    );
   }
 
   /** Undefined: device-registry cannot be asked. Who asks for its documents is answered all the same. */

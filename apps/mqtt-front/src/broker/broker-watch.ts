@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@muster/observability';
 import { generate } from 'mqtt-packet';
+import { patternOf } from '../client/topic-rules.js';
 import { BrokerSession, type BrokerAddress } from './broker-session.js';
 
 const BACKOFF_MS = [100, 200, 500, 1_000];
@@ -128,6 +129,3 @@ export class BrokerWatch {
 
 /** mqtt-adapter is bound to it (`SUBSCRIBED_KEY` in its topology). */
 const SUBSCRIBED_TOPIC = 'muster/subscribed';
-
-/** As RabbitMQ writes a filter. */
-const patternOf = (filter: string): string => filter.replaceAll('/', '.').replaceAll('+', '*');

@@ -14,8 +14,8 @@ export class Packets {
   private readonly subscribing: Subscribing;
 
   constructor(private readonly client: Speaker) {
-    this.publishing = new Publishing(client, this.exactlyOnce);
     this.subscribing = new Subscribing(client);
+    this.publishing = new Publishing(client, this.exactlyOnce, this.subscribing);
   }
 
   /** A promise: the next packet waits for it. Never rejects. */

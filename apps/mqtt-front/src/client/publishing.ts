@@ -6,6 +6,7 @@ import type { Speaker } from './client-parts.js';
 import type { Access } from './device-access.js';
 import { isEnrolment } from './enrolment.js';
 import { type ExactlyOnce, idOf } from './packet-ids.js';
+import type { Subscribing } from './subscribing.js';
 import { judgePublish, MAX_TOPIC_BYTES } from './topic-rules.js';
 
 type Work = void | Promise<void>;
@@ -33,6 +34,7 @@ export class Publishing {
   constructor(
     private readonly client: Speaker,
     private readonly exactlyOnce: ExactlyOnce,
+    private readonly subscribing: Pick<Subscribing, 'hears'>,
   ) {}
 
   receive(packet: IPublishPacket): Work {
@@ -161,9 +163,10 @@ export class Publishing {
     const topic = `${packet.topic}/${suffix}`;
     if (Buffer.byteLength(topic) <= MAX_TOPIC_BYTES) {
       const bytes = wire.publish(topic, body);
-      // What a device is told of its own is told as mqtt-adapter tells it; who opens nothing is told it alone.
-      if (to === 'to the client') flow.write(bytes);
-      else client.sendToBroker(bytes);
+      // What a device is told of its own is told as mqtt-adapter tells it; who opens nothing, or is not subscribed yet, is told it alone.
+      const isAlone = to === 'to the client';
+      if (isAlone || !this.subscribing.hears(topic)) flow.write(bytes);
+      if (!isAlone) client.sendToBroker(bytes);
     }
     const id = idOf(packet);
     if (packet.qos === 1) flow.write(wire.puback(id));

@@ -5,7 +5,7 @@ import type { Access } from './device-access.js';
 import { isEnrolmentAnswer } from './enrolment.js';
 import { PartialSubscribes, idOf } from './packet-ids.js';
 import { SUBACK_REFUSED } from './protocol.js';
-import { judgeFilter } from './topic-rules.js';
+import { hears, judgeFilter } from './topic-rules.js';
 
 /** What of a SUBSCRIBE goes on to the broker. */
 interface Granted {
@@ -99,6 +99,12 @@ export class Subscribing {
   answered(suback: ISubackPacket): readonly number[] {
     const codes = suback.granted.map((code) => (typeof code === 'number' ? code : SUBACK_REFUSED));
     return this.open.merge(idOf(suback), codes, SUBACK_REFUSED);
+  }
+
+  /** Whether it gets what is published there. What a session that was kept is subscribed to from before is not known here. */
+  hears(topic: string): boolean {
+    if (this.client.session?.connack.sessionPresent === true) return true;
+    return [...this.filters].some((filter) => hears(filter, topic));
   }
 
   unsubscribe(packet: IUnsubscribePacket): void {

@@ -1,4 +1,4 @@
-import { parseTopic, type Topic } from '@muster/kp1';
+import { matchesBinding, parseTopic, type Topic } from '@muster/kp1';
 
 /** RabbitMQ checks nothing here; a longer routing key is acknowledged, queued, and ends the connection of who consumes it. */
 export const MAX_TOPIC_BYTES = 255;
@@ -56,6 +56,13 @@ export const judgeFilter = (filter: string): FilterVerdict => {
   if (extension === '#') return no('# before the token');
   return { kind: 'filter', appVersion, token };
 };
+
+/** As RabbitMQ writes a filter. */
+export const patternOf = (filter: string): string => filter.replaceAll('/', '.').replaceAll('+', '*');
+
+/** Whether who is subscribed to the filter gets what is published to the topic. Both have been judged. */
+export const hears = (filter: string, topic: string): boolean =>
+  matchesBinding(patternOf(filter), topic.replaceAll('/', '.'));
 
 const isWildcard = (level: string): boolean => level === '+' || level === '#';
 
