@@ -1,13 +1,13 @@
-import { DeliverPolicy, jetstream, type ConsumerMessages } from '@nats-io/jetstream';
+import { DeliverPolicy, jetstream, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
 import { eventStream, type PublishedContract } from '@muster/contracts';
 import type { Logger } from '@muster/observability';
 import { backoffMs, pause } from './backoff.js';
 import { partsOf, type Bus } from './bus.js';
 import { commonFilter } from './consume.js';
-import { decodeEvent } from './decode-event.js';
+import { contractsNamed, decodeEvent } from './decode-event.js';
 import type { Delivered } from './handles.js';
 
-export interface FollowOptions {
+export interface NoticeOptions {
   /** All of one service. */
   readonly events: readonly PublishedContract<object>[];
   readonly logger: Logger;
@@ -17,8 +17,16 @@ export interface FollowOptions {
    */
   readonly onStart: () => void;
   /** In order, without acknowledgement: must not throw, must not take long. */
+  readonly onNotice: (notice: Notice) => void;
+}
+
+export interface FollowOptions extends Omit<NoticeOptions, 'onNotice'> {
+  /** As `onNotice`. */
   readonly onEvent: (event: Delivered) => void;
 }
+
+/** That something was told of somebody, and not what. */
+export type Notice = Pick<Delivered, 'contract' | 'tenantId' | 'entityId'>;
 
 export interface Follower {
   /** True while events arrive. */
@@ -33,7 +41,31 @@ const HEARTBEAT_MS = 5_000;
  * Every process gets every event, to keep a cache in memory: an ordered consumer that vanishes with the process. For work
  * that must be done once use `Consumes`.
  */
-export const followEvents = (bus: Bus, { events, logger, onStart, onEvent }: FollowOptions): Follower => {
+export const followEvents = (bus: Bus, { onEvent, ...options }: FollowOptions): Follower =>
+  follow(bus, options, (message, stream) => {
+    const decoded = decodeEvent(message, options.events);
+    if (decoded.kind === 'event') onEvent(decoded.event);
+    else if (decoded.kind === 'bad')
+      options.logger.error({ stream, reason: decoded.reason }, 'an event cannot be read');
+  });
+
+/**
+ * The same for whoever reads anew what an event is about, and needs nothing of its content: that is not even parsed, which is
+ * nearly all that an event costs a process.
+ */
+export const followNotices = (bus: Bus, { onNotice, ...options }: NoticeOptions): Follower =>
+  follow(bus, options, ({ subject }) => {
+    const [contract] = contractsNamed(subject, options.events);
+    const [, , , , tenantId, , , entityId] = subject.split('.');
+    if (contract !== undefined && tenantId !== undefined && entityId !== undefined)
+      onNotice({ contract, tenantId, entityId });
+  });
+
+const follow = (
+  bus: Bus,
+  { events, logger, onStart }: Omit<NoticeOptions, 'onNotice'>,
+  onMessage: (message: JsMsg, stream: string) => void,
+): Follower => {
   const { link } = partsOf(bus);
   const [first] = events;
   if (first === undefined) throw new Error('nothing to follow');
@@ -60,12 +92,7 @@ export const followEvents = (bus: Bus, { events, logger, onStart, onEvent }: Fol
     following = true;
     onStart();
     try {
-      for await (const message of messages) {
-        const decoded = decodeEvent(message, events);
-        if (decoded.kind === 'event') onEvent(decoded.event);
-        else if (decoded.kind === 'bad')
-          logger.error({ stream, reason: decoded.reason }, 'an event cannot be read');
-      }
+      for await (const message of messages) onMessage(message, stream);
     } finally {
       following = false;
     }

@@ -16,7 +16,14 @@ export { NatsStrategy, type NatsStrategyOptions } from './nats-strategy.js';
 export { invalidFields } from './invalid-fields.js';
 export { HEADER } from './headers.js';
 export { idsIn } from './ids-in.js';
-export { followEvents, type Follower, type FollowOptions } from './follow.js';
+export {
+  followEvents,
+  followNotices,
+  type Follower,
+  type FollowOptions,
+  type Notice,
+  type NoticeOptions,
+} from './follow.js';
 export { subscribeLive, type LiveOptions, type LiveSubscription } from './live.js';
 export { park, reasonOf, type Parked } from './park.js';
 export { streamExtent, tailEvents, type StreamExtent, type Tailed, type TailOptions } from './tail.js';

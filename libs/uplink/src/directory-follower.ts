@@ -9,7 +9,7 @@ import {
   deviceTypeChanged,
   deviceTypeDeleted,
 } from '@muster/contracts/device-registry/published';
-import { followEvents, type Bus, type Delivered, type Follower } from '@muster/messaging';
+import { followNotices, type Bus, type Follower, type Notice } from '@muster/messaging';
 import { newTrace, withTrace, type Logger } from '@muster/observability';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceDirectory } from './device-directory.js';
@@ -47,7 +47,7 @@ export class DirectoryFollower {
     /** These devices may open something else than before. After a reload anything may, and it is not called. */
     private readonly onChange: (deviceIds: readonly string[]) => void = () => undefined,
   ) {
-    this.follower = followEvents(bus, {
+    this.follower = followNotices(bus, {
       events: [
         deviceProvisioned,
         deviceChanged,
@@ -63,7 +63,7 @@ export class DirectoryFollower {
         this.following = true;
         this.reload();
       },
-      onEvent: (event) => this.note(event),
+      onNotice: (notice) => this.note(notice),
     });
     this.reloadTimer = setInterval(() => this.reload(), RELOAD_EVERY_MS);
     this.running = this.run();
@@ -82,9 +82,9 @@ export class DirectoryFollower {
     this.wake();
   }
 
-  private note(event: Delivered): void {
-    const isType = event.contract === deviceTypeChanged || event.contract === deviceTypeDeleted;
-    (isType ? this.types : this.devices).add(event.entityId);
+  private note({ contract, entityId }: Notice): void {
+    const isType = contract.entity === deviceTypeChanged.entity;
+    (isType ? this.types : this.devices).add(entityId);
     this.wake();
   }
 
