@@ -41,6 +41,7 @@ import { Credentials1764350000013 } from '../migrations/0013-credentials.js';
 import { Doors1764380000014 } from '../migrations/0014-doors.js';
 import { PresenceFromTheDoor1764390000015 } from '../migrations/0015-presence-from-the-door.js';
 import { Folders1764420000016 } from '../migrations/0016-folders.js';
+import { TokenTimes1764420000017 } from '../migrations/0017-token-times.js';
 import { DeviceFilters1763600200005 } from '../migrations/0005-device-filters.js';
 import { DeviceBulkHandlers } from './bulk/device-bulk.handlers.js';
 import { deviceBulkDeleteJob, deviceBulkJob } from './bulk/device-bulk-job.js';
@@ -185,6 +186,7 @@ export const migrations = [
   Doors1764380000014,
   PresenceFromTheDoor1764390000015,
   Folders1764420000016,
+  TokenTimes1764420000017,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */

@@ -8,7 +8,7 @@ import {
 import { createFolder, deleteFolder, editFolder } from '@muster/contracts/device-registry/folders.requests';
 import { createGroup, deleteGroup, editGroup } from '@muster/contracts/device-registry/groups.requests';
 import { deleteDevice, editDevice } from '@muster/contracts/device-registry/devices.requests';
-import { changeTokenStatus, issueToken } from '@muster/contracts/device-registry/tokens.requests';
+import { editToken, issueToken } from '@muster/contracts/device-registry/tokens.requests';
 import { changeMetadata } from '@muster/contracts/device-registry/metadata.requests';
 import {
   editCertificateAuthority,
@@ -286,7 +286,12 @@ const oneLife = async (wanted: 'mqtt' | 'http' | 'iothub'): Promise<void> => {
   });
   await bus.request(changeMetadata, { ...about, patch: { a: null, b: [2] } });
   const token = await bus.request(issueToken, about);
-  await bus.request(changeTokenStatus, { ...about, tokenId: token.id, status: 'revoked' });
+  await bus.request(editToken, {
+    ...about,
+    tokenId: token.id,
+    edit: { status: 'active', validUntil: '2099-01-01T00:00:00Z' },
+  });
+  await bus.request(editToken, { ...about, tokenId: token.id, edit: { status: 'revoked' } });
   await bus.request(editDevice, { ...about, edit: { status: 'suspended' } });
   if (wanted === 'mqtt') {
     const credential = { kind: 'password', status: 'inactive' } as const;

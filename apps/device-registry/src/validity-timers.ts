@@ -9,18 +9,31 @@ import type {
 } from './certificate-authority/certificate-authority.events.js';
 import { certificateAuthority } from './certificate-authority/certificate-authority.decider.js';
 import { device } from './device/device.decider.js';
-import type { CredentialBegan, CredentialIssued, CredentialValidityChanged } from './device/device.events.js';
+import type {
+  CredentialBegan,
+  CredentialIssued,
+  CredentialValidityChanged,
+  EndpointTokenBegan,
+  EndpointTokenIssued,
+  EndpointTokenValidityChanged,
+} from './device/device.events.js';
 import { nextEdge, overlap, type Validity } from './validity.js';
 
 const VALIDITY = 'validity';
 
 /** What a timer is about. */
-type About = { readonly deviceId: string; readonly credentialId: string } | { readonly authorityId: string };
+type About =
+  | { readonly deviceId: string; readonly credentialId: string }
+  | { readonly deviceId: string; readonly tokenId: string }
+  | { readonly authorityId: string };
 
 type WithTime =
   | CredentialIssued
   | CredentialValidityChanged
   | CredentialBegan
+  | EndpointTokenIssued
+  | EndpointTokenValidityChanged
+  | EndpointTokenBegan
   | CertificateAuthorityRegistered
   | CertificateAuthorityValidityChanged
   | CertificateAuthorityBegan;
@@ -37,6 +50,9 @@ export const validityTimers = (schema: string): Projection => {
       'CredentialIssued',
       'CredentialValidityChanged',
       'CredentialBegan',
+      'EndpointTokenIssued',
+      'EndpointTokenValidityChanged',
+      'EndpointTokenBegan',
       'CertificateAuthorityRegistered',
       'CertificateAuthorityValidityChanged',
       'CertificateAuthorityBegan',
@@ -54,9 +70,12 @@ const setTimer = async (timers: Timers, tx: pg.PoolClient, event: RecordedEvent<
   const { tenantId } = event;
   const { about, validity, from } = timeIn(event);
   const at = nextEdge(validity, from);
-  const key = 'authorityId' in about ? about.authorityId : `${about.deviceId} ${about.credentialId}`;
+  const key =
+    'authorityId' in about
+      ? about.authorityId
+      : `${about.deviceId} ${'tokenId' in about ? about.tokenId : about.credentialId}`;
   if (at !== undefined) await timers.set(tx, { tenantId, name: VALIDITY, key, at, payload: about });
-  else if (event.type === 'CredentialValidityChanged')
+  else if (event.type === 'CredentialValidityChanged' || event.type === 'EndpointTokenValidityChanged')
     await timers.cancel(tx, { tenantId, name: VALIDITY, key });
 };
 
@@ -80,6 +99,24 @@ const timeIn = (
     case 'CredentialBegan':
       return {
         about: { deviceId: streamId, credentialId: event.data.credentialId },
+        validity: event.data,
+        from: event.data.validFrom ?? recordedAt,
+      };
+    case 'EndpointTokenIssued':
+      return {
+        about: { deviceId: streamId, tokenId: event.data.tokenId },
+        validity: event.data,
+        from: event.data.issuedAt,
+      };
+    case 'EndpointTokenValidityChanged':
+      return {
+        about: { deviceId: streamId, tokenId: event.data.tokenId },
+        validity: event.data.to,
+        from: event.data.changedAt,
+      };
+    case 'EndpointTokenBegan':
+      return {
+        about: { deviceId: streamId, tokenId: event.data.tokenId },
         validity: event.data,
         from: event.data.validFrom ?? recordedAt,
       };
@@ -128,7 +165,10 @@ export const validityTimerHandlers = (store: Pick<EventStore, 'execute'>): Timer
         id: about.deviceId,
         metadata,
         within: tx,
-        command: { type: 'ObserveCredential', credentialId: about.credentialId, at },
+        command:
+          'tokenId' in about
+            ? { type: 'ObserveToken', tokenId: about.tokenId, at }
+            : { type: 'ObserveCredential', credentialId: about.credentialId, at },
       });
     } catch (error) {
       // Deleted meanwhile.

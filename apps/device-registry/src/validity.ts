@@ -28,6 +28,15 @@ export const nextEdge = (validity: Validity, at: string): string | undefined => 
   }
 };
 
+/** Its ends alone. */
+export const boundsOf = ({ validFrom, validUntil }: Validity): Validity => ({
+  ...(validFrom === undefined ? {} : { validFrom }),
+  ...(validUntil === undefined ? {} : { validUntil }),
+});
+
+export const isBounded = ({ validFrom, validUntil }: Validity): boolean =>
+  validFrom !== undefined || validUntil !== undefined;
+
 /** What both allow. */
 export const overlap = (one: Validity, other: Validity): Validity => ({
   ...last('validFrom', one.validFrom, other.validFrom, (a, b) => Math.max(a, b)),
@@ -77,6 +86,6 @@ export const editedValidity = (
 };
 
 const wrongEnd = (path: string, message: string): AppError => {
-  const field = `${path}.validUntil`;
+  const field = path === '' ? 'validUntil' : `${path}.validUntil`;
   return new AppError('invalid-request', `${field} ${message}.`, { errors: [{ path: field, message }] });
 };

@@ -320,6 +320,25 @@ describe('what is taken back', () => {
   });
 });
 
+describe('an endpoint token with an end', () => {
+  it('ends the connection that came by it within two seconds of it, and says when it was last used', async () => {
+    const device = await deviceWith();
+    const validUntil = new Date(Date.now() + 2_500).toISOString();
+    const { id, token } = await made<{ id: string; token: string }>(`/devices/${device.id}/tokens`, {
+      validUntil,
+    });
+    const client = await connect({}, mqttUrl());
+    await client.publishAsync(TOPIC(token), '{"temperature": 1}', { qos: 1 });
+    await stored(device.id);
+    await closedAfter(client, () => Promise.resolve());
+    const late = Date.now() - Date.parse(validUntil);
+    expect(late).toBeGreaterThan(-50);
+    expect(late).toBeLessThan(2_000);
+    const { body } = await platform.api('GET', `/devices/${device.id}/tokens/${id}`);
+    expect(body).toMatchObject({ validUntil, lastUsedAt: expect.any(String) as unknown });
+  });
+});
+
 describe('a device whose interface changes', () => {
   const connectivity = async (id: string): Promise<{ connected: boolean | null }> =>
     (await platform.api('GET', `/devices/${id}/connectivity`)).body as { connected: boolean | null };

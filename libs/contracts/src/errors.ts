@@ -35,6 +35,8 @@ export const errorCatalogue = {
   'device-suspended': { status: 403, title: 'The device is suspended' },
   'device-pending': { status: 403, title: 'The device waits for an approval' },
   'token-suspended': { status: 403, title: 'The endpoint token is suspended' },
+  'token-expired': { status: 403, title: 'The endpoint token has expired' },
+  'token-not-yet-valid': { status: 403, title: 'The endpoint token is not valid yet' },
   'token-revoked': { status: 403, title: 'The endpoint token is revoked' },
   'metadata-key-restricted': { status: 403, title: 'The device may not use the metadata key' },
   'not-found': { status: 404, title: 'Nothing is here' },

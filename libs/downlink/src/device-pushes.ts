@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Metrics } from '@muster/observability';
-import type { AccessQuestions, DeviceDirectory } from '@muster/uplink';
+import { outOfTime, type AccessQuestions, type DeviceDirectory } from '@muster/uplink';
 import type { Addressee, Push, PushTarget, Wire } from './wire.js';
 
 export interface DevicePushParts {
@@ -103,8 +103,10 @@ export class DevicePushes {
     return this.parts.directory
       .entriesOf(deviceId)
       .filter(
-        ({ interface: used, tokenStatus }) =>
-          used === this.interface && (tokenStatus === 'active' || tokenStatus === 'inactive'),
+        (entry) =>
+          entry.interface === this.interface &&
+          (entry.tokenStatus === 'active' || entry.tokenStatus === 'inactive') &&
+          outOfTime(entry) === undefined,
       );
   }
 

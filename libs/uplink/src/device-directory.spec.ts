@@ -48,6 +48,8 @@ describe('the device directory', () => {
   it.each([
     [{ tokenStatus: 'suspended' }, 'token-suspended'],
     [{ tokenStatus: 'revoked' }, 'token-revoked'],
+    [{ validUntil: '2026-01-01T00:00:00.000Z' }, 'token-expired'],
+    [{ validFrom: '2099-01-01T00:00:00.000Z' }, 'token-not-yet-valid'],
     [{ deviceStatus: 'pending' }, 'device-pending'],
     [{ deviceStatus: 'suspended' }, 'device-suspended'],
     [{ interface: 'http' }, 'not-allowed'],

@@ -31,6 +31,18 @@ interface KnownType {
 
 const NO_HASHES: string[] = [];
 
+/** Undefined: now is within the time of its token, as it is for all that have no end. */
+export const outOfTime = ({
+  validFrom,
+  validUntil,
+}: AccessEntry): { readonly code: ErrorCode; readonly reason: string } | undefined => {
+  if (validUntil !== undefined && Date.now() >= Date.parse(validUntil))
+    return { code: 'token-expired', reason: 'endpoint token has expired' };
+  if (validFrom !== undefined && Date.now() < Date.parse(validFrom))
+    return { code: 'token-not-yet-valid', reason: 'endpoint token is not valid yet' };
+  return undefined;
+};
+
 /**
  * Every endpoint token and what it opens, in memory: each message is checked here, and over MQTT the broker asks for each
  * new topic of each connection besides. A cache of device-registry; the follower keeps it true. Devices of other interfaces
@@ -64,6 +76,8 @@ export class DeviceDirectory {
     if (entry.tokenStatus === 'revoked') {
       return { admitted: false, of, code: 'token-revoked', reason: 'endpoint token is revoked' };
     }
+    const wrongTime = outOfTime(entry);
+    if (wrongTime !== undefined) return { admitted: false, of, ...wrongTime };
     if (entry.deviceStatus === 'pending') {
       return { admitted: false, of, code: 'device-pending', reason: 'device waits for an approval' };
     }
@@ -171,6 +185,8 @@ export class DeviceDirectory {
       deviceTypeId: this.shared(entry.deviceTypeId),
       appVersion: this.shared(entry.appVersion),
       tokenStatus: this.shared(entry.tokenStatus),
+      ...(entry.validFrom === undefined ? {} : { validFrom: entry.validFrom }),
+      ...(entry.validUntil === undefined ? {} : { validUntil: entry.validUntil }),
       interface: this.shared(entry.interface),
       ...(entry.deviceStatus === undefined ? {} : { deviceStatus: this.shared(entry.deviceStatus) }),
       ...(entry.parentId === undefined ? {} : { parentId: entry.parentId }),

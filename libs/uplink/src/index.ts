@@ -4,7 +4,7 @@ export { tokenAdmission, type TokenAdmission } from './token-admission.js';
 export { refusalOf, type Refusal } from './refusal.js';
 export type { RequestTopic, RoutedMessage, Route } from './routed-message.js';
 export { Abandoned, Unprocessable, type Waiter, type WhenAway } from './micro-batcher.js';
-export { DeviceDirectory, type Admission, type Admitted } from './device-directory.js';
+export { DeviceDirectory, outOfTime, type Admission, type Admitted } from './device-directory.js';
 export { DirectoryFollower } from './directory-follower.js';
 export { AccessQuestions } from './access-questions.js';
 export { Sightings } from './sightings.js';

@@ -10,6 +10,7 @@ const AGAIN_MS = 2_000;
 interface Heard {
   readonly tenantId: string;
   readonly deviceId: string;
+  readonly tokenId: string;
   heardAt: number;
   /** The newest of these times that device-registry knows; 0: none. */
   told: number;
@@ -19,10 +20,11 @@ interface Heard {
 
 /**
  * Tells device-registry when devices were last heard: the first message after a silence at once, then at most once per
- * `everyMs` and device, and the last one of all, so that what it shows is never older than that. One map entry for each
- * device that was heard within `everyMs`. What a killed process has not told yet is told by the device's next message.
+ * `everyMs` and endpoint token, and the last one of all, so that what it shows is never older than that. One map entry for each
+ * token that was used within `everyMs`. What a killed process has not told yet is told by the device's next message.
  */
 export class LastSeenTimes {
+  /** By token. */
   private readonly devices = new Map<string, Heard>();
   private timer: NodeJS.Timeout | undefined;
   private sending: Promise<void> = Promise.resolve();
@@ -40,11 +42,14 @@ export class LastSeenTimes {
    * Called for every message. `heardAt`: when it came, Unix milliseconds, or earlier where that is not known, never later:
    * a device that has left is not there any more. Not finite: nobody knows, and it says nothing.
    */
-  note({ tenantId, deviceId }: Pick<AccessEntry, 'tenantId' | 'deviceId'>, heardAt: number): void {
+  note(
+    { tenantId, deviceId, tokenId }: Pick<AccessEntry, 'tenantId' | 'deviceId' | 'tokenId'>,
+    heardAt: number,
+  ): void {
     if (!Number.isFinite(heardAt)) return;
-    const known = this.devices.get(deviceId);
+    const known = this.devices.get(tokenId);
     if (known !== undefined) known.heardAt = Math.max(known.heardAt, heardAt);
-    else this.devices.set(deviceId, { tenantId, deviceId, heardAt, told: 0, quietUntil: 0 });
+    else this.devices.set(tokenId, { tenantId, deviceId, tokenId, heardAt, told: 0, quietUntil: 0 });
     this.schedule();
   }
 
@@ -73,7 +78,7 @@ export class LastSeenTimes {
     for (const heard of this.devices.values()) {
       if (now < heard.quietUntil) continue;
       if (heard.heardAt > heard.told) due.push(heard);
-      else this.devices.delete(heard.deviceId);
+      else this.devices.delete(heard.tokenId);
     }
     return due;
   }
@@ -81,9 +86,10 @@ export class LastSeenTimes {
   private async send(due: readonly Heard[]): Promise<void> {
     for (let from = 0; from < due.length; from += BATCH) {
       const batch = due.slice(from, from + BATCH);
-      const devices = batch.map(({ tenantId, deviceId, heardAt }) => ({
+      const devices = batch.map(({ tenantId, deviceId, tokenId, heardAt }) => ({
         tenantId,
         deviceId,
+        tokenId,
         at: new Date(heardAt).toISOString(),
       }));
       const times = batch.map(({ heardAt }) => heardAt);

@@ -8,6 +8,8 @@ interface EntryRow {
   token: string;
   token_id: string;
   status: AccessEntry['tokenStatus'];
+  valid_from: Date | null;
+  valid_until: Date | null;
   device_id: string;
   device_type_id: string;
   app_version: string;
@@ -22,7 +24,7 @@ interface EntryRow {
 const OPENS = `c.status = 'active' AND coalesce(c.valid_from <= now(), true) AND coalesce(c.valid_until > now(), true)`;
 
 const SELECT = `
-  SELECT t.tenant_id, e.token, t.id AS token_id, t.status, t.device_id, d.device_type_id, d.app_version, d.interface,
+  SELECT t.tenant_id, e.token, t.id AS token_id, t.status, t.valid_from, t.valid_until, t.device_id, d.device_type_id, d.app_version, d.interface,
     d.status AS device_status, d.token_only, d.parent_id,
     ARRAY(SELECT DISTINCT c.kind FROM device_credentials c
           WHERE c.tenant_id = d.tenant_id AND c.device_id = d.id AND ${OPENS} ORDER BY 1) AS kinds,
@@ -92,6 +94,8 @@ const entryOf = (row: EntryRow): AccessEntry => ({
   token: row.token,
   tokenId: row.token_id,
   tokenStatus: row.status,
+  ...(row.valid_from === null ? {} : { validFrom: row.valid_from.toISOString() }),
+  ...(row.valid_until === null ? {} : { validUntil: row.valid_until.toISOString() }),
   deviceId: row.device_id,
   deviceTypeId: row.device_type_id,
   appVersion: row.app_version,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { findAccess, listAccess, recordSightings } from '@muster/contracts/device-registry/access.requests';
 import { addAppVersion } from '@muster/contracts/device-registry/device-types.requests';
 import { getDevice } from '@muster/contracts/device-registry/devices.requests';
-import { changeTokenStatus, listTokens } from '@muster/contracts/device-registry/tokens.requests';
+import { editToken, listTokens } from '@muster/contracts/device-registry/tokens.requests';
 import {
   base,
   code,
@@ -81,11 +81,11 @@ describe('recordSightings', () => {
     const v2 = unique('v2');
     await registry.bus.request(addAppVersion, { ...base, deviceType: type.id, appVersion: { name: v2 } });
     const [entryA, entryB] = [(await registry.accessOf(a.id))[0]!, (await registry.accessOf(b.id))[0]!];
-    await registry.bus.request(changeTokenStatus, {
+    await registry.bus.request(editToken, {
       ...base,
       deviceId: b.id,
       tokenId: entryB.tokenId,
-      status: 'suspended',
+      edit: { status: 'suspended' },
     });
     const sighting = { tenantId, deviceId: a.id, tokenId: entryA.tokenId, appVersion: v2 };
     const sightings = [

@@ -13,7 +13,7 @@ import type { DeviceRef } from '@muster/contracts/device-registry/devices.reques
 import type { Database, EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, EVENT_STORE } from '@muster/service-host';
-import { findConnectivity, keyOf, saveLastSeen } from './device-connectivity.js';
+import { findConnectivity, keyOf, saveLastSeen, saveTokenUses } from './device-connectivity.js';
 import { recordReports } from './record-reports.js';
 
 const GONE: ItemOutcome = { code: 'device-not-found', detail: 'There is no such device.' };
@@ -40,6 +40,8 @@ export class ConnectivityHandlers {
   @Handles(recordLastSeen)
   async see({ devices }: RecordLastSeen): Promise<BulkOutcome> {
     const there = await saveLastSeen(this.database, devices);
+    const known = devices.filter(({ tenantId, deviceId }) => there.has(keyOf(tenantId, deviceId)));
+    await saveTokenUses(this.database, known);
     return {
       outcomes: devices.map(({ tenantId, deviceId }) => (there.has(keyOf(tenantId, deviceId)) ? {} : GONE)),
     };

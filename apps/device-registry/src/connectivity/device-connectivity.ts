@@ -64,6 +64,30 @@ export const saveLastSeen = async (from: Queryable, seen: readonly LastSeen[]): 
   return new Set(rows.map((row) => keyOf(row.tenant_id, row.device_id)));
 };
 
+/** The tokens by which they were heard, as `LastUses` writes what else was used. */
+export const saveTokenUses = async (
+  from: Queryable,
+  seen: readonly (LastSeen & { readonly tokenId?: string })[],
+): Promise<void> => {
+  const uses = seen.flatMap(({ tenantId, tokenId, at }) =>
+    tokenId == null ? [] : [{ tenantId, tokenId, at }],
+  );
+  if (uses.length === 0) return;
+  await from.query({
+    text: `INSERT INTO last_uses AS l (tenant_id, id, used_at)
+           SELECT t.tenant_id, t.id, least(max(u.at), now())
+           FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS u (tenant_id, id, at)
+           JOIN device_tokens t ON t.tenant_id = u.tenant_id AND t.id = u.id
+           GROUP BY t.tenant_id, t.id ORDER BY 1, 2
+           ON CONFLICT (tenant_id, id) DO UPDATE SET used_at = greatest(l.used_at, excluded.used_at)`,
+    values: [
+      uses.map(({ tenantId }) => tenantId),
+      uses.map(({ tokenId }) => tokenId),
+      uses.map(({ at }) => at),
+    ],
+  });
+};
+
 /** Whether a device of `devices d` and `device_connectivity c` is connected; null where nobody can know. */
 export const CONNECTED =
   "CASE d.interface WHEN 'mqtt' THEN coalesce(c.connected, false) WHEN 'http' THEN NULL ELSE c.connected END";

@@ -12,7 +12,7 @@ import type {
   CredentialValidityChanged,
   IssuedKind,
 } from '../device/device.events.js';
-import { editedValidity, overlap, phaseAt, type Validity } from '../validity.js';
+import { boundsOf, editedValidity, overlap, phaseAt, type Validity } from '../validity.js';
 
 /** What is to be issued, without what is secret about it. */
 export interface NewCredential {
@@ -155,7 +155,7 @@ export const editCredential = (
   device: ExistingDevice,
 ): readonly CredentialEvent[] => {
   const before = existingCredential(device, credentialId);
-  const validity = editedValidity('edit', validityOf(before), window, at);
+  const validity = editedValidity('edit', boundsOf(before), window, at);
   const moved = changeValidity(credentialId, before, validity, at);
   const turned =
     status === undefined || status === before.status
@@ -178,7 +178,7 @@ export const observeCredential = (
   const phase = phaseAt(credential, at);
   if (phase === credential.phase || phase === 'before') return [];
   const { kind, status } = credential;
-  const data = { credentialId, kind, status, ...validityOf(credential) };
+  const data = { credentialId, kind, status, ...boundsOf(credential) };
   return [{ type: phase === 'within' ? 'CredentialBegan' : 'CredentialExpired', data }];
 };
 
@@ -193,11 +193,6 @@ export const removeCredential = (
   }
   return [{ type: 'CredentialRemoved', data: { credentialId } }];
 };
-
-const validityOf = ({ validFrom, validUntil }: Validity): Validity => ({
-  ...(validFrom === undefined ? {} : { validFrom }),
-  ...(validUntil === undefined ? {} : { validUntil }),
-});
 
 const statusChanged = (
   credentialId: string,
@@ -222,7 +217,7 @@ const changeValidity = (
   to: Validity,
   changedAt: string,
 ): readonly CredentialValidityChanged[] => {
-  const from = validityOf(before);
+  const from = boundsOf(before);
   if (from.validFrom === to.validFrom && from.validUntil === to.validUntil) return [];
   const { kind, status } = before;
   return [{ type: 'CredentialValidityChanged', data: { credentialId, kind, status, from, to, changedAt } }];
@@ -242,7 +237,7 @@ export const evolveCredential = (device: ExistingDevice, event: CredentialEvent)
   switch (event.type) {
     case 'CredentialIssued': {
       const { kind, status = 'active', issuedAt } = event.data;
-      const validity = validityOf(event.data);
+      const validity = boundsOf(event.data);
       return withCredential(device, credentialId, {
         kind,
         status,

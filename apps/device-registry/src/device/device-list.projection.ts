@@ -37,6 +37,9 @@ export const deviceList: Projection = {
     'DeviceMetadataChanged',
     'EndpointTokenIssued',
     'EndpointTokenStatusChanged',
+    'EndpointTokenValidityChanged',
+    'EndpointTokenBegan',
+    'EndpointTokenExpired',
     'EndpointTokenRemoved',
     'CredentialIssued',
     'CredentialStatusChanged',
@@ -72,6 +75,9 @@ const keyOf = (event: RecordedEvent<DeviceEvent>): string => `${event.tenantId}\
 const isAboutCredential = (event: RecordedEvent<DeviceEvent>): boolean =>
   event.type === 'EndpointTokenIssued' ||
   event.type === 'EndpointTokenStatusChanged' ||
+  event.type === 'EndpointTokenValidityChanged' ||
+  event.type === 'EndpointTokenBegan' ||
+  event.type === 'EndpointTokenExpired' ||
   event.type === 'EndpointTokenRemoved' ||
   event.type === 'CredentialRemoved' ||
   event.type === 'CredentialIssued' ||
@@ -229,6 +235,9 @@ const applyTo = (row: RowChange, event: RecordedEvent<DeviceEvent>): void => {
     case 'DeviceProvisioned':
     case 'EndpointTokenIssued':
     case 'EndpointTokenStatusChanged':
+    case 'EndpointTokenValidityChanged':
+    case 'EndpointTokenBegan':
+    case 'EndpointTokenExpired':
     case 'EndpointTokenRemoved':
     case 'CredentialIssued':
     case 'CredentialStatusChanged':

@@ -12,6 +12,9 @@ export interface CredentialState extends Validity {
   readonly phase: Phase;
 }
 
+/** `phase`: as the events have told it. */
+export type TokenTime = Validity & { readonly phase: Phase };
+
 /** Survives JSON: it is stored beside the stream. */
 export interface ExistingDevice {
   readonly status: 'existing';
@@ -32,6 +35,8 @@ export interface ExistingDevice {
   readonly tokenOnly: boolean;
   /** Status by the token's id. */
   readonly tokens: Readonly<Record<string, TokenStatus>>;
+  /** By the token's id, of those whose time is limited. Absent: of none, as before there were such. */
+  readonly tokenTimes?: Readonly<Record<string, TokenTime>>;
   /** By id. */
   readonly credentials: Readonly<Record<string, CredentialState>>;
 }

@@ -156,7 +156,7 @@ describe('a device that is not there, or not any more', () => {
     { type: 'ChangeMetadata', patch: {} },
     { type: 'DeleteMetadataKey', key: 'floor' },
     { type: 'IssueToken', tokenId: 't', hint: 'abcd', at },
-    { type: 'ChangeTokenStatus', tokenId: 'token-1', status: 'active' },
+    { type: 'EditToken', tokenId: 'token-1', status: 'active', at },
     { type: 'RecordSighting', tokenId: 'token-1', appVersion: { name: 'x', deviceTypeId: 'type-1' } },
   ];
   it.each(commands)('answers device-not-found to $type', (command) => {

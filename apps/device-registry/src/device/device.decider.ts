@@ -33,15 +33,19 @@ import {
 } from '../metadata/metadata-decisions.js';
 import {
   changeTokenStatus,
+  editToken,
+  evolveTokenTime,
   issueToken,
+  observeToken,
   removeToken,
   tokenIssued,
   tokenStatus,
   withoutToken,
   withToken,
-  type ChangeTokenStatus,
+  type EditToken,
   type IssueToken,
   type NewToken,
+  type ObserveToken,
   type RemoveToken,
 } from '../token/token-decisions.js';
 import { isWithin, movedPath } from '../folder/folder-path.js';
@@ -87,7 +91,8 @@ export type DeviceCommand =
   | UpdateMetadata
   | DeleteMetadata
   | IssueToken
-  | ChangeTokenStatus
+  | EditToken
+  | ObserveToken
   | IssueCredential
   | EditCredential
   | RotateCredential
@@ -136,8 +141,10 @@ const decide = (command: DeviceCommand, device: Device): readonly DeviceEvent[] 
       return deleteMetadata(command, device);
     case 'IssueToken':
       return issueToken(command, device);
-    case 'ChangeTokenStatus':
-      return changeTokenStatus(command, device);
+    case 'EditToken':
+      return editToken(command, device);
+    case 'ObserveToken':
+      return observeToken(command, device);
     case 'IssueCredential':
       return issueCredential(command, device);
     case 'EditCredential':
@@ -322,7 +329,11 @@ const evolve = (device: Device, event: DeviceEvent): Device => {
     case 'DeviceMetadataChanged':
       return withMetadata(device, event.data);
     case 'EndpointTokenIssued':
-      return withToken(device, event.data.tokenId, 'inactive');
+      return evolveTokenTime(withToken(device, event.data.tokenId, 'inactive'), event);
+    case 'EndpointTokenValidityChanged':
+    case 'EndpointTokenBegan':
+    case 'EndpointTokenExpired':
+      return evolveTokenTime(device, event);
     case 'EndpointTokenStatusChanged':
       return withToken(device, event.data.tokenId, event.data.to);
     case 'EndpointTokenRemoved':

@@ -126,7 +126,43 @@ const stored: readonly StoredEvent[] = [
     schemaVersion: 1,
     data: { tokenId: 'k2', hint: 'efgh', issuedAt: '2026-11-20T11:00:00.000Z' },
   },
+  {
+    type: 'EndpointTokenValidityChanged',
+    schemaVersion: 1,
+    data: {
+      tokenId: 'k2',
+      status: 'inactive',
+      from: {},
+      to: { validFrom: '2026-11-21T00:00:00.000Z', validUntil: '2026-11-22T00:00:00.000Z' },
+      changedAt: '2026-11-20T12:00:00.000Z',
+    },
+  },
+  {
+    type: 'EndpointTokenBegan',
+    schemaVersion: 1,
+    data: {
+      tokenId: 'k2',
+      status: 'inactive',
+      validFrom: '2026-11-21T00:00:00.000Z',
+      validUntil: '2026-11-22T00:00:00.000Z',
+    },
+  },
+  {
+    type: 'EndpointTokenExpired',
+    schemaVersion: 1,
+    data: { tokenId: 'k2', status: 'inactive', validUntil: '2026-11-22T00:00:00.000Z' },
+  },
   { type: 'EndpointTokenRemoved', schemaVersion: 1, data: { tokenId: 'k2' } },
+  {
+    type: 'EndpointTokenIssued',
+    schemaVersion: 1,
+    data: {
+      tokenId: 'k3',
+      hint: 'ijkl',
+      issuedAt: '2026-11-20T11:00:00.000Z',
+      validUntil: '2026-12-20T11:00:00.000Z',
+    },
+  },
 ];
 const deleted: StoredEvent = { type: 'DeviceDeleted', schemaVersion: 1, data: { name: 'radiator 8' } };
 const erased: StoredEvent = {
@@ -148,6 +184,9 @@ const newest: NewestVersions<DeviceEvent> = {
   DeviceMetadataChanged: 1,
   EndpointTokenIssued: 1,
   EndpointTokenStatusChanged: 1,
+  EndpointTokenValidityChanged: 1,
+  EndpointTokenBegan: 1,
+  EndpointTokenExpired: 1,
   EndpointTokenRemoved: 1,
   CredentialIssued: 1,
   CredentialStatusChanged: 1,
@@ -182,7 +221,8 @@ describe('stored events of a device', () => {
       serialNumber: 'S-1',
       position: { latitude: 48.8, longitude: 2.3 },
       parentId: 'gateway-1',
-      tokens: { k1: 'active' },
+      tokens: { k1: 'active', k3: 'inactive' },
+      tokenTimes: { k3: { validUntil: '2026-12-20T11:00:00.000Z', phase: 'within' } },
       standing: 'suspended',
       tokenOnly: false,
       credentials: {

@@ -67,11 +67,31 @@ export type DeviceMetadataChanged = Fact<
 /** The text of the token is in no event: see docs/adr/0005. */
 export type EndpointTokenIssued = Fact<
   'EndpointTokenIssued',
-  { readonly tokenId: string; readonly hint: string; readonly issuedAt: string }
+  { readonly tokenId: string; readonly hint: string; readonly issuedAt: string } & Validity
 >;
 export type EndpointTokenStatusChanged = Fact<
   'EndpointTokenStatusChanged',
   { readonly tokenId: string; readonly from: TokenStatus; readonly to: TokenStatus }
+>;
+export type EndpointTokenValidityChanged = Fact<
+  'EndpointTokenValidityChanged',
+  {
+    readonly tokenId: string;
+    readonly status: TokenStatus;
+    readonly from: Validity;
+    readonly to: Validity;
+    readonly changedAt: string;
+  }
+>;
+/** Its time has come. */
+export type EndpointTokenBegan = Fact<
+  'EndpointTokenBegan',
+  { readonly tokenId: string; readonly status: TokenStatus } & Validity
+>;
+/** Its time is over. */
+export type EndpointTokenExpired = Fact<
+  'EndpointTokenExpired',
+  { readonly tokenId: string; readonly status: TokenStatus } & Validity
 >;
 /** Of a revoked one: that it opens nothing was told before. */
 export type EndpointTokenRemoved = Fact<'EndpointTokenRemoved', { readonly tokenId: string }>;
@@ -153,6 +173,9 @@ export type DeviceEvent =
   | DeviceMetadataChanged
   | EndpointTokenIssued
   | EndpointTokenStatusChanged
+  | EndpointTokenValidityChanged
+  | EndpointTokenBegan
+  | EndpointTokenExpired
   | EndpointTokenRemoved
   | CredentialIssued
   | CredentialStatusChanged

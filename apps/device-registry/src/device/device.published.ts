@@ -26,11 +26,22 @@ export const publishedOfDevice = (event: RecordedEvent<DeviceEvent>): readonly P
   const changed = (changes: Record<string, { from: JsonValue; to: JsonValue }>): readonly Published[] => [
     { contract: deviceChanged, entityId, data: { ...fact, changes } },
   ];
-  const token = (tokenId: string, status: TokenStatus): readonly Published[] => [
+  /** `isOpen`: of its time and of what has been told of it before, where its status alone does not say. */
+  const token = (
+    { tokenId, validUntil }: { readonly tokenId: string; readonly validUntil?: string },
+    status: TokenStatus,
+    isOpen: boolean,
+  ): readonly Published[] => [
     {
       contract: deviceTokenChanged,
       entityId,
-      data: { ...fact, tokenId, status, opens: status === 'inactive' || status === 'active' },
+      data: {
+        ...fact,
+        tokenId,
+        status,
+        opens: isOpen && (status === 'inactive' || status === 'active'),
+        ...(validUntil === undefined ? {} : { validUntil }),
+      },
     },
   ];
   const credential = (
@@ -87,9 +98,17 @@ export const publishedOfDevice = (event: RecordedEvent<DeviceEvent>): readonly P
       );
     }
     case 'EndpointTokenIssued':
-      return token(event.data.tokenId, 'inactive');
+      return token(event.data, 'inactive', phaseAt(event.data, event.data.issuedAt) === 'within');
     case 'EndpointTokenStatusChanged':
-      return token(event.data.tokenId, event.data.to);
+      return token(event.data, event.data.to, true);
+    case 'EndpointTokenValidityChanged': {
+      const { tokenId, status, to, changedAt } = event.data;
+      return token({ tokenId, ...to }, status, phaseAt(to, changedAt) === 'within');
+    }
+    case 'EndpointTokenBegan':
+      return token(event.data, event.data.status, true);
+    case 'EndpointTokenExpired':
+      return token(event.data, event.data.status, false);
     case 'CredentialIssued': {
       const { status = 'active', issuedAt, validUntil } = event.data;
       const opens = status === 'active' && phaseAt(event.data, issuedAt) === 'within';

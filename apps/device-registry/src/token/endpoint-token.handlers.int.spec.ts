@@ -1,16 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '@muster/contracts';
+import { recordLastSeen } from '@muster/contracts/device-registry/connectivity.requests';
 import { deleteDevice } from '@muster/contracts/device-registry/devices.requests';
 import {
-  changeTokenStatus,
   deleteToken,
+  editToken,
   getToken,
   issueToken,
   listTokens,
 } from '@muster/contracts/device-registry/tokens.requests';
+import { createEventStore } from '@muster/event-store';
+import { eventually } from '@muster/testing';
+import { device } from '../device/device.decider.js';
 import {
   base,
   code,
+  problem,
   tenantId,
   unique,
   startRegistry,
@@ -35,7 +40,7 @@ describe('tokens', () => {
     expect(items.map((item) => item.hint)).toEqual([made.token.slice(0, 4), issued.hint]);
     expect(JSON.stringify(items)).not.toContain(made.token);
     const change = (status: 'active' | 'suspended' | 'revoked') =>
-      registry.bus.request(changeTokenStatus, { ...request, tokenId: issued.id, status });
+      registry.bus.request(editToken, { ...request, tokenId: issued.id, edit: { status } });
     for (const status of ['active', 'suspended', 'active', 'revoked', 'revoked'] as const) {
       expect((await change(status)).status).toBe(status);
     }
@@ -65,7 +70,7 @@ describe('tokens', () => {
       status: 'inactive',
     });
     expect(await code(registry.bus.request(deleteToken, one))).toBe('token-not-revoked');
-    await registry.bus.request(changeTokenStatus, { ...one, status: 'revoked' });
+    await registry.bus.request(editToken, { ...one, edit: { status: 'revoked' } });
     await registry.bus.request(deleteToken, one);
     expect(await code(registry.bus.request(deleteToken, one))).toBe('token-not-found');
     expect(await code(registry.bus.request(getToken, { tenantId, deviceId, tokenId }))).toBe(
@@ -78,6 +83,44 @@ describe('tokens', () => {
     );
   });
 
+  it('open only within their time, which can be moved, and say when they were last used', async () => {
+    const type = await registry.createType();
+    const { id: deviceId } = await registry.provision({ deviceType: type.id });
+    const request = { ...base, deviceId };
+    const soon = new Date(Date.now() + 60_000).toISOString();
+    const issued = await registry.bus.request(issueToken, { ...request, validUntil: soon });
+    expect(issued).toMatchObject({ validUntil: soon });
+    const one = { ...request, tokenId: issued.id };
+    const entry = async () =>
+      (await registry.accessOf(deviceId)).find(({ tokenId }) => tokenId === issued.id);
+    expect(await entry()).toMatchObject({ validUntil: soon, tokenStatus: 'inactive' });
+    const edit = { status: 'active', validFrom: '2026-01-01T00:00:00+01:00', validUntil: null } as const;
+    const edited = await registry.bus.request(editToken, { ...one, edit });
+    expect(edited).toMatchObject({ status: 'active', validFrom: '2025-12-31T23:00:00.000Z' });
+    expect(edited).not.toHaveProperty('validUntil');
+    const past = registry.bus.request(editToken, { ...one, edit: { validUntil: '2026-01-01T00:00:00Z' } });
+    expect((await problem(past)).errors).toEqual([
+      { path: 'edit.validUntil', message: 'must be in the future' },
+    ]);
+    const late = registry.bus.request(issueToken, { ...request, validUntil: '2026-01-01T00:00:00Z' });
+    expect((await problem(late)).errors?.[0]?.path).toBe('validUntil');
+
+    const at = new Date(Date.now() - 5_000).toISOString();
+    const seen = { tenantId, deviceId, tokenId: issued.id, at };
+    await registry.bus.request(recordLastSeen, { devices: [seen, { ...seen, tokenId: 'nobody' }] });
+    const read = await registry.bus.request(getToken, { tenantId, deviceId, tokenId: issued.id });
+    expect(read.lastUsedAt).toBe(at);
+
+    const end = new Date(Date.now() + 1_000).toISOString();
+    await registry.bus.request(editToken, { ...one, edit: { validUntil: end } });
+    const store = createEventStore(registry.database);
+    await eventually(
+      async () =>
+        (await store.readStream(tenantId, device, deviceId)).at(-1)?.type === 'EndpointTokenExpired',
+      { what: 'its end is told', deadlineMs: 15_000 },
+    );
+  });
+
   it('refuses', async () => {
     const type = await registry.createType();
     const made = await registry.provision({ deviceType: type.id });
@@ -85,9 +128,9 @@ describe('tokens', () => {
     expect(await code(registry.bus.request(issueToken, { ...request, token: made.token }))).toBe(
       'token-taken',
     );
-    const missing = { ...request, tokenId: newId(), status: 'active' as const };
-    expect(await code(registry.bus.request(changeTokenStatus, missing))).toBe('token-not-found');
-    expect(await code(registry.bus.request(changeTokenStatus, { ...missing, deviceId: 'nobody' }))).toBe(
+    const missing = { ...request, tokenId: newId(), edit: { status: 'active' as const } };
+    expect(await code(registry.bus.request(editToken, missing))).toBe('token-not-found');
+    expect(await code(registry.bus.request(editToken, { ...missing, deviceId: 'nobody' }))).toBe(
       'device-not-found',
     );
     const [idempotencyKey, token] = [newId(), unique('tok')];

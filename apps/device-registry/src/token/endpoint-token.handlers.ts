@@ -1,13 +1,13 @@
 import { Controller, Inject } from '@nestjs/common';
 import { AppError, DEFAULT_PAGE, newId, tokenHint, type Done } from '@muster/contracts';
 import {
-  changeTokenStatus,
   deleteToken,
+  editToken,
   getToken,
   issueToken,
   listTokens,
-  type ChangeTokenStatus,
   type DeleteToken,
+  type EditToken,
   type IssuedToken,
   type IssueToken,
   type ListTokens,
@@ -17,7 +17,7 @@ import {
 } from '@muster/contracts/device-registry/tokens.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
-import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
 import { settingsOf, viewDevice } from '../device/device-list.projection.js';
 import { device } from '../device/device.decider.js';
 import { countTokens, findToken, tokensOf } from './endpoint-token.projection.js';
@@ -41,13 +41,22 @@ export class EndpointTokenHandlers {
         const tokenId = newId();
         const settings = await settingsOf(tx, tenantId, deviceId);
         const text = tokenTextFor(settings, request.token, 'token');
+        // Null in an optional field passes the contract's rules and means the same as absent.
+        const { validFrom, validUntil } = request;
         const at = new Date().toISOString();
         await this.store.execute(device, {
           tenantId,
           id: deviceId,
           metadata: { actor },
           within: tx,
-          command: { type: 'IssueToken', tokenId, hint: tokenHint(text), at },
+          command: {
+            type: 'IssueToken',
+            tokenId,
+            hint: tokenHint(text),
+            ...(validFrom == null ? {} : { validFrom }),
+            ...(validUntil == null ? {} : { validUntil }),
+            at,
+          },
         });
         await keepTokenText(tx, { tenantId, deviceId, tokenId, text });
         return { ...(await tokenOf(tx, tenantId, deviceId, tokenId)), token: text };
@@ -89,13 +98,14 @@ export class EndpointTokenHandlers {
   }
 
   /** Without `expectedVersion`: a status is final or replaces another, whatever else of the device has changed. */
-  @Handles(changeTokenStatus)
-  async changeStatus({ tenantId, actor, deviceId, tokenId, status }: ChangeTokenStatus): Promise<TokenView> {
+  @Handles(editToken)
+  async edit({ tenantId, actor, deviceId, tokenId, edit }: EditToken): Promise<TokenView> {
+    refuseNulls('edit', edit, ['status']);
     await this.store.execute(device, {
       tenantId,
       id: deviceId,
       metadata: { actor },
-      command: { type: 'ChangeTokenStatus', tokenId, status },
+      command: { type: 'EditToken', tokenId, ...edit, at: new Date().toISOString() },
     });
     return tokenOf(this.database, tenantId, deviceId, tokenId);
   }

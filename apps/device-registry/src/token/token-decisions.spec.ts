@@ -1,6 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { scenario } from '@muster/testing';
 import { device } from '../device/device.decider.js';
+import type { DeviceEvent } from '../device/device.events.js';
 import { at, provisioned, tokenIssued, tokenStatus } from '../device/radiator.fixture.js';
 
 const active = tokenStatus('inactive', 'active');
@@ -12,6 +13,56 @@ describe('IssueToken', () => {
     existing
       .when({ type: 'IssueToken', tokenId: 'token-2', hint: 'wxyz', at })
       .then([{ type: 'EndpointTokenIssued', data: { tokenId: 'token-2', hint: 'wxyz', issuedAt: at } }]));
+});
+
+describe('the time of a token', () => {
+  const limited: DeviceEvent = {
+    type: 'EndpointTokenIssued',
+    data: { tokenId: 'token-2', hint: 'wxyz', issuedAt: at, validUntil: '2026-12-01T00:00:00.000Z' },
+  };
+  const given = subject.given([provisioned, tokenIssued, limited]);
+  const edit = { type: 'EditToken', tokenId: 'token-2', at } as const;
+  const observe = (when: string) => ({ type: 'ObserveToken', tokenId: 'token-2', at: when }) as const;
+
+  it('is given with it, and moved later', () => {
+    existing
+      .when({
+        type: 'IssueToken',
+        tokenId: 'token-2',
+        hint: 'wxyz',
+        at,
+        validUntil: '2026-12-01T01:00:00+01:00',
+      })
+      .then([limited]);
+    given.when({ ...edit, validUntil: null }).then([
+      {
+        type: 'EndpointTokenValidityChanged',
+        data: {
+          tokenId: 'token-2',
+          status: 'inactive',
+          from: { validUntil: '2026-12-01T00:00:00.000Z' },
+          to: {},
+          changedAt: at,
+        },
+      },
+    ]);
+    given.when({ ...edit, validUntil: '2026-12-01T00:00:00Z' }).then([]);
+    given.when({ ...edit, validUntil: '2026-01-01T00:00:00Z' }).thenThrows('invalid-request');
+    given.when({ ...edit, validFrom: '2027-01-01T00:00:00Z' }).thenThrows('invalid-request');
+  });
+  it('is told when it is over, once', () => {
+    const expired: DeviceEvent = {
+      type: 'EndpointTokenExpired',
+      data: { tokenId: 'token-2', status: 'inactive', validUntil: '2026-12-01T00:00:00.000Z' },
+    };
+    given.when(observe('2026-11-30T00:00:00.000Z')).then([]);
+    given.when(observe('2026-12-01T00:00:00.000Z')).then([expired]);
+    subject
+      .given([provisioned, tokenIssued, limited, expired])
+      .when(observe('2026-12-02T00:00:00.000Z'))
+      .then([]);
+    existing.when({ type: 'ObserveToken', tokenId: 'token-1', at }).then([]);
+  });
 });
 
 describe('RemoveToken', () => {
@@ -28,9 +79,9 @@ describe('RemoveToken', () => {
     existing.when({ type: 'RemoveToken', tokenId: 'token-1' }).thenThrows('token-not-revoked'));
 });
 
-describe('ChangeTokenStatus', () => {
+describe('EditToken', () => {
   const change = (to: 'active' | 'suspended' | 'revoked', tokenId = 'token-1') =>
-    ({ type: 'ChangeTokenStatus', tokenId, status: to }) as const;
+    ({ type: 'EditToken', tokenId, status: to, at }) as const;
   const suspended = tokenStatus('active', 'suspended');
   const revoked = tokenStatus('active', 'revoked');
 

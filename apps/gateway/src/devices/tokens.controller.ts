@@ -1,8 +1,8 @@
 import { Controller, Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
 import type { Done } from '@muster/contracts';
 import {
-  changeTokenStatus,
   deleteToken,
+  editToken,
   getToken,
   issueToken,
   listTokens,
@@ -35,10 +35,10 @@ export class TokensController {
   })
   issueToken(
     @Param('id') deviceId: string,
-    @OptionalBody(TokenInput) { token }: TokenInput,
+    @OptionalBody(TokenInput) input: TokenInput,
     @Creating() creating: Caller,
   ): Promise<IssuedToken> {
-    return this.bus.request(issueToken, { ...creating, deviceId, token });
+    return this.bus.request(issueToken, { ...creating, deviceId, ...input });
   }
 
   @Get()
@@ -81,16 +81,16 @@ export class TokensController {
 
   @Patch(':tokenId')
   @Operation({
-    summary: 'Change the status of an endpoint token',
-    asks: [changeTokenStatus],
+    summary: 'Change the status or the time of an endpoint token',
+    asks: [editToken],
     body: TokenEdit,
   })
-  changeTokenStatus(
+  editToken(
     @Param('id') deviceId: string,
     @Param('tokenId') tokenId: string,
-    @CheckedBody(TokenEdit) { status }: TokenEdit,
+    @CheckedBody(TokenEdit) edit: TokenEdit,
     @Who() who: Caller,
   ): Promise<TokenView> {
-    return this.bus.request(changeTokenStatus, { ...who, deviceId, tokenId, status });
+    return this.bus.request(editToken, { ...who, deviceId, tokenId, edit });
   }
 }

@@ -13,6 +13,7 @@ const BODIES = [
   'bulkChange',
   'bulk',
   'group',
+  'folder',
   'credential',
   'rotation',
   'authority',

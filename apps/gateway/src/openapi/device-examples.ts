@@ -285,7 +285,10 @@ export const DEVICE_EXAMPLES: Readonly<Record<string, Example>> = {
   },
   listTokens: { response: page(token) },
   getToken: { response: token },
-  changeTokenStatus: { request: { status: 'suspended' }, response: { ...token, status: 'suspended' } },
+  editToken: {
+    request: { validUntil: '2026-12-24T00:00:00Z' },
+    response: { ...token, validUntil: '2026-12-24T00:00:00.000Z', lastUsedAt: LATER },
+  },
 
   issueCredential: {
     request: { kind: 'secret' },

@@ -4,6 +4,7 @@ import {
   IsArray,
   IsIn,
   IsInt,
+  IsISO8601,
   IsOptional,
   IsString,
   Min,
@@ -36,6 +37,16 @@ export class AccessEntry {
 
   @IsIn(TOKEN_STATUSES)
   tokenStatus!: TokenStatus;
+
+  /** The token opens nothing before that. Absent: without that end. */
+  @IsOptional()
+  @IsISO8601()
+  validFrom?: string;
+
+  /** The token opens nothing from then on. */
+  @IsOptional()
+  @IsISO8601()
+  validUntil?: string;
 
   @IsString()
   deviceId!: string;

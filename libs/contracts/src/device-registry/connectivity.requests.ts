@@ -240,6 +240,12 @@ export class LastSeen {
   @Length(1, 64)
   deviceId!: string;
 
+  /** By which token. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 64)
+  tokenId?: string;
+
   @IsISO8601()
   at!: string;
 }

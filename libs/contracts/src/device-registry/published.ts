@@ -90,6 +90,11 @@ export class DeviceTokenChanged extends DeviceFact {
   @IsOptional()
   @IsBoolean()
   opens?: boolean;
+
+  /** As of a credential. */
+  @IsOptional()
+  @IsISO8601()
+  validUntil?: string;
 }
 
 export class DeviceStatusChanged extends DeviceFact {
@@ -389,7 +394,7 @@ export const deviceErased = definePublished({
   data: DeviceErased,
 });
 
-/** A token was issued, became active, was suspended or revoked. The token's text is not in it. */
+/** A token was issued, became active, was suspended or revoked, changed its time, began or expired. The token's text is not in it. */
 export const deviceTokenChanged = definePublished({
   service,
   entity: 'device',

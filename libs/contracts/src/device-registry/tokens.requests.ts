@@ -2,7 +2,8 @@ import { Type } from 'class-transformer';
 import { IsArray, IsIn, IsISO8601, IsOptional, IsString, Length, ValidateNested } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { DeviceRef } from './devices.requests.js';
-import { ChangeRequest, CreateRequest, Done, IsEndpointToken, Page, PageRequest } from '../fields.js';
+import { NullRemoves } from '../described.js';
+import { ChangeRequest, CreateRequest, Done, IsEndpointToken, IsTime, Page, PageRequest } from '../fields.js';
 
 export const TOKEN_STATUSES = ['inactive', 'active', 'suspended', 'revoked'] as const;
 export type TokenStatus = (typeof TOKEN_STATUSES)[number];
@@ -17,6 +18,21 @@ export class TokenView {
 
   @IsIn(TOKEN_STATUSES)
   status!: TokenStatus;
+
+  /** It opens nothing before that. Absent: since it was issued. */
+  @IsOptional()
+  @IsISO8601()
+  validFrom?: string;
+
+  /** It opens nothing from then on. Absent: it has no end. */
+  @IsOptional()
+  @IsISO8601()
+  validUntil?: string;
+
+  /** To within a minute. Absent: never, or not since November 2026. */
+  @IsOptional()
+  @IsISO8601()
+  lastUsedAt?: string;
 
   @IsISO8601()
   createdAt!: string;
@@ -41,11 +57,33 @@ export class TokenInput {
   @IsOptional()
   @IsEndpointToken()
   token?: string;
+
+  /** Default: at once. */
+  @IsOptional()
+  @IsTime()
+  validFrom?: string;
+
+  /** Default: without an end. */
+  @IsOptional()
+  @IsTime()
+  validUntil?: string;
 }
 
+/** Merge: what is absent stays, null is without that end. */
 export class TokenEdit {
+  @IsOptional()
   @IsIn(['active', 'suspended', 'revoked'])
-  status!: 'active' | 'suspended' | 'revoked';
+  status?: 'active' | 'suspended' | 'revoked';
+
+  @IsOptional()
+  @NullRemoves()
+  @IsTime()
+  validFrom?: string | null;
+
+  @IsOptional()
+  @NullRemoves()
+  @IsTime()
+  validUntil?: string | null;
 }
 
 export class IssueToken extends CreateRequest {
@@ -56,9 +94,17 @@ export class IssueToken extends CreateRequest {
   @IsOptional()
   @IsEndpointToken()
   token?: string;
+
+  @IsOptional()
+  @IsTime()
+  validFrom?: string;
+
+  @IsOptional()
+  @IsTime()
+  validUntil?: string;
 }
 
-export class ChangeTokenStatus extends ChangeRequest {
+export class EditToken extends ChangeRequest {
   @IsString()
   @Length(1, 64)
   deviceId!: string;
@@ -67,8 +113,9 @@ export class ChangeTokenStatus extends ChangeRequest {
   @Length(1, 64)
   tokenId!: string;
 
-  @IsIn(['active', 'suspended', 'revoked'])
-  status!: 'active' | 'suspended' | 'revoked';
+  @ValidateNested()
+  @Type(() => TokenEdit)
+  edit!: TokenEdit;
 }
 
 /** Oldest first. */
@@ -133,11 +180,20 @@ export const deleteToken = defineRequest({
   idempotent: false,
 });
 
-/** Inactive → active → suspended ⇄ active → revoked, which is final (16/ECAP). */
-export const changeTokenStatus = defineRequest({
-  subject: 'muster.v1.service.device-registry.token.change-status',
-  request: ChangeTokenStatus,
+/**
+ * Inactive → active → suspended ⇄ active → revoked, which is final (16/ECAP). Connections that came by it end when it opens
+ * nothing any more.
+ */
+export const editToken = defineRequest({
+  subject: 'muster.v1.service.device-registry.token.edit',
+  request: EditToken,
   reply: TokenView,
-  errors: ['device-not-found', 'token-not-found', 'token-status-final', 'concurrent-change'],
+  errors: [
+    'device-not-found',
+    'token-not-found',
+    'token-status-final',
+    'invalid-request',
+    'concurrent-change',
+  ],
   idempotent: true,
 });
