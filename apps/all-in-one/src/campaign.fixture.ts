@@ -284,4 +284,17 @@ export class Campaigning {
       { deadlineMs, what: `the devices stand so: ${JSON.stringify(expected)}` },
     );
   }
+
+  /** Waits until the supervision says this of the devices, and nothing of others. */
+  async adoption(campaignId: string, expected: Readonly<Record<string, number>>): Promise<void> {
+    await eventually(
+      async () => {
+        const { body } = await this.platform.api('GET', `/campaigns/${campaignId}/statistics`);
+        const none = { pending: 0, valid: 0, invalid: 0, unknown: 0 };
+        expect(body).toMatchObject({ adoption: { ...none, ...expected } });
+        return true;
+      },
+      { deadlineMs: 20_000, what: `the verdicts are ${JSON.stringify(expected)}` },
+    );
+  }
 }

@@ -67,11 +67,14 @@ describe('an update over the air', () => {
     expect((await campaigns.targets(id)).every(({ synchronised }) => synchronised)).toBe(true);
     const job = await platform.api('GET', `/jobs/${(await campaigns.get(id)).jobId ?? ''}`);
     expect(job.body).toMatchObject({ kind: 'campaign', status: 'success', total: 10, done: 10 });
+    await campaigns.adoption(id, { unknown: 10 });
 
     for (const device of devices.slice(0, 5)) await fleet.connect(device, updates);
     await campaigns.counts(id, { written: 5, succeeded: 5 });
+    await campaigns.adoption(id, { valid: 5, unknown: 5 });
     for (const device of devices.slice(5)) await fleet.connect(device, updates);
     await campaigns.counts(id, { succeeded: 10 });
+    await campaigns.adoption(id, { valid: 10 });
     expect(fleet.told(devices)).toBe(10);
   }, 60_000);
 });
