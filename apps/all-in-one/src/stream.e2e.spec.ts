@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, startPlatform, type Platform } from '@muster/testing';
 import { Campaigning, type Made } from './campaign.fixture.js';
@@ -115,6 +116,32 @@ describe('GET /stream', () => {
     expect(steps(reader)).toEqual([1]);
     const jobs = reader.messages.filter(({ data }) => data.topic === 'jobs');
     expect(jobs.at(-1)?.data.data).toMatchObject({ jobId, status: 'success', total: 3, done: 3 });
+  });
+
+  it('follows a campaign to its end, with the numbers of its devices', async () => {
+    const id = await campaigns.draft({
+      name: 'Warmer',
+      target: { filter: 'deviceType==radiator' },
+      configurations: { targetTemperature: 21 },
+    });
+    const reader = await Reader.open(platform, `campaign.${id}`);
+    await campaigns.act(id, 'launch');
+    const has = (type: string, data: object): boolean =>
+      reader.messages.some(
+        (one) => one.type === type && isDeepStrictEqual({ ...one.data.data, ...data }, one.data.data),
+      );
+    await reader.until('it has completed', () => has('campaign.changed', { change: 'completed' }));
+    await reader.until('all are written', () =>
+      has('campaign-targets.changed', { campaignId: id, byStatus: { written: 3 } }),
+    );
+    expect((await platform.api('DELETE', `/devices/${devices.at(-1)?.id}`)).status).toBe(204);
+    await reader.until('one is removed', () =>
+      has('campaign-targets.changed', { byStatus: { removed: 1, written: 2 } }),
+    );
+    await reader.close();
+    expect(reader.messages.every(({ data }) => !('devices' in data.data))).toBe(true);
+    for (const type of ['campaign-phase.changed', 'campaign-batch.changed'])
+      expect(reader.messages.map((one) => one.type)).toContain(type);
   });
 
   it('goes on behind the last event: nothing is lost, and nothing comes twice', async () => {

@@ -1,3 +1,4 @@
+import type { TargetCounts } from '@muster/contracts/campaign-orchestrator/campaign';
 import {
   campaignTargetsChanged,
   MAX_TOLD_TARGETS,
@@ -6,6 +7,7 @@ import {
 } from '@muster/contracts/campaign-orchestrator/targets.published';
 import type { EventStore, Published, RecordedEvent } from '@muster/event-store';
 import type pg from 'pg';
+import { statusCounts, type Counted } from '../batch/counts.js';
 import type { ResolvedListener } from './snapshot.js';
 import type { TargetReason } from './target.js';
 import type { TargetChange, TargetListener } from './target-rows.js';
@@ -36,7 +38,8 @@ export const tellTargets =
     const campaigns = [...new Set(turned.map(({ row }) => row.campaignId))].sort();
     for (const campaignId of campaigns) {
       const own = turned.filter(({ row }) => row.campaignId === campaignId);
-      await tell(tx, store, { tenantId, campaignId, devices: own.map(toldOf) });
+      const launchId = own[0]?.row.launchId ?? '';
+      await tell(tx, store, { tenantId, campaignId, launchId, devices: own.map(toldOf) });
     }
   };
 
@@ -57,7 +60,7 @@ export const tellSkipped =
         ...{ deviceId, batch, reason },
         ...{ from: 'planned' as const, status: 'skipped' as const },
       }));
-      await tell(tx, store, { tenantId, campaignId, devices });
+      await tell(tx, store, { tenantId, campaignId, launchId, devices });
       after = last.device_id;
     }
   };
@@ -86,10 +89,12 @@ const tell = async (
   {
     tenantId,
     campaignId,
+    launchId,
     devices,
   }: {
     readonly tenantId: string;
     readonly campaignId: string;
+    readonly launchId: string;
     readonly devices: readonly ChangedTarget[];
   },
 ): Promise<void> => {
@@ -101,12 +106,17 @@ const tell = async (
     values: [tenantId, campaignId, messages],
   });
   const told = rows[0]?.told ?? messages;
+  // Whoever tells of the same campaign waits for the row above, so the last message has the last numbers.
+  const byStatus = await countsOf(tx, tenantId, launchId);
   const at = new Date().toISOString();
   await store.announce(
     tx,
     Array.from({ length: messages }, (_none, nth) => {
       const own = devices.slice(nth * MAX_TOLD_TARGETS, (nth + 1) * MAX_TOLD_TARGETS);
-      const event: TargetsChanged = { type: 'TargetsChanged', data: { campaignId, at, devices: own } };
+      const event: TargetsChanged = {
+        type: 'TargetsChanged',
+        data: { campaignId, at, devices: own, byStatus },
+      };
       return {
         ...{ tenantId, about: TARGETS_ANNOUNCED, id: campaignId, event },
         version: told - messages + nth + 1,
@@ -114,4 +124,14 @@ const tell = async (
       };
     }),
   );
+};
+
+const countsOf = async (tx: pg.PoolClient, tenantId: string, launchId: string): Promise<TargetCounts> => {
+  const { rows } = await tx.query<{ counted: Counted; n: number }>({
+    name: 'told-counts',
+    text: `SELECT counted, sum(n)::integer AS n FROM campaign_counters
+           WHERE tenant_id = $1 AND launch_id = $2 GROUP BY counted`,
+    values: [tenantId, launchId],
+  });
+  return statusCounts(Object.fromEntries(rows.map(({ counted, n }) => [counted, n])));
 };

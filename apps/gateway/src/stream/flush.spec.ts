@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { PublishedContract } from '@muster/contracts';
 import { supervisionVerdictsChanged } from '@muster/contracts/campaign-orchestrator/supervisions.published';
+import { campaignTargetsChanged } from '@muster/contracts/campaign-orchestrator/targets.published';
 import { configurationApplied, desiredConfigurationChanged } from '@muster/contracts/configuration/published';
 import {
   deviceConnected,
@@ -56,15 +57,13 @@ describe('a flush', () => {
     ]);
   });
 
-  it('has the newest numbers of a supervision, without its devices', () => {
-    const one = (seq: number, valid: number) =>
-      arrived(['supervision.s', 0, seq], supervisionVerdictsChanged, 's', {
-        verdicts: { valid },
-        devices: [1],
-      });
-    expect(flushOf([0], [one(1, 4), one(2, 9)]).map(({ data }) => data)).toEqual([
-      { verdicts: { valid: 9 } },
-    ]);
+  it.each([
+    ['supervision', 'verdicts', supervisionVerdictsChanged],
+    ['campaign', 'byStatus', campaignTargetsChanged],
+  ] as const)('has the newest numbers of a %s, without its devices', (kind, field, contract) => {
+    const one = (seq: number, n: number) =>
+      arrived([`${kind}.x`, 0, seq], contract, 'x', { [field]: { n }, devices: [1] });
+    expect(flushOf([0], [one(1, 4), one(2, 9)]).map(({ data }) => data)).toEqual([{ [field]: { n: 9 } }]);
   });
 
   it('counts the fleet, last of all: until then its position stays', () => {

@@ -52,7 +52,12 @@ const keyOf = ({ topic, source, seq, event }: Arrived): string => {
 };
 
 /** Each of these tells all of how something stands. */
-const STANDINGS = new Set(['job.changed', 'campaign-phase.changed', 'supervision-verdicts.changed']);
+const STANDINGS = new Set([
+  'job.changed',
+  'campaign-phase.changed',
+  'campaign-targets.changed',
+  'supervision-verdicts.changed',
+]);
 
 const typeOf = ({ contract }: Delivered): string => `${contract.entity}.${contract.verb}`;
 

@@ -9,6 +9,7 @@ import {
   supervisionChanged,
   supervisionVerdictsChanged,
 } from '@muster/contracts/campaign-orchestrator/supervisions.published';
+import { campaignTargetsChanged } from '@muster/contracts/campaign-orchestrator/targets.published';
 import * as commandEvents from '@muster/contracts/commands/published';
 import * as configurationEvents from '@muster/contracts/configuration/published';
 import {
@@ -91,8 +92,8 @@ export const sourcesOf = (tenantId: string, topic: Topic): readonly Source[] => 
       return [
         {
           // The entity id of a batch is its campaign's with a number behind, which no wildcard stands for.
-          ...source([campaignChanged, campaignPhaseChanged, campaignBatchChanged], ['*', 'changed', '*']),
-          isMeant: ({ data }) => (data as CampaignChanged).campaignId === topic.id, // all three have it
+          ...source(CAMPAIGN_EVENTS, ['*', 'changed', '*']),
+          isMeant: ({ data }) => (data as CampaignChanged).campaignId === topic.id, // each of them has it
         },
       ];
     case 'supervision':
@@ -110,6 +111,8 @@ const serviceOf = ([first]: readonly PublishedContract<object>[]): string => {
   if (first === undefined) throw new Error('a source without events');
   return first.service;
 };
+
+const CAMPAIGN_EVENTS = [campaignChanged, campaignPhaseChanged, campaignBatchChanged, campaignTargetsChanged];
 
 const FLEET_EVENTS = [deviceProvisioned, deviceDeleted, deviceConnected, deviceDisconnected];
 

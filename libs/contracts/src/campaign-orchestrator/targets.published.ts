@@ -5,12 +5,13 @@ import {
   IsIn,
   IsInt,
   IsISO8601,
+  IsObject,
   IsOptional,
   IsString,
   ValidateNested,
 } from 'class-validator';
 import { definePublished } from '../contract.js';
-import { TARGET_STATUSES, type TargetStatus } from './campaign.js';
+import { AreTargetCounts, TARGET_STATUSES, type TargetCounts, type TargetStatus } from './campaign.js';
 import { TargetReason } from './targets.requests.js';
 
 /** Devices of one message. */
@@ -53,6 +54,12 @@ export class CampaignTargetsChanged {
   @ValidateNested({ each: true })
   @Type(() => ChangedTarget)
   devices!: ChangedTarget[];
+
+  /** Of all its devices, after these. Absent in what older versions told. */
+  @IsOptional()
+  @AreTargetCounts()
+  @IsObject()
+  byStatus?: TargetCounts;
 }
 
 export const campaignTargetsChanged = definePublished({
