@@ -10,8 +10,10 @@ import { runCommand } from './run-command.js';
  * anything. apt verifies what it downloads, so no checksums are kept here.
  */
 export type PackageSet = {
-  readonly name: 'nats' | 'rabbitmq' | 'mosquitto';
+  readonly name: 'nats' | 'rabbitmq' | 'mosquitto' | 'chromium';
   readonly packages: readonly string[];
+  /** Also all that the packages need and this machine does not have, as apt works it out. */
+  readonly withNeeded?: true;
   /** Whether the unpacked tree works; false makes OpenSSL be fetched too, once. */
   readonly works: (tree: string) => Promise<boolean>;
 };
@@ -45,7 +47,7 @@ const fetchInto = async (
   await rm(temporary, { recursive: true, force: true });
   try {
     await mkdir(temporary, { recursive: true, mode: 0o755 });
-    await downloadAndUnpack(set.packages, temporary, servers, signal);
+    await downloadAndUnpack(set.packages, temporary, servers, signal, set.withNeeded === true);
     if (!(await set.works(temporary))) await addOpenssl(set, temporary, servers, signal);
     await moveInto(temporary, tree);
     return tree;
@@ -84,12 +86,13 @@ const downloadAndUnpack = async (
   tree: string,
   servers: string,
   signal?: AbortSignal,
+  withNeeded = false,
 ): Promise<void> => {
   const debs = `${tree}.debs`;
   await rm(debs, { recursive: true, force: true });
   await mkdir(debs, { mode: 0o755 });
   try {
-    await download(packages, debs, servers, signal);
+    await download(packages, debs, servers, signal, withNeeded);
     for (const deb of await readdir(debs)) {
       if (!deb.endsWith('.deb')) continue;
       const unpacked = await runCommand('dpkg-deb', ['-x', join(debs, deb), tree], {
@@ -116,12 +119,17 @@ const download = async (
   packages: readonly string[],
   into: string,
   servers: string,
-  signal?: AbortSignal,
+  signal: AbortSignal | undefined,
+  withNeeded: boolean,
 ): Promise<void> => {
-  const first = await aptGet(['download', ...packages], { cwd: into, signal });
+  const get = async (options: readonly string[]) => {
+    const all = withNeeded ? await needed(packages, options, signal) : packages;
+    return aptGet([...options, 'download', ...all], { cwd: into, signal });
+  };
+  const first = await get([]);
   if (first.code === 0) return;
   const lists = await ownLists(servers, signal);
-  const second = await aptGet([...lists.options, 'download', ...packages], { cwd: into, signal });
+  const second = await get(lists.options);
   if (second.code === 0) return;
   const reasons = [first.stderr, lists.stderr, second.stderr]
     .map(aptReason)
@@ -129,6 +137,19 @@ const download = async (
   // "Unable to locate" may only mean that the lists could not be fetched either.
   const telling = new Set(/^Unable to locate/.test(reasons[0] ?? '') ? reasons : reasons.slice(0, 1));
   throw new Failure(`apt-get could not download ${packages[0]}: ${[...telling].join('; ')}`);
+};
+
+/** The packages and what an installation of them would bring along; the packages alone where apt cannot say. */
+const needed = async (
+  packages: readonly string[],
+  options: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<readonly string[]> => {
+  const plan = ['install', '--simulate', '--no-install-recommends', ...packages];
+  const { stdout } = await aptGet([...options, ...plan], { signal });
+  return [
+    ...new Set([...packages, ...Array.from(stdout.matchAll(/^Inst (\S+)/gm), ([, name]) => name ?? '')]),
+  ];
 };
 
 type Lists = { readonly options: readonly string[]; readonly stderr: string };

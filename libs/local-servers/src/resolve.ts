@@ -27,6 +27,11 @@ export type MosquittoProgram = {
   readonly libraries?: string;
 };
 
+export type ChromiumProgram = {
+  readonly path: string;
+  readonly libraries?: string;
+};
+
 type Where = { readonly servers: string; readonly path: string; readonly signal?: AbortSignal };
 
 const NATS: PackageSet = {
@@ -58,6 +63,16 @@ const MOSQUITTO: PackageSet = {
   works: (tree) => runs(join(tree, 'usr/bin/mosquitto_pub'), ['--help'], tree),
 };
 
+const CHROMIUM: PackageSet = {
+  name: 'chromium',
+  packages: ['chromium'],
+  withNeeded: true,
+  works: (tree) => chromiumRuns(tree),
+};
+
+/** Debian's and Ubuntu's names, and that of Google's own packages. */
+const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+
 export const resolveNats = async ({ servers, path, signal }: Where): Promise<NatsProgram> => {
   const system = onPath('nats-server', path);
   if (system !== undefined) return { path: system, origin: system };
@@ -87,6 +102,31 @@ export const resolveMosquitto = async ({ servers, path, signal }: Where): Promis
     return { directory: dirname(first) };
   const tree = await fetchPackages(MOSQUITTO, servers, signal);
   return { directory: join(tree, 'usr/bin'), libraries: librariesOf(tree) };
+};
+
+/** For specs of the console. A `chromium-browser` of Ubuntu may be a stub that only says how to install it. */
+export const resolveChromium = async ({ servers, path, signal }: Where): Promise<ChromiumProgram> => {
+  for (const name of BROWSERS) {
+    const system = onPath(name, path);
+    if (system === undefined) continue;
+    const { code, stdout } = await runCommand(system, ['--version'], { env: process.env });
+    if (code === 0 && /chrom/i.test(stdout)) return { path: system };
+  }
+  const tree = await fetchPackages(CHROMIUM, servers, signal);
+  return { path: chromiumIn(tree), libraries: chromiumLibraries(tree) };
+};
+
+const chromiumIn = (tree: string): string => join(tree, 'usr/lib/chromium/chromium');
+
+/** PulseAudio's library keeps a part of itself in a directory of its own. */
+const chromiumLibraries = (tree: string): string => {
+  const libraries = librariesOf(tree) ?? join(tree, 'usr/lib');
+  return [libraries, join(libraries, 'pulseaudio')].join(delimiter);
+};
+
+const chromiumRuns = async (tree: string): Promise<boolean> => {
+  const environment = { ...process.env, LD_LIBRARY_PATH: chromiumLibraries(tree) };
+  return (await runCommand(chromiumIn(tree), ['--version'], { env: environment })).code === 0;
 };
 
 /** /usr/sbin holds servers but is not on the PATH of most users. */

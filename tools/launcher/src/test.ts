@@ -16,6 +16,7 @@ import {
   MARK_SERVER,
   openInstance,
   postgresPlace,
+  resolveChromium,
   resolveMosquitto,
   resolveNats,
   seconds,
@@ -66,7 +67,8 @@ const runSteps = async (instance: Instance, patterns: readonly string[], counts:
   const interrupted = untilInterrupted(instance, children);
   const steps = async (): Promise<void> => {
     const run = { instance, children, patterns };
-    const withBroker = await listsSpecs(run, ['e2e']);
+    const e2e = await listedSpecs(run, ['e2e']);
+    const withBroker = e2e.length > 0;
     // Started now, awaited when needed: RabbitMQ boots while the first specs run.
     const database = started(bringUpPostgres(instance));
     const broker = started(withBroker ? bringUpBroker(instance) : Promise.resolve());
@@ -75,7 +77,10 @@ const runSteps = async (instance: Instance, patterns: readonly string[], counts:
     const servers = await testEnvironment(instance, withBroker);
     // Side by side: the end-to-end specs mostly wait, and go first when they do not.
     const parts = [jest(run, 'unit and integration', ['unit', 'int'], servers)];
-    if (withBroker) parts.push(broker.then(() => jest(run, 'end to end', ['e2e'], servers)));
+    if (withBroker) {
+      const browser = e2e.some((path) => BROWSER_SPECS.test(path)) ? await browserFor(instance) : {};
+      parts.push(broker.then(() => jest(run, 'end to end', ['e2e'], { ...servers, ...browser })));
+    }
     counts.push(...(await Promise.all(parts)), ...(await style));
   };
   await Promise.race([steps(), interrupted]);
@@ -158,7 +163,7 @@ const jest = async (
   return count;
 };
 
-const listsSpecs = async (run: Run, projects: readonly string[]): Promise<boolean> => {
+const listedSpecs = async (run: Run, projects: readonly string[]): Promise<readonly string[]> => {
   const { output } = await node(run, [
     ...JEST,
     '--listTests',
@@ -166,7 +171,28 @@ const listsSpecs = async (run: Run, projects: readonly string[]): Promise<boolea
     ...projects,
     ...(run.patterns.length > 0 ? ['--testPathPatterns', ...run.patterns] : []),
   ]);
-  return /\.spec\.js$/m.test(output);
+  return output.split('\n').filter((line) => line.endsWith('.spec.js'));
+};
+
+/** Specs that open a browser: it is looked for only when there is one of them. */
+const BROWSER_SPECS = /apps\/console\//;
+
+/** Where none can be had its specs are skipped, not passed, and nothing else suffers. */
+const browserFor = async ({ settings, signal }: Instance): Promise<NodeJS.ProcessEnv> => {
+  const where = { servers: settings.servers, path: process.env['PATH'] ?? '', signal };
+  try {
+    const { path, libraries } = await resolveChromium(where);
+    return {
+      MUSTER_TEST_CHROMIUM: path,
+      ...(libraries === undefined ? {} : { MUSTER_TEST_CHROMIUM_LIBRARIES: libraries }),
+    };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    process.stdout.write(
+      `skip  the console in a browser: there is no Chromium on PATH, and it cannot be fetched: ${error.message}\n`,
+    );
+    return {};
+  }
 };
 
 /** What libs/testing reads. */
