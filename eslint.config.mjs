@@ -1,4 +1,5 @@
 import js from '@eslint/js';
+import reactHooks from 'eslint-plugin-react-hooks';
 import globals from 'globals';
 import tseslint from 'typescript-eslint';
 
@@ -11,7 +12,7 @@ export default tseslint.config(
     languageOptions: { globals: globals.node },
   },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     extends: [js.configs.recommended, tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
@@ -44,6 +45,18 @@ export default tseslint.config(
     },
   },
   {
+    files: ['apps/console/**/*.ts', 'apps/console/**/*.tsx'],
+    extends: [reactHooks.configs.flat['recommended']],
+    rules: {
+      // Handlers of a form or a button may be async: what they throw is shown by the mutation they run.
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { attributes: false } }],
+      // A list whose rows are only what is seen (TanStack Virtual) cannot be compiled by React's compiler, which is not used.
+      'react-hooks/incompatible-library': 'off',
+      // What is typed starts anew when the address says something else, and a page closes its menu.
+      'react-hooks/set-state-in-effect': 'off',
+    },
+  },
+  {
     // The places where the environment, the terminal and the exit code are the subject.
     files: [
       'apps/*/src/config.ts',
@@ -58,7 +71,7 @@ export default tseslint.config(
     rules: { 'no-restricted-properties': 'off', 'no-console': 'off' },
   },
   {
-    files: ['**/*.spec.ts'],
+    files: ['**/*.spec.ts', '**/*.spec.tsx'],
     rules: { 'max-lines': 'off', '@typescript-eslint/no-non-null-assertion': 'off' },
   },
 );

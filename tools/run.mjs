@@ -6,11 +6,13 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const OLDEST_NODE = [20, 19];
+/** Commands that serve the console, or open it in a browser. */
+const WITH_CONSOLE = ['start', 'test', 'bench'];
 const COMMANDS = ['start', 'test', 'migrate', 'rebuild', 'simulate', 'bench'];
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -25,6 +27,7 @@ const main = async () => {
   if (runtime !== undefined) return handOver(runtime);
   dieWithOuter();
   build();
+  if (WITH_CONSOLE.includes(command)) buildConsole();
   if (!COMMANDS.includes(command)) giveUp(`Usage: node tools/run.mjs ${COMMANDS.join('|')} [flags]`);
   const module = await import(`./launcher/dist/src/${command}.js`);
   process.exitCode = await module[command](root, flags);
@@ -123,6 +126,34 @@ const build = () => {
   run(process.execPath, [join(root, 'node_modules/ts7/bin/tsc'), '-b'], 'The build failed, see above.');
   if (Date.now() - began > 2_000) console.log(`built (${((Date.now() - began) / 1_000).toFixed(1)} s)`);
 };
+
+/** What the console's files are made of. */
+const CONSOLE_PARTS = [
+  'package-lock.json',
+  ...['index.html', 'package.json', 'vite.config.mjs', 'public', 'src'].map((part) => `apps/console/${part}`),
+  ...['api-client', 'contracts', 'filter', 'json'].map((lib) => `libs/${lib}/src`),
+];
+
+/** Three seconds, and nothing where no part has changed since the last time. */
+const buildConsole = () => {
+  const mark = join(root, 'apps/console/dist/web.mark');
+  const parts = CONSOLE_PARTS.flatMap((part) => filesOf(join(root, part)))
+    .map((file) => `${relative(root, file)} ${statSync(file).mtimeMs}`)
+    .join('\n');
+  if (existsSync(mark) && readFileSync(mark, 'utf8') === parts) return;
+  run(
+    process.execPath,
+    [
+      ...[join(root, 'node_modules/vite/bin/vite.js'), 'build', join(root, 'apps/console')],
+      ...['--config', join(root, 'apps/console/vite.config.mjs'), '--logLevel', 'warn'],
+    ],
+    'The console could not be built, see above.',
+  );
+  writeFileSync(mark, parts);
+};
+
+const filesOf = (path) =>
+  statSync(path).isDirectory() ? readdirSync(path).flatMap((name) => filesOf(join(path, name))) : [path];
 
 const run = (program, args, complaint) => {
   const { status, signal, error } = spawnSync(program, args, {

@@ -1,0 +1,72 @@
+import { createParser } from 'eventsource-parser';
+
+/** One event of `GET /stream`. */
+export interface LiveEvent {
+  readonly topic: string;
+  readonly type: string;
+  readonly at: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export interface StreamHandlers {
+  /** The first answer came, after which nothing is missed. */
+  readonly onOpen: () => void;
+  readonly onEvent: (event: LiveEvent) => void;
+  /** Where events were lost: whoever listens reads anew. */
+  readonly onReset: () => void;
+  /** To go on from. */
+  readonly onId: (id: string) => void;
+}
+
+/**
+ * Reads the stream until it ends, over `fetch`, since an EventSource tells no status. Resolves when the platform ends it;
+ * rejects when it breaks, with the status in the message when it was refused.
+ */
+export const readStream = async (
+  topics: readonly string[],
+  lastId: string | undefined,
+  handlers: StreamHandlers,
+  signal: AbortSignal,
+): Promise<void> => {
+  const response = await fetch(`/api/v1/stream?topics=${encodeURIComponent(topics.join(','))}`, {
+    headers: {
+      accept: 'text/event-stream',
+      ...(lastId === undefined ? {} : { 'last-event-id': lastId }),
+    },
+    signal,
+  });
+  if (!response.ok || response.body === null) throw new StreamRefused(response.status);
+  handlers.onOpen();
+  const parser = createParser({
+    onEvent: ({ id, event, data }) => {
+      if (id !== undefined && id !== '') handlers.onId(id);
+      if (event === 'reset') handlers.onReset();
+      else if (event !== undefined && data !== '') {
+        const read = eventIn(data);
+        if (read !== undefined) handlers.onEvent(read);
+      }
+    },
+  });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    parser.feed(value);
+  }
+};
+
+export class StreamRefused extends Error {
+  override readonly name = 'StreamRefused';
+
+  constructor(readonly status: number) {
+    super(`The stream was refused with ${status}.`);
+  }
+}
+
+const eventIn = (data: string): LiveEvent | undefined => {
+  try {
+    return JSON.parse(data) as LiveEvent;
+  } catch {
+    return undefined; // cut off; the next reset mends it
+  }
+};

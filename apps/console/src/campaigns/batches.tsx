@@ -1,0 +1,138 @@
+import { count, percent } from '../shared/format.js';
+import { Moment } from '../shared/moment.js';
+import { ActorName } from '../shared/actor.js';
+import { PartBar } from '../shared/part-bar.js';
+import { StateMark } from '../shared/state-mark.js';
+import { Countdown } from './countdown.js';
+import type { Campaign, Statistics } from './campaigns.queries.js';
+import { chosenBy, gateRule, outcomeOf } from './numbers.js';
+
+const ANSWERS = { pass: 'passed', fail: 'failed', inconclusive: 'inconclusive' } as const;
+
+/** Each batch: how many, how it goes, what its gate asks and has answered, when it went or will go. */
+export const Batches = ({
+  campaign,
+  statistics,
+  chosen,
+  onChoose,
+}: {
+  readonly campaign: Campaign;
+  readonly statistics: Statistics | undefined;
+  readonly chosen: number | undefined;
+  readonly onChoose: (batch: number | undefined) => void;
+}) => {
+  const next = campaign.batches.find(({ status }) => status === 'waiting' || status === 'planned')?.index;
+  return (
+    <div className="table-scroll">
+      <table className="table">
+        <thead>
+          <tr>
+            <th>Batch</th>
+            <th className="right">Devices</th>
+            <th>State</th>
+            <th style={{ minWidth: 170 }}>How they went</th>
+            <th>Gate</th>
+            <th>Released</th>
+          </tr>
+        </thead>
+        <tbody>
+          {campaign.batches.map((batch) => {
+            const counts = statistics?.batches.find(({ index }) => index === batch.index)?.byStatus ?? {};
+            const { succeeded, bad, inProgress, leftOut } = outcomeOf(counts);
+            return (
+              <tr key={batch.index} className={chosen === batch.index ? 'changed' : undefined}>
+                <td className="anywhere">
+                  <button
+                    type="button"
+                    className="cell-button"
+                    aria-pressed={chosen === batch.index}
+                    title="Only the devices of this batch"
+                    onClick={() => onChoose(chosen === batch.index ? undefined : batch.index)}
+                  >
+                    <b>{batch.index}</b>
+                  </button>{' '}
+                  <span className="dim">{chosenBy(batch)}</span>
+                </td>
+                <td className="right">{batch.size === null ? '–' : count(batch.size)}</td>
+                <td>
+                  <StateMark state={batch.status} />
+                </td>
+                <td>
+                  {batch.size !== null && batch.size > 0 && (
+                    <>
+                      <PartBar
+                        label={`Batch ${batch.index}`}
+                        total={batch.size}
+                        legend={false}
+                        parts={[
+                          { name: 'succeeded', value: succeeded, fill: 'ok' },
+                          { name: 'failed or timed out', value: bad, fill: 'bad' },
+                          { name: 'in progress', value: inProgress, fill: 'pending' },
+                          { name: 'left out', value: leftOut, fill: 'off' },
+                        ]}
+                      />
+                      <span className="dim">
+                        {count(succeeded)} ok, {count(bad)} failed, {count(inProgress)} open
+                      </span>
+                    </>
+                  )}
+                </td>
+                <td className="anywhere">
+                  {batch.gate !== undefined && (
+                    <>
+                      {gateRule(batch.gate)}
+                      {batch.verdict === undefined ? (
+                        batch.size !== null &&
+                        batch.status !== 'planned' &&
+                        batch.status !== 'waiting' && (
+                          <div className="dim">
+                            now {percent(bad, succeeded + bad)} failed of {count(succeeded + bad)} settled
+                          </div>
+                        )
+                      ) : (
+                        <div>
+                          <StateMark
+                            state={
+                              batch.verdict.answer === 'pass'
+                                ? 'passed'
+                                : batch.verdict.answer === 'fail'
+                                  ? 'failed'
+                                  : 'unknown'
+                            }
+                            word={ANSWERS[batch.verdict.answer]}
+                          />{' '}
+                          <span className="dim">
+                            {count(batch.verdict.numbers.failed + batch.verdict.numbers.timedOut)} failed of{' '}
+                            {count(batch.verdict.numbers.settled)} settled
+                          </span>
+                        </div>
+                      )}
+                    </>
+                  )}
+                </td>
+                <td>
+                  {batch.releasedAt !== undefined ? (
+                    <>
+                      <Moment at={batch.releasedAt} />
+                      {batch.releasedBy !== undefined && (
+                        <div className="dim">
+                          by <ActorName actor={batch.releasedBy} />
+                        </div>
+                      )}
+                    </>
+                  ) : batch.release === 'manual' ? (
+                    'by hand'
+                  ) : batch.index === next && campaign.nextAt !== null && campaign.status === 'running' ? (
+                    <Countdown until={campaign.nextAt} />
+                  ) : (
+                    <span className="dim">by itself</span>
+                  )}
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+};

@@ -1,0 +1,285 @@
+import { Button, Menu, Text } from '@mantine/core';
+import { KebabHorizontalIcon } from '@primer/octicons-react';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { Link, useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { answered, api, newIdempotencyKey } from '../api/client.js';
+import { ActButton } from '../shared/act-button.js';
+import { announce } from '../shared/announce.js';
+import { Confirm } from '../shared/confirm-count.js';
+import { count } from '../shared/format.js';
+import { CancelDialog, ProblemModal, RateDialog, ReasonDialog } from './campaign-dialogs.js';
+import type { Campaign, Statistics } from './campaigns.queries.js';
+import { ofStatus, releasable } from './numbers.js';
+
+type Asked = 'cancel' | 'settle' | 'rate' | 'delete' | 'override' | 'release';
+
+/** What can be done with a campaign as it is now; what cannot is not offered. */
+export const CampaignActs = ({
+  campaign,
+  etag,
+  statistics,
+}: {
+  readonly campaign: Campaign;
+  readonly etag: string;
+  readonly statistics: Statistics | undefined;
+}) => {
+  const { id, status, outcome, pause, batches } = campaign;
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const [asked, setAsked] = useState<Asked>();
+  const refresh = () => void queries.invalidateQueries({ queryKey: ['campaign', id] });
+  const act = useMutation({
+    mutationFn: async ({ run }: { readonly run: () => Promise<unknown>; readonly said: string }) => run(),
+    onSuccess: (_answer, { said }) => {
+      announce(said);
+      setAsked(undefined);
+    },
+    onSettled: refresh,
+  });
+  const derive = useMutation({
+    mutationFn: (how: 'retry' | 'revert' | 'copy') => {
+      const options = {
+        params: { path: { id }, header: { 'Idempotency-Key': newIdempotencyKey() } },
+        body: {},
+      };
+      if (how === 'retry') return answered(api.POST('/api/v1/campaigns/{id}/retry', options));
+      if (how === 'revert') return answered(api.POST('/api/v1/campaigns/{id}/revert', options));
+      return answered(api.POST('/api/v1/campaigns/{id}/copy', options));
+    },
+    onSuccess: ({ id: draft }) =>
+      void navigate({ to: '/campaigns/$id/edit/$step', params: { id: draft, step: 'review' } }),
+  });
+  const params = { path: { id } };
+  const waiting = releasable(campaign);
+  const size = batches.find(({ index }) => index === waiting)?.size ?? null;
+  const close = () => {
+    setAsked(undefined);
+    act.reset();
+  };
+  const editable = status === 'draft' || status === 'scheduled';
+  const open = status === 'running' || status === 'paused';
+  const ended = status === 'completed' || status === 'cancelled';
+  const failed =
+    statistics === undefined
+      ? 0
+      : ofStatus(statistics.byStatus, 'failed') + ofStatus(statistics.byStatus, 'timed_out');
+  const byGate = pause !== undefined && pause.reason !== 'operator';
+
+  return (
+    <>
+      {editable && (
+        <Button component={Link} to={`/campaigns/${id}/edit/review`}>
+          Review and launch
+        </Button>
+      )}
+      {status === 'running' && waiting !== undefined && (
+        <ActButton needs="campaign" onClick={() => setAsked('release')}>
+          Release batch {waiting}
+          {size === null ? '' : ` (${count(size)})`}
+        </ActButton>
+      )}
+      {status === 'running' && (
+        <ActButton
+          needs="campaign"
+          variant="default"
+          loading={act.isPending}
+          onClick={() =>
+            act.mutate({
+              run: () => answered(api.POST('/api/v1/campaigns/{id}/pause', { params })),
+              said: 'The campaign is paused',
+            })
+          }
+        >
+          Pause
+        </ActButton>
+      )}
+      {status === 'paused' && (
+        <ActButton
+          needs="campaign"
+          loading={act.isPending}
+          onClick={() =>
+            act.mutate({
+              run: () => answered(api.POST('/api/v1/campaigns/{id}/resume', { params, body: {} })),
+              said: 'The campaign goes on',
+            })
+          }
+        >
+          {byGate ? 'Resume, judge again' : 'Resume'}
+        </ActButton>
+      )}
+      {status === 'paused' && byGate && (
+        <ActButton needs="campaign" variant="default" onClick={() => setAsked('override')}>
+          Resume past the gate …
+        </ActButton>
+      )}
+      {ended && failed > 0 && (
+        <ActButton needs="campaign" loading={derive.isPending} onClick={() => derive.mutate('retry')}>
+          Retry the {count(failed)} failed …
+        </ActButton>
+      )}
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <Button variant="default" px={8} aria-label="More acts">
+            <KebabHorizontalIcon size={16} />
+          </Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {open && <Menu.Item onClick={() => setAsked('rate')}>Change the rate …</Menu.Item>}
+          {status === 'scheduled' && (
+            <Menu.Item
+              onClick={() =>
+                act.mutate({
+                  run: () => answered(api.POST('/api/v1/campaigns/{id}/unschedule', { params })),
+                  said: 'The campaign is a draft again',
+                })
+              }
+            >
+              Take it off the schedule
+            </Menu.Item>
+          )}
+          {status === 'completed' && outcome === 'unsettled' && (
+            <Menu.Item onClick={() => setAsked('settle')}>Wait for no more devices …</Menu.Item>
+          )}
+          {ended && (
+            <Menu.Item onClick={() => derive.mutate('revert')}>
+              Give the devices back what they had …
+            </Menu.Item>
+          )}
+          <Menu.Item onClick={() => derive.mutate('copy')}>Copy to a new draft …</Menu.Item>
+          {(open || status === 'scheduled') && (
+            <Menu.Item color="var(--bad)" onClick={() => setAsked('cancel')}>
+              Cancel …
+            </Menu.Item>
+          )}
+          {editable && (
+            <Menu.Item color="var(--bad)" onClick={() => setAsked('delete')}>
+              Delete …
+            </Menu.Item>
+          )}
+        </Menu.Dropdown>
+      </Menu>
+      {asked === undefined && (act.isError || derive.isError) && (
+        <ProblemModal
+          error={act.error ?? derive.error}
+          onClose={() => {
+            act.reset();
+            derive.reset();
+          }}
+        />
+      )}
+      {asked === 'release' && waiting !== undefined && (
+        <Confirm
+          title={`Release batch ${waiting}`}
+          act="Release"
+          {...(size !== null && size > 100 ? { toType: String(size) } : {})}
+          busy={act.isPending}
+          error={act.error}
+          onClose={close}
+          onConfirm={() =>
+            act.mutate({
+              run: () =>
+                answered(
+                  api.POST('/api/v1/campaigns/{id}/batches/{index}/release', {
+                    params: { path: { id, index: String(waiting) } },
+                  }),
+                ),
+              said: `Batch ${waiting} is released`,
+            })
+          }
+        >
+          <Text>
+            Values are written to the <b>{size === null ? '' : count(size)} devices</b> of batch {waiting}{' '}
+            now, without waiting for its spacing. This has no undo; “Give the devices back what they had” is a
+            campaign of its own.
+          </Text>
+        </Confirm>
+      )}
+      {asked === 'override' && (
+        <Confirm
+          title="Resume past the gate"
+          act="Resume"
+          danger
+          busy={act.isPending}
+          error={act.error}
+          onClose={close}
+          onConfirm={() =>
+            act.mutate({
+              run: () =>
+                answered(api.POST('/api/v1/campaigns/{id}/resume', { params, body: { overrideGate: true } })),
+              said: 'The campaign goes on, past its gate',
+            })
+          }
+        >
+          <Text className="anywhere">{pause?.detail}</Text>
+          <Text>The next batch goes although this one did not pass.</Text>
+        </Confirm>
+      )}
+      {asked === 'cancel' && (
+        <CancelDialog
+          busy={act.isPending}
+          error={act.error}
+          onClose={close}
+          id={id}
+          onRun={(run) => act.mutate({ run, said: 'The campaign is cancelled' })}
+        />
+      )}
+      {asked === 'settle' && (
+        <ReasonDialog
+          busy={act.isPending}
+          error={act.error}
+          onClose={close}
+          onReason={(reason) =>
+            act.mutate({
+              run: () => answered(api.POST('/api/v1/campaigns/{id}/settle', { params, body: { reason } })),
+              said: 'The campaign waits for no more devices',
+            })
+          }
+        />
+      )}
+      {asked === 'rate' && (
+        <RateDialog
+          campaign={campaign}
+          busy={act.isPending}
+          error={act.error}
+          onClose={close}
+          onRate={(ratePerMinute, maxInFlight) =>
+            act.mutate({
+              run: () =>
+                answered(
+                  api.PATCH('/api/v1/campaigns/{id}/rate', { params, body: { ratePerMinute, maxInFlight } }),
+                ),
+              said: 'The rate is changed',
+            })
+          }
+        />
+      )}
+      {asked === 'delete' && (
+        <Confirm
+          title="Delete the draft"
+          act="Delete"
+          danger
+          busy={act.isPending}
+          error={act.error}
+          onClose={close}
+          onConfirm={() =>
+            act.mutate({
+              run: async () => {
+                await answered(
+                  api.DELETE('/api/v1/campaigns/{id}', {
+                    params: { path: { id }, header: { 'If-Match': etag } },
+                  }),
+                );
+                void queries.invalidateQueries({ queryKey: ['campaigns'] });
+                await navigate({ to: '/campaigns' });
+              },
+              said: 'The draft is deleted',
+            })
+          }
+        >
+          <Text>Nothing of it was written to a device.</Text>
+        </Confirm>
+      )}
+    </>
+  );
+};

@@ -1,0 +1,260 @@
+import { Group, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { useEffect, useRef } from 'react';
+import { useLive, usePolling } from '../api/live.js';
+import { announce } from '../shared/announce.js';
+import { AnchorLink } from '../shared/anchor-link.js';
+import { count, duration } from '../shared/format.js';
+import { Loaded, PageHeader, Section } from '../shared/page.js';
+import { StateMark, stateOf } from '../shared/state-mark.js';
+import { AdoptionBar, WrittenBar } from './bars.js';
+import { Batches } from './batches.js';
+import { CampaignActs } from './campaign-acts.js';
+import {
+  campaignQuery,
+  statisticsQuery,
+  TARGET_STATUSES,
+  type Campaign,
+  type Statistics,
+  type TargetStatus,
+} from './campaigns.queries.js';
+import { Course } from './course.js';
+import { Audit, Definition } from './definition.js';
+import { noLonger, ofStatus, ratePerMinute, secondsLeft } from './numbers.js';
+import { Standing } from './standing.js';
+import { Targets } from './targets.js';
+
+/** One campaign, live: what the job has written and which devices are as they should be, never as one number. */
+export const CampaignPage = () => {
+  const { id } = useParams({ from: '/campaigns/$id' });
+  const search = useSearch({ from: '/campaigns/$id' });
+  const navigate = useNavigate();
+  const poll = usePolling();
+  const campaign = useQuery({ ...campaignQuery(id), refetchInterval: poll });
+  const launched = campaign.data?.data.launchedAt !== undefined;
+  const statistics = useQuery({ ...statisticsQuery(id), enabled: launched, refetchInterval: poll });
+  const supervisionId = campaign.data?.data.supervisionId;
+  useLive(`campaign.${id}`, [['campaign', id]]);
+  useLive(
+    supervisionId === null || supervisionId === undefined ? undefined : `supervision.${supervisionId}`,
+    [['campaign', id, 'statistics']],
+  );
+  useMilestones(campaign.data?.data);
+  const go = (next: { status?: TargetStatus | undefined; batch?: number | undefined }) =>
+    void navigate({
+      to: '/campaigns/$id',
+      params: { id },
+      search: { ...search, ...next },
+      resetScroll: false,
+    });
+  const bySelf = search.status;
+  return (
+    <div className="page">
+      <Loaded query={campaign}>
+        {({ data, etag }) => (
+          <>
+            <PageHeader
+              title={data.name}
+              above={
+                <AnchorLink to="/campaigns" c="dimmed">
+                  Campaigns
+                </AnchorLink>
+              }
+              beside={
+                <>
+                  <StateMark state={data.status} />
+                  {data.outcome !== null && <StateMark state={data.outcome} />}
+                </>
+              }
+              actions={<CampaignActs campaign={data} etag={etag} statistics={statistics.data} />}
+            />
+            <Standing campaign={data} />
+            {data.outcome === 'succeeded' && (statistics.data?.adoption.invalid ?? 0) > 0 && (
+              <Text className="state-bad">{noLonger(statistics.data?.adoption.invalid ?? 0)}.</Text>
+            )}
+            {data.description !== undefined && (
+              <Text c="dimmed" className="anywhere">
+                {data.description}
+              </Text>
+            )}
+            {launched && (
+              <Loaded query={statistics}>
+                {(numbers) => (
+                  <Numbers
+                    campaign={data}
+                    statistics={numbers}
+                    status={bySelf}
+                    onStatus={(status) => go({ status: status === bySelf ? undefined : status })}
+                  />
+                )}
+              </Loaded>
+            )}
+            <Section title="Batches">
+              <Batches
+                campaign={data}
+                statistics={statistics.data}
+                chosen={search.batch}
+                onChoose={(batch) => go({ batch })}
+              />
+            </Section>
+            {launched && statistics.data !== undefined && (
+              <>
+                <Course campaign={data} statistics={statistics.data} />
+                <Failures statistics={statistics.data} onStatus={(status) => go({ status })} />
+                <Section title="Devices">
+                  <Targets
+                    campaign={data}
+                    status={search.status}
+                    batch={search.batch}
+                    onStatus={(status) => go({ status })}
+                    onBatch={(batch) => go({ batch })}
+                  />
+                </Section>
+              </>
+            )}
+            <div className="columns">
+              <Section title={launched ? 'What was launched' : 'The draft'}>
+                <Definition campaign={data} />
+              </Section>
+              <Section title="What happened">
+                <Audit campaign={data} />
+              </Section>
+            </div>
+            {data.jobId !== null && (
+              <Text mt="md">
+                <AnchorLink to="/jobs/$id" params={{ id: data.jobId }}>
+                  Its job
+                </AnchorLink>
+              </Text>
+            )}
+          </>
+        )}
+      </Loaded>
+    </div>
+  );
+};
+
+/** Milestones for who listens: another state, not each number. */
+const useMilestones = (campaign: Campaign | undefined): void => {
+  const before = useRef<string>(undefined);
+  const now =
+    campaign === undefined
+      ? undefined
+      : `${campaign.name}: ${stateOf(campaign.outcome ?? campaign.status).word}`;
+  useEffect(() => {
+    if (before.current !== undefined && now !== undefined && before.current !== now) announce(now);
+    before.current = now;
+  }, [now]);
+};
+
+const Numbers = ({
+  campaign,
+  statistics,
+  status,
+  onStatus,
+}: {
+  readonly campaign: Campaign;
+  readonly statistics: Statistics;
+  readonly status: TargetStatus | undefined;
+  readonly onStatus: (status: TargetStatus) => void;
+}) => {
+  const rate = ratePerMinute(statistics.points);
+  const left = secondsLeft(campaign, statistics);
+  const { timeToApply, inFlight, late, targets } = statistics;
+  return (
+    <>
+      <div className="columns">
+        <Section title={`Written by the job, of ${count(targets)}`}>
+          <WrittenBar statistics={statistics} />
+        </Section>
+        <Section title={`As they should be, of ${count(targets)}`}>
+          <AdoptionBar statistics={statistics} />
+        </Section>
+      </div>
+      <div className="counters" style={{ marginTop: 14 }}>
+        {TARGET_STATUSES.filter((one) => ofStatus(statistics.byStatus, one) > 0).map((one) => (
+          <button
+            type="button"
+            key={one}
+            className="counter"
+            aria-pressed={one === status}
+            title={stateOf(one).means ?? 'Only these devices'}
+            onClick={() => onStatus(one)}
+          >
+            <b>{count(ofStatus(statistics.byStatus, one))}</b> <StateMark state={one} />
+          </button>
+        ))}
+      </div>
+      <Group gap="lg" c="dimmed">
+        <span>
+          Rate {rate === undefined ? '–' : count(Math.round(rate))} of {count(campaign.ratePerMinute)} a
+          minute
+        </span>
+        <span>
+          In flight {count(inFlight)}
+          {campaign.maxInFlight !== undefined && ` of ${count(campaign.maxInFlight)}`}
+        </span>
+        {left !== undefined && <span>About {duration(left)} to write</span>}
+        {late > 0 && <span>{count(late)} answered late</span>}
+        {timeToApply !== undefined && (
+          <span>
+            Devices took {duration(timeToApply.p50Seconds)} (half), {duration(timeToApply.p90Seconds)} (90 %),{' '}
+            {duration(timeToApply.p99Seconds)} (99 %)
+          </span>
+        )}
+      </Group>
+    </>
+  );
+};
+
+const Failures = ({
+  statistics: { failures },
+  onStatus,
+}: {
+  readonly statistics: Statistics;
+  readonly onStatus: (status: TargetStatus) => void;
+}) => {
+  if (failures.length === 0) return null;
+  return (
+    <Section title="Why devices did not succeed">
+      <div className="table-scroll">
+        <table className="table">
+          <thead>
+            <tr>
+              <th>State</th>
+              <th>Reason</th>
+              <th>Says</th>
+              <th className="right">Devices</th>
+            </tr>
+          </thead>
+          <tbody>
+            {[...failures]
+              .sort((a, b) => b.count - a.count)
+              .map(({ status, origin, code, count: devices }) => (
+                <tr key={`${status} ${origin} ${code}`}>
+                  <td>
+                    <StateMark state={status} />
+                  </td>
+                  <td className="value">{code}</td>
+                  <td>
+                    {origin === 'device' ? 'the device' : origin === 'user' ? 'a user' : `the ${origin}`}
+                  </td>
+                  <td className="right">
+                    <button
+                      type="button"
+                      className="cell-button"
+                      title={`Show the devices that are ${stateOf(status).word}`}
+                      onClick={() => onStatus(status)}
+                    >
+                      <u>{count(devices)}</u>
+                    </button>
+                  </td>
+                </tr>
+              ))}
+          </tbody>
+        </table>
+      </div>
+    </Section>
+  );
+};

@@ -1,0 +1,108 @@
+import { Switch, Text } from '@mantine/core';
+import { lazy, Suspense, useState } from 'react';
+import { count, exact } from '../shared/format.js';
+import { Section } from '../shared/page.js';
+import type { Mark } from '../shared/chart.js';
+import type { Campaign, Statistics } from './campaigns.queries.js';
+import { outcomeOf } from './numbers.js';
+
+const Chart = lazy(async () => ({ default: (await import('../shared/chart.js')).Chart }));
+
+/** How it has gone on, minute by minute, with the batches and the pause marked. */
+export const Course = ({
+  campaign,
+  statistics,
+}: {
+  readonly campaign: Campaign;
+  readonly statistics: Statistics;
+}) => {
+  const [asTable, setAsTable] = useState(false);
+  const points = pointsOf(campaign, statistics);
+  const first = points[0];
+  const last = points.at(-1);
+  if (first === undefined || last === undefined) return null;
+  const marks: Mark[] = campaign.batches.flatMap(({ index, releasedAt }) =>
+    releasedAt === undefined ? [] : [{ at: Date.parse(releasedAt) / 1000, name: `batch ${index}` }],
+  );
+  if (campaign.pause !== undefined) marks.push({ at: Date.parse(campaign.pause.at) / 1000, name: 'paused' });
+  return (
+    <Section
+      title="Over time"
+      actions={
+        <Switch
+          label="As a table"
+          checked={asTable}
+          onChange={(event) => setAsTable(event.currentTarget.checked)}
+        />
+      }
+    >
+      {asTable ? (
+        <div
+          className="table-scroll"
+          style={{ maxHeight: 320, overflowY: 'auto' }}
+          tabIndex={0}
+          role="region"
+          aria-label="Over time"
+        >
+          <table className="table">
+            <thead>
+              <tr>
+                <th>Time</th>
+                <th className="right">Succeeded</th>
+                <th className="right">Failed</th>
+                <th className="right">In progress</th>
+                <th className="right">Valid</th>
+              </tr>
+            </thead>
+            <tbody>
+              {points.map(({ at, succeeded, bad, inProgress, valid }) => (
+                <tr key={at}>
+                  <td className="nowrap">{exact(at * 1000)}</td>
+                  <td className="right">{count(succeeded)}</td>
+                  <td className="right">{count(bad)}</td>
+                  <td className="right">{count(inProgress)}</td>
+                  <td className="right">{valid === undefined ? '–' : count(valid)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      ) : points.length < 2 ? (
+        <Text c="dimmed">There is one point so far; a point comes each minute.</Text>
+      ) : (
+        <div className="chart">
+          <Suspense fallback={<div style={{ height: 310 }} />}>
+            <Chart
+              label="Devices over time. The switch “As a table” shows the numbers."
+              names={['valid', 'failed or timed out', 'succeeded', 'in progress']}
+              data={[
+                points.map(({ at }) => at),
+                points.map(({ valid }) => valid ?? null),
+                points.map(({ bad }) => bad),
+                points.map(({ succeeded }) => succeeded),
+                points.map(({ inProgress }) => inProgress),
+              ]}
+              from={Math.min(first.at, ...marks.map(({ at }) => at))}
+              to={last.at + 1}
+              marks={marks}
+            />
+          </Suspense>
+          <Text c="dimmed">A dot is what was counted. What was between two dots is not known.</Text>
+        </div>
+      )}
+    </Section>
+  );
+};
+
+/** The stored points, and how it is now. */
+const pointsOf = ({ status }: Campaign, { points, byStatus, adoption }: Statistics) => {
+  const stored = points.map((point) => ({
+    at: Date.parse(point.at) / 1000,
+    ...outcomeOf(point.byStatus),
+    valid: point.adoption?.valid,
+  }));
+  const open = status === 'running' || status === 'paused';
+  return open
+    ? [...stored, { at: Date.now() / 1000, ...outcomeOf(byStatus), valid: adoption.valid }]
+    : stored;
+};

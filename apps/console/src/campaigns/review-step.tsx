@@ -1,0 +1,106 @@
+import { Button, Group, Stack, Text, TextInput } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { answered, api, newIdempotencyKey } from '../api/client.js';
+import { Confirm, TYPE_ABOVE, TypeSplit } from '../shared/confirm-count.js';
+import { count } from '../shared/format.js';
+import { Section } from '../shared/page.js';
+import { ProblemView } from '../shared/problem-view.js';
+import { previewQuery } from './campaigns.queries.js';
+import { Definition } from './definition.js';
+import { PreviewNumbers } from './preview-numbers.js';
+import { Standing } from './standing.js';
+import type { Draft } from './steps.js';
+
+/** The last look. The launch is refused when more devices match than were seen here. */
+export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draft }) => {
+  const { id, revision, status } = campaign;
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  const preview = useQuery(previewQuery(id, revision)).data;
+  const [asking, setAsking] = useState(false);
+  const [startAt, setStartAt] = useState('');
+  const [key] = useState(newIdempotencyKey);
+  const done = () => {
+    void queries.invalidateQueries({ queryKey: ['campaign', id] });
+    void queries.invalidateQueries({ queryKey: ['campaigns'] });
+    void navigate({ to: '/campaigns/$id', params: { id } });
+  };
+  const launch = useMutation({
+    mutationFn: (expectedCount: number) =>
+      answered(
+        api.POST('/api/v1/campaigns/{id}/launch', {
+          params: { path: { id }, header: { 'Idempotency-Key': `${key}-${expectedCount}` } },
+          body: { expectedCount },
+        }),
+      ),
+    onSuccess: done,
+    // The number that was seen is old: look again.
+    onError: () => void queries.invalidateQueries({ queryKey: ['campaign', id, 'preview'] }),
+  });
+  const schedule = useMutation({
+    mutationFn: (at: string) =>
+      answered(
+        api.POST('/api/v1/campaigns/{id}/schedule', {
+          params: { path: { id } },
+          body: { startAt: new Date(at).toISOString() },
+        }),
+      ),
+    onSuccess: done,
+  });
+  return (
+    <Stack gap="sm" maw={900}>
+      {campaign.launchError !== undefined && <Standing campaign={campaign} />}
+      <PreviewNumbers id={id} revision={revision} onConflict={campaign.onConflict} whole />
+      <Section title="What will be launched">
+        <Definition campaign={campaign} />
+      </Section>
+      <ProblemView error={schedule.error} />
+      <Group justify="flex-end" align="end">
+        {status === 'draft' && (
+          <>
+            <TextInput
+              type="datetime-local"
+              label="Or launch it by itself at"
+              value={startAt}
+              onChange={(event) => setStartAt(event.currentTarget.value)}
+            />
+            <Button
+              variant="default"
+              disabled={startAt === '' || Number.isNaN(Date.parse(startAt))}
+              loading={schedule.isPending}
+              onClick={() => schedule.mutate(startAt)}
+            >
+              Schedule
+            </Button>
+          </>
+        )}
+        <Button disabled={preview === undefined || preview.matched === 0} onClick={() => setAsking(true)}>
+          Launch …
+        </Button>
+      </Group>
+      {asking && preview !== undefined && (
+        <Confirm
+          title={`Launch ${campaign.name}`}
+          act={`Launch for ${count(preview.matched)}`}
+          {...(preview.matched > TYPE_ABOVE ? { toType: String(preview.matched) } : {})}
+          busy={launch.isPending}
+          error={launch.error}
+          onClose={() => setAsking(false)}
+          onConfirm={() => launch.mutate(preview.matched)}
+        >
+          <Text>
+            <b>{count(preview.matched)} devices</b>, in {campaign.batches.length}{' '}
+            {campaign.batches.length === 1 ? 'batch' : 'batches'}; the first has{' '}
+            {count(preview.batches[0]?.size ?? 0)}.
+          </Text>
+          <TypeSplit byDeviceType={preview.byDeviceType} />
+          <Text c="dimmed">
+            After this the definition is not edited any more. It can be paused and cancelled.
+          </Text>
+        </Confirm>
+      )}
+    </Stack>
+  );
+};

@@ -1,0 +1,10 @@
+import type { Campaign } from './campaigns.queries.js';
+
+export const STEPS = ['definition', 'batches', 'review'] as const;
+export type Step = (typeof STEPS)[number];
+
+/** A draft with the revision that was looked at. */
+export interface Draft {
+  readonly data: Campaign;
+  readonly etag: string;
+}

@@ -1,0 +1,102 @@
+import { describe, expect, it } from '@jest/globals';
+import { changedBetween, keyState, requestOf, undoOf, withChange } from './change.js';
+import type { Configuration } from './device.queries.js';
+import { aligned, numbersOf, readKeys, writeKeys } from './series.js';
+
+const before: Configuration = {
+  deviceId: 'd',
+  version: 3,
+  configId: 'c',
+  syncState: 'rejected',
+  keys: {
+    setpoint: { desired: 21, origin: 'device', inSync: false },
+    report: { desired: { every: 60, at: 'noon' }, origin: 'device', inSync: true },
+    mode: { desired: 'eco', origin: 'device-type', inSync: true },
+    battery: { reported: 3, inSync: false },
+  },
+};
+
+describe('a change of one key', () => {
+  it('is a patch of that key alone', () => {
+    expect(requestOf(before, { key: 'setpoint', kind: 'set', value: 5 })).toEqual({
+      method: 'PATCH',
+      body: { setpoint: 5 },
+    });
+    expect(requestOf(before, { key: 'setpoint', kind: 'withdraw' })).toEqual({
+      method: 'PATCH',
+      body: { setpoint: null },
+    });
+  });
+
+  it('of an object sends all own values and no default, since a patch would keep a member that was taken out', () => {
+    expect(requestOf(before, { key: 'report', kind: 'set', value: { every: 60 } })).toEqual({
+      method: 'PUT',
+      body: { setpoint: 21, report: { every: 60 } },
+    });
+  });
+
+  it('is taken back to the own value of before, or to none', () => {
+    expect(undoOf(before, { key: 'setpoint', kind: 'set', value: 5 })).toEqual({
+      key: 'setpoint',
+      kind: 'set',
+      value: 21,
+    });
+    for (const key of ['mode', 'new']) {
+      expect(undoOf(before, { key, kind: 'set', value: 5 })).toEqual({ key, kind: 'withdraw' });
+    }
+  });
+
+  it('shows at once', () => {
+    const after = withChange(before, { key: 'mode', kind: 'set', value: 'boost' });
+    expect(after.keys['mode']).toEqual({ desired: 'boost', origin: 'device', inSync: false });
+    expect(changedBetween(before, after)).toEqual(['mode']);
+    expect(withChange(before, { key: 'setpoint', kind: 'withdraw' }).keys).not.toHaveProperty('setpoint');
+  });
+
+  it('has the state of the document, as far as the key has part in it', () => {
+    const states = ['setpoint', 'report', 'battery'].map((key) => keyState(before, key));
+    expect(states).toEqual(['rejected', 'in_sync', 'reported_only']);
+    expect(keyState({ ...before, syncState: 'in_sync' }, 'setpoint')).toBe('differs');
+  });
+});
+
+describe('telemetry as lines', () => {
+  it('draws numbers only, in the order of their times', () => {
+    expect(
+      numbersOf([
+        ['2026-01-01T00:00:02Z', 2],
+        ['2026-01-01T00:00:01Z', 'x'],
+        ['2026-01-01T00:00:00Z', 1],
+      ]),
+    ).toEqual([
+      [1767225600, 1],
+      [1767225602, 2],
+    ]);
+  });
+
+  it('has one list of times for all lines', () => {
+    expect(
+      aligned([
+        {
+          key: 'a',
+          points: [
+            [1, 10],
+            [3, 30],
+          ],
+        },
+        { key: 'b', points: [[2, 20]] },
+      ]),
+    ).toEqual([
+      [1, 2, 3],
+      [10, undefined, 30],
+      [undefined, 20, undefined],
+    ]);
+  });
+
+  it('names any key in an address', () => {
+    const keys = ['x (0, 1)', '', '%', 'é'];
+    expect(readKeys(writeKeys(keys))).toEqual(keys);
+    expect(readKeys(undefined)).toEqual([]);
+    expect(readKeys('%zz,a')).toEqual(['a']);
+  });
+});

@@ -1,0 +1,154 @@
+import { Button, Group, NumberInput, Text, TextInput } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { answered, api, newIdempotencyKey } from '../api/client.js';
+import { usePolling } from '../api/live.js';
+import { faultAt, problemOf } from '../api/problem.js';
+import { ActButton } from '../shared/act-button.js';
+import { ActorName } from '../shared/actor.js';
+import { json } from '../shared/format.js';
+import { JsonInput, readJson } from '../shared/json-input.js';
+import { Moment } from '../shared/moment.js';
+import { Loaded, Nothing, Section } from '../shared/page.js';
+import { ProblemView } from '../shared/problem-view.js';
+import { StateMark } from '../shared/state-mark.js';
+import { commandsQuery } from './device.queries.js';
+
+export const CommandsTab = ({ id }: { readonly id: string }) => {
+  const queries = useQueryClient();
+  const commands = useQuery({ ...commandsQuery(id), refetchInterval: usePolling() });
+  const cancel = useMutation({
+    mutationFn: (commandId: string) =>
+      answered(
+        api.DELETE('/api/v1/devices/{id}/commands/{commandId}', { params: { path: { id, commandId } } }),
+      ),
+    onSettled: () => void queries.invalidateQueries({ queryKey: ['device', id, 'commands'] }),
+  });
+  return (
+    <>
+      <SendCommand id={id} />
+      <Section title="Commands">
+        <ProblemView error={cancel.error} />
+        <Loaded query={commands}>
+          {({ items }) =>
+            items.length === 0 ? (
+              <Nothing why="This device was given no command yet." />
+            ) : (
+              <div className="table-scroll">
+                <table className="table">
+                  <thead>
+                    <tr>
+                      <th>Command</th>
+                      <th>State</th>
+                      <th>Answer of the device</th>
+                      <th className="wide">Payload</th>
+                      <th>Created</th>
+                      <th className="wide">By</th>
+                      <th>
+                        <span className="visually-hidden">Acts</span>
+                      </th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    {items.map((command) => (
+                      <tr key={command.id}>
+                        <td className="anywhere">
+                          <b>{command.type}</b>
+                        </td>
+                        <td>
+                          <StateMark state={command.status} />
+                          {command.late === true && <div className="state-pending">answered late</div>}
+                        </td>
+                        <td className="value">
+                          {command.statusCode !== undefined && `${command.statusCode} `}
+                          {command.reasonPhrase} {command.result !== undefined && json(command.result)}
+                        </td>
+                        <td className="value wide">
+                          {command.payload === undefined ? '' : json(command.payload)}
+                        </td>
+                        <td>
+                          <Moment at={command.createdAt} />
+                        </td>
+                        <td className="wide">
+                          <ActorName actor={command.createdBy} />
+                        </td>
+                        <td className="right">
+                          {(command.status === 'pending' || command.status === 'sent') && (
+                            <Button
+                              variant="default"
+                              onClick={() => cancel.mutate(command.id)}
+                              aria-label={`Cancel ${command.id}`}
+                            >
+                              Cancel
+                            </Button>
+                          )}
+                        </td>
+                      </tr>
+                    ))}
+                  </tbody>
+                </table>
+              </div>
+            )
+          }
+        </Loaded>
+      </Section>
+    </>
+  );
+};
+
+const SendCommand = ({ id }: { readonly id: string }) => {
+  const queries = useQueryClient();
+  const [type, setType] = useState('');
+  const [payload, setPayload] = useState('');
+  const [ttl, setTtl] = useState<number>(60);
+  const read = payload.trim() === '' ? undefined : readJson(payload);
+  const send = useMutation({
+    mutationFn: () =>
+      answered(
+        api.POST('/api/v1/devices/{id}/commands', {
+          params: { path: { id }, header: { 'Idempotency-Key': newIdempotencyKey() } },
+          body: {
+            type,
+            ttlSeconds: ttl,
+            ...(read !== undefined && 'value' in read ? { payload: read.value } : {}),
+          },
+        }),
+      ),
+    onSuccess: () => void queries.invalidateQueries({ queryKey: ['device', id, 'commands'] }),
+  });
+  const problem = send.isError ? problemOf(send.error) : undefined;
+  return (
+    <form
+      className="card"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (read === undefined || 'value' in read) send.mutate();
+      }}
+    >
+      <Group align="start" gap="sm">
+        <TextInput
+          required
+          label="Command"
+          value={type}
+          onChange={(event) => setType(event.currentTarget.value)}
+          error={faultAt(problem, 'type')}
+        />
+        <div className="grow" style={{ minWidth: 200 }}>
+          <JsonInput label="Payload (JSON, may be left out)" text={payload} onChange={setPayload} />
+        </div>
+        <NumberInput
+          label="Time for it (s)"
+          value={ttl}
+          onChange={(value) => setTtl(typeof value === 'number' ? value : 60)}
+          min={1}
+          w={110}
+        />
+        <ActButton needs="command" type="submit" mt={20} loading={send.isPending}>
+          Send
+        </ActButton>
+      </Group>
+      <ProblemView error={send.error} />
+      <Text c="dimmed">A command that the device has been given cannot be called back.</Text>
+    </form>
+  );
+};

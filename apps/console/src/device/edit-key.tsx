@@ -1,0 +1,180 @@
+import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { faultAt, problemOf } from '../api/problem.js';
+import { json } from '../shared/format.js';
+import { JsonInput, readJson } from '../shared/json-input.js';
+import { ProblemView } from '../shared/problem-view.js';
+import { ActorName } from '../shared/actor.js';
+import { Moment } from '../shared/moment.js';
+import { changedBetween, type Change } from './change.js';
+import { configurationQuery } from './device.queries.js';
+import { useChange, type Upon } from './use-change.js';
+
+/**
+ * A new value for a key, or a new key. What was looked at when it was opened is what the change is made upon: if somebody
+ * changes the device meanwhile, that is shown beside one's own, which is not lost.
+ */
+export const EditKey = ({
+  id,
+  opened,
+  keyName,
+  proposed,
+  onClose,
+}: {
+  readonly id: string;
+  readonly opened: Upon;
+  /** Empty: a new one. */
+  readonly keyName: string;
+  /** What to begin with, where it is not the value in effect. */
+  readonly proposed?: unknown;
+  readonly onClose: () => void;
+}) => {
+  const queries = useQueryClient();
+  const [upon, setUpon] = useState(opened);
+  const [name, setName] = useState(keyName);
+  const was = opened.data.keys[keyName];
+  const [text, setText] = useState(() => {
+    const begin = proposed ?? was?.desired;
+    return begin === undefined ? '' : JSON.stringify(begin, null, 2);
+  });
+  const [theirs, setTheirs] = useState<Upon>();
+  const { mutation, make } = useChange(id);
+  const read = readJson(text);
+  const problem = mutation.isError ? problemOf(mutation.error) : undefined;
+
+  const send = async (change: Change) => {
+    try {
+      await make(change, upon);
+      onClose();
+    } catch (error) {
+      if (problemOf(error).status !== 412) return; // shown by the mutation
+      const now = await queries.query({ ...configurationQuery(id), staleTime: 0 });
+      setTheirs(now);
+      setUpon(now);
+    }
+  };
+  const save = () => {
+    if ('value' in read && read.value !== null && name.trim() !== '') {
+      void send({
+        key: name.trim(),
+        kind: 'set',
+        value: read.value as Exclude<Change, { kind: 'withdraw' }>['value'],
+      });
+    }
+  };
+
+  return (
+    <Modal opened onClose={onClose} title={keyName === '' ? 'Set a key' : `Set ${keyName}`} size="lg">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          save();
+        }}
+      >
+        <Stack gap="sm">
+          {keyName === '' && (
+            <TextInput
+              data-autofocus
+              required
+              label="Key"
+              value={name}
+              onChange={(event) => setName(event.currentTarget.value)}
+            />
+          )}
+          <JsonInput
+            autoFocus={keyName !== ''}
+            label="Value (JSON)"
+            text={text}
+            onChange={setText}
+            fault={
+              'value' in read && read.value === null
+                ? 'null cannot be a value. Take the own value away instead.'
+                : faultAt(problem, name)
+            }
+          />
+          {theirs === undefined ? (
+            problem?.status !== 412 && <ProblemView error={mutation.error} />
+          ) : (
+            <Conflict opened={opened} theirs={theirs} keyName={name} mine={text} />
+          )}
+          <Group justify="space-between">
+            {was?.origin === 'device' ? (
+              <Button
+                variant="default"
+                onClick={() => void send({ key: keyName, kind: 'withdraw' })}
+                title="The default of its type holds again, or the key goes away"
+              >
+                Take the own value away
+              </Button>
+            ) : (
+              <span />
+            )}
+            <Group gap="xs">
+              <Button variant="default" onClick={onClose}>
+                {theirs === undefined ? 'Cancel' : 'Leave theirs'}
+              </Button>
+              <Button
+                type="submit"
+                disabled={'fault' in read || read.value === null || name.trim() === ''}
+                loading={mutation.isPending}
+              >
+                {theirs === undefined ? 'Set' : 'Set mine over it'}
+              </Button>
+            </Group>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+};
+
+const Conflict = ({
+  opened,
+  theirs,
+  keyName,
+  mine,
+}: {
+  readonly opened: Upon;
+  readonly theirs: Upon;
+  readonly keyName: string;
+  readonly mine: string;
+}) => {
+  const changed = changedBetween(opened.data, theirs.data);
+  return (
+    <div role="alert" className="card">
+      <Text fw={600}>Somebody was faster. Nothing of yours is saved yet.</Text>
+      {!changed.includes(keyName) && (
+        <Text>{keyName} is as it was when you began; other keys were changed.</Text>
+      )}
+      <div className="table-scroll" style={{ marginTop: 8 }}>
+        <table className="table">
+          <thead>
+            <tr>
+              <th>Key</th>
+              <th>Was</th>
+              <th>Theirs</th>
+              <th>Yours</th>
+            </tr>
+          </thead>
+          <tbody>
+            {[...new Set([keyName, ...changed])].map((key) => (
+              <tr key={key}>
+                <td className="anywhere">{key}</td>
+                <td className="value">{json(opened.data.keys[key]?.desired)}</td>
+                <td className="value">
+                  {json(theirs.data.keys[key]?.desired)}
+                  <div className="dim">
+                    <ActorName actor={theirs.data.keys[key]?.desiredBy} />,{' '}
+                    <Moment at={theirs.data.keys[key]?.desiredAt} fallback="" />
+                  </div>
+                </td>
+                <td className="value">{key === keyName ? mine : 'as theirs'}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </div>
+  );
+};

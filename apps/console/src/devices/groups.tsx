@@ -1,0 +1,95 @@
+import { Button, Menu, Modal, Stack, TextInput } from '@mantine/core';
+import { BookmarkIcon } from '@primer/octicons-react';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { answered, api, newIdempotencyKey } from '../api/client.js';
+import { faultAt, problemOf } from '../api/problem.js';
+import { ProblemView } from '../shared/problem-view.js';
+import { groupsQuery } from './devices.queries.js';
+
+/** Saved filters: take one, or save the one that is applied. */
+export const Groups = ({
+  filter,
+  onApply,
+}: {
+  readonly filter: string;
+  readonly onApply: (filter: string) => void;
+}) => {
+  const groups = useQuery(groupsQuery).data?.items ?? [];
+  const [saving, setSaving] = useState(false);
+  return (
+    <>
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <Button variant="default" leftSection={<BookmarkIcon size={14} />}>
+            Groups
+          </Button>
+        </Menu.Target>
+        <Menu.Dropdown mah="60vh" style={{ overflowY: 'auto' }}>
+          {groups.map(({ id, name, filter: saved }) => (
+            <Menu.Item key={id} onClick={() => onApply(`group==${name}`)} title={saved}>
+              {name}
+            </Menu.Item>
+          ))}
+          {groups.length === 0 && <Menu.Label>No filter is saved yet</Menu.Label>}
+          <Menu.Divider />
+          <Menu.Item
+            disabled={filter === '' || /\bgroup\b/.test(filter)}
+            onClick={() => setSaving(true)}
+            title={filter === '' ? 'Filter first' : undefined}
+          >
+            Save this filter as a group …
+          </Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+      {saving && <SaveGroup filter={filter} onClose={() => setSaving(false)} />}
+    </>
+  );
+};
+
+const SaveGroup = ({ filter, onClose }: { readonly filter: string; readonly onClose: () => void }) => {
+  const queries = useQueryClient();
+  const [name, setName] = useState('');
+  const [key] = useState(newIdempotencyKey);
+  const save = useMutation({
+    mutationFn: () =>
+      answered(
+        api.POST('/api/v1/groups', {
+          body: { name, filter },
+          params: { header: { 'Idempotency-Key': key + name } },
+        }),
+      ),
+    onSuccess: () => {
+      void queries.invalidateQueries({ queryKey: ['groups'] });
+      onClose();
+    },
+  });
+  const problem = save.isError ? problemOf(save.error) : undefined;
+  return (
+    <Modal opened onClose={onClose} title="Save the filter as a group">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          save.mutate();
+        }}
+      >
+        <Stack gap="sm">
+          <code className="anywhere">{filter}</code>
+          <TextInput
+            data-autofocus
+            required
+            label="Name"
+            description="Letters, digits, _ and -"
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+            error={faultAt(problem, 'name')}
+          />
+          <ProblemView error={save.error} />
+          <Button type="submit" loading={save.isPending}>
+            Save
+          </Button>
+        </Stack>
+      </form>
+    </Modal>
+  );
+};

@@ -1,0 +1,236 @@
+import { Button, Group, Text } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { answered, api, newIdempotencyKey } from '../api/client.js';
+import { useLive, usePolling } from '../api/live.js';
+import { ActorName } from '../shared/actor.js';
+import { AnchorLink } from '../shared/anchor-link.js';
+import { count } from '../shared/format.js';
+import { Moment } from '../shared/moment.js';
+import { Loaded, PageHeader, Section } from '../shared/page.js';
+import { PartBar } from '../shared/part-bar.js';
+import { ProblemView } from '../shared/problem-view.js';
+import { StateMark } from '../shared/state-mark.js';
+import { kindName } from './kinds.js';
+import { jobErrorsQuery, jobQuery } from './jobs.queries.js';
+
+export const JobPage = () => {
+  const { id } = useParams({ from: '/jobs/$id' });
+  const { cursor } = useSearch({ from: '/jobs/$id' });
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  const poll = usePolling();
+  const job = useQuery({ ...jobQuery(id), refetchInterval: poll });
+  const errors = useQuery({ ...jobErrorsQuery(id, cursor), refetchInterval: poll });
+  useLive('jobs', [['jobs', id]], ({ data }) => data['jobId'] === id || data['parent'] === id);
+  const cancel = useMutation({
+    mutationFn: () => answered(api.POST('/api/v1/jobs/{id}/cancel', { params: { path: { id } } })),
+    onSettled: () => void queries.invalidateQueries({ queryKey: ['jobs', id] }),
+  });
+  const retry = useMutation({
+    mutationFn: () =>
+      answered(
+        api.POST('/api/v1/jobs/{id}/retry', {
+          params: { path: { id }, header: { 'Idempotency-Key': newIdempotencyKey() } },
+        }),
+      ),
+    onSuccess: ({ jobId }) => void navigate({ to: '/jobs/$id', params: { id: jobId } }),
+  });
+  return (
+    <div className="page">
+      <Loaded query={job}>
+        {({
+          kind,
+          status,
+          done,
+          total,
+          failed,
+          createdAt,
+          startedAt,
+          endedAt,
+          createdBy,
+          reason,
+          children,
+          parent,
+          retryOf,
+        }) => {
+          const ofCampaign = kind.startsWith('campaign');
+          return (
+            <>
+              <PageHeader
+                title={kindName(kind)}
+                above={
+                  <AnchorLink to="/jobs" c="dimmed">
+                    Jobs
+                  </AnchorLink>
+                }
+                beside={<StateMark state={status} />}
+                actions={
+                  ofCampaign ? undefined : (
+                    <>
+                      {endedAt === undefined && (
+                        <Button variant="default" loading={cancel.isPending} onClick={() => cancel.mutate()}>
+                          Cancel
+                        </Button>
+                      )}
+                      {endedAt !== undefined && failed > 0 && (
+                        <Button loading={retry.isPending} onClick={() => retry.mutate()}>
+                          Try the {count(failed)} failed again
+                        </Button>
+                      )}
+                    </>
+                  )
+                }
+              />
+              <ProblemView error={cancel.error ?? retry.error} />
+              <PartBar
+                label="Progress"
+                total={total ?? 0}
+                parts={[
+                  { name: 'done', value: Math.max(0, done - failed), fill: 'ok' },
+                  { name: 'failed', value: failed, fill: 'bad' },
+                ]}
+                beside={<span>of {total === null ? 'a number not counted yet' : count(total)}</span>}
+              />
+              {reason !== undefined && <Text mt="sm">{reason.detail}</Text>}
+              <dl className="facts" style={{ marginTop: 12 }}>
+                <dt>Created</dt>
+                <dd>
+                  <Moment at={createdAt} /> by <ActorName actor={createdBy} />
+                </dd>
+                {startedAt !== undefined && (
+                  <>
+                    <dt>Begun</dt>
+                    <dd>
+                      <Moment at={startedAt} />
+                    </dd>
+                  </>
+                )}
+                {endedAt !== undefined && (
+                  <>
+                    <dt>Ended</dt>
+                    <dd>
+                      <Moment at={endedAt} />
+                    </dd>
+                  </>
+                )}
+                {parent !== undefined && (
+                  <>
+                    <dt>Part of</dt>
+                    <dd>
+                      <AnchorLink to="/jobs/$id" params={{ id: parent }}>
+                        another job
+                      </AnchorLink>
+                    </dd>
+                  </>
+                )}
+                {retryOf !== undefined && (
+                  <>
+                    <dt>Tries again</dt>
+                    <dd>
+                      <AnchorLink to="/jobs/$id" params={{ id: retryOf }}>
+                        what failed in this job
+                      </AnchorLink>
+                    </dd>
+                  </>
+                )}
+              </dl>
+              {ofCampaign && (
+                <Text c="dimmed">
+                  A job of a campaign is held, cancelled and tried again on the page of its campaign.
+                </Text>
+              )}
+              {children.length > 0 && (
+                <Section title="Parts">
+                  <div className="table-scroll">
+                    <table className="table">
+                      <thead>
+                        <tr>
+                          <th>Part</th>
+                          <th>State</th>
+                          <th className="right">Done</th>
+                          <th className="right">Failed</th>
+                        </tr>
+                      </thead>
+                      <tbody>
+                        {children.map((child, index) => (
+                          <tr key={child.id}>
+                            <td>
+                              <AnchorLink to="/jobs/$id" params={{ id: child.id }}>
+                                {kindName(child.kind)} {index + 1}
+                              </AnchorLink>
+                            </td>
+                            <td>
+                              <StateMark state={child.status} />
+                            </td>
+                            <td className="right">
+                              {count(child.done)} of {child.total === null ? '?' : count(child.total)}
+                            </td>
+                            <td className="right">{count(child.failed)}</td>
+                          </tr>
+                        ))}
+                      </tbody>
+                    </table>
+                  </div>
+                </Section>
+              )}
+            </>
+          );
+        }}
+      </Loaded>
+      <Section title="What failed">
+        <Loaded query={errors}>
+          {({ items, nextCursor, total }) =>
+            items.length === 0 ? (
+              <Text c="dimmed">Nothing has failed.</Text>
+            ) : (
+              <>
+                <div className="table-scroll">
+                  <table className="table">
+                    <thead>
+                      <tr>
+                        <th>Device or row</th>
+                        <th>Reason</th>
+                        <th className="wide">Code</th>
+                      </tr>
+                    </thead>
+                    <tbody>
+                      {items.map(({ item, code, detail }) => (
+                        <tr key={item + code}>
+                          <td className="value">
+                            {/^[0-9a-f]{8}-/.test(item) ? (
+                              <AnchorLink to="/devices/$id/$tab" params={{ id: item, tab: 'configuration' }}>
+                                {item}
+                              </AnchorLink>
+                            ) : (
+                              item
+                            )}
+                          </td>
+                          <td className="anywhere">{detail}</td>
+                          <td className="value wide">{code}</td>
+                        </tr>
+                      ))}
+                    </tbody>
+                  </table>
+                </div>
+                <Group mt="sm">
+                  {total !== undefined && <Text c="dimmed">{count(total)} in all</Text>}
+                  {nextCursor !== null && (
+                    <Button
+                      variant="default"
+                      onClick={() =>
+                        void navigate({ to: '/jobs/$id', params: { id }, search: { cursor: nextCursor } })
+                      }
+                    >
+                      More
+                    </Button>
+                  )}
+                </Group>
+              </>
+            )
+          }
+        </Loaded>
+      </Section>
+    </div>
+  );
+};

@@ -1,0 +1,123 @@
+import { Button, Group, Select, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { useLive, usePolling } from '../api/live.js';
+import { ActorName } from '../shared/actor.js';
+import { AnchorLink } from '../shared/anchor-link.js';
+import { count } from '../shared/format.js';
+import { Moment } from '../shared/moment.js';
+import { Loaded, Nothing, PageHeader } from '../shared/page.js';
+import { StateMark, stateOf } from '../shared/state-mark.js';
+import { kindName } from './kinds.js';
+import { JOB_STATUSES, jobsQuery, type Job, type JobStatus } from './jobs.queries.js';
+
+export const JobsPage = () => {
+  const { status, cursor } = useSearch({ from: '/jobs' });
+  const navigate = useNavigate();
+  const jobs = useQuery({ ...jobsQuery(status, cursor), refetchInterval: usePolling() });
+  useLive('jobs', [['jobs', 'list']], undefined, 1_000);
+  const go = (search: { status?: JobStatus; cursor?: string }) => void navigate({ to: '/jobs', search });
+  return (
+    <div className="page">
+      <PageHeader
+        title="Jobs"
+        beside={<Text c="dimmed">{jobs.data?.total === undefined ? '' : count(jobs.data.total)}</Text>}
+        actions={
+          <Select
+            aria-label="Status"
+            data={[
+              { value: '', label: 'all' },
+              ...JOB_STATUSES.map((value) => ({ value, label: stateOf(value).word })),
+            ]}
+            value={status ?? ''}
+            onChange={(value) => go(value === null || value === '' ? {} : { status: value })}
+            allowDeselect={false}
+          />
+        }
+      />
+      <Loaded query={jobs}>
+        {({ items, nextCursor }) =>
+          items.length === 0 ? (
+            <Nothing
+              why={
+                status === undefined
+                  ? 'Nothing long was started yet. Imports, bulk acts and campaigns show up here.'
+                  : `No job is “${stateOf(status).word}”.`
+              }
+            >
+              {status !== undefined && (
+                <Button variant="default" onClick={() => go({})}>
+                  Show all jobs
+                </Button>
+              )}
+            </Nothing>
+          ) : (
+            <>
+              <JobTable jobs={items} />
+              <Group mt="sm">
+                {cursor !== undefined && (
+                  <Button variant="default" onClick={() => go(status === undefined ? {} : { status })}>
+                    To the newest
+                  </Button>
+                )}
+                {nextCursor !== null && (
+                  <Button
+                    variant="default"
+                    onClick={() => go({ ...(status === undefined ? {} : { status }), cursor: nextCursor })}
+                  >
+                    Older
+                  </Button>
+                )}
+              </Group>
+            </>
+          )
+        }
+      </Loaded>
+    </div>
+  );
+};
+
+export const JobTable = ({ jobs }: { readonly jobs: readonly Job[] }) => (
+  <div className="table-scroll">
+    <table className="table">
+      <thead>
+        <tr>
+          <th>Job</th>
+          <th>State</th>
+          <th className="right">Done</th>
+          <th className="right">Failed</th>
+          <th>Begun</th>
+          <th className="wide">Ended</th>
+          <th className="wide">By</th>
+        </tr>
+      </thead>
+      <tbody>
+        {jobs.map(({ id, kind, status, done, total, failed, createdAt, startedAt, endedAt, createdBy }) => (
+          <tr key={id}>
+            <td>
+              <AnchorLink to="/jobs/$id" params={{ id }}>
+                {kindName(kind)}
+              </AnchorLink>
+            </td>
+            <td>
+              <StateMark state={status} />
+            </td>
+            <td className="right">
+              {count(done)} of {total === null ? '?' : count(total)}
+            </td>
+            <td className="right">{failed > 0 ? <span className="state-bad">{count(failed)}</span> : '0'}</td>
+            <td>
+              <Moment at={startedAt ?? createdAt} />
+            </td>
+            <td className="wide">
+              <Moment at={endedAt} fallback="" />
+            </td>
+            <td className="wide">
+              <ActorName actor={createdBy} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </div>
+);

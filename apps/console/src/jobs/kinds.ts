@@ -1,0 +1,13 @@
+const NAMES: Readonly<Record<string, string>> = {
+  'configuration-bulk': 'Values for many devices',
+  'bulk-change': 'Values for many devices',
+  'configuration-defaults': 'Defaults given to devices',
+  'device-bulk': 'Devices changed',
+  'device-import': 'Import of devices',
+  'command-bulk': 'A command for many devices',
+  campaign: 'Campaign',
+  'campaign-batch': 'Batch of a campaign',
+};
+
+/** What a job is, in words; of kinds that came later their name. */
+export const kindName = (kind: string): string => NAMES[kind] ?? kind.replaceAll('-', ' ');

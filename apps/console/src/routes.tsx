@@ -1,0 +1,185 @@
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+} from '@tanstack/react-router';
+import {
+  CAMPAIGN_STATUSES,
+  TARGET_STATUSES,
+  type CampaignStatus,
+  type TargetStatus,
+} from './campaigns/campaigns.queries.js';
+import { STEPS } from './campaigns/steps.js';
+import { DEVICE_TABS } from './device/tabs.js';
+import { JOB_STATUSES, type JobStatus } from './jobs/jobs.queries.js';
+import type { Sort } from './devices/devices.queries.js';
+import { Frame } from './shell/frame.js';
+import { NotFound, PageError } from './shell/page-error.js';
+
+type Search = Readonly<Record<string, unknown>>;
+
+/** What an address says is checked as it comes in; what it cannot mean is left out. */
+const text = (search: Search, name: string): string | undefined => {
+  const value = search[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+};
+const oneOf = <T extends string>(search: Search, name: string, values: readonly T[]): T | undefined =>
+  values.find((value) => value === search[name]);
+const batchIn = (search: Search): number | undefined => {
+  const index = Number(search['batch']);
+  return Number.isInteger(index) && index > 0 ? index : undefined;
+};
+/** Without what is not there, so that it does not stand in the address. */
+const given = <T extends object>(search: T): Partial<T> =>
+  Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as Partial<T>;
+
+const root = createRootRoute({ component: Frame, notFoundComponent: NotFound, errorComponent: PageError });
+
+const start = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  component: lazyRouteComponent(() => import('./start/start.page.js'), 'StartPage'),
+});
+
+const SORTS: readonly Sort[] = ['name', '-name', 'createdAt', '-createdAt'];
+
+const devices = createRoute({
+  getParentRoute: () => root,
+  path: '/devices',
+  validateSearch: (search: Search) =>
+    given({
+      filter: text(search, 'filter'),
+      sort: oneOf(search, 'sort', SORTS),
+      columns: text(search, 'columns')?.split(','),
+    }),
+  component: lazyRouteComponent(() => import('./devices/devices.page.js'), 'DevicesPage'),
+});
+
+const device = createRoute({
+  getParentRoute: () => root,
+  path: '/devices/$id',
+  beforeLoad: ({ params, location }) => {
+    if (location.pathname.replace(/\/$/, '') !== `/devices/${encodeURIComponent(params.id)}`) return;
+    // eslint-disable-next-line @typescript-eslint/only-throw-error -- how the router is told to go elsewhere
+    throw redirect({ to: '/devices/$id/$tab', params: { id: params.id, tab: 'configuration' } });
+  },
+});
+
+const deviceTab = createRoute({
+  getParentRoute: () => device,
+  path: '/$tab',
+  params: {
+    parse: ({ tab }) => ({ tab: DEVICE_TABS.find((known) => known === tab) ?? 'configuration' }),
+    stringify: ({ tab }) => ({ tab }),
+  },
+  validateSearch: (search: Search) =>
+    given({
+      at: text(search, 'at'),
+      keys: text(search, 'keys'),
+      range: oneOf(search, 'range', ['1h', '6h', '24h', '7d', '30d']),
+      from: text(search, 'from'),
+      to: text(search, 'to'),
+      status: text(search, 'status'),
+      key: text(search, 'key'),
+    }),
+  component: lazyRouteComponent(() => import('./device/device.page.js'), 'DevicePage'),
+});
+
+const jobs = createRoute({
+  getParentRoute: () => root,
+  path: '/jobs',
+  validateSearch: (search: Search) =>
+    given({
+      status: oneOf<JobStatus>(search, 'status', JOB_STATUSES),
+      cursor: text(search, 'cursor'),
+    }),
+  component: lazyRouteComponent(() => import('./jobs/jobs.page.js'), 'JobsPage'),
+});
+
+const job = createRoute({
+  getParentRoute: () => root,
+  path: '/jobs/$id',
+  validateSearch: (search: Search) => given({ cursor: text(search, 'cursor') }),
+  component: lazyRouteComponent(() => import('./jobs/job.page.js'), 'JobPage'),
+});
+
+const campaigns = createRoute({
+  getParentRoute: () => root,
+  path: '/campaigns',
+  validateSearch: (search: Search) =>
+    given({
+      status: oneOf<CampaignStatus>(search, 'status', CAMPAIGN_STATUSES),
+      name: text(search, 'name'),
+      cursor: text(search, 'cursor'),
+    }),
+  component: lazyRouteComponent(() => import('./campaigns/campaigns.page.js'), 'CampaignsPage'),
+});
+
+const newCampaign = createRoute({
+  getParentRoute: () => root,
+  path: '/campaigns/new',
+  component: lazyRouteComponent(() => import('./campaigns/wizard.page.js'), 'NewCampaignPage'),
+});
+
+const campaign = createRoute({
+  getParentRoute: () => root,
+  path: '/campaigns/$id',
+  validateSearch: (search: Search) =>
+    given({
+      status: oneOf<TargetStatus>(search, 'status', TARGET_STATUSES),
+      batch: batchIn(search),
+    }),
+  component: lazyRouteComponent(() => import('./campaigns/campaign.page.js'), 'CampaignPage'),
+});
+
+const editCampaign = createRoute({
+  getParentRoute: () => root,
+  path: '/campaigns/$id/edit/$step',
+  params: {
+    parse: ({ id, step }) => ({ id, step: STEPS.find((known) => known === step) ?? 'definition' }),
+    stringify: ({ id, step }) => ({ id, step }),
+  },
+  component: lazyRouteComponent(() => import('./campaigns/wizard.page.js'), 'EditCampaignPage'),
+});
+
+const tree = root.addChildren([
+  start,
+  devices,
+  device.addChildren([deviceTab]),
+  campaigns,
+  newCampaign,
+  campaign,
+  editCampaign,
+  jobs,
+  job,
+]);
+
+/** Addresses stay readable, and are the same when written by hand: each parameter is a text. */
+const readSearch = (search: string): Search => Object.fromEntries(new URLSearchParams(search));
+const writeSearch = (search: Search): string => {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(search)) {
+    const written = Array.isArray(value) ? value.join(',') : value;
+    if (typeof written === 'string' && written !== '') parameters.set(name, written);
+    if (typeof written === 'number') parameters.set(name, String(written));
+  }
+  const written = parameters.toString();
+  return written === '' ? '' : `?${written}`;
+};
+
+export const router = createRouter({
+  routeTree: tree,
+  parseSearch: readSearch,
+  stringifySearch: writeSearch,
+  defaultPreload: 'intent',
+  defaultErrorComponent: PageError,
+  scrollRestoration: true,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}

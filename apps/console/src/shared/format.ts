@@ -1,0 +1,57 @@
+/** Numbers, sizes and times as they are shown. The language is the browser's, the clock has 24 hours. */
+const integers = new Intl.NumberFormat();
+export const count = (value: number): string => integers.format(value);
+
+const decimals = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
+export const percent = (part: number, whole: number): string =>
+  whole === 0 ? '–' : `${decimals.format((part / whole) * 100)} %`;
+
+export const bytes = (value: number): string => {
+  if (value < 1024) return `${value} B`;
+  if (value < 1024 ** 2) return `${decimals.format(value / 1024)} KB`;
+  if (value < 1024 ** 3) return `${decimals.format(value / 1024 ** 2)} MB`;
+  return `${decimals.format(value / 1024 ** 3)} GB`;
+};
+
+/** `1 d 3 h`, `4 min 10 s`: the two largest units. */
+export const duration = (seconds: number): string => {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${decimals.format(seconds)} s`;
+  if (whole < 3_600) return both(Math.floor(whole / 60), 'min', whole % 60, 's');
+  if (whole < 86_400) return both(Math.floor(whole / 3_600), 'h', Math.floor((whole % 3_600) / 60), 'min');
+  return both(Math.floor(whole / 86_400), 'd', Math.floor((whole % 86_400) / 3_600), 'h');
+};
+
+const both = (large: number, largeUnit: string, small: number, smallUnit: string): string =>
+  small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
+
+const relativeTimes = new Intl.RelativeTimeFormat(undefined, { numeric: 'always', style: 'narrow' });
+
+/** `3 min. ago`, `in 2 hr.`; `now` within five seconds. */
+export const relative = (at: number, now: number): string => {
+  const seconds = (at - now) / 1000;
+  const size = Math.abs(seconds);
+  if (size < 5) return 'now';
+  if (size < 60) return relativeTimes.format(Math.round(seconds), 'second');
+  if (size < 3_600) return relativeTimes.format(Math.trunc(seconds / 60), 'minute');
+  if (size < 86_400) return relativeTimes.format(Math.trunc(seconds / 3_600), 'hour');
+  return relativeTimes.format(Math.trunc(seconds / 86_400), 'day');
+};
+
+const exactTimes = new Intl.DateTimeFormat(undefined, {
+  ...{ year: 'numeric', month: '2-digit', day: '2-digit' },
+  ...{ hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZoneName: 'short' },
+});
+export const exact = (at: number): string => exactTimes.format(at);
+
+const clocks = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+const days = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' });
+/** For the axis of a chart: the day where the day begins, else the clock. */
+export const tick = (at: number): string => {
+  const date = new Date(at);
+  return date.getHours() === 0 && date.getMinutes() === 0 ? days.format(at) : clocks.format(at);
+};
+export const dayAndClock = (at: number): string => `${days.format(at)}, ${clocks.format(at)}`;
+
+/** A value as JSON, which tells the text "5" from the number 5. */
+export const json = (value: unknown): string => (value === undefined ? '–' : JSON.stringify(value));

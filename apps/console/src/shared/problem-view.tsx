@@ -1,0 +1,56 @@
+import { Alert, Button, CopyButton, Group, Text } from '@mantine/core';
+import { AlertIcon } from '@primer/octicons-react';
+import { problemOf, type Problem } from '../api/problem.js';
+
+/** What was refused or went wrong, in the platform's own words, with what finds it in the logs. */
+export const ProblemView = ({
+  error,
+  retry,
+  title,
+}: {
+  readonly error: unknown;
+  readonly retry?: () => void;
+  readonly title?: string;
+}) => {
+  if (error === undefined || error === null) return null;
+  const problem = problemOf(error);
+  return (
+    <Alert
+      role="alert"
+      variant="outline"
+      className="problem"
+      icon={<AlertIcon size={16} aria-hidden="true" />}
+      title={title ?? problem.title}
+    >
+      <Text className="anywhere">{problem.detail}</Text>
+      {problem.errors !== undefined && problem.errors.length > 0 && (
+        <ul className="plain-list">
+          {problem.errors.map(({ path, message }) => (
+            <li key={path + message}>
+              <code>{path}</code> {message}
+            </li>
+          ))}
+        </ul>
+      )}
+      <Group gap="xs" mt={6}>
+        {retry !== undefined && (
+          <Button variant="default" onClick={retry}>
+            Try again
+          </Button>
+        )}
+        <TraceId problem={problem} />
+      </Group>
+    </Alert>
+  );
+};
+
+export const TraceId = ({ problem: { traceId } }: { readonly problem: Problem }) =>
+  traceId === undefined ? null : (
+    <CopyButton value={traceId}>
+      {({ copied, copy }) => (
+        <Button variant="subtle" color="gray" onClick={copy} className="mono" title="Finds it in the logs">
+          {copied ? 'copied' : `trace ${traceId.slice(0, 12)}… copy`}
+        </Button>
+      )}
+    </CopyButton>
+  );

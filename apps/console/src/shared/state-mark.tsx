@@ -1,0 +1,164 @@
+import {
+  AlertFillIcon,
+  CheckCircleFillIcon,
+  CircleIcon,
+  CircleSlashIcon,
+  ClockIcon,
+  DotFillIcon,
+  HourglassIcon,
+  PauseIcon,
+  PencilIcon,
+  QuestionIcon,
+  SyncIcon,
+  XCircleFillIcon,
+  type Icon,
+} from '@primer/octicons-react';
+
+export type Tone = 'ok' | 'pending' | 'bad' | 'off' | 'accent';
+
+interface State {
+  readonly icon: Icon;
+  readonly word: string;
+  readonly tone: Tone;
+  /** What it means, for who points at it. */
+  readonly means?: string;
+}
+
+/**
+ * Every state that is shown anywhere: shape, word and colour, so that none of the three is needed to tell states apart.
+ * What the platform adds later is shown by its own word.
+ */
+const STATES: Readonly<Record<string, State>> = {
+  // connectivity
+  online: { icon: DotFillIcon, word: 'online', tone: 'ok' },
+  offline: { icon: CircleSlashIcon, word: 'offline', tone: 'off' },
+  no_connection: {
+    icon: CircleIcon,
+    word: 'polls',
+    tone: 'off',
+    means: 'It asks over HTTP and keeps no connection: whether it is away is not known.',
+  },
+  // the stream
+  live: { icon: DotFillIcon, word: 'live', tone: 'ok', means: 'What you see moves by itself.' },
+  reconnecting: {
+    icon: SyncIcon,
+    word: 'reconnecting',
+    tone: 'pending',
+    means: 'What you see may be some seconds old.',
+  },
+  polling: {
+    icon: ClockIcon,
+    word: 'every 10 s',
+    tone: 'pending',
+    means: 'What you see is read every 10 seconds.',
+  },
+  // configuration
+  in_sync: { icon: CheckCircleFillIcon, word: 'in sync', tone: 'ok', means: 'The device has confirmed it.' },
+  dispatched: {
+    icon: ClockIcon,
+    word: 'sent',
+    tone: 'pending',
+    means: 'It was sent. The device has not confirmed it yet.',
+  },
+  unconfirmed: {
+    icon: QuestionIcon,
+    word: 'unconfirmed',
+    tone: 'pending',
+    means: 'It was sent, and the device has been silent about it for five minutes.',
+  },
+  rejected: { icon: XCircleFillIcon, word: 'rejected', tone: 'bad', means: 'The device refuses it.' },
+  none: { icon: CircleIcon, word: 'not configured', tone: 'off' },
+  differs: {
+    icon: AlertFillIcon,
+    word: 'differs',
+    tone: 'bad',
+    means: 'The device has confirmed it, and reports another value.',
+  },
+  reported_only: {
+    icon: CircleIcon,
+    word: 'reported only',
+    tone: 'off',
+    means: 'The device reports it. Nobody has said what it should be.',
+  },
+  // devices, tokens, credentials
+  active: { icon: CheckCircleFillIcon, word: 'active', tone: 'ok' },
+  inactive: { icon: CircleIcon, word: 'inactive', tone: 'off' },
+  suspended: { icon: PauseIcon, word: 'suspended', tone: 'pending' },
+  revoked: { icon: CircleSlashIcon, word: 'revoked', tone: 'off' },
+  awaits_approval: { icon: ClockIcon, word: 'awaits approval', tone: 'pending' },
+  // jobs and campaigns
+  created: { icon: ClockIcon, word: 'created', tone: 'pending' },
+  in_progress: { icon: SyncIcon, word: 'in progress', tone: 'accent' },
+  waiting: { icon: HourglassIcon, word: 'waiting', tone: 'pending' },
+  cancelling: { icon: HourglassIcon, word: 'cancelling', tone: 'pending' },
+  cancelled: { icon: CircleSlashIcon, word: 'cancelled', tone: 'off' },
+  success: { icon: CheckCircleFillIcon, word: 'success', tone: 'ok' },
+  failed: { icon: XCircleFillIcon, word: 'failed', tone: 'bad' },
+  draft: { icon: PencilIcon, word: 'draft', tone: 'off' },
+  scheduled: { icon: ClockIcon, word: 'scheduled', tone: 'accent' },
+  running: { icon: SyncIcon, word: 'running', tone: 'accent' },
+  paused: { icon: PauseIcon, word: 'paused', tone: 'pending' },
+  completed: { icon: CheckCircleFillIcon, word: 'completed', tone: 'off' },
+  succeeded: { icon: CheckCircleFillIcon, word: 'succeeded', tone: 'ok' },
+  unsettled: { icon: HourglassIcon, word: 'written, not all answered', tone: 'pending' },
+  completed_with_failures: { icon: AlertFillIcon, word: 'with failures', tone: 'bad' },
+  // batches
+  planned: { icon: CircleIcon, word: 'planned', tone: 'off' },
+  writing: { icon: SyncIcon, word: 'writing', tone: 'accent' },
+  syncing: { icon: SyncIcon, word: 'synchronising', tone: 'accent' },
+  observing: { icon: HourglassIcon, word: 'watched by its gate', tone: 'accent' },
+  passed: { icon: CheckCircleFillIcon, word: 'passed', tone: 'ok' },
+  held: { icon: PauseIcon, word: 'held', tone: 'pending' },
+  skipped: { icon: CircleSlashIcon, word: 'skipped', tone: 'off' },
+  // targets
+  written: {
+    icon: PencilIcon,
+    word: 'written',
+    tone: 'pending',
+    means: 'The value is stored. The device has not been given it yet.',
+  },
+  acknowledged: {
+    icon: ClockIcon,
+    word: 'acknowledged',
+    tone: 'pending',
+    means: 'The device has taken it. It does not report the expected values yet.',
+  },
+  retry_wait: { icon: HourglassIcon, word: 'waits to try again', tone: 'pending' },
+  timed_out: { icon: AlertFillIcon, word: 'timed out', tone: 'bad' },
+  superseded: { icon: CircleSlashIcon, word: 'superseded', tone: 'off' },
+  removed: { icon: CircleSlashIcon, word: 'removed', tone: 'off' },
+  // supervisions
+  resolving: { icon: SyncIcon, word: 'finds its devices', tone: 'accent' },
+  open: { icon: DotFillIcon, word: 'open', tone: 'accent' },
+  closed: { icon: CircleIcon, word: 'closed', tone: 'off' },
+  valid: { icon: CheckCircleFillIcon, word: 'valid', tone: 'ok' },
+  invalid: { icon: XCircleFillIcon, word: 'invalid', tone: 'bad' },
+  unknown: { icon: QuestionIcon, word: 'unknown', tone: 'off', means: 'It has never reported.' },
+  not_sent: { icon: CircleIcon, word: 'not sent', tone: 'pending' },
+  sent: { icon: ClockIcon, word: 'sent', tone: 'pending', means: 'It was given to the device.' },
+  fetched: { icon: CheckCircleFillIcon, word: 'fetched', tone: 'ok' },
+  // commands
+  executed: { icon: CheckCircleFillIcon, word: 'executed', tone: 'ok' },
+  expired: { icon: AlertFillIcon, word: 'expired', tone: 'bad', means: 'No answer came in its time.' },
+  pending: { icon: ClockIcon, word: 'pending', tone: 'pending' },
+};
+
+export const stateOf = (name: string): State =>
+  STATES[name] ?? { icon: QuestionIcon, word: name.replaceAll('_', ' '), tone: 'off' };
+
+/** `word` where a state says more by another one. */
+export const StateMark = ({ state, word }: { readonly state: string; readonly word?: string }) => {
+  const { icon: Shape, word: own, tone, means } = stateOf(state);
+  return (
+    <span className={`state state-${tone}`} title={means}>
+      <Shape size={14} aria-hidden="true" /> {word ?? own}
+    </span>
+  );
+};
+
+/** Whether a device is there; over HTTP nobody knows. */
+export const connectionState = (connected: boolean | null, lastSeenAt: string | null): string => {
+  if (connected === true) return 'online';
+  if (connected === false) return 'offline';
+  return lastSeenAt === null ? 'offline' : 'no_connection';
+};

@@ -1,0 +1,251 @@
+import { Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { answered, api, type Schema } from '../api/client.js';
+import { useLive, usePolling } from '../api/live.js';
+import { fleetSummaryQuery } from '../devices/devices.queries.js';
+import { jobsQuery } from '../jobs/jobs.queries.js';
+import { kindName } from '../jobs/kinds.js';
+import { AnchorLink } from '../shared/anchor-link.js';
+import { count } from '../shared/format.js';
+import { Moment, useNow } from '../shared/moment.js';
+import { Loaded, PageHeader, Section } from '../shared/page.js';
+import { StateMark } from '../shared/state-mark.js';
+
+/** A job that failed longer ago is no news. */
+const RECENT_MS = 86_400_000;
+
+/** What needs a human first, then how the fleet is. */
+export const StartPage = () => {
+  const poll = usePolling();
+  const now = useNow();
+  const summary = useQuery({ ...fleetSummaryQuery(''), refetchInterval: poll === false ? 15_000 : poll });
+  const jobs = useQuery({ ...jobsQuery('failed', undefined, 20), refetchInterval: poll });
+  const campaigns = useQuery({
+    queryKey: ['campaigns', 'open'],
+    queryFn: async ({ signal }) => {
+      const read = (status: 'running' | 'paused') =>
+        answered(api.GET('/api/v1/campaigns', { params: { query: { status, limit: 50 } }, signal }));
+      const [running, paused] = await Promise.all([read('running'), read('paused')]);
+      return [...paused.items, ...running.items];
+    },
+    refetchInterval: poll === false ? 10_000 : poll,
+  });
+  const waiting = useQuery({
+    ...fleetSummaryQuery('status==pending'),
+    refetchInterval: 30_000,
+  });
+  useLive('fleet', [['devices', 'summary']], undefined, 2_000);
+  useLive(
+    'jobs',
+    [
+      ['jobs', 'list'],
+      ['campaigns', 'open'],
+    ],
+    undefined,
+    2_000,
+  );
+  return (
+    <div className="page">
+      <PageHeader title="Start" />
+      <Section title="Needs a human">
+        <Needs
+          campaigns={campaigns.data ?? []}
+          jobs={(jobs.data?.items ?? []).filter(
+            ({ parent, endedAt }) =>
+              parent === undefined && endedAt !== undefined && Date.parse(endedAt) > now - RECENT_MS,
+          )}
+          rejected={summary.data?.syncStates.rejected ?? 0}
+          pendingDevices={waiting.data?.total ?? 0}
+          known={campaigns.isSuccess && jobs.isSuccess && summary.isSuccess}
+        />
+      </Section>
+      <Loaded query={summary}>{(fleet) => <Fleet fleet={fleet} />}</Loaded>
+    </div>
+  );
+};
+
+const Needs = ({
+  campaigns,
+  jobs,
+  rejected,
+  pendingDevices,
+  known,
+}: {
+  readonly campaigns: readonly Schema<'CampaignView'>[];
+  readonly jobs: readonly Schema<'JobView'>[];
+  readonly rejected: number;
+  readonly pendingDevices: number;
+  readonly known: boolean;
+}) => {
+  const lines: ReactNode[] = [
+    ...campaigns
+      .filter(({ status, phase }) => status === 'paused' || phase === 'awaiting_operator')
+      .map(({ id, name, status, phaseDetail, pause, phaseSince }) => (
+        <li key={id}>
+          <StateMark state={status === 'paused' ? 'paused' : 'waiting'} />
+          <span className="anywhere">
+            <CampaignLink id={id} name={name} />{' '}
+            {status === 'paused'
+              ? (pause?.detail ?? 'is paused')
+              : (phaseDetail ?? 'waits for its next batch to be released')}{' '}
+            <span className="dim">
+              <Moment at={pause?.at ?? phaseSince} fallback="" />
+            </span>
+          </span>
+        </li>
+      )),
+    ...(pendingDevices > 0
+      ? [
+          <li key="pending">
+            <StateMark state="awaits_approval" word="approve" />
+            <AnchorLink to="/devices" search={{ filter: 'status==pending' }}>
+              {count(pendingDevices)} {pendingDevices === 1 ? 'device waits' : 'devices wait'} for an approval
+            </AnchorLink>
+          </li>,
+        ]
+      : []),
+    ...(rejected > 0
+      ? [
+          <li key="rejected">
+            <StateMark state="rejected" />
+            <AnchorLink to="/devices" search={{ filter: 'syncState==rejected' }}>
+              {count(rejected)} {rejected === 1 ? 'device refuses its' : 'devices refuse their'} configuration
+            </AnchorLink>
+          </li>,
+        ]
+      : []),
+    ...jobs.map(({ id, kind, failed, total, endedAt, reason }) => (
+      <li key={id}>
+        <StateMark state="failed" />
+        <span className="anywhere">
+          <AnchorLink to="/jobs/$id" params={{ id }}>
+            {kindName(kind)}
+          </AnchorLink>{' '}
+          {reason?.detail ?? `failed for ${count(failed)} of ${total === null ? '?' : count(total)}`}{' '}
+          <span className="dim">
+            <Moment at={endedAt} />
+          </span>
+        </span>
+      </li>
+    )),
+  ];
+  if (!known) return <Text c="dimmed">Looking …</Text>;
+  if (lines.length === 0) {
+    return (
+      <Text>
+        <StateMark state="succeeded" word="Nothing waits for you." />
+      </Text>
+    );
+  }
+  return <ul className="timeline needs">{lines}</ul>;
+};
+
+const CampaignLink = ({ id, name }: { readonly id: string; readonly name: string }) => (
+  <AnchorLink to="/campaigns/$id" params={{ id }}>
+    {name}
+  </AnchorLink>
+);
+
+const Fleet = ({ fleet }: { readonly fleet: Schema<'FleetSummary'> }) => {
+  const { connectivity, syncStates, deviceTypes, software, total } = fleet;
+  return (
+    <>
+      <Section title={`${count(total)} devices`}>
+        <div className="counters">
+          <Tile devices={connectivity.connected} state="online" filter="connected==true" />
+          <Tile
+            devices={connectivity.disconnected}
+            state="offline"
+            filter="connected==false;lastSeenAt=exists=true"
+          />
+          <Tile
+            devices={connectivity.unknown}
+            state="no_connection"
+            filter="connected=exists=false;lastSeenAt=exists=true"
+          />
+          <Tile
+            devices={connectivity.neverSeen}
+            state="offline"
+            word="never seen"
+            filter="lastSeenAt=exists=false"
+          />
+        </div>
+        <div className="counters">
+          {Object.entries(syncStates).map(([state, devices]) => (
+            <Tile
+              key={state}
+              devices={devices}
+              state={state}
+              {...(state === 'pending' ? { word: 'not sent yet' } : {})}
+              filter={`syncState==${state}`}
+            />
+          ))}
+        </div>
+      </Section>
+      <div className="columns">
+        <Section title="By type">
+          <Counts
+            rows={deviceTypes.map(({ name, devices }) => ({ name, devices, filter: `deviceType==${name}` }))}
+            nothing="There are no devices yet."
+          />
+        </Section>
+        <Section title="By software">
+          <Counts
+            rows={software.map(({ software: kind, version, devices }) => ({
+              name: `${kind} ${version}`,
+              devices,
+              filter: `software.${kind}=="${version.replaceAll(/[\\"*]/g, (sign) => `\\${sign}`)}"`,
+            }))}
+            nothing="No device has said what it runs."
+          />
+        </Section>
+      </div>
+    </>
+  );
+};
+
+const Tile = ({
+  devices,
+  state,
+  word,
+  filter,
+}: {
+  readonly devices: number;
+  readonly state: string;
+  readonly word?: string;
+  readonly filter: string;
+}) => (
+  <Link to="/devices" search={{ filter }} className="counter" title={filter}>
+    <b>{count(devices)}</b> <StateMark state={state} {...(word === undefined ? {} : { word })} />
+  </Link>
+);
+
+const Counts = ({
+  rows,
+  nothing,
+}: {
+  readonly rows: readonly { readonly name: string; readonly devices: number; readonly filter: string }[];
+  readonly nothing: string;
+}) =>
+  rows.length === 0 ? (
+    <Text c="dimmed">{nothing}</Text>
+  ) : (
+    <div className="table-scroll">
+      <table className="table">
+        <tbody>
+          {rows.map(({ name, devices, filter }) => (
+            <tr key={name}>
+              <td className="anywhere">
+                <AnchorLink to="/devices" search={{ filter }}>
+                  {name}
+                </AnchorLink>
+              </td>
+              <td className="right">{count(devices)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
