@@ -33,9 +33,9 @@ const A_WHILE_MS = 1_500;
 /** Longer than what was asked for takes to be tried. */
 const A_MOMENT_MS = 500;
 
-const newDevice = async (): Promise<Device> => {
+const newDevice = async (deviceType = 'engine'): Promise<Device> => {
   made += 1;
-  const created = await platform.api('POST', '/devices', { name: `engine-${made}`, deviceType: 'engine' });
+  const created = await platform.api('POST', '/devices', { name: `engine-${made}`, deviceType });
   expect(created.status).toBe(201);
   return created.body as Device;
 };
@@ -321,5 +321,94 @@ describe('a client that asks first and subscribes afterwards', () => {
     ];
     const got = await askThenListen(device, asks, '+/#');
     expect(got.sort()).toEqual(['command/reboot/2/status [{"id":1}]', expect.stringContaining(configId)]);
+  });
+});
+
+describe('a device whose type wants all to be delivered without SUBSCRIBE', () => {
+  beforeAll(async () => {
+    const settings = { deliverWithoutSubscribe: true };
+    const created = await platform.api('POST', '/device-types', { name: 'telepath', settings });
+    expect([created.status, (created.body as { settings: object }).settings]).toEqual([201, settings]);
+  });
+
+  /** Connects, says something, and listens; `filters` is what it subscribes to besides. */
+  const listen = async (device: Device, ...filters: string[]) => {
+    const client = await mqtt.connectAsync(mqttUrl(), { reconnectPeriod: 0 });
+    const got: string[] = [];
+    client.on('message', (from, body) => {
+      got.push(`${from.split('/').slice(4).join('/')} ${body.toString()}`);
+    });
+    await client.publishAsync(topic(device, 'dcx/json/1'), '{"n":1}');
+    for (const filter of filters) await client.subscribeAsync(filter, { qos: 0 });
+    return { client, got };
+  };
+
+  const changes = async (device: Device) => {
+    const before = await setDesired(device, { interval: 1 });
+    await command(device);
+    return before;
+  };
+
+  it('is answered and pushed to, each thing once, and sees no echo of its own', async () => {
+    const device = await newDevice('telepath');
+    const before = await changes(device);
+    const { client, got } = await listen(device);
+    await eventually(() => got.length === 3, { what: 'what waited for it' });
+    const after = await setDesired(device, { interval: 2 });
+    await command(device);
+    await client.publishAsync(topic(device, 'bcx/token'), '');
+    await client.publishAsync(topic(device, 'cmx/applied/json'), '[]');
+    await eventually(() => got.length >= 7, { what: 'what came since' });
+    await sleep(A_WHILE_MS);
+    await client.endAsync();
+    expect(got.map((line) => line.split(' ')[0]).sort()).toEqual(
+      [
+        ...['json/1/status', 'config/json/status', 'command/reboot/status'],
+        ...['config/json/status', 'command/reboot/status', 'token/status', 'applied/json/error'],
+      ].sort(),
+    );
+    for (const configId of [before, after])
+      expect(got.filter((line) => line.includes(configId))).toHaveLength(1);
+  });
+
+  it('has nothing twice for having subscribed as well, by whatever filter', async () => {
+    const device = await newDevice('telepath');
+    await changes(device);
+    const filters = ['cmx/config/json/status', 'cex/command/+/status', '+/#'].map((path) =>
+      topic(device, path),
+    );
+    const { client, got } = await listen(device, ...filters);
+    await eventually(() => got.length >= 3);
+    await setDesired(device, { interval: 2 });
+    await client.publishAsync(topic(device, 'dcx/json/2'), '{"n":2}');
+    await client.unsubscribeAsync(filters);
+    await command(device);
+    await eventually(() => got.some((line) => line.includes('"id":2')));
+    await sleep(A_WHILE_MS);
+    await client.endAsync();
+    const fromPlatform = got.map((line) => line.split(' ')[0]).filter((path) => path?.endsWith('/status'));
+    expect(fromPlatform.sort()).toEqual(
+      [
+        ...['json/1/status', 'json/2/status', 'config/json/status', 'config/json/status'],
+        ...['command/reboot/status', 'command/reboot/status'],
+      ].sort(),
+    );
+  });
+
+  it('is not said to have what was pushed while nobody was there', async () => {
+    const device = await newDevice('telepath');
+    const { client, got } = await listen(device);
+    await eventually(() => got.length === 1);
+    await client.endAsync();
+    await hasLeft(device);
+    await changes(device);
+    await eventually(async () => {
+      const { body } = await platform.api('GET', `/devices/${device.id}/configuration/history`);
+      return JSON.stringify(body).includes('"subscriber":false');
+    });
+    expect(await statusOf(device, 'reboot:1')).toBe('pending');
+    const back = await listen(device);
+    await eventually(() => back.got.length === 3);
+    await back.client.endAsync();
   });
 });

@@ -150,12 +150,13 @@ describe('a client without credentials', () => {
     expect(answers).toEqual([
       ['kp1/radiator-v1/dcx/nobody-knows-this/json/1/error', 401],
       [`kp1/radiator-v9/dcx/${token}/json/error`, 404],
+      [`kp1/radiator-v1/dcx/${token}/json/1a/error`, 404],
       ['elsewhere/entirely/error', 404],
     ]);
     expect(client.received.flatMap((one) => (one.cmd === 'puback' ? [one.messageId] : []))).toEqual([
       7, 8, 9, 10, 11,
     ]);
-    // Its own is told to all who are subscribed, as mqtt-adapter does.
+    // Its own is told to all who are subscribed as well, as mqtt-adapter does.
     await eventually(() => arrived(token).length === 2);
     expect(arrived(token)).toEqual([
       expect.objectContaining({ body: expect.stringContaining('unknown resource') }),

@@ -15,6 +15,7 @@ export {
 export {
   answersSuccess,
   matchResource,
+  platformFilters,
   pushPatterns,
   RESOURCES,
   uplinkBindings,

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import {
   answersSuccess,
   matchResource,
+  platformFilters,
   pushPatterns,
   RESOURCES,
   uplinkBindings,
@@ -56,6 +57,20 @@ describe('the table of resources', () => {
     ['kp1/a/bcx/t/token/1', 'upload-token'],
     ['kp1/a/dcx/t/5', undefined],
   ])('reads %s as %s', (text, name) => expect(nameOf(text)).toBe(name));
+
+  it('gives filters that fit all answers and pushes of a token, and nothing that a device publishes', () => {
+    const filters = platformFilters({ appVersion: 'a', token: 't' }).map((one) =>
+      one.replaceAll('/', '.').replaceAll('+', '*'),
+    );
+    const fits = (key: string) => filters.filter((filter) => matchesBinding(filter, key)).length;
+    for (const { pattern } of uplinkBindings()) {
+      const key = pattern.replace('*', 'a').replace('*', 't').replaceAll('*', '1');
+      expect([key, fits(key), fits(`${key}.status`), fits(`${key}.error`)]).toEqual([key, 0, 1, 1]);
+    }
+    for (const pattern of pushPatterns({ appVersion: 'a', token: 't' })) expect(fits(pattern)).toBe(1);
+    expect(fits('kp1.a.dcx.other.json.status')).toBe(0);
+    expect(filters).toHaveLength(8);
+  });
 
   it('answers a fetch always, and the success of a write only when it was asked with an id', () => {
     const answers = (text: string) => {

@@ -1,4 +1,4 @@
-import { formatRoutingKey, pushTopic, type Topic } from './topic.js';
+import { formatRoutingKey, pushTopic, REPLY_SUFFIXES, type Topic } from './topic.js';
 
 /**
  * A resource of the device API. Everything that depends on which resources exist is read from the table below:
@@ -149,6 +149,20 @@ export const pushPatterns = (
     .map((resource) =>
       formatRoutingKey(pushTopic({ appVersion, token, ...resource, path: wordsOf(resource) })),
     );
+
+/**
+ * MQTT filters for all that the platform says to one token: answers, and what is pushed. None of them fits a topic that a device
+ * may publish to, so nothing echoes.
+ */
+export const platformFilters = ({ appVersion, token }: Pick<Topic, 'appVersion' | 'token'>): string[] =>
+  DEPTHS.flatMap((depth) =>
+    REPLY_SUFFIXES.map((suffix) =>
+      ['kp1', appVersion, '+', token, ...Array<string>(depth).fill('+'), suffix].join('/'),
+    ),
+  );
+
+/** How many levels stand between the token and the suffix: those of each resource, and one more with a request id. */
+const DEPTHS = [...new Set(RESOURCES.flatMap(({ path }) => [path.length, path.length + 1]))];
 
 const ANYBODY = { appVersion: '*', token: '*' };
 

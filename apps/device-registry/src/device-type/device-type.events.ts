@@ -9,6 +9,7 @@ export interface AppVersion {
 export interface Settings {
   readonly plainTelemetry?: boolean;
   readonly httpTokenOnly?: boolean;
+  readonly deliverWithoutSubscribe?: boolean;
   readonly enrolmentNeedsApproval?: boolean;
   readonly timestampPath?: string;
   readonly timestampUnit?: 'milliseconds' | 'seconds';

@@ -1,10 +1,11 @@
 import { AppError, isPassing } from '@muster/contracts';
 import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
+import type { DeviceTypeSettings } from '@muster/contracts/device-registry/device-types.requests';
 import type { AccessQuestions, Admission, DeviceDirectory } from '@muster/uplink';
 import type { Identity } from '../login/identity.js';
 
 export type Access =
-  | { readonly kind: 'admitted'; readonly entry: AccessEntry }
+  | { readonly kind: 'admitted'; readonly entry: AccessEntry; readonly settings: DeviceTypeSettings }
   | {
       readonly kind: 'refused';
       readonly statusCode: number;
@@ -63,7 +64,7 @@ const judge = (identity: Identity, admission: Admission): Access => {
       ...whose,
     };
   }
-  return { kind: 'admitted', entry: admission.entry };
+  return { kind: 'admitted', entry: admission.entry, settings: admission.settings };
 };
 
 /** Its own, or that of a device behind it. */

@@ -42,8 +42,10 @@ export class Packets {
   fromBroker(packet: Packet): void {
     const { flow, wire } = this.client;
     if (packet.cmd === 'pingresp') return; // to a PINGREQ of the front
-    if (packet.cmd === 'suback') flow.write(wire.suback(idOf(packet), this.subscribing.answered(packet)));
-    else if (packet.cmd === 'puback') {
+    if (packet.cmd === 'suback') {
+      const codes = this.subscribing.answered(packet);
+      if (codes !== undefined) flow.write(wire.suback(idOf(packet), codes));
+    } else if (packet.cmd === 'puback') {
       const id = idOf(packet);
       const cmd = this.exactlyOnce.taken(id) ? 'pubrec' : 'puback';
       const { reasonCode = 0 } = packet;

@@ -34,7 +34,7 @@ export class Publishing {
   constructor(
     private readonly client: Speaker,
     private readonly exactlyOnce: ExactlyOnce,
-    private readonly subscribing: Pick<Subscribing, 'hears'>,
+    private readonly subscribing: Pick<Subscribing, 'hears' | 'speaksAs'>,
   ) {}
 
   receive(packet: IPublishPacket): Work {
@@ -79,9 +79,11 @@ export class Publishing {
     }
   }
 
-  private pass(packet: IPublishPacket, topic: Topic, { entry }: Extract<Access, { kind: 'admitted' }>): void {
+  private pass(packet: IPublishPacket, topic: Topic, access: Extract<Access, { kind: 'admitted' }>): void {
     const { client } = this;
+    const { entry } = access;
     client.uses(entry, topic.appVersion);
+    this.subscribing.speaksAs(access, topic.appVersion);
     client.charge(1, entry);
     const { deviceId } = entry;
     const most = client.parts.options.maxPayloadBytes;

@@ -1,4 +1,4 @@
-import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
+import { platformFilters } from '@muster/kp1';
 import type { ISubackPacket, ISubscribePacket, ISubscription, IUnsubscribePacket } from 'mqtt-packet';
 import type { Speaker } from './client-parts.js';
 import type { Access } from './device-access.js';
@@ -10,14 +10,24 @@ import { hears, judgeFilter } from './topic-rules.js';
 /** What of a SUBSCRIBE goes on to the broker. */
 interface Granted {
   readonly subscription: ISubscription;
-  readonly entry: AccessEntry;
+  readonly access: Admitted;
   readonly appVersion: string;
 }
+
+type Admitted = Extract<Access, { kind: 'admitted' }>;
+
+/** Packet id of a SUBSCRIBE of the front's own. Most clients count from 1. */
+const OWN_ID = 65_535;
 
 /** Subscriptions of one client: each filter for itself is passed on or refused. */
 export class Subscribing {
   private readonly open = new PartialSubscribes();
   private readonly filters = new Set<string>();
+  /** `{app version}/{token}` of devices whose type wants all to arrive without SUBSCRIBE. */
+  private readonly unasked = new Set<string>();
+  private readonly ownFilters = new Set<string>();
+  /** Whose the SUBSCRIBEs are that have `OWN_ID` and no answer yet: true is ours. The broker answers in order. */
+  private readonly withOwnId: boolean[] = [];
 
   constructor(private readonly client: Speaker) {}
 
@@ -62,7 +72,7 @@ export class Subscribing {
       client.flow.write(client.wire.suback(idOf(packet), codes));
       return;
     }
-    if (client.session === undefined && !(await client.become(first.entry))) return;
+    if (client.session === undefined && !(await client.become(first.access.entry))) return;
     this.pass(packet, judged, granted);
   }
 
@@ -72,10 +82,11 @@ export class Subscribing {
     granted: readonly Granted[],
   ): void {
     const { client } = this;
-    for (const { entry, appVersion } of granted) {
-      client.uses(entry, appVersion);
+    for (const { access, appVersion } of granted) {
+      client.uses(access.entry, appVersion);
+      this.speaksAs(access, appVersion);
       // To subscribe says nothing of what runs: a client may subscribe as several versions. What it sends does.
-      client.parts.sightings.note(entry);
+      client.parts.sightings.note(access.entry);
     }
     client.charge(1 + granted.length);
     const isKept = this.open.sent(
@@ -87,16 +98,41 @@ export class Subscribing {
       return;
     }
     client.parts.metrics.filters.inc({ outcome: 'forwarded' }, granted.length);
-    const subscriptions = granted.map(({ subscription }) => ({
+    const subscriptions = granted.map(({ subscription, access, appVersion }) => ({
       ...subscription,
-      qos: subscription.qos === 0 ? (0 as const) : (1 as const),
+      // The broker has a queue for each quality of service, and what both are subscribed to would arrive twice.
+      qos:
+        subscription.qos === 0 && !this.unasked.has(keyOf(access, appVersion)) ? (0 as const) : (1 as const),
     }));
-    client.subscribed(subscriptions.map(({ topic }) => topic));
-    client.sendToBroker(client.wire.bytes({ ...packet, subscriptions }));
+    this.send({ ...packet, subscriptions }, 'of the client');
   }
 
-  /** The codes for all filters of a SUBSCRIBE that the broker has answered. */
-  answered(suback: ISubackPacket): readonly number[] {
+  private send(packet: ISubscribePacket, whose: 'of the client' | 'our own'): void {
+    const { client } = this;
+    if (idOf(packet) === OWN_ID) this.withOwnId.push(whose === 'our own');
+    client.subscribed(packet.subscriptions.map(({ topic }) => topic));
+    client.sendToBroker(client.wire.bytes(packet));
+  }
+
+  /**
+   * It is heard as this device, whether for the first time or not. Where its type wants that, it is subscribed to all that the
+   * platform says to it: before its packet goes on, so that no answer comes earlier.
+   */
+  speaksAs(access: Admitted, appVersion: string): void {
+    if (access.settings.deliverWithoutSubscribe !== true) return;
+    const key = keyOf(access, appVersion);
+    if (this.unasked.has(key) || this.unasked.size >= this.client.parts.options.filtersPerClient) return;
+    this.unasked.add(key);
+    const filters = platformFilters({ appVersion, token: access.entry.token });
+    for (const filter of filters) this.ownFilters.add(filter);
+    this.client.parts.metrics.filters.inc({ outcome: 'unasked' }, filters.length);
+    const subscriptions = filters.map((topic) => ({ topic, qos: 1 as const }));
+    this.send({ cmd: 'subscribe', messageId: OWN_ID, subscriptions }, 'our own');
+  }
+
+  /** The codes for all filters of a SUBSCRIBE that the broker has answered; undefined: the client has not asked for it. */
+  answered(suback: ISubackPacket): readonly number[] | undefined {
+    if (idOf(suback) === OWN_ID && this.withOwnId.shift() === true) return undefined;
     const codes = suback.granted.map((code) => (typeof code === 'number' ? code : SUBACK_REFUSED));
     return this.open.merge(idOf(suback), codes, SUBACK_REFUSED);
   }
@@ -104,20 +140,25 @@ export class Subscribing {
   /** Whether it gets what is published there. What a session that was kept is subscribed to from before is not known here. */
   hears(topic: string): boolean {
     if (this.client.session?.connack.sessionPresent === true) return true;
-    return [...this.filters].some((filter) => hears(filter, topic));
+    return [...this.filters, ...this.ownFilters].some((filter) => hears(filter, topic));
   }
 
   unsubscribe(packet: IUnsubscribePacket): void {
     const { client } = this;
     for (const filter of packet.unsubscriptions) this.filters.delete(filter);
     client.charge(1 + packet.unsubscriptions.length);
-    const meant = packet.unsubscriptions.filter((filter) => judgeFilter(filter).kind === 'filter');
+    const isOurs = (filter: string) => this.ownFilters.has(filter);
+    const meant = packet.unsubscriptions.filter(
+      (filter) => judgeFilter(filter).kind === 'filter' && !isOurs(filter),
+    );
     if (client.session === undefined || meant.length === 0) {
       client.flow.write(client.wire.unsuback(idOf(packet), packet.unsubscriptions.length));
       return;
     }
     // In 5 each is answered for itself, and one that cannot exist as "no such subscription".
-    const unsubscriptions = client.wire.isFive ? packet.unsubscriptions : meant;
+    const unsubscriptions = client.wire.isFive
+      ? packet.unsubscriptions.map((filter) => (isOurs(filter) ? NO_SUBSCRIPTION : filter))
+      : meant;
     client.sendToBroker(client.wire.bytes({ ...packet, unsubscriptions }));
   }
 
@@ -131,7 +172,7 @@ export class Subscribing {
     else if (!this.filters.has(topic) && this.filters.size >= most) this.refused(`more than ${most} filters`);
     else {
       this.filters.add(topic);
-      return { entry: access.entry, ...wanted };
+      return { access, ...wanted };
     }
     return undefined;
   }
@@ -146,3 +187,8 @@ export class Subscribing {
     );
   }
 }
+
+const keyOf = ({ entry }: Admitted, appVersion: string): string => `${appVersion}/${entry.token}`;
+
+/** In place of a filter that stays. */
+const NO_SUBSCRIPTION = 'kp1';

@@ -104,6 +104,14 @@ export class DeviceTypeSettings {
   @Max(MAX_TOKEN_BYTES)
   minTokenLength?: number;
 
+  /**
+   * Over MQTT all that is said to a device arrives without SUBSCRIBE, from its first topic on: answers, configuration, commands
+   * and software. For clients that take it for granted. Default: off.
+   */
+  @IsOptional()
+  @IsBoolean()
+  deliverWithoutSubscribe?: boolean;
+
   /** Dotted path of a sample's own time (`ts`, `meta.time`): ISO 8601 or Unix time. Default: `ts`. */
   @IsOptional()
   @Matches(TIMESTAMP_PATH_RULE, TIMESTAMP_PATH_MESSAGE)
