@@ -15,6 +15,7 @@ import {
   type MosquittoSubscription,
   type NatsServer,
 } from '@muster/testing';
+import { stamped } from '@muster/uplink';
 import { startStandIns, World, type StandIns } from '@muster/uplink/stand-in-services';
 import { connect, type ChannelModel } from 'amqplib';
 import mqtt from 'mqtt';
@@ -287,6 +288,46 @@ describe('telemetry', () => {
     } finally {
       await bus.close();
     }
+  }, 60_000);
+});
+
+describe('two equal readings that the door took at two times', () => {
+  it('are parked as two, and each is stored under its own time when it is replayed', async () => {
+    const { id, token } = newDevice();
+    const other = newDevice();
+    world.parked.splice(0);
+    world.telemetryFault = (messages) => {
+      if (messages.some(({ deviceId }) => deviceId === id)) throw new Error('a bug');
+    };
+    const times = [Date.now() * 1_000 - 2_000_000, Date.now() * 1_000 - 1_000_000];
+    const client = await mqtt.connectAsync(brokerMqttUrl(), { clientId: `equal-${process.pid}` });
+    const topic = `kp1/radiator-v1/dcx/${token}/json`;
+    for (const at of times) await client.publishAsync(topic, stamped('{"n":1}', at), { qos: 1 });
+    await eventually(
+      async () => {
+        // Given up sooner than after a minute only where others succeed.
+        await client.publishAsync(`kp1/radiator-v1/dcx/${other.token}/json`, '{"n":2}', { qos: 1 });
+        return new Set(world.parked.map((one) => one.id)).size === times.length;
+      },
+      { what: 'both are parked', deadlineMs: 20_000 },
+    );
+    await client.endAsync();
+    world.telemetryFault = undefined;
+    const bus = await connectBus({
+      url: nats.url,
+      name: 'spec',
+      logger: createLogger({ service: 'spec', level: 'silent' }),
+    });
+    for (const { tenantId, stream, consumer, subject, headers, payload } of world.parked) {
+      const message = { tenantId, stream, consumer, subject, headers, payload };
+      const parkedAt = new Date().toISOString();
+      await bus.request(replayAt(consumer), { ...message, parkedAt }, { timeoutMs: 15_000 });
+    }
+    await bus.close();
+    const stored = world.stored.filter(({ deviceId }) => deviceId === id);
+    expect(stored.map(({ receivedAt, redelivered }) => [receivedAt, redelivered]).sort()).toEqual(
+      times.map((at) => [at, false]),
+    );
   }, 60_000);
 });
 

@@ -93,6 +93,7 @@ const scene = (
     duplicate: false,
     waitedMs: 0,
     arrivedAt: 1_795_868_948_000_000,
+    isTimed: false,
     deliveryTag: 1,
   });
   return {

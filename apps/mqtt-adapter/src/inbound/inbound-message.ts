@@ -26,7 +26,7 @@ export interface InboundMessage {
   readonly routingKey: string;
   readonly payload: Buffer;
   readonly qos: 0 | 1;
-  /** The broker says it may have delivered this before. */
+  /** The broker says it may have delivered this before, and the message has no time by which that could be known. */
   readonly redelivered: boolean;
   /** The client says it may have sent this before: another message in the queue, not the same one again. */
   readonly duplicate: boolean;
@@ -34,6 +34,8 @@ export interface InboundMessage {
   readonly waitedMs: number;
   /** When the door had it; without its word, when we had it first, in this queue or in the one it was handed on from; see `Uplink.arrival`. */
   readonly arrivedAt: number;
+  /** The door has said so: it is the same time at each delivery. */
+  readonly isTimed: boolean;
   readonly deliveryTag: number;
 }
 

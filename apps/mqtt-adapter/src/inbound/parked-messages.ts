@@ -8,6 +8,7 @@ import { DESTINATIONS, destinationOf, REGISTRY, type Destination } from '../brok
 import type { InboundMessage } from './inbound-message.js';
 
 const STREAM = 'rabbitmq';
+const ARRIVED_AT = 'x-muster-arrived-at';
 
 /** Of a queue, as it is written in subjects. */
 const consumerOf = ({ queue }: Pick<Destination, 'queue'>): string => queue.replaceAll('.', '-');
@@ -17,12 +18,18 @@ const REPLAY_MS = 8_000;
 
 /**
  * Sets a device's message aside. The broker gives messages no ids, and numbers of deliveries are different each time: a
- * message is known by its topic and content. Two that are the same in both say the same, and are one record.
+ * message is known by its topic, its content and the time that the door gave it. Without such a time, two that are the same
+ * in both say the same, and are one record.
  */
 export const parkMessage =
   (bus: Bus, { directory }: Pick<Uplink, 'directory'>) =>
   (
-    { routingKey, payload }: Pick<InboundMessage, 'routingKey' | 'payload'>,
+    {
+      routingKey,
+      payload,
+      arrivedAt,
+      isTimed,
+    }: Pick<InboundMessage, 'routingKey' | 'payload' | 'arrivedAt' | 'isTimed'>,
     reason: string,
   ): Promise<void> => {
     const topic = parseRoutingKey(routingKey);
@@ -31,12 +38,19 @@ export const parkMessage =
     return park(bus, {
       stream: STREAM,
       consumer: consumerOf((topic && destinationOf(topic.extension)) ?? REGISTRY),
-      id: `${routingKey}\n${createHash('sha256').update(payload).digest('hex')}`,
+      id: [
+        routingKey,
+        createHash('sha256').update(payload).digest('hex'),
+        ...(isTimed ? [String(arrivedAt)] : []),
+      ].join('\n'),
       subject: routingKey,
       shownSubject: topic === undefined ? 'no topic of a device' : shownTopic(topic),
       payload,
       tenantId: admission?.admitted === true ? admission.entry.tenantId : undefined,
-      ...(traceparent === undefined ? {} : { headers: { traceparent } }),
+      headers: {
+        ...(traceparent === undefined ? {} : { traceparent }),
+        ...(isTimed ? { [ARRIVED_AT]: String(arrivedAt) } : {}),
+      },
       reason,
     });
   };
@@ -61,12 +75,13 @@ let replays = 0;
 /** The device is not answered: it was, with 500, when the message was parked. */
 const replayMessage =
   (uplink: Pick<Uplink, 'admit' | 'answer'>): Replay =>
-  async ({ subject, payload, parkedAt }) => {
+  async ({ subject, payload, parkedAt, headers }) => {
     const topic = parseRoutingKey(subject);
     if (topic === undefined || payload === undefined) {
       return { outcome: 'failed', code: 'resource-unknown', detail: 'It is no message of a device.' };
     }
     const content = unpack(payload);
+    const arrivedAt = headers[ARRIVED_AT];
     const admission = await uplink.admit(topic, content.length);
     const until = Date.now() + REPLAY_MS;
     const outcome =
@@ -75,10 +90,13 @@ const replayMessage =
             device: admission.device,
             topic,
             payload: content,
-            // Near its arrival, which is not kept; so near that a sample of it finds its row. No two alike.
-            arrivedAt: Date.parse(parkedAt) * 1_000 + (replays++ % 1_000),
-            // It may have been stored before it was parked.
-            redelivered: true,
+            // Else near it; so near that a sample of it finds its row. No two alike.
+            arrivedAt:
+              arrivedAt === undefined
+                ? Date.parse(parkedAt) * 1_000 + (replays++ % 1_000)
+                : Number(arrivedAt),
+            // It may have been stored before it was parked; with its own time that is seen without the mark.
+            redelivered: arrivedAt === undefined,
             duplicate: false,
             isAcknowledged: true,
             // It was parked some time after it came, and its device has been heard then.

@@ -30,6 +30,18 @@ describe('a delivery', () => {
     expect(later).toMatchObject({ arrivedAt: NOW - 5_000_000, waitedMs: 0, payload });
   });
 
+  it('with the time of the door is told by that when it is delivered again, also from another queue', () => {
+    const content = stamped('{"t":1}', NOW - 5_000_000);
+    const again = inboundOf(
+      { ...delivery({ headers: { 'x-mqtt-dup': true } }, true), content },
+      Infinity,
+      NOW,
+    );
+    expect(again).toMatchObject({ arrivedAt: NOW - 5_000_000, redelivered: false, duplicate: true });
+    const later = { ...delivery({ headers: headersOf(again) }, true), content: again.payload };
+    expect(inboundOf(later, 0, NOW + 1)).toMatchObject({ arrivedAt: NOW - 5_000_000, redelivered: false });
+  });
+
   it('waited before that, and no longer because it was handed on; what is not known stays so', () => {
     const again = (waitedMs: number) =>
       inboundOf(delivery({ headers: headersOf(inboundOf(delivery({}), waitedMs, NOW)) }), 0, NOW + 5_000_000);

@@ -92,6 +92,8 @@ export class UplinkConsumer {
 /** Said by us of what we hand on to another queue: the broker's own mark stays behind. */
 const REDELIVERED = 'x-muster-redelivered';
 const ARRIVED_AT = 'x-muster-arrived-at';
+/** That time is the door's. */
+const TIMED = 'x-muster-timed';
 /** Before that; without it nobody knows. */
 const WAITED_MS = 'x-muster-waited-ms';
 
@@ -100,9 +102,11 @@ export const headersOf = ({
   duplicate,
   redelivered,
   arrivedAt,
+  isTimed,
   waitedMs,
 }: InboundMessage): Record<string, boolean | number> => ({
   [ARRIVED_AT]: arrivedAt,
+  ...(isTimed ? { [TIMED]: true } : {}),
   ...(Number.isFinite(waitedMs) ? { [WAITED_MS]: Math.ceil(waitedMs) } : {}),
   ...(duplicate ? { 'x-mqtt-dup': true } : {}),
   ...(redelivered ? { [REDELIVERED]: true } : {}),
@@ -119,15 +123,18 @@ export const inboundOf = (
   const handedOn = headers[ARRIVED_AT];
   const waitedBefore = headers[WAITED_MS];
   const { payload, arrivedAt } = unstamped(content);
+  const isTimed = arrivedAt !== undefined || headers[TIMED] === true;
   return {
     routingKey: fields.routingKey,
     payload,
     // 3.10 says it in a header, 4.x only by the delivery mode.
     qos: (typeof header === 'number' ? header > 0 : properties.deliveryMode === 2) ? 1 : 0,
-    redelivered: fields.redelivered || headers[REDELIVERED] === true,
+    // By its time its samples are known; looked for by content, one would be taken for an equal one of another moment.
+    redelivered: !isTimed && (fields.redelivered || headers[REDELIVERED] === true),
     // Only 3.10 hands the client's DUP flag on.
     duplicate: headers['x-mqtt-dup'] === true,
     ...arrivalIn(),
+    isTimed,
     deliveryTag: fields.deliveryTag,
   };
 

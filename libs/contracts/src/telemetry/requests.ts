@@ -52,7 +52,7 @@ export interface TelemetryMessage {
   /** Arrival at the adapter, Unix microseconds; unique within an adapter, so that equal readings stay apart. */
   readonly receivedAt: number;
   /**
-   * The broker says it may have delivered this before (AMQP `redelivered`). Samples without a time of their own are then
+   * The broker says it may have delivered this before (AMQP `redelivered`), and `receivedAt` may have been another then. Samples without a time of their own are then
    * compared with what was stored lately.
    */
   readonly redelivered: boolean;
