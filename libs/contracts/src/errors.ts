@@ -177,8 +177,8 @@ const PASSING: ReadonlySet<string> = new Set([
 
 /**
  * The one answer to "is it worth another try?": true for a fault that lies in the moment and not in what was asked, so
- * that the same will succeed later, unchanged. Whoever may repeat repeats for as long as it takes, and nothing is ever
- * parked or given up for such a fault. Takes what was thrown (`AppError`, an error of pg) and an item's outcome alike.
+ * that the same will succeed later, unchanged. Whoever may repeat repeats for as long as it takes, and nothing is
+ * parked or given up for such a fault, but for a message that makes its own service late while that answers others (ADR 16). Takes what was thrown (`AppError`, an error of pg) and an item's outcome alike.
  *
  * Not among them: `version-mismatch` and `too-many-commands`, where somebody must do something first, and `internal`.
  */
