@@ -1,6 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, startPlatform, type Platform } from '@muster/testing';
-import { Campaigning, HttpDevice, MqttFleet, silent, type Made } from './campaign.fixture.js';
+import {
+  Campaigning,
+  HttpDevice,
+  MqttFleet,
+  obeys,
+  silent,
+  type Habit,
+  type Made,
+} from './campaign.fixture.js';
 
 let platform: Platform;
 let campaigns: Campaigning;
@@ -218,6 +226,27 @@ describe('what a campaign from firmwares gives to whom', () => {
       deviceType: 'doorbell',
     });
     expect(other).toMatchObject({ status: 400, body: { errors: [{ path: 'deviceType' }] } });
+  }, 30_000);
+});
+
+describe('a retry', () => {
+  it('offers once more what was refused, and tells nobody else', async () => {
+    const devices = await typed('again', 2);
+    let documents = 0;
+    const atFirstNot: Habit = () => ((documents += 1) === 1 ? { statusCode: 400 } : {});
+    await fleet.connectAll(devices, (nth) => (nth === 0 ? atFirstNot : obeys));
+    const id = await campaigns.launch(of('again'));
+    await campaigns.counts(id, { succeeded: 1, failed: 1 });
+    await campaigns.until(id, ({ status }) => status === 'completed');
+    const made = await platform.api('POST', `/campaigns/${id}/retry`);
+    expect([made.status, made.body]).toEqual([201, made.body]);
+    const retry = (made.body as { id: string }).id;
+    await campaigns.act(retry, 'launch', { expectedCount: 1 });
+    await campaigns.until(retry, ({ outcome }) => outcome === 'succeeded');
+    await campaigns.counts(retry, { succeeded: 1 });
+    const told = devices.map((device) => fleet.documents.get(device.id)?.map(({ config }) => config));
+    expect(told).toEqual([[{ interval: 60 }, { interval: 60 }], [{ interval: 60 }]]);
+    await campaigns.counts(id, { succeeded: 1, failed: 1 });
   }, 30_000);
 });
 
