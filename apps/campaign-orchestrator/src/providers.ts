@@ -11,3 +11,4 @@ export interface CampaignSettings {
 }
 
 export const CAMPAIGN_SETTINGS = Symbol('CampaignSettings');
+export const LAUNCH_CHECK = Symbol('LaunchCheck');

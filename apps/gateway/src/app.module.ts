@@ -30,6 +30,7 @@ import {
 import {
   type Asking,
   ASKING,
+  DOOR,
   type FileParts,
   FILES,
   FOLLOWING,
@@ -64,7 +65,7 @@ import { AnswerInterceptor } from './http/answer.interceptor.js';
 import { checkAddress } from './http/address.js';
 import { readBody } from './http/body.js';
 import { CallerGuard, requireCaller, tellProved } from './http/caller.js';
-import { DOOR, identify, type Door } from './http/door.js';
+import { identify, type Door } from './http/door.js';
 import { checkMethod } from './http/methods.js';
 import {
   documentationHeaders,

@@ -12,6 +12,9 @@ import type {
 export type Asking = Pick<Bus, 'request'>;
 export const ASKING = Symbol('Asking');
 
+/** What callers are known by: `Door` of http/door.ts. */
+export const DOOR = Symbol('Door');
+
 /** What a controller needs to hear of one entity's events as they are published. */
 export type Following = (options: Omit<LiveOptions, 'logger'>) => Promise<LiveSubscription>;
 export const FOLLOWING = Symbol('Following');

@@ -1,3 +1,2 @@
 /** Injection tokens of what is this service's own. */
-export const LOGGER = Symbol('Logger');
 export const SAMPLES_STORE = Symbol('SamplesStore');

@@ -19,5 +19,3 @@ export interface LaunchCheck {
     readonly expectedCount: number | null;
   }): Promise<CheckedLaunch>;
 }
-
-export const LAUNCH_CHECK = Symbol('LaunchCheck');

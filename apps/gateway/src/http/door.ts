@@ -16,8 +16,6 @@ export interface Door {
   readonly own: OwnAddress;
 }
 
-export const DOOR = Symbol('Door');
-
 const SAFE_METHODS: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
 
 /**

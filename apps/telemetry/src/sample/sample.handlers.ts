@@ -16,8 +16,8 @@ import {
 import type { Database } from '@muster/event-store';
 import { Handles, type Bus } from '@muster/messaging';
 import type { Logger } from '@muster/observability';
-import { BUS, DATABASE } from '@muster/service-host';
-import { LOGGER, SAMPLES_STORE } from '../providers.js';
+import { BUS, DATABASE, LOGGER } from '@muster/service-host';
+import { SAMPLES_STORE } from '../providers.js';
 import { forgetKeys, readLatest } from './latest-values.js';
 import { publishSamples } from './publish-samples.js';
 import { readSamples } from './query-samples.js';
