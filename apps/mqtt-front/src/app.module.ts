@@ -23,7 +23,7 @@ import {
   arrivalClock,
 } from '@muster/uplink';
 import pLimit from 'p-limit';
-import type { BrokerAddress } from './broker/broker-session.js';
+import { BrokerSession, type BrokerAddress } from './broker/broker-session.js';
 import { BrokerWatch } from './broker/broker-watch.js';
 import { BufferRoom } from './client/buffer-room.js';
 import type { ClientParts } from './client/client-parts.js';
@@ -31,6 +31,7 @@ import { Client } from './client/client.js';
 import { Clients } from './client/clients.js';
 import { DeviceAccess } from './client/device-access.js';
 import { FrontMetrics } from './client/front-metrics.js';
+import { KeptSessions } from './client/kept-sessions.js';
 import { Pace } from './client/pace.js';
 import { loadConfig, type Config } from './config.js';
 import type { OnEarlyEnd } from './listen/listener.js';
@@ -125,6 +126,14 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     ratePerAddress: { perSecond: config.connectsPerSecond, burst: config.connectBurst },
     trustedProxies,
   });
+  const inTurn = pLimit(config.brokerConnects);
+  const refusals = new BoundedLog(logger);
+  const endSession = (brokerId: string): void => {
+    inTurn(() => BrokerSession.discard(address, brokerId)).then(
+      () => refusals.info(brokerId, { brokerId }, 'a session was ended: its device has more than it may'),
+      (error: unknown) => logger.warn({ err: error, brokerId }, 'a session could not be ended'),
+    );
+  };
   const parts: ClientParts = {
     options: config,
     login: openLogin(
@@ -150,11 +159,12 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
       guesses: { burst: config.guessesAtOnce, perSecond: config.guessesPerMinute / 60 },
     }),
     clients,
+    sessions: new KeptSessions(config, (brokerId) => clients.isConnected(brokerId), endSession),
     room: new BufferRoom(config.bufferBytes),
     broker: {
       address,
       watch,
-      inTurn: pLimit(config.brokerConnects),
+      inTurn,
     },
     hasProved: bounds.hasProved,
     checkReady: () => {
@@ -162,7 +172,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
       if (!watch.isThere) throw new AppError('unavailable', 'the broker is away');
     },
     arrival: arrivalClock(),
-    refusals: new BoundedLog(logger),
+    refusals,
     metrics: new FrontMetrics(metrics),
   };
   return { follower, sightings, bounds, trustedProxies, parts };

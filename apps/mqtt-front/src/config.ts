@@ -151,9 +151,17 @@ export const configSchema = {
     max: 100_000,
     default: 20,
   }),
+  sessionsPerDevice: int({
+    env: 'MUSTER_MQTT_SESSIONS_PER_DEVICE',
+    doc: 'Sessions of one device that are kept while their clients are away, counted by each replica. For one more, the one ends whose client was here longest ago',
+    unit: 'sessions',
+    min: 1,
+    max: 100_000,
+    default: 20,
+  }),
   filtersPerClient: int({
     env: 'MUSTER_MQTT_FILTERS_PER_CLIENT',
-    doc: 'Filters that a client may be subscribed to at once',
+    doc: 'Filters that a client may be subscribed to at once, and a session that is kept',
     unit: 'filters',
     min: 1,
     max: 10_000,

@@ -206,6 +206,60 @@ describe('a client without credentials', () => {
   });
 });
 
+describe('sessions that are kept', () => {
+  beforeAll(() => run.restart({ MUSTER_MQTT_SESSIONS_PER_DEVICE: '2', MUSTER_MQTT_FILTERS_PER_CLIENT: '3' }));
+  afterAll(() => run.restart());
+
+  /** Comes, subscribes, leaves; the codes, and whether there was a session. */
+  const visit = async (clientId: string, token: string, ...paths: string[]) => {
+    const client = await raw(
+      hello(clientId, { clean: false }),
+      publish(`kp1/radiator-v1/dcx/${token}/json`, { qos: 1 }),
+      {
+        cmd: 'subscribe',
+        messageId: 3,
+        subscriptions: paths.map((path) => ({
+          topic: `kp1/radiator-v1/cmx/${token}/${path}`,
+          qos: 1 as const,
+        })),
+      },
+    );
+    const suback = await eventually(() => client.received.find((one) => one.cmd === 'suback'));
+    client.send({ cmd: 'disconnect' });
+    await client.closed();
+    return suback.granted;
+  };
+
+  it('are subscribed to no more than a client may be, however often it comes back', async () => {
+    const { token } = run.newDevice();
+    expect(await visit('again', token, 'a', 'b')).toEqual([1, 1]);
+    expect(await visit('again', token, 'b', 'c', 'd')).toEqual([1, 1, 0x80]);
+    expect(await visit('another', token, 'd')).toEqual([1]);
+  });
+
+  it('are no more than a device may have: the one ends whose client was here longest ago', async () => {
+    const { token } = run.newDevice();
+    for (const clientId of ['one', 'two', 'three']) await visit(clientId, token, 'x');
+    const topic = `kp1/radiator-v1/cmx/${token}/x`;
+    const kept = async (clientId: string): Promise<string[]> => {
+      const client = await run.client({ clientId, clean: false });
+      const got: string[] = [];
+      client.on('message', (_topic, body) => got.push(body.toString()));
+      const ended = new Promise<void>((resolve) => client.once('close', () => resolve()));
+      await Promise.race([
+        client.publishAsync(`kp1/radiator-v1/dcx/${token}/json`, '{}', { qos: 1 }),
+        ended.then(() => Promise.reject(new Error('ended with its session'))),
+      ]);
+      await eventually(() => got.length > 0, { deadlineMs: 500 }).catch(() => undefined);
+      await client.endAsync();
+      return got;
+    };
+    run.push(topic.replaceAll('/', '.'), '{"to":"all"}');
+    expect(await eventually(() => kept('one'))).toEqual([]);
+    expect(await kept('three')).toEqual(['{"to":"all"}']);
+  });
+});
+
 describe('QoS 2', () => {
   it('ends well with libmosquitto, and arrives once', async () => {
     const { token } = run.newDevice();

@@ -100,6 +100,11 @@ export class BrokerSession {
     });
   }
 
+  /** The broker forgets the session of this client, with all that waits in it. Throws as `open` does. */
+  static async discard(address: BrokerAddress, clientId: string): Promise<void> {
+    (await BrokerSession.open(address, { clientId, clean: true })).leave();
+  }
+
   /** From here on its packets are handed over; what came together with the CONNACK first. */
   start(events: BrokerEvents): void {
     this.events = events;

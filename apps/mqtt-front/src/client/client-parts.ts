@@ -13,6 +13,7 @@ import type { Clients } from './clients.js';
 import type { DeviceAccess } from './device-access.js';
 import type { Flow } from './flow.js';
 import type { FrontMetrics } from './front-metrics.js';
+import type { KeptSessions } from './kept-sessions.js';
 import type { Pace } from './pace.js';
 import type { Wire } from './protocol.js';
 
@@ -34,6 +35,7 @@ export interface ClientParts {
   readonly sightings: Pick<Sightings, 'note'>;
   readonly pace: Pace;
   readonly clients: Clients;
+  readonly sessions: KeptSessions;
   readonly room: BufferRoom;
   readonly broker: {
     readonly address: BrokerAddress;
@@ -60,6 +62,8 @@ export interface Speaker {
   readonly clientId: string;
   readonly device: { readonly tenantId: string; readonly deviceId: string } | undefined;
   readonly session: BrokerSession | undefined;
+  /** What it is subscribed to; of a session that is kept also from before. */
+  readonly filters: Set<string>;
   isEnded(): boolean;
   become(entry: AccessEntry): Promise<boolean>;
   uses(entry: AccessEntry, appVersion: string): void;

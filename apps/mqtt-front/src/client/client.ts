@@ -7,7 +7,7 @@ import { BROKER_KEEPALIVE_SECONDS, BrokerSession } from '../broker/broker-sessio
 import type { Identity } from '../login/identity.js';
 import type { DisconnectReason } from '../presence/presence.js';
 import type { Listed } from './clients.js';
-import { brokerClientId, judgeConnect, protocolOf } from './connect-rules.js';
+import { brokerClientId, judgeConnect, keepsSession, protocolOf } from './connect-rules.js';
 import { Flow } from './flow.js';
 import { PacketReader } from './packet-reader.js';
 import { Packets } from './packets.js';
@@ -33,6 +33,7 @@ export class Client implements Listed, Speaker {
   identity: Identity = NO_ONE;
   device: { readonly tenantId: string; readonly deviceId: string } | undefined;
   session: BrokerSession | undefined;
+  filters = new Set<string>();
   /** As it gave it, or as it was given one. */
   clientId = '';
   /** Tokens that it has used, with the application version. */
@@ -206,6 +207,9 @@ export class Client implements Listed, Speaker {
       return;
     }
     this.session = session;
+    if (keepsSession(connect)) {
+      this.filters = parts.sessions.begin(deviceId, brokerId, session.connack.sessionPresent);
+    } else parts.sessions.forget(deviceId, brokerId);
     // Among the connections that have not shown who they are, it would be the first to go.
     parts.hasProved(this.arrival.socket);
     parts.presence.opened({

@@ -40,6 +40,10 @@ export class Clients {
     return this.ofBrokerId.size;
   }
 
+  isConnected(brokerId: string): boolean {
+    return this.ofBrokerId.has(brokerId);
+  }
+
   add(client: Listed): void {
     this.all.add(client);
   }

@@ -44,5 +44,13 @@ export const brokerClientId = (tenantId: string, deviceId: string, clientId: str
   return `${tenantId}.${deviceId}.${createHash('sha256').update(clientId).digest('hex')}`;
 };
 
+/** Whether the broker is to keep its session when it has gone. */
+export const keepsSession = ({
+  clean,
+  protocolVersion,
+  properties,
+}: Pick<IConnectPacket, 'clean' | 'protocolVersion' | 'properties'>): boolean =>
+  protocolVersion === 5 ? (properties?.sessionExpiryInterval ?? 0) > 0 : clean !== true;
+
 export const protocolOf = ({ protocolVersion }: Pick<IConnectPacket, 'protocolVersion'>): Protocol =>
   protocolVersion === 5 ? '5' : protocolVersion === 3 ? '3.1' : '3.1.1';

@@ -22,7 +22,6 @@ const OWN_ID = 65_535;
 /** Subscriptions of one client: each filter for itself is passed on or refused. */
 export class Subscribing {
   private readonly open = new PartialSubscribes();
-  private readonly filters = new Set<string>();
   /** `{app version}/{token}` of devices whose type wants all to arrive without SUBSCRIBE. */
   private readonly unasked = new Set<string>();
   private readonly ownFilters = new Set<string>();
@@ -62,17 +61,18 @@ export class Subscribing {
         client.cannotDecide(access.why);
         return;
       }
+      // Only then is it known what its session is subscribed to already.
+      const isAdmitted = access.kind === 'admitted';
+      if (isAdmitted && client.session === undefined && !(await client.become(access.entry))) return;
       judged.push(this.grantedBy(access, { subscription, appVersion }));
     }
     const granted = judged.filter((one) => one !== undefined);
-    const first = granted[0];
-    if (first === undefined) {
+    if (granted.length === 0) {
       client.opensNothing();
       const codes = judged.map(() => SUBACK_REFUSED);
       client.flow.write(client.wire.suback(idOf(packet), codes));
       return;
     }
-    if (client.session === undefined && !(await client.become(first.access.entry))) return;
     this.pass(packet, judged, granted);
   }
 
@@ -140,12 +140,12 @@ export class Subscribing {
   /** Whether it gets what is published there. What a session that was kept is subscribed to from before is not known here. */
   hears(topic: string): boolean {
     if (this.client.session?.connack.sessionPresent === true) return true;
-    return [...this.filters, ...this.ownFilters].some((filter) => hears(filter, topic));
+    return [...this.client.filters, ...this.ownFilters].some((filter) => hears(filter, topic));
   }
 
   unsubscribe(packet: IUnsubscribePacket): void {
     const { client } = this;
-    for (const filter of packet.unsubscriptions) this.filters.delete(filter);
+    for (const filter of packet.unsubscriptions) client.filters.delete(filter);
     client.charge(1 + packet.unsubscriptions.length);
     const isOurs = (filter: string) => this.ownFilters.has(filter);
     const meant = packet.unsubscriptions.filter(
@@ -167,11 +167,12 @@ export class Subscribing {
     wanted: Pick<Granted, 'subscription' | 'appVersion'>,
   ): Granted | undefined {
     const most = this.client.parts.options.filtersPerClient;
+    const { filters } = this.client;
     const { topic } = wanted.subscription;
     if (access.kind === 'refused') this.refused(access.reasonPhrase);
-    else if (!this.filters.has(topic) && this.filters.size >= most) this.refused(`more than ${most} filters`);
+    else if (!filters.has(topic) && filters.size >= most) this.refused(`more than ${most} filters`);
     else {
-      this.filters.add(topic);
+      filters.add(topic);
       return { access, ...wanted };
     }
     return undefined;
