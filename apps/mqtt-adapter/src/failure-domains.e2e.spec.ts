@@ -88,7 +88,7 @@ const kinds: Record<
     path: (n) => `epmx/{token}/update/keys/${n}`,
     body: (n) => ({ n }),
     had: (id) =>
-      world.metadata.filter(({ deviceId }) => deviceId === id).map(({ values }) => Number(values['n'])),
+      world.metadata.filter(({ deviceId }) => deviceId === id).map(({ values }) => Number(values?.['n'])),
   },
   commands: {
     path: (n) => `cex/{token}/result/reboot/${n}`,

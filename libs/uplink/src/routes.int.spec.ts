@@ -19,13 +19,11 @@ import type { DeviceTypeSettings } from '@muster/contracts/device-registry/devic
 import {
   listMetadataKeys,
   readMetadata,
-  deleteMetadata,
-  updateMetadata,
+  writeMetadata,
   type MetadataKeyList,
   type MetadataValues,
   type ReadMetadata,
-  type UpdateMetadata,
-  type DeleteMetadata,
+  type WriteMetadata,
 } from '@muster/contracts/device-registry/metadata.requests';
 import {
   fetchSoftware,
@@ -69,14 +67,9 @@ class Services {
     return told(request, { values: { name: 'a' } });
   }
 
-  @Handles(updateMetadata)
-  update(request: UpdateMetadata): Promise<Done> {
-    return told(request, {});
-  }
-
-  @Handles(deleteMetadata)
-  delete(request: DeleteMetadata): Promise<Done> {
-    return told(request, {});
+  @Handles(writeMetadata)
+  write(request: WriteMetadata): Promise<BulkOutcome> {
+    return told(request, { outcomes: request.writes.map(outcomeOf) });
   }
 
   @Handles(fetchCommands)
@@ -198,9 +191,9 @@ describe('each resource asks its service', () => {
   it.each([
     ['epmx/get/keys/1', 'garbage', { ...who }, '["name"]'],
     ['epmx/get', '{"keys":["name"]}', { ...who, keys: ['name'] }, '{"name":"a"}'],
-    ['epmx/update', '{"a":null}', { ...who, mode: 'full', values: { a: null } }, ''],
-    ['epmx/update/keys', '{"a":1}', { ...who, mode: 'partial', values: { a: 1 } }, ''],
-    ['epmx/delete/keys/1', '["a"]', { ...who, keys: ['a'] }, ''],
+    ['epmx/update', '{"a":null}', { writes: [{ ...who, mode: 'full', values: { a: null } }] }, ''],
+    ['epmx/update/keys', '{"a":1}', { writes: [{ ...who, mode: 'partial', values: { a: 1 } }] }, ''],
+    ['epmx/delete/keys/1', '["a"]', { writes: [{ ...who, mode: 'delete', keys: ['a'] }] }, ''],
     ['cex/command', '', { ...who, interface: 'mqtt' }, '[{"type":"reboot","id":1}]'],
     [
       'cex/command/reboot',
@@ -242,7 +235,6 @@ describe('each resource asks its service', () => {
 
 describe('what is refused', () => {
   it.each([
-    ['epmx/update', '{"a":1}', new AppError('metadata-key-restricted', 'a is read-only'), 403],
     ['epmx/get', '', new AppError('device-not-found', 'No such device.'), 404],
     ['cmx_ota/config/json/x', '', new AppError('firmware-type-not-found', 'No such type.'), 404],
     ['bcx/token', '', new AppError('token-suspended', 'suspended'), 403],
@@ -269,6 +261,15 @@ describe('what is refused', () => {
     expect(await ask('cex/result/reboot', '{"id":1,"statusCode":7}')).toMatchObject({
       statusCode: 400,
       reasonPhrase: 'statusCode must be from 100 to 599.',
+    });
+  });
+
+  it('of metadata is told', async () => {
+    outcomeOf = () => ({ code: 'metadata-key-restricted', detail: 'a is read-only' });
+    expect(await ask('epmx/update', '{"a":1}')).toMatchObject({
+      kind: 'refused',
+      statusCode: 403,
+      reasonPhrase: 'a is read-only',
     });
   });
 
@@ -306,7 +307,8 @@ describe('metadata that is written while device-registry is away', () => {
     fault = undefined;
     const outcomes = await Promise.all(writes);
     expect(outcomes.map(({ kind }) => kind)).toEqual(['done', 'done', 'done']);
-    expect(asked.map((one) => (one as UpdateMetadata).values['n'])).toEqual([1, 2, 3]);
+    const written = asked.flatMap((one) => (one as WriteMetadata).writes ?? []);
+    expect(written.map(({ values }) => values?.['n'])).toEqual([1, 2, 3]);
   });
 });
 

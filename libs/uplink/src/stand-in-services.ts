@@ -45,9 +45,10 @@ import {
 } from '@muster/contracts/device-registry/connectivity.requests';
 import {
   listMetadataKeys,
-  updateMetadata,
+  writeMetadata,
   type MetadataKeyList,
-  type UpdateMetadata,
+  type MetadataWrite,
+  type WriteMetadata,
 } from '@muster/contracts/device-registry/metadata.requests';
 import type { DeviceRef } from '@muster/contracts/device-registry/devices.requests';
 import { deviceTokenChanged } from '@muster/contracts/device-registry/published';
@@ -104,7 +105,7 @@ export class World {
   telemetryOutcome: (message: TelemetryMessage) => ItemOutcome = () => ({});
   configurationFault: AppError | undefined;
   readonly results: CommandResult[] = [];
-  readonly metadata: UpdateMetadata[] = [];
+  readonly metadata: MetadataWrite[] = [];
   /** Throws for as long as metadata cannot be written. */
   metadataFault: AppError | undefined;
   readonly software: SoftwareReport[] = [];
@@ -285,12 +286,14 @@ class StandInWrites {
     return { outcomes: results.map(() => ({})) };
   }
 
-  @Handles(updateMetadata)
-  async writeMetadata(update: UpdateMetadata): Promise<Done> {
+  @Handles(writeMetadata)
+  async writeMetadata({ writes }: WriteMetadata): Promise<BulkOutcome> {
     await this.world.running('device-registry');
-    if (this.world.metadataFault !== undefined) throw this.world.metadataFault;
-    this.world.metadata.push(update);
-    return {};
+    const { metadataFault: fault } = this.world;
+    if (fault !== undefined)
+      return { outcomes: writes.map(() => ({ code: fault.code, detail: fault.detail })) };
+    this.world.metadata.push(...writes);
+    return { outcomes: writes.map(() => ({})) };
   }
 
   @Handles(getLatest)

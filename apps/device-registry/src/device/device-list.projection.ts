@@ -360,6 +360,22 @@ export const metadataOf = async (
   return rows[0];
 };
 
+/** What the types of these devices say of metadata keys, in their order; undefined: there is no such device. */
+export const rulesOf = async (
+  from: Queryable,
+  devices: readonly { readonly tenantId: string; readonly deviceId: string }[],
+): Promise<(MetadataRules | undefined)[]> => {
+  const { rows } = await from.query<{ tenant_id: string; id: string; rules: MetadataRules }>({
+    name: 'metadata-rules-of',
+    text: `SELECT d.tenant_id, d.id, t.settings AS rules
+           FROM devices d JOIN device_types t ON t.tenant_id = d.tenant_id AND t.id = d.device_type_id
+           WHERE (d.tenant_id, d.id) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
+    values: [devices.map(({ tenantId }) => tenantId), devices.map(({ deviceId }) => deviceId)],
+  });
+  const found = new Map(rows.map((row) => [`${row.tenant_id}\n${row.id}`, row.rules]));
+  return devices.map(({ tenantId, deviceId }) => found.get(`${tenantId}\n${deviceId}`));
+};
+
 export const viewOf = (row: DeviceRow): DeviceView => ({
   id: row.id,
   name: row.name,

@@ -1,27 +1,26 @@
 import { Controller, Inject } from '@nestjs/common';
-import type { Actor, ChangeRequest, Done } from '@muster/contracts';
+import type { BulkOutcome, ChangeRequest } from '@muster/contracts';
 import type { DeviceRef, DeviceView } from '@muster/contracts/device-registry/devices.requests';
 import {
   changeMetadata,
-  deleteMetadata,
   deleteMetadataKey,
   listMetadataKeys,
   readMetadata,
-  updateMetadata,
+  writeMetadata,
   type ChangeMetadata,
-  type DeleteMetadata,
   type DeleteMetadataKey,
   type MetadataKeyList,
   type MetadataValues,
+  type MetadataWrite,
   type ReadMetadata,
-  type UpdateMetadata,
+  type WriteMetadata,
 } from '@muster/contracts/device-registry/metadata.requests';
 import type { Database, EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, EVENT_STORE } from '@muster/service-host';
-import { metadataOf, viewDevice } from '../device/device-list.projection.js';
+import { metadataOf, rulesOf, viewDevice } from '../device/device-list.projection.js';
 import { device, type DeviceCommand } from '../device/device.decider.js';
-import { readableMetadata } from './metadata-access.js';
+import { readableMetadata, type MetadataRules } from './metadata-access.js';
 
 /** What operators do with a device's metadata, and the device: a rule of its type that changes holds from the next request on. */
 @Controller()
@@ -44,16 +43,23 @@ export class DeviceMetadataHandlers {
     return { values: readableMetadata(metadata, rules, keys ?? undefined) };
   }
 
-  @Handles(updateMetadata)
-  async update({ tenantId, deviceId, mode, values }: UpdateMetadata): Promise<Done> {
-    const { rules } = await metadataOf(this.database, tenantId, deviceId);
-    return this.changedByDevice(tenantId, deviceId, { type: 'UpdateMetadata', mode, values, rules });
-  }
-
-  @Handles(deleteMetadata)
-  async delete({ tenantId, deviceId, keys }: DeleteMetadata): Promise<Done> {
-    const { rules } = await metadataOf(this.database, tenantId, deviceId);
-    return this.changedByDevice(tenantId, deviceId, { type: 'DeleteMetadata', keys, rules });
+  @Handles(writeMetadata)
+  async write({ writes }: WriteMetadata): Promise<BulkOutcome> {
+    const rules = await rulesOf(this.database, writes);
+    const outcomes = await this.store.executeMany(
+      device,
+      writes.map((write, nth) => ({
+        tenantId: write.tenantId,
+        id: write.deviceId,
+        metadata: { actor: { kind: 'device' as const, id: write.deviceId } },
+        command: commandOf(write, rules[nth] ?? {}),
+      })),
+    );
+    return {
+      outcomes: outcomes.map(({ error }) =>
+        error === undefined ? {} : { code: error.code, detail: error.detail },
+      ),
+    };
   }
 
   @Handles(changeMetadata)
@@ -66,12 +72,6 @@ export class DeviceMetadataHandlers {
     return this.changedByOperator(request, { type: 'DeleteMetadataKey', key: request.key });
   }
 
-  private async changedByDevice(tenantId: string, deviceId: string, command: DeviceCommand): Promise<Done> {
-    const actor: Actor = { kind: 'device', id: deviceId };
-    await this.store.execute(device, { tenantId, id: deviceId, metadata: { actor }, command });
-    return {};
-  }
-
   private async changedByOperator(
     { tenantId, actor, expectedVersion, deviceId }: ChangeRequest & { readonly deviceId: string },
     command: DeviceCommand,
@@ -81,3 +81,9 @@ export class DeviceMetadataHandlers {
     return viewDevice(this.database, tenantId, deviceId);
   }
 }
+
+/** Null and absent mean the same. */
+const commandOf = ({ mode, values, keys }: MetadataWrite, rules: MetadataRules): DeviceCommand =>
+  mode === 'delete'
+    ? { type: 'DeleteMetadata', keys: keys ?? [], rules }
+    : { type: 'UpdateMetadata', mode, values: values ?? {}, rules };

@@ -1,3 +1,4 @@
+import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   ArrayNotEmpty,
@@ -9,12 +10,13 @@ import {
   IsString,
   Length,
   Matches,
+  ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { DeviceRef, DeviceView } from './devices.requests.js';
 import {
+  BulkOutcome,
   ChangeRequest,
-  Done,
   METADATA_KEY_RULE,
   TenantRequest,
   type JsonObject,
@@ -83,39 +85,51 @@ export class MetadataValues {
   values!: JsonObject;
 }
 
-export class UpdateMetadata extends TenantRequest {
+/** As many as one message has. */
+export const MAX_METADATA_WRITES = 500;
+
+/** What one device wants to be written of its metadata. */
+export class MetadataWrite extends TenantRequest {
   @IsString()
   @Length(1, 64)
   deviceId!: string;
 
   /**
    * `partial` (`update/keys`): adds and replaces. `full` (`update`): removes besides every other key the device may write,
-   * also one it may not read.
+   * also one it may not read. `delete` (`delete/keys`): removes `keys`.
    */
-  @IsIn(['full', 'partial'])
-  mode!: 'full' | 'partial';
+  @IsIn(['full', 'partial', 'delete'])
+  mode!: 'full' | 'partial' | 'delete';
 
   /**
-   * At least one. Values are any JSON, and null is one of them: it is stored and read back, not taken for "remove" as in
-   * the operators' merge patch. `connected` and `connectivity_ts`, which the platform writes, are passed over: devices
-   * send back what they have read.
+   * Of `full` and `partial`: at least one. Values are any JSON, and null is one of them: it is stored and read back, not taken
+   * for "remove" as in the operators' merge patch. `connected` and `connectivity_ts`, which the platform writes, are passed
+   * over: devices send back what they have read.
    */
+  @IsOptional()
   @IsObject()
-  values!: JsonObject;
-}
+  values?: JsonObject;
 
-export class DeleteMetadata extends TenantRequest {
-  @IsString()
-  @Length(1, 64)
-  deviceId!: string;
-
-  /** Those the device does not have are passed over. */
+  /**
+   * Of `delete`. Those the device does not have are passed over; `connected` and `connectivity_ts` are restricted: nobody names
+   * them without meaning it.
+   */
+  @IsOptional()
   @IsArray()
   @ArrayNotEmpty()
   @ArrayMaxSize(256)
   @ArrayUnique()
   @Matches(METADATA_KEY_RULE, KEYS_MESSAGE)
-  keys!: string[];
+  keys?: string[];
+}
+
+export class WriteMetadata {
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(MAX_METADATA_WRITES)
+  @ValidateNested({ each: true })
+  @Type(() => MetadataWrite)
+  writes!: MetadataWrite[];
 }
 
 /** Of the keys the device has, those its type lets it read. */
@@ -136,20 +150,15 @@ export const readMetadata = defineRequest({
   idempotent: true,
 });
 
-/** All or nothing: one key the type does not let it write, or that breaks a rule, and nothing is changed. */
-export const updateMetadata = defineRequest({
-  subject: 'muster.v1.service.device-registry.metadata.update',
-  request: UpdateMetadata,
-  reply: Done,
-  errors: ['device-not-found', 'metadata-key-restricted', 'invalid-request', 'concurrent-change'],
-  idempotent: true,
-});
-
-/** All or nothing. `connected` and `connectivity_ts` are restricted here: nobody names them without meaning it. */
-export const deleteMetadata = defineRequest({
-  subject: 'muster.v1.service.device-registry.metadata.delete',
-  request: DeleteMetadata,
-  reply: Done,
-  errors: ['device-not-found', 'metadata-key-restricted', 'concurrent-change'],
+/**
+ * Each all or nothing, those of a device in their order. Outcomes: `device-not-found`, `metadata-key-restricted` and
+ * `invalid-request`. What rejects the request passes, and the same again does no harm: whoever sent it sends it again before
+ * what came later.
+ */
+export const writeMetadata = defineRequest({
+  subject: 'muster.v1.service.device-registry.metadata.write',
+  request: WriteMetadata,
+  reply: BulkOutcome,
+  errors: ['concurrent-change'],
   idempotent: true,
 });
