@@ -28,6 +28,7 @@ describe('a fault that passes by itself', () => {
     expect(passing.sort()).toEqual([
       'concurrent-change',
       'deadline-exceeded',
+      'folder-moving',
       'storage-full',
       'too-many-requests',
       'unavailable',

@@ -8,7 +8,7 @@ import type { Device } from '../device/device-state.js';
 import { device, type DeviceCommand } from '../device/device.decider.js';
 import type { DeviceEvent } from '../device/device.events.js';
 import { holdFolders } from '../folder/folder-tree.js';
-import { provisionCommand } from '../device/provision-command.js';
+import { assertServed, provisionCommand } from '../device/provision-command.js';
 import type { Rules } from '../providers.js';
 import { keepTokenTexts, newTokenText, tokenTextFor } from '../token/token-text.js';
 import { knownToRows, type KnownDevice, type KnownToRows } from './known-to-rows.js';
@@ -98,7 +98,9 @@ const intentOf = (
   { line, row, at }: { readonly line: number; readonly row: ImportRow; readonly at: string },
 ): Intent => {
   const meant = known.deviceOf(row);
-  return meant === undefined ? creation(rules, known, line, row, at) : change(known, line, row, meant, at);
+  return meant === undefined
+    ? creation(rules, known, line, row, at)
+    : change(rules, known, line, row, meant, at);
 };
 
 const creation = (rules: Rules, known: KnownToRows, line: number, row: ImportRow, at: string): Intent => {
@@ -115,34 +117,42 @@ const creation = (rules: Rules, known: KnownToRows, line: number, row: ImportRow
     text: newTokenText(),
     isGenerated: true,
   };
-  const command = provisionCommand(type, { ...row, name }, rules, {
+  const parentId = known.parentOf(deviceId, row) ?? null;
+  const command = provisionCommand(type, { ...row, name, parentId }, rules, {
     token: { tokenId: token.tokenId, hint: tokenHint(token.text) },
     credential: null,
     at,
   });
-  known.learn({ id: deviceId, name, serialNumber: row.serialNumber ?? null, type, by: command.interface });
+  known.learnNew({ id: deviceId, name, serialNumber: row.serialNumber ?? null, type, by: command.interface });
   return { line, deviceId, name, isNew: true, command, folder: command.folder, token };
 };
 
-const change = (known: KnownToRows, line: number, row: ImportRow, meant: KnownDevice, at: string): Intent => {
+const change = (
+  rules: Rules,
+  known: KnownToRows,
+  line: number,
+  row: ImportRow,
+  meant: KnownDevice,
+  at: string,
+): Intent => {
   const { id: deviceId, type } = meant;
   const { name, serialNumber, folder, tags, position, metadata } = row;
   if (row.deviceType !== undefined && row.deviceType !== type.id && row.deviceType !== type.name) {
     throw wrong('deviceType', `is ${type.name}: the type of a device cannot be changed`);
   }
-  if (row.interface !== undefined && row.interface !== meant.by) {
-    throw wrong('interface', `is ${meant.by}: an import does not change it`);
-  }
+  if (row.interface !== undefined && row.interface !== meant.by) assertServed(rules, row.interface);
   const token = tokenFor(known, deviceId, type, row);
+  const parentId = known.parentOf(deviceId, row);
   const appVersion = row.appVersion === undefined ? undefined : known.appVersionOf(row.appVersion);
   known.learn({
     ...meant,
+    by: row.interface ?? meant.by,
     name: name ?? meant.name,
     serialNumber: serialNumber === undefined ? meant.serialNumber : serialNumber,
   });
   const command: DeviceCommand = {
     type: 'ApplyRow',
-    edit: { name, appVersion, folder, tags, serialNumber, position },
+    edit: { name, appVersion, interface: row.interface, folder, tags, serialNumber, position, parentId },
     ...(metadata === undefined ? {} : { metadata }),
     ...(token === undefined ? {} : { token: { tokenId: token.tokenId, hint: tokenHint(token.text) } }),
     at,

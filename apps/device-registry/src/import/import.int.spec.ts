@@ -117,6 +117,55 @@ describe('an import', () => {
     });
   });
 
+  it('puts devices behind others by id and by name, also of rows before, and takes them away', async () => {
+    const gateway = await registry.provision({ deviceType: type });
+    const [hub, leaf, far] = [unique('hub'), unique('leaf'), unique('far')];
+    const rows: JsonObject[] = [
+      { name: hub, deviceType: type, parentId: gateway.id },
+      { name: leaf, deviceType: type, parent: hub },
+      { name: far, deviceType: type, parent: leaf },
+      { id: gateway.id, parent: far },
+      { name: unique('d'), deviceType: type, parent: unique('nobody') },
+      { name: unique('d'), deviceType: type, parentId: 'nobody' },
+      { name: unique('d'), deviceType: type, parentId: gateway.id, parent: hub },
+    ];
+    const dry = await imported(rows, { dryRun: true });
+    const expected = [
+      ...['created', 'created', 'created', 'parent-in-circle'],
+      ...['parent-not-found', 'parent-not-found', 'invalid-request'],
+    ];
+    expect(outcomes(dry.rows)).toEqual(expected);
+    expect(outcomes((await imported(rows)).rows)).toEqual(expected);
+    expect((await named(hub))?.parentId).toBe(gateway.id);
+    expect((await named(far))?.parentId).toBe((await named(leaf))?.id);
+    expect(outcomes((await imported(rows.slice(0, 3))).rows)).toEqual([
+      'unchanged',
+      'unchanged',
+      'unchanged',
+    ]);
+    expect(outcomes((await imported([{ name: leaf, tags: ['x'] }])).rows)).toEqual(['updated']);
+    expect((await named(leaf))?.parentId).toBe((await named(hub))?.id);
+    expect(outcomes((await imported([{ name: leaf, parentId: null }])).rows)).toEqual(['updated']);
+    expect(await named(leaf)).not.toHaveProperty('parentId');
+    const deep = Array.from({ length: 17 }, (_, nth) => `${far}-${nth}`);
+    const chain = deep.map((name, nth) => ({
+      name,
+      deviceType: type,
+      ...(nth === 0 ? {} : { parent: deep[nth - 1] ?? '' }),
+    }));
+    expect(outcomes((await imported(chain)).rows).slice(14)).toEqual([
+      'created',
+      'created',
+      'parent-in-circle',
+    ]);
+  });
+
+  it('changes the interface of a device that a row mentions it of', async () => {
+    const { name } = await registry.provision({ deviceType: type });
+    expect(outcomes((await imported([{ name, interface: 'http' }])).rows)).toEqual(['updated']);
+    expect((await named(name))?.interface).toBe('http');
+  });
+
   it('run a second time changes nothing', async () => {
     const name = unique('device');
     const rows: JsonObject[] = [

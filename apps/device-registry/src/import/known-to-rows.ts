@@ -6,6 +6,7 @@ import type pg from 'pg';
 import { knownAppVersions } from '../device-type/app-version-owner.js';
 import { findDeviceType } from '../device-type/device-type-list.projection.js';
 import type { KnownAppVersion } from '../device/device-edit.js';
+import { readParents, type Parents } from '../device/parent.js';
 
 /** A device that a row may mean. */
 export interface KnownDevice {
@@ -36,7 +37,12 @@ export const knownToRows = async (
      UNION SELECT id, name, serial_number, device_type_id, interface FROM devices WHERE tenant_id = $1 AND name = ANY($3)
      UNION SELECT id, name, serial_number, device_type_id, interface FROM devices
      WHERE tenant_id = $1 AND serial_number = ANY($4)`,
-    [tenantId, all(({ id }) => id), all(({ name }) => name), all(({ serialNumber }) => serialNumber)],
+    [
+      tenantId,
+      [...all(({ id }) => id), ...all(({ parentId }) => parentId)],
+      [...all(({ name }) => name), ...all(({ parent }) => parent)],
+      all(({ serialNumber }) => serialNumber),
+    ],
   );
   const types = new Map<string, DeviceTypeView>();
   for (const idOrName of new Set([
@@ -55,6 +61,16 @@ export const knownToRows = async (
     tenantId,
     all(({ appVersion }) => appVersion),
   );
+  const named = new Map(devices.map(({ name, id }) => [name, id]));
+  const parents = await readParents(
+    from,
+    tenantId,
+    devices.map(({ id }) => id),
+    [
+      ...all(({ parentId }) => parentId),
+      ...all(({ parent }) => parent).flatMap((name) => named.get(name) ?? []),
+    ],
+  );
   return new KnownToRows(
     devices.flatMap(({ id, name, serial_number: serialNumber, ...found }) => {
       const type = types.get(found.device_type_id);
@@ -64,6 +80,7 @@ export const knownToRows = async (
     new Map(appVersions.map((one) => [one.name, one])),
     // Another tenant's token is taken as well, and whose it is is not told.
     new Map(tokens.map((one) => [one.token, one.tenant_id === tenantId ? one.device_id : ''])),
+    parents,
   );
 };
 
@@ -79,6 +96,7 @@ export class KnownToRows {
     private readonly appVersions: ReadonlyMap<string, KnownAppVersion>,
     /** Text → the device that has it. */
     private readonly tokens: Map<string, string>,
+    private readonly parents: Parents,
   ) {
     for (const one of devices) this.learn(one);
   }
@@ -110,6 +128,29 @@ export class KnownToRows {
       );
     }
     return meant;
+  }
+
+  /** What a row says of the parent; undefined: nothing. Throws `parent-not-found`, `parent-in-circle`, `invalid-request`. */
+  parentOf(deviceId: string, { parentId, parent }: ImportRow): string | null | undefined {
+    if (parent === undefined || parent === null) {
+      if (parentId != null) this.parents.put(deviceId, parentId);
+      return parentId;
+    }
+    if (parentId !== undefined) {
+      const message = 'must not be beside parentId: both say the same';
+      throw new AppError('invalid-request', `parent ${message}`, { errors: [{ path: 'parent', message }] });
+    }
+    const named = this.byName.get(parent);
+    if (named === undefined)
+      throw new AppError('parent-not-found', `There is no parent device with the name "${parent}".`);
+    this.parents.put(deviceId, named);
+    return named;
+  }
+
+  /** One that is made now. */
+  learnNew(known: KnownDevice): void {
+    this.parents.learn(known.id);
+    this.learn(known);
   }
 
   learn(known: KnownDevice): void {

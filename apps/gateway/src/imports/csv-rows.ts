@@ -39,6 +39,8 @@ const COLUMNS: Readonly<Record<string, Column>> = {
     if (typeof values !== 'object' || values === null || Array.isArray(values)) row['metadata'] ??= values;
     else for (const [key, value] of Object.entries(values)) put(row, 'metadata', key, value);
   },
+  parentId: text('parentId'),
+  parent: text('parent'),
   token: text('token'),
 };
 

@@ -58,7 +58,7 @@ export class ImportRow {
   @Matches(NAME_RULE, { message: '$property must match [A-Za-z0-9_-]{1,64}' })
   appVersion?: string;
 
-  /** Of a new device; default `mqtt`. */
+  /** Of a new device by default `mqtt`. */
   @IsOptional()
   @IsIn(INTERFACES)
   interface?: DeviceInterface;
@@ -90,6 +90,18 @@ export class ImportRow {
   @ValidateNested()
   @Type(() => Position)
   position?: Position | null;
+
+  /** Id of the device that it is behind; never one that is behind it. */
+  @IsOptional()
+  @NullRemoves()
+  @IsString()
+  @Length(1, 64)
+  parentId?: string | null;
+
+  /** The same by name, also of a device that a row before it makes. */
+  @IsOptional()
+  @IsName(128)
+  parent?: string;
 
   /** An endpoint token that the device is to have. Default: generated for a new device, none for another. */
   @IsOptional()
