@@ -5,7 +5,7 @@ import {
   readTargetIds,
   type TargetIds,
 } from '@muster/contracts/campaign-orchestrator/targets.requests';
-import { selectDevices } from '@muster/contracts/device-registry/devices.requests';
+import { selectDevices } from '@muster/contracts/device-registry/selection.requests';
 import { awaitState } from '@muster/contracts/device-registry/state.requests';
 import {
   previewTarget,

@@ -32,7 +32,7 @@ import {
   selectDevices,
   type SelectDevices,
   type SelectedDevices,
-} from '@muster/contracts/device-registry/devices.requests';
+} from '@muster/contracts/device-registry/selection.requests';
 import {
   awaitState,
   type AwaitState,

@@ -40,7 +40,7 @@ import {
   type ScheduleCampaign,
   type SettleCampaign,
 } from '@muster/contracts/campaign-orchestrator/campaigns.requests';
-import { selectDevices } from '@muster/contracts/device-registry/devices.requests';
+import { selectDevices } from '@muster/contracts/device-registry/selection.requests';
 import {
   againOnConflict,
   idempotently,

@@ -6,7 +6,7 @@ import {
   MAX_CHECKED_TYPES,
   MAX_COMPARED,
 } from '@muster/contracts/configuration/campaign.requests';
-import { MAX_SELECTED_DEVICES, selectDevices } from '@muster/contracts/device-registry/devices.requests';
+import { MAX_SELECTED_DEVICES, selectDevices } from '@muster/contracts/device-registry/selection.requests';
 import { awaitState } from '@muster/contracts/device-registry/state.requests';
 import {
   MAX_TARGET_PAGE,

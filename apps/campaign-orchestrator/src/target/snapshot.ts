@@ -1,7 +1,7 @@
 import { AppError, newId } from '@muster/contracts';
 import { statusCounts, sumOf } from '../batch/counts.js';
 import { compareConfigurations } from '@muster/contracts/configuration/campaign.requests';
-import { MAX_SELECTED_DEVICES, selectDevices } from '@muster/contracts/device-registry/devices.requests';
+import { MAX_SELECTED_DEVICES, selectDevices } from '@muster/contracts/device-registry/selection.requests';
 import { awaitState } from '@muster/contracts/device-registry/state.requests';
 import type { Database, EventStore } from '@muster/event-store';
 import type { Jobs } from '@muster/jobs';

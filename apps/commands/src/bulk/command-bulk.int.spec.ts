@@ -10,12 +10,14 @@ import {
 import { createCommand, listCommands, reportResults } from '@muster/contracts/commands/requests';
 import {
   getDevice,
-  selectDevices,
   type DeviceRef,
   type DeviceView,
+} from '@muster/contracts/device-registry/devices.requests';
+import {
+  selectDevices,
   type SelectDevices,
   type SelectedDevices,
-} from '@muster/contracts/device-registry/devices.requests';
+} from '@muster/contracts/device-registry/selection.requests';
 import { deviceDeleted } from '@muster/contracts/device-registry/published';
 import {
   awaitState,

@@ -13,12 +13,14 @@ import {
 import { changeDesired, getConfiguration } from '@muster/contracts/configuration/requests';
 import {
   getDevice,
-  selectDevices,
   type DeviceRef,
   type DeviceView,
+} from '@muster/contracts/device-registry/devices.requests';
+import {
+  selectDevices,
   type SelectDevices,
   type SelectedDevices,
-} from '@muster/contracts/device-registry/devices.requests';
+} from '@muster/contracts/device-registry/selection.requests';
 import {
   previewTarget,
   type PreviewTarget,

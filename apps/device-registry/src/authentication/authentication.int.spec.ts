@@ -20,12 +20,8 @@ import {
   type AuthenticatedDevice,
   type CredentialInUse,
 } from '@muster/contracts/device-registry/credentials.requests';
-import {
-  deleteDevice,
-  editDevice,
-  listDevices,
-  type CredentialInput,
-} from '@muster/contracts/device-registry/devices.requests';
+import { deleteDevice, editDevice, listDevices } from '@muster/contracts/device-registry/devices.requests';
+import type { CredentialInput } from '@muster/contracts/device-registry/credential-input';
 import {
   certificateAuthorityChanged,
   certificateAuthorityDeleted,

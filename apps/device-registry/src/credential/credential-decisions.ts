@@ -1,6 +1,7 @@
 import { AppError } from '@muster/contracts';
 import type { CredentialStatus } from '@muster/contracts/device-registry/credentials.requests';
-import type { CredentialKind, DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
+import type { CredentialKind } from '@muster/contracts/device-registry/credential-input';
+import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import type { CredentialState, ExistingDevice } from '../device/device-state.js';
 import type {
   CredentialBegan,

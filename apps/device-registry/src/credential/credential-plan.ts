@@ -1,6 +1,6 @@
 import { AppError, newId } from '@muster/contracts';
 import type { CredentialRotation } from '@muster/contracts/device-registry/credentials.requests';
-import type { CredentialInput, CredentialKind } from '@muster/contracts/device-registry/devices.requests';
+import type { CredentialInput, CredentialKind } from '@muster/contracts/device-registry/credential-input';
 import { readCertificate } from '../authentication/certificate.js';
 import { fastHashOf, slowHashOf } from '../authentication/password-hash.js';
 import type { CredentialFacts, IssuedKind } from '../device/device.events.js';

@@ -11,11 +11,11 @@ import {
   deleteDevice,
   getDevice,
   provisionDevice,
-  type CredentialInput,
   type DeviceInput,
   type ProvisionDevice,
   type ProvisionedDevice,
 } from '@muster/contracts/device-registry/devices.requests';
+import type { CredentialInput } from '@muster/contracts/device-registry/credential-input';
 import { deviceCredentialChanged } from '@muster/contracts/device-registry/published';
 import { issueToken } from '@muster/contracts/device-registry/tokens.requests';
 import { eventually } from '@muster/testing';

@@ -4,12 +4,11 @@ import type { SyncFacts, SyncState } from '@muster/contracts/configuration/sync-
 import { createDeviceType, listDeviceTypes } from '@muster/contracts/device-registry/device-types.requests';
 import {
   listDevices,
-  MAX_SELECTED_DEVICES,
   provisionDevice,
-  selectDevices,
   type DeviceInput,
   type DeviceView,
 } from '@muster/contracts/device-registry/devices.requests';
+import { MAX_SELECTED_DEVICES, selectDevices } from '@muster/contracts/device-registry/selection.requests';
 import { matches, readFilter } from '@muster/filter';
 import { eventually } from '@muster/testing';
 import fc from 'fast-check';

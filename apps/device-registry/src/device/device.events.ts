@@ -1,10 +1,7 @@
 import type { JsonObject, JsonValue } from '@muster/contracts';
 import type { CredentialStatus } from '@muster/contracts/device-registry/credentials.requests';
-import type {
-  CredentialKind,
-  DeviceInterface,
-  DeviceStatus,
-} from '@muster/contracts/device-registry/devices.requests';
+import type { CredentialKind } from '@muster/contracts/device-registry/credential-input';
+import type { DeviceInterface, DeviceStatus } from '@muster/contracts/device-registry/devices.requests';
 import type { TokenStatus } from '@muster/contracts/device-registry/tokens.requests';
 import type { StoredEvent } from '@muster/event-store';
 import type { Validity } from '../validity.js';

@@ -5,9 +5,7 @@ import {
   editDevice,
   getDevice,
   listDevices,
-  MAX_SELECTED_DEVICES,
   provisionDevice,
-  selectDevices,
   type DeleteDevice,
   type DeviceDeletion,
   type DeviceInterface,
@@ -18,9 +16,13 @@ import {
   type ListDevices,
   type ProvisionDevice,
   type ProvisionedDevice,
+} from '@muster/contracts/device-registry/devices.requests';
+import {
+  MAX_SELECTED_DEVICES,
+  selectDevices,
   type SelectDevices,
   type SelectedDevices,
-} from '@muster/contracts/device-registry/devices.requests';
+} from '@muster/contracts/device-registry/selection.requests';
 import {
   MAX_TARGET_PAGE,
   previewTarget,

@@ -12,6 +12,7 @@ import { DeviceStates } from '../state/device-states.js';
 import { learnSoftware } from '../software/device-software.js';
 import { DEVICE_FIELDS } from '../device/device-filter.js';
 import {
+  code,
   actor,
   problem,
   startRegistry,
@@ -93,8 +94,10 @@ beforeAll(async () => {
 
 afterAll(() => registry.stop());
 
-const values = (field: string, more: { prefix?: string; limit?: number } = {}): Promise<FilterValues> =>
-  registry.bus.request(listFilterValues, { tenantId, field, ...more });
+const values = (
+  field: string,
+  more: { prefix?: string; limit?: number; cursor?: string } = {},
+): Promise<FilterValues> => registry.bus.request(listFilterValues, { tenantId, field, ...more });
 const shown = async (field: string, more: { prefix?: string; limit?: number } = {}): Promise<unknown[]> =>
   (await values(field, more)).items.map(({ value, devices }) => [value, devices]);
 
@@ -140,10 +143,28 @@ describe('the values of a field', () => {
   it('can be asked for by how they begin, and come at most so many', async () => {
     expect(await shown('reported.mode', { prefix: 'bo' })).toEqual([['boost', 1]]);
     expect(await shown('reported.interval', { prefix: '6' })).toEqual([[60, 1]]);
-    expect(await values('reported.mode', { limit: 1 })).toEqual({
+    const first = await values('reported.mode', { limit: 1 });
+    expect(first).toEqual({
       items: [{ value: 'eco', devices: 2 }],
+      nextCursor: expect.any(String) as unknown,
       complete: false,
     });
+    const cursor = first.nextCursor ?? '';
+    expect(await values('reported.mode', { limit: 1, cursor })).toEqual({
+      items: [{ value: 'boost', devices: 1 }],
+      nextCursor: null,
+      complete: true,
+    });
+    expect(await code(values('reported.interval', { cursor }))).toBe('invalid-request');
+    const fields = await registry.bus.request(listFilterFields, { tenantId, limit: 2, count: true });
+    const after = { tenantId, limit: 2, cursor: fields.nextCursor ?? '' };
+    const next = await registry.bus.request(listFilterFields, after);
+    expect([...fields.items, ...next.items].map(({ name }) => name)).toEqual([
+      'id',
+      'name',
+      'deviceType',
+      'appVersion',
+    ]);
     expect(await values('reported.mode', { limit: 2 })).toMatchObject({ complete: true });
     expect(await shown('folder', { prefix: '/%' })).toEqual([]);
   });

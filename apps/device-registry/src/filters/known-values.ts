@@ -2,7 +2,7 @@ import { AppError, type JsonValue } from '@muster/contracts';
 import {
   MAX_KNOWN_KEYS,
   SAMPLED_DEVICES,
-  type FilterValues,
+  type FilterValue,
 } from '@muster/contracts/device-registry/filters.requests';
 import type pg from 'pg';
 import { DEVICE_FIELDS, FILTER_JOINS, type DeviceField } from '../device/device-filter.js';
@@ -57,12 +57,17 @@ export const knownKeys = async (
   return { keys, complete: complete && rows.length === keys.length };
 };
 
-/** The values of a field, the most frequent first. Throws `invalid-request` for fields that have as many values as devices. */
+/** `complete`: all devices were looked at. The values of a field, the most frequent first. Throws `invalid-request` for fields that have as many values as devices. */
 export const knownValues = async (
   tx: pg.PoolClient,
   tenantId: string,
-  asked: { readonly field: string; readonly prefix: string; readonly limit: number },
-): Promise<FilterValues> => {
+  asked: {
+    readonly field: string;
+    readonly prefix: string;
+    readonly skip: number;
+    readonly limit: number;
+  },
+): Promise<{ readonly values: FilterValue[]; readonly complete: boolean }> => {
   const { field, key } = fieldOf(asked.field);
   const values: unknown[] = [tenantId];
   const bind = (value: unknown): string => `$${values.push(value)}`;
@@ -71,12 +76,12 @@ export const knownValues = async (
   const begins = asked.prefix === '' ? 'TRUE' : `starts_with(${text}, ${bind(asked.prefix)})`;
   const { rows } = await tx.query<{ value: JsonValue; devices: string }>(
     `SELECT to_jsonb(value) AS value, count(*) AS devices FROM (SELECT ${value} AS value FROM ${from}) AS v
-     WHERE value IS NOT NULL AND ${begins} GROUP BY value ORDER BY count(*) DESC, ${text} COLLATE "C" LIMIT ${bind(asked.limit + 1)}`,
+     WHERE value IS NOT NULL AND ${begins} GROUP BY value ORDER BY count(*) DESC, ${text} COLLATE "C" LIMIT ${bind(asked.limit)} OFFSET ${bind(asked.skip)}`,
     values,
   );
   return {
-    items: rows.slice(0, asked.limit).map((row) => ({ value: row.value, devices: Number(row.devices) })),
-    complete: sample.complete && rows.length <= asked.limit,
+    values: rows.map((row) => ({ value: row.value, devices: Number(row.devices) })),
+    complete: sample.complete,
   };
 };
 

@@ -1,11 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startDeviceBulk } from '@muster/contracts/device-registry/bulk.requests';
-import {
-  deleteDevice,
-  editDevice,
-  getDevice,
-  selectDevices,
-} from '@muster/contracts/device-registry/devices.requests';
+import { deleteDevice, editDevice, getDevice } from '@muster/contracts/device-registry/devices.requests';
+import { selectDevices } from '@muster/contracts/device-registry/selection.requests';
 import {
   createFolder,
   deleteFolder,

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '@muster/contracts';
 import { startDeviceBulk } from '@muster/contracts/device-registry/bulk.requests';
-import { listDevices, selectDevices } from '@muster/contracts/device-registry/devices.requests';
+import { listDevices } from '@muster/contracts/device-registry/devices.requests';
+import { selectDevices } from '@muster/contracts/device-registry/selection.requests';
 import {
   createGroup,
   deleteGroup,

@@ -1,6 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
 import { AppError, DEFAULT_PAGE, errorUnder, newId, type Done } from '@muster/contracts';
-import { selectDevices } from '@muster/contracts/device-registry/devices.requests';
+import { selectDevices } from '@muster/contracts/device-registry/selection.requests';
 import {
   createGroup,
   deleteGroup,

@@ -21,12 +21,8 @@ import {
   type FoundConfigurationStates,
   type ListConfigurationStates,
 } from '@muster/contracts/configuration/states.requests';
-import {
-  deleteDevice,
-  getDevice,
-  listDevices,
-  selectDevices,
-} from '@muster/contracts/device-registry/devices.requests';
+import { deleteDevice, getDevice, listDevices } from '@muster/contracts/device-registry/devices.requests';
+import { selectDevices } from '@muster/contracts/device-registry/selection.requests';
 import { awaitState } from '@muster/contracts/device-registry/state.requests';
 import {
   awaitSoftwarePublished,

@@ -1,6 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import {
   AppError,
+  DEFAULT_PAGE,
   isPassing,
   whatFits,
   type Actor,
@@ -29,7 +30,7 @@ import type { DeviceKey } from '@muster/contracts/configuration/documents.reques
 import type { EventStore } from '@muster/event-store';
 import { KnownDevices, type DeviceId } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';
-import { EVENT_STORE } from '@muster/service-host';
+import { decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import { DeviceDownloads } from '../download/device-downloads.js';
 import { FirmwareTypes } from '../firmware-type/firmware-types.projection.js';
 import { Firmwares } from '../firmware/firmwares.projection.js';
@@ -198,10 +199,15 @@ export class SoftwareHandlers {
     const { state } = await this.store.load(deviceSoftware, request.tenantId, request.deviceId);
     const nameOf = (one: string): string | undefined =>
       types.find(({ name, isDefault }) => (one === DEFAULT_SOFTWARE ? isDefault : name === one))?.name;
+    const limit = request.limit ?? DEFAULT_PAGE;
+    const [after = ''] = decodeCursor('software', request.cursor, [TEXT]) ?? [];
+    const all = Object.entries(state.software)
+      .map(([name, software]) => viewOf(name, nameOf(name), software))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    const found = all.filter(({ name }) => name > after);
     return {
-      items: Object.entries(state.software)
-        .map(([name, software]) => viewOf(name, nameOf(name), software))
-        .sort((a, b) => (a.name < b.name ? -1 : 1)),
+      ...pageBy('software', found, limit, ({ name }) => [name]),
+      ...(request.count === true ? { total: all.length } : {}),
     };
   }
 

@@ -13,7 +13,7 @@ import {
   type DeviceCredential,
   type IssuedCredential,
 } from '@muster/contracts/device-registry/credentials.requests';
-import { CredentialInput } from '@muster/contracts/device-registry/devices.requests';
+import { CredentialInput } from '@muster/contracts/device-registry/credential-input';
 import { type Asking, ASKING } from '../providers.js';
 import { CheckedBody, OptionalBody } from '../http/body.js';
 import { Creating, Reading, Who, type Caller } from '../http/caller.js';

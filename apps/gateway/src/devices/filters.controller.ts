@@ -1,5 +1,5 @@
 import { Controller, Get, Inject } from '@nestjs/common';
-import { IsInt, IsOptional, IsString, Length, Max, MaxLength, Min } from 'class-validator';
+import { IsOptional, IsString, Length, MaxLength } from 'class-validator';
 import {
   listFilterFields,
   listFilterValues,
@@ -8,13 +8,14 @@ import {
 } from '@muster/contracts/device-registry/filters.requests';
 import { type Asking, ASKING } from '../providers.js';
 import { Reading } from '../http/caller.js';
+import { CursorQuery, PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
 
 /** Looking through a large fleet may take seconds. */
 const ANSWER_MS = 10_000;
 
-export class FilterValuesQuery {
+export class FilterValuesQuery extends CursorQuery {
   /** As it is written in filters: `folder`, `metadata.region`. */
   @IsString()
   @Length(1, 320)
@@ -25,13 +26,6 @@ export class FilterValuesQuery {
   @IsString()
   @MaxLength(255)
   prefix?: string;
-
-  /** Default: 50. */
-  @IsOptional()
-  @IsInt()
-  @Min(1)
-  @Max(500)
-  limit?: number;
 }
 
 @Controller('api/v1/filters')
@@ -39,9 +33,12 @@ export class FiltersController {
   constructor(@Inject(ASKING) private readonly bus: Asking) {}
 
   @Get('fields')
-  @Operation({ summary: 'What devices can be filtered by', asks: [listFilterFields] })
-  getFilterFields(@Reading() reading: { tenantId: string }): Promise<FilterFields> {
-    return this.bus.request(listFilterFields, reading, { timeoutMs: ANSWER_MS });
+  @Operation({ summary: 'What devices can be filtered by', asks: [listFilterFields], query: PageQuery })
+  getFilterFields(
+    @CheckedQuery(PageQuery) page: PageQuery,
+    @Reading() reading: { tenantId: string },
+  ): Promise<FilterFields> {
+    return this.bus.request(listFilterFields, { ...reading, ...page }, { timeoutMs: ANSWER_MS });
   }
 
   @Get('values')

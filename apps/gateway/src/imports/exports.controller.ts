@@ -47,13 +47,14 @@ const COLUMNS: CsvColumns<DeviceView> = {
   'position.latitude': ({ position }) => position?.latitude,
   'position.longitude': ({ position }) => position?.longitude,
   'position.altitude': ({ position }) => position?.altitude,
+  parentId: ({ parentId }) => parentId,
   metadata: (device) => metadataOf(device),
 };
 
 const lineOf = (device: DeviceView): object => {
-  const { id, name, deviceType, appVersion, folder, tags, serialNumber, position } = device;
+  const { id, name, deviceType, appVersion, folder, tags, serialNumber, position, parentId } = device;
   const fields = { id, name, deviceType, appVersion, interface: device.interface, folder, tags };
-  return { ...fields, serialNumber, position, metadata: metadataOf(device) };
+  return { ...fields, serialNumber, position, parentId, metadata: metadataOf(device) };
 };
 
 @Controller('api/v1/exports')

@@ -162,6 +162,7 @@ export const DEVICE_EXAMPLES: Readonly<Record<string, Example>> = {
           complete: true,
         },
       ],
+      nextCursor: null,
     },
   },
   getFilterValues: {
@@ -170,6 +171,7 @@ export const DEVICE_EXAMPLES: Readonly<Record<string, Example>> = {
         { value: '1.1', devices: 840 },
         { value: '1.2', devices: 160 },
       ],
+      nextCursor: null,
       complete: true,
     },
   },

@@ -303,6 +303,7 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
 
   getSoftware: {
     response: {
+      nextCursor: null,
       items: [
         {
           name: 'default',

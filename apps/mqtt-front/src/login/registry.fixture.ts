@@ -4,11 +4,8 @@ import {
   createDeviceType,
   type DeviceTypeInput,
 } from '@muster/contracts/device-registry/device-types.requests';
-import {
-  provisionDevice,
-  type CredentialInput,
-  type ProvisionedDevice,
-} from '@muster/contracts/device-registry/devices.requests';
+import { provisionDevice, type ProvisionedDevice } from '@muster/contracts/device-registry/devices.requests';
+import type { CredentialInput } from '@muster/contracts/device-registry/credential-input';
 import { connectBus, type Bus } from '@muster/messaging';
 import { createLogger } from '@muster/observability';
 import { eventually, startService, type ServiceProcess } from '@muster/testing';

@@ -12,14 +12,8 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
-import {
-  CREDENTIAL_KINDS,
-  DEVICE_STATUSES,
-  INTERFACES,
-  type CredentialKind,
-  type DeviceInterface,
-  type DeviceStatus,
-} from './devices.requests.js';
+import { CREDENTIAL_KINDS, type CredentialKind } from './credential-input.js';
+import { DEVICE_STATUSES, INTERFACES, type DeviceInterface, type DeviceStatus } from './devices.requests.js';
 import { TOKEN_STATUSES, type TokenStatus } from './tokens.requests.js';
 import { DeviceTypeSettings } from './device-types.requests.js';
 import { BulkOutcome } from '../fields.js';

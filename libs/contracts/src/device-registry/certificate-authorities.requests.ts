@@ -30,7 +30,7 @@ import {
   PageRequest,
   TenantRequest,
 } from '../fields.js';
-import { MAX_PEM_LENGTH } from './devices.requests.js';
+import { MAX_PEM_LENGTH } from './credential-input.js';
 import { IsFolder } from './folder-path.js';
 
 /** `unverified`: nobody has shown yet that the tenant has its key. A revoked one stays revoked. */

@@ -21,16 +21,14 @@ import { defineRequest } from '../contract.js';
 import {
   CREDENTIAL_KINDS,
   CredentialInput,
-  DeviceRef,
-  INTERFACES,
   MAX_PASSWORD_LENGTH,
   MAX_PEM_LENGTH,
   MIN_PASSWORD_LENGTH,
   SHA256_MESSAGE,
   SHA256_RULE,
   type CredentialKind,
-  type DeviceInterface,
-} from './devices.requests.js';
+} from './credential-input.js';
+import { DeviceRef, INTERFACES, type DeviceInterface } from './devices.requests.js';
 import { NullRemoves } from '../described.js';
 import { ChangeRequest, CreateRequest, Done, IsTime, Page, PageRequest } from '../fields.js';
 

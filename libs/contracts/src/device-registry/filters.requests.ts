@@ -10,14 +10,12 @@ import {
   IsOptional,
   IsString,
   Length,
-  Max,
   MaxLength,
-  Min,
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { AnyJson, Described } from '../described.js';
-import { IsFilter, TenantRequest, type JsonValue } from '../fields.js';
+import { CursorRequest, IsFilter, Page, PageRequest, TenantRequest, type JsonValue } from '../fields.js';
 
 /** Devices that are all looked at for what values and keys there are; of more a sample is. */
 export const SAMPLED_DEVICES = 20_000;
@@ -77,16 +75,16 @@ export class FilterField {
   complete?: boolean;
 }
 
-export class FilterFields {
+export class FilterFields extends Page {
   @IsArray()
   @ValidateNested({ each: true })
   @Type(() => FilterField)
   items!: FilterField[];
 }
 
-export class ListFilterFields extends TenantRequest {}
+export class ListFilterFields extends PageRequest {}
 
-export class ListFilterValues extends TenantRequest {
+export class ListFilterValues extends CursorRequest {
   /** As it is written in filters: `folder`, `metadata.region`. */
   @IsString()
   @Length(1, 320)
@@ -97,13 +95,6 @@ export class ListFilterValues extends TenantRequest {
   @IsString()
   @MaxLength(255)
   prefix?: string;
-
-  /** Default: 50. */
-  @IsOptional()
-  @IsInt()
-  @Min(1)
-  @Max(500)
-  limit?: number;
 }
 
 export class FilterValue {
@@ -116,14 +107,15 @@ export class FilterValue {
   devices!: number;
 }
 
-export class FilterValues {
+/** Without a total: to count them is to list them. */
+export class FilterValues extends Page {
   /** The most frequent first. */
   @IsArray()
   @ValidateNested({ each: true })
   @Type(() => FilterValue)
   items!: FilterValue[];
 
-  /** There are no others. Not so where there are more than `limit`, or where only some of very many devices were looked at. */
+  /** There are no others behind these. Not so where there is another page, or where only some of very many devices were looked at. */
   @IsBoolean()
   complete!: boolean;
 }
@@ -228,7 +220,7 @@ export const listFilterFields = defineRequest({
   subject: 'muster.v1.service.device-registry.filter-field.list',
   request: ListFilterFields,
   reply: FilterFields,
-  errors: ['filter-too-slow'],
+  errors: ['invalid-request', 'filter-too-slow'],
   idempotent: true,
 });
 

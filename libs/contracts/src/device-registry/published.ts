@@ -16,14 +16,8 @@ import { AUTHORITY_STATUSES, type AuthorityStatus } from './certificate-authorit
 import { CLAIM_KEY_STATUSES, type ClaimKeyStatus } from './claim-keys.requests.js';
 import { END_REASONS, type EndReason } from './connectivity.requests.js';
 import { CREDENTIAL_STATUSES, type CredentialStatus } from './credentials.requests.js';
-import {
-  CREDENTIAL_KINDS,
-  DEVICE_STATUSES,
-  INTERFACES,
-  type CredentialKind,
-  type DeviceInterface,
-  type DeviceStatus,
-} from './devices.requests.js';
+import { CREDENTIAL_KINDS, type CredentialKind } from './credential-input.js';
+import { DEVICE_STATUSES, INTERFACES, type DeviceInterface, type DeviceStatus } from './devices.requests.js';
 import { TOKEN_STATUSES, type TokenStatus } from './tokens.requests.js';
 
 /** What every event of a device carries. `version` rises by one with every event of that device. */

@@ -19,7 +19,15 @@ import {
 import { DeviceKey, DueDevice } from '../configuration/documents.requests.js';
 import { defineRequest } from '../contract.js';
 import { INTERFACES, type DeviceInterface } from '../device-registry/devices.requests.js';
-import { BulkOutcome, NAME_MESSAGE, NAME_RULE, TenantRequest, type JsonObject } from '../fields.js';
+import {
+  BulkOutcome,
+  NAME_MESSAGE,
+  NAME_RULE,
+  Page,
+  PageRequest,
+  TenantRequest,
+  type JsonObject,
+} from '../fields.js';
 
 /** A device asks for its software (cmx_ota, 7/CMP). */
 export class FetchSoftware extends TenantRequest {
@@ -178,7 +186,8 @@ export class SoftwareDispatchesRecorded extends BulkOutcome {
   superseded?: DeviceKey[];
 }
 
-export class GetSoftware extends TenantRequest {
+/** Ordered by name. */
+export class GetSoftware extends PageRequest {
   @IsString()
   @Length(1, 64)
   deviceId!: string;
@@ -248,7 +257,7 @@ export class SoftwareView {
   observe?: boolean;
 }
 
-export class SoftwareStates {
+export class SoftwareStates extends Page {
   @IsArray()
   @ValidateNested({ each: true })
   @Type(() => SoftwareView)
@@ -300,6 +309,6 @@ export const getSoftware = defineRequest({
   subject: 'muster.v1.service.firmware.software.get',
   request: GetSoftware,
   reply: SoftwareStates,
-  errors: ['device-not-found'],
+  errors: ['device-not-found', 'invalid-request'],
   idempotent: true,
 });

@@ -32,6 +32,7 @@ import * as filters from '../device-registry/filters.requests.js';
 import * as imports from '../device-registry/imports.requests.js';
 import * as metadata from '../device-registry/metadata.requests.js';
 import * as registryPublished from '../device-registry/published.js';
+import * as selection from '../device-registry/selection.requests.js';
 import * as state from '../device-registry/state.requests.js';
 import * as targets from '../device-registry/targets.requests.js';
 import * as tokens from '../device-registry/tokens.requests.js';
@@ -88,6 +89,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'device-registry/imports.requests': imports,
   'device-registry/metadata.requests': metadata,
   'device-registry/published': registryPublished,
+  'device-registry/selection.requests': selection,
   'device-registry/state.requests': state,
   'device-registry/targets.requests': targets,
   'device-registry/tokens.requests': tokens,
