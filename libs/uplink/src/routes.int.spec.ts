@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { AppError, type BulkOutcome, type Done, type ItemOutcome } from '@muster/contracts';
+import { AppError, type BulkOutcome, type ItemOutcome } from '@muster/contracts';
 import {
   fetchCommands,
   reportResults,
@@ -307,7 +307,7 @@ describe('metadata that is written while device-registry is away', () => {
     fault = undefined;
     const outcomes = await Promise.all(writes);
     expect(outcomes.map(({ kind }) => kind)).toEqual(['done', 'done', 'done']);
-    const written = asked.flatMap((one) => (one as WriteMetadata).writes ?? []);
+    const written = asked.flatMap((one) => (one as WriteMetadata).writes);
     expect(written.map(({ values }) => values?.['n'])).toEqual([1, 2, 3]);
   });
 });

@@ -132,7 +132,8 @@ export class KnownToRows {
 
   /** What a row says of the parent; undefined: nothing. Throws `parent-not-found`, `parent-in-circle`, `invalid-request`. */
   parentOf(deviceId: string, { parentId, parent }: ImportRow): string | null | undefined {
-    if (parent === undefined || parent === null) {
+    // Null in an optional field passes the contract's rules and means the same as absent.
+    if (parent == null) {
       if (parentId != null) this.parents.put(deviceId, parentId);
       return parentId;
     }
