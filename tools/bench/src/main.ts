@@ -18,6 +18,7 @@ import { pushBurst } from './push-burst.js';
 import { pushLatency } from './push-latency.js';
 import { reconnectStorm } from './reconnect-storm.js';
 import { stateFilters } from './state-filters.js';
+import { stopDrill } from './stop-drill.js';
 
 const benches: Readonly<Record<string, () => Promise<string>>> = {
   'push-latency': pushLatency,
@@ -39,6 +40,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   'json-reading': jsonReading,
   'reconnect-storm': reconnectStorm,
   'state-filters': stateFilters,
+  'stop-drill': stopDrill,
 };
 
 const isUnreachable = (error: unknown): boolean =>

@@ -42,10 +42,13 @@ export const door = async (): Promise<string> => {
       await measure('ever new request ids, answered', { url: mqttUrl, idOf: (n) => `/${n}` });
     }
     await measure(`${STEADY_PER_SECOND} a second`, { url: mqttUrl, perSecond: STEADY_PER_SECOND });
+    // Each as soon as it is there: who cannot wait for the last has the others.
+    process.stdout.write(`${flowTable(fast)}\n\n`);
     const kept = await backlog(first);
+    process.stdout.write(`${backlogTable(kept)}\n\n`);
     const silent = await idle(devices);
     const file = keepRaw('door', { fast, kept, silent });
-    return [flowTable(fast), backlogTable(kept), ...idleTables(silent), `Raw results: ${file}`].join('\n\n');
+    return [...idleTables(silent), `Raw results: ${file}`].join('\n\n');
   } finally {
     await sql.end();
   }

@@ -12,6 +12,7 @@ const FRONT = 'mqtt-front';
 const PARTS = [FRONT, 'rabbitmq'] as const;
 /** TCP connections that are being opened at the same time. */
 const AT_ONCE = 1_000;
+const BACK_WITHIN_SECONDS = 600;
 const SETTLE_MS = 5_000;
 /** A client that was refused comes again after that, at most. */
 const AGAIN_MS = 1_000;
@@ -68,6 +69,7 @@ export const idle = async (devices: readonly FleetDevice[]): Promise<Idle> => {
   const began = performance.now();
   await callAll(devices, AT_ONCE, comeIn);
   const connectSeconds = (performance.now() - began) / 1_000;
+  process.stderr.write(`all connected after ${connectSeconds.toFixed(1)} s\n`);
   await delay(SETTLE_MS);
   const rows = PARTS.map((part, index) => ({
     part,
@@ -80,7 +82,7 @@ export const idle = async (devices: readonly FleetDevice[]): Promise<Idle> => {
   const killed = performance.now();
   process.kill(pid, 'SIGKILL');
   await startedAgain(FRONT, pid);
-  await waitFor('all to be back', () => clients.size === devices.length);
+  await waitFor('all to be back', () => clients.size === devices.length, BACK_WITHIN_SECONDS);
   const backSeconds = (performance.now() - killed) / 1_000;
   isOver = true;
   for (const client of clients) client.close();

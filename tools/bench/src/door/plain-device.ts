@@ -6,10 +6,12 @@ export interface PlainOptions {
   /** `mqtt://user:password@host:port` */
   readonly url: string;
   readonly clientId: string;
+  /** For each answer. */
+  readonly waitMs?: number;
 }
 
-/** What an answer is waited for, in a storm of 10,000. */
-const ANSWER_MS = 120_000;
+/** Enough in a storm of 10,000. */
+const WAIT_MS = 120_000;
 
 /**
  * A client of the codec alone. A library keeps every message until it is acknowledged and costs more than the door does, which
@@ -23,7 +25,10 @@ export class PlainDevice {
   private nextId = 0;
   private waiting: { readonly cmd: Packet['cmd']; readonly came: (packet: Packet) => void } | undefined;
 
-  private constructor(private readonly socket: Socket) {
+  private constructor(
+    private readonly socket: Socket,
+    private readonly waitMs: number,
+  ) {
     const reader = parser({ protocolVersion: 4 });
     reader.on('packet', (packet) => this.receive(packet));
     socket.on('data', (bytes) => reader.parse(bytes));
@@ -32,11 +37,11 @@ export class PlainDevice {
   }
 
   /** Throws when it is not let in. */
-  static async open({ url, clientId }: PlainOptions): Promise<PlainDevice> {
+  static async open({ url, clientId, waitMs = WAIT_MS }: PlainOptions): Promise<PlainDevice> {
     const { hostname, port, username, password } = new URL(url);
     const socket = connect({ host: hostname, port: Number(port), noDelay: true });
     await once(socket, 'connect');
-    const device = new PlainDevice(socket);
+    const device = new PlainDevice(socket, waitMs);
     const answer = device.answer('connack');
     socket.write(
       generate({
@@ -47,7 +52,9 @@ export class PlainDevice {
       }),
     );
     const connack = await answer;
-    if (connack.cmd !== 'connack' || connack.returnCode !== 0) throw new Error('not let in');
+    if (connack.cmd === 'connack' && connack.returnCode !== 0) {
+      throw new Error(`CONNACK ${connack.returnCode}`);
+    }
     return device;
   }
 
@@ -78,13 +85,19 @@ export class PlainDevice {
 
   private receive(packet: Packet): void {
     if (packet.cmd === 'puback') this.onAck();
-    else if (packet.cmd === 'publish') this.onMessage(packet.topic);
-    else if (packet.cmd === this.waiting?.cmd) this.waiting.came(packet);
+    else if (packet.cmd === 'publish') {
+      // Without it no more than ten would come.
+      if (packet.qos === 1) this.socket.write(generate({ cmd: 'puback', messageId: packet.messageId ?? 0 }));
+      this.onMessage(packet.topic);
+    } else if (packet.cmd === this.waiting?.cmd) this.waiting.came(packet);
   }
 
   private answer(cmd: Packet['cmd']): Promise<Packet> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no ${cmd} in time`)), ANSWER_MS);
+      const timer = setTimeout(() => {
+        this.socket.destroy();
+        reject(new Error(`no ${cmd} in time`));
+      }, this.waitMs);
       const closed = (): void => {
         clearTimeout(timer);
         reject(new Error(`closed before ${cmd}`));
