@@ -166,7 +166,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
       watch,
       inTurn,
     },
-    hasProved: bounds.hasProved,
+    bounds,
     checkReady: () => {
       if (!follower.isLoaded) throw new AppError('unavailable', 'the devices are not known yet');
       if (!watch.isThere) throw new AppError('unavailable', 'the broker is away');

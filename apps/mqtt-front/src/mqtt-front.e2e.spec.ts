@@ -372,6 +372,23 @@ it('stores all of 1,500 messages that come at once, at the pace of the device', 
   await run.restart();
 });
 
+it('lets in all devices that come at once, though they are more than strangers may be', async () => {
+  await run.restart({ MUSTER_MQTT_STRANGERS: '30', MUSTER_MQTT_BROKER_CONNECTS: '1' });
+  const devices = Array.from({ length: 120 }, () => run.newDevice());
+  const all: Awaited<ReturnType<typeof raw>>[] = [];
+  for (const [n, { token }] of devices.entries()) {
+    const one = publish(`kp1/radiator-v1/dcx/${token}/json`, { qos: 1 });
+    const client = await raw(hello(`storm-${n}`), one);
+    all.push(client);
+    // The door has its token before the next ones come: what it waits for then is the broker.
+    await eventually(() => client.received.length > 0, { everyMs: 1 });
+  }
+  await eventually(() => all.every(({ received }) => received.some(({ cmd }) => cmd === 'puback')), {
+    what: 'all of them have their acknowledgement',
+  });
+  await run.restart();
+});
+
 it('tells clients to come again, and not that their password is wrong, while its services are away', async () => {
   const { token } = run.newDevice();
   run.world.freeze('device-registry');

@@ -10,9 +10,19 @@ afterEach(() => {
 });
 
 /** A server that takes everybody at `/proved` for known. */
-const serve = async (bounds: { connections: number; connectionsPerAddress: number; proxies?: string[] }) => {
+const serve = async (bounds: {
+  connections: number;
+  connectionsPerAddress: number;
+  unproved?: number;
+  proxies?: string[];
+}) => {
   const server = createServer((request, response) => {
     if (request.url === '/proved') bound.hasProved(request.socket);
+    if (request.url === '/examined') bound.isExamined(request.socket);
+    if (request.url === '/stranger') {
+      bound.isExamined(request.socket);
+      bound.isStranger(request.socket);
+    }
     response.end('here');
   });
   const bound = boundConnections(server, { ...bounds, trustedProxies: new Set(bounds.proxies ?? []) });
@@ -61,6 +71,16 @@ describe('bounds of connections', () => {
     const known = [await open('127.0.0.1', '/proved'), await open('127.0.0.1', '/proved')];
     await closed(await open());
     expect(known.map((socket) => socket.closed)).toEqual([false, false]);
+  });
+
+  it('leave alone who is being looked at, and close the new one where all are', async () => {
+    const { open, bound } = await serve({ connections: 100, connectionsPerAddress: 100, unproved: 2 });
+    const examined = await open('127.0.0.1', '/examined');
+    const stranger = await open('127.0.0.1', '/stranger');
+    const next = await open('127.0.0.1', '/examined');
+    await closed(stranger);
+    await closed(await open());
+    expect([examined.closed, next.closed, bound.unproved]).toEqual([false, false, 2]);
   });
 
   it('hold in all, too, and count no address that is a proxy', async () => {

@@ -19,6 +19,13 @@ export interface ConnectionBoundsOptions {
 export interface ConnectionBounds {
   /** Call it before the server listens. */
   watch(server: Server): void;
+  /**
+   * What it shows is being looked at: it stays until that is decided. In a storm it would go otherwise while it waits for its
+   * turn, the oldest first, and nobody would ever come in.
+   */
+  isExamined(socket: Socket): void;
+  /** It may stay, and has still not shown who it is. */
+  isStranger(socket: Socket): void;
   /** Whoever is there has shown who it is. */
   hasProved(socket: Socket): void;
   readonly open: number;
@@ -37,7 +44,7 @@ export const boundConnections = (server: Server, options: ConnectionBoundsOption
 
 /**
  * Bounds the connections of servers. At a bound it is not the new connection that is refused: the oldest one goes that has
- * not yet shown who it is, of the same address or of all. So whoever opens thousands and says nothing drives out itself, and
+ * not yet shown who it is, and is not just being looked at, of the same address or of all. So whoever opens thousands and says nothing drives out itself, and
  * a device that comes and says who it is finds room. Where all have shown it, the new one is closed.
  */
 export const connectionBounds = ({
@@ -49,6 +56,7 @@ export const connectionBounds = ({
 }: ConnectionBoundsOptions): ConnectionBounds => {
   /** All there are, in the order in which they came. */
   const unproved = new Set<Socket>();
+  const examined = new Set<Socket>();
   const ofAddress = new Map<string, { open: number; readonly unproved: Set<Socket> }>();
   const addressOf = new WeakMap<Socket, string>();
   const arrivals = ratePerAddress === undefined ? undefined : new Allowance(ratePerAddress);
@@ -56,6 +64,7 @@ export const connectionBounds = ({
   let closed = 0;
 
   const settle = (socket: Socket): void => {
+    examined.delete(socket);
     unproved.delete(socket);
     ofAddress.get(addressOf.get(socket) ?? '')?.unproved.delete(socket);
   };
@@ -96,7 +105,10 @@ export const connectionBounds = ({
       close(socket);
       return;
     }
-    if (unproved.size >= mostUnproved) evict(unproved);
+    if (unproved.size + examined.size >= mostUnproved && !evict(unproved)) {
+      close(socket);
+      return;
+    }
     const own = ofAddress.get(address) ?? { open: 0, unproved: new Set<Socket>() };
     const isFull = !trustedProxies.has(address) && own.open >= connectionsPerAddress && !evict(own.unproved);
     if (isFull || (open >= connections && !evict(unproved))) {
@@ -114,12 +126,22 @@ export const connectionBounds = ({
 
   return {
     watch: (server) => void server.on('connection', arrived),
+    isExamined: (socket) => {
+      if (!unproved.has(socket)) return;
+      settle(socket);
+      examined.add(socket);
+    },
+    isStranger: (socket) => {
+      if (!examined.delete(socket)) return;
+      unproved.add(socket);
+      ofAddress.get(addressOf.get(socket) ?? '')?.unproved.add(socket);
+    },
     hasProved: settle,
     get open() {
       return open;
     },
     get unproved() {
-      return unproved.size;
+      return unproved.size + examined.size;
     },
     get closed() {
       return closed;

@@ -1,5 +1,5 @@
-import type { Socket } from 'node:net';
 import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
+import type { ConnectionBounds } from '@muster/limits';
 import type { BoundedLog, Sightings } from '@muster/uplink';
 import type { LimitFunction } from 'p-limit';
 import type { Arrival } from '../arrival.js';
@@ -42,8 +42,8 @@ export interface ClientParts {
     readonly watch: BrokerWatch;
     readonly inTurn: LimitFunction;
   };
-  /** Of a connection that has shown who it is. */
-  readonly hasProved: (socket: Socket) => void;
+  /** What a connection counts as, until it has shown who it is. */
+  readonly bounds: Pick<ConnectionBounds, 'isExamined' | 'isStranger' | 'hasProved'>;
   /** Throws what is missing: nobody can be let in. */
   readonly checkReady: () => void;
   /** The time, in Unix microseconds; no two alike. */

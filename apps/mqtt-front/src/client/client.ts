@@ -96,7 +96,9 @@ export class Client implements Listed, Speaker {
     this.keepaliveMs = (packet.keepalive ?? 0) * 1_500;
     try {
       parts.checkReady();
+      parts.bounds.isExamined(arrival.socket);
       this.identity = await this.identify(packet);
+      if (this.identity.kind === 'anonymous') parts.bounds.isStranger(arrival.socket);
       if (this.isEnded()) return;
       const fault = await checkWill(packet.will, this);
       if (fault !== undefined) {
@@ -180,7 +182,7 @@ export class Client implements Listed, Speaker {
 
   private async bind({ tenantId, deviceId }: { tenantId: string; deviceId: string }): Promise<void> {
     const { parts, connect, clientId } = this;
-    const { address, inTurn } = parts.broker;
+    const { address, inTurn, watch } = parts.broker;
     if (connect === undefined) return;
     const { clean, protocolId, protocolVersion, properties } = connect;
     const brokerId = brokerClientId(tenantId, deviceId, clientId);
@@ -189,10 +191,13 @@ export class Client implements Listed, Speaker {
     this.device = { tenantId, deviceId };
     this.brokerId = brokerId;
     this.speaksFor.add(deviceId);
+    // Before its turn at the broker: in a storm it would be the first to go while it waits, and would come again, for ever.
+    parts.bounds.hasProved(this.arrival.socket);
     parts.clients.bind(this, deviceId, brokerId);
     const session = await inTurn(() => {
       // While the broker does not answer, many wait for their turn and leave before it has come.
       if (this.isOver) throw new AppError('unavailable', 'it left before its turn');
+      if (!watch.isThere) throw new AppError('unavailable', 'the broker is away');
       return BrokerSession.open(address, {
         clientId: brokerId,
         clean: clean === true,
@@ -210,8 +215,6 @@ export class Client implements Listed, Speaker {
     if (keepsSession(connect)) {
       this.filters = parts.sessions.begin(deviceId, brokerId, session.connack.sessionPresent);
     } else parts.sessions.forget(deviceId, brokerId);
-    // Among the connections that have not shown who they are, it would be the first to go.
-    parts.hasProved(this.arrival.socket);
     parts.presence.opened({
       connection: this.id,
       clientId,
