@@ -69,6 +69,7 @@ import {
   type SessionView,
 } from '@muster/contracts/identity/sessions.requests';
 import { issueToken, IssueToken, type IssuedToken } from '@muster/contracts/device-registry/tokens.requests';
+import { queryBuckets, QueryBuckets } from '@muster/contracts/telemetry/buckets.requests';
 import {
   forgetLatest,
   ForgetLatest,
@@ -277,6 +278,11 @@ class Services {
   @Handles(forgetLatest)
   forgetLatest(body: ForgetLatest): Promise<LatestForgotten> {
     return answer(body, { removed: 1 });
+  }
+
+  @Handles(queryBuckets)
+  queryBuckets(body: QueryBuckets): Promise<SamplePage> {
+    return answer(body, { series: [], nextCursor: null });
   }
 
   @Handles(querySamples)
@@ -790,6 +796,37 @@ describe('a list', () => {
     const missing = await api('get', '/devices/unknown/telemetry/latest').expect(404);
     expect(bodyOf(missing).code).toBe('device-not-found');
     await api('get', '/devices/unknown/telemetry').expect(404);
+  });
+});
+
+describe('telemetry in buckets', () => {
+  const path = '/devices/d1/telemetry';
+
+  it('is asked for as it is written', async () => {
+    await api('get', `${path}?keys=a,b&bucket=1d&aggregate=min,max&timeZone=Europe/Paris&limit=100`).expect(
+      200,
+    );
+    expect(asked.body).toEqual({
+      ...{ tenantId: 'default', deviceId: 'd1', keys: ['a', 'b'] },
+      ...{ bucket: '1d', aggregates: ['min', 'max'], timeZone: 'Europe/Paris', limit: 100 },
+    });
+    await api('get', `${path}?key=x%20(0,%201)&bucket=15m`).expect(200);
+    expect(asked.body).toMatchObject({ keys: ['x (0, 1)'], bucket: '15m' });
+    await api('get', '/devices/unknown/telemetry?key=a&bucket=15m').expect(404);
+  });
+
+  it.each([
+    ['bucket=15m', 'keys'],
+    ['keys=&bucket=15m', 'keys'],
+    ['key=a&bucket=15', 'bucket'],
+    ['key=a&bucket=15m&aggregate=median', 'aggregate'],
+    ['key=a&bucket=1d&timeZone=%2B01:00', 'timeZone'],
+    ['key=a&aggregate=avg', 'aggregate'],
+    ['key=a&timeZone=UTC', 'timeZone'],
+  ])('is refused with %s, naming %s', async (query, field) => {
+    const response = await api('get', `${path}?${query}`).expect(400);
+    expect(bodyOf(response).errors.map(({ path: at }) => at)).toContain(field);
+    expect(asked.body).toBeUndefined();
   });
 });
 

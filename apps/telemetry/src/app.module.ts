@@ -4,13 +4,14 @@ import { TELEMETRY_STREAM } from '@muster/contracts/telemetry/published';
 import { migrateSchema } from '@muster/event-store';
 import type { RunningApp } from '@muster/observability';
 import { BUS, DATABASE, LOGGER, startService } from '@muster/service-host';
-import { SAMPLES_STORE } from './providers.js';
+import { BUCKET_LIMITS, SAMPLES_STORE } from './providers.js';
 import { Samples1763600200001 } from '../migrations/0001-samples.js';
 import { Duplicates1763600200002 } from '../migrations/0002-duplicates.js';
 import { loadConfig } from './config.js';
 import { DeletedDevicesReactor } from './sample/deleted-devices.reactor.js';
 import { ErasureHandlers } from './sample/erasure.handlers.js';
 import { Partitions } from './sample/partitions.js';
+import type { BucketLimits } from './sample/query-buckets.js';
 import { startRetention } from './sample/retention.js';
 import { SampleHandlers } from './sample/sample.handlers.js';
 import { samplesStore } from './sample/store-samples.js';
@@ -53,12 +54,14 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         maxKeysPerDevice: config.maxKeysPerDevice,
         redeliveryWindowMicros: config.redeliveryWindowSeconds * 1_000_000,
       });
+      const limits: BucketLimits = { points: config.maxBucketPoints, samples: config.maxBucketSamples };
       return {
         module: AppModule.of([
           { provide: DATABASE, useValue: database },
           { provide: BUS, useValue: bus },
           { provide: SAMPLES_STORE, useValue: store },
           { provide: LOGGER, useValue: logger },
+          { provide: BUCKET_LIMITS, useValue: limits },
         ]),
         background: { retention: startRetention(partitions, logger) },
       };

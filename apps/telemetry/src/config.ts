@@ -27,6 +27,22 @@ export const configSchema = {
     max: 86_400,
     default: 300,
   }),
+  maxBucketPoints: int({
+    env: 'MUSTER_TELEMETRY_BUCKET_POINTS',
+    doc: 'Most points that a query in buckets may have: buckets × keys × aggregates',
+    unit: 'points',
+    min: 1,
+    max: 1_000_000,
+    default: 10_000,
+  }),
+  maxBucketSamples: int({
+    env: 'MUSTER_TELEMETRY_BUCKET_SAMPLES',
+    doc: 'Most samples that are read for a page of such a query',
+    unit: 'samples',
+    min: 1,
+    max: 100_000_000,
+    default: 1_000_000,
+  }),
 };
 
 export type Config = ConfigOf<typeof configSchema>;

@@ -10,6 +10,7 @@ export const errorCatalogue = {
   'possession-not-shown': { status: 400, title: 'The possession of the key is not shown' },
   'invalid-configuration': { status: 400, title: 'The configuration is not acceptable' },
   'invalid-payload': { status: 400, title: 'The payload is not acceptable' },
+  'telemetry-query-too-large': { status: 400, title: 'The query of telemetry is too large' },
   'sample-time-out-of-range': { status: 400, title: 'The time of a sample is out of range' },
   unauthenticated: { status: 401, title: 'Authentication is required' },
   'session-ended': { status: 401, title: 'The session has ended' },

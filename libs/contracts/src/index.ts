@@ -61,3 +61,4 @@ export {
   type JsonObject,
   type JsonValue,
 } from './fields.js';
+export { isTimeZone, WRONG_TIME_ZONE } from './times.js';

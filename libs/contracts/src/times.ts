@@ -20,3 +20,15 @@ export const dayOf = (text: string): number | undefined => {
 /** As it follows the name of its field. */
 export const WRONG_TIME =
   'must be an ISO 8601 time that exists, with Z or an offset (in a query, + is %2B), such as 2026-01-31T12:00:00Z';
+
+/** Of the IANA database. An offset is none: it has no summer time, which whoever writes one may not have meant. */
+export const isTimeZone = (name: string): boolean => {
+  if (!/^[A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+)*$/.test(name)) return false;
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+};
+
+export const WRONG_TIME_ZONE = 'must be a time zone of the IANA database, such as Europe/Paris';

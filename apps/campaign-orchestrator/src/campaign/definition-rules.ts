@@ -1,4 +1,4 @@
-import { AppError, type FieldError } from '@muster/contracts';
+import { AppError, isTimeZone, WRONG_TIME_ZONE, type FieldError } from '@muster/contracts';
 import type {
   BatchDefinition,
   CampaignEdit,
@@ -148,26 +148,9 @@ const EPSILON = 1e-6;
 const rounded = (percent: number): number => Math.round(percent * 1_000) / 1_000;
 
 const faultsOfWindow = ({ timeZone, from, to }: StoredWindow): readonly FieldError[] => [
-  ...(isTimeZone(timeZone)
-    ? []
-    : [
-        {
-          path: 'window.timeZone',
-          message: 'must be a time zone of the IANA database, such as Europe/Paris',
-        },
-      ]),
+  ...(isTimeZone(timeZone) ? [] : [{ path: 'window.timeZone', message: WRONG_TIME_ZONE }]),
   ...(from === to ? [{ path: 'window.to', message: 'must not be the same as window.from' }] : []),
 ];
-
-/** An offset is none: it has no summer time, which whoever writes one may not have meant. */
-const isTimeZone = (name: string): boolean => {
-  if (!/^[A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+)*$/.test(name)) return false;
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-};
 
 /** Keys and values as `configuration` would refuse them of every device, and what is too large. */
 const assertSizes = (definition: CampaignDefinition, limits: DefinitionLimits): void => {

@@ -1,6 +1,8 @@
 import { Controller, Delete, Get, Inject, Param } from '@nestjs/common';
 import {
   ArrayMaxSize,
+  ArrayNotEmpty,
+  ArrayUnique,
   IsArray,
   IsBoolean,
   IsIn,
@@ -13,6 +15,13 @@ import {
 } from 'class-validator';
 import { AppError, IsTime } from '@muster/contracts';
 import { getDevice } from '@muster/contracts/device-registry/devices.requests';
+import {
+  AGGREGATES,
+  IsBucket,
+  IsTimeZone,
+  queryBuckets,
+  type Aggregate,
+} from '@muster/contracts/telemetry/buckets.requests';
 import {
   forgetLatest,
   getLatest,
@@ -27,6 +36,9 @@ import { Reading, Who, type Caller } from '../http/caller.js';
 import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
+
+/** A million samples may be read for an answer. */
+const BUCKETS_MS = 10_000;
 
 export class LatestQuery extends PageQuery {
   /** Comma separated. */
@@ -89,7 +101,35 @@ export class SamplesQuery {
   @IsIn(['asc', 'desc'])
   order?: 'asc' | 'desc';
 
-  /** Samples of a page, at most, that have any of the keys; 1000 where nothing else is said. A large page ends earlier. */
+  /**
+   * Puts the samples of the named keys together in buckets of this size: a number with `s`, `m`, `h` or `d` behind it, `366d` at
+   * most. Each point has the time at which its bucket begins; a bucket without a value has none. Seconds, minutes and hours are
+   * counted from 1970 in UTC, days in `timeZone`; `7d` are weeks from Monday. Buckets times keys times aggregates may be 10000.
+   */
+  @IsOptional()
+  @IsBucket()
+  bucket?: string;
+
+  /**
+   * With `bucket`: what is made of the values in each, a series for each. Default: `avg`. `avg`, `min`, `max` and `sum` are of
+   * numbers, `count`, `first` and `last` of values of any kind.
+   */
+  @IsOptional()
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayUnique()
+  @IsIn(AGGREGATES, { each: true })
+  aggregate?: Aggregate[];
+
+  /** With `bucket`: where days begin and end, a name of the IANA database such as `Europe/Paris`. Default: UTC. */
+  @IsOptional()
+  @IsTimeZone()
+  timeZone?: string;
+
+  /**
+   * Samples of a page, at most, that have any of the keys; 1000 where nothing else is said. A large page ends earlier. With
+   * `bucket`: points of a page, in whole buckets.
+   */
   @IsOptional()
   @IsInt()
   @Min(1)
@@ -132,10 +172,7 @@ export class TelemetryController {
     @Who() { tenantId, actor }: Caller,
   ): Promise<LatestForgotten> {
     if ((key === undefined) === (all === undefined)) {
-      const message = 'or all=true must be given, and not both';
-      throw new AppError('invalid-request', `The query: key ${message}`, {
-        errors: [{ path: 'key', message }],
-      });
+      throw wrongQuery('key', 'or all=true must be given, and not both');
     }
     await this.bus.request(getDevice, { tenantId, deviceId });
     return this.bus.request(forgetLatest, {
@@ -146,24 +183,54 @@ export class TelemetryController {
 
   @Get()
   @Operation({
-    summary: 'Samples as they were stored, of the last 24 hours unless `from` is given',
-    asks: [getDevice, querySamples],
+    summary:
+      'Samples as they were stored, or in buckets of time; of the last 24 hours unless `from` is given',
+    asks: [getDevice, queryBuckets, querySamples],
     query: SamplesQuery,
   })
   async queryTelemetry(
     @Param('id') deviceId: string,
-    @CheckedQuery(SamplesQuery) { from, to, order, limit, cursor, ...named }: SamplesQuery,
+    @CheckedQuery(SamplesQuery) query: SamplesQuery,
     @Reading() reading: { tenantId: string },
   ): Promise<SamplePage> {
-    const keys = keysOf(named);
+    const { from, to, order, limit, cursor, bucket, aggregate: aggregates, timeZone } = query;
+    const keys = keysOf(query);
+    if (bucket === undefined) {
+      refuseWithoutBucket(query);
+      await this.bus.request(getDevice, { ...reading, deviceId });
+      const asked = { ...reading, deviceId, keys, from, to, order, limit, cursor };
+      return this.bus.request(querySamples, asked);
+    }
+    if (keys === undefined || keys.length === 0) throw wrongQuery('keys', 'or key must be given with bucket');
     await this.bus.request(getDevice, { ...reading, deviceId });
-    return this.bus.request(querySamples, { ...reading, deviceId, keys, from, to, order, limit, cursor });
+    const asked = {
+      ...reading,
+      deviceId,
+      keys,
+      bucket,
+      aggregates,
+      timeZone,
+      from,
+      to,
+      order,
+      limit,
+      cursor,
+    };
+    return this.bus.request(queryBuckets, asked, { timeoutMs: BUCKETS_MS });
   }
 }
+
+/** What stands for nothing must not look as if it had been heard. */
+const refuseWithoutBucket = ({ aggregate, timeZone }: SamplesQuery): void => {
+  if (aggregate !== undefined) throw wrongQuery('aggregate', 'is possible with bucket only');
+  if (timeZone !== undefined) throw wrongQuery('timeZone', 'is possible with bucket only');
+};
 
 const keysOf = ({ key, keys }: Pick<LatestQuery, 'key' | 'keys'>): string[] | undefined => {
   if (key === undefined) return keys;
   if (keys === undefined) return [key];
-  const message = 'must not be given beside keys';
-  throw new AppError('invalid-request', `The query: key ${message}`, { errors: [{ path: 'key', message }] });
+  throw wrongQuery('key', 'must not be given beside keys');
 };
+
+const wrongQuery = (path: string, message: string): AppError =>
+  new AppError('invalid-request', `The query: ${path} ${message}`, { errors: [{ path, message }] });

@@ -3,7 +3,7 @@ import type { QuerySamples, SamplePage } from '@muster/contracts/telemetry/reque
 import type { Database } from '@muster/event-store';
 import { decodeCursor, encodeCursor } from '@muster/service-host';
 import { bytesOf } from './bytes-of.js';
-import { DAY_MICROS, isoMicros, isoMillis, nowMicros } from './time.js';
+import { DAY_MICROS, isoMicros, isoMillis, microsOf, nowMicros } from './time.js';
 
 const DEFAULT_LIMIT = 1_000;
 /** Of one page: a day of a sample each second. More would be more than a query may take. */
@@ -131,6 +131,3 @@ const placeOf = (position: readonly string[] | undefined): Place | null => {
     ...(member === '' ? {} : { member: Number(member) }),
   };
 };
-
-const microsOf = (time: string | undefined): number | undefined =>
-  time === undefined ? undefined : Date.parse(time) * 1_000;

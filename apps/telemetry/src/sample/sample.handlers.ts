@@ -1,5 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
 import type { BulkOutcome } from '@muster/contracts';
+import { queryBuckets, type QueryBuckets } from '@muster/contracts/telemetry/buckets.requests';
 import {
   forgetLatest,
   getLatest,
@@ -17,9 +18,10 @@ import type { Database } from '@muster/event-store';
 import { Handles, type Bus } from '@muster/messaging';
 import type { Logger } from '@muster/observability';
 import { BUS, DATABASE, LOGGER } from '@muster/service-host';
-import { SAMPLES_STORE } from '../providers.js';
+import { BUCKET_LIMITS, SAMPLES_STORE } from '../providers.js';
 import { forgetKeys, readLatest } from './latest-values.js';
 import { publishSamples } from './publish-samples.js';
+import { readBuckets, type BucketLimits } from './query-buckets.js';
 import { readSamples } from './query-samples.js';
 import type { samplesStore } from './store-samples.js';
 
@@ -35,6 +37,7 @@ export class SampleHandlers {
     @Inject(BUS) private readonly bus: Bus,
     @Inject(SAMPLES_STORE) private readonly store: ReturnType<typeof samplesStore>,
     @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(BUCKET_LIMITS) private readonly limits: BucketLimits,
   ) {}
 
   /** Stored and committed, then published, then answered: what is answered as done is on disk and on its way to others. */
@@ -66,6 +69,11 @@ export class SampleHandlers {
     const named = keys?.map((key) => key.slice(0, 100)) ?? 'all';
     this.logger.info({ tenantId, deviceId, actor, keys: named, removed }, 'latest values were removed');
     return { removed };
+  }
+
+  @Handles(queryBuckets)
+  queryBuckets(request: QueryBuckets): Promise<SamplePage> {
+    return readBuckets(this.database, request, this.limits);
   }
 
   @Handles(querySamples)

@@ -11,3 +11,7 @@ export const isoMillis = (micros: number): string => new Date(Math.floor(micros 
 /** With microseconds: for PostgreSQL, and where the time is part of a sample's natural key. */
 export const isoMicros = (micros: number): string =>
   isoMillis(micros).replace('Z', `${String(((micros % 1_000) + 1_000) % 1_000).padStart(3, '0')}Z`);
+
+/** Of a time that a caller names. */
+export const microsOf = (time: string | undefined): number | undefined =>
+  time === undefined ? undefined : Date.parse(time) * 1_000;

@@ -52,6 +52,7 @@ import * as jobs from '../jobs/requests.js';
 import * as parked from '../parked/requests.js';
 import * as telemetryPublished from '../telemetry/published.js';
 import * as telemetryErasure from '../telemetry/erasure.requests.js';
+import * as telemetryBuckets from '../telemetry/buckets.requests.js';
 import * as telemetry from '../telemetry/requests.js';
 
 /** By its path under `src`; the specification beside this file finds a module that is missing here. */
@@ -109,6 +110,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'parked/requests': parked,
   'telemetry/published': telemetryPublished,
   'telemetry/erasure.requests': telemetryErasure,
+  'telemetry/buckets.requests': telemetryBuckets,
   'telemetry/requests': telemetry,
 };
 

@@ -227,6 +227,11 @@ export class Series {
   @IsString()
   key!: string;
 
+  /** What the points are of their buckets; absent: they are samples. */
+  @IsOptional()
+  @IsString()
+  aggregate?: string;
+
   /** `[ISO time, value]`, in time order. */
   @Described((refTo) => ({ items: pointOf(refTo) }))
   @IsArray()
