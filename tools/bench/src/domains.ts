@@ -6,7 +6,9 @@ import { storedSequences } from './stored-sequences.js';
 import { markdownTable } from './statistics.js';
 import { SPAN, spanOf, startFlow, type Flow, type FlowKind } from './steady-flow.js';
 
-const VICTIMS = ['telemetry', 'configuration', 'device-registry', 'commands', 'firmware'];
+const ALL = ['telemetry', 'configuration', 'device-registry', 'commands', 'firmware'];
+/** With commas between; default: all. */
+const VICTIMS = process.env['BENCH_VICTIMS']?.split(',') ?? ALL;
 const STOPPED_SECONDS = Number(process.env['BENCH_STOPPED_SECONDS'] ?? 60);
 const CALM_SECONDS = Number(process.env['BENCH_CALM_SECONDS'] ?? 15);
 const DEVICES = 20;
