@@ -12,9 +12,6 @@ const FORGET_EVERY_MS = 60_000;
  * An allowance per key: it is asked before something is begun, and charged when it is known how much it was, so it may go into
  * debt and is refused until that is paid. One number per key (GCRA): when its bucket will be full again. A bucket that is full
  * needs no number, so memory is held for those that were heard of lately. Each replica counts what comes to itself.
- *
- * What waited somewhere before it came was not as fast as it comes now: `since`, on the clock of `now`, is the earliest moment
- * at which it may have come, and the bucket fills as if it had.
  */
 export class Allowance {
   /** Key → when its bucket is full again, in milliseconds. */
@@ -39,18 +36,18 @@ export class Allowance {
   }
 
   /** Undefined: there is room for one unit. Otherwise the whole seconds until there is. */
-  secondsToWait(key: string, since = this.now()): number | undefined {
-    const waitMs = this.msToWait(key, since);
+  secondsToWait(key: string): number | undefined {
+    const waitMs = this.msToWait(key);
     return waitMs <= 0 ? undefined : Math.max(1, Math.ceil(waitMs / 1_000));
   }
 
   /** Milliseconds until there is room for one unit; 0: there is. */
-  msToWait(key: string, since = this.now()): number {
-    return Math.max(0, this.filledAt(key, since) + this.interval - this.depth - this.now());
+  msToWait(key: string): number {
+    return Math.max(0, this.filledAt(key) + this.interval - this.depth - this.now());
   }
 
-  charge(key: string, units = 1, since = this.now()): void {
-    const fullAt = this.filledAt(key, since) + this.interval * units;
+  charge(key: string, units = 1): void {
+    const fullAt = this.filledAt(key) + this.interval * units;
     this.forget();
     // Last in the order of insertion, so that the first is the one that was charged longest ago.
     this.fullAt.delete(key);
@@ -59,8 +56,8 @@ export class Allowance {
     this.fullAt.set(key, fullAt);
   }
 
-  private filledAt(key: string, since: number): number {
-    return Math.max(this.fullAt.get(key) ?? -Infinity, since);
+  private filledAt(key: string): number {
+    return Math.max(this.fullAt.get(key) ?? -Infinity, this.now());
   }
 
   private forget(): void {

@@ -23,8 +23,6 @@ export interface DeviceRequest extends Waiter {
   readonly redelivered: boolean;
   /** The client says it may have sent this before. */
   readonly duplicate: boolean;
-  /** The device was told that this was taken (MQTT, QoS 1): a write is then never refused for coming too fast. */
-  readonly isAcknowledged: boolean;
   /** How long it may have waited in front of the door until then, in milliseconds; Infinity: nobody knows. Default: not at all. */
   readonly waitedMs?: number;
 }
@@ -61,8 +59,8 @@ export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) =
   // By limit and verdict only: a label per device would be a series per device.
   const limited = parts.metrics.counter(
     'muster_device_messages_limited_total',
-    'Messages over a limit: refused in words, or taken all the same',
-    ['limit', 'verdict'],
+    'Messages over a limit, refused in words',
+    ['limit'],
   );
 
   return async (request) => {
@@ -75,7 +73,7 @@ export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) =
       assertSize(payload.length, parts.maxPayloadBytes);
       // Whatever becomes of it: a device that is too fast, or wrong, is there.
       parts.lastSeen.note(entry, arrivedAt / 1_000 - waitedMs);
-      keepPace(request, resource);
+      keepPace(entry);
       parts.sightings.note(entry, topic.appVersion);
       if (matched === undefined) throw new AppError('resource-unknown', 'unknown resource');
       const { parameters } = matched;
@@ -108,15 +106,10 @@ export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) =
     }
   };
 
-  /** What was acknowledged and is to be stored is taken, whatever its pace: its device will not send it again. */
-  function keepPace(
-    { device: { entry }, isAcknowledged, waitedMs }: DeviceRequest,
-    resource: Resource | undefined,
-  ): void {
-    const pace = parts.limits?.check(entry, waitedMs);
+  function keepPace(entry: Admitted['entry']): void {
+    const pace = parts.limits?.check(entry);
     if (pace === undefined || pace.verdict === 'pass') return;
-    const isTaken = isAcknowledged && resource?.kind === 'write';
-    limited.inc({ limit: pace.limit, verdict: isTaken ? 'taken' : 'refused' });
-    if (!isTaken) throw new AppError('too-many-requests', pace.reason, { retryAfterSeconds: 1 });
+    limited.inc({ limit: pace.limit });
+    throw new AppError('too-many-requests', pace.reason, { retryAfterSeconds: 1 });
   }
 };

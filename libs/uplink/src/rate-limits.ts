@@ -18,21 +18,15 @@ const PASS: Pace = { verdict: 'pass' };
 
 /**
  * Token buckets per device and per tenant. In memory: every replica of every adapter counts what passes through itself, so
- * a device that spreads its messages over n of them may send n times as much.
- *
- * A message that waited in front of us, in a broker, says nothing of the pace of its device: a queue of ten minutes comes
- * in seconds. So buckets fill as if the message had come by as much earlier as it may have waited; a device that kept to
- * its rate is then never refused, and one that is too fast all the time gains nothing.
+ * a device that spreads its messages over n of them may send n times as much. For doors that refuse; the MQTT door does not read
+ * on instead.
  */
 export class RateLimits {
   private readonly devices: Allowance;
   private readonly tenants: Allowance;
   private readonly reasons;
 
-  constructor(
-    { device, tenant }: RateLimitOptions,
-    private readonly now: () => number = () => performance.now(),
-  ) {
+  constructor({ device, tenant }: RateLimitOptions, now: () => number = () => performance.now()) {
     this.devices = new Allowance(device, now);
     this.tenants = new Allowance(tenant, now);
     this.reasons = {
@@ -41,20 +35,18 @@ export class RateLimits {
     };
   }
 
-  /** Counts one message, unless it is over a limit. `waitedMs` Infinity: nothing is known of its pace, and it is not counted. */
-  check({ tenantId, deviceId }: { tenantId: string; deviceId: string }, waitedMs = 0): Pace {
-    if (waitedMs === Infinity) return PASS;
-    const since = this.now() - waitedMs;
+  /** Counts one message, unless it is over a limit. */
+  check({ tenantId, deviceId }: { tenantId: string; deviceId: string }): Pace {
     const limit =
-      this.devices.secondsToWait(deviceId, since) !== undefined
+      this.devices.secondsToWait(deviceId) !== undefined
         ? 'device'
-        : this.tenants.secondsToWait(tenantId, since) !== undefined
+        : this.tenants.secondsToWait(tenantId) !== undefined
           ? 'tenant'
           : undefined;
     if (limit === undefined) {
       // Only now: what is over one device's limit must not use up what its tenant's others may send.
-      this.devices.charge(deviceId, 1, since);
-      this.tenants.charge(tenantId, 1, since);
+      this.devices.charge(deviceId);
+      this.tenants.charge(tenantId);
       return PASS;
     }
     return { verdict: 'over', limit, reason: this.reasons[limit] };

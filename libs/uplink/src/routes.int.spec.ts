@@ -135,7 +135,7 @@ const ask = async (
   if (topic === undefined) throw new Error(`not a topic: ${path}`);
   const admission = await uplink.admit(topic, payload.length);
   if (admission.kind !== 'admitted') return admission;
-  const marks = { redelivered: false, duplicate: false, isAcknowledged: true };
+  const marks = { redelivered: false, duplicate: false };
   const waiter = { isWanted: () => true, whenAway: 'wait' } as const;
   const device = { ...admission.device, settings };
   return uplink.answer({ device, topic, payload: Buffer.from(payload), arrivedAt, ...marks, ...waiter });

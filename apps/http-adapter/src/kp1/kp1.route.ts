@@ -28,7 +28,7 @@ export interface Kp1RouteParts {
 }
 
 /** HTTP does not say that a request is sent again, and nothing is acknowledged before its outcome. */
-const MARKS = { redelivered: false, duplicate: false, isAcknowledged: false, whenAway: 'refuse' } as const;
+const MARKS = { redelivered: false, duplicate: false, whenAway: 'refuse' } as const;
 
 /**
  * The device API over HTTP: the topic of MQTT is the path, the payload the body, `/status` and `/error` are the answer.

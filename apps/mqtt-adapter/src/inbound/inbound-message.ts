@@ -144,13 +144,13 @@ export const inboundMessages = (parts: InboundParts) => {
   }
 
   function answer(
-    { payload, arrivedAt, redelivered, duplicate, waitedMs, qos }: InboundMessage,
+    { payload, arrivedAt, redelivered, duplicate, waitedMs }: InboundMessage,
     topic: Topic,
     { device }: Extract<TokenAdmission, { kind: 'admitted' }>,
     window: AckWindow,
   ): Promise<Outcome> {
     const isWanted = (): boolean => window.isOpen;
-    const marks = { redelivered, duplicate, isAcknowledged: qos === 1, whenAway: 'wait' as const };
+    const marks = { redelivered, duplicate, whenAway: 'wait' as const };
     return parts.uplink.answer({ device, topic, payload, arrivedAt, ...marks, waitedMs, isWanted });
   }
 

@@ -98,7 +98,6 @@ const replayMessage =
             // It may have been stored before it was parked; with its own time that is seen without the mark.
             redelivered: arrivedAt === undefined,
             duplicate: false,
-            isAcknowledged: true,
             // It was parked some time after it came, and its device has been heard then.
             waitedMs: Infinity,
             isWanted: () => Date.now() < until,
