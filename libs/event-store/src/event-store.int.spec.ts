@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError, newId } from '@muster/contracts';
 import { eventually, testDatabase, type TestDatabase } from '@muster/testing';
@@ -471,6 +472,28 @@ describe('idempotently', () => {
     expect(await code(ask({ key, body: { other: true } }))).toBe('idempotency-key-reused');
     expect(await code(ask({ key: newId() }))).toBe('not-allowed');
     expect(await code(ask({}))).toBe('not-allowed');
+  });
+
+  it('keeps nothing by which a short secret in the body could be guessed quickly', async () => {
+    const key = newId();
+    const ask = (password: string) =>
+      idempotently(database, {
+        tenantId,
+        key,
+        body: { password },
+        run: () => Promise.resolve({ password }),
+        kept: () => ({ password: '' }),
+      });
+    expect(await ask('1234')).toEqual({ password: '1234' });
+    expect(await ask('1234')).toEqual({ password: '' });
+    expect(await code(ask('1235'))).toBe('idempotency-key-reused');
+    const { rows } = await database.query<{ body_hash: Buffer }>(
+      'SELECT body_hash FROM idempotency WHERE key = $1',
+      [key],
+    );
+    const quick = createHash('sha256').update('{"password":"1234"}').digest('hex');
+    expect(rows[0]?.body_hash.toString('hex')).toMatch(/^[0-9a-f]{64}$/);
+    expect(rows[0]?.body_hash.toString('hex')).not.toBe(quick);
   });
 
   it('frees the key when the work fails, and after 24 hours', async () => {

@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { createHash, scrypt } from 'node:crypto';
+import { promisify } from 'node:util';
 import { AppError } from '@muster/contracts';
 import type pg from 'pg';
 import type { Queryable } from './append.js';
@@ -33,7 +34,7 @@ export const idempotently = async <Reply extends object, Prepared = undefined>(
     const ready = await prepared();
     return database.transaction((tx) => request.run(tx, ready));
   }
-  const hash = createHash('sha256').update(canonicalJson(body)).digest();
+  const hash = await digestOf(body, kept === undefined ? undefined : `${tenantId} ${key}`);
   if (prepare !== undefined) {
     const stored = await storedReply<Reply>(database, { tenantId, key, hash });
     if (stored !== undefined) return stored;
@@ -90,6 +91,14 @@ const storedReply = async <Reply>(
   }
   return stored?.reply;
 };
+
+/** With `salt` for a body that may hold a secret, perhaps a short one: it shall not be guessed from what is kept here. */
+const digestOf = async (body: object, salt: string | undefined): Promise<Buffer> => {
+  const digest = createHash('sha256').update(canonicalJson(body)).digest();
+  return salt === undefined ? digest : slowly(digest, salt, digest.length);
+};
+
+const slowly = promisify<Buffer, string, number, Buffer>(scrypt);
 
 /** Keys sorted, so that the order in which a client writes its fields does not matter. */
 const canonicalJson = (value: unknown): string =>
