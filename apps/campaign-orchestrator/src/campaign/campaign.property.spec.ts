@@ -184,7 +184,7 @@ describe('a campaign, whatever is done to it', () => {
           if (now === before || steps > 50) throw new Error(`stuck: ${JSON.stringify(before)}`);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 400 },
     );
     // Or the property would say nothing.
     for (const status of ['draft', 'scheduled', 'running', 'paused', 'completed', 'cancelled'])
