@@ -970,7 +970,7 @@ describe('a request', () => {
     expect(headers).toMatchObject({
       'x-content-type-options': 'nosniff',
       'x-frame-options': 'DENY',
-      'cache-control': 'private, no-cache',
+      'cache-control': 'no-store',
     });
     expect(headers).not.toHaveProperty('x-powered-by');
   });

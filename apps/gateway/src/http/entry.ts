@@ -39,7 +39,9 @@ export const secureHeaders: RequestHandler = (_request, response, next): void =>
   response.setHeader('referrer-policy', 'no-referrer');
   response.setHeader('cross-origin-resource-policy', 'same-origin');
   response.setHeader('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
-  response.setHeader('cache-control', 'private, no-cache');
+  // An ETag is the version that an edit is made upon. What else an answer holds may change while it stays, as the status of a
+  // campaign: a browser that asked whether its copy is still good would be told that it is.
+  response.setHeader('cache-control', 'no-store');
   next();
 };
 
