@@ -15,6 +15,7 @@ import { STEPS } from './campaigns/steps.js';
 import { DEVICE_TABS } from './device/tabs.js';
 import { JOB_STATUSES, type JobStatus } from './jobs/jobs.queries.js';
 import type { Sort } from './devices/devices.queries.js';
+import { VERDICTS, type Verdict } from './supervisions/supervisions.queries.js';
 import { Frame } from './shell/frame.js';
 import { NotFound, PageError } from './shell/page-error.js';
 
@@ -144,7 +145,30 @@ const editCampaign = createRoute({
   component: lazyRouteComponent(() => import('./campaigns/wizard.page.js'), 'EditCampaignPage'),
 });
 
+const supervisions = createRoute({
+  getParentRoute: () => root,
+  path: '/supervisions',
+  validateSearch: (search: Search) => given({ cursor: text(search, 'cursor') }),
+  component: lazyRouteComponent(() => import('./supervisions/supervisions.page.js'), 'SupervisionsPage'),
+});
+
+const supervision = createRoute({
+  getParentRoute: () => root,
+  path: '/supervisions/$id',
+  validateSearch: (search: Search) => given({ verdict: oneOf<Verdict>(search, 'verdict', VERDICTS) }),
+  component: lazyRouteComponent(() => import('./supervisions/supervision.page.js'), 'SupervisionPage'),
+});
+
+const firmware = createRoute({
+  getParentRoute: () => root,
+  path: '/firmware',
+  component: lazyRouteComponent(() => import('./firmware/firmware.page.js'), 'FirmwarePage'),
+});
+
 const tree = root.addChildren([
+  supervisions,
+  supervision,
+  firmware,
   start,
   devices,
   device.addChildren([deviceTab]),

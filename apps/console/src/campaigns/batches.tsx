@@ -27,7 +27,7 @@ export const Batches = ({
       <table className="table">
         <thead>
           <tr>
-            <th>Batch</th>
+            <th style={{ minWidth: 120 }}>Batch</th>
             <th className="right">Devices</th>
             <th>State</th>
             <th style={{ minWidth: 170 }}>How they went</th>

@@ -121,8 +121,15 @@ export const CampaignPage = () => {
                 <Audit campaign={data} />
               </Section>
             </div>
-            {data.jobId !== null && (
+            {supervisionId !== null && supervisionId !== undefined && (
               <Text mt="md">
+                <AnchorLink to="/supervisions/$id" params={{ id: supervisionId }}>
+                  Its supervision: device by device, desired, delivered and reported
+                </AnchorLink>
+              </Text>
+            )}
+            {data.jobId !== null && (
+              <Text>
                 <AnchorLink to="/jobs/$id" params={{ id: data.jobId }}>
                   Its job
                 </AnchorLink>

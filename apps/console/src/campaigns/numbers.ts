@@ -65,7 +65,7 @@ export const chosenBy = ({
   deviceIds,
 }: Campaign['batches'][number]): string => {
   if (percent !== undefined) return percent === 100 ? 'the rest' : `${percent} % of all`;
-  if (many !== undefined) return `${count(many)} devices`;
+  if (many !== undefined) return many === 1 ? 'one device' : `${count(many)} devices`;
   if (filter !== undefined) return filter;
   return `${deviceIds?.length ?? 0} named devices`;
 };

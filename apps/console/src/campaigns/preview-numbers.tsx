@@ -35,7 +35,10 @@ export const PreviewNumbers = ({
   return (
     <div className="card">
       <Text>
-        <b>{count(matched)} devices</b> match now
+        <b>
+          {count(matched)} {matched === 1 ? 'device' : 'devices'}
+        </b>{' '}
+        {matched === 1 ? 'matches' : 'match'} now
         {sample.length > 0 && (
           <span className="dim">
             {' '}

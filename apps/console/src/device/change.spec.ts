@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { changedBetween, keyState, requestOf, undoOf, withChange } from './change.js';
+import { changedBetween, isInPlace, keyState, requestOf, undoOf, withChange } from './change.js';
 import type { Configuration } from './device.queries.js';
 import { aligned, numbersOf, readKeys, writeKeys } from './series.js';
 
@@ -44,6 +44,14 @@ describe('a change of one key', () => {
     for (const key of ['mode', 'new']) {
       expect(undoOf(before, { key, kind: 'set', value: 5 })).toEqual({ key, kind: 'withdraw' });
     }
+  });
+
+  it('is taken back only while it is in place', () => {
+    const report = { key: 'report', kind: 'set', value: { at: 'noon', every: 60 } } as const;
+    expect(isInPlace(before, report)).toBe(true);
+    expect(isInPlace(before, { ...report, value: { at: 'noon' } })).toBe(false);
+    expect(isInPlace(before, { key: 'mode', kind: 'withdraw' })).toBe(true);
+    expect(isInPlace(before, { key: 'setpoint', kind: 'withdraw' })).toBe(false);
   });
 
   it('shows at once', () => {

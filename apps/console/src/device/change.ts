@@ -30,6 +30,22 @@ export const undoOf = (before: Configuration, { key }: Change): Change => {
   return was === undefined ? { key, kind: 'withdraw' } : { key, kind: 'set', value: was };
 };
 
+/** Whether a key still is what `change` made it. */
+export const isInPlace = (configuration: Configuration, change: Change): boolean => {
+  const own = ownValues(configuration)[change.key];
+  return change.kind === 'withdraw' ? own === undefined : sameJson(own, change.value);
+};
+
+/** Whatever the order of members. */
+const sameJson = (a: unknown, b: unknown): boolean => sorted(a) === sorted(b);
+
+const sorted = (value: unknown): string =>
+  JSON.stringify(value, (_key, member: unknown) =>
+    typeof member === 'object' && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([x], [y]) => (x < y ? -1 : 1)))
+      : member,
+  );
+
 const ownValues = ({ keys }: Configuration): Record<string, JsonValue> =>
   Object.fromEntries(
     Object.entries(keys).flatMap(([key, { desired, origin }]) =>

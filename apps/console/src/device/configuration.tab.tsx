@@ -10,7 +10,7 @@ import { exact, json } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
-import { StateMark } from '../shared/state-mark.js';
+import { StateMark, syncState as toState } from '../shared/state-mark.js';
 import { keyState } from './change.js';
 import { configurationQuery, type Configuration } from './device.queries.js';
 import { EditKey } from './edit-key.js';
@@ -129,7 +129,7 @@ const KeyTable = ({
                   {json(view?.reported)}
                 </td>
                 <td>
-                  <StateMark state={keyState(configuration, key)} />
+                  <StateMark state={toState(keyState(configuration, key))} />
                 </td>
                 <td className="wide">{view?.origin === undefined ? '' : ORIGINS[view.origin]}</td>
                 <td className="wide">
@@ -176,7 +176,7 @@ const Standing = ({
     <div>
       <Group gap="xs">
         <Text>The whole configuration is</Text>
-        <StateMark state={syncState} {...(syncState === 'pending' ? { word: 'not sent yet' } : {})} />
+        <StateMark state={toState(syncState)} />
         {(syncState === 'rejected' || syncState === 'unconfirmed') && (
           <ActButton
             needs="configuration"

@@ -12,7 +12,7 @@ import { json } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, PageHeader } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
-import { connectionState, StateMark } from '../shared/state-mark.js';
+import { connectionState, StateMark, syncState } from '../shared/state-mark.js';
 import { valueText } from '../devices/filter-text.js';
 import { CommandsTab } from './commands.tab.js';
 import { ConfigurationTab } from './configuration.tab.js';
@@ -90,8 +90,7 @@ const Tab = ({ device: { id, deviceTypeId }, tab }: { readonly device: Device; r
 };
 
 const Header = ({ device, etag }: { readonly device: Device; readonly etag: string }) => {
-  const { id, name, deviceType, appVersion, folder, tags, metadata, connectivity, status, syncState } =
-    device;
+  const { id, name, deviceType, appVersion, folder, tags, metadata, connectivity, status } = device;
   const navigate = useNavigate();
   const queries = useQueryClient();
   const [deleting, setDeleting] = useState(false);
@@ -128,10 +127,7 @@ const Header = ({ device, etag }: { readonly device: Device; readonly etag: stri
               <StateMark state={status === 'pending' ? 'awaits_approval' : status} />
             )}
             <StateMark state={connectionState(connectivity.connected, connectivity.lastSeenAt)} />
-            <StateMark
-              state={syncState ?? 'none'}
-              {...(syncState === 'pending' ? { word: 'not sent yet' } : {})}
-            />
+            <StateMark state={syncState(device.syncState)} />
             <Text c="dimmed">
               seen <Moment at={connectivity.lastSeenAt} />
             </Text>

@@ -1,10 +1,10 @@
 import { Button, Group, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { api, newIdempotencyKey, withEtag } from '../api/client.js';
+import { api, withEtag } from '../api/client.js';
 import { problemOf } from '../api/problem.js';
 import { announce } from '../shared/announce.js';
-import { requestOf, undoOf, withChange, type Change } from './change.js';
+import { isInPlace, requestOf, undoOf, withChange, type Change } from './change.js';
 import { configurationQuery, type Configuration } from './device.queries.js';
 
 export interface Upon {
@@ -42,7 +42,9 @@ export const useChange = (id: string) => {
   });
 
   const offerUndo = (change: Change, before: Configuration) => {
-    const toast = newIdempotencyKey();
+    // The newest change of a key only: an older one would take the newer away with itself.
+    const toast = `undo ${id} ${change.key}`;
+    notifications.hide(toast);
     notifications.show({
       id: toast,
       title: `${change.key} is changed`,
@@ -67,6 +69,13 @@ export const useChange = (id: string) => {
     try {
       // Upon what is there now: the change itself, unless somebody came after it.
       const now = await queries.query({ ...configurationQuery(id), staleTime: 0 });
+      if (!isInPlace(now.data, change)) {
+        notifications.show({
+          title: `${change.key} was changed again`,
+          message: 'Somebody came after you. Nothing was taken back.',
+        });
+        return;
+      }
       await mutation.mutateAsync({ change: undoOf(before, change), upon: now });
       notifications.show({ title: `${change.key} is as before`, message: '' });
     } catch (error) {

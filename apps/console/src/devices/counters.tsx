@@ -1,6 +1,6 @@
 import type { Schema } from '../api/client.js';
 import { count } from '../shared/format.js';
-import { StateMark } from '../shared/state-mark.js';
+import { StateMark, syncState } from '../shared/state-mark.js';
 
 interface Counter {
   readonly state: string;
@@ -46,8 +46,7 @@ export const Counters = ({
     },
   ];
   const states: readonly Counter[] = Object.entries(syncStates).map(([state, devices]) => ({
-    state,
-    ...(state === 'pending' ? { word: 'not sent' } : {}),
+    state: syncState(state),
     devices,
     selector: 'syncState',
     comparison: `syncState==${state}`,

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { json } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
-import { connectionState, StateMark } from '../shared/state-mark.js';
+import { connectionState, StateMark, syncState } from '../shared/state-mark.js';
 import type { Device } from './devices.queries.js';
 import { valueText } from './filter-text.js';
 
@@ -11,6 +11,8 @@ export interface Column {
   readonly title: string;
   /** A track of the grid. */
   readonly width: string;
+  /** On a narrow screen, where only what is not `wide` is there. */
+  readonly narrowWidth?: string;
   readonly cell: (device: Device) => ReactNode;
   /** What clicking the cell narrows the filter to. */
   readonly narrow?: (device: Device) => { readonly selector: string; readonly comparison: string };
@@ -29,6 +31,7 @@ const COLUMNS: readonly Column[] = [
     key: 'name',
     title: 'Name',
     width: 'minmax(150px, 2fr)',
+    narrowWidth: 'minmax(90px, 1fr)',
     sort: 'name',
     cell: ({ id, name }) => (
       <AnchorLink to="/devices/$id/$tab" params={{ id, tab: 'configuration' }} tabIndex={-1} title={name}>
@@ -40,6 +43,7 @@ const COLUMNS: readonly Column[] = [
     key: 'connection',
     title: 'Connection',
     width: '96px',
+    narrowWidth: '86px',
     cell: ({ connectivity: { connected, lastSeenAt }, status }) =>
       status === undefined || status === 'active' ? (
         <StateMark state={connectionState(connected, lastSeenAt)} />
@@ -53,8 +57,9 @@ const COLUMNS: readonly Column[] = [
     key: 'sync',
     title: 'Configuration',
     width: '124px',
-    cell: ({ syncState }) => <StateMark state={syncState ?? 'none'} />,
-    narrow: ({ syncState }) => equal('syncState', syncState ?? 'none'),
+    narrowWidth: '118px',
+    cell: (device) => <StateMark state={syncState(device.syncState)} />,
+    narrow: (device) => equal('syncState', device.syncState ?? 'none'),
   },
   {
     key: 'type',

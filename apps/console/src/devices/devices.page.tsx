@@ -74,6 +74,7 @@ export const DevicesPage = () => {
       key: column.key,
       width: column.width,
       wide: column.wide === true,
+      ...(column.narrowWidth === undefined ? {} : { narrowWidth: column.narrowWidth }),
       title:
         column.sort === undefined ? (
           column.title

@@ -54,6 +54,12 @@ const STATES: Readonly<Record<string, State>> = {
   },
   // configuration
   in_sync: { icon: CheckCircleFillIcon, word: 'in sync', tone: 'ok', means: 'The device has confirmed it.' },
+  to_send: {
+    icon: ClockIcon,
+    word: 'not sent',
+    tone: 'pending',
+    means: 'It is stored. The device has not been sent it yet.',
+  },
   dispatched: {
     icon: ClockIcon,
     word: 'sent',
@@ -155,6 +161,10 @@ export const StateMark = ({ state, word }: { readonly state: string; readonly wo
     </span>
   );
 };
+
+/** `pending` says more of a configuration than of other things. */
+export const syncState = (state: string | undefined): string =>
+  state === 'pending' ? 'to_send' : (state ?? 'none');
 
 /** Whether a device is there; over HTTP nobody knows. */
 export const connectionState = (connected: boolean | null, lastSeenAt: string | null): string => {

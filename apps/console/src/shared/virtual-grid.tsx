@@ -7,6 +7,7 @@ export interface GridColumn {
   readonly key: string;
   readonly title: ReactNode;
   readonly width: string;
+  readonly narrowWidth?: string;
   readonly wide?: boolean;
 }
 
@@ -89,7 +90,7 @@ export const VirtualGrid = <Row,>({
     '--tracks': columns.map(({ width }) => width).join(' '),
     '--narrow-tracks': columns
       .filter(({ wide }) => wide !== true)
-      .map(({ width }) => width)
+      .map(({ width, narrowWidth }) => narrowWidth ?? width)
       .join(' '),
   } as React.CSSProperties;
   return (

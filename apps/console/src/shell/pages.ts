@@ -1,7 +1,15 @@
-import { BroadcastIcon, DeviceMobileIcon, HomeIcon, TasklistIcon, type Icon } from '@primer/octicons-react';
+import {
+  BroadcastIcon,
+  ChecklistIcon,
+  CpuIcon,
+  DeviceMobileIcon,
+  HomeIcon,
+  TasklistIcon,
+  type Icon,
+} from '@primer/octicons-react';
 
 interface Page {
-  readonly to: '/' | '/devices' | '/campaigns' | '/jobs';
+  readonly to: '/' | '/devices' | '/campaigns' | '/supervisions' | '/firmware' | '/jobs';
   readonly name: string;
   readonly icon: Icon;
 }
@@ -11,5 +19,7 @@ export const PAGES: readonly Page[] = [
   { to: '/', name: 'Start', icon: HomeIcon },
   { to: '/devices', name: 'Devices', icon: DeviceMobileIcon },
   { to: '/campaigns', name: 'Campaigns', icon: BroadcastIcon },
+  { to: '/supervisions', name: 'Supervisions', icon: ChecklistIcon },
+  { to: '/firmware', name: 'Firmware', icon: CpuIcon },
   { to: '/jobs', name: 'Jobs', icon: TasklistIcon },
 ];

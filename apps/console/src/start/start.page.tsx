@@ -11,7 +11,7 @@ import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
 import { Moment, useNow } from '../shared/moment.js';
 import { Loaded, PageHeader, Section } from '../shared/page.js';
-import { StateMark } from '../shared/state-mark.js';
+import { StateMark, syncState } from '../shared/state-mark.js';
 
 /** A job that failed longer ago is no news. */
 const RECENT_MS = 86_400_000;
@@ -174,13 +174,7 @@ const Fleet = ({ fleet }: { readonly fleet: Schema<'FleetSummary'> }) => {
         </div>
         <div className="counters">
           {Object.entries(syncStates).map(([state, devices]) => (
-            <Tile
-              key={state}
-              devices={devices}
-              state={state}
-              {...(state === 'pending' ? { word: 'not sent yet' } : {})}
-              filter={`syncState==${state}`}
-            />
+            <Tile key={state} devices={devices} state={syncState(state)} filter={`syncState==${state}`} />
           ))}
         </div>
       </Section>

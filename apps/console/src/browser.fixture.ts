@@ -1,0 +1,166 @@
+import { chromiumOptions, eventually, startPlatform, type Platform } from '@muster/testing';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Page,
+} from 'playwright-core';
+
+/** The built files, as they ship. */
+const WEB = resolve(import.meta.dirname, '../web');
+
+/** Undefined: there is no browser here, and its specs are skipped. */
+export const browserOptions = chromiumOptions();
+
+export interface Console {
+  readonly platform: Platform;
+  readonly browser: Browser;
+  /** A page that is signed in, in a browser of its own, with what must not happen in it: faults, other hosts. */
+  readonly open: (path: string, options?: BrowserContextOptions) => Promise<Page>;
+  /** A page without a session. */
+  readonly openSignedOut: (path: string) => Promise<Page>;
+  /** What was said on the console and asked of other hosts, since the last look; of `page`, or all. */
+  readonly faults: () => readonly string[];
+  readonly stop: () => Promise<void>;
+}
+
+/** The whole platform with its console, and Chromium. */
+export const startConsole = async (): Promise<Console> => {
+  const platform = await startPlatform({ MUSTER_GATEWAY_CONSOLE: WEB });
+  const browser = await chromium.launch(browserOptions).catch(async (error: unknown) => {
+    await platform.stop();
+    throw error;
+  });
+  let faults: string[] = [];
+  /** The cookie of the first sign-in serves for all. */
+  let session: Awaited<ReturnType<BrowserContext['storageState']>> | undefined;
+  const openSignedOut = async (path: string, options: BrowserContextOptions = {}): Promise<Page> => {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    const page = await context.newPage();
+    page.setDefaultTimeout(25_000);
+    page.on('console', (message) => {
+      // A refusal that is shown is no fault of the page, but browsers say it there too.
+      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+        faults.push(`${page.url()}: ${message.text()}`);
+    });
+    page.on('pageerror', (error) => faults.push(`${page.url()}: ${error.message}`));
+    page.on('request', (request) => {
+      const { origin, protocol } = new URL(request.url());
+      if (protocol !== 'data:' && protocol !== 'blob:' && origin !== platform.url)
+        faults.push(`${page.url()} asks ${origin}`);
+    });
+    await page.goto(platform.url + path);
+    return page;
+  };
+  return {
+    platform,
+    browser,
+    openSignedOut,
+    open: async (path, options) => {
+      if (session === undefined) {
+        const page = await openSignedOut('/');
+        await signIn(page, platform.apiKey);
+        session = await page.context().storageState();
+        await page.context().close();
+      }
+      return openSignedOut(path, { storageState: session, ...options });
+    },
+    faults: () => {
+      const seen = faults;
+      faults = [];
+      return seen;
+    },
+    stop: async () => {
+      await browser.close();
+      await platform.stop();
+    },
+  };
+};
+
+export const signIn = async (page: Page, key: string): Promise<void> => {
+  await page.getByLabel('API key').fill(key);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { name: 'Start', level: 1 }).waitFor();
+};
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe finds against the page as it is; empty is right. */
+export const axe = async (page: Page): Promise<readonly string[]> => {
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { axe: check } = globalThis as unknown as {
+      axe: {
+        run: (options: object) => Promise<{
+          violations: { id: string; nodes: { html: string; any: { message: string }[] }[] }[];
+        }>;
+      };
+    };
+    const { violations } = await check.run({ resultTypes: ['violations'] });
+    return violations.map(
+      ({ id, nodes }) =>
+        `${id} (${nodes.length}): ${nodes[0]?.html.slice(0, 160) ?? ''} ${nodes[0]?.any[0]?.message ?? ''}`,
+    );
+  });
+};
+
+/** Devices over HTTP, whose part a spec plays. */
+export const makeDevices = async (
+  { api }: Platform,
+  type: string,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, string>> => {
+  await api('POST', '/device-types', { name: type, settings: { httpTokenOnly: true, minTokenLength: 6 } });
+  const made = await Promise.all(
+    names.map(async (name) => {
+      const { status, body } = await api('POST', '/devices', {
+        name,
+        deviceType: type,
+        interface: 'http',
+        ...(/^[\w-]{6,}$/.test(name) ? { token: name } : {}),
+      });
+      if (status !== 201) throw new Error(`${name}: ${JSON.stringify(body)}`);
+      return [name, (body as { id: string }).id] as const;
+    }),
+  );
+  return new Map(made);
+};
+
+/** What the device says: `ask('cmx', 'config', {})`. */
+export const say = async (
+  platform: Platform,
+  type: string,
+  token: string,
+  [extension, resource]: readonly [string, string],
+  body: unknown,
+): Promise<Record<string, unknown>> => {
+  const response = await fetch(`${platform.devicesUrl}/kp1/${type}-v1/${extension}/${token}/${resource}`, {
+    method: 'POST',
+    body: JSON.stringify(body),
+  });
+  const text = await response.text();
+  if (response.status >= 400 && response.status !== 404)
+    throw new Error(`${extension}/${resource}: ${response.status} ${text}`);
+  return text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
+};
+
+/** The device asks for its document and applies it, or refuses it. */
+export const apply = (
+  platform: Platform,
+  type: string,
+  token: string,
+  [statusCode, reasonPhrase]: readonly [number, string] = [200, 'ok'],
+): Promise<true> =>
+  eventually(
+    async () => {
+      const { configId } = await say(platform, type, token, ['cmx', 'config/json'], {});
+      if (configId === undefined) throw new Error('there is no document yet');
+      await say(platform, type, token, ['cmx', 'applied/json'], { configId, statusCode, reasonPhrase });
+      return true;
+    },
+    { what: `${token} has its document`, deadlineMs: 10_000 },
+  );

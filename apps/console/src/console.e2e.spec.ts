@@ -1,0 +1,377 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { eventually } from '@muster/testing';
+import type { Page } from 'playwright-core';
+import {
+  apply,
+  axe,
+  browserOptions,
+  makeDevices,
+  say,
+  startConsole,
+  type Console,
+} from './browser.fixture.js';
+
+// A browser beside everything else of the run.
+jest.setTimeout(90_000);
+
+const TYPE = 'radiator';
+const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index + 1).padStart(3, '0')}`);
+
+/** The real platform in Debian's Chromium. Skipped, and said so by `npm test`, where there is no browser. */
+(browserOptions === undefined ? describe.skip : describe)('the console', () => {
+  let running: Console;
+  let devices: ReadonlyMap<string, string>;
+  const idOf = (name: string): string => devices.get(name) ?? '';
+
+  beforeAll(async () => {
+    running = await startConsole();
+    devices = await makeDevices(running.platform, TYPE, NAMES);
+    await say(running.platform, TYPE, 'radiator-001', ['dcx', 'json'], { temperature: 21.5, alarm: 'none' });
+    await apply(running.platform, TYPE, 'radiator-001').catch(() => undefined);
+  }, 120_000);
+  afterAll(() => running.stop(), 30_000);
+  afterEach(async () => {
+    await Promise.all(running.browser.contexts().map((context) => context.close()));
+    expect(running.faults()).toEqual([]);
+  });
+
+  describe('signing in', () => {
+    it('takes a key for a session that no script can read, and keeps the key nowhere', async () => {
+      const { openSignedOut, platform } = running;
+      const page = await openSignedOut('/devices');
+      await page.getByLabel('API key').fill('mk_wrong');
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('alert').waitFor();
+      await page.getByLabel('API key').fill(platform.apiKey);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('heading', { name: 'Devices' }).waitFor();
+      const kept = await page.evaluate(() =>
+        JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href]),
+      );
+      expect(kept).not.toContain(platform.apiKey);
+      expect(kept).not.toContain('session');
+      const [cookie] = await page.context().cookies();
+      expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Strict' });
+
+      await page.getByRole('button', { name: 'Settings and sign out' }).click();
+      await page.getByRole('menuitem', { name: 'Sign out' }).click();
+      await page.getByLabel('API key').waitFor();
+    });
+  });
+
+  describe('devices', () => {
+    it('are found by what the filter suggests, and opened by keys alone', async () => {
+      const page = await running.open('/devices');
+      await page.getByText('110 in all').waitFor();
+      await page.keyboard.press('/');
+      await page.keyboard.type('nam');
+      await page.getByRole('option', { name: 'name', exact: true }).waitFor();
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('Enter');
+      await page.keyboard.type('==');
+      await page.keyboard.type('radiator-04');
+      await page.getByRole('option', { name: /radiator-042/ }).waitFor();
+      await page.keyboard.type('2');
+      await page.keyboard.press('Enter');
+      await page.getByText('1 match').waitFor();
+      expect(new URL(page.url()).searchParams.get('filter')).toBe('name==radiator-042');
+      await page.getByRole('grid').focus();
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: 'radiator-042' }).waitFor();
+      await page.goBack();
+      await page.getByText('1 match').waitFor();
+    });
+
+    it('of a wrong filter are not asked for: it says where it is wrong', async () => {
+      const page = await running.open('/devices');
+      await page.getByLabel('Filter devices').fill('interface==mqt');
+      await page.getByRole('option', { name: 'mqtt' }).waitFor();
+      await page.keyboard.press('Escape');
+      await page.getByText('position 12: found "mqt", expected one of mqtt, http, iothub').waitFor();
+      expect(await page.getByRole('button', { name: 'Apply' }).isDisabled()).toBe(true);
+    });
+
+    it('are changed together after their number was typed, in a job whose progress shows', async () => {
+      const page = await running.open(`/devices?filter=deviceType==${TYPE}`);
+      await page.getByText('110 match').waitFor();
+      await page.getByLabel('Select all that are loaded').check();
+      await page.getByText('All 110 matching').waitFor();
+      await page.getByRole('button', { name: 'Tags' }).click();
+      await page.getByRole('combobox', { name: 'Add', exact: true }).fill('winter');
+      await page.keyboard.press('Enter');
+      await page.getByRole('button', { name: 'Look first' }).click();
+      const act = page.getByRole('button', { name: 'Change 110' });
+      await act.waitFor();
+      expect(await act.isDisabled()).toBe(true);
+      await page.getByLabel('Type 110 to confirm').fill('11');
+      expect(await act.isDisabled()).toBe(true);
+      await page.getByLabel('Type 110 to confirm').fill('110');
+      await act.click();
+      await page.getByText('110 of 110').waitFor();
+      const { body } = await running.platform.api('GET', '/devices?filter=tags==winter&count=true&limit=1');
+      expect(body).toMatchObject({ total: 110 });
+    });
+  });
+
+  describe('a device', () => {
+    const edit = async (page: Page, key: string, value: string): Promise<void> => {
+      await page.getByRole('button', { name: key === '' ? 'Set a key' : `Edit ${key}` }).click();
+      if (key === '') await page.getByRole('textbox', { name: 'Key' }).fill('setpoint');
+      await page.getByLabel('Value (JSON)').fill(value);
+      await page.getByRole('button', { name: 'Set', exact: true }).click();
+    };
+
+    it('is set a value, which shows as in sync once the device has applied it, and is taken back', async () => {
+      const page = await running.open(`/devices/${idOf('radiator-002')}`);
+      await edit(page, '', '19');
+      const row = page.getByRole('row', { name: /setpoint/ });
+      await row.getByText('not sent').waitFor();
+      await page.getByText('setpoint is changed').first().waitFor();
+      await apply(running.platform, TYPE, 'radiator-002');
+      await row.getByText('in sync').waitFor();
+      await edit(page, 'setpoint', '22');
+      await row.getByText('22').waitFor();
+      await page.getByRole('button', { name: 'Undo' }).click();
+      await page.getByText('setpoint is as before').waitFor();
+      const { body } = await running.platform.api('GET', `/devices/${idOf('radiator-002')}/configuration`);
+      expect(body).toMatchObject({ keys: { setpoint: { desired: 19 } } });
+    });
+
+    it('shows what somebody else set meanwhile, and loses nothing of what was typed', async () => {
+      const { platform, open } = running;
+      const path = `/devices/${idOf('radiator-003')}/configuration/desired`;
+      await platform.api('PATCH', path, { setpoint: 18 });
+      const page = await open(`/devices/${idOf('radiator-003')}`);
+      await page.getByRole('button', { name: 'Edit setpoint' }).click();
+      await page.getByLabel('Value (JSON)').fill('25');
+      await platform.api('PATCH', path, { setpoint: 30 });
+      await page.getByRole('button', { name: 'Set', exact: true }).click();
+      const conflict = page.getByRole('alert');
+      await conflict.getByText('Somebody was faster').waitFor();
+      expect(await conflict.getByRole('row').nth(1).innerText()).toMatch(/setpoint\s+18\s+30[\s\S]*25/);
+      await page.getByRole('button', { name: 'Set mine over it' }).click();
+      await page.getByRole('dialog').waitFor({ state: 'hidden' });
+      const { body } = await platform.api('GET', `/devices/${idOf('radiator-003')}/configuration`);
+      expect(body).toMatchObject({ keys: { setpoint: { desired: 25 } } });
+    });
+
+    it('is given a command, and its answer is shown as it comes', async () => {
+      const page = await running.open(`/devices/${idOf('radiator-004')}/commands`);
+      await page.getByRole('textbox', { name: 'Command' }).fill('reboot');
+      await page.getByRole('button', { name: 'Send' }).click();
+      const row = page.getByRole('row', { name: /reboot/ });
+      await row.getByText('pending').waitFor();
+      const outstanding = await say(running.platform, TYPE, 'radiator-004', ['cex', 'command'], {});
+      expect(outstanding).toMatchObject([{ id: 1, type: 'reboot' }]);
+      await say(
+        running.platform,
+        TYPE,
+        'radiator-004',
+        ['cex', 'result/reboot'],
+        [{ id: 1, statusCode: 200, reasonPhrase: 'as you wish', payload: { engine: true } }],
+      );
+      await row.getByText('executed').waitFor();
+      await row.getByText('as you wish').waitFor();
+    });
+
+    it('has its values drawn, and as a table', async () => {
+      const page = await running.open(`/devices/${idOf('radiator-001')}/telemetry`);
+      await page.locator('.uplot canvas').waitFor();
+      await page.getByRole('switch', { name: 'As a table' }).check();
+      await page.getByRole('region', { name: 'Samples' }).getByText('21.5').waitFor();
+    });
+
+    it('is shown as text, whatever it is called and says', async () => {
+      const markup = '<img src=x onerror=fault()>';
+      const { platform, open } = running;
+      const made = await makeDevices(platform, 'markup', [markup, 'markup-device']);
+      const id = made.get('markup-device') ?? '';
+      await platform.api('PATCH', `/devices/${id}/metadata`, { note: markup });
+      const set = await platform.api('PATCH', `/devices/${id}/configuration/desired`, { note: markup });
+      expect(set.status).toBe(200);
+      await say(platform, 'markup', 'markup-device', ['dcx', 'json'], { [markup]: markup });
+      await apply(platform, 'markup', 'markup-device', [400, markup]);
+      const page = await open(`/devices?filter=deviceType==markup`);
+      await page.getByRole('grid').getByText(markup).waitFor();
+      for (const tab of ['configuration', 'telemetry', 'history']) {
+        await page.goto(`${platform.url}/devices/${id}/${tab}`);
+        await page.getByText(markup).locator('visible=true').first().waitFor();
+      }
+      // A script of it would have failed on the console, or an image been asked for.
+      expect(await page.locator('img').count()).toBe(0);
+    });
+  });
+
+  describe('a campaign', () => {
+    it('is prepared, launched with its number, released by hand, stopped by its gate, and tried again', async () => {
+      const { platform, open } = running;
+      const page = await open('/campaigns/new');
+      await page.getByLabel('Name').fill('Evening');
+      await page.getByLabel('Devices of the campaign').fill(`deviceType==${TYPE}`);
+      const save = page.getByRole('button', { name: 'Save as a draft and go on' });
+      await page.getByLabel('Values to write').fill('{"mode": "eco"}');
+      // A filter that is written and not applied must not mean all devices.
+      await page.getByText('The filter is not applied yet').waitFor();
+      expect(await save.isDisabled()).toBe(true);
+      await page.getByLabel('Devices of the campaign').press('Enter');
+      await page.getByText('110 match now').waitFor();
+      await save.click();
+
+      const first = page.getByRole('group', { name: 'Batch 1' });
+      await first.getByRole('combobox', { name: 'Devices' }).click();
+      await page.getByRole('option', { name: 'so many' }).click();
+      await first.getByLabel('How many').fill('2');
+      await first.getByLabel('An operator releases it').check();
+      await first.getByLabel('Failed at most (%)').fill('0');
+      await first.getByLabel('Of so many settled').fill('1');
+      await page.getByRole('button', { name: 'Save and review' }).click();
+
+      await page.getByRole('button', { name: 'Launch …' }).click();
+      await page.getByLabel('Type 110 to confirm').fill('110');
+      await page.getByRole('button', { name: 'Launch for 110' }).click();
+      await page.getByRole('button', { name: 'Release batch 1 (2)' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Release' }).click();
+      const id = new URL(page.url()).pathname.split('/')[2] ?? '';
+      const targets = await eventually(
+        async () => {
+          const { body } = await platform.api('GET', `/campaigns/${id}/targets?batch=1`);
+          const { items } = body as { items: { name: string; status: string }[] };
+          return items.length === 2 && items.every(({ status }) => status === 'written') && items;
+        },
+        { what: 'the first batch is written', deadlineMs: 15_000 },
+      );
+      await apply(platform, TYPE, targets[0]?.name ?? '', [422, 'too cold for it']);
+      await page.getByText(/^Paused .* by its gate/).waitFor();
+      await page.getByRole('cell', { name: 'status-422' }).waitFor();
+      await page.getByRole('button', { name: /^1\s+failed/ }).click();
+      await page.getByText('too cold for it').waitFor();
+      expect(new URL(page.url()).searchParams.get('status')).toBe('failed');
+      // 108 devices of the second batch were never touched.
+      await page.getByText('108 not written yet').waitFor();
+
+      await page.getByRole('button', { name: 'More acts' }).click();
+      await page.getByRole('menuitem', { name: 'Cancel …' }).click();
+      await page.getByLabel('are given up too (force)').check();
+      await page.getByLabel('Type force to confirm').fill('force');
+      await page.getByRole('button', { name: 'Cancel the campaign' }).click();
+      await page.getByRole('button', { name: 'Retry the 1 failed …' }).click();
+      await page.getByText('1 device matches now').waitFor();
+    });
+  });
+
+  describe('every page', () => {
+    it('has nothing for axe, light, dark and narrow, says nothing on the console, and never scrolls sideways', async () => {
+      const { platform, open } = running;
+      const { body } = await platform.api('GET', '/campaigns?limit=1');
+      const campaign = (body as { items: { id: string }[] }).items[0]?.id ?? '';
+      const opened = await platform.api('GET', '/supervisions?limit=1');
+      const supervision = (opened.body as { items: { id: string }[] }).items[0]?.id ?? '';
+      const jobs = await platform.api('GET', '/jobs?limit=1');
+      const job = (jobs.body as { items: { id: string }[] }).items[0]?.id ?? '';
+      const device = idOf('radiator-002');
+      const paths = [
+        '/',
+        '/devices',
+        ...['configuration', 'telemetry', 'commands', 'firmware', 'connectivity', 'history', 'files'].map(
+          (tab) => `/devices/${device}/${tab}`,
+        ),
+        '/campaigns',
+        '/campaigns/new',
+        `/campaigns/${campaign}`,
+        `/campaigns/${campaign}/edit/review`,
+        '/supervisions',
+        `/supervisions/${supervision}`,
+        '/firmware',
+        '/jobs',
+        `/jobs/${job}`,
+        '/nowhere',
+      ];
+      const found: string[] = [];
+      const page = await open('/');
+      const look = async (name: string, path: string): Promise<void> => {
+        for (const fault of await axe(page)) found.push(`${name} ${path}: ${fault}`);
+        const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        if (sideways > 0) found.push(`${name} ${path}: ${sideways} px too wide`);
+      };
+      for (const path of paths) {
+        await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+        await page.setViewportSize({ width: 1280, height: 900 });
+        await page.goto(platform.url + path);
+        await page.getByRole('heading', { level: 1 }).waitFor();
+        await page.locator('[aria-busy="true"]').first().waitFor({ state: 'hidden' });
+        await look('light', path);
+        await page.emulateMedia({ colorScheme: 'dark' });
+        await page.locator('html[data-mantine-color-scheme="dark"]').waitFor();
+        await look('dark', path);
+        await page.setViewportSize({ width: 360, height: 740 });
+        await look('narrow', path);
+      }
+      expect(found).toEqual([]);
+    }, 180_000);
+
+    it('lists its keys, and finds devices by their name', async () => {
+      const page = await running.open('/');
+      await page.getByRole('heading', { name: 'Start' }).waitFor();
+      await page.keyboard.press('?');
+      await page.getByRole('dialog', { name: 'Keys' }).getByText('Go to the filter').waitFor();
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Control+k');
+      await page.getByRole('combobox', { name: 'Page, device or campaign' }).fill('radiator-07');
+      await page.getByRole('option', { name: /radiator-070/ }).waitFor();
+      expect(await axe(page)).toEqual([]);
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: 'radiator-070' }).waitFor();
+    });
+
+    it('that breaks says so, and the others go on', async () => {
+      const page = await running.open('/');
+      await page.route('**/assets/jobs.page-*.js', (route) => route.abort());
+      await page.getByRole('link', { name: 'Jobs' }).click();
+      await page.getByRole('heading', { name: 'This page broke' }).waitFor();
+      await page.getByRole('link', { name: 'Devices' }).click();
+      await page.getByRole('heading', { name: 'Devices' }).waitFor();
+      running.faults(); // React says on the console what broke
+    });
+
+    it('keeps what was read while the platform is away, and says since when', async () => {
+      const page = await running.open(`/devices/${idOf('radiator-005')}`);
+      await page.getByText('no configuration').waitFor();
+      await page.getByText('live', { exact: true }).waitFor();
+      await page.context().setOffline(true);
+      await running.platform.api('PATCH', `/devices/${idOf('radiator-005')}/configuration/desired`, { a: 1 });
+      await page.context().setOffline(false);
+      await page.getByRole('row', { name: /^a 1/ }).waitFor();
+      await page.route('**/api/v1/devices/**', (route) => route.abort());
+      await running.platform.api('PATCH', `/devices/${idOf('radiator-005')}/configuration/desired`, { a: 2 });
+      await page.getByText('This may be old').first().waitFor();
+      await page.getByRole('row', { name: /^a 1/ }).waitFor();
+      running.faults();
+    });
+
+    it('shares one stream with the other tabs, and another tab takes over when it is closed', async () => {
+      const first = await running.open(`/devices/${idOf('radiator-006')}`);
+      let streams = 0;
+      first.context().on('request', (request) => {
+        if (request.url().includes('/api/v1/stream')) streams += 1;
+      });
+      await first.getByText('live', { exact: true }).waitFor();
+      const second = await first.context().newPage();
+      await second.goto(first.url());
+      await second.getByText('live', { exact: true }).waitFor();
+      expect(streams).toBeLessThanOrEqual(1);
+      await first.close();
+      await eventually(() => streams >= 1, { what: 'the other tab reads the stream', deadlineMs: 10_000 });
+      await running.platform.api('PATCH', `/devices/${idOf('radiator-006')}/configuration/desired`, { b: 1 });
+      await second.getByRole('row', { name: /^b 1/ }).waitFor();
+    });
+
+    it('comes back to where it was when the session has ended', async () => {
+      const page = await running.open('/devices?filter=name==radiator-007');
+      await page.context().clearCookies();
+      await page.reload();
+      await page.getByLabel('API key').fill(running.platform.apiKey);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByText('1 match').waitFor();
+    });
+  });
+});

@@ -1,0 +1,331 @@
+import {
+  Button,
+  FileInput,
+  Group,
+  Modal,
+  Radio,
+  Select,
+  Stack,
+  TagsInput,
+  Text,
+  TextInput,
+} from '@mantine/core';
+import { UploadIcon } from '@primer/octicons-react';
+import { useMutation, useQueries, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { answered, api, newIdempotencyKey, withEtag, type Schema } from '../api/client.js';
+import { faultAt, problemOf, readProblem, Refused } from '../api/problem.js';
+import { deviceTypesQuery } from '../devices/devices.queries.js';
+import { valueText } from '../devices/filter-text.js';
+import { ActButton } from '../shared/act-button.js';
+import { AnchorLink } from '../shared/anchor-link.js';
+import { Confirm } from '../shared/confirm-count.js';
+import { bytes } from '../shared/format.js';
+import { Moment } from '../shared/moment.js';
+import { Loaded, Nothing, PageHeader } from '../shared/page.js';
+import { ProblemView } from '../shared/problem-view.js';
+
+type Firmware = Schema<'FirmwareView'>;
+
+const OFFERED = { general: 'every device', targeted: 'some devices', suspended: 'nobody' } as const;
+
+const libraryQuery = {
+  queryKey: ['firmwares', 'library'],
+  queryFn: ({ signal }: { readonly signal: AbortSignal }) =>
+    answered(api.GET('/api/v1/firmwares', { params: { query: { limit: 200, count: true } }, signal })),
+};
+
+/** Every firmware there is, to whom it is offered, and which devices run it. */
+export const FirmwarePage = () => {
+  const firmwares = useQuery(libraryQuery);
+  const [uploading, setUploading] = useState(false);
+  const [changing, setChanging] = useState<Firmware>();
+  const [deleting, setDeleting] = useState<Firmware>();
+  return (
+    <div className="page">
+      <PageHeader
+        title="Firmware"
+        actions={
+          <ActButton
+            needs="firmware"
+            leftSection={<UploadIcon size={14} />}
+            onClick={() => setUploading(true)}
+          >
+            Upload
+          </ActButton>
+        }
+      />
+      <Loaded query={firmwares}>
+        {({ items, nextCursor }) =>
+          items.length === 0 ? (
+            <Nothing why="There is no firmware yet. A device type needs a firmware type first: POST /api/v1/device-types/{id}/firmware-types.">
+              <Button onClick={() => setUploading(true)}>Upload the first one</Button>
+            </Nothing>
+          ) : (
+            <>
+              <div className="table-scroll">
+                <table className="table">
+                  <thead>
+                    <tr>
+                      <th>Firmware type</th>
+                      <th>Version</th>
+                      <th>Offered to</th>
+                      <th className="wide">Upgrades from</th>
+                      <th className="right wide">Size</th>
+                      <th className="wide">Uploaded</th>
+                      <th>
+                        <span className="visually-hidden">Acts</span>
+                      </th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    {items.map((firmware) => (
+                      <tr key={firmware.id}>
+                        <td className="anywhere">
+                          {firmware.firmwareType}
+                          {firmware.description !== undefined && (
+                            <div className="dim">{firmware.description}</div>
+                          )}
+                        </td>
+                        <td className="value">
+                          {firmware.version}
+                          <div>
+                            <AnchorLink
+                              to="/devices"
+                              search={{ filter: `software.default==${valueText(firmware.version)}` }}
+                              title="For the first firmware type of a device type"
+                            >
+                              devices that run it
+                            </AnchorLink>
+                          </div>
+                        </td>
+                        <td>{OFFERED[firmware.rollout.strategy]}</td>
+                        <td className="anywhere wide">
+                          {firmware.upgradableFrom.length === 0
+                            ? 'every version'
+                            : firmware.upgradableFrom.join(', ')}
+                        </td>
+                        <td className="right wide">{bytes(firmware.size)}</td>
+                        <td className="wide">
+                          <Moment at={firmware.createdAt} />
+                        </td>
+                        <td>
+                          <Group gap={4} justify="flex-end" wrap="nowrap">
+                            <ActButton
+                              needs="firmware"
+                              variant="default"
+                              onClick={() => setChanging(firmware)}
+                              aria-label={`Offer … ${firmware.version}`}
+                            >
+                              Offer …
+                            </ActButton>
+                            <ActButton
+                              needs="firmware"
+                              variant="default"
+                              onClick={() => setDeleting(firmware)}
+                              aria-label={`Delete … ${firmware.version}`}
+                            >
+                              Delete …
+                            </ActButton>
+                          </Group>
+                        </td>
+                      </tr>
+                    ))}
+                  </tbody>
+                </table>
+              </div>
+              {nextCursor !== null && (
+                <Text c="dimmed">These are the first 200; GET /api/v1/firmwares lists all.</Text>
+              )}
+            </>
+          )
+        }
+      </Loaded>
+      {uploading && <Upload onClose={() => setUploading(false)} />}
+      {changing !== undefined && <Offer firmware={changing} onClose={() => setChanging(undefined)} />}
+      {deleting !== undefined && <Delete firmware={deleting} onClose={() => setDeleting(undefined)} />}
+    </div>
+  );
+};
+
+const Upload = ({ onClose }: { readonly onClose: () => void }) => {
+  const queries = useQueryClient();
+  const types = useQuery(deviceTypesQuery).data?.items ?? [];
+  const firmwareTypes = useQueries({
+    queries: types.map(({ id }) => ({
+      queryKey: ['firmware-types', id],
+      queryFn: ({ signal }: { readonly signal: AbortSignal }) =>
+        answered(api.GET('/api/v1/device-types/{id}/firmware-types', { params: { path: { id } }, signal })),
+    })),
+  }).flatMap(({ data }, index) =>
+    (data?.items ?? []).map(({ id, name }) => ({
+      value: id,
+      label: `${name} (of ${types[index]?.name ?? ''})`,
+    })),
+  );
+  const [firmwareType, setFirmwareType] = useState<string | null>(null);
+  const [version, setVersion] = useState('');
+  const [from, setFrom] = useState<string[]>([]);
+  const [file, setFile] = useState<File | null>(null);
+  const [key, setKey] = useState(newIdempotencyKey);
+  const upload = useMutation({
+    mutationFn: async () => {
+      // The file comes last: what is wrong with the other fields is told before it is sent.
+      const form = new FormData();
+      form.set('firmwareType', firmwareType ?? '');
+      form.set('version', version);
+      for (const one of from) form.append('upgradableFrom', one);
+      if (file !== null) form.set('file', file);
+      const response = await fetch('/api/v1/firmwares', {
+        method: 'POST',
+        headers: { 'idempotency-key': key },
+        body: form,
+      });
+      if (!response.ok) throw new Refused(readProblem(await response.json(), response.status));
+    },
+    onSuccess: () => {
+      void queries.invalidateQueries({ queryKey: ['firmwares'] });
+      onClose();
+    },
+    onError: () => setKey(newIdempotencyKey()),
+  });
+  const problem = upload.isError ? problemOf(upload.error) : undefined;
+  return (
+    <Modal opened onClose={onClose} title="Upload a firmware">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          upload.mutate();
+        }}
+      >
+        <Stack gap="sm">
+          <Select
+            required
+            searchable
+            label="Firmware type"
+            data={firmwareTypes}
+            value={firmwareType}
+            onChange={setFirmwareType}
+            nothingFoundMessage="There is none; POST /api/v1/device-types/{id}/firmware-types makes one"
+            error={faultAt(problem, 'firmwareType')}
+          />
+          <TextInput
+            required
+            label="Version"
+            value={version}
+            onChange={(event) => setVersion(event.currentTarget.value)}
+            error={faultAt(problem, 'version')}
+          />
+          <TagsInput
+            label="Upgrades from these versions only"
+            placeholder="every version"
+            value={from}
+            onChange={setFrom}
+            error={faultAt(problem, 'upgradableFrom')}
+          />
+          <FileInput required label="File" value={file} onChange={setFile} error={faultAt(problem, 'file')} />
+          <Text c="dimmed">Nobody is offered it before you say to whom. The file never changes.</Text>
+          <ProblemView error={upload.error} />
+          <Button type="submit" loading={upload.isPending} disabled={file === null || firmwareType === null}>
+            Upload
+          </Button>
+        </Stack>
+      </form>
+    </Modal>
+  );
+};
+
+/** Offering is for devices that take software by themselves; in batches that are watched it is a campaign. */
+const Offer = ({ firmware, onClose }: { readonly firmware: Firmware; readonly onClose: () => void }) => {
+  const queries = useQueryClient();
+  const [strategy, setStrategy] = useState(firmware.rollout.strategy);
+  const [tags, setTags] = useState<string[]>(firmware.rollout.filter?.tags ?? []);
+  const named = firmware.rollout.filter?.deviceIds;
+  const offer = useMutation({
+    mutationFn: () =>
+      withEtag(
+        api.PATCH('/api/v1/firmwares/{id}', {
+          params: { path: { id: firmware.id }, header: { 'If-Match': `"${firmware.revision}"` } },
+          body: {
+            rollout: {
+              strategy,
+              ...(strategy === 'targeted'
+                ? { filter: { tags, ...(named === undefined ? {} : { deviceIds: named }) } }
+                : {}),
+            },
+          },
+        }),
+      ),
+    onSuccess: () => {
+      void queries.invalidateQueries({ queryKey: ['firmwares'] });
+      onClose();
+    },
+  });
+  return (
+    <Confirm
+      title={`Offer ${firmware.firmwareType} ${firmware.version}`}
+      act="Save"
+      {...(strategy === 'general' && firmware.rollout.strategy !== 'general'
+        ? { toType: firmware.version }
+        : {})}
+      busy={offer.isPending}
+      error={offer.error}
+      onClose={onClose}
+      onConfirm={() => offer.mutate()}
+    >
+      <Radio.Group
+        label="To whom"
+        value={strategy}
+        onChange={(value) => setStrategy(value === 'general' || value === 'targeted' ? value : 'suspended')}
+      >
+        <Stack gap={6} mt={6}>
+          <Radio value="suspended" label="Nobody" />
+          <Radio value="targeted" label="Devices with a tag" />
+          <Radio value="general" label="Every device of its type" />
+        </Stack>
+      </Radio.Group>
+      {strategy === 'targeted' && (
+        <TagsInput
+          label="Tags"
+          description={named === undefined ? undefined : `and ${named.length} devices that are named`}
+          value={tags}
+          onChange={setTags}
+        />
+      )}
+      <Text c="dimmed">
+        Devices that ask get it from now on, all at once. To update in batches that are watched,{' '}
+        <AnchorLink to="/campaigns/new">prepare a campaign</AnchorLink> instead.
+      </Text>
+    </Confirm>
+  );
+};
+
+const Delete = ({ firmware, onClose }: { readonly firmware: Firmware; readonly onClose: () => void }) => {
+  const queries = useQueryClient();
+  const remove = useMutation({
+    mutationFn: () =>
+      answered(
+        api.DELETE('/api/v1/firmwares/{id}', {
+          params: { path: { id: firmware.id }, header: { 'If-Match': `"${firmware.revision}"` } },
+        }),
+      ),
+    onSuccess: () => {
+      void queries.invalidateQueries({ queryKey: ['firmwares'] });
+      onClose();
+    },
+  });
+  return (
+    <Confirm
+      title={`Delete ${firmware.firmwareType} ${firmware.version}`}
+      act="Delete"
+      danger
+      toType={firmware.version}
+      busy={remove.isPending}
+      error={remove.error}
+      onClose={onClose}
+      onConfirm={() => remove.mutate()}
+    >
+      <Text>Devices that are fetching it cannot finish. This cannot be undone.</Text>
+    </Confirm>
+  );
+};
