@@ -330,14 +330,26 @@ describe('a route that needs a body', () => {
       .map(([method]) => [method.toUpperCase(), path.replace('/api/v1', '')] as const),
   );
 
+  const addressOf = (path: string): string =>
+    path.replace(/\{(\w+)\}/g, (_whole, name: string) => (name === 'id' ? mqtt.id : 'x'));
+
+  it.each(routes)('%s %s takes no value that cannot be kept', async (method, path) => {
+    for (const value of VALUES) {
+      const { status, text } = await overRest(method, () => addressOf(path))(bytesOf('{"k":$}', value));
+      expect({ value: value.what, status, text }).toMatchObject({
+        status: 400,
+        text: expect.stringMatching(value.rule),
+      });
+    }
+  });
+
   // Without one, a token is generated, and a document offered once more.
   const OPTIONAL = /\/(tokens|reoffer)$/;
 
   it.each(routes.filter(([, path]) => !OPTIONAL.test(path)))(
     '%s %s takes none for none',
     async (method, path) => {
-      const address = path.replace(/\{(\w+)\}/g, (_whole, name: string) => (name === 'id' ? mqtt.id : 'x'));
-      const answer = await platform.api(method, address);
+      const answer = await platform.api(method, addressOf(path));
       expect({ status: answer.status, detail: (answer.body as { detail?: string }).detail }).toEqual({
         status: 400,
         detail: expect.stringContaining('The body is missing'),
@@ -416,12 +428,14 @@ describe('If-Match with a version that has never been', () => {
     const certificate = AUTHORITY;
     const authority = await created('/certificate-authorities', { name: 'An authority', certificate });
     const claimKey = await created('/claim-keys', { name: 'for meters', deviceType: 'meter', limit: 1 });
+    const folder = await created('/folders', { path: '/paris' });
     const integration = await created('/integrations', { name: 'reader', services: ['telemetry'] });
     const ids: Readonly<Record<string, string>> = {
       'certificate-authorities': authority.id,
       'claim-keys': claimKey.id,
       devices: mqtt.id,
       firmwares: firmware,
+      folders: folder.id,
       groups: group.id,
       integrations: integration.id,
       campaigns: campaign.id,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isPassing, type BulkOutcome } from '@muster/contracts';
 import type { DeviceKey } from '@muster/contracts/configuration/documents.requests';
 import type { Logger } from '@muster/observability';
@@ -9,6 +10,7 @@ export interface Recorded extends BulkOutcome {
 
 const MOST = 500;
 const TRIES = 5;
+const AGAIN_MS = 50;
 
 /**
  * Tells what became of pushes. Returns who is due again, because what was sent is superseded. Gives single ones up after a
@@ -23,6 +25,7 @@ export const recordAll = async <Dispatch>(
   for (let from = 0; from < dispatches.length; from += MOST) {
     let left = dispatches.slice(from, from + MOST);
     for (let tries = 0; left.length > 0 && tries < TRIES; tries += 1) {
+      if (tries > 0) await sleep(AGAIN_MS * 2 ** tries);
       const { outcomes, superseded = [] } = await record(left);
       again.push(...superseded);
       left = left.filter((_, index) => isPassing(outcomes[index]));
