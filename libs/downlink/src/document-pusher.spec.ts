@@ -7,6 +7,7 @@ import type {
 } from '@muster/contracts/configuration/documents.requests';
 import type { AccessEntry, AccessPage } from '@muster/contracts/device-registry/access.requests';
 import { createLogger, createMetrics } from '@muster/observability';
+import { eventually } from '@muster/testing';
 import { DeviceDirectory } from '@muster/uplink';
 import { configurationSource, DocumentPusher, softwareSource } from './document-pusher.js';
 import { DevicePushes } from './device-pushes.js';
@@ -124,6 +125,27 @@ const pushing = (
 };
 
 describe('pushing documents', () => {
+  it('looks at a device whose document is being sent when that is on record, and at others at once', async () => {
+    let arrive = (): void => undefined;
+    const arrived = new Promise<void>((resolve) => (arrive = resolve));
+    const { pusher, asked, recorded } = pushing(
+      directoryOf(entry({}), entry({ deviceId: 'd2', token: 'tok2' })),
+      async ({ token }) => {
+        if (token === 'tok1') await arrived;
+        return true;
+      },
+    );
+    const [one, two] = ['d1', 'd2'].map((deviceId) => ({ tenantId: 'default', deviceId }));
+    const changed = pusher.push([one as PushTarget], 'changed');
+    const reachable = pusher.push([one as PushTarget, two as PushTarget], 'reachable');
+    await eventually(() => recorded.length === 1);
+    expect(asked).toEqual([['d1'], ['d2']]);
+    arrive();
+    await Promise.all([changed, reachable]);
+    expect(asked).toEqual([['d1'], ['d2'], ['d1']]);
+    expect(recorded.map(({ deviceId }) => deviceId)).toEqual(['d2', 'd1', 'd1']);
+  });
+
   it.each([
     ['once more where another push overtook it with a newer document', 1, 2],
     ['but not for ever', 1_000, 5],

@@ -85,9 +85,28 @@ const MAX_REPAIRS = 5;
  * the service or the wire is away; nothing is recorded then for those that were not sent theirs.
  */
 export class DocumentPusher {
+  /** By device. */
+  private readonly underWay = new Map<string, Promise<void>>();
+
   constructor(private readonly parts: DocumentPushParts) {}
 
+  /**
+   * A device whose document is just being sent is looked at when that is on record: one that becomes reachable at the moment of
+   * a change would be sent it for each reason. Other replicas are not waited for.
+   */
   async push(targets: readonly PushTarget[], reason: PushReason): Promise<void> {
+    const busy = targets.filter((target) => this.underWay.has(keyOf(target)));
+    const free = targets.filter((target) => !this.underWay.has(keyOf(target)));
+    const others = Promise.allSettled(busy.flatMap((target) => this.underWay.get(keyOf(target)) ?? []));
+    const work = this.pushNow(free, reason).finally(() => {
+      for (const target of free) this.underWay.delete(keyOf(target));
+    });
+    for (const target of free) this.underWay.set(keyOf(target), work);
+    const later = busy.length === 0 ? undefined : others.then(() => this.push(busy, reason));
+    await Promise.all([work, later]);
+  }
+
+  private async pushNow(targets: readonly PushTarget[], reason: PushReason): Promise<void> {
     const { source, pushes } = this.parts;
     const reachable = await pushes.reachable(targets, source.extension);
     const byDevice = new Map(reachable.map((target) => [keyOf(target), target]));
