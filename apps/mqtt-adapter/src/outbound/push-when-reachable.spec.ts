@@ -82,6 +82,18 @@ describe('becoming reachable', () => {
     expect({ pushed, wasKnown }).toEqual({ pushed: ['d1 v2'], wasKnown: [true] });
   });
 
+  it('is not told of a new session that has ended a moment later, whose device may be in another one', async () => {
+    const { reachable, subscribers, since } = scene();
+    subscribers.add('c1', 'kp1.v1.cmx.tok1.#');
+    reachable.follow(event('queue.created', { name: QUEUE }));
+    reachable.follow(consumer());
+    const handled = reachable.handle(consumer());
+    await new Promise((resolve) => setImmediate(resolve));
+    reachable.follow(event('queue.deleted', { name: QUEUE }));
+    await handled;
+    expect(since).toEqual([]);
+  });
+
   it('does not wait for a session whose client has left since', async () => {
     const { reachable, sessions } = scene({ settleMs: 60_000 });
     const handled = reachable.handle(binding('kp1.v2.cmx.tok1.#'));

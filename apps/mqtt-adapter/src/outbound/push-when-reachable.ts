@@ -119,9 +119,11 @@ export class PushWhenReachable {
     const clientId = sessionOf(queue);
     if (typeof queue !== 'string' || clientId === undefined) return;
     if (!redelivered) await this.untilReached(queue, timeOf(headers));
+    // Looked at before the pause: of a session that has ended by then nothing is known.
+    const isNew = this.parts.sessions.isNew(queue);
     await this.pause(this.parts.settleMs ?? 150);
     if (await this.offerBack(queue, redelivered)) return;
-    if (this.parts.sessions.isNew(queue)) return;
+    if (isNew) return;
     const patterns = this.parts.subscribers.of(clientId);
     await Promise.all(patterns.map((pattern) => this.offer(pattern)));
   }
