@@ -274,8 +274,12 @@ describe('what others want meanwhile', () => {
     );
     const first = await campaigns.launch(of('on-its-way'));
     await eventually(
-      async () => (await platform.sql('SELECT FROM campaign_orchestrator.campaign_writes')).length > 0,
-      { deadlineMs: 10_000, what: 'the first hands its devices over' },
+      async () => {
+        const query = `SELECT FROM pg_locks held JOIN pg_locks waiting USING (locktype, classid, objid, objsubid)
+                       WHERE locktype = 'advisory' AND held.mode = 'ExclusiveLock' AND held.granted AND NOT waiting.granted`;
+        return (await platform.sql(query)).length > 0;
+      },
+      { deadlineMs: 10_000, what: 'the first has asked for its values to be written' },
     );
     const second = await campaigns.launch(
       of('on-its-way', { configurations: { interval: 90 }, onConflict: 'supersede' }),

@@ -190,7 +190,7 @@ const WRITES: Readonly<Record<string, Kind>> = {
     path: 'cmx_ota/applied/json/1',
     body: { configId: '1.2.0' },
     url: '/software',
-    then: { items: [expect.objectContaining({ reportedVersion: '1.2.0' })] },
+    then: { items: [expect.objectContaining({ reportedVersion: '1.2.0' })], nextCursor: null },
   },
 };
 
