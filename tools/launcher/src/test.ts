@@ -75,13 +75,14 @@ const runSteps = async (instance: Instance, patterns: readonly string[], counts:
     const style = started(patterns.length === 0 ? formatAndLint(run) : Promise.resolve([]));
     await database;
     const servers = await testEnvironment(instance, withBroker);
-    // Side by side: the end-to-end specs mostly wait, and go first when they do not.
-    const parts = [jest(run, 'unit and integration', ['unit', 'int'], servers)];
+    // One after the other: side by side on two cores, what specs expect within seconds came late.
+    counts.push(await jest(run, 'unit and integration', ['unit', 'int'], servers));
     if (withBroker) {
       const browser = e2e.some((path) => BROWSER_SPECS.test(path)) ? await browserFor(instance) : {};
-      parts.push(broker.then(() => jest(run, 'end to end', ['e2e'], { ...servers, ...browser })));
+      await broker;
+      counts.push(await jest(run, 'end to end', ['e2e'], { ...servers, ...browser }));
     }
-    counts.push(...(await Promise.all(parts)), ...(await style));
+    counts.push(...(await style));
   };
   await Promise.race([steps(), interrupted]);
 };
@@ -145,15 +146,14 @@ const jest = async (
 ): Promise<Count> => {
   const began = Date.now();
   const result = join(run.instance.settings.home, `jest-${projects.join('-')}.json`);
-  const isEndToEnd = projects.includes('e2e');
   const { code } = await node(
     run,
     [
       ...[...JEST, '--selectProjects', ...projects, '--passWithNoTests', '--json', '--outputFile', result],
-      ...(isEndToEnd ? ['--runInBand'] : []),
+      ...(projects.includes('e2e') ? ['--runInBand'] : []),
       ...(run.patterns.length > 0 ? ['--testPathPatterns', ...run.patterns] : []),
     ],
-    { environment, isShown: true, priority: isEndToEnd ? 0 : LOW, result },
+    { environment, isShown: true, result },
   );
   const count = countOfJest(existsSync(result) ? readFileSync(result, 'utf8') : '', code);
   const ok = count.failed === 0;
@@ -224,8 +224,7 @@ const testEnvironment = async (
 const withoutMuster = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('MUSTER_')));
 
-/** Of `setPriority`: whoever has a higher one goes first. */
-const LOW = 10;
+/** Of `setPriority`: everybody else goes first. */
 const LOWEST = 19;
 /** Jest waits for ever for what a spec has left open. All that it found is in its result by then, that it was left open too. */
 const END_MS = 10_000;

@@ -45,7 +45,7 @@ describe('an API that is asked with patience', () => {
     let asked = 0;
     const api = (() => ((asked += 1), Promise.reject(away))) as PlatformApi;
     const say = (): void => undefined;
-    await expect(patientApi(api, { firstPauseMs: 1, withinMs: 20, say })('GET', '/x')).rejects.toBe(away);
+    await expect(patientApi(api, { firstPauseMs: 1, withinMs: 200, say })('GET', '/x')).rejects.toBe(away);
     expect(asked).toBeGreaterThan(2);
     asked = 0;
     const signal = AbortSignal.abort();
