@@ -3,6 +3,7 @@ import { FilterIcon, XIcon } from '@primer/octicons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useEffect, useId, useRef, useState, type KeyboardEvent } from 'react';
+import { flushSync } from 'react-dom';
 import { count } from '../shared/format.js';
 import { FILTER_BOX } from '../shell/keys.js';
 import { filterFieldsQuery, filterValuesQuery } from './devices.queries.js';
@@ -66,13 +67,14 @@ export const FilterBox = ({
   };
   const take = (suggestion: Suggestion) => {
     const next = taken(text, place, suggestion);
-    setText(next.text);
-    setCaret(next.caret);
-    setChosen(-1);
-    requestAnimationFrame(() => {
-      input.current?.focus();
-      input.current?.setSelectionRange(next.caret, next.caret);
+    // At once: a caret that is set a frame later goes back before what was typed meanwhile.
+    flushSync(() => {
+      setText(next.text);
+      setCaret(next.caret);
+      setChosen(-1);
     });
+    input.current?.focus();
+    input.current?.setSelectionRange(next.caret, next.caret);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const suggestion = suggestions[chosen];
