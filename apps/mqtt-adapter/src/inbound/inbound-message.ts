@@ -21,6 +21,9 @@ import {
 import type { Responder } from '../outbound/respond.js';
 import type { AckWindow } from './ack-window.js';
 
+/** A header of ours, for `arrivedAt` of what is handed on to another queue, or set aside. */
+export const ARRIVED_AT = 'x-muster-arrived-at';
+
 /** One message as the broker delivers it. */
 export interface InboundMessage {
   readonly routingKey: string;
@@ -32,7 +35,10 @@ export interface InboundMessage {
   readonly duplicate: boolean;
   /** How long it may have waited in the queue before `arrivedAt`, in milliseconds; Infinity: nobody knows. */
   readonly waitedMs: number;
-  /** When the door had it; without its word, when we had it first, in this queue or in the one it was handed on from; see `Uplink.arrival`. */
+  /**
+   * When the door had it; without its word, when we had it first, in this queue or in the one it was handed on from. See
+   * `Uplink.arrival`.
+   */
   readonly arrivedAt: number;
   /** The door has said so: it is the same time at each delivery. */
   readonly isTimed: boolean;

@@ -5,10 +5,9 @@ import { failedReplay, park, unpack, type Bus, type Replay } from '@muster/messa
 import { currentTrace } from '@muster/observability';
 import { tokenHint, Unprocessable, type Uplink } from '@muster/uplink';
 import { DESTINATIONS, destinationOf, REGISTRY, type Destination } from '../broker/topology.js';
-import type { InboundMessage } from './inbound-message.js';
+import { ARRIVED_AT, type InboundMessage } from './inbound-message.js';
 
 const STREAM = 'rabbitmq';
-const ARRIVED_AT = 'x-muster-arrived-at';
 
 /** Of a queue, as it is written in subjects. */
 const consumerOf = ({ queue }: Pick<Destination, 'queue'>): string => queue.replaceAll('.', '-');

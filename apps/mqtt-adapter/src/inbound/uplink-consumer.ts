@@ -4,7 +4,7 @@ import { unstamped } from '@muster/uplink';
 import { acknowledgeOn, channelOf } from '../broker/rabbitmq-connection.js';
 import type { Destination } from '../broker/topology.js';
 import { AckWindow } from './ack-window.js';
-import type { InboundMessage } from './inbound-message.js';
+import { ARRIVED_AT, type InboundMessage } from './inbound-message.js';
 import { QueueLag } from './queue-lag.js';
 
 const LOOK_EVERY_MS = 1_000;
@@ -91,7 +91,6 @@ export class UplinkConsumer {
 
 /** Said by us of what we hand on to another queue: the broker's own mark stays behind. */
 const REDELIVERED = 'x-muster-redelivered';
-const ARRIVED_AT = 'x-muster-arrived-at';
 /** That time is the door's. */
 const TIMED = 'x-muster-timed';
 /** Before that; without it nobody knows. */

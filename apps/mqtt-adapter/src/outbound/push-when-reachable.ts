@@ -100,8 +100,8 @@ export class PushWhenReachable {
 
   /**
    * Who is new, and since when it has been reached, is known by the sessions: without that, what was pushed to it a moment ago
-   * would be given again. They are told by another queue, which may be behind; of a session from before this process by none. Who has left since
-   * `at` will not be reached.
+   * would be given again. They are told by another queue, which may be behind; of a session from before this process by none.
+   * Who has left since `at` will not be reached.
    */
   private async untilReached(queue: string, at: number, pattern?: string): Promise<void> {
     const { sessions, settleMs } = this.parts;
