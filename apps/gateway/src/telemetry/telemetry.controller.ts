@@ -201,7 +201,8 @@ export class TelemetryController {
       const asked = { ...reading, deviceId, keys, from, to, order, limit, cursor };
       return this.bus.request(querySamples, asked);
     }
-    if (keys === undefined || keys.length === 0) throw wrongQuery('keys', 'or key must be given with bucket');
+    if (keys === undefined || keys.length === 0)
+      throw wrongQuery('keys', 'must be given with bucket, or key for a single one');
     await this.bus.request(getDevice, { ...reading, deviceId });
     const asked = {
       ...reading,
