@@ -132,7 +132,10 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: LOGGER, useValue: logger },
           { provide: KnownDevices, useValue: devices },
           { provide: DesiredChanges, useValue: changes },
-          { provide: OtherVersions, useValue: new OtherVersions({ database, devices, rules, changes }) },
+          {
+            provide: OtherVersions,
+            useValue: new OtherVersions({ database, store, devices, rules, changes }),
+          },
           { provide: Jobs, useValue: new Jobs(database, store, kinds) },
           { provide: CEILINGS, useValue: ceilings },
           { provide: DeviceTargets, useValue: targets },

@@ -2,11 +2,11 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { AppError, type Actor, type JsonObject } from '@muster/contracts';
 import type { DesiredOutcome } from '@muster/contracts/configuration/campaign.requests';
 import type { BulkItem, BulkOutcome, Database, EventStore } from '@muster/event-store';
-import type { DeviceId, DeviceKind, KnownDevices } from '@muster/known-devices';
+import type { DeviceChange, DeviceId, DeviceKind, KnownDevices } from '@muster/known-devices';
 import { currentDeadline } from '@muster/messaging';
 import { currentTrace } from '@muster/observability';
 import type pg from 'pg';
-import { holdDefaults } from '../type-configuration/defaults-lock.js';
+import { changeDefaultsAlone, holdDefaults } from '../type-configuration/defaults-lock.js';
 import { coalesce } from './coalesce.js';
 import type { DesiredMode, Rules } from './desired-values.js';
 import type { DeviceConfiguration } from '../device-configuration/configuration-state.js';
@@ -172,6 +172,27 @@ export class DesiredChanges {
     const offered = await this.parts.store.executeMany(deviceConfiguration, again, { within: tx });
     for (const { error } of offered) if (error !== undefined) throw error;
     return outcomes;
+  }
+
+  /**
+   * Puts other app versions of devices on record, and the defaults of these versions into effect, at once: who finds the
+   * version there finds its defaults. One outcome per wish, in order. Idempotent.
+   */
+  async changeVersions(
+    tenantId: string,
+    versions: readonly DeviceChange[],
+    wishes: readonly DefaultsWish[],
+  ): Promise<Outcome[]> {
+    await this.prepare(
+      tenantId,
+      wishes.map(({ deviceId }) => deviceId),
+    );
+    return this.parts.database.transaction(async (tx) => {
+      // Alone: whoever decided with the defaults of the old version has committed before those of the new one are applied.
+      await changeDefaultsAlone(tx, tenantId);
+      await this.parts.devices.remember(versions, tx);
+      return this.applyDefaults(tx, tenantId, wishes);
+    });
   }
 
   private coalesced(change: TracedChange): Promise<Settled> {

@@ -1,4 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
+import type { AppError } from '@muster/contracts';
 import {
   deviceChanged,
   deviceDeleted,
@@ -12,7 +13,6 @@ import { changeIn, factsIn, KnownDevices, type DeviceId } from '@muster/known-de
 import { Consumes, isEvent, type Delivered } from '@muster/messaging';
 import type { Logger } from '@muster/observability';
 import { DATABASE, EVENT_STORE, LOGGER } from '@muster/service-host';
-import { changeDefaultsAlone } from '../type-configuration/defaults-lock.js';
 import { DesiredChanges, type DefaultsWish } from '../desired/desired-changes.js';
 import { deviceConfiguration } from './device-configuration.decider.js';
 
@@ -44,29 +44,31 @@ export class KnownDevicesReactor {
       ...provisioned.map(factsIn),
       ...changed.flatMap(changeIn).map((change) => ({ ...change, appVersion: undefined })),
     ]);
-    for (const [tenantId, changes] of byTenant(upgraded)) {
-      // Alone: whoever decided with the defaults of the old version has committed before those of the new one are applied.
-      await this.database.transaction(async (tx) => {
-        await changeDefaultsAlone(tx, tenantId);
-        await this.devices.remember(changes, tx);
-      });
-    }
     await this.end(events.filter((event) => isEvent(event, deviceDeleted)));
-    const wishes = [
-      ...provisioned.map(({ tenantId, data: { deviceId, deviceTypeId } }) => ({
-        tenantId,
+    for (const [tenantId, own] of byTenant(provisioned)) {
+      const wishes = own.map(({ data: { deviceId, deviceTypeId } }) => ({
         deviceId,
         source: { kind: 'default', id: deviceTypeId } as const,
-      })),
-      ...upgraded.map(({ tenantId, deviceId, appVersion, at }) => ({
+      }));
+      await this.changes.prepare(
         tenantId,
+        wishes.map(({ deviceId }) => deviceId),
+      );
+      this.assertDone(
+        tenantId,
+        wishes,
+        await this.database.transaction((tx) => this.changes.applyDefaults(tx, tenantId, wishes)),
+      );
+    }
+    for (const [tenantId, own] of byTenant(upgraded)) {
+      const wishes = own.map(({ deviceId, appVersion, at }) => ({
         deviceId,
         source: { kind: 'default', id: appVersion } as const,
         // What it refused with the old software it may well take with the new one.
         reofferRejectedBefore: at,
-      })),
-    ];
-    for (const [tenantId, own] of byTenant(wishes)) await this.applyDefaults(tenantId, own);
+      }));
+      this.assertDone(tenantId, wishes, await this.changes.changeVersions(tenantId, own, wishes));
+    }
   }
 
   private async end(deleted: readonly Delivered<DeviceDeleted>[]): Promise<void> {
@@ -86,18 +88,17 @@ export class KnownDevicesReactor {
     for (const { error } of outcomes) if (error !== undefined) throw error;
   }
 
-  private async applyDefaults(tenantId: string, wishes: readonly DefaultsWish[]): Promise<void> {
-    const ids = wishes.map(({ deviceId }) => deviceId);
-    await this.changes.prepare(tenantId, ids);
-    const outcomes = await this.database.transaction((tx) =>
-      this.changes.applyDefaults(tx, tenantId, wishes),
-    );
+  private assertDone(
+    tenantId: string,
+    wishes: readonly DefaultsWish[],
+    outcomes: readonly { readonly error?: AppError }[],
+  ): void {
     outcomes.forEach(({ error }, index) => {
       if (error === undefined || error.code === 'device-not-found') return;
       if (error.code !== 'configuration-too-large') throw error;
       // Another try would change nothing: the next change of the device or of the defaults may.
       this.logger.warn(
-        { tenantId, deviceId: ids[index], reason: error.detail },
+        { tenantId, deviceId: wishes[index]?.deviceId, reason: error.detail },
         'the defaults do not fit beside the own values of a device',
       );
     });

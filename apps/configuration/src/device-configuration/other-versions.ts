@@ -1,12 +1,12 @@
 import { AppError, isPassing, type JsonObject } from '@muster/contracts';
-import type { Database } from '@muster/event-store';
-import type { DeviceId, KnownDevices } from '@muster/known-devices';
+import type { Database, EventStore } from '@muster/event-store';
+import type { DeviceId, DeviceKind, KnownDevices } from '@muster/known-devices';
 import type { DesiredChanges } from '../desired/desired-changes.js';
-import { withDefaults } from '../desired/desired-values.js';
+import { withDefaults, type Rules } from '../desired/desired-values.js';
 import type { RulesInForce } from '../desired/rules-in-force.js';
-import { changeDefaultsAlone } from '../type-configuration/defaults-lock.js';
 import { configIdOf } from './config-id.js';
 import type { DeviceConfiguration } from './configuration-state.js';
+import { deviceConfiguration } from './device-configuration.decider.js';
 import { documentFrom, effectiveOf } from './documents.js';
 
 /** What a device has as another app version. `configId` "": nothing, and nothing was ever configured. */
@@ -16,8 +16,14 @@ export interface OtherDocument {
 }
 
 export interface AsVersion extends DeviceId {
-  /** Name; undefined: the one on record. */
-  readonly appVersion: string | undefined;
+  /** Name; absent: the one on record. */
+  readonly appVersion?: string | null | undefined;
+}
+
+interface HeldAs {
+  readonly state: DeviceConfiguration;
+  /** undefined: the version is the one on record, or the device is not known. */
+  readonly other: OtherDocument | undefined;
 }
 
 /**
@@ -28,6 +34,7 @@ export class OtherVersions {
   constructor(
     private readonly parts: {
       readonly database: Database;
+      readonly store: EventStore;
       readonly devices: KnownDevices;
       readonly rules: RulesInForce;
       readonly changes: DesiredChanges;
@@ -40,57 +47,59 @@ export class OtherVersions {
    * `device-not-found`.
    */
   async catchUp({ tenantId, deviceId }: DeviceId, appVersion: string): Promise<boolean> {
-    const { database, devices, changes } = this.parts;
+    const { devices, changes } = this.parts;
     const facts = await devices.askAgain({ tenantId, deviceId }).catch((error: unknown) => {
       if (error instanceof AppError && isPassing(error)) return undefined;
       throw error;
     });
     if (facts?.appVersion !== appVersion) return false;
-    const at = new Date().toISOString();
-    await database.transaction(async (tx) => {
-      await changeDefaultsAlone(tx, tenantId);
-      await devices.remember([facts], tx);
-    });
     const wish = {
       deviceId,
       source: { kind: 'default', id: appVersion } as const,
-      reofferRejectedBefore: at,
+      reofferRejectedBefore: new Date().toISOString(),
     };
-    const [outcome] = await database.transaction((tx) => changes.applyDefaults(tx, tenantId, [wish]));
+    const [outcome] = await changes.changeVersions(tenantId, [facts], [wish]);
     // Of defaults that do not fit beside the device's own values the reactor tells.
     const { error } = outcome ?? {};
     if (error !== undefined && error.code !== 'configuration-too-large') throw error;
     return true;
   }
 
-  /** In the order of `devices`; undefined: the version is the one on record, or the device is not known. */
-  async documentsOf(
-    devices: readonly AsVersion[],
-    states: readonly (DeviceConfiguration | undefined)[],
-  ): Promise<(OtherDocument | undefined)[]> {
-    const none = devices.map(() => undefined);
-    if (devices.every(({ appVersion }) => appVersion === undefined)) return none;
-    const kinds = await this.parts.devices.kindsOf(devices);
-    const others = devices.flatMap(({ appVersion }, index) => {
-      const [kind, state] = [kinds[index], states[index]];
-      if (kind === undefined || state === undefined || appVersion === undefined) return [];
-      return kind.appVersion === appVersion ? [] : [{ index, state, kind: { ...kind, appVersion } }];
-    });
-    if (others.length === 0) return none;
-    const rules = await this.parts.database.transaction((tx) =>
-      this.parts.rules.of(
-        tx,
-        others.map(({ kind }) => kind),
-      ),
+  /**
+   * What devices hold as these versions; in the order of `devices`. Versions are read before states: who finds a version on
+   * record then finds its defaults in the state, since both are committed at once.
+   */
+  async load(devices: readonly AsVersion[]): Promise<HeldAs[]> {
+    const kinds = devices.some(isAsked) ? await this.parts.devices.kindsOf(devices) : [];
+    const loaded = await this.parts.store.loadMany(
+      deviceConfiguration,
+      devices.map(({ tenantId, deviceId }) => ({ tenantId, id: deviceId })),
     );
-    const documents: (OtherDocument | undefined)[] = none;
-    others.forEach(({ index, state }, place) => {
-      const own = rules[place];
-      if (own !== undefined) documents[index] = documentAs(state, withDefaults(effectiveOf(state), own));
+    const held: HeldAs[] = devices.map((_device, index) => ({
+      state: loaded[index]?.state ?? deviceConfiguration.initial,
+      other: undefined,
+    }));
+    const others = devices.flatMap(({ appVersion }, index) => {
+      const [kind, own] = [kinds[index], held[index]];
+      if (kind === undefined || own === undefined || appVersion == null) return [];
+      return kind.appVersion === appVersion ? [] : [{ index, own, kind: { ...kind, appVersion } }];
     });
-    return documents;
+    const rules = await this.rulesOf(others.map(({ kind }) => kind));
+    others.forEach(({ index, own: { state } }, place) => {
+      const own = rules[place];
+      if (own === undefined) return;
+      held[index] = { state, other: documentAs(state, withDefaults(effectiveOf(state), own)) };
+    });
+    return held;
+  }
+
+  private async rulesOf(kinds: readonly DeviceKind[]): Promise<Rules[]> {
+    if (kinds.length === 0) return [];
+    return this.parts.database.transaction((tx) => this.parts.rules.of(tx, kinds));
   }
 }
+
+const isAsked = ({ appVersion }: AsVersion): boolean => appVersion != null;
 
 const documentAs = (state: DeviceConfiguration, values: ReturnType<typeof withDefaults>): OtherDocument => {
   const config = documentFrom(values);

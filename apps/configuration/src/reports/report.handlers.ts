@@ -83,10 +83,12 @@ export class ReportHandlers {
   private async otherDocument(
     request: FetchDocument & { readonly appVersion: string },
   ): Promise<DocumentView> {
-    const { state } = await this.store.load(deviceConfiguration, request.tenantId, request.deviceId);
-    if (state.ended) throw new AppError('device-not-found', 'No such device.');
-    const [other] = await this.others.documentsOf([request], [state]);
-    const { configId, config } = other ?? { configId: state.configId, config: documentOf(state) };
+    const [held] = await this.others.load([request]);
+    if (held === undefined || held.state.ended) throw new AppError('device-not-found', 'No such device.');
+    const { configId, config } = held.other ?? {
+      configId: held.state.configId,
+      config: documentOf(held.state),
+    };
     const unchanged = configId === request.configId;
     return { unchanged, configId, config: unchanged || configId === '' ? null : config };
   }
@@ -165,22 +167,10 @@ export class ReportHandlers {
 
   @Handles(dueDocuments)
   async dueDocuments({ devices, changed }: DueDocuments): Promise<DueDocumentList> {
-    const loaded = await this.store.loadMany(
-      deviceConfiguration,
-      devices.map(({ tenantId, deviceId }) => ({ tenantId, id: deviceId })),
-    );
-    const others = await this.others.documentsOf(
-      devices.map(({ tenantId, deviceId, appVersion }) => ({
-        tenantId,
-        deviceId,
-        appVersion: appVersion ?? undefined,
-      })),
-      loaded.map(({ state }) => state),
-    );
+    const held = await this.others.load(devices);
     return whatFits(devices, ({ tenantId, deviceId, reachableAt, appVersion }, index): DueDocument[] => {
-      const state = loaded[index]?.state;
+      const { state, other } = held[index] ?? {};
       if (state === undefined) return [];
-      const other = others[index];
       if (other !== undefined && appVersion != null) {
         return isOtherDue(other, state) ? [{ tenantId, deviceId, ...other, appVersion }] : [];
       }

@@ -91,6 +91,20 @@ const CHANNEL = {
   additionalProperties: false,
 };
 
+/** Until some statement of the service waits for a lock of one of these types. */
+const waitsFor = (...lockTypes: string[]) =>
+  eventually(
+    async () => {
+      const { rows } = await muster.sql.query<{ count: string }>(
+        `SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+         WHERE NOT l.granted AND l.locktype = ANY ($1) AND a.datname = current_database()`,
+        [lockTypes],
+      );
+      return Number(rows[0]?.count) > 0;
+    },
+    { what: `somebody waits for a lock: ${lockTypes.join(' or ')}` },
+  );
+
 describe('rules of a device type', () => {
   it('are read back with the limits in force, and change only what is named', async () => {
     const type = muster.type('a');
@@ -405,6 +419,30 @@ describe('defaults', () => {
     expect(await dueAs('a')).toHaveLength(1);
   });
 
+  it('are in force in the moment in which their version is on record', async () => {
+    const type = muster.type('a', 'b');
+    await defaults(type, { x: 1 }, { appVersion: 'a' });
+    await defaults(type, { x: 2 }, { appVersion: 'b' });
+    const id = await muster.provisioned(type, 'a');
+    await has(id, { x: 1 });
+    const blocking = await muster.connect();
+    try {
+      await blocking.query('BEGIN');
+      await blocking.query('SELECT FROM configuration.streams WHERE stream = $1 FOR UPDATE', [
+        `configuration-${id}`,
+      ]);
+      await muster.upgraded(id, 'b');
+      await waitsFor('transactionid', 'tuple');
+      const devices = [{ tenantId, deviceId: id, appVersion: 'b' }];
+      const asB = await muster.bus.request(dueDocuments, { devices });
+      expect(asB.items).toMatchObject([{ config: { x: 2 } }]);
+      await blocking.query('COMMIT');
+    } finally {
+      await blocking.end();
+    }
+    await has(id, { x: 2 });
+  });
+
   it('reach devices whose kind was not known, by asking for them', async () => {
     const type = muster.type('a');
     const [old, foreign] = [muster.device(type, 'a'), muster.device(muster.type('c'), 'c')];
@@ -418,18 +456,6 @@ describe('defaults', () => {
 });
 
 describe('a change of defaults beside other changes', () => {
-  const waiting = () =>
-    eventually(
-      async () => {
-        const { rows } = await muster.sql.query<{ count: string }>(
-          `SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-           WHERE NOT l.granted AND l.locktype = 'advisory' AND a.datname = current_database()`,
-        );
-        return Number(rows[0]?.count) > 0;
-      },
-      { what: 'somebody waits for the defaults' },
-    );
-
   it('waits for those who decide with the defaults from before', async () => {
     const type = muster.type('a');
     const deciding = await muster.connect();
@@ -442,7 +468,7 @@ describe('a change of defaults beside other changes', () => {
         [tenantId],
       );
       const change = defaults(type, { x: 1 }).then(() => (changed = true));
-      await waiting();
+      await waitsFor('advisory');
       expect(changed).toBe(false);
       await deciding.query('COMMIT');
       await change;
@@ -520,7 +546,7 @@ describe('a change of defaults beside other changes', () => {
       );
       // Read before its commit, the default would be 1: and the job may have passed the device by then.
       const takenBack = change(id, { x: null });
-      await waiting();
+      await waitsFor('advisory');
       await blocking.query('COMMIT');
       await newDefaults;
       await takenBack;
