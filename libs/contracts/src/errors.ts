@@ -119,6 +119,7 @@ export const errorCatalogue = {
   'job-not-finished': { status: 409, title: 'The job has not ended' },
   'job-not-cancellable': { status: 409, title: 'The job cannot be cancelled by itself' },
   'job-not-retryable': { status: 409, title: 'A job of this kind cannot be retried' },
+  'import-not-finished': { status: 409, title: 'The import has not ended' },
   'job-without-failures': { status: 409, title: 'Nothing of the job has failed' },
   'campaign-already-launched': { status: 409, title: 'The campaign was launched' },
   'campaign-status': { status: 409, title: 'Not possible in this status of the campaign' },

@@ -1,11 +1,9 @@
 import type { EventStore } from '@muster/event-store';
 import type { JobKind } from '@muster/jobs';
 import type { Rules } from '../providers.js';
+import { DRY_RUN_JOB, IMPORT_JOB } from './import-kinds.js';
 import { importRows } from './import-rows.js';
 import { contentOf, keepResults, type Imports, type RowResult } from './import-tables.js';
-
-export const IMPORT_JOB = 'device-import';
-export const DRY_RUN_JOB = 'device-import-dry-run';
 
 export interface ImportParams {
   readonly importId: string;

@@ -7,6 +7,7 @@ import type {
 } from '@muster/contracts/device-registry/imports.requests';
 import type { Database } from '@muster/event-store';
 import type pg from 'pg';
+import { IMPORT_KINDS } from './import-kinds.js';
 
 export interface ImportKey {
   readonly tenantId: string;
@@ -25,8 +26,14 @@ export interface RowResult {
   readonly detail?: string | undefined;
 }
 
+/** One that was started. */
+export type StartedImport = Pick<ImportView, 'id' | 'dryRun' | 'createdAt'>;
+
 /** How long one waits that was begun and never started. */
 const UNSTARTED_HOURS = 24;
+
+/** The job of one that is older may be forgotten already; it goes itself when the next one is begun. */
+const IS_LISTED = 'started AND created_at >= now() - make_interval(days => $2)';
 
 /** Imports and their rows. */
 export class Imports {
@@ -113,7 +120,53 @@ export class Imports {
     };
   }
 
-  async list(
+  /** Those that were started, newest first: ids rise with the time. `before`: the id that the page before ended with. */
+  async list(tenantId: string, before: string | undefined, limit: number): Promise<readonly StartedImport[]> {
+    const { rows } = await this.database.query<{ id: string; dry_run: boolean; created_at: Date }>(
+      `SELECT id, dry_run, created_at FROM imports
+       WHERE tenant_id = $1 AND ${IS_LISTED} AND ($3::text IS NULL OR id < $3) ORDER BY id DESC LIMIT $4`,
+      [tenantId, this.keepDays, before ?? null, limit],
+    );
+    return rows.map(({ id, dry_run: dryRun, created_at: at }) => ({
+      id,
+      dryRun,
+      createdAt: at.toISOString(),
+    }));
+  }
+
+  async countAll(tenantId: string): Promise<number> {
+    const { rows } = await this.database.query<{ count: string }>(
+      `SELECT count(*) FROM imports WHERE tenant_id = $1 AND ${IS_LISTED}`,
+      [tenantId, this.keepDays],
+    );
+    return Number(rows[0]?.count ?? 0);
+  }
+
+  /** Throws `import-not-found`, `import-not-finished`: also while what failed of it is being tried again. */
+  async remove({ tenantId, importId }: ImportKey): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      const { rows: known } = await tx.query(
+        'SELECT FROM imports WHERE tenant_id = $1 AND id = $2 AND started FOR UPDATE',
+        [tenantId, importId],
+      );
+      if (known.length === 0) throw notFound();
+      const { rows } = await tx.query<{ job_id: string }>(
+        `SELECT job_id FROM job_work
+         WHERE tenant_id = $1 AND ended_at IS NULL AND kind = ANY($3) AND params->>'importId' = $2 LIMIT 1`,
+        [tenantId, importId, IMPORT_KINDS],
+      );
+      const [open] = rows;
+      if (open !== undefined) {
+        throw new AppError(
+          'import-not-finished',
+          `Its job ${open.job_id} has not ended: wait for it, or cancel it, before the import is deleted.`,
+        );
+      }
+      await tx.query('DELETE FROM imports WHERE tenant_id = $1 AND id = $2', [tenantId, importId]);
+    });
+  }
+
+  async rows(
     { tenantId, importId }: ImportKey,
     page: { readonly outcome: RowOutcome | undefined; readonly after: number; readonly limit: number },
   ): Promise<ImportedRow[]> {
@@ -128,7 +181,7 @@ export class Imports {
     return rows.map(rowOf);
   }
 
-  async count({ tenantId, importId }: ImportKey, outcome: RowOutcome | undefined): Promise<number> {
+  async countRows({ tenantId, importId }: ImportKey, outcome: RowOutcome | undefined): Promise<number> {
     const { rows } = await this.database.query<{ count: string }>(
       `SELECT count(*) FROM import_rows WHERE tenant_id = $1 AND import_id = $2 AND ($3::text IS NULL OR outcome = $3)`,
       [tenantId, importId, outcome ?? null],

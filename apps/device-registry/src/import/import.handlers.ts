@@ -3,31 +3,38 @@ import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
 import {
   addImportRows,
   beginImport,
+  deleteImport,
   dropImport,
   getImport,
   listImportedRows,
+  listImports,
   startImport,
   type AddImportRows,
   type BeginImport,
   type ImportBegun,
   type ImportedRows,
+  type ImportListed,
+  type ImportPage,
   type ImportRef,
   type ImportStarted,
   type ImportView,
   type ListImportedRows,
+  type ListImports,
   type StartImport,
 } from '@muster/contracts/device-registry/imports.requests';
-import { idempotently, type Database } from '@muster/event-store';
-import { Jobs } from '@muster/jobs';
+import { idempotently, type Database, type EventStore } from '@muster/event-store';
+import { job, Jobs } from '@muster/jobs';
 import { Handles } from '@muster/messaging';
-import { DATABASE, decodeCursor, pageBy, TEXT } from '@muster/service-host';
-import { DRY_RUN_JOB, IMPORT_JOB, type ImportParams } from './import-job.js';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
+import type { ImportParams } from './import-job.js';
+import { DRY_RUN_JOB, IMPORT_JOB } from './import-kinds.js';
 import { Imports } from './import-tables.js';
 
 @Controller()
 export class ImportHandlers {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(Jobs) private readonly jobs: Jobs,
     @Inject(Imports) private readonly imports: Imports,
   ) {}
@@ -68,13 +75,40 @@ export class ImportHandlers {
     return {};
   }
 
+  @Handles(deleteImport)
+  async delete(key: ImportRef): Promise<Done> {
+    await this.imports.remove(key);
+    return {};
+  }
+
+  @Handles(listImports)
+  async list({ tenantId, cursor, count, ...request }: ListImports): Promise<ImportPage> {
+    const limit = request.limit ?? DEFAULT_PAGE;
+    const [before] = decodeCursor('imports', cursor, [TEXT]) ?? [];
+    const found = await this.imports.list(tenantId, before, limit + 1);
+    const jobs = await this.store.loadMany(
+      job,
+      found.map(({ id }) => ({ tenantId, id })),
+    );
+    const items = found.flatMap((one, nth): ImportListed[] => {
+      const standing = jobs[nth]?.state.standing;
+      if (standing == null) return []; // forgotten in this very moment
+      const { kind, status, total, done, failed, createdBy, endedAt } = standing;
+      return [{ ...one, kind, status, total, done, failed, createdBy, endedAt }];
+    });
+    return {
+      ...pageBy('imports', items, limit, ({ id }) => [id]),
+      ...(count === true ? { total: await this.imports.countAll(tenantId) } : {}),
+    };
+  }
+
   @Handles(getImport)
   get(key: ImportRef): Promise<ImportView> {
     return this.imports.view(key);
   }
 
   @Handles(listImportedRows)
-  async list({ cursor, count, outcome, ...request }: ListImportedRows): Promise<ImportedRows> {
+  async listRows({ cursor, count, outcome, ...request }: ListImportedRows): Promise<ImportedRows> {
     const { tenantId, importId } = request;
     const key = { tenantId, importId };
     const limit = request.limit ?? DEFAULT_PAGE;
@@ -82,10 +116,10 @@ export class ImportHandlers {
     const [after] = decodeCursor(list, cursor, [TEXT]) ?? [];
     await this.imports.view(key); // throws when there is no such import
     const page = { outcome: outcome ?? undefined, after: Number(after ?? 0), limit: limit + 1 };
-    const found = await this.imports.list(key, page);
+    const found = await this.imports.rows(key, page);
     return {
       ...pageBy(list, found, limit, ({ line }) => [String(line)]),
-      ...(count === true ? { total: await this.imports.count(key, page.outcome) } : {}),
+      ...(count === true ? { total: await this.imports.countRows(key, page.outcome) } : {}),
     };
   }
 }

@@ -4,9 +4,11 @@ import { getDevice, listDevices } from '@muster/contracts/device-registry/device
 import {
   addImportRows,
   beginImport,
+  deleteImport,
   dropImport,
   getImport,
   listImportedRows,
+  listImports,
   startImport,
   type ImportedRow,
   type ImportView,
@@ -294,6 +296,79 @@ describe('an import', () => {
       rows: [{ line: 9, row: {} }],
     });
     expect(await code(late)).toBe('import-not-found');
+  });
+
+  it('is listed once it is started, newest first, page by page, with where its job stands', async () => {
+    const other = { ...base, tenantId: unique('tenant') };
+    const begun: string[] = [];
+    for (let nth = 0; nth < 3; nth += 1) {
+      const { importId } = await registry.bus.request(beginImport, { tenantId: other.tenantId });
+      const rows = [{ line: 2, row: { name: unique('device') } }];
+      await registry.bus.request(addImportRows, { tenantId: other.tenantId, importId, rows });
+      begun.push(importId);
+    }
+    const [first = '', second = '', third = ''] = begun;
+    const list = (more: { limit?: number; cursor?: string }) =>
+      registry.bus.request(listImports, { tenantId: other.tenantId, count: true, ...more });
+    expect(await list({})).toEqual({ items: [], nextCursor: null, total: 0 });
+    for (const importId of [second, first]) {
+      await registry.bus.request(startImport, {
+        ...other,
+        importId,
+        sha256: '0'.repeat(64),
+        dryRun: importId === first,
+      });
+    }
+    const standing = async (importId: string) =>
+      (await store.load(job, other.tenantId, importId)).state.standing?.endedAt;
+    for (const importId of [first, second])
+      await eventually(() => standing(importId), { deadlineMs: 30_000, what: 'the import has ended' });
+    const newest = await list({ limit: 1 });
+    expect(newest).toMatchObject({
+      items: [
+        { id: second, dryRun: false, status: 'failed', total: 1, done: 1, failed: 1, createdBy: actor },
+      ],
+      total: 2,
+    });
+    expect(newest.items[0]?.endedAt).toBe(await standing(second));
+    const rest = await list({ limit: 1, cursor: newest.nextCursor ?? '' });
+    expect(rest).toMatchObject({ items: [{ id: first, dryRun: true }], nextCursor: null });
+    expect(await code(list({ cursor: 'of another list' }))).toBe('invalid-request');
+    const remove = registry.bus.request(deleteImport, { tenantId: other.tenantId, importId: third });
+    expect(await code(remove)).toBe('import-not-found');
+  });
+
+  it('is deleted with its rows when nothing works on it any more, and its devices stay', async () => {
+    const name = unique('device');
+    const late = unique('type');
+    const { importId } = await imported([
+      { name, deviceType: type },
+      { name: `${name}-2`, deviceType: late },
+    ]);
+    const remove = (id: string) => registry.bus.request(deleteImport, { tenantId, importId: id });
+    // A retry waits for its turn behind what somebody holds, as an import does while it runs.
+    await registry.createType({ name: late });
+    await registry.database.transaction(async (tx) => {
+      await tx.query('SELECT FROM import_rows WHERE tenant_id = $1 AND import_id = $2 FOR UPDATE', [
+        tenantId,
+        importId,
+      ]);
+      const { jobId } = await registry.bus.request(retryDeviceRegistryJob, { ...base, jobId: importId });
+      expect(await code(remove(importId))).toBe('import-not-finished');
+      expect((await store.load(job, tenantId, jobId)).state.standing?.endedAt).toBeUndefined();
+    });
+    await eventually(async () => (await viewOf(importId)).created === 2, {
+      deadlineMs: 30_000,
+      what: 'the retry is through',
+    });
+    await eventually(() => remove(importId), { deadlineMs: 30_000, what: 'it may be deleted' });
+    expect(await code(viewOf(importId))).toBe('import-not-found');
+    expect(await code(remove(importId))).toBe('import-not-found');
+    const { rows } = await registry.database.query('SELECT FROM import_rows WHERE import_id = $1', [
+      importId,
+    ]);
+    expect(rows).toEqual([]);
+    expect(await named(name)).toBeDefined();
   });
 
   it('of an HTTP device is let in by nothing until a secret is issued', async () => {

@@ -1,20 +1,23 @@
-import { Controller, Get, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { Controller, Delete, Get, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiConsumes } from '@nestjs/swagger';
 import { IsBoolean, IsIn, IsOptional } from 'class-validator';
 import type { Request, Response } from 'express';
 import {
   addImportRows,
   beginImport,
+  deleteImport,
   getImport,
   listImportedRows,
+  listImports,
   ROW_OUTCOMES,
   startImport,
   type ImportedRows,
+  type ImportPage,
   type ImportStarted,
   type ImportView,
   type RowOutcome,
 } from '@muster/contracts/device-registry/imports.requests';
-import { Described } from '@muster/contracts';
+import { Described, type Done } from '@muster/contracts';
 import { type Asking, ASKING, type FileParts, FILES } from '../providers.js';
 import { jobLocation } from '../http/answer-rules.js';
 import { Creating, Reading, type Caller } from '../http/caller.js';
@@ -74,6 +77,19 @@ export class ImportsController {
     }
   }
 
+  @Get('imports')
+  @Operation({
+    summary: 'List imports with where they stand, newest first',
+    asks: [listImports],
+    query: PageQuery,
+  })
+  listImports(
+    @CheckedQuery(PageQuery) query: PageQuery,
+    @Reading() reading: { tenantId: string },
+  ): Promise<ImportPage> {
+    return this.bus.request(listImports, { ...reading, ...query });
+  }
+
   @Get('imports/:id')
   @Operation({
     summary: 'How many rows of an import have come to what; its id is that of its job',
@@ -96,5 +112,15 @@ export class ImportsController {
     @Reading() reading: { tenantId: string },
   ): Promise<ImportedRows> {
     return this.bus.request(listImportedRows, { ...reading, importId, ...query });
+  }
+
+  @Delete('imports/:id')
+  @Operation({
+    summary: 'Delete an import that has ended, with its rows; its devices stay',
+    asks: [deleteImport],
+    status: 204,
+  })
+  deleteImport(@Param('id') importId: string, @Reading() reading: { tenantId: string }): Promise<Done> {
+    return this.bus.request(deleteImport, { ...reading, importId });
   }
 }

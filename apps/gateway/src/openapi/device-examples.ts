@@ -1,4 +1,14 @@
-import { AT, LATER, DEVICE_ID, JOB_ID, TYPE_ID, page, targetPreview, type Example } from './example.js';
+import {
+  AT,
+  LATER,
+  DEVICE_ID,
+  JOB_ID,
+  OPERATOR,
+  TYPE_ID,
+  page,
+  targetPreview,
+  type Example,
+} from './example.js';
 
 const appVersion = { id: '01936c2e-1b70-7b3c-9a4d-6f5e4d3c2b1a', name: 'radiator-v1' };
 
@@ -232,6 +242,19 @@ export const DEVICE_EXAMPLES: Readonly<Record<string, Example>> = {
     request:
       'name,deviceType,folder,tags,metadata.floor\r\nradiator-18,radiator,/paris/building-2,roof;north,3\r\n',
     response: { jobId: JOB_ID },
+  },
+  listImports: {
+    response: page({
+      id: JOB_ID,
+      dryRun: false,
+      createdAt: AT,
+      createdBy: OPERATOR,
+      kind: 'device-import',
+      status: 'in_progress',
+      total: 100_000,
+      done: 58_500,
+      failed: 1,
+    }),
   },
   getImport: {
     response: {

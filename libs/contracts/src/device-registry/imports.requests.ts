@@ -18,6 +18,7 @@ import {
 import { defineRequest } from '../contract.js';
 import { JSON_VALUE, NullRemoves, ValuesAre } from '../described.js';
 import {
+  Actor,
   CreateRequest,
   Done,
   IsEndpointToken,
@@ -29,6 +30,7 @@ import {
   TenantRequest,
   type JsonObject,
 } from '../fields.js';
+import { JobProgress } from '../jobs/published.js';
 import { INTERFACES, Position, type DeviceInterface } from './devices.requests.js';
 import { IsFolder } from './folder-path.js';
 
@@ -196,6 +198,39 @@ export class ImportView {
   failed!: number;
 }
 
+/** Newest first; those that were started. */
+export class ListImports extends PageRequest {}
+
+/** Where an import stands, by its job; a retry of what failed is a job of its own. */
+export class ImportListed extends JobProgress {
+  /** Also the id of its job. */
+  @IsString()
+  id!: string;
+
+  @IsBoolean()
+  dryRun!: boolean;
+
+  @IsISO8601()
+  createdAt!: string;
+
+  /** Absent: of a job of before December 2026. */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => Actor)
+  createdBy?: Actor;
+
+  @IsOptional()
+  @IsISO8601()
+  endedAt?: string;
+}
+
+export class ImportPage extends Page {
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => ImportListed)
+  items!: ImportListed[];
+}
+
 export class ImportedRow {
   @IsInt()
   line!: number;
@@ -278,6 +313,23 @@ export const dropImport = defineRequest({
   request: ImportRef,
   reply: Done,
   errors: [],
+  idempotent: true,
+});
+
+export const listImports = defineRequest({
+  subject: 'muster.v1.service.device-registry.import.list',
+  request: ListImports,
+  reply: ImportPage,
+  errors: ['invalid-request'],
+  idempotent: true,
+});
+
+/** With its rows, and the tokens they still show; the devices and the job stay. Again: `import-not-found`. */
+export const deleteImport = defineRequest({
+  subject: 'muster.v1.service.device-registry.import.delete',
+  request: ImportRef,
+  reply: Done,
+  errors: ['import-not-found', 'import-not-finished'],
   idempotent: true,
 });
 
