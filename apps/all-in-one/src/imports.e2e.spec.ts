@@ -102,6 +102,30 @@ describe('a file of devices', () => {
     expect(body).toMatchObject({ total: 0 });
   });
 
+  it('is listed, gives what failed of it as a file, and is deleted while its devices stay', async () => {
+    const started = await send('name,deviceType\nlisted-1,radiator\n"=listed-2",nobody\n');
+    const { jobId } = started.body as { jobId: string };
+    await counts(started);
+    const { body: list } = await platform.api('GET', '/imports?limit=1&count=true');
+    expect(list).toMatchObject({ items: [{ id: jobId, status: 'failed', total: 2, done: 2, failed: 1 }] });
+    const file = await fetch(`${platform.url}/api/v1/imports/${jobId}/rows?outcome=failed&format=csv`, {
+      headers: { 'x-api-key': platform.apiKey },
+    });
+    expect(file.headers.get('content-disposition')).toBe('attachment; filename="import.csv"');
+    expect(await file.text()).toBe(
+      [
+        'line,outcome,name,deviceId,token,code,detail',
+        `3,failed,'=listed-2,,,device-type-not-found,"There is no device type ""nobody""."`,
+        '',
+      ].join('\r\n'),
+    );
+    expect(await platform.api('DELETE', `/imports/${jobId}`)).toMatchObject({ status: 204 });
+    const gone = await platform.api('GET', `/imports/${jobId}/rows`);
+    expect(gone).toMatchObject({ status: 404, body: { code: 'import-not-found' } });
+    const { body: devices } = await platform.api('GET', '/devices?filter=name==listed-*&count=true');
+    expect(devices).toMatchObject({ total: 1 });
+  });
+
   it('is imported whole and once although all services are killed in the middle', async () => {
     const names = Array.from({ length: 6_000 }, (_, n) => `kill-${n}`);
     const started = await send(`name,deviceType\n${names.map((name) => `${name},radiator`).join('\n')}`);

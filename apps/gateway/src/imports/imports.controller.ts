@@ -1,5 +1,5 @@
 import { Controller, Delete, Get, Inject, Param, Post, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiConsumes } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiResponse } from '@nestjs/swagger';
 import { IsBoolean, IsIn, IsOptional } from 'class-validator';
 import type { Request, Response } from 'express';
 import {
@@ -11,7 +11,7 @@ import {
   listImports,
   ROW_OUTCOMES,
   startImport,
-  type ImportedRows,
+  type ImportedRow,
   type ImportPage,
   type ImportStarted,
   type ImportView,
@@ -21,6 +21,7 @@ import { Described, type Done } from '@muster/contracts';
 import { type Asking, ASKING, type FileParts, FILES } from '../providers.js';
 import { jobLocation } from '../http/answer-rules.js';
 import { Creating, Reading, type Caller } from '../http/caller.js';
+import { LIST_OR_FILE, ListOrFileQuery, sendListOrFile, type CsvColumns } from '../http/csv.js';
 import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
@@ -35,11 +36,21 @@ export class ImportQuery {
   dryRun?: boolean;
 }
 
-export class ImportedRowsQuery extends PageQuery {
+export class ImportedRowsQuery extends ListOrFileQuery {
   @IsOptional()
   @IsIn(ROW_OUTCOMES)
   outcome?: RowOutcome;
 }
+
+const COLUMNS: CsvColumns<ImportedRow> = {
+  line: ({ line }) => line,
+  outcome: ({ outcome }) => outcome,
+  name: ({ name }) => name,
+  deviceId: ({ deviceId }) => deviceId,
+  token: ({ token }) => token,
+  code: ({ code }) => code,
+  detail: ({ detail }) => detail,
+};
 
 const FILE = { schema: { type: 'string' as const, format: 'binary' } };
 
@@ -106,12 +117,17 @@ export class ImportsController {
     query: ImportedRowsQuery,
     secret: true,
   })
+  @ApiResponse(LIST_OR_FILE)
   listImportedRows(
     @Param('id') importId: string,
-    @CheckedQuery(ImportedRowsQuery) query: ImportedRowsQuery,
+    @CheckedQuery(ImportedRowsQuery) { outcome, ...query }: ImportedRowsQuery,
     @Reading() reading: { tenantId: string },
-  ): Promise<ImportedRows> {
-    return this.bus.request(listImportedRows, { ...reading, importId, ...query });
+    @Res() response: Response,
+  ): Promise<void> {
+    const request = { ...reading, importId, outcome };
+    return sendListOrFile(response, query, { name: 'import', columns: COLUMNS }, (page) =>
+      this.bus.request(listImportedRows, { ...request, ...page }),
+    );
   }
 
   @Delete('imports/:id')
