@@ -253,6 +253,31 @@ describe('campaigns over REST', () => {
         total: 1,
       });
 
+    // A line of the failures leads to its devices, as a list and as a file.
+    const { failures } = (await platform.api('GET', `/campaigns/${id}/statistics`)).body as {
+      failures: { status: string; origin: string; code: string; count: number }[];
+    };
+    expect(failures).toEqual([{ status: 'failed', origin: 'device', code: 'status-400', count: 1 }]);
+    const why = `/campaigns/${id}/targets?status=failed&origin=device&reason=status-400`;
+    expect((await platform.api('GET', `${why}&count=true`)).body).toMatchObject({
+      items: [{ deviceId: devices[0]?.id }],
+      total: 1,
+    });
+    const file = await fetch(`${platform.url}/api/v1${why}&format=csv`, {
+      headers: { 'x-api-key': platform.apiKey },
+    });
+    expect((await file.text()).trim().split('\r\n')).toHaveLength(2);
+    expect(await platform.api('GET', `/campaigns/${id}/targets?reason=no%20code`)).toMatchObject({
+      status: 400,
+      body: { errors: [{ path: 'reason' }] },
+    });
+    const happened = (await platform.api('GET', `/campaigns/${id}/history?limit=500`)).body as {
+      items: { what: string; by: { kind: string } }[];
+    };
+    expect(happened.items.map(({ what, by }) => `${what} ${by.kind}`)).toEqual(
+      expect.arrayContaining(['created api-key', 'launched api-key', 'batch_released system']),
+    );
+
     const target = { campaignId: id, statuses: ['failed'] };
     const bulk = (body: object, query = '') =>
       platform.api('POST', `/configuration/bulk${query}`, { desired: { fan: 1 }, ...body });

@@ -138,14 +138,30 @@ describe('a supervision without a campaign', () => {
     expect((await platform.api('DELETE', `/supervisions/${id}`)).body).toMatchObject({
       code: 'supervision-open',
     });
+    const byReason = async (reason: string) =>
+      (await devicesOf(id, `&reason=${reason}`)).map(({ deviceId }) => deviceId);
+    expect([await byReason('desired_changed'), await byReason('drift')]).toEqual([[off.id], []]);
     await setDesired(off, { mode: 'eco' });
     await verdicts(id, { valid: 1, unknown: 1 });
 
     const list = await platform.api('GET', '/supervisions?status=open');
     expect((list.body as { items: { id: string }[] }).items.map((one) => one.id)).toContain(id);
+    const edit = (name: string, version: number) =>
+      platform.api('PATCH', `/supervisions/${id}`, { name }, { 'if-match': `"${version}"` });
+    expect(await edit('Quiet hours, winter', 2)).toMatchObject({ status: 200, body: { version: 3 } });
+    expect(await edit('Quiet hours, summer', 2)).toMatchObject({ status: 412 });
+    expect((await platform.api('GET', `/supervisions/${id}/values`)).body).toEqual({
+      keys: [
+        {
+          ...{ key: 'mode', expected: 'eco', values: [{ value: 'eco', devices: 1 }] },
+          ...{ others: 0, none: 1, unknown: 0 },
+        },
+      ],
+    });
     const close = async () => (await platform.api('POST', `/supervisions/${id}/close`)).body;
     expect(await close()).toMatchObject({ status: 'closed' });
     expect(await close()).toMatchObject({ status: 'closed' });
+    expect(await edit('Too late', 4)).toMatchObject({ status: 409, body: { code: 'supervision-closed' } });
     await setDesired(on, { mode: 'night' });
     await fleet.connect(off, obeys);
     await eventually(

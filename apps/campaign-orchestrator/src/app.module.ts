@@ -33,6 +33,8 @@ import { PlainTables1764300000009 } from '../migrations/0009-plain-tables.js';
 import { DevicesAway1764300000010 } from '../migrations/0010-devices-away.js';
 import { Retention1764300000011 } from '../migrations/0011-retention.js';
 import { Contested1764300000012 } from '../migrations/0012-contested.js';
+import { ReasonsAndValues1764300000013 } from '../migrations/0013-reasons-and-values.js';
+import { CampaignHistoryHandlers } from './campaign/campaign-history.handlers.js';
 import { CampaignHandlers } from './campaign/campaign.handlers.js';
 import { CampaignPhases, PHASES } from './campaign/campaign-phases.js';
 import { CAMPAIGN_STEP, START_STEP } from './campaign/campaign-steps.js';
@@ -109,6 +111,7 @@ export class AppModule {
       module: AppModule,
       controllers: [
         CampaignHandlers,
+        CampaignHistoryHandlers,
         CampaignJobHandlers,
         SupervisionHandlers,
         StatisticsHandlers,
@@ -137,6 +140,7 @@ const migrations = [
   DevicesAway1764300000010,
   Retention1764300000011,
   Contested1764300000012,
+  ReasonsAndValues1764300000013,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */

@@ -38,6 +38,7 @@ import {
   TAILING,
   type Tailing,
 } from './providers.js';
+import { CampaignProgressController } from './campaigns/campaign-progress.controller.js';
 import { CampaignsController } from './campaigns/campaigns.controller.js';
 import { BulkChangesController } from './configuration/bulk-changes.controller.js';
 import { CommandsController } from './commands/commands.controller.js';
@@ -152,6 +153,7 @@ export class AppModule {
         IntegrationsController,
         BulkChangesController,
         CampaignsController,
+        CampaignProgressController,
         SupervisionsController,
         JobsController,
         StreamController,

@@ -114,6 +114,7 @@ export const errorCatalogue = {
   'more-devices-than-expected': { status: 409, title: 'More devices match than were expected' },
   'command-finished': { status: 409, title: 'The command is finished' },
   'supervision-resolving': { status: 409, title: 'The devices of the supervision are being found' },
+  'supervision-closed': { status: 409, title: 'The supervision is not open any more' },
   'supervision-open': { status: 409, title: 'The supervision is open' },
   'job-finished': { status: 409, title: 'The job has ended' },
   'job-not-finished': { status: 409, title: 'The job has not ended' },

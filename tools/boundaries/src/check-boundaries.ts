@@ -48,6 +48,7 @@ const STANDALONE: Readonly<Record<string, readonly string[]>> = {
 const PURE_MODULES = [
   '@muster/contracts',
   '@muster/contracts/configuration/sync-state',
+  '@muster/contracts/canonical-json',
   '@muster/contracts/same-json',
   '@muster/contracts/configuration/values',
   'node:crypto',

@@ -8,6 +8,7 @@ import {
   type Verdict,
   type VerdictCounts,
   type VerdictReason,
+  type VerdictReasonCode,
 } from '@muster/contracts/campaign-orchestrator/supervisions.requests';
 import { MAX_TOLD_DEVICES } from '@muster/contracts/campaign-orchestrator/supervisions.published';
 import type { DeviceState } from '@muster/contracts/configuration/campaign.requests';
@@ -15,7 +16,8 @@ import { sameJson } from '@muster/contracts/same-json';
 import type { Database, EventStore, Queryable } from '@muster/event-store';
 import type pg from 'pg';
 import { VERDICTS_ANNOUNCED, type VerdictsChanged } from './supervision.published.js';
-import { judge, type Judgement } from './verdict.js';
+import { countReports, reportsOf, sameReports, type Reports } from './reported-values.js';
+import { judge, keysOf, type Judgement } from './verdict.js';
 
 /** A device as it comes under supervision. */
 export interface WatchedDevice {
@@ -44,12 +46,14 @@ interface JudgedRow {
   was_valid: boolean;
   state_version: number;
   judged: boolean;
+  reports: Reports;
 }
 
 interface Change {
   readonly row: JudgedRow;
   readonly stateVersion: number;
   readonly judgement: Judgement;
+  readonly reported: ReturnType<typeof reportsOf>;
 }
 
 /**
@@ -139,7 +143,7 @@ export class SupervisedDevices {
       text: `SELECT d.ctid AS tuple, d.supervision_id, d.device_id, d.interface, s.campaign_id,
                     coalesce(d.configurations, s.configurations) AS configurations, s.expected_states, s.expected_from,
                     s.opened_at, d.verdict, d.reasons, d.desired, d.delivered, d.reported, d.known_by, d.was_valid,
-                    d.state_version, d.since IS NOT NULL AS judged
+                    d.state_version, d.since IS NOT NULL AS judged, d.reports
              FROM supervised_devices d
              JOIN supervisions s ON s.tenant_id = d.tenant_id AND s.id = d.supervision_id AND s.status = 'open'
              WHERE d.tenant_id = $1 AND d.device_id = ANY($2)
@@ -154,14 +158,28 @@ export class SupervisedDevices {
       if (stateVersion < row.state_version) return [];
       const judgement = judgementOf(row, state);
       // A newer state with the same judgement is noted all the same: an older one that is late must find it.
-      const isKnown = row.judged && stateVersion === row.state_version && isAsBefore(row, judgement);
-      return isKnown ? [] : [{ row, stateVersion, judgement }];
+      const reported = reportsOf(
+        keysOf({ configurations: row.configurations, expectedStates: row.expected_states }),
+        state,
+      );
+      const isKnown =
+        row.judged &&
+        stateVersion === row.state_version &&
+        isAsBefore(row, judgement) &&
+        sameReports(row.reports, reported.reports);
+      return isKnown ? [] : [{ row, stateVersion, judgement, reported }];
     });
     if (changes.length === 0) return;
     await this.write(tx, changes);
     const supervisions = [...new Set(changes.map(({ row }) => row.supervision_id))].sort();
     for (const supervisionId of supervisions) {
       const own = changes.filter(({ row }) => row.supervision_id === supervisionId);
+      const differ = own.map(({ row, reported }) => ({
+        before: row.reports,
+        after: reported.reports,
+        values: reported.values,
+      }));
+      await countReports(tx, { tenantId, supervisionId }, differ);
       await this.countAndTell(tx, tenantId, supervisionId, own);
     }
   }
@@ -184,10 +202,11 @@ export class SupervisedDevices {
       [tenantId, supervisionId, most],
     );
     if ((rowCount ?? 0) === most) return false;
-    await this.database.query('DELETE FROM supervision_counts WHERE tenant_id = $1 AND supervision_id = $2', [
-      tenantId,
-      supervisionId,
-    ]);
+    for (const table of ['supervision_values', 'supervision_counts'])
+      await this.database.query(`DELETE FROM ${table} WHERE tenant_id = $1 AND supervision_id = $2`, [
+        tenantId,
+        supervisionId,
+      ]);
     return true;
   }
 
@@ -198,19 +217,22 @@ export class SupervisedDevices {
       text: `UPDATE supervised_devices d
              SET verdict = c.verdict, reasons = c.reasons, desired = c.desired, delivered = c.delivered,
                  reported = c.reported, known_by = c.known_by, was_valid = d.was_valid OR c.verdict = 'valid',
-                 state_version = c.state_version,
+                 state_version = c.state_version, reports = c.reports,
                  since = CASE WHEN d.verdict = c.verdict AND d.since IS NOT NULL THEN d.since ELSE now() END
              FROM jsonb_to_recordset($1::jsonb) AS c (tuple tid, verdict text, reasons jsonb, desired boolean, delivered text,
-               reported boolean, known_by text, state_version integer)
+               reported boolean, known_by text, state_version integer, reports jsonb)
              WHERE d.ctid = c.tuple`,
       values: [
         JSON.stringify(
-          changes.map(({ row, stateVersion, judgement: { knownBy, ...judgement } }) => ({
-            tuple: row.tuple,
-            ...judgement,
-            known_by: knownBy,
-            state_version: stateVersion,
-          })),
+          changes.map(
+            ({ row, stateVersion, judgement: { knownBy, ...judgement }, reported: { reports } }) => ({
+              tuple: row.tuple,
+              reports: reports ?? undefined,
+              ...judgement,
+              known_by: knownBy,
+              state_version: stateVersion,
+            }),
+          ),
         ),
       ],
     });
@@ -319,16 +341,39 @@ interface SupervisedRow {
   since: Date | null;
 }
 
+export interface SupervisedFilter {
+  readonly verdict: Verdict | undefined;
+  readonly reason: VerdictReasonCode | undefined;
+}
+
+/** The code is one of a closed set, and stands in the text so that PostgreSQL knows the index of it. */
+const whichOf = ({ verdict, reason }: SupervisedFilter): string =>
+  `tenant_id = $1 AND supervision_id = $2 AND ${verdict === undefined ? '$3::text IS NULL' : 'verdict = $3'}
+     ${reason === undefined ? '' : `AND reasons @> '[{"code":"${reason}"}]'`}`;
+
+/** By the index of the reason, and not by looking at all. */
+export const countSupervised = async (
+  from: Queryable,
+  { tenantId, supervisionId }: { readonly tenantId: string; readonly supervisionId: string },
+  filter: SupervisedFilter,
+): Promise<number> => {
+  const { rows } = await from.query<{ count: number }>({
+    text: `SELECT count(*)::integer AS count FROM supervised_devices WHERE ${whichOf(filter)}`,
+    values: [tenantId, supervisionId, filter.verdict ?? null],
+  });
+  return rows[0]?.count ?? 0;
+};
+
 /** In the order of their ids, after the id `after`. */
 export const searchSupervised = async (
   from: Queryable,
   { tenantId, supervisionId }: { readonly tenantId: string; readonly supervisionId: string },
-  verdict: Verdict | undefined,
+  { verdict, reason }: SupervisedFilter,
   { after, limit }: { readonly after: string | undefined; readonly limit: number },
 ): Promise<SupervisedDevice[]> => {
   const { rows } = await from.query<SupervisedRow>({
     text: `SELECT device_id, name, verdict, reasons, desired, delivered, reported, known_by, since FROM supervised_devices
-     WHERE tenant_id = $1 AND supervision_id = $2 ${verdict === undefined ? 'AND $3::text IS NULL' : 'AND verdict = $3'}
+     WHERE ${whichOf({ verdict, reason })}
        ${after === undefined ? 'AND $4::text IS NULL' : 'AND device_id > $4'}
      ORDER BY device_id LIMIT $5`,
     values: [tenantId, supervisionId, verdict ?? null, after ?? null, limit],

@@ -18,6 +18,7 @@ export const supervisionList: Projection = {
     'SupervisionOpened',
     'SupervisionResolved',
     'SupervisionFailed',
+    'SupervisionRenamed',
     'SupervisionClosed',
     'SupervisionDeleted',
   ],
@@ -73,6 +74,9 @@ const projectOne = async (tx: pg.PoolClient, event: RecordedEvent<SupervisionEve
       await set(', error = $5', JSON.stringify({ code, detail }));
       return;
     }
+    case 'SupervisionRenamed':
+      await set(', name = $5', event.data.name);
+      return;
     case 'SupervisionClosed':
       await set(', closed_at = $5, closed_by = $6', at, JSON.stringify(by));
       return;
@@ -84,6 +88,7 @@ const projectOne = async (tx: pg.PoolClient, event: RecordedEvent<SupervisionEve
 
 interface SupervisionRow {
   id: string;
+  version: number;
   name: string;
   status: SupervisionStatus;
   campaign_id: string | null;
@@ -103,7 +108,7 @@ interface SupervisionRow {
 }
 
 const SELECT = `
-  SELECT s.id, s.name, s.status, s.campaign_id, s.configurations, s.expected_states, s.expected_from, s.opened_at,
+  SELECT s.id, s.version, s.name, s.status, s.campaign_id, s.configurations, s.expected_states, s.expected_from, s.opened_at,
          s.opened_by, s.closed_at, s.closed_by, s.error, c.pending, c.valid, c.invalid, c.unknown, c.unjudged
   FROM supervisions s JOIN supervision_counts c ON c.tenant_id = s.tenant_id AND c.supervision_id = s.id`;
 
@@ -156,6 +161,7 @@ export const countSupervisions = async (
 const viewOf = (row: SupervisionRow): SupervisionView => ({
   id: row.id,
   name: row.name,
+  version: row.version,
   status: row.status,
   ...(row.campaign_id === null ? {} : { campaignId: row.campaign_id }),
   configurations: row.configurations,

@@ -22,6 +22,7 @@ const open = {
 const resolve: SupervisionCommand = { type: 'ResolveSupervision', total: 3, by, at };
 const fail: SupervisionCommand = { type: 'FailSupervision', code: 'filter-too-slow', detail: 'no', by, at };
 const close: SupervisionCommand = { type: 'CloseSupervision', by, at };
+const rename = (name?: string): SupervisionCommand => ({ type: 'EditSupervision', name, by, at });
 const remove: SupervisionCommand = { type: 'DeleteSupervision', by, at };
 const after = (...commands: readonly SupervisionCommand[]): SupervisionEvent[] => {
   const events: SupervisionEvent[] = [];
@@ -74,6 +75,34 @@ describe('a supervision', () => {
     supervision.given(after(open, fail)).when(close).then([]);
     supervision.given(after(open)).when(close).thenThrows('supervision-resolving');
     supervision.given([]).when(close).thenThrows('supervision-not-found');
+  });
+
+  it('is given another name as long as it is not closed, and keeps it', () => {
+    const renamed = {
+      type: 'SupervisionRenamed',
+      data: { ...fact, name: 'spring', status: 'open' },
+    } as const;
+    supervision.given(after(open, resolve)).when(rename('spring')).then([renamed]);
+    supervision
+      .given(after(open, resolve, rename('spring')))
+      .when(rename('spring'))
+      .then([]);
+    supervision
+      .given(after(open, resolve, rename('spring')))
+      .when(close)
+      .then([{ type: 'SupervisionClosed', data: { ...fact, name: 'spring', status: 'closed' } }]);
+    supervision.given(after(open)).when(rename()).then([]);
+    supervision
+      .given(after(open))
+      .when(rename('spring'))
+      .then([{ ...renamed, data: { ...renamed.data, status: 'resolving' } }]);
+    for (const ended of [after(open, resolve, close), after(open, fail)])
+      supervision.given(ended).when(rename('spring')).thenThrows('supervision-closed');
+    supervision.given([]).when(rename('spring')).thenThrows('supervision-not-found');
+    supervision
+      .given(after(open, resolve, close, remove))
+      .when(rename('spring'))
+      .thenThrows('supervision-not-found');
   });
 
   it('is deleted only when nothing is watched any more', () => {

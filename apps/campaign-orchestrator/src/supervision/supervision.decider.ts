@@ -39,13 +39,21 @@ export type SupervisionCommand =
       readonly by: Actor;
       readonly at: string;
     }
+  | {
+      readonly type: 'EditSupervision';
+      /** Absent: it stays. */
+      readonly name: string | undefined;
+      readonly by: Actor;
+      readonly at: string;
+    }
   | { readonly type: 'CloseSupervision'; readonly by: Actor; readonly at: string }
   | { readonly type: 'DeleteSupervision'; readonly by: Actor; readonly at: string };
 
 /**
  * Pure: the time comes in with the command. The first three are the service's own, and change nothing where they come late or
- * again. The last two are an operator's: `supervision-not-found`, `supervision-resolving` (its devices are being found: it
- * can be closed when they are), `supervision-open` (close it before it is deleted).
+ * again. The last three are an operator's: `supervision-not-found`, `supervision-closed` (what it is called is a record, as its
+ * verdicts), `supervision-resolving` (its devices are being found: it can be closed when they are), `supervision-open` (close
+ * it before it is deleted).
  */
 export const decide = (command: SupervisionCommand, state: Supervision): readonly SupervisionEvent[] => {
   const { name, campaignId, status } = state;
@@ -72,6 +80,12 @@ export const decide = (command: SupervisionCommand, state: Supervision): readonl
       const { code, detail } = command;
       return [{ type: 'SupervisionFailed', data: { ...fact('failed'), code, detail } }];
     }
+    case 'EditSupervision':
+      if (status === null || status === 'deleted') throw notFound();
+      if (status === 'closed' || status === 'failed')
+        throw new AppError('supervision-closed', `The supervision is ${status}, and is not edited any more.`);
+      if (command.name === undefined || command.name === name) return [];
+      return [{ type: 'SupervisionRenamed', data: { ...fact(status), name: command.name } }];
     case 'CloseSupervision':
       if (status === null || status === 'deleted') throw notFound();
       if (status === 'resolving')
@@ -98,6 +112,8 @@ export const evolve = (state: Supervision, event: SupervisionEvent): Supervision
     case 'SupervisionFailed':
     case 'SupervisionClosed':
       return { ...state, status: event.data.status };
+    case 'SupervisionRenamed':
+      return { ...state, name: event.data.name };
     case 'SupervisionDeleted':
       return { ...state, status: 'deleted' };
   }

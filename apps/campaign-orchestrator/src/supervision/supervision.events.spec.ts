@@ -9,6 +9,7 @@ const version1 = `
 {"type":"SupervisionOpened","data":{"name":"winter","campaignId":null,"target":{"filter":"deviceType==radiator"},"configurations":{"mode":"eco"},"expectedStates":{},"expectedFrom":"any","by":{"kind":"user","id":"anna"},"at":"2026-01-01T00:00:00.000Z","status":"resolving"}}
 {"type":"SupervisionResolved","data":{"at":"2026-01-01T00:00:01.000Z","by":{"kind":"system","id":"supervision"},"name":"winter","campaignId":null,"status":"open","total":3}}
 {"type":"SupervisionFailed","data":{"at":"2026-01-01T00:00:02.000Z","by":{"kind":"system","id":"supervision"},"name":"winter","campaignId":null,"status":"failed","code":"filter-too-slow","detail":"no"}}
+{"type":"SupervisionRenamed","data":{"at":"2026-01-01T00:00:02.500Z","by":{"kind":"user","id":"anna"},"name":"winter 2026","campaignId":null,"status":"open"}}
 {"type":"SupervisionClosed","data":{"at":"2026-01-01T00:00:03.000Z","by":{"kind":"user","id":"anna"},"name":"winter","campaignId":null,"status":"closed"}}
 {"type":"SupervisionDeleted","data":{"at":"2026-01-01T00:00:04.000Z","by":{"kind":"user","id":"anna"},"name":"winter","campaignId":null,"status":"closed"}}
 `;
@@ -22,6 +23,7 @@ const newest: NewestVersions<SupervisionEvent> = {
   SupervisionOpened: 1,
   SupervisionResolved: 1,
   SupervisionFailed: 1,
+  SupervisionRenamed: 1,
   SupervisionClosed: 1,
   SupervisionDeleted: 1,
 };
@@ -41,6 +43,7 @@ describe('stored events of a supervision', () => {
       campaignId: null,
       target: { filter: 'deviceType==radiator' },
     });
-    expect([2, 3, 4, 5].map((count) => after(count).status)).toEqual(['open', 'failed', 'closed', 'deleted']);
+    expect(after(4).name).toBe('winter 2026');
+    expect([2, 3, 5, 6].map((count) => after(count).status)).toEqual(['open', 'failed', 'closed', 'deleted']);
   });
 });

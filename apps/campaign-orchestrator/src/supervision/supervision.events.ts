@@ -40,6 +40,12 @@ export interface SupervisionFailed {
   readonly data: SupervisionFact & { readonly code: string; readonly detail: string };
 }
 
+/** Its name is another from now on. */
+export interface SupervisionRenamed {
+  readonly type: 'SupervisionRenamed';
+  readonly data: SupervisionFact;
+}
+
 /** The verdicts stay as they are. */
 export interface SupervisionClosed {
   readonly type: 'SupervisionClosed';
@@ -53,4 +59,9 @@ export interface SupervisionDeleted {
 }
 
 export type SupervisionEvent =
-  SupervisionOpened | SupervisionResolved | SupervisionFailed | SupervisionClosed | SupervisionDeleted;
+  | SupervisionOpened
+  | SupervisionResolved
+  | SupervisionFailed
+  | SupervisionRenamed
+  | SupervisionClosed
+  | SupervisionDeleted;

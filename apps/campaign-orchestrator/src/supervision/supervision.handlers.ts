@@ -3,14 +3,18 @@ import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
 import {
   closeSupervision,
   deleteSupervision,
+  editSupervision,
+  getReportedValues,
   getSupervision,
   listSupervised,
   listSupervisions,
   openSupervision,
   type CloseSupervision,
+  type EditSupervision,
   type ListSupervised,
   type ListSupervisions,
   type OpenSupervision,
+  type ReportedValues,
   type SupervisedPage,
   type SupervisionPage,
   type SupervisionRef,
@@ -29,7 +33,8 @@ import {
 } from './supervision-list.projection.js';
 import { SUPERVISION_STEP } from './supervision-step.js';
 import { supervision, type SupervisionCommand } from './supervision.decider.js';
-import { searchSupervised } from './supervised-devices.js';
+import { readReports } from './reported-values.js';
+import { countSupervised, searchSupervised } from './supervised-devices.js';
 
 /** Supervisions for operators: with campaigns they come and go by themselves. */
 @Controller()
@@ -119,18 +124,43 @@ export class SupervisionHandlers {
     count,
     ...request
   }: ListSupervised): Promise<SupervisedPage> {
-    const verdict = request.verdict ?? undefined;
+    const filter = { verdict: request.verdict ?? undefined, reason: request.reason ?? undefined };
     const limit = request.limit ?? DEFAULT_PAGE;
     const { verdicts, total } = await viewSupervision(this.database, tenantId, supervisionId);
     await assertSupervisedKept(this.database, tenantId, supervisionId);
-    const list = `supervised ${supervisionId} ${verdict ?? ''}`;
+    const list = `supervised ${supervisionId} ${filter.verdict ?? ''} ${filter.reason ?? ''}`;
     const [after] = decodeCursor(list, cursor, [TEXT]) ?? [];
     const which = { tenantId, supervisionId };
-    const found = await searchSupervised(this.database, which, verdict, { after, limit: limit + 1 });
+    const totalOf = (): Promise<number> | number =>
+      filter.reason !== undefined
+        ? countSupervised(this.database, which, filter)
+        : filter.verdict === undefined
+          ? total
+          : verdicts[filter.verdict];
+    const found = await searchSupervised(this.database, which, filter, { after, limit: limit + 1 });
     return {
       ...pageBy(list, found, limit, ({ deviceId }) => [deviceId]),
-      ...(count === true ? { total: verdict === undefined ? total : verdicts[verdict] } : {}),
+      ...(count === true ? { total: await totalOf() } : {}),
     };
+  }
+
+  @Handles(getReportedValues)
+  async values({ tenantId, supervisionId }: SupervisionRef): Promise<ReportedValues> {
+    const view = await viewSupervision(this.database, tenantId, supervisionId);
+    return { keys: await readReports(this.database, tenantId, view) };
+  }
+
+  @Handles(editSupervision)
+  async edit(request: EditSupervision): Promise<SupervisionView> {
+    const { tenantId, supervisionId: id, actor, expectedVersion, edit } = request;
+    await this.store.execute(supervision, {
+      tenantId,
+      id,
+      command: { type: 'EditSupervision', name: edit.name, by: actor, at: new Date().toISOString() },
+      metadata: { actor },
+      expectedVersion,
+    });
+    return viewSupervision(this.database, tenantId, id);
   }
 
   @Handles(closeSupervision)

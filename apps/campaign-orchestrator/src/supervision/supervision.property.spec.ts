@@ -21,13 +21,14 @@ const open: SupervisionCommand = {
 const resolve: SupervisionCommand = { type: 'ResolveSupervision', total: 3, by, at };
 const fail: SupervisionCommand = { type: 'FailSupervision', code: 'filter-too-slow', detail: 'no', by, at };
 const close: SupervisionCommand = { type: 'CloseSupervision', by, at };
+const rename: SupervisionCommand = { type: 'EditSupervision', name: 'spring', by, at };
 const remove: SupervisionCommand = { type: 'DeleteSupervision', by, at };
 
 const attempt = (command: SupervisionCommand, state: Supervision): readonly SupervisionEvent[] => {
   try {
     return supervision.decide(command, state);
   } catch (error) {
-    const isOperators = command.type === 'CloseSupervision' || command.type === 'DeleteSupervision';
+    const isOperators = ['EditSupervision', 'CloseSupervision', 'DeleteSupervision'].includes(command.type);
     if (!(error instanceof AppError) || !isOperators) throw error;
     return [];
   }
@@ -45,7 +46,7 @@ describe('a supervision, whatever is done to it', () => {
     const reached = new Set<string | null>();
     fc.assert(
       fc.property(
-        fc.array(fc.constantFrom(open, resolve, fail, close, remove), { maxLength: 30 }),
+        fc.array(fc.constantFrom(open, resolve, fail, rename, close, remove), { maxLength: 30 }),
         (commands) => {
           const events: SupervisionEvent[] = [];
           let state: Supervision = supervision.initial;

@@ -62,16 +62,18 @@ export class TargetHandlers {
 
   @Handles(listTargets)
   async list(request: ListTargets): Promise<TargetPage> {
-    const { tenantId, campaignId, status, batch, cursor, count, limit = DEFAULT_PAGE } = request;
+    const { tenantId, campaignId, status, batch, reason, origin, cursor, count } = request;
+    const limit = request.limit ?? DEFAULT_PAGE;
     const [after] = decodeCursor('campaign-targets', cursor, [DEVICE_ID]) ?? [];
     const { state } = await this.store.load(campaign, tenantId, campaignId);
     if (state.status === null) throw new AppError('campaign-not-found', 'No such campaign.');
     await assertTargetsKept(this.database, tenantId, state.launch?.launchId);
-    const which = [tenantId, state.launch?.launchId ?? '', status ?? null, batch ?? null];
+    const launchId = state.launch?.launchId ?? '';
+    const which = [tenantId, launchId, status ?? null, batch ?? null, reason ?? null, origin ?? null];
     const { rows } = await this.database.query<Row>(
       `SELECT device_id, name, device_type, batch, status, attempts, synced, written_at, dispatched_at,
               acknowledged_at, finished_at, deadline_at, retry_at, late, reason
-       FROM campaign_targets WHERE ${WHICH} AND device_id > $5 ORDER BY device_id LIMIT $6`,
+       FROM campaign_targets WHERE ${WHICH} AND device_id > $7 ORDER BY device_id LIMIT $8`,
       [...which, after ?? '', limit + 1],
     );
     return {
@@ -99,20 +101,26 @@ export class TargetHandlers {
     return { deviceIds, next: found.length > most ? (deviceIds.at(-1) ?? null) : null };
   }
 
-  /** From the counters: not by looking at all. */
+  /** From the counters, and not by looking at all; those of a reason, which are not counted by their batch, by their index. */
   private async count(which: readonly unknown[]): Promise<number> {
+    const [, , , , reason, origin] = which;
+    const isByReason = reason !== null || origin !== null;
     const { rows } = await this.database.query<{ total: number }>(
-      `SELECT coalesce(sum(n), 0)::integer AS total FROM campaign_counters
-       WHERE tenant_id = $1 AND launch_id = $2 AND ($3::text IS NULL OR counted = $3)
-         AND ($4::integer IS NULL OR batch = $4) AND counted NOT IN ('synced', 'away', 'late')`,
-      [...which],
+      isByReason
+        ? `SELECT count(*)::integer AS total FROM campaign_targets WHERE ${WHICH}`
+        : `SELECT coalesce(sum(n), 0)::integer AS total FROM campaign_counters
+           WHERE tenant_id = $1 AND launch_id = $2 AND ($3::text IS NULL OR counted = $3)
+             AND ($4::integer IS NULL OR batch = $4) AND counted NOT IN ('synced', 'away', 'late')`,
+      isByReason ? [...which] : which.slice(0, 4),
     );
     return rows[0]?.total ?? 0;
   }
 }
 
+/** As of the index `campaign_targets_reason`, where there is a reason. */
 const WHICH = `tenant_id = $1 AND launch_id = $2 AND ($3::text IS NULL OR status = $3)
-               AND ($4::integer IS NULL OR batch = $4)`;
+               AND ($4::integer IS NULL OR batch = $4) AND ($5::text IS NULL OR reason->>'code' = $5)
+               AND ($6::text IS NULL OR reason->>'origin' = $6)`;
 
 const viewOf = (row: Row): TargetView => ({
   deviceId: row.device_id,

@@ -1,6 +1,7 @@
 import { AppError, type FieldError, type JsonObject } from '@muster/contracts';
 import { wrongConfigurationKey, wrongConfigurationValue } from '@muster/contracts/configuration/values';
-import { canonicalJson, sizeOf } from '../device-configuration/config-id.js';
+import { canonicalJson } from '@muster/contracts/canonical-json';
+import { sizeOf } from '../device-configuration/config-id.js';
 
 export interface Limits {
   /** Bytes of the whole document as canonical JSON in UTF-8. */

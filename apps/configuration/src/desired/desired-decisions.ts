@@ -1,5 +1,6 @@
 import { AppError, type Actor, type JsonObject } from '@muster/contracts';
-import { canonicalJson, configIdOf } from '../device-configuration/config-id.js';
+import { canonicalJson } from '@muster/contracts/canonical-json';
+import { configIdOf } from '../device-configuration/config-id.js';
 import { withChanges, type DeviceConfiguration } from '../device-configuration/configuration-state.js';
 import type {
   ConfigurationEvent,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { canonicalJson, configIdOf } from './config-id.js';
+import { canonicalJson } from '@muster/contracts/canonical-json';
+import { configIdOf } from './config-id.js';
 
 describe('configIdOf', () => {
   it('is the first half of the SHA-256 of the canonical JSON', () => {

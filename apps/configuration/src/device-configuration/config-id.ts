@@ -1,15 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { JsonObject, JsonValue } from '@muster/contracts';
-
-/** JSON with the keys of every object in UTF-16 code unit order and no white space: equal values give equal text. */
-export const canonicalJson = (value: JsonValue): string => {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (value === null || typeof value !== 'object') return JSON.stringify(value);
-  const members = Object.keys(value)
-    .sort()
-    .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key] ?? null)}`);
-  return `{${members.join(',')}}`;
-};
+import { canonicalJson } from '@muster/contracts/canonical-json';
 
 /** Of the last document: a change of many devices mostly gives each the same. */
 let named = { canonical: '', id: '' };

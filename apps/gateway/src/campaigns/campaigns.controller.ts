@@ -1,16 +1,11 @@
-import { Controller, Delete, Get, Inject, Param, Patch, Post, Res } from '@nestjs/common';
-import { ApiResponse } from '@nestjs/swagger';
-import type { Response } from 'express';
-import { IsIn, IsInt, IsOptional, IsString, Length, Max, Min } from 'class-validator';
+import { Controller, Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
+import { IsIn, IsOptional, IsString, Length } from 'class-validator';
 import type { Done } from '@muster/contracts';
 import {
   CAMPAIGN_STATUSES,
   CampaignEdit,
   CampaignInput,
-  MAX_BATCHES,
-  TARGET_STATUSES,
   type CampaignStatus,
-  type TargetStatus,
 } from '@muster/contracts/campaign-orchestrator/campaign';
 import type { CampaignDetails } from '@muster/contracts/campaign-orchestrator/campaign-view';
 import {
@@ -44,19 +39,12 @@ import {
   type CampaignPage,
 } from '@muster/contracts/campaign-orchestrator/campaigns.requests';
 import {
-  listTargets,
   previewCampaign,
   type CampaignPreview,
-  type TargetView,
 } from '@muster/contracts/campaign-orchestrator/targets.requests';
-import {
-  getCampaignStatistics,
-  type CampaignStatistics,
-} from '@muster/contracts/campaign-orchestrator/statistics.requests';
 import { type Asking, ASKING } from '../providers.js';
 import { CheckedBody, OptionalBody } from '../http/body.js';
 import { Changing, Creating, Reading, Who, type Caller } from '../http/caller.js';
-import { LIST_OR_FILE, ListOrFileQuery, sendListOrFile, type CsvColumns } from '../http/csv.js';
 import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
@@ -72,37 +60,6 @@ export class CampaignsQuery extends PageQuery {
   @Length(1, 128)
   name?: string;
 }
-
-export class TargetsQuery extends ListOrFileQuery {
-  @IsOptional()
-  @IsIn(TARGET_STATUSES)
-  status?: TargetStatus;
-
-  @IsOptional()
-  @IsInt()
-  @Min(1)
-  @Max(MAX_BATCHES)
-  batch?: number;
-}
-
-const COLUMNS: CsvColumns<TargetView> = {
-  deviceId: ({ deviceId }) => deviceId,
-  name: ({ name }) => name,
-  deviceType: ({ deviceType }) => deviceType,
-  batch: ({ batch }) => batch,
-  status: ({ status }) => status,
-  attempts: ({ attempts }) => attempts,
-  synchronised: ({ synchronised }) => synchronised,
-  writtenAt: ({ writtenAt }) => writtenAt,
-  dispatchedAt: ({ dispatchedAt }) => dispatchedAt,
-  acknowledgedAt: ({ acknowledgedAt }) => acknowledgedAt,
-  finishedAt: ({ finishedAt }) => finishedAt,
-  late: ({ late }) => late,
-  code: ({ reason }) => reason?.code,
-  origin: ({ reason }) => reason?.origin,
-  detail: ({ reason }) => reason?.detail,
-  by: ({ reason }) => reason?.by && { ...reason.by },
-};
 
 /** Filters may take seconds before they are refused as too slow. */
 const TIMEOUT_MS = 12_000;
@@ -195,36 +152,6 @@ export class CampaignsController {
     @Reading() reading: { tenantId: string },
   ): Promise<CampaignPreview> {
     return this.bus.request(previewCampaign, { ...reading, campaignId }, { timeoutMs: TIMEOUT_MS });
-  }
-
-  @Get(':id/targets')
-  @Operation({
-    summary: 'The devices of a campaign: how each stands, and why',
-    asks: [listTargets],
-    query: TargetsQuery,
-  })
-  @ApiResponse(LIST_OR_FILE)
-  async listTargets(
-    @Param('id') campaignId: string,
-    @CheckedQuery(TargetsQuery) { status, batch, ...page }: TargetsQuery,
-    @Reading() reading: { tenantId: string },
-    @Res() response: Response,
-  ): Promise<void> {
-    await sendListOrFile(response, page, { name: `campaign-${campaignId}`, columns: COLUMNS }, (paging) =>
-      this.bus.request(listTargets, { ...reading, campaignId, status, batch, ...paging }),
-    );
-  }
-
-  @Get(':id/statistics')
-  @Operation({
-    summary: 'How many devices stand how and why, how long they took, and how it has gone on',
-    asks: [getCampaignStatistics],
-  })
-  getCampaignStatistics(
-    @Param('id') campaignId: string,
-    @Reading() reading: { tenantId: string },
-  ): Promise<CampaignStatistics> {
-    return this.bus.request(getCampaignStatistics, { ...reading, campaignId });
   }
 
   @Post(':id/targets/:deviceId/exclude')

@@ -1,4 +1,4 @@
-import { Controller, Delete, Get, Inject, Param, Post, Res } from '@nestjs/common';
+import { Controller, Delete, Get, Inject, Param, Patch, Post, Res } from '@nestjs/common';
 import { ApiResponse } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { IsIn, IsOptional, IsString, Length } from 'class-validator';
@@ -6,22 +6,28 @@ import type { Done, JsonValue } from '@muster/contracts';
 import {
   closeSupervision,
   deleteSupervision,
+  editSupervision,
+  getReportedValues,
   getSupervision,
   listSupervised,
   listSupervisions,
   openSupervision,
   SUPERVISION_STATUSES,
+  SupervisionEdit,
   SupervisionInput,
+  VERDICT_REASONS,
   VERDICTS,
+  type ReportedValues,
   type SupervisedDevice,
   type SupervisionPage,
   type SupervisionStatus,
   type SupervisionView,
   type Verdict,
+  type VerdictReasonCode,
 } from '@muster/contracts/campaign-orchestrator/supervisions.requests';
 import { type Asking, ASKING } from '../providers.js';
 import { CheckedBody } from '../http/body.js';
-import { Creating, Reading, Who, type Caller } from '../http/caller.js';
+import { Changing, Creating, Reading, Who, type Caller } from '../http/caller.js';
 import { LIST_OR_FILE, ListOrFileQuery, sendListOrFile, type CsvColumns } from '../http/csv.js';
 import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
@@ -46,6 +52,11 @@ export class SupervisedQuery extends ListOrFileQuery {
   @IsOptional()
   @IsIn(VERDICTS)
   verdict?: Verdict;
+
+  /** Devices that have this reason among theirs. */
+  @IsOptional()
+  @IsIn(VERDICT_REASONS)
+  reason?: VerdictReasonCode;
 }
 
 const COLUMNS: CsvColumns<SupervisedDevice> = {
@@ -101,6 +112,32 @@ export class SupervisionsController {
     return this.bus.request(getSupervision, { ...reading, supervisionId });
   }
 
+  @Patch(':id')
+  @Operation({
+    summary: 'Give a supervision that is open another name; what it watches is not changed',
+    asks: [editSupervision],
+    body: SupervisionEdit,
+  })
+  editSupervision(
+    @Param('id') supervisionId: string,
+    @CheckedBody(SupervisionEdit) edit: SupervisionEdit,
+    @Changing() changing: Caller,
+  ): Promise<SupervisionView> {
+    return this.bus.request(editSupervision, { ...changing, supervisionId, edit });
+  }
+
+  @Get(':id/values')
+  @Operation({
+    summary: 'How many devices of a supervision report which value of each key',
+    asks: [getReportedValues],
+  })
+  getReportedValues(
+    @Param('id') supervisionId: string,
+    @Reading() reading: { tenantId: string },
+  ): Promise<ReportedValues> {
+    return this.bus.request(getReportedValues, { ...reading, supervisionId });
+  }
+
   @Post(':id/close')
   @Operation({
     summary: 'Judge no more: the verdicts stay as they are',
@@ -129,13 +166,13 @@ export class SupervisionsController {
   @ApiResponse(LIST_OR_FILE)
   async listSupervised(
     @Param('id') supervisionId: string,
-    @CheckedQuery(SupervisedQuery) { verdict, ...page }: SupervisedQuery,
+    @CheckedQuery(SupervisedQuery) { verdict, reason, ...page }: SupervisedQuery,
     @Reading() reading: { tenantId: string },
     @Res() response: Response,
   ): Promise<void> {
     const file = { name: `supervision-${supervisionId}`, columns: COLUMNS };
     await sendListOrFile(response, page, file, (paging) =>
-      this.bus.request(listSupervised, { ...reading, supervisionId, verdict, ...paging }),
+      this.bus.request(listSupervised, { ...reading, supervisionId, verdict, reason, ...paging }),
     );
   }
 }

@@ -56,6 +56,7 @@ const noVerdicts = { pending: 0, valid: 0, invalid: 0, unknown: 0 };
 const supervision = {
   id: SUPERVISION_ID,
   name: 'Quiet hours',
+  version: 2,
   status: 'open',
   configurations: { mode: 'eco' },
   expectedStates: {},
@@ -307,6 +308,27 @@ export const CAMPAIGN_EXAMPLES: Readonly<Record<string, Example>> = {
       points: [{ at: '2026-11-28T10:01:00.000Z', byStatus: { planned: 362, dispatched: 50 } }],
     },
   },
+  listCampaignHistory: {
+    response: {
+      items: [
+        {
+          version: 9,
+          at: '2026-11-28T10:20:00.000Z',
+          what: 'resumed',
+          by: OPERATOR,
+          overridden: true,
+        },
+        {
+          version: 8,
+          at: '2026-11-28T10:05:00.000Z',
+          what: 'paused',
+          by: { kind: 'system', id: 'campaigns' },
+          detail: 'The gate of batch 1 has failed: 4 of 50 have failed.',
+        },
+      ],
+      nextCursor: null,
+    },
+  },
   excludeTarget: { response: running },
   openSupervision: {
     request: {
@@ -318,6 +340,27 @@ export const CAMPAIGN_EXAMPLES: Readonly<Record<string, Example>> = {
   },
   listSupervisions: { response: { items: [supervision], nextCursor: null } },
   getSupervision: { response: supervision },
+  editSupervision: {
+    request: { name: 'Quiet hours, winter' },
+    response: { ...supervision, name: 'Quiet hours, winter', version: 3 },
+  },
+  getReportedValues: {
+    response: {
+      keys: [
+        {
+          key: 'mode',
+          expected: 'eco',
+          values: [
+            { value: 'eco', devices: 404 },
+            { value: 'comfort', devices: 5 },
+          ],
+          others: 0,
+          none: 3,
+          unknown: 0,
+        },
+      ],
+    },
+  },
   closeSupervision: {
     response: { ...supervision, status: 'closed', closedAt: '2026-12-24T10:00:00.000Z', closedBy: OPERATOR },
   },

@@ -21,6 +21,7 @@ export const TAGS: Readonly<Record<string, string>> = {
   'Bulk changes': 'The same change of the desired values of many devices, as a job.',
   Campaigns:
     'New values for many devices in controlled batches: planned, launched, followed, paused, taken back.',
+  'Campaign progress': 'How a campaign goes: its devices and why they stand so, its numbers, what happened.',
   Supervisions:
     'Whether devices keep desired values and report expected ones, device by device, with the reasons.',
   Telemetry: 'What devices measured.',

@@ -158,6 +158,10 @@ export class SupervisionView {
   @IsString()
   name!: string;
 
+  /** Raised by every event of it; the `ETag`. Verdicts do not raise it. */
+  @IsInt()
+  version!: number;
+
   /**
    * `resolving` which devices it means is being found out; `open` every event of a device is judged; `failed` the devices
    * could not be found, see `error`; `closed` the verdicts stay as they are.
@@ -228,6 +232,23 @@ export class CloseSupervision extends ChangeRequest {
   supervisionId!: string;
 }
 
+/** What it watches is not changed: the verdicts would no longer say what they said. */
+export class SupervisionEdit {
+  @IsOptional()
+  @IsName(128)
+  name?: string;
+}
+
+export class EditSupervision extends ChangeRequest {
+  @IsString()
+  @Length(1, 64)
+  supervisionId!: string;
+
+  @ValidateNested()
+  @Type(() => SupervisionEdit)
+  edit!: SupervisionEdit;
+}
+
 export class ListSupervisions extends PageRequest {
   @IsOptional()
   @IsIn(SUPERVISION_STATUSES)
@@ -293,6 +314,11 @@ export class ListSupervised extends PageRequest {
   @IsOptional()
   @IsIn(VERDICTS)
   verdict?: Verdict;
+
+  /** Devices that have this reason among theirs. */
+  @IsOptional()
+  @IsIn(VERDICT_REASONS)
+  reason?: VerdictReasonCode;
 }
 
 export class SupervisedPage extends Page {
@@ -330,6 +356,15 @@ export const listSupervisions = defineRequest({
   idempotent: true,
 });
 
+/** Of one that is not closed and has not failed: those are a record. */
+export const editSupervision = defineRequest({
+  subject: 'muster.v1.service.campaign-orchestrator.supervision.edit',
+  request: EditSupervision,
+  reply: SupervisionView,
+  errors: [...errors, 'supervision-closed', 'version-mismatch', 'concurrent-change'],
+  idempotent: true,
+});
+
 /** The verdicts stay as they are from now on. Closed already: the same answer. */
 export const closeSupervision = defineRequest({
   subject: 'muster.v1.service.campaign-orchestrator.supervision.close',
@@ -354,5 +389,67 @@ export const listSupervised = defineRequest({
   request: ListSupervised,
   reply: SupervisedPage,
   errors: [...errors, 'no-longer-kept', 'invalid-request'],
+  idempotent: true,
+});
+
+/** A value that devices report of a key. */
+export class ReportedValueCount {
+  /** Absent: with `cut`. */
+  @IsOptional()
+  @AnyJson()
+  value?: JsonValue;
+
+  /** The value is too long to be shown here: more than 1,000 characters. */
+  @IsOptional()
+  @IsBoolean()
+  cut?: boolean;
+
+  @IsInt()
+  devices!: number;
+}
+
+/** What is known of one key. The numbers together are all devices. */
+export class ReportedKey {
+  @IsString()
+  key!: string;
+
+  /** What it should be; absent where each device has its own, as in a campaign that takes another one back. */
+  @IsOptional()
+  @AnyJson()
+  expected?: JsonValue;
+
+  /** The 20 that most devices report, most first. */
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => ReportedValueCount)
+  values!: ReportedValueCount[];
+
+  /** Devices that report another value than those. */
+  @IsInt()
+  others!: number;
+
+  /** Devices that report no value. */
+  @IsInt()
+  none!: number;
+
+  /** Devices that were deleted, or were not looked at yet. */
+  @IsInt()
+  unknown!: number;
+}
+
+export class ReportedValues {
+  /** By name. */
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => ReportedKey)
+  keys!: ReportedKey[];
+}
+
+/** How many devices report which value of each key that is watched: counted with the verdicts, not when it is asked. */
+export const getReportedValues = defineRequest({
+  subject: 'muster.v1.service.campaign-orchestrator.supervision.values',
+  request: SupervisionRef,
+  reply: ReportedValues,
+  errors,
   idempotent: true,
 });

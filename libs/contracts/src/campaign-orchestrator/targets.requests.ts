@@ -24,6 +24,10 @@ import { MAX_BATCHES, TARGET_STATUSES, type TargetStatus } from './campaign.js';
 export const REASON_ORIGINS = ['campaign', 'device', 'configuration', 'user'] as const;
 export type ReasonOrigin = (typeof REASON_ORIGINS)[number];
 
+/** What may be asked for; the codes themselves are many, and no closed set. */
+export const REASON_CODE = /^[A-Za-z0-9_-]{1,64}$/;
+export const REASON_CODE_MESSAGE = { message: '$property must be the code of a reason, as status-503' };
+
 /** Why a device stands as it does. */
 export class TargetReason {
   /** To count by: `status-503` is what a device answered; others are said in docs/campaigns.md. */
@@ -132,6 +136,16 @@ export class ListTargets extends PageRequest {
   @Min(1)
   @Max(MAX_BATCHES)
   batch?: number;
+
+  /** `reason.code`: with `status` and `origin` these are the devices that a line of `failures` in the statistics counts. */
+  @IsOptional()
+  @Matches(REASON_CODE, REASON_CODE_MESSAGE)
+  reason?: string;
+
+  /** `reason.origin`. */
+  @IsOptional()
+  @IsIn(REASON_ORIGINS)
+  origin?: ReasonOrigin;
 }
 
 export class TargetPage extends Page {

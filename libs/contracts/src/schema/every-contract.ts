@@ -3,6 +3,7 @@ import * as campaigns from '../campaign-orchestrator/campaigns.requests.js';
 import * as campaignTargets from '../campaign-orchestrator/targets.requests.js';
 import * as campaignsPublished from '../campaign-orchestrator/published.js';
 import * as commandBulk from '../commands/bulk.requests.js';
+import * as campaignHistory from '../campaign-orchestrator/history.requests.js';
 import * as statistics from '../campaign-orchestrator/statistics.requests.js';
 import * as targetsPublished from '../campaign-orchestrator/targets.published.js';
 import * as supervisionsPublished from '../campaign-orchestrator/supervisions.published.js';
@@ -61,6 +62,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'campaign-orchestrator/published': campaignsPublished,
   'campaign-orchestrator/targets.requests': campaignTargets,
   'commands/bulk.requests': commandBulk,
+  'campaign-orchestrator/history.requests': campaignHistory,
   'campaign-orchestrator/statistics.requests': statistics,
   'campaign-orchestrator/targets.published': targetsPublished,
   'campaign-orchestrator/supervisions.published': supervisionsPublished,

@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import type { JsonValue } from '@muster/contracts';
+import { canonicalJson } from '@muster/contracts/canonical-json';
+import type {
+  ReportedKey,
+  ReportedValueCount,
+  SupervisionView,
+} from '@muster/contracts/campaign-orchestrator/supervisions.requests';
+import type { DeviceState } from '@muster/contracts/configuration/campaign.requests';
+import type { Database } from '@muster/event-store';
+import type pg from 'pg';
+import { keysOf } from './verdict.js';
+
+/** Key → digest of the value that a device reports; "" where it reports none. Null: the device is counted nowhere. */
+export type Reports = Readonly<Record<string, string>> | null;
+
+/** Of each key that is shown; the rest are counted together. */
+const MOST_VALUES = 20;
+/** Of the JSON of a value that is kept to be shown. */
+const LONGEST_VALUE = 1_000;
+
+/** What a device reports of these keys, and the values themselves. A deleted device reports nothing any more. */
+export const reportsOf = (
+  keys: readonly string[],
+  { ended, reported }: Pick<DeviceState, 'ended' | 'reported'>,
+): { readonly reports: Reports; readonly values: ReadonlyMap<string, string> } => {
+  if (ended) return { reports: null, values: new Map() };
+  const values = new Map<string, string>();
+  const reports = keys.map((key): [string, string] => {
+    const entry = Object.hasOwn(reported, key) ? reported[key] : undefined;
+    if (entry === undefined) return [key, ''];
+    const text = canonicalJson(entry.value);
+    // As long as it must be for values that nobody chose to collide.
+    const digest = createHash('sha256').update(text).digest('base64url').slice(0, 22);
+    values.set(digest, text);
+    return [key, digest];
+  });
+  return { reports: Object.fromEntries(reports), values };
+};
+
+export const sameReports = (a: Reports, b: Reports): boolean => isDeepStrictEqual(a, b);
+
+/** What has changed of one device. */
+export interface ReportsChange {
+  readonly before: Reports;
+  readonly after: Reports;
+  readonly values: ReadonlyMap<string, string>;
+}
+
+/** Counts in the transaction that changes the rows; as many rows here as values that became more or fewer. */
+export const countReports = async (
+  tx: pg.PoolClient,
+  { tenantId, supervisionId }: { readonly tenantId: string; readonly supervisionId: string },
+  changes: readonly ReportsChange[],
+): Promise<void> => {
+  const sums = new Map<string, { key: string; digest: string; value: string | null; n: number }>();
+  const add = (reports: Reports, n: number, values: ReadonlyMap<string, string>): void => {
+    for (const [key, digest] of Object.entries(reports ?? {})) {
+      const id = `${digest} ${key}`;
+      const sum = sums.get(id) ?? { key, digest, value: null, n: 0 };
+      const text = values.get(digest);
+      sum.value ??= text !== undefined && text.length <= LONGEST_VALUE ? text : null;
+      sum.n += n;
+      sums.set(id, sum);
+    }
+  };
+  for (const { before, after, values } of changes) {
+    add(before, -1, values);
+    add(after, 1, values);
+  }
+  // In one order, so that two transactions do not wait for each other.
+  const rows = [...sums].filter(([, { n }]) => n !== 0).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (rows.length === 0) return;
+  await tx.query({
+    name: 'count-reports',
+    text: `INSERT INTO supervision_values AS v (tenant_id, supervision_id, key, digest, value, n)
+           SELECT $1, $2, u.* FROM unnest($3::text[], $4::text[], $5::jsonb[], $6::integer[]) AS u
+           ON CONFLICT (tenant_id, supervision_id, key, digest) DO UPDATE SET n = v.n + excluded.n`,
+    values: [
+      tenantId,
+      supervisionId,
+      rows.map(([, { key }]) => key),
+      rows.map(([, { digest }]) => digest),
+      rows.map(([, { value }]) => value),
+      rows.map(([, { n }]) => n),
+    ],
+  });
+  if (rows.every(([, { n }]) => n > 0)) return;
+  await tx.query({
+    name: 'forget-unreported',
+    text: `DELETE FROM supervision_values WHERE tenant_id = $1 AND supervision_id = $2 AND n <= 0
+             AND (key, digest) IN (SELECT * FROM unnest($3::text[], $4::text[]))`,
+    values: [tenantId, supervisionId, rows.map(([, { key }]) => key), rows.map(([, { digest }]) => digest)],
+  });
+};
+
+/** Every watched key with what most devices report of it. */
+export const readReports = async (
+  database: Database,
+  tenantId: string,
+  { id: supervisionId, total, configurations, expectedStates }: SupervisionView,
+): Promise<ReportedKey[]> => {
+  const { rows } = await database.query<{
+    key: string;
+    digest: string;
+    value: JsonValue;
+    has_value: boolean;
+    n: number;
+    nth: number;
+    counted: number;
+  }>({
+    name: 'reported-values',
+    text: `SELECT key, digest, value, value IS NOT NULL AS has_value, n, nth, counted FROM (
+             SELECT key, digest, value, n, row_number() OVER by_most::integer AS nth,
+                    sum(n) OVER (PARTITION BY key)::integer AS counted
+             FROM supervision_values WHERE tenant_id = $1 AND supervision_id = $2
+             WINDOW by_most AS (PARTITION BY key ORDER BY digest = '', n DESC, digest)) v
+           WHERE nth <= $3 OR digest = '' ORDER BY key, nth`,
+    values: [tenantId, supervisionId, MOST_VALUES],
+  });
+  const watched = keysOf({ configurations, expectedStates });
+  const expected = { ...configurations, ...expectedStates };
+  const keys = [...new Set([...watched, ...rows.map(({ key }) => key)])].sort();
+  return keys.map((key): ReportedKey => {
+    const own = rows.filter((row) => row.key === key);
+    const counted = own[0]?.counted ?? 0;
+    const none = own.find(({ digest }) => digest === '')?.n ?? 0;
+    const values = own
+      .filter(({ digest }) => digest !== '')
+      .map(({ value, has_value, n }): ReportedValueCount =>
+        has_value ? { value, devices: n } : { cut: true, devices: n },
+      );
+    const shown = values.reduce((sum, { devices }) => sum + devices, 0);
+    const wanted = Object.hasOwn(expected, key) ? expected[key] : undefined;
+    return {
+      key,
+      // Null takes the devices' own value away: what they report then is each type's default.
+      ...(wanted == null ? {} : { expected: wanted }),
+      values,
+      others: counted - none - shown,
+      none,
+      unknown: Math.max(0, total - counted),
+    };
+  });
+};
