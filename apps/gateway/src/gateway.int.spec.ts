@@ -287,9 +287,30 @@ class Services {
 
   @Handles(querySamples)
   querySamples(body: QuerySamples): Promise<SamplePage> {
-    return answer(body, { series: [], nextCursor: null });
+    return answer(body, samplesAt(body));
   }
 }
+
+/** Of `keys=paged` three pages: an empty one in the middle, as where keys are rare. */
+const samplesAt = ({ keys, cursor }: QuerySamples): SamplePage => {
+  if (keys?.[0] !== 'paged') return { series: [], nextCursor: null };
+  const [first, second] = ['2026-11-20T00:00:00.000Z', '2026-11-20T00:00:01.000Z'];
+  if (cursor === '2') return { series: [], nextCursor: '3' };
+  if (cursor === '3') return { series: [{ key: 'x', points: [[second, null]] }], nextCursor: null };
+  return {
+    series: [
+      { key: 'a,b', points: [[second, { deep: [1] }]] },
+      {
+        key: 'paged',
+        points: [
+          [first, -1.5],
+          [first, '=1+1'],
+        ],
+      },
+    ],
+    nextCursor: '2',
+  };
+};
 
 @Module({ controllers: [Services] })
 class ServicesModule {}
@@ -827,6 +848,51 @@ describe('telemetry in buckets', () => {
     const response = await api('get', `${path}?${query}`).expect(400);
     expect(bodyOf(response).errors.map(({ path: at }) => at)).toContain(field);
     expect(asked.body).toBeUndefined();
+  });
+});
+
+describe('telemetry as a file', () => {
+  const path = '/devices/d1/telemetry/export';
+
+  it('is all pages, by time, up to when it was asked for', async () => {
+    const csv = await api('get', `${path}?keys=paged&from=2026-11-01T00:00:00Z`).expect(200);
+    expect(csv.headers['content-type']).toContain('text/csv');
+    expect(csv.headers['content-disposition']).toBe('attachment; filename="telemetry.csv"');
+    expect(csv.text.split('\r\n')).toEqual([
+      'ts,key,value',
+      '2026-11-20T00:00:00.000Z,paged,-1.5',
+      "2026-11-20T00:00:00.000Z,paged,'=1+1",
+      '2026-11-20T00:00:01.000Z,"a,b","{""deep"":[1]}"',
+      '2026-11-20T00:00:01.000Z,x,',
+      '',
+    ]);
+    expect(asked.body).toMatchObject({ cursor: '3', from: '2026-11-01T00:00:00Z' });
+    const { to } = asked.body as { to: string };
+    expect(Date.now() - Date.parse(to)).toBeLessThan(60_000);
+  });
+
+  it('is a JSON object on each line, with values as they were sent', async () => {
+    const file = await api('get', `${path}?key=paged&format=ndjson&to=2026-11-21T00:00:00Z`)
+      .buffer(true)
+      .parse((stream, done) => {
+        let text = '';
+        stream.on('data', (part: Buffer) => (text += part.toString()));
+        stream.on('end', () => done(null, text));
+      })
+      .expect(200);
+    const lines = String(file.body).trim().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { value: unknown }).value)).toEqual([
+      ...[-1.5, '=1+1', { deep: [1] }, null],
+    ]);
+    expect(asked.body).toMatchObject({ to: '2026-11-21T00:00:00Z' });
+  });
+
+  it('is refused as any answer is', async () => {
+    await api('get', '/devices/unknown/telemetry/export').expect(404);
+    const both = await api('get', `${path}?key=a&keys=b&format=ndjson`).expect(400);
+    expect(bodyOf(both).errors).toEqual([{ path: 'key', message: 'must not be given beside keys' }]);
+    const format = await api('get', `${path}?format=xml`).expect(400);
+    expect(bodyOf(format).errors.map(({ path: at }) => at)).toEqual(['format']);
   });
 });
 

@@ -1,4 +1,5 @@
-import { Controller, Delete, Get, Inject, Param } from '@nestjs/common';
+import { Controller, Delete, Get, Inject, Param, Res } from '@nestjs/common';
+import { ApiResponse } from '@nestjs/swagger';
 import {
   ArrayMaxSize,
   ArrayNotEmpty,
@@ -13,7 +14,8 @@ import {
   MaxLength,
   Min,
 } from 'class-validator';
-import { AppError, IsTime } from '@muster/contracts';
+import type { Response } from 'express';
+import { Done, IsTime } from '@muster/contracts';
 import { getDevice } from '@muster/contracts/device-registry/devices.requests';
 import {
   AGGREGATES,
@@ -36,6 +38,8 @@ import { Reading, Who, type Caller } from '../http/caller.js';
 import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
+import { keysOf, wrongQuery } from './named-keys.js';
+import { sendSamples, TELEMETRY_FILE, TelemetryExportQuery } from './telemetry-export.js';
 
 /** A million samples may be read for an answer. */
 const BUCKETS_MS = 10_000;
@@ -219,6 +223,26 @@ export class TelemetryController {
     };
     return this.bus.request(queryBuckets, asked, { timeoutMs: BUCKETS_MS });
   }
+
+  @Get('export')
+  @Operation({
+    summary:
+      'Samples as a file: CSV, or a JSON object on each line; of the last 24 hours unless `from` is given',
+    asks: [getDevice, querySamples],
+    query: TelemetryExportQuery,
+    answer: Done,
+  })
+  @ApiResponse(TELEMETRY_FILE)
+  async exportTelemetry(
+    @Param('id') deviceId: string,
+    @CheckedQuery(TelemetryExportQuery) query: TelemetryExportQuery,
+    @Reading() reading: { tenantId: string },
+    @Res() response: Response,
+  ): Promise<void> {
+    const keys = keysOf(query);
+    await this.bus.request(getDevice, { ...reading, deviceId });
+    await sendSamples(this.bus, response, { ...reading, ...query, deviceId, keys });
+  }
 }
 
 /** What stands for nothing must not look as if it had been heard. */
@@ -226,12 +250,3 @@ const refuseWithoutBucket = ({ aggregate, timeZone }: SamplesQuery): void => {
   if (aggregate !== undefined) throw wrongQuery('aggregate', 'is possible with bucket only');
   if (timeZone !== undefined) throw wrongQuery('timeZone', 'is possible with bucket only');
 };
-
-const keysOf = ({ key, keys }: Pick<LatestQuery, 'key' | 'keys'>): string[] | undefined => {
-  if (key === undefined) return keys;
-  if (keys === undefined) return [key];
-  throw wrongQuery('key', 'must not be given beside keys');
-};
-
-const wrongQuery = (path: string, message: string): AppError =>
-  new AppError('invalid-request', `The query: ${path} ${message}`, { errors: [{ path, message }] });
