@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { eventually } from '@muster/testing';
+import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import {
   apply,
@@ -175,10 +176,23 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
     });
 
     it('has its values drawn, and as a table', async () => {
-      const page = await running.open(`/devices/${idOf('radiator-001')}/telemetry`);
+      const page = await running.open(`/devices/${idOf('radiator-001')}/telemetry?keys=temperature,alarm`);
       await page.locator('.uplot canvas').waitFor();
+      await page
+        .getByRole('img', { name: /^alarm/ })
+        .getByText('none')
+        .waitFor();
+      await page.getByText('2 values, each as it was sent').waitFor();
+      await say(running.platform, TYPE, 'radiator-001', ['dcx', 'json'], { temperature: 22.5 });
+      await page.getByText('3 values, each as it was sent').waitFor();
       await page.getByRole('switch', { name: 'As a table' }).check();
-      await page.getByRole('region', { name: 'Samples' }).getByText('21.5').waitFor();
+      await page.getByRole('region', { name: 'Values', exact: true }).getByText('22.5').waitFor();
+      await page.reload();
+      await page.getByRole('region', { name: 'Values', exact: true }).getByText('21.5').waitFor();
+      const file = page.waitForEvent('download');
+      await page.getByRole('link', { name: 'CSV' }).click();
+      const written = readFileSync(await (await file).path(), 'utf8');
+      expect(written.split('\r\n')).toHaveLength(5);
     });
 
     it('is shown as text, whatever it is called and says', async () => {

@@ -12,6 +12,7 @@ import {
   type TargetStatus,
 } from './campaigns/campaigns.queries.js';
 import { STEPS } from './campaigns/steps.js';
+import { RANGES, type Range } from './device/series.js';
 import { DEVICE_TABS } from './device/tabs.js';
 import { JOB_STATUSES, type JobStatus } from './jobs/jobs.queries.js';
 import type { Sort } from './devices/devices.queries.js';
@@ -28,6 +29,10 @@ const text = (search: Search, name: string): string | undefined => {
 };
 const oneOf = <T extends string>(search: Search, name: string, values: readonly T[]): T | undefined =>
   values.find((value) => value === search[name]);
+const time = (search: Search, name: string): string | undefined => {
+  const value = text(search, name);
+  return value === undefined || Number.isNaN(Date.parse(value)) ? undefined : value;
+};
 const batchIn = (search: Search): number | undefined => {
   const index = Number(search['batch']);
   return Number.isInteger(index) && index > 0 ? index : undefined;
@@ -79,9 +84,10 @@ const deviceTab = createRoute({
     given({
       at: text(search, 'at'),
       keys: text(search, 'keys'),
-      range: oneOf(search, 'range', ['1h', '6h', '24h', '7d', '30d']),
-      from: text(search, 'from'),
-      to: text(search, 'to'),
+      range: oneOf(search, 'range', Object.keys(RANGES) as Range[]),
+      from: time(search, 'from'),
+      to: time(search, 'to'),
+      view: oneOf(search, 'view', ['table']),
       status: text(search, 'status'),
       key: text(search, 'key'),
     }),

@@ -15,4 +15,9 @@ export interface ApiClientOptions {
 export type ApiClient = Client<paths>;
 
 export const createApiClient = ({ baseUrl, apiKey }: ApiClientOptions): ApiClient =>
-  createClient<paths>({ baseUrl, ...(apiKey === undefined ? {} : { headers: { 'x-api-key': apiKey } }) });
+  createClient<paths>({
+    baseUrl,
+    // The API takes lists with commas between.
+    querySerializer: { array: { style: 'form', explode: false } },
+    ...(apiKey === undefined ? {} : { headers: { 'x-api-key': apiKey } }),
+  });

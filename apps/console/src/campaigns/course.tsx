@@ -8,6 +8,11 @@ import { outcomeOf } from './numbers.js';
 
 const Chart = lazy(async () => ({ default: (await import('../shared/chart.js')).Chart }));
 
+const LINES = ['valid', 'failed or timed out', 'succeeded', 'in progress'].map((name, colour) => ({
+  name,
+  colour,
+}));
+
 /** How it has gone on, minute by minute, with the batches and the pause marked. */
 export const Course = ({
   campaign,
@@ -74,7 +79,7 @@ export const Course = ({
           <Suspense fallback={<div style={{ height: 310 }} />}>
             <Chart
               label="Devices over time. The switch “As a table” shows the numbers."
-              names={['valid', 'failed or timed out', 'succeeded', 'in progress']}
+              lines={LINES}
               data={[
                 points.map(({ at }) => at),
                 points.map(({ valid }) => valid ?? null),

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { changedBetween, isInPlace, keyState, requestOf, undoOf, withChange } from './change.js';
 import type { Configuration } from './device.queries.js';
-import { aligned, numbersOf, readKeys, writeKeys } from './series.js';
 
 const before: Configuration = {
   deviceId: 'd',
@@ -65,46 +64,5 @@ describe('a change of one key', () => {
     const states = ['setpoint', 'report', 'battery'].map((key) => keyState(before, key));
     expect(states).toEqual(['rejected', 'in_sync', 'reported_only']);
     expect(keyState({ ...before, syncState: 'in_sync' }, 'setpoint')).toBe('differs');
-  });
-});
-
-describe('telemetry as lines', () => {
-  it('draws numbers only, in the order of their times', () => {
-    expect(
-      numbersOf([
-        ['2026-01-01T00:00:02Z', 2],
-        ['2026-01-01T00:00:01Z', 'x'],
-        ['2026-01-01T00:00:00Z', 1],
-      ]),
-    ).toEqual([
-      [1767225600, 1],
-      [1767225602, 2],
-    ]);
-  });
-
-  it('has one list of times for all lines', () => {
-    expect(
-      aligned([
-        {
-          key: 'a',
-          points: [
-            [1, 10],
-            [3, 30],
-          ],
-        },
-        { key: 'b', points: [[2, 20]] },
-      ]),
-    ).toEqual([
-      [1, 2, 3],
-      [10, undefined, 30],
-      [undefined, 20, undefined],
-    ]);
-  });
-
-  it('names any key in an address', () => {
-    const keys = ['x (0, 1)', '', '%', 'é'];
-    expect(readKeys(writeKeys(keys))).toEqual(keys);
-    expect(readKeys(undefined)).toEqual([]);
-    expect(readKeys('%zz,a')).toEqual(['a']);
   });
 });

@@ -2,7 +2,7 @@ import { useComputedColorScheme } from '@mantine/core';
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { dayAndClock, tick } from './format.js';
+import { dayAndSeconds, number, tick } from './format.js';
 
 const COLOURS = {
   light: ['#0b5cad', '#b35309', '#18713a', '#8a2be2', '#bd1f2b', '#57606a'],
@@ -17,10 +17,20 @@ export interface Mark {
   readonly name: string;
 }
 
+/** What is drawn of a column of the data. */
+export interface ChartLine {
+  readonly name: string;
+  /** Lines of one colour belong together. */
+  readonly colour: number;
+  /** The edge of a band: not drawn itself. */
+  readonly isEdge?: boolean;
+}
+
 /** Lines over time. Dragging across chooses a time: `onRange` gets both ends in epoch milliseconds. */
 export const Chart = ({
   label,
-  names,
+  lines,
+  bands = [],
   data,
   from,
   to,
@@ -28,7 +38,9 @@ export const Chart = ({
   onRange,
 }: {
   readonly label: string;
-  readonly names: readonly string[];
+  readonly lines: readonly ChartLine[];
+  /** Lines, by their place, between which the colour of the upper one is laid. */
+  readonly bands?: readonly (readonly [upper: number, lower: number])[];
   readonly data: uPlot.AlignedData;
   /** Epoch seconds. */
   readonly from: number;
@@ -50,7 +62,7 @@ export const Chart = ({
     rangeOf.current = [from, to];
     drawn.current?.setData(data);
   }, [data, from, to]);
-  const series = names.join('\n');
+  const shape = JSON.stringify({ lines, bands });
   const marked = JSON.stringify(marks);
   useEffect(() => {
     const element = place.current;
@@ -59,22 +71,43 @@ export const Chart = ({
     const ink = style.getPropertyValue('--mantine-color-dimmed').trim();
     const line = style.getPropertyValue('--line').trim();
     const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+    const colours = COLOURS[scheme];
+    const colourOf = (index: number): string => colours[index % colours.length] ?? ink;
+    const { lines: columns, bands: between } = JSON.parse(shape) as {
+      lines: ChartLine[];
+      bands: [number, number][];
+    };
     const plot = new uPlot(
       {
         width: element.clientWidth,
         height: HEIGHT_PX,
         series: [
-          { value: (_plot, at: number | null) => (at === null ? '–' : dayAndClock(at * 1000)) },
-          ...series.split('\n').map((name, index) => ({
+          {
+            label: 'Time',
+            value: (_plot, at: number | null) => (at === null ? '–' : dayAndSeconds(at * 1000)),
+          },
+          ...columns.map(({ name, colour, isEdge = false }) => ({
             label: name,
-            stroke: COLOURS[scheme][index % COLOURS[scheme].length] ?? ink,
-            width: 1.5,
+            stroke: colourOf(colour),
+            width: isEdge ? 0 : 1.5,
             spanGaps: false,
-            points: { size: 4 },
+            points: isEdge ? { show: false } : { size: 4 },
+            value: (_plot: uPlot, value: number | null) => (value === null ? '–' : number(value)),
           })),
         ],
+        bands: between.map(([upper, lower]) => ({
+          series: [upper + 1, lower + 1],
+          fill: `${colourOf(columns[upper]?.colour ?? 0)}33`,
+        })),
+        padding: [8, 12, 0, 0],
         // uPlot's own texts have the 12-hour clock of the US.
-        axes: [{ ...axis, values: (_plot, ticks) => ticks.map((at) => tick(at * 1000)) }, axis],
+        axes: [
+          {
+            ...axis,
+            values: (_plot, ticks, _axis, _space, step) => ticks.map((at) => tick(at * 1000, step)),
+          },
+          { ...axis, size: 56 },
+        ],
         scales: { x: { range: () => rangeOf.current } },
         cursor: { drag: { x: true, y: false, setScale: false } },
         hooks: {
@@ -101,7 +134,7 @@ export const Chart = ({
       plot.destroy();
       drawn.current = null;
     };
-  }, [series, scheme, marked]);
+  }, [shape, scheme, marked]);
   return <div ref={place} role="img" aria-label={label} className="chart-place" />;
 };
 

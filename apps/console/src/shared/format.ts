@@ -46,12 +46,20 @@ export const exact = (at: number): string => exactTimes.format(at);
 
 const clocks = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 const days = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' });
-/** For the axis of a chart: the day where the day begins, else the clock. */
-export const tick = (at: number): string => {
+const clocksToTheSecond = new Intl.DateTimeFormat(undefined, {
+  ...{ hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' },
+});
+/** For the axis of a chart: the day where the day begins, else the clock, to the second where a tick is less than a minute. */
+export const tick = (at: number, stepSeconds: number): string => {
   const date = new Date(at);
+  if (stepSeconds < 60) return clocksToTheSecond.format(at);
   return date.getHours() === 0 && date.getMinutes() === 0 ? days.format(at) : clocks.format(at);
 };
-export const dayAndClock = (at: number): string => `${days.format(at)}, ${clocks.format(at)}`;
+export const dayAndSeconds = (at: number): string => `${days.format(at)}, ${clocksToTheSecond.format(at)}`;
+
+const numbers = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 6 });
+/** A measured number; six digits of it. */
+export const number = (value: number): string => numbers.format(value);
 
 /** A value as JSON, which tells the text "5" from the number 5. */
 export const json = (value: unknown): string => (value === undefined ? '–' : JSON.stringify(value));

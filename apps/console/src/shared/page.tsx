@@ -82,7 +82,8 @@ const Stale = ({
   </div>
 );
 
-const Shape = ({ rows }: { readonly rows: number }) => {
+/** The shape of what comes. */
+export const Shape = ({ rows }: { readonly rows: number }) => {
   const late = useLater(150);
   return (
     <div aria-busy="true" aria-live="polite" className="shape">
