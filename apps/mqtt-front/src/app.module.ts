@@ -172,6 +172,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
       if (!watch.isThere) throw new AppError('unavailable', 'the broker is away');
     },
     arrival: arrivalClock(),
+    logger,
     refusals,
     metrics: new FrontMetrics(metrics),
   };

@@ -1,5 +1,6 @@
 import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import type { ConnectionBounds } from '@muster/limits';
+import type { Logger } from '@muster/observability';
 import type { BoundedLog, Sightings } from '@muster/uplink';
 import type { LimitFunction } from 'p-limit';
 import type { Arrival } from '../arrival.js';
@@ -48,6 +49,7 @@ export interface ClientParts {
   readonly checkReady: () => void;
   /** The time, in Unix microseconds; no two alike. */
   readonly arrival: () => number;
+  readonly logger: Logger;
   readonly refusals: BoundedLog;
   readonly metrics: FrontMetrics;
 }

@@ -1,6 +1,6 @@
 import { AppError } from '@muster/contracts';
 import { encodeError, matchResource, parseTopic, type ReplySuffix, type Topic } from '@muster/kp1';
-import { describeToken, refusalOf, stamped, unstamped } from '@muster/uplink';
+import { describeToken, describeTopic, refusalOf, stamped, unstamped } from '@muster/uplink';
 import type { IPublishPacket } from 'mqtt-packet';
 import type { Speaker } from './client-parts.js';
 import type { Access } from './device-access.js';
@@ -100,10 +100,21 @@ export class Publishing {
     }
     client.parts.metrics.publishes.inc({ outcome: 'forwarded' });
     // A sample without a time of its own has that of its arrival, which is now and not when it leaves the queue.
-    const isTelemetry = topic.extension === TELEMETRY;
-    const payload = isTelemetry ? stamped(packet.payload, client.parts.arrival()) : packet.payload;
+    const receivedAt = topic.extension === TELEMETRY ? client.parts.arrival() : undefined;
+    const payload = receivedAt === undefined ? packet.payload : stamped(packet.payload, receivedAt);
+    this.tell(topic, deviceId, receivedAt);
     client.sendToBroker(
       client.wire.bytes({ ...packet, payload, qos: packet.qos === 0 ? 0 : 1, retain: false }),
+    );
+  }
+
+  /** A message's first line in the log: from here on it is found by its device, and a sample by `receivedAt`, which its row has too. */
+  private tell(topic: Topic, deviceId: string, receivedAt: number | undefined): void {
+    const { parts, clientId } = this.client;
+    if (!parts.logger.isLevelEnabled('debug')) return;
+    parts.logger.debug(
+      { deviceId, clientId, ...describeTopic(topic), ...(receivedAt === undefined ? {} : { receivedAt }) },
+      'a message was passed on',
     );
   }
 
