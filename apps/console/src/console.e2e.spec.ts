@@ -11,6 +11,8 @@ import {
   startConsole,
   type Console,
 } from './browser.fixture.js';
+import { makeAuthority } from './access.fixture.js';
+import { actsOffered, mayOnlyRead, pagesOf, settled } from './pages.fixture.js';
 
 // A browser beside everything else of the run.
 jest.setTimeout(90_000);
@@ -273,33 +275,135 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
     });
   });
 
+  describe('access', () => {
+    /** What the page and the browser's stores hold. */
+    const held = (page: Page): Promise<string> =>
+      page.evaluate(() =>
+        JSON.stringify([document.documentElement.outerHTML, { ...localStorage }, { ...sessionStorage }]),
+      );
+
+    it('is given to an authority by the commands that the page shows, with a rule for unknown devices', async () => {
+      const authority = await makeAuthority('spec factory');
+      const page = await running.open('/access/certificate-authorities');
+      await page.getByRole('button', { name: 'Add the first one' }).click();
+      await page.getByLabel('Name').fill('factory');
+      await page.getByLabel('Its certificate (PEM)').fill('no certificate');
+      const add = page.getByRole('button', { name: 'Add, and show its key next' });
+      await add.click();
+      await page.getByRole('alert').waitFor();
+      await page.getByLabel('Its certificate (PEM)').fill(authority.pem);
+      await add.click();
+      const proof = page.getByLabel('Paste what the last command has printed');
+      await proof.fill(authority.pem);
+      await page.getByRole('button', { name: 'Verify', exact: true }).click();
+      await page.getByText("must be the authority's verificationCode").first().waitFor();
+      await proof.fill(await authority.obey(await page.locator('.copy-text').last().innerText()));
+      await page.getByRole('button', { name: 'Verify', exact: true }).click();
+      await page.getByRole('button', { name: 'Edit … factory' }).click();
+      await page.getByLabel('There is a rule for devices that are not known yet').check();
+      await page.getByRole('combobox', { name: 'Device type' }).click();
+      await page.getByRole('option', { name: TYPE }).click();
+      await page.getByLabel('Folder').fill('no path');
+      await page.getByLabel('At most so many').fill('5');
+      await page.getByRole('button', { name: 'Save' }).click();
+      await page.getByText('must be a path such as').first().waitFor();
+      await page.getByLabel('Folder').fill('/new');
+      await page.getByRole('button', { name: 'Save' }).click();
+      await page.getByText('in /new: 0 of 5').waitFor();
+      await authority.remove();
+    });
+
+    it('is given by a claim key, which is shown once, until it is used up', async () => {
+      const { platform } = running;
+      await platform.api('POST', '/device-types', {
+        name: 'claimed',
+        settings: { enrolmentNeedsApproval: true },
+      });
+      const page = await running.open('/access/claim-keys');
+      await page.getByRole('button', { name: 'Issue a claim key' }).click();
+      await page.getByLabel('Name').fill('line');
+      await page.getByRole('combobox', { name: 'Device type' }).click();
+      await page.getByRole('option', { name: 'claimed' }).click();
+      await page.getByRole('button', { name: 'Issue', exact: true }).click();
+      const claimKey = await page.locator('.copy-text').innerText();
+      await page.getByRole('button', { name: 'Close, I have it' }).click();
+      expect(await held(page)).not.toContain(claimKey);
+      const enrolled = await fetch(`${platform.devicesUrl}/kp1/enrol`, {
+        method: 'POST',
+        body: JSON.stringify({ claimKey, name: 'claimed-1' }),
+      });
+      expect([enrolled.status, await enrolled.json()]).toMatchObject([200, { status: 'pending' }]);
+      await page.reload();
+      await page.getByText('used up').waitFor();
+      await page.getByRole('link', { name: '1 device waits for an approval' }).waitFor();
+      await page.getByRole('button', { name: 'More acts: line' }).click();
+      await page.getByRole('menuitem', { name: 'Delete …' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+      await page.getByText('There is no claim key').waitFor();
+    });
+
+    it('of a device is by tokens and credentials, which are issued, taken back and replaced', async () => {
+      const page = await running.open(`/devices/${idOf('radiator-008')}/connectivity`);
+      await page.getByRole('button', { name: 'New token …' }).click();
+      await page.getByLabel('Text').fill('no token');
+      await page.getByRole('button', { name: 'Issue', exact: true }).click();
+      await page.getByRole('alert').waitFor();
+      await page.getByLabel('Text').fill('second-token');
+      await page.getByRole('button', { name: 'Issue', exact: true }).click();
+      await page.getByText('second-token').waitFor();
+      await page.getByRole('button', { name: 'Close, I have it' }).click();
+      expect(await held(page)).not.toContain('second-token');
+      const token = page.getByRole('region', { name: 'Endpoint tokens' }).getByRole('row', { name: /seco/ });
+      await token.getByRole('button', { name: /^Activate/ }).click();
+      await token.getByRole('button', { name: /^Suspend/ }).click();
+      await token.getByText('suspended').waitFor();
+      await token.getByRole('button', { name: /^More acts/ }).click();
+      await page.getByRole('menuitem', { name: 'Revoke …' }).click();
+      await page.getByRole('button', { name: 'Revoke', exact: true }).click();
+      await token.getByRole('button', { name: /off the list$/ }).click();
+      await page.getByRole('button', { name: 'Take it off' }).click();
+      await token.waitFor({ state: 'detached' });
+
+      await page.getByRole('button', { name: /^More acts: secret/ }).click();
+      await page.getByRole('menuitem', { name: 'Issue another in its place …' }).click();
+      await page.getByRole('button', { name: 'Issue', exact: true }).click();
+      await page.getByText('Copy it now').waitFor();
+      await page.getByRole('button', { name: 'Close, I have it' }).click();
+      const credentials = page.getByRole('region', { name: 'Credentials' });
+      expect(await credentials.getByRole('row', { name: /^secret/ }).count()).toBe(2);
+    });
+
+    it('to events is by an integration, whose credentials are shown once', async () => {
+      const { platform } = running;
+      const page = await running.open('/settings');
+      await page.getByRole('button', { name: 'Add an integration' }).click();
+      await page.getByLabel('Name').fill('warehouse');
+      await page.getByRole('combobox', { name: 'Reads the events of' }).fill('nobody');
+      await page.keyboard.press('Enter');
+      await page.getByRole('button', { name: 'Add', exact: true }).click();
+      await page
+        .getByText(/each must be one of/)
+        .first()
+        .waitFor();
+      await page.getByRole('combobox', { name: 'Reads the events of' }).press('Backspace');
+      await page.getByRole('button', { name: 'Add', exact: true }).click();
+      await page.getByText(`nats --server ${platform.nats.url} --creds warehouse.creds sub`).waitFor();
+      expect(await page.getByRole('dialog').innerText()).toContain('BEGIN USER NKEY SEED');
+      expect(await axe(page)).toEqual([]);
+      await page.getByRole('button', { name: 'Close, I have it' }).click();
+      expect(await held(page)).not.toContain('NKEY');
+      await page.getByRole('link', { name: 'warehouse' }).click();
+      await page.getByRole('row', { name: /^configuration/ }).waitFor();
+      await page.getByRole('button', { name: 'New credentials …' }).click();
+      await page.getByRole('button', { name: 'Revoke and issue' }).click();
+      await page.getByText('Copy it now').waitFor();
+    });
+  });
+
   describe('every page', () => {
     it('has nothing for axe, light, dark and narrow, says nothing on the console, and never scrolls sideways', async () => {
       const { platform, open } = running;
-      const { body } = await platform.api('GET', '/campaigns?limit=1');
-      const campaign = (body as { items: { id: string }[] }).items[0]?.id ?? '';
-      const opened = await platform.api('GET', '/supervisions?limit=1');
-      const supervision = (opened.body as { items: { id: string }[] }).items[0]?.id ?? '';
-      const jobs = await platform.api('GET', '/jobs?limit=1');
-      const job = (jobs.body as { items: { id: string }[] }).items[0]?.id ?? '';
-      const device = idOf('radiator-002');
-      const paths = [
-        '/',
-        '/devices',
-        ...['configuration', 'telemetry', 'commands', 'firmware', 'connectivity', 'history', 'files'].map(
-          (tab) => `/devices/${device}/${tab}`,
-        ),
-        '/campaigns',
-        '/campaigns/new',
-        `/campaigns/${campaign}`,
-        `/campaigns/${campaign}/edit/review`,
-        '/supervisions',
-        `/supervisions/${supervision}`,
-        '/firmware',
-        '/jobs',
-        `/jobs/${job}`,
-        '/nowhere',
-      ];
+      const paths = await pagesOf(platform, idOf('radiator-002'));
       const found: string[] = [];
       const page = await open('/');
       const look = async (name: string, path: string): Promise<void> => {
@@ -311,8 +415,7 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
         await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
         await page.setViewportSize({ width: 1280, height: 900 });
         await page.goto(platform.url + path);
-        await page.getByRole('heading', { level: 1 }).waitFor();
-        await page.locator('[aria-busy="true"]').first().waitFor({ state: 'hidden' });
+        await settled(page);
         await look('light', path);
         await page.emulateMedia({ colorScheme: 'dark' });
         await page.locator('html[data-mantine-color-scheme="dark"]').waitFor();
@@ -321,6 +424,24 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
         await look('narrow', path);
       }
       expect(found).toEqual([]);
+    }, 180_000);
+
+    it('offers no act to who may only read, and names the right that is missing', async () => {
+      const { platform, open } = running;
+      const page = await open('/nowhere');
+      await mayOnlyRead(page);
+      const sent: string[] = [];
+      page.on('request', (request) => {
+        if (request.method() !== 'GET') sent.push(`${request.method()} ${request.url()}`);
+      });
+      const offered: string[] = [];
+      for (const path of await pagesOf(platform, idOf('radiator-002'))) {
+        await page.goto(platform.url + path);
+        await settled(page);
+        for (const act of await actsOffered(page)) offered.push(`${path}: ${act}`);
+      }
+      expect(offered).toEqual([]);
+      expect(sent.filter((request) => !request.endsWith('/preview'))).toEqual([]);
     }, 180_000);
 
     it('lists its keys, and finds devices by their name', async () => {

@@ -15,6 +15,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, withEtag } from '../api/client.js';
 import { problemOf } from '../api/problem.js';
+import { ActButton } from '../shared/act-button.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { addedBefore, batchOf, draftOf, takesTheRest, type BatchDraft } from './batch-plan.js';
 import { PreviewNumbers } from './preview-numbers.js';
@@ -127,9 +128,9 @@ export const BatchesStep = ({ draft }: { readonly draft: Draft }) => {
           <ProblemView error={save.error} />
         )}
         <Group justify="flex-end">
-          <Button type="submit" loading={save.isPending}>
+          <ActButton needs="campaign" type="submit" loading={save.isPending}>
             Save and review
-          </Button>
+          </ActButton>
         </Group>
       </Stack>
     </form>

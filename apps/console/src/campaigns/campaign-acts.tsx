@@ -1,10 +1,10 @@
 import { Button, Menu, Text } from '@mantine/core';
 import { KebabHorizontalIcon } from '@primer/octicons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { Link, useNavigate } from '@tanstack/react-router';
+import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api, newIdempotencyKey } from '../api/client.js';
-import { ActButton } from '../shared/act-button.js';
+import { ActButton, ActItem, ActLink } from '../shared/act-button.js';
 import { announce } from '../shared/announce.js';
 import { Confirm } from '../shared/confirm-count.js';
 import { count } from '../shared/format.js';
@@ -69,9 +69,9 @@ export const CampaignActs = ({
   return (
     <>
       {editable && (
-        <Button component={Link} to={`/campaigns/${id}/edit/review`}>
+        <ActLink needs="campaign" to="/campaigns/$id/edit/$step" params={{ id, step: 'review' }}>
           Review and launch
-        </Button>
+        </ActLink>
       )}
       {status === 'running' && waiting !== undefined && (
         <ActButton needs="campaign" onClick={() => setAsked('release')}>
@@ -125,9 +125,14 @@ export const CampaignActs = ({
           </Button>
         </Menu.Target>
         <Menu.Dropdown>
-          {open && <Menu.Item onClick={() => setAsked('rate')}>Change the rate …</Menu.Item>}
+          {open && (
+            <ActItem needs="campaign" onClick={() => setAsked('rate')}>
+              Change the rate …
+            </ActItem>
+          )}
           {status === 'scheduled' && (
-            <Menu.Item
+            <ActItem
+              needs="campaign"
               onClick={() =>
                 act.mutate({
                   run: () => answered(api.POST('/api/v1/campaigns/{id}/unschedule', { params })),
@@ -136,26 +141,30 @@ export const CampaignActs = ({
               }
             >
               Take it off the schedule
-            </Menu.Item>
+            </ActItem>
           )}
           {status === 'completed' && outcome === 'unsettled' && (
-            <Menu.Item onClick={() => setAsked('settle')}>Wait for no more devices …</Menu.Item>
+            <ActItem needs="campaign" onClick={() => setAsked('settle')}>
+              Wait for no more devices …
+            </ActItem>
           )}
           {ended && (
-            <Menu.Item onClick={() => derive.mutate('revert')}>
+            <ActItem needs="campaign" onClick={() => derive.mutate('revert')}>
               Give the devices back what they had …
-            </Menu.Item>
+            </ActItem>
           )}
-          <Menu.Item onClick={() => derive.mutate('copy')}>Copy to a new draft …</Menu.Item>
+          <ActItem needs="campaign" onClick={() => derive.mutate('copy')}>
+            Copy to a new draft …
+          </ActItem>
           {(open || status === 'scheduled') && (
-            <Menu.Item color="var(--bad)" onClick={() => setAsked('cancel')}>
+            <ActItem needs="campaign" color="var(--bad)" onClick={() => setAsked('cancel')}>
               Cancel …
-            </Menu.Item>
+            </ActItem>
           )}
           {editable && (
-            <Menu.Item color="var(--bad)" onClick={() => setAsked('delete')}>
+            <ActItem needs="campaign" color="var(--bad)" onClick={() => setAsked('delete')}>
               Delete …
-            </Menu.Item>
+            </ActItem>
           )}
         </Menu.Dropdown>
       </Menu>

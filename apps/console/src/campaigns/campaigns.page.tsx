@@ -1,9 +1,10 @@
 import { Button, Group, Select, Text, TextInput } from '@mantine/core';
 import { PlusIcon } from '@primer/octicons-react';
 import { useQuery } from '@tanstack/react-query';
-import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { useLive, usePolling } from '../api/live.js';
+import { ActLink } from '../shared/act-button.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
@@ -45,9 +46,9 @@ export const CampaignsPage = () => {
           <Text c="dimmed">{campaigns.data?.total === undefined ? '' : count(campaigns.data.total)}</Text>
         }
         actions={
-          <Button component={Link} to="/campaigns/new" leftSection={<PlusIcon size={14} />}>
+          <ActLink needs="campaign" to="/campaigns/new" leftSection={<PlusIcon size={14} />}>
             Prepare one
-          </Button>
+          </ActLink>
         }
       />
       <form
@@ -98,9 +99,9 @@ export const CampaignsPage = () => {
                   Show all campaigns
                 </Button>
               ) : (
-                <Button component={Link} to="/campaigns/new">
+                <ActLink needs="campaign" to="/campaigns/new">
                   Prepare the first one
-                </Button>
+                </ActLink>
               )}
             </Nothing>
           ) : (

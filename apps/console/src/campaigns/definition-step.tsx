@@ -1,13 +1,4 @@
-import {
-  Button,
-  Checkbox,
-  Group,
-  MultiSelect,
-  SegmentedControl,
-  Stack,
-  Text,
-  TextInput,
-} from '@mantine/core';
+import { Checkbox, Group, MultiSelect, SegmentedControl, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -15,6 +6,7 @@ import { answered, api, newIdempotencyKey, withEtag, type Schema } from '../api/
 import { faultAt, problemOf } from '../api/problem.js';
 import { fleetSummaryQuery } from '../devices/devices.queries.js';
 import { FilterBox } from '../devices/filter-box.js';
+import { ActButton } from '../shared/act-button.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
 import { JsonInput, readJson } from '../shared/json-input.js';
@@ -206,9 +198,9 @@ export const DefinitionStep = ({ draft }: { readonly draft: Draft | undefined })
           <ProblemView error={save.error} />
         )}
         <Group justify="flex-end">
-          <Button type="submit" disabled={!ready} loading={save.isPending}>
+          <ActButton needs="campaign" type="submit" disabled={!ready} loading={save.isPending}>
             {draft === undefined ? 'Save as a draft and go on' : 'Save and go on'}
-          </Button>
+          </ActButton>
         </Group>
       </Stack>
     </form>

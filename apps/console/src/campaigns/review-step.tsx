@@ -1,8 +1,9 @@
-import { Button, Group, Stack, Text, TextInput } from '@mantine/core';
+import { Group, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api, newIdempotencyKey } from '../api/client.js';
+import { ActButton } from '../shared/act-button.js';
 import { Confirm, TYPE_ABOVE, TypeSplit } from '../shared/confirm-count.js';
 import { count } from '../shared/format.js';
 import { Section } from '../shared/page.js';
@@ -66,19 +67,24 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
               value={startAt}
               onChange={(event) => setStartAt(event.currentTarget.value)}
             />
-            <Button
+            <ActButton
+              needs="campaign"
               variant="default"
               disabled={startAt === '' || Number.isNaN(Date.parse(startAt))}
               loading={schedule.isPending}
               onClick={() => schedule.mutate(startAt)}
             >
               Schedule
-            </Button>
+            </ActButton>
           </>
         )}
-        <Button disabled={preview === undefined || preview.matched === 0} onClick={() => setAsking(true)}>
+        <ActButton
+          needs="campaign"
+          disabled={preview === undefined || preview.matched === 0}
+          onClick={() => setAsking(true)}
+        >
           Launch …
-        </Button>
+        </ActButton>
       </Group>
       {asking && preview !== undefined && (
         <Confirm

@@ -3,6 +3,7 @@ import { DownloadIcon } from '@primer/octicons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
+import { ActButton } from '../shared/act-button.js';
 import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
@@ -221,9 +222,9 @@ const Row = ({ target, onExclude }: { readonly target: Target; readonly onExclud
       {onExclude !== undefined && (
         <td className="right">
           {OPEN.includes(status) && (
-            <Button variant="default" onClick={onExclude} aria-label={`Take out ${name}`}>
+            <ActButton needs="campaign" variant="default" onClick={onExclude} aria-label={`Take out ${name}`}>
               Take out
-            </Button>
+            </ActButton>
           )}
         </td>
       )}

@@ -1,4 +1,4 @@
-import { Button, Group, NumberInput, Text, TextInput } from '@mantine/core';
+import { Group, NumberInput, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api, newIdempotencyKey } from '../api/client.js';
@@ -74,13 +74,14 @@ export const CommandsTab = ({ id }: { readonly id: string }) => {
                         </td>
                         <td className="right">
                           {(command.status === 'pending' || command.status === 'sent') && (
-                            <Button
+                            <ActButton
+                              needs="command"
                               variant="default"
                               onClick={() => cancel.mutate(command.id)}
                               aria-label={`Cancel ${command.id}`}
                             >
                               Cancel
-                            </Button>
+                            </ActButton>
                           )}
                         </td>
                       </tr>

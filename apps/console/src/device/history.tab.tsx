@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Schema } from '../api/client.js';
 import { usePolling } from '../api/live.js';
+import { ActButton } from '../shared/act-button.js';
 import { ActorName } from '../shared/actor.js';
 import { json } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
@@ -102,9 +103,9 @@ const Entry = ({ item, onBack }: { readonly item: Item; readonly onBack?: () => 
           <b>{item.key}</b> set from <code>{json(item.from)}</code> to <code>{json(item.to)}</code> by{' '}
           <ActorName actor={item.source} />{' '}
           {onBack !== undefined && (
-            <Button variant="subtle" onClick={onBack}>
+            <ActButton needs="configuration" variant="subtle" onClick={onBack}>
               Set it back …
-            </Button>
+            </ActButton>
           )}
         </span>
       );

@@ -2,7 +2,7 @@ import { Button, Group, Text } from '@mantine/core';
 import { useState } from 'react';
 import { ActButton } from '../shared/act-button.js';
 import { count } from '../shared/format.js';
-import type { Entity } from '../shell/session.js';
+import type { Entity } from '../shell/entities.js';
 import { BulkAct, type Act } from './bulk-act.js';
 import { sizeOf, targetOf, type Selection } from './selection.js';
 
@@ -11,6 +11,7 @@ const ACTS: readonly { readonly act: Act; readonly name: string; readonly needs:
   { act: 'command', name: 'Send a command', needs: 'command' },
   { act: 'tags', name: 'Tags', needs: 'device' },
   { act: 'folder', name: 'Move', needs: 'device' },
+  { act: 'metadata', name: 'Metadata', needs: 'device' },
   { act: 'delete', name: 'Delete', needs: 'device' },
 ];
 

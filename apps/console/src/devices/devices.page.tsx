@@ -2,12 +2,13 @@ import { Button, Checkbox, Menu, Text } from '@mantine/core';
 import {
   ColumnsIcon,
   DownloadIcon,
+  FileDirectoryIcon,
   PlusIcon,
   TriangleDownIcon,
   TriangleUpIcon,
 } from '@primer/octicons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useNavigate, useSearch } from '@tanstack/react-router';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { useLive } from '../api/live.js';
 import { faultAt, problemOf } from '../api/problem.js';
@@ -107,6 +108,13 @@ export const DevicesPage = () => {
         }
         actions={
           <>
+            <Button
+              variant="default"
+              leftSection={<FileDirectoryIcon size={14} />}
+              renderRoot={(root) => <Link {...root} to="/folders" />}
+            >
+              Folders
+            </Button>
             <ChooseColumns keys={keys} onChange={(columns) => go({ columns })} />
             <Button
               variant="default"
@@ -134,7 +142,9 @@ export const DevicesPage = () => {
       {query.isSuccess && known === 0 ? (
         filter === '' ? (
           <Nothing why="There are no devices yet.">
-            <Button onClick={() => setCreating(true)}>Create the first one</Button>
+            <ActButton needs="device" onClick={() => setCreating(true)}>
+              Create the first one
+            </ActButton>
           </Nothing>
         ) : (
           <Nothing why={`No device matches ${filter}`}>

@@ -1,9 +1,11 @@
 import { Button, Menu, Modal, Stack, TextInput } from '@mantine/core';
 import { BookmarkIcon } from '@primer/octicons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api, newIdempotencyKey } from '../api/client.js';
 import { faultAt, problemOf } from '../api/problem.js';
+import { ActItem } from '../shared/act-button.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { groupsQuery } from './devices.queries.js';
 
@@ -16,6 +18,7 @@ export const Groups = ({
   readonly onApply: (filter: string) => void;
 }) => {
   const groups = useQuery(groupsQuery).data?.items ?? [];
+  const navigate = useNavigate();
   const [saving, setSaving] = useState(false);
   return (
     <>
@@ -27,19 +30,21 @@ export const Groups = ({
         </Menu.Target>
         <Menu.Dropdown mah="60vh" style={{ overflowY: 'auto' }}>
           {groups.map(({ id, name, filter: saved }) => (
-            <Menu.Item key={id} onClick={() => onApply(`group==${name}`)} title={saved}>
+            <Menu.Item key={id} data-narrows onClick={() => onApply(`group==${name}`)} title={saved}>
               {name}
             </Menu.Item>
           ))}
           {groups.length === 0 && <Menu.Label>No filter is saved yet</Menu.Label>}
           <Menu.Divider />
-          <Menu.Item
+          <ActItem
+            needs="group"
             disabled={filter === '' || /\bgroup\b/.test(filter)}
             onClick={() => setSaving(true)}
             title={filter === '' ? 'Filter first' : undefined}
           >
             Save this filter as a group …
-          </Menu.Item>
+          </ActItem>
+          <Menu.Item onClick={() => void navigate({ to: '/groups' })}>All groups: change, delete</Menu.Item>
         </Menu.Dropdown>
       </Menu>
       {saving && <SaveGroup filter={filter} onClose={() => setSaving(false)} />}

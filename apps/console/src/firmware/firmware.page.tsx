@@ -2,6 +2,7 @@ import {
   Button,
   FileInput,
   Group,
+  Menu,
   Modal,
   Radio,
   Select,
@@ -10,20 +11,22 @@ import {
   Text,
   TextInput,
 } from '@mantine/core';
-import { UploadIcon } from '@primer/octicons-react';
+import { KebabHorizontalIcon, UploadIcon } from '@primer/octicons-react';
 import { useMutation, useQueries, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api, newIdempotencyKey, withEtag, type Schema } from '../api/client.js';
 import { faultAt, problemOf, readProblem, Refused } from '../api/problem.js';
 import { deviceTypesQuery } from '../devices/devices.queries.js';
 import { valueText } from '../devices/filter-text.js';
-import { ActButton } from '../shared/act-button.js';
+import { ActButton, ActItem } from '../shared/act-button.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { Confirm } from '../shared/confirm-count.js';
 import { bytes } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, PageHeader } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
+import { Describe } from './describe.js';
+import { DownloadTokens } from './download-tokens.js';
 
 type Firmware = Schema<'FirmwareView'>;
 
@@ -41,6 +44,8 @@ export const FirmwarePage = () => {
   const [uploading, setUploading] = useState(false);
   const [changing, setChanging] = useState<Firmware>();
   const [deleting, setDeleting] = useState<Firmware>();
+  const [describing, setDescribing] = useState<Firmware>();
+  const [tokensOf, setTokensOf] = useState<Firmware>();
   return (
     <div className="page">
       <PageHeader
@@ -59,7 +64,9 @@ export const FirmwarePage = () => {
         {({ items, nextCursor }) =>
           items.length === 0 ? (
             <Nothing why="There is no firmware yet. A device type needs a firmware type first: POST /api/v1/device-types/{id}/firmware-types.">
-              <Button onClick={() => setUploading(true)}>Upload the first one</Button>
+              <ActButton needs="firmware" onClick={() => setUploading(true)}>
+                Upload the first one
+              </ActButton>
             </Nothing>
           ) : (
             <>
@@ -119,14 +126,30 @@ export const FirmwarePage = () => {
                             >
                               Offer …
                             </ActButton>
-                            <ActButton
-                              needs="firmware"
-                              variant="default"
-                              onClick={() => setDeleting(firmware)}
-                              aria-label={`Delete … ${firmware.version}`}
-                            >
-                              Delete …
-                            </ActButton>
+                            <Menu position="bottom-end">
+                              <Menu.Target>
+                                <Button
+                                  variant="default"
+                                  px={8}
+                                  aria-label={`More acts: ${firmware.firmwareType} ${firmware.version}`}
+                                >
+                                  <KebabHorizontalIcon size={16} />
+                                </Button>
+                              </Menu.Target>
+                              <Menu.Dropdown>
+                                <ActItem needs="firmware" onClick={() => setDescribing(firmware)}>
+                                  Describe …
+                                </ActItem>
+                                <Menu.Item onClick={() => setTokensOf(firmware)}>Download tokens</Menu.Item>
+                                <ActItem
+                                  needs="firmware"
+                                  color="var(--bad)"
+                                  onClick={() => setDeleting(firmware)}
+                                >
+                                  Delete …
+                                </ActItem>
+                              </Menu.Dropdown>
+                            </Menu>
                           </Group>
                         </td>
                       </tr>
@@ -143,6 +166,12 @@ export const FirmwarePage = () => {
       </Loaded>
       {uploading && <Upload onClose={() => setUploading(false)} />}
       {changing !== undefined && <Offer firmware={changing} onClose={() => setChanging(undefined)} />}
+      {describing !== undefined && (
+        <Describe firmware={describing} onClose={() => setDescribing(undefined)} />
+      )}
+      {tokensOf !== undefined && (
+        <DownloadTokens firmware={tokensOf} onClose={() => setTokensOf(undefined)} />
+      )}
       {deleting !== undefined && <Delete firmware={deleting} onClose={() => setDeleting(undefined)} />}
     </div>
   );

@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { answered, api, newIdempotencyKey } from '../api/client.js';
 import { useLive, usePolling } from '../api/live.js';
+import { ActButton } from '../shared/act-button.js';
 import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
@@ -69,14 +70,19 @@ export const JobPage = () => {
                   ofCampaign ? undefined : (
                     <>
                       {endedAt === undefined && (
-                        <Button variant="default" loading={cancel.isPending} onClick={() => cancel.mutate()}>
+                        <ActButton
+                          needs="job"
+                          variant="default"
+                          loading={cancel.isPending}
+                          onClick={() => cancel.mutate()}
+                        >
                           Cancel
-                        </Button>
+                        </ActButton>
                       )}
                       {endedAt !== undefined && failed > 0 && (
-                        <Button loading={retry.isPending} onClick={() => retry.mutate()}>
+                        <ActButton needs="job" loading={retry.isPending} onClick={() => retry.mutate()}>
                           Try the {count(failed)} failed again
-                        </Button>
+                        </ActButton>
                       )}
                     </>
                   )

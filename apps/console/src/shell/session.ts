@@ -1,6 +1,7 @@
 import { queryOptions, useQuery } from '@tanstack/react-query';
-import { answered, api, type Schema } from '../api/client.js';
+import { answered, api } from '../api/client.js';
 import { Refused } from '../api/problem.js';
+import type { Entity } from './entities.js';
 
 export const meQuery = queryOptions({
   queryKey: ['me'],
@@ -16,8 +17,6 @@ export const signIn = (key: string) => answered(api.POST('/api/v1/sessions', { b
 export const signOut = async (): Promise<void> => {
   await api.DELETE('/api/v1/sessions/current');
 };
-
-export type Entity = Schema<'Right'>['entity'];
 
 /** Whether who is signed in may change such things anywhere: what nobody may is shown, and cannot be pressed. */
 export const useMayChange = (entity: Entity): boolean => {
