@@ -29,6 +29,8 @@ const queries: QueryClient = new QueryClient({
         (!(error instanceof Refused) || error.problem.status >= 500 || error.problem.status === 429),
       refetchOnWindowFocus: true,
     },
+    // The answer to an act may hold a secret: it goes with the dialog that shows it.
+    mutations: { gcTime: 0 },
   },
 });
 

@@ -11,6 +11,7 @@ import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { StateMark, syncState as toState } from '../shared/state-mark.js';
+import { localText } from '../shared/time-input.js';
 import { keyState } from './change.js';
 import { configurationQuery, type Configuration } from './device.queries.js';
 import { EditKey } from './edit-key.js';
@@ -55,7 +56,9 @@ export const ConfigurationTab = ({
           <ProblemView error={then.error} />
           {Object.keys(upon.data.keys).length === 0 ? (
             <Nothing why="This device has no configuration: no value of its own, and no default of its type.">
-              <Button onClick={() => setEditing({ key: '', upon })}>Set the first key</Button>
+              <ActButton needs="configuration" onClick={() => setEditing({ key: '', upon })}>
+                Set the first key
+              </ActButton>
             </Nothing>
           ) : (
             <KeyTable
@@ -226,10 +229,3 @@ const Compare = ({
     )}
   </Group>
 );
-
-/** As the browser's field writes it, in the zone of who looks. */
-const localText = (iso: string): string => {
-  const time = new Date(iso);
-  const local = new Date(time.getTime() - time.getTimezoneOffset() * 60_000);
-  return local.toISOString().slice(0, 19);
-};

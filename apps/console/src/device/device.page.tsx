@@ -1,4 +1,4 @@
-import { Button, Group, Menu, Text } from '@mantine/core';
+import { Button, Checkbox, Group, Menu, Text } from '@mantine/core';
 import { KebabHorizontalIcon } from '@primer/octicons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
@@ -6,9 +6,9 @@ import { useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
 import { useLive, usePolling } from '../api/live.js';
 import { DEVICE_TABS, type DeviceTab } from './tabs.js';
+import { ActButton, ActItem } from '../shared/act-button.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { Confirm } from '../shared/confirm-count.js';
-import { json } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, PageHeader } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
@@ -18,9 +18,11 @@ import { CommandsTab } from './commands.tab.js';
 import { ConfigurationTab } from './configuration.tab.js';
 import { ConnectivityTab } from './connectivity.tab.js';
 import { deviceQuery } from './device.queries.js';
+import { EditDevice } from './edit-device.js';
 import { FilesTab } from './files.tab.js';
 import { FirmwareTab } from './firmware.tab.js';
 import { HistoryTab } from './history.tab.js';
+import { Metadata } from './metadata.js';
 import { TelemetryTab } from './telemetry.tab.js';
 
 type Device = Schema<'DeviceView'>;
@@ -66,7 +68,13 @@ export const DevicePage = () => {
   );
 };
 
-const Tab = ({ device: { id, deviceTypeId }, tab }: { readonly device: Device; readonly tab: DeviceTab }) => {
+const Tab = ({
+  device: { id, deviceTypeId, interface: via },
+  tab,
+}: {
+  readonly device: Device;
+  readonly tab: DeviceTab;
+}) => {
   const search = useSearch({ from: '/devices/$id/$tab' });
   const navigate = useNavigate();
   const go = (next: typeof search) =>
@@ -81,7 +89,7 @@ const Tab = ({ device: { id, deviceTypeId }, tab }: { readonly device: Device; r
     case 'firmware':
       return <FirmwareTab id={id} deviceTypeId={deviceTypeId} />;
     case 'connectivity':
-      return <ConnectivityTab id={id} />;
+      return <ConnectivityTab id={id} http={via === 'http'} />;
     case 'history':
       return <HistoryTab id={id} keyName={search.key} onKey={(key) => go({ ...search, key })} />;
     case 'files':
@@ -90,10 +98,12 @@ const Tab = ({ device: { id, deviceTypeId }, tab }: { readonly device: Device; r
 };
 
 const Header = ({ device, etag }: { readonly device: Device; readonly etag: string }) => {
-  const { id, name, deviceType, appVersion, folder, tags, metadata, connectivity, status } = device;
+  const { id, name, deviceType, appVersion, folder, tags, connectivity, status } = device;
   const navigate = useNavigate();
   const queries = useQueryClient();
+  const [editing, setEditing] = useState<string>();
   const [deleting, setDeleting] = useState(false);
+  const [erase, setErase] = useState(false);
   const edit = useMutation({
     mutationFn: (next: 'active' | 'suspended') =>
       answered(
@@ -105,13 +115,15 @@ const Header = ({ device, etag }: { readonly device: Device; readonly etag: stri
     onSettled: () => void queries.invalidateQueries({ queryKey: ['device', id] }),
   });
   const remove = useMutation({
-    mutationFn: () => answered(api.DELETE('/api/v1/devices/{id}', { params: { path: { id } } })),
+    mutationFn: () =>
+      answered(
+        api.DELETE('/api/v1/devices/{id}', { params: { path: { id }, query: erase ? { erase } : {} } }),
+      ),
     onSuccess: () => {
       void navigate({ to: '/devices' });
       void queries.invalidateQueries({ queryKey: ['devices'] });
     },
   });
-  const known = Object.entries(metadata);
   return (
     <>
       <PageHeader
@@ -134,26 +146,33 @@ const Header = ({ device, etag }: { readonly device: Device; readonly etag: stri
           </>
         }
         actions={
-          <Menu position="bottom-end">
-            <Menu.Target>
-              <Button variant="default" aria-label="More acts" px={8}>
-                <KebabHorizontalIcon size={16} />
-              </Button>
-            </Menu.Target>
-            <Menu.Dropdown>
-              {status !== 'active' && (
-                <Menu.Item onClick={() => edit.mutate('active')}>
-                  {status === 'pending' ? 'Approve' : 'Let it connect again'}
-                </Menu.Item>
-              )}
-              {status === 'active' && (
-                <Menu.Item onClick={() => edit.mutate('suspended')}>Suspend: it cannot connect</Menu.Item>
-              )}
-              <Menu.Item color="var(--bad)" onClick={() => setDeleting(true)}>
-                Delete …
-              </Menu.Item>
-            </Menu.Dropdown>
-          </Menu>
+          <>
+            <ActButton needs="device" variant="default" onClick={() => setEditing(etag)}>
+              Edit
+            </ActButton>
+            <Menu position="bottom-end">
+              <Menu.Target>
+                <Button variant="default" aria-label="More acts" px={8}>
+                  <KebabHorizontalIcon size={16} />
+                </Button>
+              </Menu.Target>
+              <Menu.Dropdown>
+                {status !== 'active' && (
+                  <ActItem needs="device" onClick={() => edit.mutate('active')}>
+                    {status === 'pending' ? 'Approve' : 'Let it connect again'}
+                  </ActItem>
+                )}
+                {status === 'active' && (
+                  <ActItem needs="device" onClick={() => edit.mutate('suspended')}>
+                    Suspend: it cannot connect
+                  </ActItem>
+                )}
+                <ActItem needs="device" color="var(--bad)" onClick={() => setDeleting(true)}>
+                  Delete …
+                </ActItem>
+              </Menu.Dropdown>
+            </Menu>
+          </>
         }
       />
       <Group gap="md" mb="sm">
@@ -163,23 +182,12 @@ const Header = ({ device, etag }: { readonly device: Device; readonly etag: stri
         {tags.map((tag) => (
           <Narrow key={tag} selector="tags" value={tag} />
         ))}
-        {known.length > 0 && (
-          <details>
-            <summary>
-              {known.length} metadata {known.length === 1 ? 'key' : 'keys'}
-            </summary>
-            <dl className="facts">
-              {known.map(([key, value]) => (
-                <div key={key} style={{ display: 'contents' }}>
-                  <dt>{key}</dt>
-                  <dd className="mono">{json(value)}</dd>
-                </div>
-              ))}
-            </dl>
-          </details>
-        )}
       </Group>
+      <Metadata device={device} etag={etag} />
       <ProblemView error={edit.error} />
+      {editing !== undefined && (
+        <EditDevice device={device} etag={editing} onClose={() => setEditing(undefined)} />
+      )}
       {deleting && (
         <Confirm
           title={`Delete ${name}`}
@@ -192,8 +200,13 @@ const Header = ({ device, etag }: { readonly device: Device; readonly etag: stri
         >
           <Text>
             The device is disconnected at once and can connect no more. This cannot be undone. What it has
-            sent stays until its age ends it; the bulk act “Delete” of the list erases that too.
+            sent stays until its age ends it.
           </Text>
+          <Checkbox
+            label="Erase what it has sent, and its history"
+            checked={erase}
+            onChange={(event) => setErase(event.currentTarget.checked)}
+          />
         </Confirm>
       )}
     </>

@@ -1,12 +1,12 @@
-import { Button, Group, Modal, Select, Stack, TagsInput, Text, TextInput } from '@mantine/core';
+import { Button, Group, Modal, Select, Stack, TagsInput, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api, newIdempotencyKey, type Schema } from '../api/client.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { ProblemView } from '../shared/problem-view.js';
+import { ShownOnce } from '../shared/shown-once.js';
 import { deviceTypesQuery } from './devices.queries.js';
-import { Secret } from './secret.js';
 
 type Via = Schema<'DeviceView'>['interface'];
 
@@ -113,7 +113,6 @@ export const CreateDevice = ({ onClose }: { readonly onClose: () => void }) => {
   );
 };
 
-/** What is secret is in this answer only. */
 const Created = ({
   device: { id, name, token, credential },
   onClose,
@@ -121,18 +120,21 @@ const Created = ({
   readonly device: Schema<'ProvisionedDevice'>;
   readonly onClose: () => void;
 }) => (
-  <Modal opened onClose={onClose} title={`${name} is there`} closeOnClickOutside={false} size="lg">
-    <Stack gap="sm">
-      <Text>What the device needs to connect. Copy it now: it is not shown again.</Text>
-      {token !== undefined && <Secret label="Endpoint token" text={token} />}
-      {credential.username !== undefined && <Secret label="Username" text={credential.username} />}
-      {credential.password !== undefined && <Secret label="Password" text={credential.password} />}
-      {credential.secret !== undefined && <Secret label="Secret" text={credential.secret} />}
-      <Group justify="flex-end">
-        <AnchorLink to="/devices/$id/$tab" params={{ id, tab: 'configuration' }}>
-          Open the device
-        </AnchorLink>
-      </Group>
-    </Stack>
-  </Modal>
+  <ShownOnce
+    title={`${name} is there`}
+    secrets={{
+      'Endpoint token': token,
+      Username: credential.username,
+      Password: credential.password,
+      Secret: credential.secret,
+    }}
+    lost="Issue another credential on the device’s tab Connectivity."
+    onClose={onClose}
+  >
+    <Group justify="flex-end">
+      <AnchorLink to="/devices/$id/$tab" params={{ id, tab: 'configuration' }}>
+        Open the device
+      </AnchorLink>
+    </Group>
+  </ShownOnce>
 );

@@ -88,9 +88,28 @@ const STATES: Readonly<Record<string, State>> = {
   },
   // devices, tokens, credentials
   active: { icon: CheckCircleFillIcon, word: 'active', tone: 'ok' },
-  inactive: { icon: CircleIcon, word: 'inactive', tone: 'off' },
+  inactive: {
+    icon: CircleIcon,
+    word: 'inactive',
+    tone: 'off',
+    means: 'It opens nothing until it is activated.',
+  },
   suspended: { icon: PauseIcon, word: 'suspended', tone: 'pending' },
   revoked: { icon: CircleSlashIcon, word: 'revoked', tone: 'off' },
+  unverified: {
+    icon: QuestionIcon,
+    word: 'not verified',
+    tone: 'pending',
+    means: 'It opens nothing until somebody has shown to have its key.',
+  },
+  not_yet: { icon: ClockIcon, word: 'not yet', tone: 'pending', means: 'Its time has not come.' },
+  over: { icon: CircleSlashIcon, word: 'over', tone: 'off', means: 'Its time has ended: it opens nothing.' },
+  used_up: {
+    icon: CircleSlashIcon,
+    word: 'used up',
+    tone: 'off',
+    means: 'As many devices have enrolled as it allows.',
+  },
   awaits_approval: { icon: ClockIcon, word: 'awaits approval', tone: 'pending' },
   // jobs and campaigns
   created: { icon: ClockIcon, word: 'created', tone: 'pending' },

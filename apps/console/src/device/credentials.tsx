@@ -1,0 +1,286 @@
+import { NumberInput, Select, Text, Textarea, TextInput } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { authoritiesQuery } from '../access/access.queries.js';
+import { answered, api, newIdempotencyKey, type Schema } from '../api/client.js';
+import { faultAt, problemOf } from '../api/problem.js';
+import { ActButton } from '../shared/act-button.js';
+import { Confirm } from '../shared/confirm-count.js';
+import { ShownOnce } from '../shared/shown-once.js';
+import { TimeInput } from '../shared/time-input.js';
+import { credentialsQuery } from './device.queries.js';
+import { IssuedList, type IssuedEdit } from './issued-list.js';
+
+type Credential = Schema<'DeviceCredential'>;
+type Kind = 'password' | 'self-signed' | 'ca-signed' | 'secret';
+type Issued = Schema<'IssuedCredential'>;
+
+const KINDS: Readonly<Record<Kind, string>> = {
+  password: 'a user name and a password',
+  'self-signed': 'one certificate of its own',
+  'ca-signed': 'certificates of an authority',
+  secret: 'a secret in a header',
+};
+
+/** By what else than its token the device shows who it is. Over HTTP that is a secret, and nothing else. */
+export const Credentials = ({ id, http }: { readonly id: string; readonly http: boolean }) => {
+  const credentials = useQuery(credentialsQuery(id));
+  const [issuing, setIssuing] = useState(false);
+  const [replacing, setReplacing] = useState<Credential>();
+  return (
+    <>
+      <IssuedList<Credential>
+        deviceId={id}
+        title="Credentials"
+        noun="credential"
+        nothing="It has no credential beside its token."
+        revoked="Whoever is connected with it is disconnected at once."
+        query={credentials}
+        known={({ kind, username, subject, sha256 }) => (
+          <>
+            {kind} <span className="dim">{username ?? subject ?? sha256 ?? ''}</span>
+          </>
+        )}
+        nameOf={({ kind, username, subject }) => `${kind} ${username ?? subject ?? ''}`.trim()}
+        calls={{
+          edit: (credentialId, body: IssuedEdit) =>
+            answered(
+              api.PATCH('/api/v1/devices/{id}/credentials/{credentialId}', {
+                params: { path: { id, credentialId } },
+                body,
+              }),
+            ),
+          remove: (credentialId) =>
+            answered(
+              api.DELETE('/api/v1/devices/{id}/credentials/{credentialId}', {
+                params: { path: { id, credentialId } },
+              }),
+            ),
+        }}
+        actions={
+          <ActButton needs="device" variant="default" onClick={() => setIssuing(true)}>
+            New credential …
+          </ActButton>
+        }
+        onRotate={setReplacing}
+      />
+      {issuing && <IssueCredential id={id} http={http} onClose={() => setIssuing(false)} />}
+      {replacing !== undefined && (
+        <RotateCredential id={id} credential={replacing} onClose={() => setReplacing(undefined)} />
+      )}
+    </>
+  );
+};
+
+const Shown = ({ issued, onClose }: { readonly issued: Issued; readonly onClose: () => void }) => {
+  const { kind, username, password, secret } = issued;
+  // A certificate is known to who has sent it.
+  const secrets = kind === 'password' ? { Username: username, Password: password } : { Secret: secret };
+  return (
+    <ShownOnce
+      title="A new credential"
+      secrets={password === undefined && secret === undefined ? {} : secrets}
+      lost="Revoke the one that was made, and issue another."
+      onClose={onClose}
+    />
+  );
+};
+
+/** Shows what was issued where there is something to be shown; else it is done. */
+const useIssue = (id: string, call: (key: string) => Promise<Issued>, onClose: () => void) => {
+  const queries = useQueryClient();
+  const [key, setKey] = useState(newIdempotencyKey);
+  return useMutation({
+    mutationFn: () => call(key),
+    onSuccess: ({ kind }) => {
+      if (kind === 'self-signed' || kind === 'ca-signed') onClose();
+    },
+    onError: (error) => {
+      if (problemOf(error).status !== 0) setKey(newIdempotencyKey());
+    },
+    onSettled: () => void queries.invalidateQueries({ queryKey: ['device', id] }),
+  });
+};
+
+const IssueCredential = ({
+  id,
+  http,
+  onClose,
+}: {
+  readonly id: string;
+  readonly http: boolean;
+  readonly onClose: () => void;
+}) => {
+  const kinds: readonly Kind[] = http ? ['secret'] : ['password', 'self-signed', 'ca-signed'];
+  const [kind, setKind] = useState<Kind>(kinds[0] ?? 'password');
+  const [username, setUsername] = useState('');
+  const [shown, setShown] = useState('');
+  const [subject, setSubject] = useState('');
+  const [authorityId, setAuthorityId] = useState<string | null>(null);
+  const [until, setUntil] = useState<string>();
+  const authorities = useQuery({ ...authoritiesQuery(), enabled: kind === 'ca-signed' }).data?.items ?? [];
+  const issue = useIssue(
+    id,
+    (key) =>
+      answered(
+        api.POST('/api/v1/devices/{id}/credentials', {
+          params: { path: { id }, header: { 'Idempotency-Key': key } },
+          body: {
+            kind,
+            ...(until === undefined ? {} : { validUntil: until }),
+            ...(kind === 'password' && username !== '' ? { username } : {}),
+            ...(kind === 'self-signed' ? certificateIn(shown) : {}),
+            ...(kind === 'ca-signed' ? { subject } : {}),
+            ...(kind === 'ca-signed' && authorityId !== null ? { authorityId } : {}),
+          },
+        }),
+      ),
+    onClose,
+  );
+  if (issue.data !== undefined) return <Shown issued={issue.data} onClose={onClose} />;
+  const problem = issue.isError ? problemOf(issue.error) : undefined;
+  return (
+    <Confirm
+      title="Issue a credential"
+      act="Issue"
+      busy={issue.isPending}
+      error={issue.error}
+      onClose={onClose}
+      onConfirm={() => issue.mutate()}
+    >
+      <Select
+        label="The device shows"
+        data={kinds.map((value) => ({ value, label: KINDS[value] }))}
+        value={kind}
+        allowDeselect={false}
+        onChange={(value) => value !== null && setKind(value)}
+        error={faultAt(problem, 'kind')}
+      />
+      {kind === 'password' && (
+        <TextInput
+          label="User name"
+          description="Empty: the id of the device. The password is made by the platform."
+          value={username}
+          onChange={(event) => setUsername(event.currentTarget.value)}
+          error={faultAt(problem, 'username')}
+          autoComplete="off"
+        />
+      )}
+      {kind === 'self-signed' && <CertificateInput shown={shown} onChange={setShown} problem={problem} />}
+      {kind === 'ca-signed' && (
+        <>
+          <TextInput
+            required
+            label="Subject"
+            description="The name in its certificates"
+            value={subject}
+            onChange={(event) => setSubject(event.currentTarget.value)}
+            error={faultAt(problem, 'subject')}
+          />
+          <Select
+            clearable
+            label="Authority"
+            placeholder="any of the tenant"
+            data={authorities.map(({ id: value, name }) => ({ value, label: name }))}
+            value={authorityId}
+            onChange={setAuthorityId}
+            error={faultAt(problem, 'authorityId')}
+          />
+        </>
+      )}
+      <TimeInput
+        label="Until"
+        description="Empty: without end"
+        at={until}
+        onChange={setUntil}
+        error={faultAt(problem, 'validUntil')}
+      />
+      {!http && (
+        <Text c="dimmed">
+          While the device is let in by its token alone, this is one way more. “Edit” at the top of the page
+          ends that.
+        </Text>
+      )}
+    </Confirm>
+  );
+};
+
+const RotateCredential = ({
+  id,
+  credential: { id: credentialId, kind },
+  onClose,
+}: {
+  readonly id: string;
+  readonly credential: Credential;
+  readonly onClose: () => void;
+}) => {
+  const [hours, setHours] = useState<number>(24);
+  const [shown, setShown] = useState('');
+  const rotate = useIssue(
+    id,
+    (key) =>
+      answered(
+        api.POST('/api/v1/devices/{id}/credentials/{credentialId}/rotate', {
+          params: { path: { id, credentialId }, header: { 'Idempotency-Key': key } },
+          body: {
+            overlapSeconds: Math.round(hours * 3_600),
+            ...(kind === 'self-signed' ? certificateIn(shown) : {}),
+          },
+        }),
+      ),
+    onClose,
+  );
+  if (rotate.data !== undefined) return <Shown issued={rotate.data} onClose={onClose} />;
+  const problem = rotate.isError ? problemOf(rotate.error) : undefined;
+  return (
+    <Confirm
+      title="Issue another in its place"
+      act="Issue"
+      danger={hours === 0}
+      busy={rotate.isPending}
+      error={rotate.error}
+      onClose={onClose}
+      onConfirm={() => rotate.mutate()}
+    >
+      <NumberInput
+        label="Hours for which both open"
+        description="0: the one before is revoked at once, and who is connected with it is disconnected"
+        value={hours}
+        min={0}
+        onChange={(value) => setHours(typeof value === 'number' ? value : 24)}
+        error={faultAt(problem, 'overlapSeconds')}
+        maw={320}
+      />
+      {kind === 'self-signed' && <CertificateInput shown={shown} onChange={setShown} problem={problem} />}
+    </Confirm>
+  );
+};
+
+const CertificateInput = ({
+  shown,
+  onChange,
+  problem,
+}: {
+  readonly shown: string;
+  readonly onChange: (shown: string) => void;
+  readonly problem: ReturnType<typeof problemOf> | undefined;
+}) => (
+  <Textarea
+    required
+    label="Certificate (PEM), or its SHA-256 in hexadecimal"
+    value={shown}
+    onChange={(event) => onChange(event.currentTarget.value)}
+    error={faultAt(problem, 'certificate') ?? faultAt(problem, 'sha256')}
+    autosize
+    minRows={3}
+    maxRows={12}
+    spellCheck={false}
+    classNames={{ input: 'mono' }}
+  />
+);
+
+/** A PEM begins with dashes; a fingerprint may be written with colons and in capitals, as openssl does. */
+const certificateIn = (shown: string): { certificate: string } | { sha256: string } => {
+  const digits = shown.replaceAll(/[\s:]/g, '').toLowerCase();
+  return shown.trim().startsWith('-') ? { certificate: `${shown.trim()}\n` } : { sha256: digits };
+};
