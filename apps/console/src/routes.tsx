@@ -11,6 +11,7 @@ import {
   type CampaignStatus,
   type TargetStatus,
 } from './campaigns/campaigns.queries.js';
+import { ACCESS_SECTIONS } from './access/sections.js';
 import { STEPS } from './campaigns/steps.js';
 import { RANGES, type Range } from './device/series.js';
 import { DEVICE_TABS } from './device/tabs.js';
@@ -171,7 +172,60 @@ const firmware = createRoute({
   component: lazyRouteComponent(() => import('./firmware/firmware.page.js'), 'FirmwarePage'),
 });
 
+const access = createRoute({
+  getParentRoute: () => root,
+  path: '/access',
+  beforeLoad: () => {
+    // eslint-disable-next-line @typescript-eslint/only-throw-error -- how the router is told to go elsewhere
+    throw redirect({ to: '/access/$section', params: { section: 'you' } });
+  },
+});
+
+const accessSection = createRoute({
+  getParentRoute: () => root,
+  path: '/access/$section',
+  params: {
+    parse: ({ section }) => ({ section: ACCESS_SECTIONS.find((known) => known === section) ?? 'you' }),
+    stringify: ({ section }) => ({ section }),
+  },
+  validateSearch: (search: Search) => given({ cursor: text(search, 'cursor') }),
+  component: lazyRouteComponent(() => import('./access/access.page.js'), 'AccessPage'),
+});
+
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: '/settings',
+  validateSearch: (search: Search) => given({ cursor: text(search, 'cursor') }),
+  component: lazyRouteComponent(() => import('./settings/settings.page.js'), 'SettingsPage'),
+});
+
+const integration = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/integrations/$id',
+  component: lazyRouteComponent(() => import('./settings/integration.page.js'), 'IntegrationPage'),
+});
+
+const folders = createRoute({
+  getParentRoute: () => root,
+  path: '/folders',
+  validateSearch: (search: Search) => given({ cursor: text(search, 'cursor') }),
+  component: lazyRouteComponent(() => import('./folders/folders.page.js'), 'FoldersPage'),
+});
+
+const groups = createRoute({
+  getParentRoute: () => root,
+  path: '/groups',
+  validateSearch: (search: Search) => given({ cursor: text(search, 'cursor') }),
+  component: lazyRouteComponent(() => import('./groups/groups.page.js'), 'GroupsPage'),
+});
+
 const tree = root.addChildren([
+  folders,
+  groups,
+  access,
+  accessSection,
+  settings,
+  integration,
   supervisions,
   supervision,
   firmware,

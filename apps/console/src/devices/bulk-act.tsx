@@ -8,7 +8,7 @@ import { count } from '../shared/format.js';
 import { JsonInput, readJson } from '../shared/json-input.js';
 import { ProblemView } from '../shared/problem-view.js';
 
-export type Act = 'configure' | 'command' | 'tags' | 'folder' | 'delete';
+export type Act = 'configure' | 'command' | 'tags' | 'folder' | 'metadata' | 'delete';
 
 type Target = Schema<'BulkTarget'>;
 type Preview = Schema<'TargetPreview'>;
@@ -131,6 +131,12 @@ export const BulkAct = ({
       return (
         <ActModal title="Move to a folder" onClose={onClose}>
           <FolderForm {...form} />
+        </ActModal>
+      );
+    case 'metadata':
+      return (
+        <ActModal title="Change metadata" onClose={onClose}>
+          <MetadataForm {...form} />
         </ActModal>
       );
     case 'delete':
@@ -316,6 +322,38 @@ const FolderForm = ({ target, onReady, foot }: FormProps) => {
         placeholder="/paris/building-2"
         value={folder}
         onChange={(event) => setFolder(event.currentTarget.value)}
+      />
+      {foot}
+    </Form>
+  );
+};
+
+const MetadataForm = ({ target, onReady, foot }: FormProps) => {
+  const [text, setText] = useState('{\n  \n}');
+  const [fault, setFault] = useState<string>();
+  const submit = () => {
+    const read = readJson(text);
+    const map =
+      'value' in read && isMap(read.value) && Object.keys(read.value).length > 0 ? read.value : undefined;
+    if (map === undefined) {
+      setFault('fault' in read ? read.fault : 'Write an object: {"key": value}. null removes a key.');
+      return;
+    }
+    onReady({
+      title: `Change metadata: ${Object.keys(map).join(', ')}`,
+      button: 'Change',
+      undo: 'The other keys stay. What was there before is not kept.',
+      ...deviceBulk({ target, metadata: { ...map } }),
+    });
+  };
+  return (
+    <Form onSubmit={submit}>
+      <JsonInput
+        autoFocus
+        label="Metadata, as an object of key and value; null removes a key"
+        text={text}
+        onChange={setText}
+        fault={fault}
       />
       {foot}
     </Form>

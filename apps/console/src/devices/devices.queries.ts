@@ -96,6 +96,19 @@ export const groupsQuery = queryOptions({
   queryFn: ({ signal }) => answered(api.GET('/api/v1/groups', { params: { query: { limit: 200 } }, signal })),
 });
 
+export const groupsPageQuery = (cursor: string | undefined) =>
+  queryOptions({
+    queryKey: ['groups', 'page', cursor],
+    queryFn: ({ signal }) =>
+      answered(
+        api.GET('/api/v1/groups', {
+          params: { query: { limit: 100, ...(cursor === undefined ? {} : { cursor }) } },
+          signal,
+        }),
+      ),
+    placeholderData: keepPreviousData,
+  });
+
 export const deviceTypesQuery = queryOptions({
   queryKey: ['device-types'],
   queryFn: ({ signal }) =>

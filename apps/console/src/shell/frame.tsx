@@ -7,9 +7,7 @@ import {
   Kbd,
   Menu,
   Modal,
-  Switch,
   Table,
-  Text,
   useMantineColorScheme,
 } from '@mantine/core';
 import { KebabHorizontalIcon, SearchIcon } from '@primer/octicons-react';
@@ -18,12 +16,13 @@ import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-route
 import { useEffect, useMemo, useState } from 'react';
 import { problemOf } from '../api/problem.js';
 import { ProblemView } from '../shared/problem-view.js';
-import { KEYS, singleKeysOn, switchSingleKeys, useKeys } from './keys.js';
+import { KEYS, useKeys, type KeyPage } from './keys.js';
 import { LiveMark } from './live-mark.js';
 import { PAGES } from './pages.js';
 import { Palette } from './palette.js';
 import { meQuery, signOut } from './session.js';
 import { SignIn } from './sign-in.js';
+import { SingleKeys } from './single-keys.js';
 
 /** Everything around a page; in its place the sign-in, where nobody is signed in. */
 export const Frame = () => {
@@ -51,7 +50,7 @@ const SignedIn = ({ name }: { readonly name: string }) => {
     () => ({
       palette: () => setFinding(true),
       help: () => setHelp(true),
-      go: (to: '/' | '/devices' | '/campaigns' | '/jobs') => void navigate({ to }),
+      go: (to: KeyPage) => void navigate({ to }),
     }),
     [navigate],
   );
@@ -157,32 +156,20 @@ const Settings = ({ name, onHelp }: { readonly name: string; readonly onHelp: ()
   );
 };
 
-const Help = ({ onClose }: { readonly onClose: () => void }) => {
-  const [on, setOn] = useState(singleKeysOn);
-  return (
-    <Modal opened onClose={onClose} title="Keys">
-      <Table>
-        <Table.Tbody>
-          {KEYS.map(({ keys, does }) => (
-            <Table.Tr key={keys}>
-              <Table.Td>
-                <Kbd>{keys}</Kbd>
-              </Table.Td>
-              <Table.Td>{does}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-      <Switch
-        mt="md"
-        label="Single keys"
-        checked={on}
-        onChange={(event) => {
-          switchSingleKeys(event.currentTarget.checked);
-          setOn(event.currentTarget.checked);
-        }}
-      />
-      <Text c="dimmed">Off: only Ctrl K, and the keys of a list that has the focus.</Text>
-    </Modal>
-  );
-};
+const Help = ({ onClose }: { readonly onClose: () => void }) => (
+  <Modal opened onClose={onClose} title="Keys">
+    <Table>
+      <Table.Tbody>
+        {KEYS.map(({ keys, does }) => (
+          <Table.Tr key={keys}>
+            <Table.Td>
+              <Kbd>{keys}</Kbd>
+            </Table.Td>
+            <Table.Td>{does}</Table.Td>
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
+    <SingleKeys />
+  </Modal>
+);

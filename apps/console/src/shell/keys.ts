@@ -12,6 +12,8 @@ export const KEYS = [
   { keys: 'g d', does: 'Go to devices' },
   { keys: 'g c', does: 'Go to campaigns' },
   { keys: 'g j', does: 'Go to jobs' },
+  { keys: 'g a', does: 'Go to access' },
+  { keys: 'g s', does: 'Go to settings' },
   { keys: 'j, k or arrows', does: 'In a list: next row, row before' },
   { keys: 'Enter', does: 'In a list: open the row' },
   { keys: 'x', does: 'In a list: select the row' },
@@ -20,10 +22,20 @@ export const KEYS = [
 export interface KeyActs {
   readonly palette: () => void;
   readonly help: () => void;
-  readonly go: (page: '/' | '/devices' | '/campaigns' | '/jobs') => void;
+  readonly go: (page: KeyPage) => void;
 }
 
-const PAGES = { h: '/', d: '/devices', c: '/campaigns', j: '/jobs' } as const;
+const PAGES = {
+  h: '/',
+  d: '/devices',
+  c: '/campaigns',
+  j: '/jobs',
+  a: '/access',
+  s: '/settings',
+} as const;
+/** What a key after `g` goes to. */
+export type KeyPage = (typeof PAGES)[keyof typeof PAGES];
+
 const SINGLE_KEYS = 'muster-single-keys';
 
 /** Single keys disturb who speaks to the computer (WCAG 2.1.4), so they can be switched off; kept in this browser. */

@@ -3,13 +3,16 @@ import {
   ChecklistIcon,
   CpuIcon,
   DeviceMobileIcon,
+  GearIcon,
   HomeIcon,
+  KeyIcon,
   TasklistIcon,
   type Icon,
 } from '@primer/octicons-react';
 
 interface Page {
-  readonly to: '/' | '/devices' | '/campaigns' | '/supervisions' | '/firmware' | '/jobs';
+  readonly to:
+    '/' | '/devices' | '/campaigns' | '/supervisions' | '/firmware' | '/jobs' | '/access' | '/settings';
   readonly name: string;
   readonly icon: Icon;
 }
@@ -22,4 +25,6 @@ export const PAGES: readonly Page[] = [
   { to: '/supervisions', name: 'Supervisions', icon: ChecklistIcon },
   { to: '/firmware', name: 'Firmware', icon: CpuIcon },
   { to: '/jobs', name: 'Jobs', icon: TasklistIcon },
+  { to: '/access', name: 'Access', icon: KeyIcon },
+  { to: '/settings', name: 'Settings', icon: GearIcon },
 ];

@@ -1,0 +1,262 @@
+import { Button, Group, Menu, Text } from '@mantine/core';
+import { KebabHorizontalIcon, PlusIcon } from '@primer/octicons-react';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { useState } from 'react';
+import { answered, api } from '../api/client.js';
+import { ActButton, ActItem } from '../shared/act-button.js';
+import { AnchorLink } from '../shared/anchor-link.js';
+import { Confirm } from '../shared/confirm-count.js';
+import { count } from '../shared/format.js';
+import { Moment, useNow } from '../shared/moment.js';
+import { Loaded, Nothing, Section } from '../shared/page.js';
+import { ProblemView } from '../shared/problem-view.js';
+import { standingOf } from '../shared/standing.js';
+import { StateMark } from '../shared/state-mark.js';
+import { authoritiesQuery, type Authority } from './access.queries.js';
+import { EditAuthority, RegisterAuthority, VerifyAuthority } from './authority-dialogs.js';
+
+type Asked = 'verify' | 'edit' | 'revoke' | 'delete';
+
+/** Whose certificates let devices in, and which of them make devices that were not known. */
+export const Authorities = () => {
+  const { cursor } = useSearch({ from: '/access/$section' });
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  const now = useNow();
+  const authorities = useQuery(authoritiesQuery(cursor));
+  const [registering, setRegistering] = useState(false);
+  const [asked, setAsked] = useState<{ readonly to: Asked; readonly authority: Authority }>();
+  const act = useMutation({
+    mutationFn: (run: () => Promise<unknown>) => run(),
+    onSuccess: () => setAsked(undefined),
+    onSettled: () => void queries.invalidateQueries({ queryKey: ['certificate-authorities'] }),
+  });
+  const set = (id: string, status: 'active' | 'suspended' | 'revoked') =>
+    act.mutate(() =>
+      answered(
+        api.PATCH('/api/v1/certificate-authorities/{id}', { params: { path: { id } }, body: { status } }),
+      ),
+    );
+  const ask = (to: Asked, authority: Authority) => {
+    act.reset();
+    setAsked({ to, authority });
+  };
+  const close = () => {
+    act.reset();
+    setAsked(undefined);
+  };
+  return (
+    <Section
+      title="Certificate authorities"
+      actions={
+        <ActButton needs="device" leftSection={<PlusIcon size={14} />} onClick={() => setRegistering(true)}>
+          Add an authority
+        </ActButton>
+      }
+    >
+      {asked === undefined && <ProblemView error={act.error} />}
+      <Loaded query={authorities}>
+        {({ items, nextCursor }) =>
+          items.length === 0 ? (
+            <Nothing why="No authority is registered. With one, devices get in by certificates that it has signed.">
+              <ActButton needs="device" onClick={() => setRegistering(true)}>
+                Add the first one
+              </ActButton>
+            </Nothing>
+          ) : (
+            <>
+              <div className="table-scroll">
+                <table className="table">
+                  <thead>
+                    <tr>
+                      <th>Name</th>
+                      <th>State</th>
+                      <th className="wide">Unknown devices</th>
+                      <th className="wide">Last used</th>
+                      <th className="wide">Ends</th>
+                      <th>
+                        <span className="visually-hidden">Acts</span>
+                      </th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    {items.map((authority) => (
+                      <tr key={authority.id}>
+                        <td className="anywhere">
+                          <b>{authority.name}</b>
+                          <div className="dim">{authority.distinguishedName}</div>
+                        </td>
+                        <td>
+                          <StateMark state={standingOf(authority, now)} />
+                        </td>
+                        <td className="anywhere wide">
+                          <Enrols authority={authority} />
+                        </td>
+                        <td className="wide">
+                          <Moment at={authority.lastUsedAt} />
+                        </td>
+                        <td className="wide">
+                          <Moment at={authority.validUntil} />
+                        </td>
+                        <td className="right">
+                          <Acts authority={authority} onAsk={(to) => ask(to, authority)} onStatus={set} />
+                        </td>
+                      </tr>
+                    ))}
+                  </tbody>
+                </table>
+              </div>
+              {nextCursor !== null && (
+                <Button
+                  mt="sm"
+                  variant="default"
+                  onClick={() =>
+                    void navigate({
+                      to: '/access/$section',
+                      params: { section: 'certificate-authorities' },
+                      search: { cursor: nextCursor },
+                    })
+                  }
+                >
+                  More
+                </Button>
+              )}
+            </>
+          )
+        }
+      </Loaded>
+      {registering && (
+        <RegisterAuthority
+          onClose={() => setRegistering(false)}
+          onRegistered={(authority) => {
+            setRegistering(false);
+            setAsked({ to: 'verify', authority });
+          }}
+        />
+      )}
+      {asked?.to === 'verify' && <VerifyAuthority authority={asked.authority} onClose={close} />}
+      {asked?.to === 'edit' && <EditAuthority authority={asked.authority} onClose={close} />}
+      {asked?.to === 'revoke' && (
+        <Confirm
+          title={`Revoke ${asked.authority.name}`}
+          act="Revoke"
+          danger
+          toType={asked.authority.name}
+          busy={act.isPending}
+          error={act.error}
+          onClose={close}
+          onConfirm={() => set(asked.authority.id, 'revoked')}
+        >
+          <Text>
+            Every device that is connected by a certificate of it is disconnected at once, and none of its
+            certificates opens anything any more. This cannot be undone; suspending can.
+          </Text>
+        </Confirm>
+      )}
+      {asked?.to === 'delete' && (
+        <Confirm
+          title={`Delete ${asked.authority.name}`}
+          act="Delete"
+          danger
+          toType={asked.authority.name}
+          busy={act.isPending}
+          error={act.error}
+          onClose={close}
+          onConfirm={() =>
+            act.mutate(() =>
+              answered(
+                api.DELETE('/api/v1/certificate-authorities/{id}', {
+                  params: { path: { id: asked.authority.id } },
+                }),
+              ),
+            )
+          }
+        >
+          <Text>
+            Its certificates open nothing any more, and who is connected by one is disconnected at once. The
+            devices stay. This cannot be undone.
+          </Text>
+        </Confirm>
+      )}
+    </Section>
+  );
+};
+
+const Enrols = ({ authority: { enrolment } }: { readonly authority: Authority }) => {
+  if (enrolment === undefined) return <span className="dim">are refused</span>;
+  const { deviceType, enabled, enrolled, limit, folder, tags } = enrolment;
+  const full = limit !== undefined && enrolled >= limit;
+  return (
+    <>
+      <StateMark
+        state={!enabled ? 'suspended' : full ? 'used_up' : 'active'}
+        word={!enabled ? 'rule is off' : full ? 'used up' : 'enrol'}
+      />
+      <div className="dim anywhere">
+        as{' '}
+        <AnchorLink to="/devices" search={{ filter: `deviceType==${deviceType}` }}>
+          {deviceType}
+        </AnchorLink>
+        {folder === undefined ? '' : ` in ${folder}`}
+        {tags === undefined || tags.length === 0 ? '' : `, ${tags.join(', ')}`}: {count(enrolled)}
+        {limit === undefined ? '' : ` of ${count(limit)}`}
+      </div>
+    </>
+  );
+};
+
+const Acts = ({
+  authority: { id, name, status },
+  onAsk,
+  onStatus,
+}: {
+  readonly authority: Authority;
+  readonly onAsk: (to: Asked) => void;
+  readonly onStatus: (id: string, status: 'active' | 'suspended') => void;
+}) => (
+  <Group gap={4} justify="flex-end" wrap="nowrap">
+    {status === 'unverified' && (
+      <ActButton needs="device" onClick={() => onAsk('verify')} aria-label={`Verify … ${name}`}>
+        Verify …
+      </ActButton>
+    )}
+    {(status === 'active' || status === 'suspended') && (
+      <ActButton needs="device" variant="default" onClick={() => onAsk('edit')} aria-label={`Edit … ${name}`}>
+        Edit …
+      </ActButton>
+    )}
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <Button variant="default" px={8} aria-label={`More acts: ${name}`}>
+          <KebabHorizontalIcon size={16} />
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {status === 'unverified' && (
+          <ActItem needs="device" onClick={() => onAsk('edit')}>
+            Edit …
+          </ActItem>
+        )}
+        {status === 'active' && (
+          <ActItem needs="device" onClick={() => onStatus(id, 'suspended')}>
+            Suspend: its certificates open nothing
+          </ActItem>
+        )}
+        {status === 'suspended' && (
+          <ActItem needs="device" onClick={() => onStatus(id, 'active')}>
+            Let its certificates open again
+          </ActItem>
+        )}
+        {status !== 'revoked' && (
+          <ActItem needs="device" color="var(--bad)" onClick={() => onAsk('revoke')}>
+            Revoke …
+          </ActItem>
+        )}
+        <ActItem needs="device" color="var(--bad)" onClick={() => onAsk('delete')}>
+          Delete …
+        </ActItem>
+      </Menu.Dropdown>
+    </Menu>
+  </Group>
+);

@@ -1,0 +1,325 @@
+import {
+  Checkbox,
+  Group,
+  NumberInput,
+  Select,
+  Stack,
+  Switch,
+  Text,
+  Textarea,
+  TextInput,
+} from '@mantine/core';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { answered, api, newIdempotencyKey, type Schema } from '../api/client.js';
+import { faultAt, problemOf } from '../api/problem.js';
+import { Confirm } from '../shared/confirm-count.js';
+import { CopyText } from '../shared/shown-once.js';
+import { TimeInput } from '../shared/time-input.js';
+import type { Authority } from './access.queries.js';
+import { enrolledAs, EnrolledAsFields, NOTHING_YET } from './enrolled-as.js';
+
+type SubjectRule = Schema<'SubjectRule'>;
+
+const SOURCES: Readonly<Record<SubjectRule['from'], string>> = {
+  cn: 'its common name (CN)',
+  'san-dns': 'its DNS name',
+  'san-uri': 'its URI',
+  'san-email': 'its e-mail address',
+};
+const MEANINGS: Readonly<Record<SubjectRule['is'], string>> = {
+  name: 'the name of the device',
+  serialNumber: 'the serial number of the device',
+  credential: 'a name that an operator has issued a credential for',
+};
+const choices = <Key extends string>(names: Readonly<Record<Key, string>>) =>
+  (Object.keys(names) as Key[]).map((value) => ({ value, label: names[value] }));
+
+const useSaved = () => {
+  const queries = useQueryClient();
+  return () => void queries.invalidateQueries({ queryKey: ['certificate-authorities'] });
+};
+
+const PemInput = ({
+  label,
+  pem,
+  onChange,
+  error,
+}: {
+  readonly label: string;
+  readonly pem: string;
+  readonly onChange: (pem: string) => void;
+  readonly error: string | undefined;
+}) => (
+  <Textarea
+    required
+    label={label}
+    placeholder="-----BEGIN CERTIFICATE-----"
+    value={pem}
+    onChange={(event) => onChange(event.currentTarget.value)}
+    error={error}
+    autosize
+    minRows={4}
+    maxRows={10}
+    spellCheck={false}
+    classNames={{ input: 'mono' }}
+  />
+);
+
+/** It opens nothing until its key was shown, which is asked for next. */
+export const RegisterAuthority = ({
+  onClose,
+  onRegistered,
+}: {
+  readonly onClose: () => void;
+  readonly onRegistered: (authority: Authority) => void;
+}) => {
+  const saved = useSaved();
+  const [name, setName] = useState('');
+  const [certificate, setCertificate] = useState('');
+  const [key, setKey] = useState(newIdempotencyKey);
+  const register = useMutation({
+    mutationFn: () =>
+      answered(
+        api.POST('/api/v1/certificate-authorities', {
+          params: { header: { 'Idempotency-Key': key } },
+          body: { name, certificate },
+        }),
+      ),
+    onSuccess: onRegistered,
+    onError: () => setKey(newIdempotencyKey()),
+    onSettled: saved,
+  });
+  const problem = register.isError ? problemOf(register.error) : undefined;
+  return (
+    <Confirm
+      title="Add a certificate authority"
+      act="Add, and show its key next"
+      busy={register.isPending}
+      error={register.error}
+      onClose={onClose}
+      onConfirm={() => register.mutate()}
+    >
+      <TextInput
+        data-autofocus
+        required
+        label="Name"
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+        error={faultAt(problem, 'name')}
+      />
+      <PemInput
+        label="Its certificate (PEM)"
+        pem={certificate}
+        onChange={setCertificate}
+        error={faultAt(problem, 'certificate')}
+      />
+      <Text c="dimmed">
+        Its own certificate, which may sign others; never its key. What its certificates name, and whether
+        unknown devices enrol, is edited afterwards.
+      </Text>
+    </Confirm>
+  );
+};
+
+/** What is to be done where the key is, step by step, with the texts to copy. */
+export const VerifyAuthority = ({
+  authority: { id, name, verificationCode = '' },
+  onClose,
+}: {
+  readonly authority: Authority;
+  readonly onClose: () => void;
+}) => {
+  const saved = useSaved();
+  const [proof, setProof] = useState('');
+  const verify = useMutation({
+    mutationFn: () =>
+      answered(
+        api.POST('/api/v1/certificate-authorities/{id}/verify', {
+          params: { path: { id } },
+          body: { certificate: proof },
+        }),
+      ),
+    onSuccess: onClose,
+    onSettled: saved,
+  });
+  const problem = verify.isError ? problemOf(verify.error) : undefined;
+  const commands = [
+    `openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=${verificationCode} -keyout proof.key -out proof.csr`,
+    'openssl x509 -req -in proof.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 1 -out proof.pem',
+    'cat proof.pem',
+  ].join('\n');
+  return (
+    <Confirm
+      title={`Show that you have the key of ${name}`}
+      act="Verify"
+      busy={verify.isPending}
+      error={verify.error}
+      onClose={onClose}
+      onConfirm={() => verify.mutate()}
+    >
+      <Text>
+        Anybody can have the certificate of an authority. Its certificates open something when you have shown
+        that you have its key, by a certificate that only this key can sign:
+      </Text>
+      <ol className="steps">
+        <li>
+          <Text mb={6}>Its common name (CN) is this code:</Text>
+          <CopyText label="Code" text={verificationCode} />
+        </li>
+        <li>
+          <Text mb={6}>
+            Sign it where the key is. With openssl, <code>ca.pem</code> and <code>ca.key</code> being the
+            authority’s:
+          </Text>
+          <CopyText label="Commands" text={commands} />
+        </li>
+        <li>
+          <PemInput
+            label="Paste what the last command has printed"
+            pem={proof}
+            onChange={setProof}
+            error={
+              problem?.code === 'possession-not-shown' ? problem.detail : faultAt(problem, 'certificate')
+            }
+          />
+        </li>
+      </ol>
+      <Text c="dimmed">
+        You can close this and come back: the code stays. The signed certificate opens nothing by itself;
+        delete it and its key afterwards.
+      </Text>
+    </Confirm>
+  );
+};
+
+/** Only what was changed is sent: a device that enrols meanwhile raises the version, and is no reason to refuse. */
+export const EditAuthority = ({
+  authority,
+  onClose,
+}: {
+  readonly authority: Authority;
+  readonly onClose: () => void;
+}) => {
+  const { id, enrolment: was } = authority;
+  const saved = useSaved();
+  const [name, setName] = useState(authority.name);
+  const [subject, setSubject] = useState<SubjectRule>(authority.subject);
+  const [ruled, setRuled] = useState(was !== undefined);
+  const [enabled, setEnabled] = useState(was?.enabled ?? true);
+  const [limit, setLimit] = useState<number | undefined>(was?.limit);
+  const [as, setAs] = useState({ ...NOTHING_YET, ...was });
+  const [from, setFrom] = useState<string | undefined>(authority.validFrom);
+  const [until, setUntil] = useState<string | undefined>(authority.validUntil);
+  const rule = ruled ? { ...enrolledAs(as), enabled, ...(limit === undefined ? {} : { limit }) } : null;
+  const edit = useMutation({
+    mutationFn: () =>
+      answered(
+        api.PATCH('/api/v1/certificate-authorities/{id}', {
+          params: { path: { id } },
+          body: {
+            ...(name === authority.name ? {} : { name }),
+            ...(same(subject, authority.subject) ? {} : { subject }),
+            ...(same(rule, was ?? null) ? {} : { enrolment: rule }),
+            ...(from === authority.validFrom ? {} : { validFrom: from ?? null }),
+            ...(until === authority.validUntil ? {} : { validUntil: until ?? null }),
+          },
+        }),
+      ),
+    onSuccess: onClose,
+    onSettled: saved,
+  });
+  const problem = edit.isError ? problemOf(edit.error) : undefined;
+  return (
+    <Confirm
+      title={`Edit ${authority.name}`}
+      act="Save"
+      busy={edit.isPending}
+      error={edit.error}
+      onClose={onClose}
+      onConfirm={() => edit.mutate()}
+    >
+      <TextInput
+        required
+        label="Name"
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+        error={faultAt(problem, 'name')}
+      />
+      <Group grow align="start">
+        <Select
+          label="A certificate names its device by"
+          data={choices(SOURCES)}
+          value={subject.from}
+          allowDeselect={false}
+          onChange={(value) => value !== null && setSubject({ ...subject, from: value })}
+          error={faultAt(problem, 'subject')}
+        />
+        <Select
+          label="Which is"
+          data={choices(MEANINGS)}
+          value={subject.is}
+          allowDeselect={false}
+          onChange={(value) => value !== null && setSubject({ ...subject, is: value })}
+        />
+      </Group>
+      <Checkbox
+        label="There is a rule for devices that are not known yet"
+        checked={ruled}
+        onChange={(event) => setRuled(event.currentTarget.checked)}
+      />
+      {ruled && (
+        <Stack gap="sm" className="card">
+          <Switch
+            label="They enrol by their certificate"
+            checked={enabled}
+            onChange={(event) => setEnabled(event.currentTarget.checked)}
+          />
+          <EnrolledAsFields
+            value={as}
+            onChange={(next) => setAs({ ...as, ...next })}
+            problem={problem}
+            path="enrolment."
+          />
+          <NumberInput
+            label="At most so many"
+            placeholder="as many as come"
+            description={was === undefined ? undefined : `${was.enrolled} have enrolled`}
+            value={limit ?? ''}
+            min={1}
+            onChange={(value) => setLimit(typeof value === 'number' ? value : undefined)}
+            error={faultAt(problem, 'enrolment.limit')}
+            maw={260}
+          />
+        </Stack>
+      )}
+      <Group grow align="start">
+        <TimeInput
+          label="Opens from"
+          description="Empty: as its certificate says"
+          at={from}
+          onChange={setFrom}
+          error={faultAt(problem, 'validFrom')}
+        />
+        <TimeInput
+          label="Until"
+          description="Empty: as its certificate says"
+          at={until}
+          onChange={setUntil}
+          error={faultAt(problem, 'validUntil')}
+        />
+      </Group>
+    </Confirm>
+  );
+};
+
+/** As JSON, whatever the order of the fields, and without the count of those who have enrolled. */
+const same = (a: object | null, b: object | null): boolean => sorted(a) === sorted(b);
+const sorted = (value: object | null): string =>
+  JSON.stringify(
+    value === null
+      ? null
+      : Object.entries(value)
+          .filter(([key]) => key !== 'enrolled')
+          .sort(([one], [other]) => one.localeCompare(other)),
+  );

@@ -1,0 +1,180 @@
+import { Button, Group, Modal, NumberInput, Stack, Text, TextInput } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { answered, api, newIdempotencyKey, type Schema } from '../api/client.js';
+import { faultAt, problemOf } from '../api/problem.js';
+import { ActButton } from '../shared/act-button.js';
+import { ActorName } from '../shared/actor.js';
+import { Confirm } from '../shared/confirm-count.js';
+import { Moment } from '../shared/moment.js';
+import { Loaded, Nothing } from '../shared/page.js';
+import { ProblemView } from '../shared/problem-view.js';
+import { ShownOnce } from '../shared/shown-once.js';
+
+type Firmware = Schema<'FirmwareView'>;
+
+const MOST = 100;
+
+/** Which tokens open the file for many devices, as a campaign hands them out; made by hand, and revoked. */
+export const DownloadTokens = ({
+  firmware,
+  onClose,
+}: {
+  readonly firmware: Firmware;
+  readonly onClose: () => void;
+}) => {
+  const { id } = firmware;
+  const queries = useQueryClient();
+  const [making, setMaking] = useState(false);
+  const tokens = useQuery({
+    queryKey: ['firmwares', id, 'download-tokens'],
+    queryFn: ({ signal }) =>
+      answered(
+        api.GET('/api/v1/firmwares/{id}/download-tokens', {
+          params: { path: { id }, query: { limit: MOST } },
+          signal,
+        }),
+      ),
+  });
+  const revoke = useMutation({
+    mutationFn: (tokenId: string) =>
+      answered(
+        api.DELETE('/api/v1/firmwares/{id}/download-tokens/{tokenId}', {
+          params: { path: { id, tokenId } },
+        }),
+      ),
+    onSettled: () => void queries.invalidateQueries({ queryKey: ['firmwares', id] }),
+  });
+  if (making) return <MakeToken id={id} onClose={() => setMaking(false)} />;
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      title={`Download tokens of ${firmware.firmwareType} ${firmware.version}`}
+      size="lg"
+    >
+      <Stack gap="sm">
+        <ProblemView error={revoke.error} />
+        <Loaded query={tokens}>
+          {({ items, nextCursor }) =>
+            items.length === 0 ? (
+              <Nothing why="No token opens the file now." />
+            ) : (
+              <>
+                <div className="table-scroll">
+                  <table className="table">
+                    <thead>
+                      <tr>
+                        <th>Name</th>
+                        <th className="wide">By</th>
+                        <th>Ends</th>
+                        <th>
+                          <span className="visually-hidden">Acts</span>
+                        </th>
+                      </tr>
+                    </thead>
+                    <tbody>
+                      {items.map(({ id: tokenId, name, createdBy, expiresAt }) => (
+                        <tr key={tokenId}>
+                          <td className="anywhere">{name ?? tokenId}</td>
+                          <td className="wide">
+                            <ActorName actor={createdBy} />
+                          </td>
+                          <td>
+                            <Moment at={expiresAt} />
+                          </td>
+                          <td className="right">
+                            <ActButton
+                              needs="firmware"
+                              variant="default"
+                              onClick={() => revoke.mutate(tokenId)}
+                              aria-label={`Revoke ${name ?? tokenId}`}
+                            >
+                              Revoke
+                            </ActButton>
+                          </td>
+                        </tr>
+                      ))}
+                    </tbody>
+                  </table>
+                </div>
+                {nextCursor !== null && (
+                  <Text c="dimmed">
+                    These are the newest {MOST}; GET /api/v1/firmwares/{'{id}'}/download-tokens lists all.
+                  </Text>
+                )}
+              </>
+            )
+          }
+        </Loaded>
+        <Text c="dimmed">A device that is fetching the file with a token that is revoked cannot finish.</Text>
+        <Group justify="flex-end" gap="xs">
+          <Button variant="default" onClick={onClose}>
+            Close
+          </Button>
+          <ActButton needs="firmware" onClick={() => setMaking(true)}>
+            Make a token …
+          </ActButton>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+};
+
+const MakeToken = ({ id, onClose }: { readonly id: string; readonly onClose: () => void }) => {
+  const queries = useQueryClient();
+  const [name, setName] = useState('');
+  const [hours, setHours] = useState(24);
+  const [key, setKey] = useState(newIdempotencyKey);
+  const make = useMutation({
+    mutationFn: () =>
+      answered(
+        api.POST('/api/v1/firmwares/{id}/download-tokens', {
+          params: { path: { id }, header: { 'Idempotency-Key': key } },
+          body: { ttlSeconds: Math.round(hours * 3_600), ...(name === '' ? {} : { name }) },
+        }),
+      ),
+    onError: (error) => {
+      if (problemOf(error).status !== 0) setKey(newIdempotencyKey());
+    },
+    onSettled: () => void queries.invalidateQueries({ queryKey: ['firmwares', id] }),
+  });
+  if (make.data !== undefined) {
+    return (
+      <ShownOnce
+        title="A new download token"
+        secrets={{ Token: make.data.token }}
+        lost="Revoke the one that was made, and make another."
+        onClose={onClose}
+      />
+    );
+  }
+  const problem = make.isError ? problemOf(make.error) : undefined;
+  return (
+    <Confirm
+      title="Make a download token"
+      act="Make"
+      busy={make.isPending}
+      error={make.error}
+      onClose={onClose}
+      onConfirm={() => make.mutate()}
+    >
+      <TextInput
+        data-autofocus
+        label="Name"
+        description="What it is for"
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+        error={faultAt(problem, 'name')}
+      />
+      <NumberInput
+        label="Opens for so many hours"
+        value={hours}
+        min={0.1}
+        onChange={(value) => setHours(typeof value === 'number' ? value : 24)}
+        error={faultAt(problem, 'ttlSeconds')}
+        maw={260}
+      />
+    </Confirm>
+  );
+};
