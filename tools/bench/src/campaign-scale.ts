@@ -10,7 +10,7 @@ import { makeKnown, sizesOf } from './campaigns.js';
 import { fillDevices } from './device-filter.js';
 import { memoryBytes } from './memory.js';
 import { runningParts } from './parts.js';
-import { call, connectDevice, platform, type BenchDevice } from './platform.js';
+import { apiKey, call, connectDevice, platform, type BenchDevice } from './platform.js';
 import { processorSeconds } from './processor-time.js';
 import { keepRaw } from './raw-results.js';
 import { markdownTable, milliseconds, percentile, rate } from './statistics.js';
@@ -23,6 +23,7 @@ const RATE_PER_MINUTE = Number(process.env['BENCH_RATE'] ?? 100_000);
 /** It is looked at for so long after the launch, and then stopped, done or not. */
 const MOST_SECONDS = Number(process.env['BENCH_MOST_SECONDS'] ?? 300);
 const BEFORE_SECONDS = 15;
+const AFTER_SECONDS = 15;
 const SAMPLES_PER_SECOND = 100;
 const SENDERS = 100;
 const LOOK_EVERY_MS = 250;
@@ -30,8 +31,8 @@ const MEMORY_EVERY_MS = 5_000;
 
 /**
  * A campaign of one batch over 100,000 devices, of which 1,000 are connected by MQTT and answer; the others are away. What the
- * launch and the writing take, what an operator and devices notice of it, and what it costs in processor time, memory and on
- * disk. Over servers and services of its own: the devices are put into the tables by hand, before any service starts.
+ * launch and the writing take, what an operator and devices notice of it, what it costs in processor time, memory and on
+ * disk, and what its numbers and lists take afterwards. Over servers and services of its own: the devices are put into the tables by hand, before any service starts.
  */
 export const campaignScale = async (): Promise<string> => {
   const own = await startPrivatePlatform(resolve('.'), 'bench', { fill });
@@ -54,6 +55,10 @@ export const campaignScale = async (): Promise<string> => {
     let run: Run | undefined;
     const meanwhile = await phase('meanwhile', async () => void (run = await follow(fleet)), flow);
     if (run === undefined) throw new Error('it was followed');
+    const { campaignId } = run;
+    let looks: Looks | undefined;
+    const afterwards = await phase('afterwards', async () => void (looks = await look(campaignId)), flow);
+    if (looks === undefined) throw new Error('it was looked at');
     const grown = (await sizesOf(database, SCHEMAS)).map(({ schema, bytes }, nth) => ({
       schema,
       bytes: bytes - (sizes[nth]?.bytes ?? 0),
@@ -68,12 +73,15 @@ export const campaignScale = async (): Promise<string> => {
         run,
         before,
         meanwhile,
+        looks,
+        afterwards,
       },
     });
     return [
       tableOfRun(run),
-      tableOfLatencies([before, meanwhile], run),
-      tableOfParts([before, meanwhile]),
+      tableOfLatencies([before, meanwhile, afterwards], run, looks),
+      `All ${looks.rows.toLocaleString('en')} devices of the campaign as CSV, meanwhile: ${seconds(looks.csvMs)}, ${megabytes(looks.bytes)}.`,
+      tableOfParts([before, meanwhile, afterwards]),
       markdownTable(
         ['schema', 'before', 'grown', 'per device'],
         grown.map(({ schema, bytes }, nth) => [
@@ -214,6 +222,7 @@ const asideId = async (): Promise<string> => {
 };
 
 interface Run {
+  readonly campaignId: string;
   readonly launchMs: number;
   /** From the launch on, as whoever asks sees it; absent: not within the time. */
   readonly resolvedMs?: number;
@@ -263,12 +272,50 @@ const follow = async (fleet: readonly Connected[]): Promise<Run> => {
   }
   const { planned = 0 } = seen?.byStatus ?? {};
   return {
-    ...{ launchMs, ...moments, lookedMs: since(), statistics, details },
+    ...{ campaignId: id, launchMs, ...moments, lookedMs: since(), statistics, details },
     written: (seen?.targets ?? 0) - planned,
     synchronised: seen?.synchronised ?? 0,
     settled: seen === undefined ? 0 : settledOf(seen),
   };
 };
+
+/** When nothing is left to be done. */
+interface Looks {
+  readonly statistics: readonly number[];
+  readonly details: readonly number[];
+  readonly targets: readonly number[];
+  readonly csvMs: number;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+const look = async (campaignId: string): Promise<Looks> => {
+  const path = `/campaigns/${campaignId}`;
+  const [statistics, details, targets]: [number[], number[], number[]] = [[], [], []];
+  const ended = performance.now() + AFTER_SECONDS * 1_000;
+  while (performance.now() < ended) {
+    details.push((await timed(() => call('GET', path)))[0]);
+    statistics.push((await timed(() => call('GET', `${path}/statistics`)))[0]);
+    targets.push((await timed(() => call('GET', `${path}/targets?limit=50`)))[0]);
+    await pause(LOOK_EVERY_MS);
+  }
+  const [csvMs, { rows, bytes }] = await timed(() => download(`${path}/targets?format=csv`));
+  return { statistics, details, targets, csvMs, rows, bytes };
+};
+
+/** Counted as it comes: nothing of it is kept. */
+const download = async (path: string): Promise<{ readonly rows: number; readonly bytes: number }> => {
+  const response = await fetch(`${platform.url}/api/v1${path}`, { headers: { 'x-api-key': apiKey() } });
+  if (!response.ok || response.body === null) throw new Error(`GET ${path}: ${response.status}`);
+  let [rows, bytes] = [-1, 0]; // the first line names the columns
+  for await (const chunk of response.body as ReadableStream<Uint8Array>) {
+    bytes += chunk.length;
+    for (const byte of chunk) if (byte === NEWLINE) rows += 1;
+  }
+  return { rows, bytes };
+};
+
+const NEWLINE = 10;
 
 const settledOf = ({ byStatus }: SeenStatistics): number =>
   (byStatus['succeeded'] ?? 0) + (byStatus['failed'] ?? 0);
@@ -309,7 +356,7 @@ const tableOfRun = (run: Run): string => {
   );
 };
 
-const tableOfLatencies = (phases: readonly Phase[], run: Run): string => {
+const tableOfLatencies = (phases: readonly Phase[], run: Run, looks: Looks): string => {
   const textOf = (times: readonly number[]): string =>
     times.length === 0
       ? 'none'
@@ -322,8 +369,9 @@ const tableOfLatencies = (phases: readonly Phase[], run: Run): string => {
     markdownTable(
       ['p50, p99, max', ...phases.map(({ what }) => what)],
       [
-        ['`GET /campaigns/{id}/statistics`', '', textOf(run.statistics)],
-        ['`GET /campaigns/{id}`', '', textOf(run.details)],
+        ['`GET /campaigns/{id}/statistics`', '', textOf(run.statistics), textOf(looks.statistics)],
+        ['`GET /campaigns/{id}`', '', textOf(run.details), textOf(looks.details)],
+        ['`GET /campaigns/{id}/targets?limit=50`', '', '', textOf(looks.targets)],
         of('`GET /devices?limit=50`', ({ list }) => list),
         of('`PATCH` desired of another device', ({ patch }) => patch),
         of(`a sample, published until its \`/status\` (${SAMPLES_PER_SECOND}/s)`, ({ samples }) => samples),
