@@ -7,6 +7,7 @@ import { campaignScale } from './campaign-scale.js';
 import { campaigns } from './campaigns.js';
 import { changes } from './changes.js';
 import { door } from './door/door.js';
+import { consoleBench } from './console.js';
 import { deviceFilter } from './device-filter.js';
 import { importBench } from './import.js';
 import { jsonReading } from './json-reading.js';
@@ -36,6 +37,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   'bulk-drill': bulkDrill,
   burst,
   domains,
+  console: consoleBench,
   import: importBench,
   'json-reading': jsonReading,
   'reconnect-storm': reconnectStorm,
@@ -51,7 +53,7 @@ const name = process.argv[2] ?? '';
 const bench = benches[name];
 if (bench === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; campaigns, campaign-scale, device-filter, state-filters and json-reading run alone)\n`,
+    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; campaigns, campaign-scale, device-filter, state-filters, console and json-reading run alone)\n`,
   );
   process.exitCode = 64;
 } else {

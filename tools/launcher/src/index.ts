@@ -1,1 +1,2 @@
+export { chromiumOf } from './chromium.js';
 export { startPrivatePlatform, type PrivatePlatform } from './private-platform.js';

@@ -43,13 +43,16 @@ export class StatisticsHandlers {
     const { state } = await this.store.load(campaign, tenantId, campaignId);
     if (state.status === null) throw new AppError('campaign-not-found', 'No such campaign.');
     const launchId = state.launch?.launchId ?? '';
-    const byBatch = await readCounts(this.database, tenantId, launchId, state.batches.length);
+    const { supervisionId } = state;
+    const [byBatch, supervision, durations, failures, points] = await Promise.all([
+      readCounts(this.database, tenantId, launchId, state.batches.length),
+      supervisionId === null ? undefined : findSupervision(this.database, tenantId, supervisionId),
+      this.durations(tenantId, launchId),
+      this.failures(tenantId, launchId),
+      this.points(tenantId, launchId),
+    ]);
     const counts = sumOf(byBatch);
-    const supervision =
-      state.supervisionId === null
-        ? undefined
-        : await findSupervision(this.database, tenantId, state.supervisionId);
-    const timeToApply = percentilesOf(await this.durations(tenantId, launchId));
+    const timeToApply = percentilesOf(durations);
     const targets = state.total ?? 0;
     return {
       campaignId,
@@ -59,10 +62,10 @@ export class StatisticsHandlers {
       inFlight: inFlight(counts),
       late: numberOf(counts, 'late'),
       adoption: supervision?.verdicts ?? NOBODY,
-      failures: await this.failures(tenantId, launchId),
+      failures,
       ...(timeToApply === undefined ? {} : { timeToApply }),
       batches: byBatch.map((own, place) => ({ index: place + 1, byStatus: everyStatus(own) })),
-      points: await this.points(tenantId, launchId),
+      points,
     };
   }
 
