@@ -234,12 +234,21 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await save.click();
 
       const first = page.getByRole('group', { name: 'Batch 1' });
-      await first.getByRole('combobox', { name: 'Devices' }).click();
+      await first.getByRole('combobox', { name: 'Devices', exact: true }).click();
       await page.getByRole('option', { name: 'so many' }).click();
       await first.getByLabel('How many').fill('2');
       await first.getByLabel('An operator releases it').check();
       await first.getByLabel('Failed at most (%)').fill('0');
       await first.getByLabel('Of so many settled').fill('1');
+      // What the platform refuses is said at its field.
+      await page.getByLabel('Everything ends').fill('2020-01-01T00:00');
+      await page.getByLabel('Only in some hours').check();
+      await page.getByLabel('From').fill('08:00');
+      await page.getByLabel('To', { exact: true }).fill('08:00');
+      await page.getByRole('button', { name: 'Save and review' }).click();
+      await page.locator('.mantine-InputWrapper-error').first().waitFor();
+      await page.getByLabel('Everything ends').fill('');
+      await page.getByLabel('Only in some hours').uncheck();
       await page.getByRole('button', { name: 'Save and review' }).click();
 
       await page.getByRole('button', { name: 'Launch …' }).click();
@@ -262,6 +271,17 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByRole('button', { name: /^1\s+failed/ }).click();
       await page.getByText('too cold for it').waitFor();
       expect(new URL(page.url()).searchParams.get('status')).toBe('failed');
+      // The line of the reason leads to exactly its devices.
+      await page
+        .getByRole('row', { name: /status-422/ })
+        .getByRole('link', { name: '1' })
+        .click();
+      await page.getByRole('button', { name: /status-422/ }).waitFor();
+      await page.getByText('1 device', { exact: true }).waitFor();
+      expect(Object.fromEntries(new URL(page.url()).searchParams)).toEqual({
+        ...{ status: 'failed', reason: 'status-422', origin: 'device' },
+      });
+      await page.getByText(/It paused itself/).waitFor();
       // 108 devices of the second batch were never touched.
       await page.getByText('108 not written yet').waitFor();
 
@@ -397,6 +417,24 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByRole('button', { name: 'New credentials …' }).click();
       await page.getByRole('button', { name: 'Revoke and issue' }).click();
       await page.getByText('Copy it now').waitFor();
+    });
+  });
+
+  describe('a supervision', () => {
+    it('is opened without a campaign, says what devices report, and is renamed', async () => {
+      const { open } = running;
+      const page = await open('/supervisions/new');
+      await page.getByLabel('Name').fill('Setpoints');
+      await page.getByLabel('Devices to watch').fill('name==radiator-00*');
+      await page.getByLabel('Devices to watch').press('Enter');
+      await page.getByText('9 match now').waitFor();
+      await page.getByLabel('What devices must report').fill('{"setpoint": 19}');
+      await page.getByRole('button', { name: 'Watch them' }).click();
+      await page.getByRole('row', { name: /setpoint.*19.*as it should be/ }).waitFor();
+      await page.getByRole('button', { name: 'Rename …' }).click();
+      await page.getByRole('textbox', { name: 'Name' }).fill('Setpoints, winter');
+      await page.getByRole('button', { name: 'Rename', exact: true }).click();
+      await page.getByRole('heading', { name: 'Setpoints, winter' }).waitFor();
     });
   });
 

@@ -7,8 +7,10 @@ import {
 } from '@tanstack/react-router';
 import {
   CAMPAIGN_STATUSES,
+  REASON_ORIGINS,
   TARGET_STATUSES,
   type CampaignStatus,
+  type ReasonOrigin,
   type TargetStatus,
 } from './campaigns/campaigns.queries.js';
 import { ACCESS_SECTIONS } from './access/sections.js';
@@ -17,7 +19,12 @@ import { RANGES, type Range } from './device/series.js';
 import { DEVICE_TABS } from './device/tabs.js';
 import { JOB_STATUSES, type JobStatus } from './jobs/jobs.queries.js';
 import type { Sort } from './devices/devices.queries.js';
-import { VERDICTS, type Verdict } from './supervisions/supervisions.queries.js';
+import {
+  VERDICT_REASONS,
+  VERDICTS,
+  type Verdict,
+  type VerdictReason,
+} from './supervisions/supervisions.queries.js';
 import { Frame } from './shell/frame.js';
 import { NotFound, PageError } from './shell/page-error.js';
 
@@ -138,6 +145,8 @@ const campaign = createRoute({
     given({
       status: oneOf<TargetStatus>(search, 'status', TARGET_STATUSES),
       batch: batchIn(search),
+      reason: text(search, 'reason'),
+      origin: oneOf<ReasonOrigin>(search, 'origin', REASON_ORIGINS),
     }),
   component: lazyRouteComponent(() => import('./campaigns/campaign.page.js'), 'CampaignPage'),
 });
@@ -159,10 +168,20 @@ const supervisions = createRoute({
   component: lazyRouteComponent(() => import('./supervisions/supervisions.page.js'), 'SupervisionsPage'),
 });
 
+const newSupervision = createRoute({
+  getParentRoute: () => root,
+  path: '/supervisions/new',
+  component: lazyRouteComponent(() => import('./supervisions/new-supervision.page.js'), 'NewSupervisionPage'),
+});
+
 const supervision = createRoute({
   getParentRoute: () => root,
   path: '/supervisions/$id',
-  validateSearch: (search: Search) => given({ verdict: oneOf<Verdict>(search, 'verdict', VERDICTS) }),
+  validateSearch: (search: Search) =>
+    given({
+      verdict: oneOf<Verdict>(search, 'verdict', VERDICTS),
+      reason: oneOf<VerdictReason>(search, 'reason', VERDICT_REASONS),
+    }),
   component: lazyRouteComponent(() => import('./supervisions/supervision.page.js'), 'SupervisionPage'),
 });
 
@@ -227,6 +246,7 @@ const tree = root.addChildren([
   settings,
   integration,
   supervisions,
+  newSupervision,
   supervision,
   firmware,
   start,

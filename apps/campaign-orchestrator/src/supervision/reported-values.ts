@@ -101,22 +101,25 @@ export const readReports = async (
   tenantId: string,
   { id: supervisionId, total, configurations, expectedStates }: SupervisionView,
 ): Promise<ReportedKey[]> => {
+  // The most frequent of each key by a heap, and not by sorting all: where every device reports another, these are many.
   const { rows } = await database.query<{
     key: string;
-    digest: string;
+    counted: number;
+    none: number;
     value: JsonValue;
     has_value: boolean;
-    n: number;
-    nth: number;
-    counted: number;
+    n: number | null;
   }>({
     name: 'reported-values',
-    text: `SELECT key, digest, value, value IS NOT NULL AS has_value, n, nth, counted FROM (
-             SELECT key, digest, value, n, row_number() OVER by_most::integer AS nth,
-                    sum(n) OVER (PARTITION BY key)::integer AS counted
-             FROM supervision_values WHERE tenant_id = $1 AND supervision_id = $2
-             WINDOW by_most AS (PARTITION BY key ORDER BY digest = '', n DESC, digest)) v
-           WHERE nth <= $3 OR digest = '' ORDER BY key, nth`,
+    text: `SELECT k.key, k.counted, k.none, v.value, v.value IS NOT NULL AS has_value, v.n FROM (
+             SELECT key, sum(n)::integer AS counted,
+                    coalesce(sum(n) FILTER (WHERE digest = ''), 0)::integer AS none
+             FROM supervision_values WHERE tenant_id = $1 AND supervision_id = $2 GROUP BY key) k
+           LEFT JOIN LATERAL (
+             SELECT value, n, digest FROM supervision_values
+             WHERE tenant_id = $1 AND supervision_id = $2 AND key = k.key AND digest <> ''
+             ORDER BY n DESC, digest LIMIT $3) v ON true
+           ORDER BY k.key, v.n DESC, v.digest`,
     values: [tenantId, supervisionId, MOST_VALUES],
   });
   const watched = keysOf({ configurations, expectedStates });
@@ -124,13 +127,11 @@ export const readReports = async (
   const keys = [...new Set([...watched, ...rows.map(({ key }) => key)])].sort();
   return keys.map((key): ReportedKey => {
     const own = rows.filter((row) => row.key === key);
-    const counted = own[0]?.counted ?? 0;
-    const none = own.find(({ digest }) => digest === '')?.n ?? 0;
-    const values = own
-      .filter(({ digest }) => digest !== '')
-      .map(({ value, has_value, n }): ReportedValueCount =>
-        has_value ? { value, devices: n } : { cut: true, devices: n },
-      );
+    const { counted, none } = own[0] ?? { counted: 0, none: 0 };
+    const values = own.flatMap(({ value, has_value, n }): ReportedValueCount[] => {
+      if (n === null) return [];
+      return [has_value ? { value, devices: n } : { cut: true, devices: n }];
+    });
     const shown = values.reduce((sum, { devices }) => sum + devices, 0);
     const wanted = Object.hasOwn(expected, key) ? expected[key] : undefined;
     return {

@@ -1,11 +1,11 @@
 import { count, percent } from '../shared/format.js';
-import { Moment } from '../shared/moment.js';
+import { Moment, useNow } from '../shared/moment.js';
 import { ActorName } from '../shared/actor.js';
 import { PartBar } from '../shared/part-bar.js';
 import { StateMark } from '../shared/state-mark.js';
 import { Countdown } from './countdown.js';
 import type { Campaign, Statistics } from './campaigns.queries.js';
-import { chosenBy, gateRule, outcomeOf } from './numbers.js';
+import { chosenBy, gateRule, gateStanding, outcomeOf, type GateStanding } from './numbers.js';
 
 const ANSWERS = { pass: 'passed', fail: 'failed', inconclusive: 'inconclusive' } as const;
 
@@ -21,6 +21,7 @@ export const Batches = ({
   readonly chosen: number | undefined;
   readonly onChoose: (batch: number | undefined) => void;
 }) => {
+  const now = useNow();
   const next = campaign.batches.find(({ status }) => status === 'waiting' || status === 'planned')?.index;
   return (
     <div className="table-scroll">
@@ -82,13 +83,7 @@ export const Batches = ({
                     <>
                       {gateRule(batch.gate)}
                       {batch.verdict === undefined ? (
-                        batch.size !== null &&
-                        batch.status !== 'planned' &&
-                        batch.status !== 'waiting' && (
-                          <div className="dim">
-                            now {percent(bad, succeeded + bad)} failed of {count(succeeded + bad)} settled
-                          </div>
-                        )
+                        <GateNow standing={gateStanding(batch, counts, now)} />
                       ) : (
                         <div>
                           <StateMark
@@ -134,5 +129,29 @@ export const Batches = ({
         </tbody>
       </table>
     </div>
+  );
+};
+
+/** The numbers that a gate waits with, and until when. */
+const GateNow = ({ standing }: { readonly standing: GateStanding | undefined }) => {
+  if (standing === undefined) return null;
+  const { settled, needed, bad, soaksUntil, givesUpAt } = standing;
+  return (
+    <>
+      <div>
+        now {percent(bad, settled)} failed: {count(bad)} of {count(settled)} settled
+        {settled < needed && `, ${count(needed)} needed`}
+      </div>
+      {soaksUntil !== undefined && (
+        <div className="dim">
+          watched, ends <Countdown until={soaksUntil} />
+        </div>
+      )}
+      {givesUpAt !== undefined && (
+        <div className="dim">
+          without an answer it pauses <Countdown until={givesUpAt} />
+        </div>
+      )}
+    </>
   );
 };

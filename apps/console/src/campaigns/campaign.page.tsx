@@ -8,6 +8,7 @@ import { AnchorLink } from '../shared/anchor-link.js';
 import { count, duration } from '../shared/format.js';
 import { Loaded, PageHeader, Section } from '../shared/page.js';
 import { StateMark, stateOf } from '../shared/state-mark.js';
+import { ReportedValues } from '../supervisions/reported-values.js';
 import { AdoptionBar, WrittenBar } from './bars.js';
 import { Batches } from './batches.js';
 import { CampaignActs } from './campaign-acts.js';
@@ -17,11 +18,15 @@ import {
   TARGET_STATUSES,
   type Campaign,
   type Statistics,
+  type TargetFilter,
   type TargetStatus,
 } from './campaigns.queries.js';
 import { Course } from './course.js';
-import { Audit, Definition } from './definition.js';
-import { noLonger, ofStatus, ratePerMinute, secondsLeft } from './numbers.js';
+import { Definition } from './definition.js';
+import { Failures } from './failures.js';
+import { CampaignHistory } from './history.js';
+import { noLonger, ofStatus, plannedNow, ratePerMinute, secondsLeft } from './numbers.js';
+import { SilentDevices } from './silent.js';
 import { Standing } from './standing.js';
 import { Targets } from './targets.js';
 
@@ -41,13 +46,8 @@ export const CampaignPage = () => {
     [['campaign', id, 'statistics']],
   );
   useMilestones(campaign.data?.data);
-  const go = (next: { status?: TargetStatus | undefined; batch?: number | undefined }) =>
-    void navigate({
-      to: '/campaigns/$id',
-      params: { id },
-      search: { ...search, ...next },
-      resetScroll: false,
-    });
+  const go = (next: TargetFilter) =>
+    void navigate({ to: '/campaigns/$id', params: { id }, search: next, resetScroll: false });
   const bySelf = search.status;
   return (
     <div className="page">
@@ -85,7 +85,10 @@ export const CampaignPage = () => {
                     campaign={data}
                     statistics={numbers}
                     status={bySelf}
-                    onStatus={(status) => go({ status: status === bySelf ? undefined : status })}
+                    onStatus={(status) =>
+                      // A reason belongs to its state.
+                      go({ batch: search.batch, status: status === bySelf ? undefined : status })
+                    }
                   />
                 )}
               </Loaded>
@@ -95,22 +98,26 @@ export const CampaignPage = () => {
                 campaign={data}
                 statistics={statistics.data}
                 chosen={search.batch}
-                onChoose={(batch) => go({ batch })}
+                onChoose={(batch) => go({ ...search, batch })}
               />
             </Section>
             {launched && statistics.data !== undefined && (
               <>
                 <Course campaign={data} statistics={statistics.data} />
-                <Failures statistics={statistics.data} onStatus={(status) => go({ status })} />
-                <Section title="Devices">
-                  <Targets
-                    campaign={data}
-                    status={search.status}
-                    batch={search.batch}
-                    onStatus={(status) => go({ status })}
-                    onBatch={(batch) => go({ batch })}
-                  />
-                </Section>
+                <div className="columns">
+                  <Failures id={id} failures={statistics.data.failures} />
+                  <SilentDevices id={id} statistics={statistics.data} />
+                </div>
+                {supervisionId != null && (
+                  <Section title="What devices report">
+                    <ReportedValues supervisionId={supervisionId} />
+                  </Section>
+                )}
+                <div id="devices">
+                  <Section title="Devices">
+                    <Targets campaign={data} filter={search} onFilter={go} />
+                  </Section>
+                </div>
               </>
             )}
             <div className="columns">
@@ -118,7 +125,7 @@ export const CampaignPage = () => {
                 <Definition campaign={data} />
               </Section>
               <Section title="What happened">
-                <Audit campaign={data} />
+                <CampaignHistory id={id} />
               </Section>
             </div>
             {supervisionId !== null && supervisionId !== undefined && (
@@ -168,6 +175,8 @@ const Numbers = ({
 }) => {
   const rate = ratePerMinute(statistics.points);
   const left = secondsLeft(campaign, statistics);
+  const open = campaign.status === 'running' || campaign.status === 'paused';
+  const writing = campaign.status === 'running' && campaign.phase === 'dispatching';
   const { timeToApply, inFlight, late, targets } = statistics;
   return (
     <>
@@ -195,14 +204,22 @@ const Numbers = ({
       </div>
       <Group gap="lg" c="dimmed">
         <span>
-          Rate {rate === undefined ? '–' : count(Math.round(rate))} of {count(campaign.ratePerMinute)} a
-          minute
+          {writing
+            ? `Writes ${rate === undefined ? '' : `${count(Math.round(rate))} `}a minute, at most ${count(campaign.ratePerMinute)}`
+            : open
+              ? `Writes nothing at this moment; at most ${count(campaign.ratePerMinute)} a minute`
+              : `Wrote at most ${count(campaign.ratePerMinute)} a minute`}
         </span>
         <span>
           In flight {count(inFlight)}
           {campaign.maxInFlight !== undefined && ` of ${count(campaign.maxInFlight)}`}
         </span>
-        {left !== undefined && <span>About {duration(left)} to write</span>}
+        {left !== undefined && (
+          <span>
+            About {duration(left)} until the {count(plannedNow(campaign, statistics))} that are released are
+            written
+          </span>
+        )}
         {late > 0 && <span>{count(late)} answered late</span>}
         {timeToApply !== undefined && (
           <span>
@@ -212,56 +229,5 @@ const Numbers = ({
         )}
       </Group>
     </>
-  );
-};
-
-const Failures = ({
-  statistics: { failures },
-  onStatus,
-}: {
-  readonly statistics: Statistics;
-  readonly onStatus: (status: TargetStatus) => void;
-}) => {
-  if (failures.length === 0) return null;
-  return (
-    <Section title="Why devices did not succeed">
-      <div className="table-scroll">
-        <table className="table">
-          <thead>
-            <tr>
-              <th>State</th>
-              <th>Reason</th>
-              <th>Says</th>
-              <th className="right">Devices</th>
-            </tr>
-          </thead>
-          <tbody>
-            {[...failures]
-              .sort((a, b) => b.count - a.count)
-              .map(({ status, origin, code, count: devices }) => (
-                <tr key={`${status} ${origin} ${code}`}>
-                  <td>
-                    <StateMark state={status} />
-                  </td>
-                  <td className="value">{code}</td>
-                  <td>
-                    {origin === 'device' ? 'the device' : origin === 'user' ? 'a user' : `the ${origin}`}
-                  </td>
-                  <td className="right">
-                    <button
-                      type="button"
-                      className="cell-button"
-                      title={`Show the devices that are ${stateOf(status).word}`}
-                      onClick={() => onStatus(status)}
-                    >
-                      <u>{count(devices)}</u>
-                    </button>
-                  </td>
-                </tr>
-              ))}
-          </tbody>
-        </table>
-      </div>
-    </Section>
   );
 };

@@ -7,6 +7,7 @@ export type Statistics = Schema<'CampaignStatistics'>;
 export type Target = Schema<'TargetView'>;
 export type CampaignStatus = CampaignRow['status'];
 export type TargetStatus = Target['status'];
+export type Happening = Schema<'CampaignHistoryItem'>;
 
 export const CAMPAIGN_STATUSES: readonly CampaignStatus[] = [
   'draft',
@@ -81,14 +82,34 @@ export const previewQuery = (id: string, revision: number) =>
     retry: false,
   });
 
-export const targetsQuery = (
-  id: string,
-  status: TargetStatus | undefined,
-  batch: number | undefined,
-  cursor: string | undefined,
-) =>
+export type ReasonOrigin = Statistics['failures'][number]['origin'];
+export const REASON_ORIGINS: readonly ReasonOrigin[] = ['campaign', 'device', 'configuration', 'user'];
+
+/** Which devices of a campaign. The address of its page holds the same. */
+export interface TargetFilter {
+  readonly status?: TargetStatus | undefined;
+  readonly batch?: number | undefined;
+  /** Code of the reason. */
+  readonly reason?: string | undefined;
+  readonly origin?: ReasonOrigin | undefined;
+}
+
+const given = ({ status, batch, reason, origin }: TargetFilter) => ({
+  ...(status === undefined ? {} : { status }),
+  ...(batch === undefined ? {} : { batch }),
+  ...(reason === undefined ? {} : { reason }),
+  ...(origin === undefined ? {} : { origin }),
+});
+
+/** The same as parameters of an address, `&status=failed`. */
+export const asParameters = (filter: TargetFilter): string =>
+  Object.entries(given(filter))
+    .map(([name, value]) => `&${name}=${encodeURIComponent(value)}`)
+    .join('');
+
+export const targetsQuery = (id: string, filter: TargetFilter, cursor: string | undefined) =>
   queryOptions({
-    queryKey: ['campaign', id, 'targets', status, batch, cursor],
+    queryKey: ['campaign', id, 'targets', given(filter), cursor],
     queryFn: ({ signal }) =>
       answered(
         api.GET('/api/v1/campaigns/{id}/targets', {
@@ -96,11 +117,40 @@ export const targetsQuery = (
             ...path(id),
             query: {
               limit: 50,
-              ...(status === undefined ? {} : { status }),
-              ...(batch === undefined ? {} : { batch }),
+              count: true,
+              ...given(filter),
               ...(cursor === undefined ? {} : { cursor }),
             },
           },
+          signal,
+        }),
+      ),
+    placeholderData: keepPreviousData,
+  });
+
+/** When the devices of one page were heard last, by their id; what a filter holds of ids ends at 4,096 characters. */
+export const lastSeenQuery = (deviceIds: readonly string[]) =>
+  queryOptions({
+    queryKey: ['devices', 'last-seen', ...deviceIds],
+    queryFn: async ({ signal }) => {
+      const filter = `id=in=(${deviceIds.join(',')})`;
+      const { items } = await answered(
+        api.GET('/api/v1/devices', { params: { query: { filter, limit: 50 } }, signal }),
+      );
+      return new Map(items.map(({ id, connectivity }) => [id, connectivity.lastSeenAt]));
+    },
+    enabled: deviceIds.length > 0,
+    refetchInterval: 10_000,
+    placeholderData: keepPreviousData,
+  });
+
+export const historyQuery = (id: string, limit: number) =>
+  queryOptions({
+    queryKey: ['campaign', id, 'history', limit],
+    queryFn: ({ signal }) =>
+      answered(
+        api.GET('/api/v1/campaigns/{id}/history', {
+          params: { ...path(id), query: { limit, count: true } },
           signal,
         }),
       ),

@@ -1,9 +1,10 @@
 import { Switch, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
 import { count, exact } from '../shared/format.js';
 import { Section } from '../shared/page.js';
 import type { Mark } from '../shared/chart.js';
-import type { Campaign, Statistics } from './campaigns.queries.js';
+import { historyQuery, type Campaign, type Statistics } from './campaigns.queries.js';
 import { outcomeOf } from './numbers.js';
 
 const Chart = lazy(async () => ({ default: (await import('../shared/chart.js')).Chart }));
@@ -13,7 +14,10 @@ const LINES = ['valid', 'failed or timed out', 'succeeded', 'in progress'].map((
   colour,
 }));
 
-/** How it has gone on, minute by minute, with the batches and the pause marked. */
+/** The most that one page has. */
+const MOST = 500;
+
+/** How it has gone on, minute by minute, with the starts of batches and all pauses marked. */
 export const Course = ({
   campaign,
   statistics,
@@ -22,6 +26,8 @@ export const Course = ({
   readonly statistics: Statistics;
 }) => {
   const [asTable, setAsTable] = useState(false);
+  // Pauses of long ago too; of a campaign that was paused hundreds of times, the last.
+  const history = useQuery(historyQuery(campaign.id, MOST));
   const points = pointsOf(campaign, statistics);
   const first = points[0];
   const last = points.at(-1);
@@ -29,7 +35,9 @@ export const Course = ({
   const marks: Mark[] = campaign.batches.flatMap(({ index, releasedAt }) =>
     releasedAt === undefined ? [] : [{ at: Date.parse(releasedAt) / 1000, name: `batch ${index}` }],
   );
-  if (campaign.pause !== undefined) marks.push({ at: Date.parse(campaign.pause.at) / 1000, name: 'paused' });
+  for (const { what, at } of history.data?.items ?? [])
+    if (what === 'paused' || what === 'resumed' || what === 'cancel_requested')
+      marks.push({ at: Date.parse(at) / 1000, name: what === 'cancel_requested' ? 'cancelled' : what });
   return (
     <Section
       title="Over time"

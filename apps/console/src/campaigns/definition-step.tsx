@@ -1,20 +1,27 @@
-import { Checkbox, Group, MultiSelect, SegmentedControl, Stack, Text, TextInput } from '@mantine/core';
+import {
+  Checkbox,
+  Group,
+  MultiSelect,
+  SegmentedControl,
+  Select,
+  Stack,
+  Text,
+  Textarea,
+  TextInput,
+} from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
-import { answered, api, newIdempotencyKey, withEtag, type Schema } from '../api/client.js';
+import { answered, api, newIdempotencyKey, withEtag } from '../api/client.js';
 import { faultAt, problemOf } from '../api/problem.js';
-import { fleetSummaryQuery } from '../devices/devices.queries.js';
-import { FilterBox } from '../devices/filter-box.js';
 import { ActButton } from '../shared/act-button.js';
-import { AnchorLink } from '../shared/anchor-link.js';
-import { count } from '../shared/format.js';
-import { JsonInput, readJson } from '../shared/json-input.js';
+import { JsonInput } from '../shared/json-input.js';
+import { mapIn, mapText } from '../shared/json-map.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { CAREFUL } from './batch-plan.js';
 import type { Draft } from './steps.js';
-
-type JsonMap = Record<string, Schema<'JsonValue'>>;
+import { targetDraftOf, targetIn } from './target-draft.js';
+import { TargetFields } from './target-fields.js';
 
 /** Which devices, which values, what they shall report. Saving the first time makes the draft. */
 export const DefinitionStep = ({ draft }: { readonly draft: Draft | undefined }) => {
@@ -22,16 +29,20 @@ export const DefinitionStep = ({ draft }: { readonly draft: Draft | undefined })
   const queries = useQueryClient();
   const was = draft?.data;
   const [name, setName] = useState(was?.name ?? '');
-  const [filter, setFilter] = useState(was?.target.filter ?? '');
-  const [unfinished, setUnfinished] = useState(false);
-  const [everything, setEverything] = useState(false);
+  const [description, setDescription] = useState(was?.description ?? '');
+  const [devices, setDevices] = useState(() => targetDraftOf(was?.target));
+  const [deviceType, setDeviceType] = useState(was?.deviceType ?? null);
+  const [stated, setStated] = useState(was?.expectedFrom === 'stated');
   const [by, setBy] = useState<'values' | 'firmware'>('values');
-  const [values, setValues] = useState(() => pretty(was?.configurations));
-  const [expected, setExpected] = useState(() => pretty(was?.expectedStates));
+  const [values, setValues] = useState(() => mapText(was?.configurations));
+  const [expected, setExpected] = useState(() => mapText(was?.expectedStates));
   const [firmwareIds, setFirmwareIds] = useState<string[]>([]);
   const [key, setKey] = useState(newIdempotencyKey);
-  const ownTarget = was !== undefined && was.target.filter === undefined;
-  const matched = useQuery({ ...fleetSummaryQuery(filter), enabled: !ownTarget }).data;
+  const types = useQuery({
+    queryKey: ['device-types', 'all'],
+    queryFn: ({ signal }) =>
+      answered(api.GET('/api/v1/device-types', { params: { query: { limit: 200 } }, signal })),
+  }).data;
   const firmwares = useQuery({
     queryKey: ['firmwares', 'all'],
     queryFn: ({ signal }) =>
@@ -39,36 +50,39 @@ export const DefinitionStep = ({ draft }: { readonly draft: Draft | undefined })
     enabled: by === 'firmware',
   }).data;
 
-  const target = { filter: filter.trim() === '' ? 'name=exists=true' : filter };
+  const target = targetIn(devices);
   const configurations = mapIn(values);
   const expectedStates = mapIn(expected);
   const save = useMutation({
     mutationFn: async (): Promise<string> => {
       const header = { 'Idempotency-Key': key };
-      if (draft === undefined && by === 'firmware') {
-        const { id } = await answered(
-          api.POST('/api/v1/campaigns/from-firmware', {
-            params: { header },
-            body: { name, firmwareIds, target, batches: [...CAREFUL] },
-          }),
-        );
-        return id;
-      }
-      const body = {
+      if (target === undefined) throw new Error('The devices are not finished.');
+      const own = {
         name,
-        ...(ownTarget ? {} : { target }),
+        target,
         configurations: configurations.map ?? {},
         expectedStates: expectedStates.map ?? {},
+        expectedFrom: stated ? ('stated' as const) : ('any' as const),
       };
+      const said = description.trim();
       if (draft === undefined) {
+        const body = {
+          ...own,
+          ...(said === '' ? {} : { description: said }),
+          ...(deviceType === null ? {} : { deviceType }),
+          batches: [...CAREFUL],
+        };
         const { id } = await answered(
-          api.POST('/api/v1/campaigns', {
-            params: { header },
-            body: { ...body, target, batches: [...CAREFUL] },
-          }),
+          by === 'firmware'
+            ? api.POST('/api/v1/campaigns/from-firmware', {
+                params: { header },
+                body: { ...body, firmwareIds },
+              })
+            : api.POST('/api/v1/campaigns', { params: { header }, body }),
         );
         return id;
       }
+      const body = { ...own, description: said === '' ? null : said, deviceType };
       await withEtag(
         api.PATCH('/api/v1/campaigns/{id}', {
           params: { path: { id: draft.data.id }, header: { 'If-Match': draft.etag } },
@@ -87,10 +101,10 @@ export const DefinitionStep = ({ draft }: { readonly draft: Draft | undefined })
   const problem = save.isError ? problemOf(save.error) : undefined;
   const ready =
     name.trim() !== '' &&
-    (ownTarget || (!unfinished && (filter !== '' || everything))) &&
-    (by === 'firmware'
-      ? firmwareIds.length > 0
-      : configurations.fault === undefined && expectedStates.fault === undefined);
+    target !== undefined &&
+    configurations.fault === undefined &&
+    expectedStates.fault === undefined &&
+    (by === 'values' || firmwareIds.length > 0);
 
   return (
     <form
@@ -107,46 +121,34 @@ export const DefinitionStep = ({ draft }: { readonly draft: Draft | undefined })
           onChange={(event) => setName(event.currentTarget.value)}
           error={faultAt(problem, 'name')}
         />
-        <div>
-          <Text fw={500} mb={4}>
-            Devices
-          </Text>
-          {ownTarget ? (
-            <Text>The devices of this draft are named, or those of another campaign; they stay.</Text>
-          ) : (
-            <>
-              <FilterBox
-                id="campaign-filter"
-                label="Devices of the campaign"
-                applied={filter}
-                onApply={setFilter}
-                onUnfinished={setUnfinished}
-                fault={faultAt(problem, 'target')}
-              />
-              {unfinished ? (
-                <Text mt={4} className="state-pending">
-                  The filter is not applied yet: press Enter in it.
-                </Text>
-              ) : filter === '' ? (
-                <Checkbox
-                  mt={6}
-                  label={`Every device there is${matched === undefined ? '' : `: ${count(matched.total)}`}`}
-                  checked={everything}
-                  onChange={(event) => setEverything(event.currentTarget.checked)}
-                />
-              ) : (
-                matched !== undefined && (
-                  <Text mt={4} aria-live="polite">
-                    <b>{count(matched.total)}</b> match now.{' '}
-                    <AnchorLink to="/devices" search={{ filter }} target="_blank">
-                      Look at them
-                    </AnchorLink>
-                  </Text>
-                )
-              )}
-            </>
+        <Textarea
+          label="What it is for"
+          autosize
+          maxRows={6}
+          value={description}
+          onChange={(event) => setDescription(event.currentTarget.value)}
+          error={faultAt(problem, 'description')}
+        />
+        <TargetFields
+          draft={devices}
+          label="Devices of the campaign"
+          problem={problem}
+          onChange={(next) => setDevices((before) => ({ ...before, ...next }))}
+        />
+        <Select
+          label="Only of the type"
+          placeholder="any"
+          clearable
+          searchable
+          maw={260}
+          data={typesWith(
+            deviceType,
+            (types?.items ?? []).map((type) => type.name),
           )}
-        </div>
+          value={deviceType}
+          onChange={setDeviceType}
+          error={faultAt(problem, 'deviceType')}
+        />
         {draft === undefined && (
           <SegmentedControl
             aria-label="What it brings"
@@ -159,12 +161,12 @@ export const DefinitionStep = ({ draft }: { readonly draft: Draft | undefined })
             maw={260}
           />
         )}
-        {by === 'firmware' ? (
+        {by === 'firmware' && (
           <MultiSelect
             size="xs"
             searchable
             label="Firmwares"
-            description="Version, address and a download token are filled in under the keys of their type, and the version is expected."
+            description="At most one of each firmware type, all of one device type. Version, address and a download token are filled in under the keys of their type, and the version is expected."
             data={(firmwares?.items ?? []).map(({ id, firmwareType, version }) => ({
               value: id,
               label: `${firmwareType} ${version}`,
@@ -173,22 +175,32 @@ export const DefinitionStep = ({ draft }: { readonly draft: Draft | undefined })
             onChange={setFirmwareIds}
             error={faultAt(problem, 'firmwareIds')}
           />
-        ) : (
-          <>
-            <JsonInput
-              label="Values to write, as an object of key and value"
-              text={values}
-              onChange={setValues}
-              fault={configurations.fault ?? faultAt(problem, 'configurations')}
-            />
-            <JsonInput
-              label="What devices shall report in the end (may be left empty: then it counts that they apply)"
-              text={expected}
-              onChange={setExpected}
-              fault={expectedStates.fault ?? faultAt(problem, 'expectedStates')}
-            />
-          </>
         )}
+        <JsonInput
+          label={
+            by === 'firmware'
+              ? 'Values beside those of the firmwares, or in their place (may be left empty)'
+              : 'Values to write, as an object of key and value'
+          }
+          text={values}
+          onChange={setValues}
+          fault={configurations.fault ?? faultAt(problem, 'configurations')}
+        />
+        <JsonInput
+          label={
+            by === 'firmware'
+              ? 'What devices shall report beside the versions (may be left empty)'
+              : 'What devices shall report in the end (may be left empty: then it counts that they apply)'
+          }
+          text={expected}
+          onChange={setExpected}
+          fault={expectedStates.fault ?? faultAt(problem, 'expectedStates')}
+        />
+        <Checkbox
+          label="Every device must state it itself; that it has applied is not enough"
+          checked={stated}
+          onChange={(event) => setStated(event.currentTarget.checked)}
+        />
         {problem?.status === 412 ? (
           <Text className="state-bad" role="alert">
             Somebody has edited this draft meanwhile. Load the page anew to see it; what you have written here
@@ -207,15 +219,6 @@ export const DefinitionStep = ({ draft }: { readonly draft: Draft | undefined })
   );
 };
 
-const pretty = (values: Readonly<Record<string, unknown>> | undefined): string =>
-  values === undefined || Object.keys(values).length === 0 ? '' : JSON.stringify(values, null, 2);
-
-/** Empty: nothing. */
-const mapIn = (text: string): { readonly map?: JsonMap; readonly fault?: string } => {
-  if (text.trim() === '') return { map: {} };
-  const read = readJson(text);
-  if ('fault' in read) return { fault: read.fault };
-  if (typeof read.value !== 'object' || read.value === null || Array.isArray(read.value))
-    return { fault: 'Write an object: {"key": value}.' };
-  return { map: read.value as JsonMap };
-};
+/** One that was deleted since is still what the draft says. */
+const typesWith = (own: string | null, names: readonly string[]): string[] =>
+  own === null || names.includes(own) ? [...names] : [own, ...names];

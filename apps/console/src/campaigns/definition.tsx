@@ -1,8 +1,8 @@
-import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { duration } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import type { Campaign } from './campaigns.queries.js';
+import { chosenBy, gateRule, gateTerms } from './numbers.js';
 
 /** What was launched; after the launch nothing of it changes but the rate. */
 export const Definition = ({ campaign }: { readonly campaign: Campaign }) => {
@@ -37,6 +37,22 @@ export const Definition = ({ campaign }: { readonly campaign: Campaign }) => {
         <Values values={expectedStates} nothing="that devices apply what is written" />
         {expectedFrom === 'stated' && ' (each device must state it itself)'}
       </dd>
+      <dt>Batches</dt>
+      <dd>
+        {campaign.batches.map((batch) => (
+          <div key={batch.index} className="anywhere">
+            {batch.index}. {chosenBy(batch)}
+            {batch.recentlySeenFirst === true && ', those heard last first'}
+            {batch.release === 'manual' && ', released by hand'}
+            {batch.gate !== undefined && (
+              <span className="dim">
+                {' '}
+                – gate: {gateRule(batch.gate)}, {gateTerms(batch.gate)}
+              </span>
+            )}
+          </div>
+        ))}
+      </dd>
       <dt>Between batches</dt>
       <dd>{duration(spacingSeconds)}</dd>
       <dt>Rate</dt>
@@ -55,7 +71,10 @@ export const Definition = ({ campaign }: { readonly campaign: Campaign }) => {
       {campaign.failureThreshold !== undefined && (
         <>
           <dt>Pauses above</dt>
-          <dd>{campaign.failureThreshold.maxFailurePercent} % failed, of all that are settled</dd>
+          <dd>
+            {campaign.failureThreshold.maxFailurePercent} % failed, of all that are settled, once{' '}
+            {campaign.failureThreshold.minSettled ?? 50} are
+          </dd>
         </>
       )}
       <dt>Deadline of a device</dt>
@@ -65,6 +84,18 @@ export const Definition = ({ campaign }: { readonly campaign: Campaign }) => {
         {campaign.retries.max}×, the first after {duration(campaign.retries.firstAfterSeconds)}, when an
         answer passes
       </dd>
+      <dt>Wanted by another</dt>
+      <dd>{CONFLICTS[campaign.onConflict]}</dd>
+      <dt>Completed</dt>
+      <dd>{campaign.waitForDevices ? 'when every device has answered' : 'when every device is written'}</dd>
+      {campaign.startAt !== undefined && (
+        <>
+          <dt>Launches itself</dt>
+          <dd>
+            <Moment at={campaign.startAt} />
+          </dd>
+        </>
+      )}
       {campaign.endAt !== undefined && (
         <>
           <dt>Everything ends</dt>
@@ -75,6 +106,12 @@ export const Definition = ({ campaign }: { readonly campaign: Campaign }) => {
       )}
     </dl>
   );
+};
+
+const CONFLICTS: Readonly<Record<Campaign['onConflict'], string>> = {
+  reject: 'the launch is refused',
+  skip: 'those devices are left out',
+  supersede: 'those devices are taken from it',
 };
 
 const Values = ({
@@ -96,51 +133,5 @@ const Values = ({
         </div>
       ))}
     </>
-  );
-};
-
-/** Who did what to it, as far as the campaign keeps it. */
-export const Audit = ({ campaign }: { readonly campaign: Campaign }) => {
-  const { createdAt, createdBy, launchedAt, launchedBy, pause, cancel, waitEnded, batches, endedAt } =
-    campaign;
-  const entries = [
-    { at: createdAt, by: createdBy, what: 'created it' },
-    ...(launchedAt === undefined ? [] : [{ at: launchedAt, by: launchedBy, what: 'launched it' }]),
-    ...batches.flatMap(({ index, releasedAt, releasedBy }) =>
-      releasedAt === undefined ? [] : [{ at: releasedAt, by: releasedBy, what: `released batch ${index}` }],
-    ),
-    ...batches.flatMap(({ index, verdict }) =>
-      verdict === undefined
-        ? []
-        : [{ at: verdict.at, by: undefined, what: `the gate of batch ${index} said: ${verdict.answer}` }],
-    ),
-    ...(pause === undefined
-      ? []
-      : [
-          {
-            at: pause.at,
-            by: pause.reason === 'operator' ? pause.by : undefined,
-            what: `paused it: ${pause.detail}`,
-          },
-        ]),
-    ...(cancel === undefined
-      ? []
-      : [{ at: cancel.at, by: cancel.by, what: `cancelled it (${cancel.mode})` }]),
-    ...(waitEnded === undefined
-      ? []
-      : [{ at: waitEnded.at, by: waitEnded.by, what: `ended the wait: ${waitEnded.reason ?? ''}` }]),
-    ...(endedAt === undefined ? [] : [{ at: endedAt, by: undefined, what: 'it ended' }]),
-  ].sort((a, b) => b.at.localeCompare(a.at));
-  return (
-    <ol className="timeline">
-      {entries.map(({ at, by, what }) => (
-        <li key={at + what}>
-          <Moment at={at} />
-          <span className="anywhere">
-            {by === undefined ? '' : <ActorName actor={by} />} {what}
-          </span>
-        </li>
-      ))}
-    </ol>
   );
 };

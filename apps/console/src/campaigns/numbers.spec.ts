@@ -1,14 +1,37 @@
 import { describe, expect, it } from '@jest/globals';
-import { addedBefore, batchOf, draftOf, takesTheRest } from './batch-plan.js';
 import type { Campaign, Statistics } from './campaigns.queries.js';
-import { outcomeOf, ratePerMinute, releasable, secondsLeft } from './numbers.js';
+import {
+  gateStanding,
+  gateTerms,
+  outcomeOf,
+  ratePerMinute,
+  releasable,
+  secondsLeft,
+  silentOf,
+} from './numbers.js';
 
 const point = (at: string, planned: number) => ({ at, byStatus: { planned } });
 
 const campaign = (over: Partial<Campaign>): Campaign =>
-  ({ status: 'running', phase: 'dispatching', ratePerMinute: 100, batches: [], ...over }) as Campaign;
+  ({
+    ...{ status: 'running', phase: 'dispatching', ratePerMinute: 100 },
+    batches: [
+      { index: 1, status: 'passed' },
+      { index: 2, status: 'writing' },
+      { index: 3, status: 'planned' },
+    ],
+    ...over,
+  }) as Campaign;
+/** Of which the second batch has so many to write, and the third 5,000. */
 const statistics = (planned: number, points: Statistics['points'] = []): Statistics =>
-  ({ byStatus: { planned }, points }) as unknown as Statistics;
+  ({
+    points,
+    batches: [
+      { index: 1, byStatus: { succeeded: 10 } },
+      { index: 2, byStatus: { planned } },
+      { index: 3, byStatus: { planned: 5_000 } },
+    ],
+  }) as unknown as Statistics;
 
 describe('the numbers of a campaign', () => {
   it('put each state of a device into one of five parts', () => {
@@ -37,7 +60,7 @@ describe('the numbers of a campaign', () => {
     expect(ratePerMinute([before])).toBeUndefined();
   });
 
-  it('estimate only while values are written', () => {
+  it('estimate what is released, and only while values are written', () => {
     expect(secondsLeft(campaign({}), statistics(200))).toBe(120);
     expect(secondsLeft(campaign({ phase: 'awaiting_operator' }), statistics(200))).toBeUndefined();
     expect(secondsLeft(campaign({ status: 'paused', phase: null }), statistics(200))).toBeUndefined();
@@ -51,31 +74,58 @@ describe('the numbers of a campaign', () => {
     expect(releasable(campaign({ batches }))).toBe(2);
     expect(releasable(campaign({ batches, status: 'paused' }))).toBeUndefined();
   });
+
+  it('name the batches that are silent, by whether they were reached', () => {
+    const batches = [
+      { index: 1, byStatus: { succeeded: 10 } },
+      { index: 2, byStatus: { written: 3, dispatched: 4, acknowledged: 9 } },
+    ];
+    expect(silentOf({ batches } as unknown as Statistics)).toEqual([
+      { index: 2, unreached: 3, unanswered: 4 },
+    ]);
+  });
 });
 
-describe('a plan of batches', () => {
-  const gate = { maxFailurePercent: 2, soakSeconds: 30, offline: 'wait' as const };
+describe('a gate', () => {
+  const batch = {
+    ...{ index: 1, status: 'observing', size: 60, synchronisedAt: '2026-01-01T00:00:00.000Z' },
+    gate: { maxFailurePercent: 5, soakSeconds: 60, maxWaitSeconds: 600 },
+  } as Campaign['batches'][number];
+  const at = (seconds: number) => Date.parse('2026-01-01T00:00:00Z') + seconds * 1_000;
 
-  it('keeps what the form does not show', () => {
-    const batch = { filter: 'tags==canary', release: 'manual' as const, recentlySeenFirst: true, gate };
-    expect(batchOf(draftOf(batch))).toEqual({
-      ...batch,
-      gate: { ...gate, minSettled: 50, maxWaitSeconds: 3_600 },
+  it('stands by its numbers, until when it is watched and when it gives up', () => {
+    const counts = { succeeded: 9, failed: 1, dispatched: 40, skipped: 10 };
+    expect(gateStanding(batch, counts, at(30))).toEqual({
+      ...{ settled: 10, needed: 50, bad: 1 },
+      soaksUntil: '2026-01-01T00:01:00.000Z',
+      givesUpAt: '2026-01-01T00:10:00.000Z',
+    });
+    expect(gateStanding(batch, counts, at(90))).toEqual({
+      ...{ settled: 10, needed: 50, bad: 1 },
+      givesUpAt: '2026-01-01T00:10:00.000Z',
     });
   });
 
-  it('has each batch by one thing only', () => {
-    expect(batchOf({ ...draftOf({ percent: 100 }), by: 'count', amount: 7 })).toEqual({
-      count: 7,
-      release: 'auto',
-    });
-    expect(batchOf(draftOf({ deviceIds: ['a'] }))).toEqual({ deviceIds: ['a'], release: 'auto' });
+  it('needs no more than its batch has, without those that were left out', () => {
+    expect(gateStanding({ ...batch, size: 12 }, { skipped: 2 }, at(0))?.needed).toBe(10);
+    expect(gateStanding({ ...batch, size: 12 }, { skipped: 12 }, at(0))?.needed).toBe(1);
   });
 
-  it('gets a new batch before the one that takes the rest', () => {
-    const grown = addedBefore([draftOf({ percent: 100 })]);
-    expect(grown.map(({ amount }) => amount)).toEqual([10, 100]);
-    expect(takesTheRest(grown)).toBe(true);
-    expect(takesTheRest([draftOf({ count: 100 })])).toBe(false);
+  it('does not stand where it has answered, is not asked yet, or is none', () => {
+    const verdict = { answer: 'pass' } as NonNullable<typeof batch.verdict>;
+    const without = Object.fromEntries(
+      Object.entries(batch).filter(([name]) => name !== 'gate'),
+    ) as typeof batch;
+    for (const one of [{ ...batch, verdict }, { ...batch, status: 'waiting' as const }, without])
+      expect(gateStanding(one, {}, at(0))).toBeUndefined();
+  });
+
+  it('is told with what counts where nothing was said', () => {
+    expect(gateTerms({ maxFailurePercent: 5 })).toBe(
+      'of 50 settled, waits as long as it takes, does not wait for devices that are away, if 25 % have settled',
+    );
+    expect(gateTerms({ minSettled: 5, soakSeconds: 90, maxWaitSeconds: 3_600, offline: 'fail' })).toBe(
+      'of 5 settled, watched for 1 min 30 s, waits 1 h at most, devices that are away count as failed',
+    );
   });
 });

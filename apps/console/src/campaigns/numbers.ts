@@ -1,4 +1,4 @@
-import { count } from '../shared/format.js';
+import { count, duration } from '../shared/format.js';
 import type { Campaign, Statistics, TargetStatus } from './campaigns.queries.js';
 
 /** Devices of a status; one that nobody has is left out of the answer. */
@@ -41,14 +41,19 @@ export const ratePerMinute = (points: Statistics['points']): number | undefined 
   return minutes > 0 && written > 0 ? written / minutes : undefined;
 };
 
-/** Seconds until everything is written at the limit of the rate; undefined where it waits for something else. */
-export const secondsLeft = (
-  { status, phase, ratePerMinute: limit }: Campaign,
-  { byStatus, points }: Statistics,
-): number | undefined => {
-  const planned = ofStatus(byStatus, 'planned');
-  if (status !== 'running' || phase !== 'dispatching' || planned === 0) return undefined;
-  return (planned / (ratePerMinute(points) ?? limit)) * 60;
+/** Devices that are to be written now, of the batches that are released: what waits for somebody takes as long as they like. */
+export const plannedNow = ({ batches }: Campaign, statistics: Statistics): number => {
+  const writing = new Set(batches.filter(({ status }) => status === 'writing').map(({ index }) => index));
+  return statistics.batches
+    .filter(({ index }) => writing.has(index))
+    .reduce((whole, { byStatus }) => whole + ofStatus(byStatus, 'planned'), 0);
+};
+
+/** Seconds until what is released is written; undefined where nothing is being written. */
+export const secondsLeft = (campaign: Campaign, statistics: Statistics): number | undefined => {
+  const planned = plannedNow(campaign, statistics);
+  if (campaign.status !== 'running' || campaign.phase !== 'dispatching' || planned === 0) return undefined;
+  return (planned / (ratePerMinute(statistics.points) ?? campaign.ratePerMinute)) * 60;
 };
 
 /** The batch that an operator can release now: the first that waits, where none before it is on its way. */
@@ -70,14 +75,94 @@ export const chosenBy = ({
   return `${deviceIds?.length ?? 0} named devices`;
 };
 
+type Batch = Campaign['batches'][number];
+type Gate = NonNullable<Batch['gate']>;
+
 /** What a gate asks for, in words. */
-export const gateRule = (gate: NonNullable<Campaign['batches'][number]['gate']>): string =>
+export const gateRule = (gate: Gate): string =>
   [
     gate.maxFailurePercent === undefined ? '' : `at most ${gate.maxFailurePercent} % failed`,
     gate.minSuccessPercent === undefined ? '' : `at least ${gate.minSuccessPercent} % succeeded`,
   ]
     .filter((part) => part !== '')
     .join(' and ');
+
+/** Everything else that a gate asks for, in words. */
+export const gateTerms = ({
+  minSettled = 50,
+  minSettledPercent = 25,
+  soakSeconds = 0,
+  maxWaitSeconds,
+  offline = 'exclude',
+}: Gate): string =>
+  [
+    `of ${count(minSettled)} settled`,
+    soakSeconds > 0 ? `watched for ${duration(soakSeconds)}` : '',
+    maxWaitSeconds === undefined ? 'waits as long as it takes' : `waits ${duration(maxWaitSeconds)} at most`,
+    offline === 'wait'
+      ? 'waits for devices that are away'
+      : offline === 'fail'
+        ? 'devices that are away count as failed'
+        : `does not wait for devices that are away, if ${minSettledPercent} % have settled`,
+  ]
+    .filter((part) => part !== '')
+    .join(', ');
+
+/** How a gate that has not answered stands, by the numbers of now. */
+export interface GateStanding {
+  readonly settled: number;
+  /** So many must be settled; never more than the batch has. */
+  readonly needed: number;
+  readonly bad: number;
+  /** Until then it is watched, whatever the numbers say; undefined: not any more. */
+  readonly soaksUntil?: string;
+  /** Then it answers that it cannot tell, and the campaign is paused; undefined: it waits as long as it takes. */
+  readonly givesUpAt?: string;
+}
+
+/** Undefined: it has no gate, it has answered, or its batch is not released yet. Its times count from the synchronisation. */
+export const gateStanding = (
+  { gate, verdict, size, status, synchronisedAt }: Batch,
+  counts: Statistics['byStatus'],
+  now: number,
+): GateStanding | undefined => {
+  const isOpen = status === 'writing' || status === 'syncing' || status === 'observing';
+  if (gate === undefined || verdict !== undefined || size === null || !isOpen) return undefined;
+  const { succeeded, bad, leftOut } = outcomeOf(counts);
+  const later = (seconds: number | undefined): string | undefined =>
+    seconds === undefined || synchronisedAt === undefined
+      ? undefined
+      : new Date(Date.parse(synchronisedAt) + seconds * 1_000).toISOString();
+  const soaksUntil = later(gate.soakSeconds === 0 ? undefined : gate.soakSeconds);
+  const givesUpAt = later(gate.maxWaitSeconds);
+  return {
+    settled: succeeded + bad,
+    needed: Math.max(1, Math.min(gate.minSettled ?? 50, size - leftOut)),
+    bad,
+    ...(soaksUntil === undefined || Date.parse(soaksUntil) <= now ? {} : { soaksUntil }),
+    ...(givesUpAt === undefined ? {} : { givesUpAt }),
+  };
+};
+
+/**
+ * Devices that have said nothing since they were written: those that the document has not reached (away, or they have not asked),
+ * and those that have it and have not answered.
+ */
+export interface Silent {
+  readonly index: number;
+  readonly unreached: number;
+  readonly unanswered: number;
+}
+
+/** By batch; those without any are left out. */
+export const silentOf = ({ batches }: Statistics): readonly Silent[] =>
+  batches
+    .map(({ index, byStatus }) => ({
+      index,
+      unreached: ofStatus(byStatus, 'written'),
+      unanswered: ofStatus(byStatus, 'dispatched'),
+    }))
+    .filter(({ unreached, unanswered }) => unreached + unanswered > 0);
 
 /** A campaign that has succeeded is not looked after any more: what somebody changed later shows in its supervision only. */
 export const noLonger = (invalid: number): string =>

@@ -3,9 +3,11 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api, newIdempotencyKey } from '../api/client.js';
+import { faultAt, problemOf } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
 import { Confirm, TYPE_ABOVE, TypeSplit } from '../shared/confirm-count.js';
 import { count } from '../shared/format.js';
+import { fromLocal, ownZone, toLocal } from '../shared/local-time.js';
 import { Section } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { previewQuery } from './campaigns.queries.js';
@@ -21,7 +23,7 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
   const queries = useQueryClient();
   const preview = useQuery(previewQuery(id, revision)).data;
   const [asking, setAsking] = useState(false);
-  const [startAt, setStartAt] = useState('');
+  const [startAt, setStartAt] = useState(toLocal(campaign.startAt));
   const [key] = useState(newIdempotencyKey);
   const done = () => {
     void queries.invalidateQueries({ queryKey: ['campaign', id] });
@@ -45,7 +47,7 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
       answered(
         api.POST('/api/v1/campaigns/{id}/schedule', {
           params: { path: { id } },
-          body: { startAt: new Date(at).toISOString() },
+          body: { startAt: at },
         }),
       ),
     onSuccess: done,
@@ -59,22 +61,25 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
       </Section>
       <ProblemView error={schedule.error} />
       <Group justify="flex-end" align="end">
-        {status === 'draft' && (
+        {(status === 'draft' || status === 'scheduled') && (
           <>
             <TextInput
               type="datetime-local"
               label="Or launch it by itself at"
+              description={`in your zone, ${ownZone()}`}
+              inputWrapperOrder={['label', 'input', 'description', 'error']}
               value={startAt}
               onChange={(event) => setStartAt(event.currentTarget.value)}
+              error={faultAt(schedule.isError ? problemOf(schedule.error) : undefined, 'startAt')}
             />
             <ActButton
               needs="campaign"
               variant="default"
-              disabled={startAt === '' || Number.isNaN(Date.parse(startAt))}
+              disabled={fromLocal(startAt) === undefined}
               loading={schedule.isPending}
-              onClick={() => schedule.mutate(startAt)}
+              onClick={() => schedule.mutate(fromLocal(startAt) ?? '')}
             >
-              Schedule
+              {status === 'scheduled' ? 'Move the time' : 'Schedule'}
             </ActButton>
           </>
         )}

@@ -1,5 +1,5 @@
 import { Anchor, Button, Group, Select } from '@mantine/core';
-import { DownloadIcon } from '@primer/octicons-react';
+import { DownloadIcon, XIcon } from '@primer/octicons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
@@ -12,37 +12,40 @@ import { Loaded, Nothing } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { StateMark, stateOf } from '../shared/state-mark.js';
 import {
+  asParameters,
+  lastSeenQuery,
   TARGET_STATUSES,
   targetsQuery,
   type Campaign,
   type Target,
+  type TargetFilter,
   type TargetStatus,
 } from './campaigns.queries.js';
+import { saidBy } from './reasons.js';
 
 /** The devices of a campaign, page by page. */
 export const Targets = ({
   campaign,
-  status,
-  batch,
-  onStatus,
-  onBatch,
+  filter,
+  onFilter,
 }: {
   readonly campaign: Campaign;
-  readonly status: TargetStatus | undefined;
-  readonly batch: number | undefined;
-  readonly onStatus: (status: TargetStatus | undefined) => void;
-  readonly onBatch: (batch: number | undefined) => void;
+  readonly filter: TargetFilter;
+  /** What is undefined is any. */
+  readonly onFilter: (next: TargetFilter) => void;
 }) => {
   const { id } = campaign;
+  const { status, batch, reason, origin } = filter;
   const queries = useQueryClient();
-  const of = `${status ?? ''} ${batch ?? ''}`;
+  const of = asParameters(filter);
   // A cursor belongs to its filter.
   const [at, setAt] = useState<{ readonly of: string; readonly cursors: readonly string[] }>({
     of,
     cursors: [],
   });
   const cursors = at.of === of ? at.cursors : [];
-  const targets = useQuery(targetsQuery(id, status, batch, cursors.at(-1)));
+  const targets = useQuery(targetsQuery(id, filter, cursors.at(-1)));
+  const lastSeen = useQuery(lastSeenQuery((targets.data?.items ?? []).map(({ deviceId }) => deviceId))).data;
   const exclude = useMutation({
     mutationFn: (deviceId: string) =>
       answered(
@@ -51,10 +54,6 @@ export const Targets = ({
     onSettled: () => void queries.invalidateQueries({ queryKey: ['campaign', id] }),
   });
   const open = campaign.status === 'running' || campaign.status === 'paused';
-  const query = [
-    status === undefined ? '' : `&status=${status}`,
-    batch === undefined ? '' : `&batch=${batch}`,
-  ].join('');
   return (
     <>
       <Group gap="xs" mb="sm">
@@ -66,7 +65,9 @@ export const Targets = ({
           ]}
           value={status ?? ''}
           allowDeselect={false}
-          onChange={(value) => onStatus(value === null || value === '' ? undefined : value)}
+          onChange={(value) =>
+            onFilter({ ...filter, status: value === null || value === '' ? undefined : value })
+          }
         />
         <Select
           aria-label="Batch"
@@ -76,9 +77,27 @@ export const Targets = ({
           ]}
           value={batch === undefined ? '' : String(batch)}
           allowDeselect={false}
-          onChange={(value) => onBatch(value === null || value === '' ? undefined : Number(value))}
+          onChange={(value) =>
+            onFilter({ ...filter, batch: value === null || value === '' ? undefined : Number(value) })
+          }
         />
-        <Anchor href={`/api/v1/campaigns/${id}/targets?format=csv${query}`} download="targets.csv">
+        {(reason !== undefined || origin !== undefined) && (
+          <Button
+            variant="default"
+            rightSection={<XIcon size={12} />}
+            data-narrows
+            title="Show every reason"
+            onClick={() => onFilter({ ...filter, reason: undefined, origin: undefined })}
+          >
+            {reason ?? 'reason'} {origin !== undefined && `(${saidBy(origin)})`}
+          </Button>
+        )}
+        {targets.data?.total !== undefined && (
+          <span aria-live="polite">
+            <b>{count(targets.data.total)}</b> {targets.data.total === 1 ? 'device' : 'devices'}
+          </span>
+        )}
+        <Anchor href={`/api/v1/campaigns/${id}/targets?format=csv${of}`} download="targets.csv">
           <DownloadIcon size={14} /> as a file
         </Anchor>
       </Group>
@@ -86,21 +105,10 @@ export const Targets = ({
       <Loaded query={targets}>
         {({ items, nextCursor }) =>
           items.length === 0 ? (
-            <Nothing
-              why={
-                status === undefined && batch === undefined
-                  ? 'It has no devices.'
-                  : 'No device is in this state.'
-              }
-            >
-              {(status !== undefined || batch !== undefined) && (
-                <Button
-                  variant="default"
-                  onClick={() => {
-                    onStatus(undefined);
-                  }}
-                >
-                  Show every state
+            <Nothing why={of === '' ? 'It has no devices.' : 'No device is so at the moment.'}>
+              {of !== '' && (
+                <Button variant="default" onClick={() => onFilter({})}>
+                  Show all
                 </Button>
               )}
             </Nothing>
@@ -117,7 +125,8 @@ export const Targets = ({
                       <th>Reason</th>
                       <th className="wide">Written</th>
                       <th className="wide">Reached the device</th>
-                      <th>Settled</th>
+                      <th>Last heard</th>
+                      <th className="wide">Settled</th>
                       {open && (
                         <th>
                           <span className="visually-hidden">Acts</span>
@@ -130,6 +139,7 @@ export const Targets = ({
                       <Row
                         key={target.deviceId}
                         target={target}
+                        lastSeenAt={lastSeen?.get(target.deviceId)}
                         {...(open ? { onExclude: () => exclude.mutate(target.deviceId) } : {})}
                       />
                     ))}
@@ -158,7 +168,23 @@ export const Targets = ({
 
 const OPEN: readonly TargetStatus[] = ['planned', 'written', 'dispatched', 'acknowledged', 'retry_wait'];
 
-const Row = ({ target, onExclude }: { readonly target: Target; readonly onExclude?: () => void }) => {
+/** It waits for its device, which was not heard of in any way since its values were written. */
+const isSilent = ({ status, writtenAt }: Target, lastSeenAt: string | null | undefined): boolean =>
+  OPEN.includes(status) &&
+  writtenAt !== undefined &&
+  lastSeenAt !== undefined &&
+  (lastSeenAt === null || Date.parse(lastSeenAt) < Date.parse(writtenAt));
+
+const Row = ({
+  target,
+  lastSeenAt,
+  onExclude,
+}: {
+  readonly target: Target;
+  /** Undefined: it was not asked yet, or the device is gone; null: never. */
+  readonly lastSeenAt: string | null | undefined;
+  readonly onExclude?: () => void;
+}) => {
   const {
     deviceId,
     name,
@@ -217,6 +243,10 @@ const Row = ({ target, onExclude }: { readonly target: Target; readonly onExclud
         <Moment at={dispatchedAt} fallback="" />
       </td>
       <td>
+        {lastSeenAt !== undefined && <Moment at={lastSeenAt} />}
+        {isSilent(target, lastSeenAt) && <div className="state-pending">not since it was written</div>}
+      </td>
+      <td className="wide">
         <Moment at={finishedAt} fallback="" />
       </td>
       {onExclude !== undefined && (

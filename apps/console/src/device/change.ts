@@ -1,4 +1,5 @@
 import type { Schema } from '../api/client.js';
+import { sameJson } from '../shared/same-json.js';
 import type { Configuration } from './device.queries.js';
 
 type JsonValue = Schema<'JsonValue'>;
@@ -35,16 +36,6 @@ export const isInPlace = (configuration: Configuration, change: Change): boolean
   const own = ownValues(configuration)[change.key];
   return change.kind === 'withdraw' ? own === undefined : sameJson(own, change.value);
 };
-
-/** Whatever the order of members. */
-const sameJson = (a: unknown, b: unknown): boolean => sorted(a) === sorted(b);
-
-const sorted = (value: unknown): string =>
-  JSON.stringify(value, (_key, member: unknown) =>
-    typeof member === 'object' && member !== null && !Array.isArray(member)
-      ? Object.fromEntries(Object.entries(member).sort(([x], [y]) => (x < y ? -1 : 1)))
-      : member,
-  );
 
 const ownValues = ({ keys }: Configuration): Record<string, JsonValue> =>
   Object.fromEntries(

@@ -3,6 +3,7 @@ import { usePolling } from '../api/live.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Section } from '../shared/page.js';
 import { connectionState, StateMark } from '../shared/state-mark.js';
+import { ENDS } from './connection-ends.js';
 import { Credentials } from './credentials.js';
 import { connectivityQuery } from './device.queries.js';
 import { Tokens } from './tokens.js';
@@ -83,19 +84,4 @@ const Connection = ({ id }: { readonly id: string }) => {
       </Loaded>
     </Section>
   );
-};
-
-const ENDS: Readonly<Record<string, string>> = {
-  disconnected: 'the device said good-bye',
-  lost: 'the connection was lost',
-  keepalive: 'the device was silent for longer than it had said',
-  'taken-over': 'another client came with the same id',
-  'protocol-error': 'the device broke the rules of MQTT',
-  'too-slow': 'the device did not read what it was sent',
-  revoked: 'it may connect no more',
-  limit: 'a limit was reached',
-  broker: 'the broker ended it',
-  unavailable: 'a service was away',
-  stopping: 'the door was stopped',
-  'door-lost': 'the door died',
 };

@@ -50,13 +50,14 @@ export const latestQuery = (id: string) =>
       ),
   });
 
-export const commandsQuery = (id: string) =>
+export const commandsQuery = (id: string, limit = 50) =>
   queryOptions({
-    queryKey: ['device', id, 'commands'],
+    queryKey: ['device', id, 'commands', limit],
     queryFn: ({ signal }) =>
       answered(
-        api.GET('/api/v1/devices/{id}/commands', { params: { ...path(id), query: { limit: 50 } }, signal }),
+        api.GET('/api/v1/devices/{id}/commands', { params: { ...path(id), query: { limit } }, signal }),
       ),
+    placeholderData: keepPreviousData,
   });
 
 export const softwareQuery = (id: string) =>

@@ -1,4 +1,4 @@
-import { Button, Group, TextInput } from '@mantine/core';
+import { Button, Group, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Schema } from '../api/client.js';
@@ -8,13 +8,24 @@ import { ActorName } from '../shared/actor.js';
 import { json } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing } from '../shared/page.js';
+import { ProblemView } from '../shared/problem-view.js';
 import { StateMark } from '../shared/state-mark.js';
-import { configurationQuery, historyQuery } from './device.queries.js';
+import { ENDS } from './connection-ends.js';
+import {
+  commandsQuery,
+  configurationQuery,
+  connectivityQuery,
+  credentialsQuery,
+  historyQuery,
+  softwareQuery,
+  tokensQuery,
+} from './device.queries.js';
 import { EditKey } from './edit-key.js';
+import { mergedBack, ofCommands, ofConnections, ofIssued, ofSoftware, type Happened } from './timeline.js';
 
 type Item = Schema<'HistoryItem'>;
 
-/** Everything that happened to the configuration of a device, newest first. */
+/** What happened to a device, newest first: one line of time out of the lists that there are. Of a key only its configuration. */
 export const HistoryTab = ({
   id,
   keyName,
@@ -27,6 +38,18 @@ export const HistoryTab = ({
   const [limit, setLimit] = useState(50);
   const history = useQuery({ ...historyQuery(id, keyName, limit), refetchInterval: usePolling() });
   const configuration = useQuery(configurationQuery(id)).data;
+  const poll = usePolling();
+  const commands = useQuery({ ...commandsQuery(id, limit), refetchInterval: poll });
+  const software = useQuery({ ...softwareQuery(id), refetchInterval: poll });
+  const connectivity = useQuery({ ...connectivityQuery(id), refetchInterval: poll });
+  const tokens = useQuery(tokensQuery(id));
+  const credentials = useQuery(credentialsQuery(id));
+  const others = [
+    ...(commands.data === undefined ? [] : [ofCommands(commands.data)]),
+    ...(software.data === undefined ? [] : [ofSoftware(software.data)]),
+    ...(connectivity.data === undefined ? [] : [ofConnections(connectivity.data)]),
+    ofIssued(tokens.data, credentials.data),
+  ];
   const [back, setBack] = useState<{ readonly key: string; readonly value: unknown }>();
   const [typed, setTyped] = useState(keyName ?? '');
   return (
@@ -54,33 +77,54 @@ export const HistoryTab = ({
           </Button>
         </Group>
       </form>
+      {[commands, software, connectivity, tokens, credentials].map(
+        (query, index) =>
+          query.isError && <ProblemView key={index} error={query.error} title="Some of it cannot be read" />,
+      )}
       <Loaded query={history}>
-        {({ items, nextCursor }) =>
-          items.length === 0 ? (
-            <Nothing why="Nothing has happened to this configuration." />
+        {({ items: configured, nextCursor }) => {
+          const { items, more } = mergedBack([
+            {
+              items: configured.map((item) => ({ kind: 'configuration', at: item.at, item })),
+              more: nextCursor !== null,
+            },
+            ...(keyName === undefined ? others : []),
+          ]);
+          return items.length === 0 ? (
+            <Nothing
+              why={
+                keyName === undefined
+                  ? 'Nothing has happened to this device.'
+                  : 'Nothing has happened to this key.'
+              }
+            />
           ) : (
             <>
               <ol className="timeline">
-                {items.map((item, index) => (
-                  <li key={`${item.version} ${item.kind} ${item.key ?? ''} ${index}`}>
-                    <Moment at={item.at} />
-                    <Entry
-                      item={item}
-                      {...(item.kind === 'desired' && item.key !== undefined && item.from !== undefined
-                        ? { onBack: () => setBack({ key: item.key ?? '', value: item.from }) }
-                        : {})}
+                {items.map((one, index) => (
+                  <li key={`${one.at} ${one.kind} ${index}`}>
+                    <Moment at={one.at} />
+                    <Line
+                      happened={one}
+                      onBack={(item) => setBack({ key: item.key ?? '', value: item.from })}
                     />
                   </li>
                 ))}
               </ol>
-              {nextCursor !== null && limit < 500 && (
-                <Button variant="default" mt="sm" onClick={() => setLimit(Math.min(500, limit + 100))}>
+              {more && limit < 500 && (
+                <Button variant="default" mt="sm" onClick={() => setLimit(Math.min(500, limit + 150))}>
                   Show more
                 </Button>
               )}
+              {keyName === undefined && (
+                <Text c="dimmed" mt="sm">
+                  Of software the last offer, refusal and report are known, of connections those there are and
+                  the last end, of tokens and credentials when they were issued.
+                </Text>
+              )}
             </>
-          )
-        }
+          );
+        }}
       </Loaded>
       {back !== undefined && configuration !== undefined && (
         <EditKey
@@ -93,6 +137,74 @@ export const HistoryTab = ({
       )}
     </>
   );
+};
+
+const Line = ({
+  happened,
+  onBack,
+}: {
+  readonly happened: Happened;
+  readonly onBack: (item: Item) => void;
+}) => {
+  switch (happened.kind) {
+    case 'configuration': {
+      const { item } = happened;
+      const canGoBack = item.kind === 'desired' && item.key !== undefined && item.from !== undefined;
+      return <Entry item={item} {...(canGoBack ? { onBack: () => onBack(item) } : {})} />;
+    }
+    case 'command':
+      return (
+        <span className="anywhere">
+          The command <b>{happened.command.type}</b> was given by{' '}
+          <ActorName actor={happened.command.createdBy} />
+        </span>
+      );
+    case 'answer': {
+      const { type, status, statusCode, reasonPhrase } = happened.command;
+      return (
+        <span className="anywhere">
+          <StateMark state={status} /> the command <b>{type}</b> {statusCode}{' '}
+          {reasonPhrase !== undefined && `“${reasonPhrase}”`}
+        </span>
+      );
+    }
+    case 'offered':
+      return (
+        <span className="anywhere">
+          {happened.software.firmwareType} <b>{happened.software.offered?.version}</b> was offered
+          {happened.software.offered?.subscriber === false && ', and the device was not there'}
+        </span>
+      );
+    case 'refused': {
+      const { firmwareType, rejected } = happened.software;
+      return (
+        <span className="anywhere">
+          <StateMark state="rejected" word={`It refused ${firmwareType} ${rejected?.version ?? ''}:`} />{' '}
+          {rejected?.statusCode} {rejected?.reasonPhrase !== undefined && `“${rejected.reasonPhrase}”`}
+        </span>
+      );
+    }
+    case 'running':
+      return (
+        <span className="anywhere">
+          It says that it runs {happened.software.firmwareType} <b>{happened.software.reportedVersion}</b>
+        </span>
+      );
+    case 'connected':
+      return (
+        <span className="anywhere">
+          It connected as <code>{happened.clientId}</code>, and is connected since
+        </span>
+      );
+    case 'ended':
+      return (
+        <span className="anywhere">
+          Its last connection ended: {ENDS[happened.ended.reason] ?? happened.ended.reason}
+        </span>
+      );
+    case 'issued':
+      return <span className="anywhere">{happened.what}</span>;
+  }
 };
 
 const Entry = ({ item, onBack }: { readonly item: Item; readonly onBack?: () => void }) => {

@@ -1,40 +1,43 @@
-import { Anchor, Button, Group, Text } from '@mantine/core';
+import { Anchor, Button, Group, Select, Text } from '@mantine/core';
 import { CheckIcon, DashIcon, DownloadIcon } from '@primer/octicons-react';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
-import { answered, api, type Schema } from '../api/client.js';
+import type { Schema } from '../api/client.js';
 import { useLive, usePolling } from '../api/live.js';
-import { ActButton } from '../shared/act-button.js';
 import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
-import { Confirm } from '../shared/confirm-count.js';
 import { count, json } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, PageHeader, Section } from '../shared/page.js';
 import { StateMark } from '../shared/state-mark.js';
-import { supervisedQuery, supervisionQuery, VERDICTS, type Verdict } from './supervisions.queries.js';
+import { ReportedValues } from './reported-values.js';
+import { SupervisionActs } from './supervision-acts.js';
+import {
+  supervisedQuery,
+  supervisionQuery,
+  VERDICT_REASONS,
+  VERDICTS,
+  type SupervisedFilter,
+  type VerdictReason,
+} from './supervisions.queries.js';
 import { VerdictBar } from './verdict-bar.js';
 
 /** Per device: whether it is as it should be, by which marks, and why not. */
 export const SupervisionPage = () => {
   const { id } = useParams({ from: '/supervisions/$id' });
-  const { verdict } = useSearch({ from: '/supervisions/$id' });
+  const filter = useSearch({ from: '/supervisions/$id' });
+  const { verdict, reason } = filter;
   const navigate = useNavigate();
   const poll = usePolling();
   const supervision = useQuery({ ...supervisionQuery(id), refetchInterval: poll });
   useLive(`supervision.${id}`, [['supervision', id]], undefined, 1_000);
-  const choose = (next: Verdict | undefined) =>
-    void navigate({
-      to: '/supervisions/$id',
-      params: { id },
-      search: next === undefined ? {} : { verdict: next },
-      resetScroll: false,
-    });
+  const choose = (next: SupervisedFilter) =>
+    void navigate({ to: '/supervisions/$id', params: { id }, search: next, resetScroll: false });
   return (
     <div className="page">
       <Loaded query={supervision}>
-        {(data) => (
+        {({ data, etag }) => (
           <>
             <PageHeader
               title={data.name}
@@ -44,7 +47,7 @@ export const SupervisionPage = () => {
                 </AnchorLink>
               }
               beside={<StateMark state={data.status} />}
-              actions={data.status === 'open' && <Close id={id} />}
+              actions={<SupervisionActs supervision={data} etag={etag} />}
             />
             {data.campaignId !== undefined && (
               <Text>
@@ -66,7 +69,7 @@ export const SupervisionPage = () => {
                     key={one}
                     className="counter"
                     aria-pressed={one === verdict}
-                    onClick={() => choose(one === verdict ? undefined : one)}
+                    onClick={() => choose(one === verdict ? {} : { verdict: one })}
                   >
                     <b>{count(data.verdicts[one])}</b> <StateMark state={one} />
                   </button>
@@ -78,24 +81,46 @@ export const SupervisionPage = () => {
                 <Values values={data.configurations} />
               </Section>
               <Section title="States that must be reported">
-                <Values values={data.expectedStates} />
+                {Object.keys(data.expectedStates).length === 0 ? (
+                  <Text c="dimmed">every desired value</Text>
+                ) : (
+                  <Values values={data.expectedStates} />
+                )}
+                {data.expectedFrom === 'stated' && <Text>Only what a device states itself counts.</Text>}
               </Section>
             </div>
+            <Section title="What devices report">
+              <ReportedValues supervisionId={id} />
+            </Section>
           </>
         )}
       </Loaded>
       <Section
         title="Devices"
         actions={
-          <Anchor
-            href={`/api/v1/supervisions/${id}/devices?format=csv${verdict === undefined ? '' : `&verdict=${verdict}`}`}
-            download="supervision.csv"
-          >
-            <DownloadIcon size={14} /> as a file
-          </Anchor>
+          <>
+            <Select
+              aria-label="Reason"
+              data={[
+                { value: '', label: 'every reason' },
+                ...VERDICT_REASONS.map((value) => ({ value, label: REASONS[value] })),
+              ]}
+              value={reason ?? ''}
+              allowDeselect={false}
+              onChange={(value) =>
+                choose({ verdict, reason: value === null || value === '' ? undefined : value })
+              }
+            />
+            <Anchor
+              href={`/api/v1/supervisions/${id}/devices?format=csv${verdict === undefined ? '' : `&verdict=${verdict}`}${reason === undefined ? '' : `&reason=${reason}`}`}
+              download="supervision.csv"
+            >
+              <DownloadIcon size={14} /> as a file
+            </Anchor>
+          </>
         }
       >
-        <Devices key={verdict} id={id} verdict={verdict} onAll={() => choose(undefined)} />
+        <Devices key={`${verdict} ${reason}`} id={id} filter={filter} onAll={() => choose({})} />
       </Section>
     </div>
   );
@@ -118,21 +143,22 @@ const Values = ({ values }: { readonly values: Readonly<Record<string, unknown>>
 
 const Devices = ({
   id,
-  verdict,
+  filter,
   onAll,
 }: {
   readonly id: string;
-  readonly verdict: Verdict | undefined;
+  readonly filter: SupervisedFilter;
   readonly onAll: () => void;
 }) => {
   const [cursors, setCursors] = useState<readonly string[]>([]);
-  const devices = useQuery(supervisedQuery(id, verdict, cursors.at(-1)));
+  const isNarrow = filter.verdict !== undefined || filter.reason !== undefined;
+  const devices = useQuery(supervisedQuery(id, filter, cursors.at(-1)));
   return (
     <Loaded query={devices}>
-      {({ items, nextCursor }) =>
+      {({ items, nextCursor, total }) =>
         items.length === 0 ? (
-          <Nothing why={verdict === undefined ? 'It has no devices.' : `No device is ${verdict}.`}>
-            {verdict !== undefined && (
+          <Nothing why={isNarrow ? 'No device is so at the moment.' : 'It has no devices.'}>
+            {isNarrow && (
               <Button variant="default" onClick={onAll}>
                 Show all
               </Button>
@@ -140,6 +166,11 @@ const Devices = ({
           </Nothing>
         ) : (
           <>
+            {isNarrow && total !== undefined && (
+              <Text mb={6} aria-live="polite">
+                <b>{count(total)}</b> {total === 1 ? 'device' : 'devices'}
+              </Text>
+            )}
             <div className="table-scroll">
               <table className="table">
                 <thead>
@@ -265,33 +296,10 @@ const Reason = ({ reason }: { readonly reason: Schema<'VerdictReason'> }) => {
   }
 };
 
-const Close = ({ id }: { readonly id: string }) => {
-  const queries = useQueryClient();
-  const [asking, setAsking] = useState(false);
-  const close = useMutation({
-    mutationFn: () => answered(api.POST('/api/v1/supervisions/{id}/close', { params: { path: { id } } })),
-    onSuccess: () => setAsking(false),
-    onSettled: () => void queries.invalidateQueries({ queryKey: ['supervision', id] }),
-  });
-  return (
-    <>
-      <ActButton needs="supervision" variant="default" onClick={() => setAsking(true)}>
-        Close …
-      </ActButton>
-      {asking && (
-        <Confirm
-          title="Close the supervision"
-          act="Close"
-          busy={close.isPending}
-          error={close.error}
-          onClose={() => setAsking(false)}
-          onConfirm={() => close.mutate()}
-        >
-          <Text>
-            Its verdicts stay as they are now and follow the devices no more. It is not opened again.
-          </Text>
-        </Confirm>
-      )}
-    </>
-  );
+const REASONS: Readonly<Record<VerdictReason, string>> = {
+  desired_changed: 'the desired value was changed',
+  state_mismatch: 'it reports another value',
+  drift: 'it was right before',
+  device_error: 'the device refused it',
+  removed: 'the device is gone',
 };

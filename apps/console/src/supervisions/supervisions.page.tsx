@@ -1,6 +1,6 @@
 import { Button, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useNavigate, useSearch } from '@tanstack/react-router';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { usePolling } from '../api/live.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
@@ -30,11 +30,16 @@ export const SupervisionsPage = () => {
             {supervisions.data?.total === undefined ? '' : count(supervisions.data.total)}
           </Text>
         }
+        actions={
+          <Button component={Link} to="/supervisions/new">
+            Watch devices
+          </Button>
+        }
       />
       <Loaded query={supervisions}>
         {({ items, nextCursor }) =>
           items.length === 0 ? (
-            <Nothing why="A supervision says whether devices are as they should be. One comes with every launch of a campaign; POST /api/v1/supervisions opens one without a campaign." />
+            <Nothing why="A supervision says whether devices are as they should be. One comes with every launch of a campaign; it can also stand alone." />
           ) : (
             <>
               <div className="table-scroll">

@@ -1,9 +1,23 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
-import { answered, api, type Schema } from '../api/client.js';
+import { answered, api, withEtag, type Schema } from '../api/client.js';
 
 export type Supervision = Schema<'SupervisionView'>;
 export type Verdict = Schema<'SupervisedDevice'>['verdict'];
 export const VERDICTS: readonly Verdict[] = ['invalid', 'pending', 'unknown', 'valid'];
+
+export type VerdictReason = Schema<'VerdictReason'>['code'];
+export const VERDICT_REASONS: readonly VerdictReason[] = [
+  'desired_changed',
+  'state_mismatch',
+  'drift',
+  'device_error',
+  'removed',
+];
+
+export interface SupervisedFilter {
+  readonly verdict?: Verdict | undefined;
+  readonly reason?: VerdictReason | undefined;
+}
 
 export const supervisionsQuery = (cursor: string | undefined) =>
   queryOptions({
@@ -22,12 +36,25 @@ export const supervisionQuery = (id: string) =>
   queryOptions({
     queryKey: ['supervision', id, 'itself'],
     queryFn: ({ signal }) =>
-      answered(api.GET('/api/v1/supervisions/{id}', { params: { path: { id } }, signal })),
+      withEtag(api.GET('/api/v1/supervisions/{id}', { params: { path: { id } }, signal })),
   });
 
-export const supervisedQuery = (id: string, verdict: Verdict | undefined, cursor: string | undefined) =>
+/** It is counted with the verdicts, but where every device reports a value of its own, it is long: not read with each event. */
+export const reportedValuesQuery = (id: string) =>
   queryOptions({
-    queryKey: ['supervision', id, 'devices', verdict, cursor],
+    queryKey: ['reported-values', id],
+    queryFn: ({ signal }) =>
+      answered(api.GET('/api/v1/supervisions/{id}/values', { params: { path: { id } }, signal })),
+    refetchInterval: 5_000,
+  });
+
+export const supervisedQuery = (
+  id: string,
+  { verdict, reason }: SupervisedFilter,
+  cursor: string | undefined,
+) =>
+  queryOptions({
+    queryKey: ['supervision', id, 'devices', verdict, reason, cursor],
     queryFn: ({ signal }) =>
       answered(
         api.GET('/api/v1/supervisions/{id}/devices', {
@@ -35,7 +62,9 @@ export const supervisedQuery = (id: string, verdict: Verdict | undefined, cursor
             path: { id },
             query: {
               limit: 50,
+              count: true,
               ...(verdict === undefined ? {} : { verdict }),
+              ...(reason === undefined ? {} : { reason }),
               ...(cursor === undefined ? {} : { cursor }),
             },
           },

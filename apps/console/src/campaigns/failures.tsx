@@ -1,0 +1,51 @@
+import { AnchorLink } from '../shared/anchor-link.js';
+import { count } from '../shared/format.js';
+import { Section } from '../shared/page.js';
+import { StateMark } from '../shared/state-mark.js';
+import type { Statistics } from './campaigns.queries.js';
+import { saidBy } from './reasons.js';
+
+/** Why devices did not succeed; each line leads to exactly its devices. */
+export const Failures = ({ id, failures }: { readonly id: string } & Pick<Statistics, 'failures'>) => {
+  if (failures.length === 0) return null;
+  return (
+    <Section title="Why devices did not succeed">
+      <div className="table-scroll">
+        <table className="table">
+          <thead>
+            <tr>
+              <th>State</th>
+              <th>Reason</th>
+              <th>Says</th>
+              <th className="right">Devices</th>
+            </tr>
+          </thead>
+          <tbody>
+            {[...failures]
+              .sort((a, b) => b.count - a.count)
+              .map(({ status, origin, code, count: devices }) => (
+                <tr key={`${status} ${origin} ${code}`}>
+                  <td>
+                    <StateMark state={status} />
+                  </td>
+                  <td className="value">{code}</td>
+                  <td>{saidBy(origin)}</td>
+                  <td className="right">
+                    <AnchorLink
+                      to="/campaigns/$id"
+                      params={{ id }}
+                      search={{ status, origin, reason: code }}
+                      hash="devices"
+                      title="Show exactly these devices"
+                    >
+                      {count(devices)}
+                    </AnchorLink>
+                  </td>
+                </tr>
+              ))}
+          </tbody>
+        </table>
+      </div>
+    </Section>
+  );
+};

@@ -1,0 +1,81 @@
+import type { Schema } from '../api/client.js';
+import { fromLocal, toLocal } from '../shared/local-time.js';
+import { batchOf, draftOf, type BatchDraft } from './batch-plan.js';
+import type { Campaign } from './campaigns.queries.js';
+
+export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+export type Day = (typeof DAYS)[number];
+
+/** Hours in which values are written, as they are being given. No day: every day. */
+export interface WindowDraft {
+  readonly timeZone: string;
+  readonly from: string;
+  readonly to: string;
+  readonly days: readonly Day[];
+}
+
+/** How a campaign is split, how fast it goes and when; a number that is undefined is the default, or no limit. */
+export interface PlanDraft {
+  readonly batches: readonly BatchDraft[];
+  readonly spacingSeconds: number | undefined;
+  readonly ratePerMinute: number | undefined;
+  readonly maxInFlight: number | undefined;
+  readonly deadlineSeconds: number | undefined;
+  readonly retriesMax: number | undefined;
+  readonly retriesFirstAfterSeconds: number | undefined;
+  readonly onConflict: Campaign['onConflict'];
+  readonly waitForDevices: boolean;
+  readonly window: WindowDraft | undefined;
+  readonly threshold: { readonly maxFailurePercent?: number; readonly minSettled?: number } | undefined;
+  /** As an input of a day and a time holds it. */
+  readonly endAt: string;
+}
+
+export const planOf = (campaign: Campaign): PlanDraft => {
+  const { window, failureThreshold, retries } = campaign;
+  return {
+    batches: campaign.batches.map(draftOf),
+    spacingSeconds: campaign.spacingSeconds,
+    ratePerMinute: campaign.ratePerMinute,
+    maxInFlight: campaign.maxInFlight,
+    deadlineSeconds: campaign.deadlineSeconds,
+    retriesMax: retries.max,
+    retriesFirstAfterSeconds: retries.firstAfterSeconds,
+    onConflict: campaign.onConflict,
+    waitForDevices: campaign.waitForDevices,
+    window: window === undefined ? undefined : { ...window, days: window.days ?? [] },
+    threshold: failureThreshold,
+    endAt: toLocal(campaign.endAt),
+  };
+};
+
+/** Null puts the default back, or takes away what has none. */
+export const planBody = (plan: PlanDraft): Schema<'CampaignEdit'> => ({
+  batches: plan.batches.map(batchOf),
+  spacingSeconds: plan.spacingSeconds ?? null,
+  ratePerMinute: plan.ratePerMinute ?? null,
+  maxInFlight: plan.maxInFlight ?? null,
+  deadlineSeconds: plan.deadlineSeconds ?? null,
+  retries:
+    plan.retriesMax === undefined
+      ? null
+      : { max: plan.retriesMax, firstAfterSeconds: plan.retriesFirstAfterSeconds ?? 60 },
+  onConflict: plan.onConflict,
+  waitForDevices: plan.waitForDevices,
+  window:
+    plan.window === undefined
+      ? null
+      : {
+          timeZone: plan.window.timeZone,
+          from: plan.window.from,
+          to: plan.window.to,
+          ...(plan.window.days.length === 0 ? {} : { days: [...plan.window.days] }),
+        },
+  failureThreshold:
+    plan.threshold === undefined
+      ? null
+      : { maxFailurePercent: plan.threshold.maxFailurePercent ?? 0, ...minimum(plan.threshold.minSettled) },
+  endAt: fromLocal(plan.endAt) ?? null,
+});
+
+const minimum = (minSettled: number | undefined) => (minSettled === undefined ? {} : { minSettled });
