@@ -244,7 +244,7 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByLabel('Everything ends').fill('2020-01-01T00:00');
       await page.getByLabel('Only in some hours').check();
       await page.getByLabel('From').fill('08:00');
-      await page.getByLabel('To', { exact: true }).fill('08:00');
+      await page.getByLabel(/^To\W*$/).fill('08:00');
       await page.getByRole('button', { name: 'Save and review' }).click();
       await page.locator('.mantine-InputWrapper-error').first().waitFor();
       await page.getByLabel('Everything ends').fill('');

@@ -14,7 +14,7 @@ export const ReportedValues = ({ supervisionId }: { readonly supervisionId: stri
     <Loaded query={values}>
       {({ keys }) => (
         <>
-          <div className="table-scroll" tabIndex={0} role="region" aria-label="What devices report">
+          <div className="table-scroll" tabIndex={0} role="region" aria-label="Reported values">
             <table className="table">
               <thead>
                 <tr>

@@ -1,0 +1,34 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Happening } from './campaigns.queries.js';
+import { deedOf } from './deeds.js';
+
+const deed = (over: Partial<Happening>): string =>
+  deedOf({
+    ...{ version: 1, at: '2026-01-01T00:00:00.000Z', what: 'paused' },
+    by: { kind: 'user', id: 'anna' },
+    ...over,
+  });
+const itself = { kind: 'system', id: 'campaign-orchestrator' } as const;
+
+describe('what happened to a campaign', () => {
+  it('follows the name of who did it, and stands alone where nobody did', () => {
+    expect(deed({ what: 'batch_released', batch: 2, detail: '8 devices' })).toBe(
+      'released batch 2: 8 devices',
+    );
+    expect(deed({ what: 'batch_released', batch: 2, detail: '8 devices', by: itself })).toBe(
+      'Batch 2 went by itself: 8 devices',
+    );
+    expect(deed({ detail: 'by an operator' })).toBe('paused it: by an operator');
+    expect(deed({ detail: '4 of 50 have failed', by: itself })).toBe('It paused itself: 4 of 50 have failed');
+    expect(deed({ what: 'launched', by: itself })).toBe('It launched itself');
+  });
+
+  it('says what was done against a gate', () => {
+    expect(deed({ what: 'resumed', overridden: true })).toBe('resumed it, past its gate');
+    expect(deed({ what: 'resumed', overridden: false })).toBe('resumed it');
+    expect(deed({ what: 'batch_passed', batch: 1, overridden: true })).toBe('Batch 1 passed, past its gate');
+    expect(deed({ what: 'gate_answered', batch: 1, answer: 'inconclusive' })).toBe(
+      'The gate of batch 1: cannot tell',
+    );
+  });
+});
