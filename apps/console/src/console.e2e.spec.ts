@@ -177,6 +177,43 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await row.getByText('as you wish').waitFor();
     });
 
+    it('is edited upon what was seen, is given metadata, and follows its folder', async () => {
+      const { platform, open } = running;
+      const path = `/devices/${idOf('radiator-009')}`;
+      const page = await open(path);
+      await page.getByRole('button', { name: 'Edit', exact: true }).click();
+      await page.getByRole('textbox', { name: 'Folder' }).fill('hall');
+      await page.getByRole('textbox', { name: 'Serial number' }).fill('S-9');
+      await page.getByRole('button', { name: 'Save' }).click();
+      await page.getByText('must be a path such as').first().waitFor();
+      await page.getByRole('textbox', { name: 'Folder' }).fill('/hall');
+      await platform.api('PATCH', path, { tags: ['theirs'] });
+      await page.getByRole('button', { name: 'Save' }).click();
+      await page.getByText('Somebody was faster').waitFor();
+      await page.getByRole('button', { name: 'Save mine over it' }).click();
+      await page.getByRole('link', { name: '/hall' }).waitFor();
+      await page.getByText(/metadata key/).click();
+      await page.getByRole('button', { name: 'Add metadata' }).click();
+      await page.getByRole('textbox', { name: 'Key' }).fill('room');
+      await page.getByLabel('Value (JSON)').fill('"12"');
+      await page.getByRole('button', { name: 'Set', exact: true }).click();
+      await page.getByText('"12"').waitFor();
+
+      await page.goto(`${platform.url}/folders`);
+      await page.getByRole('button', { name: 'Rename or move … /hall' }).click();
+      await page.getByRole('textbox', { name: 'Name' }).fill('lobby');
+      await page.getByRole('button', { name: 'Save' }).click();
+      await page.getByText('1 of 1').waitFor();
+      await page.getByRole('button', { name: 'Delete … /lobby' }).waitFor();
+      const { body } = await platform.api('GET', path);
+      expect(body).toMatchObject({
+        folder: '/lobby',
+        serialNumber: 'S-9',
+        tags: ['theirs'],
+        metadata: { room: '12' },
+      });
+    });
+
     it('has its values drawn, and as a table', async () => {
       const page = await running.open(`/devices/${idOf('radiator-001')}/telemetry?keys=temperature,alarm`);
       await page.locator('.uplot canvas').waitFor();

@@ -23,7 +23,7 @@ const INTERFACES = [
  * when somebody else was faster, nothing is saved, and the next try is upon theirs.
  */
 export const EditDevice = ({
-  device,
+  device: now,
   etag: opened,
   onClose,
 }: {
@@ -31,6 +31,8 @@ export const EditDevice = ({
   readonly etag: string;
   readonly onClose: () => void;
 }) => {
+  // As it was seen: the page reads it anew while this is open, and what others change meanwhile is no change of one's own.
+  const [device] = useState(now);
   const { id } = device;
   const queries = useQueryClient();
   const [etag, setEtag] = useState(opened);

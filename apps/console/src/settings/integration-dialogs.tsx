@@ -88,8 +88,8 @@ export const CreateIntegration = ({ onClose }: { readonly onClose: () => void })
 
 /** A name, and whose events it replays: where each of the others stands stays. */
 export const EditIntegration = ({
-  integration: { id, name: was, services: before },
-  etag,
+  integration,
+  etag: now,
   onClose,
 }: {
   readonly integration: IntegrationState;
@@ -97,6 +97,9 @@ export const EditIntegration = ({
   readonly onClose: () => void;
 }) => {
   const queries = useQueryClient();
+  // As it was seen: the page reads it anew while this is open.
+  const [{ id, name: was, services: before }] = useState(integration);
+  const [etag] = useState(now);
   const [name, setName] = useState(was);
   const [services, setServices] = useState([...before]);
   const edit = useMutation({
