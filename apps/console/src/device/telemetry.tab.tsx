@@ -1,9 +1,12 @@
 import { Checkbox } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { ActButton } from '../shared/act-button.js';
 import { json } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, Section } from '../shared/page.js';
 import { latestQuery } from './device.queries.js';
+import { RemoveLatest } from './remove-latest.js';
 import { readKeys, writeKeys, type Range } from './series.js';
 import { TelemetryCourse } from './telemetry-course.js';
 
@@ -30,6 +33,7 @@ export const TelemetryTab = ({
   readonly onSearch: (search: TelemetrySearch) => void;
 }) => {
   const latest = useQuery({ ...latestQuery(id), refetchInterval: FRESH_MS });
+  const [removing, setRemoving] = useState<string>();
   return (
     <Loaded query={latest}>
       {({ items }) => {
@@ -55,6 +59,9 @@ export const TelemetryTab = ({
                       <th>Key</th>
                       <th>Value</th>
                       <th>Of</th>
+                      <th>
+                        <span className="visually-hidden">Acts</span>
+                      </th>
                     </tr>
                   </thead>
                   <tbody>
@@ -71,12 +78,25 @@ export const TelemetryTab = ({
                         <td>
                           <Moment at={ts} />
                         </td>
+                        <td className="right">
+                          <ActButton
+                            needs="telemetry"
+                            variant="default"
+                            onClick={() => setRemoving(key)}
+                            aria-label={`Remove ${key}`}
+                          >
+                            Remove …
+                          </ActButton>
+                        </td>
                       </tr>
                     ))}
                   </tbody>
                 </table>
               </div>
             </Section>
+            {removing !== undefined && (
+              <RemoveLatest id={id} keyName={removing} onClose={() => setRemoving(undefined)} />
+            )}
           </>
         );
       }}
