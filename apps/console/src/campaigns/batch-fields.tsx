@@ -204,7 +204,8 @@ const GateFields = ({
         {(gate.offline ?? 'exclude') === 'exclude' && (
           <NumberField
             {...field('minSettledPercent')}
-            label="Settled all the same (%)"
+            label="Settled at least (%)"
+            description="of the batch, though some are away"
             placeholder="25"
             min={0}
             max={100}

@@ -53,6 +53,6 @@ export const SecondsField = ({ placeholder = 'default', ...props }: NumberFieldP
     {...props}
     label={`${props.label} (s)`}
     placeholder={placeholder}
-    description={props.value === undefined ? placeholder : duration(props.value)}
+    {...(props.value === undefined ? {} : { description: duration(props.value) })}
   />
 );
