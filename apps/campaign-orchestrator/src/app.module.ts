@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
+import { listCampaignActs } from '@muster/contracts/audit/requests';
 import { eventStream } from '@muster/contracts';
 import { campaignJobChanged } from '@muster/contracts/jobs/published';
 import {
@@ -21,7 +22,7 @@ import {
   Steps,
 } from '@muster/jobs';
 import { startUpkeep, type RunningApp } from '@muster/observability';
-import { BUS, DATABASE, EVENT_STORE, LOGGER, startService } from '@muster/service-host';
+import { actHandlersOf, BUS, DATABASE, EVENT_STORE, LOGGER, startService } from '@muster/service-host';
 import { JobList1763600800001 } from '../migrations/0001-jobs.js';
 import { JobOwners1764300000002 } from '../migrations/0002-job-owners.js';
 import { ParkedMessages1764300000003 } from '../migrations/0003-parked.js';
@@ -104,12 +105,20 @@ const translate = translateBy(
   told(job, (event) => publishedOfJob(campaignJobChanged, event)),
 );
 
+/** What is on record of people's acts, and as what they know it. */
+const ActHandlers = actHandlersOf({
+  service: SERVICE,
+  contract: listCampaignActs,
+  kinds: { parked: 'parked-message' },
+});
+
 @Module({})
 export class AppModule {
   static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
     return {
       module: AppModule,
       controllers: [
+        ActHandlers,
         CampaignHandlers,
         CampaignHistoryHandlers,
         CampaignJobHandlers,

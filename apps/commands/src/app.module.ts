@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
+import { listCommandActs } from '@muster/contracts/audit/requests';
 import { eventStream } from '@muster/contracts';
 import { cancelCommandsJob, retryCommandsJob } from '@muster/contracts/jobs/owner.requests';
 import { commandsJobChanged } from '@muster/contracts/jobs/published';
@@ -8,6 +9,7 @@ import {
   eventStoreMigrations,
   migrateSchema,
   rebuildsOf,
+  streamName,
   told,
   translateBy,
 } from '@muster/event-store';
@@ -23,7 +25,7 @@ import {
 } from '@muster/jobs';
 import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
-import { DATABASE, EVENT_STORE, startService } from '@muster/service-host';
+import { actHandlersOf, DATABASE, EVENT_STORE, startService, type ActsOptions } from '@muster/service-host';
 import { RULES } from './providers.js';
 import { Commands1763600300001 } from '../migrations/0001-commands.js';
 import { CommandsSent1763600300002 } from '../migrations/0002-sent.js';
@@ -36,6 +38,7 @@ import { CommandHandlers, type Rules } from './command/command.handlers.js';
 import { publishedOfCommands } from './command/command-queue.published.js';
 import { commandQueue } from './command/command-queue.decider.js';
 import { CommandTable } from './command/command-table.js';
+import { queueId } from './command/names.js';
 import { commands } from './command/commands.projection.js';
 import { ErasureHandlers } from './command/erasure.handlers.js';
 import { startExpiry } from './command/expiry.js';
@@ -51,12 +54,27 @@ export const projections = [commands];
 export const aggregates = [commandQueue];
 const everyAggregate = [...aggregates, job];
 
+/** The streams of a device, of which there is one for each type of its commands. */
+const streamsOf: ActsOptions['streamsOf'] = async (database, device) => {
+  const queues = await new CommandTable(database).queuesOf([device]);
+  return queues.map(({ deviceId, type }) => streamName(commandQueue.name, queueId(deviceId, type)));
+};
+
+/** What is on record of people's acts, and as what they know it. */
+const ActHandlers = actHandlersOf({
+  service: SERVICE,
+  contract: listCommandActs,
+  kinds: { commands: 'device' },
+  streamsOf,
+});
+
 @Module({})
 export class AppModule {
   static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
     return {
       module: AppModule,
       controllers: [
+        ActHandlers,
         CommandHandlers,
         CommandBulkHandlers,
         jobHandlersOf({ cancel: cancelCommandsJob, retry: retryCommandsJob }),

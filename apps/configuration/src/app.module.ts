@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
+import { listConfigurationActs } from '@muster/contracts/audit/requests';
 import { eventStream } from '@muster/contracts';
 import { cancelConfigurationJob, retryConfigurationJob } from '@muster/contracts/jobs/owner.requests';
 import { configurationJobChanged } from '@muster/contracts/jobs/published';
@@ -23,7 +24,7 @@ import {
 } from '@muster/jobs';
 import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
-import { BUS, DATABASE, EVENT_STORE, LOGGER, startService } from '@muster/service-host';
+import { actHandlersOf, BUS, DATABASE, EVENT_STORE, LOGGER, startService } from '@muster/service-host';
 import { CEILINGS, UNCONFIRMED_AFTER_MS } from './providers.js';
 import { BulkChangeHandlers } from './bulk-change/bulk-change.handlers.js';
 import { bulkChangeJob } from './bulk-change/bulk-change-job.js';
@@ -57,12 +58,20 @@ const translate = translateBy(
   told(job, (event) => publishedOfJob(configurationJobChanged, event)),
 );
 
+/** What is on record of people's acts, and as what they know it. */
+const ActHandlers = actHandlersOf({
+  service: SERVICE,
+  contract: listConfigurationActs,
+  kinds: { configuration: 'device', 'type-configuration': 'device-type' },
+});
+
 @Module({})
 export class AppModule {
   static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
     return {
       module: AppModule,
       controllers: [
+        ActHandlers,
         DeviceConfigurationHandlers,
         DesiredHandlers,
         ReportHandlers,

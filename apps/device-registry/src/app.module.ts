@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
+import { listRegistryActs } from '@muster/contracts/audit/requests';
 import { eventStream } from '@muster/contracts';
 import { cancelDeviceRegistryJob, retryDeviceRegistryJob } from '@muster/contracts/jobs/owner.requests';
 import { deviceRegistryJobChanged } from '@muster/contracts/jobs/published';
@@ -25,7 +26,7 @@ import {
   startJobWorkers,
 } from '@muster/jobs';
 import type { RunningApp, Upkeep } from '@muster/observability';
-import { BUS, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
+import { actHandlersOf, BUS, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { DeviceTypes1763600200001 } from '../migrations/0001-device-types.js';
 import { Devices1763600200002 } from '../migrations/0002-devices.js';
 import { DeviceSecrets1763600200003 } from '../migrations/0003-device-secrets.js';
@@ -136,12 +137,20 @@ const translate = translateBy(
   told(job, (event) => publishedOfJob(deviceRegistryJobChanged, event)),
 );
 
+/** What is on record of people's acts, and as what they know it. */
+const ActHandlers = actHandlersOf({
+  service: SERVICE,
+  contract: listRegistryActs,
+  kinds: { device: 'device' },
+});
+
 @Module({})
 export class AppModule {
   static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
     return {
       module: AppModule,
       controllers: [
+        ActHandlers,
         DeviceTypeHandlers,
         DeviceHandlers,
         DeviceBulkHandlers,

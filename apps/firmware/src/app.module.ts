@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
+import { listFirmwareActs } from '@muster/contracts/audit/requests';
 import { eventStream } from '@muster/contracts';
 import {
   createEventStore,
@@ -12,7 +13,7 @@ import {
 import { openFileStore } from '@muster/files';
 import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
-import { BUS, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
+import { actHandlersOf, BUS, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { SETTINGS } from './providers.js';
 import { Firmware1763600200001 } from '../migrations/0001-firmware.js';
 import { FirmwareKnownDevices1763600200002 } from '../migrations/0002-known-devices.js';
@@ -66,12 +67,20 @@ const translate = translateBy(
   told(upload, publishedOfUpload),
 );
 
+/** What is on record of people's acts, and as what they know it. */
+const ActHandlers = actHandlersOf({
+  service: SERVICE,
+  contract: listFirmwareActs,
+  kinds: { software: 'device', upload: 'file' },
+});
+
 @Module({})
 export class AppModule {
   static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
     return {
       module: AppModule,
       controllers: [
+        ActHandlers,
         FirmwareTypeHandlers,
         FirmwareHandlers,
         DownloadTokenHandlers,

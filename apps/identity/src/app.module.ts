@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
+import { listIdentityActs } from '@muster/contracts/audit/requests';
 import { eventStream } from '@muster/contracts';
 import {
   createEventStore,
@@ -11,7 +12,7 @@ import {
 } from '@muster/event-store';
 import type { IntegrationKeys } from '@muster/nats-accounts';
 import { ConfigError, type RunningApp } from '@muster/observability';
-import { DATABASE, EVENT_STORE, startService } from '@muster/service-host';
+import { actHandlersOf, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { RULES, SESSION_RULES } from './providers.js';
 import { Integrations1763600700001 } from '../migrations/0001-integrations.js';
 import { IntegrationAccounts1763600700002 } from '../migrations/0002-integration-accounts.js';
@@ -33,10 +34,13 @@ const SCHEMA = 'identity';
 export const projections = [integrations];
 export const aggregates = [integration];
 
+/** What is on record of people's acts, and as what they know it. */
+const ActHandlers = actHandlersOf({ service: SERVICE, contract: listIdentityActs, kinds: {} });
+
 @Module({})
 export class AppModule {
   static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
-    return { module: AppModule, controllers: [IntegrationHandlers, SessionHandlers], providers };
+    return { module: AppModule, controllers: [ActHandlers, IntegrationHandlers, SessionHandlers], providers };
   }
 }
 

@@ -1,9 +1,10 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
+import { listTelemetryActs } from '@muster/contracts/audit/requests';
 import { TELEMETRY_STREAM } from '@muster/contracts/telemetry/published';
-import { migrateSchema } from '@muster/event-store';
+import { actsMigrations, migrateSchema } from '@muster/event-store';
 import type { RunningApp } from '@muster/observability';
-import { BUS, DATABASE, LOGGER, startService } from '@muster/service-host';
+import { actHandlersOf, BUS, DATABASE, LOGGER, startService } from '@muster/service-host';
 import { BUCKET_LIMITS, SAMPLES_STORE } from './providers.js';
 import { Samples1763600200001 } from '../migrations/0001-samples.js';
 import { Duplicates1763600200002 } from '../migrations/0002-duplicates.js';
@@ -19,18 +20,26 @@ import { samplesStore } from './sample/store-samples.js';
 const SERVICE = 'telemetry';
 const SCHEMA = 'telemetry';
 
+/** What is on record of people's acts, and as what they know it. */
+const ActHandlers = actHandlersOf({
+  service: SERVICE,
+  contract: listTelemetryActs,
+  kinds: { telemetry: 'device' },
+  hasEvents: false,
+});
+
 @Module({})
 export class AppModule {
   static of(providers: NonNullable<DynamicModule['providers']>): DynamicModule {
     return {
       module: AppModule,
-      controllers: [SampleHandlers, DeletedDevicesReactor, ErasureHandlers],
+      controllers: [ActHandlers, SampleHandlers, DeletedDevicesReactor, ErasureHandlers],
       providers,
     };
   }
 }
 
-const migrations = [Samples1763600200001, Duplicates1763600200002];
+const migrations = [...actsMigrations, Samples1763600200001, Duplicates1763600200002];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
 export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });

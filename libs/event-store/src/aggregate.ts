@@ -13,6 +13,10 @@ export interface EventMetadata {
   readonly actor: { readonly kind: ActorKind; readonly id: string };
   /** W3C trace context of the request that caused the event. */
   readonly traceparent?: string;
+  /** It is a part of this job; see `withinJob`. */
+  readonly job?: string;
+  /** It follows by itself from what happened elsewhere, by the name of that event; `actor` did that. */
+  readonly follows?: string;
 }
 
 /** An event as it lies in the table, before `upcast`. */

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '@muster/contracts';
 import type pg from 'pg';
 import { streamName, type Aggregate, type DomainEvent } from './aggregate.js';
+import { keepActs } from './acts.js';
 import type { Database } from './database.js';
 
 /** The relay publishes within milliseconds, unless NATS is away or a long transaction holds it up. */
@@ -45,6 +46,7 @@ const erasePublished = async (
     key,
   );
   if (waiting !== 0) return undefined;
+  await keepActs(tx, tenantId, stream);
   const { rowCount: erased } = await tx.query('DELETE FROM events WHERE tenant_id = $1 AND stream = $2', key);
   await tx.query('DELETE FROM relay_parked WHERE tenant_id = $1 AND stream = $2', key);
   await tx.query('DELETE FROM streams WHERE tenant_id = $1 AND stream = $2', key);

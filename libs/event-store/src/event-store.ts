@@ -21,6 +21,7 @@ import { executeManyWithin } from './execute-many-within.js';
 import { loadStates, type LoadedState, type StreamKey } from './load.js';
 import { isProjected, projectInto, type Projection } from './projection.js';
 import { readStream, type ReadOptions } from './read-stream.js';
+import { currentJob } from './within-job.js';
 
 export interface Within {
   /** A transaction of `database.transaction` or `idempotently` to take part in: to read what it has done, to be undone with it. */
@@ -39,7 +40,7 @@ export interface ExecuteRequest<Command> extends Within {
   readonly tenantId: string;
   readonly id: string;
   readonly command: Command;
-  /** `traceparent` is filled in from the current trace. */
+  /** `traceparent` is filled in from the current trace, `job` from `withinJob`. */
   readonly metadata: EventMetadata;
   /** What the caller has seen (`If-Match`); another stored version: AppError('version-mismatch'). */
   readonly expectedVersion?: number | null | undefined;
@@ -142,7 +143,7 @@ export const createEventStore = (
     }
     if (events.length === 0) return { ...loaded, events: [] };
 
-    const metadata = withTraceparent(request.metadata);
+    const metadata = stamped(request.metadata);
     const state = events.reduce((before, event) => aggregate.evolve(before, event), loaded.state);
     const change: Append<Event> = {
       tenantId,
@@ -200,7 +201,7 @@ export const createEventStore = (
       throw concurrentChange();
     },
     executeMany: async (aggregate, items, { within, onConflict = 'try-again' } = {}) => {
-      const traced = items.map((item) => ({ ...item, metadata: withTraceparent(item.metadata) }));
+      const traced = items.map((item) => ({ ...item, metadata: stamped(item.metadata) }));
       const context = { database, projections, ring: () => doorbell.ring() };
       return within === undefined
         ? executeMany(context, aggregate, traced)
@@ -217,7 +218,7 @@ export const createEventStore = (
       if (announcements.length === 0) return;
       await announce(
         tx,
-        announcements.map((one) => ({ ...one, metadata: withTraceparent(one.metadata) })),
+        announcements.map((one) => ({ ...one, metadata: stamped(one.metadata) })),
       );
       database.afterCommit(tx, () => doorbell.ring());
     },
@@ -231,8 +232,12 @@ export const createEventStore = (
 const versionMismatch = (expected: number, stored: number): AppError =>
   new AppError('version-mismatch', `The version is ${stored}, not ${expected}.`);
 
-const withTraceparent = (metadata: EventMetadata): EventMetadata => {
-  if (metadata.traceparent !== undefined) return metadata;
-  const traceparent = currentTrace()?.traceparent;
-  return traceparent === undefined ? metadata : { actor: metadata.actor, traceparent };
+const stamped = (metadata: EventMetadata): EventMetadata => {
+  const traceparent = metadata.traceparent ?? currentTrace()?.traceparent;
+  const job = metadata.job ?? currentJob();
+  return {
+    ...metadata,
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(job === undefined ? {} : { job }),
+  };
 };

@@ -2,6 +2,8 @@ import { Events1763600000001 } from '../migrations/0001-events.js';
 import { Idempotency1763600000002 } from '../migrations/0002-idempotency.js';
 import { Announcements1763600000003 } from '../migrations/0003-announcements.js';
 import { RepliesWithoutSecrets1763600000004 } from '../migrations/0004-replies-without-secrets.js';
+import { Acts1763600000005 } from '../migrations/0005-acts.js';
+import { ActsAmongEvents1763600000006 } from '../migrations/0006-acts-among-events.js';
 import type { MigrationClass } from './migrate-schema.js';
 
 /** Give these to `migrateSchema` in front of the service's own. */
@@ -10,7 +12,12 @@ export const eventStoreMigrations: readonly MigrationClass[] = [
   Idempotency1763600000002,
   Announcements1763600000003,
   RepliesWithoutSecrets1763600000004,
+  Acts1763600000005,
+  ActsAmongEvents1763600000006,
 ];
+
+/** Of a service without events, whose acts are on record all the same. */
+export const actsMigrations: readonly MigrationClass[] = [Acts1763600000005];
 
 export {
   streamName,
@@ -21,6 +28,8 @@ export {
   type RecordedEvent,
   type StoredEvent,
 } from './aggregate.js';
+export { MOST_ACTS_READ, readActs, recordAct, type Act, type ActPlace, type RecordedAct } from './acts.js';
+export { withinJob } from './within-job.js';
 export { type Announcement } from './announce.js';
 export { openDatabase, type Database, type DatabaseOptions } from './database.js';
 export { againOnConflict } from './concurrent-change.js';

@@ -21,6 +21,8 @@ describe('migrateSchema', () => {
       'Idempotency1763600000002',
       'Announcements1763600000003',
       'RepliesWithoutSecrets1763600000004',
+      'Acts1763600000005',
+      'ActsAmongEvents1763600000006',
     ];
     expect(runs.slice(0, 3).flat()).toEqual(names);
     expect(runs[3]).toEqual(names);

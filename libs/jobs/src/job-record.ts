@@ -75,7 +75,11 @@ export class JobRecord {
       tenantId,
       id: jobId,
       command,
-      metadata: { actor: actor ?? locked.actor },
+      // Whoever cancels a job does something; the rest is how it goes on, and what is done to its parts.
+      metadata: {
+        actor: actor ?? locked.actor,
+        ...(command.type === 'CancelJob' && locked.parent === null ? {} : { job: locked.parent ?? jobId }),
+      },
       within: tx,
     });
     const { standing } = state;

@@ -1,6 +1,6 @@
 import { AppError, isErrorCode, isPassing, isRefused } from '@muster/contracts';
 import type { JobFault } from '@muster/contracts/jobs/published';
-import { asAppError, type Database, type EventStore } from '@muster/event-store';
+import { asAppError, withinJob, type Database, type EventStore } from '@muster/event-store';
 import type { Logger, Metrics } from '@muster/observability';
 import type pg from 'pg';
 import { assertAlive, backoffMs, Deadly, type Attempt } from './attempt.js';
@@ -219,13 +219,13 @@ export class JobTasks {
     const items = await openItems(database, task);
     if (work === undefined || items === undefined) return;
     const kind = this.kindOf(work);
-    if (!work.cancelled) await kind.prepare?.(work, items);
+    if (!work.cancelled) await withinJob(task.jobId, async () => kind.prepare?.(work, items));
     await database.transaction(async (tx) => {
       // Whoever runs the same chunk at the same time waits here, and then finds it done.
       if ((await lockChunk(tx, task)) === undefined) return;
       // Not before the lock: who cancels takes a chunk that is locked for one that will be done, or dropped here.
       if (await isCancelled(tx, task)) return this.dropChunk(tx, task);
-      const outcomes = await kind.run(tx, work, items);
+      const outcomes = await withinJob(task.jobId, () => kind.run(tx, work, items));
       if (outcomes.length !== items.length)
         throw new Error(`${kind.kind} gave ${outcomes.length} outcomes for ${items.length} items`);
       await this.finishChunk(tx, task, items, outcomes.map(settled));

@@ -244,7 +244,8 @@ export class Jobs {
         ...(family === undefined ? {} : { children: family.map((child) => child.jobId) }),
         ...(driven === undefined ? {} : { total: driven.total }),
       },
-      metadata: { actor },
+      // Only the whole of it was asked for by somebody.
+      metadata: { actor, ...(parent === undefined ? {} : { job: parent }) },
       within: tx,
     });
     for (const child of family ?? []) {

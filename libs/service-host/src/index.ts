@@ -1,3 +1,4 @@
+export { actHandlersOf, type ActsOptions } from './act-handlers.js';
 export { refuseNulls } from './not-null.js';
 export { BUS, DATABASE, EVENT_STORE, LOGGER } from './providers.js';
 export { COUNT, decodeCursor, digestOf, encodeCursor, pageBy, TEXT, TIME } from './page-cursor.js';

@@ -6,7 +6,7 @@ import {
   type RecordParked,
   type ReplayMessage,
 } from '@muster/contracts/parked/requests';
-import type { Database } from '@muster/event-store';
+import { recordAct, type Database } from '@muster/event-store';
 import { toSql, type Fields, type Filter } from '@muster/filter';
 import { pack, unpack } from '@muster/messaging';
 
@@ -174,12 +174,17 @@ export class ParkedMessages {
     state: 'replayed' | 'dropped',
     actor: Actor,
   ): Promise<void> {
-    await this.database.query(
-      `UPDATE parked_messages SET state = $3, decided_by = $4, decided_at = now(),
+    await this.database.transaction(async (tx) => {
+      const { rowCount } = await tx.query(
+        `UPDATE parked_messages SET state = $3, decided_by = $4, decided_at = now(),
          tries = tries + CASE $3 WHEN 'replayed' THEN 1 ELSE 0 END
        WHERE tenant_id = $1 AND id = $2 AND state = 'open'`,
-      [tenantId, parkedId, state, JSON.stringify(actor)],
-    );
+        [tenantId, parkedId, state, JSON.stringify(actor)],
+      );
+      if (rowCount === 0) return;
+      const type = state === 'dropped' ? 'ParkedMessageDropped' : 'ParkedMessageReplayed';
+      await recordAct(tx, { tenantId, aggregate: 'parked', id: parkedId, type, actor });
+    });
   }
 
   /** A replay that failed. */

@@ -41,7 +41,10 @@ export class KnownDevicesReactor {
         tenantId: queue.tenantId,
         id: queueId(queue.deviceId, queue.type),
         command: { type: 'EndQueue', at },
-        metadata: { actor: actors.get(keyOf(queue)) ?? { kind: 'system', id: 'commands' } },
+        metadata: {
+          actor: actors.get(keyOf(queue)) ?? { kind: 'system', id: 'commands' },
+          follows: deviceDeleted.type,
+        },
       })),
     );
     for (const { error } of outcomes) if (error !== undefined) throw error;

@@ -82,7 +82,7 @@ export class KnownDevicesReactor {
         tenantId,
         id: data.deviceId,
         command: { type: 'EndConfiguration', at: new Date().toISOString() },
-        metadata: { actor: data.actor },
+        metadata: { actor: data.actor, follows: deviceDeleted.type },
       })),
     );
     for (const { error } of outcomes) if (error !== undefined) throw error;

@@ -7,10 +7,10 @@ import {
   type HistoryPage,
   type ListHistory,
 } from '@muster/contracts/configuration/requests';
-import type { EventStore } from '@muster/event-store';
+import { recordAct, type Database, type EventStore } from '@muster/event-store';
 import { KnownDevices } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';
-import { EVENT_STORE } from '@muster/service-host';
+import { DATABASE, EVENT_STORE } from '@muster/service-host';
 import { deviceConfiguration } from '../device-configuration/device-configuration.decider.js';
 import { readHistory } from './history.js';
 
@@ -18,6 +18,7 @@ import { readHistory } from './history.js';
 @Controller()
 export class HistoryHandlers {
   constructor(
+    @Inject(DATABASE) private readonly database: Database,
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(KnownDevices) private readonly devices: KnownDevices,
   ) {}
@@ -33,7 +34,7 @@ export class HistoryHandlers {
   }
 
   @Handles(eraseConfigurationHistory)
-  async erase({ tenantId, deviceId }: EraseHistory): Promise<Done> {
+  async erase({ tenantId, deviceId, actor }: EraseHistory): Promise<Done> {
     const [fault] = await this.devices.faultsOf([{ tenantId, deviceId }]);
     if (fault === undefined) {
       throw new AppError(
@@ -50,6 +51,14 @@ export class HistoryHandlers {
       });
     }
     await this.store.erase(deviceConfiguration, tenantId, deviceId);
+    const type = 'ConfigurationHistoryErased';
+    await recordAct(this.database, {
+      tenantId,
+      aggregate: deviceConfiguration.name,
+      id: deviceId,
+      type,
+      actor,
+    });
     return {};
   }
 }

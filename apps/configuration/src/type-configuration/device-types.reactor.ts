@@ -19,7 +19,7 @@ export class DeviceTypesReactor {
         tenantId,
         id: data.deviceTypeId,
         command: { type: 'EndTypeConfiguration', at },
-        metadata: { actor: data.actor },
+        metadata: { actor: data.actor, follows: deviceTypeDeleted.type },
       })),
     );
     for (const { error } of outcomes) if (error !== undefined) throw error;

@@ -1,5 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
 import type { Erased, EraseDevices } from '@muster/contracts';
+import { deviceDeleted } from '@muster/contracts/device-registry/published';
 import { eraseFirmware } from '@muster/contracts/firmware/erasure.requests';
 import type { EventStore } from '@muster/event-store';
 import { KnownDevices } from '@muster/known-devices';
@@ -33,7 +34,7 @@ export class ErasureHandlers {
           tenantId,
           id,
           command: { type: 'RemoveUpload', deviceId, reason: 'deleted', at },
-          metadata: { actor },
+          metadata: { actor, follows: deviceDeleted.type },
         })),
       );
       for (const { error } of outcomes) if (error !== undefined) throw error;

@@ -9,7 +9,7 @@ import {
   type SessionView,
   type UseSession,
 } from '@muster/contracts/identity/sessions.requests';
-import type { Database } from '@muster/event-store';
+import { recordAct, type Database } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE } from '@muster/service-host';
 import { SESSION_RULES } from '../providers.js';
@@ -63,6 +63,13 @@ export class SessionHandlers {
          RETURNING ${COLUMNS}`,
         [digest, newId(), tenantId, actor, mostSeconds],
       );
+      await recordAct(tx, {
+        tenantId,
+        aggregate: 'session',
+        id: rows[0]?.id ?? '',
+        type: 'SessionOpened',
+        actor,
+      });
       return this.viewOf(rows);
     });
   }
@@ -85,7 +92,14 @@ export class SessionHandlers {
 
   @Handles(closeSession)
   async close({ digest }: SessionRef): Promise<Done> {
-    await this.database.query("DELETE FROM sessions WHERE digest = decode($1, 'hex')", [digest]);
+    await this.database.transaction(async (tx) => {
+      const { rows } = await tx.query<Pick<Row, 'id' | 'tenant_id' | 'actor'>>(
+        "DELETE FROM sessions WHERE digest = decode($1, 'hex') RETURNING id, tenant_id, actor",
+        [digest],
+      );
+      for (const { id, tenant_id: tenantId, actor } of rows)
+        await recordAct(tx, { tenantId, aggregate: 'session', id, type: 'SessionClosed', actor });
+    });
     return {};
   }
 

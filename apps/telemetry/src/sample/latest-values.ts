@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { REPLY_BYTES, type JsonValue } from '@muster/contracts';
 import type { ForgetLatest, GetLatest, LatestValues } from '@muster/contracts/telemetry/requests';
-import type { Database } from '@muster/event-store';
+import type { Database, Queryable } from '@muster/event-store';
 import { COUNT, decodeCursor, encodeCursor } from '@muster/service-host';
 import { bytesOf } from './bytes-of.js';
 import { deviceOf, keysIn, type DeviceKeys } from './key-limit.js';
@@ -121,7 +121,7 @@ export const readLatest = async (
 
 /** Returns how many there were. The history stays; the key comes again with the next sample that has it. */
 export const forgetKeys = async (
-  database: Database,
+  database: Queryable,
   { tenantId, deviceId, keys }: ForgetLatest,
 ): Promise<number> => {
   const { rows } = await database.query<{ removed: number }>({

@@ -14,7 +14,7 @@ import {
   type SamplePage,
   type StoreSamples,
 } from '@muster/contracts/telemetry/requests';
-import type { Database } from '@muster/event-store';
+import { recordAct, type Database } from '@muster/event-store';
 import { Handles, type Bus } from '@muster/messaging';
 import type { Logger } from '@muster/observability';
 import { BUS, DATABASE, LOGGER } from '@muster/service-host';
@@ -61,11 +61,20 @@ export class SampleHandlers {
     return readLatest(this.database, request);
   }
 
-  /** There is no event of it: latest values are no record, and what they were is in the history. */
+  /** There is no event of it, only who did it: latest values are no record, and what they were is in the history. */
   @Handles(forgetLatest)
   async forgetLatest(request: ForgetLatest): Promise<LatestForgotten> {
-    const removed = await forgetKeys(this.database, request);
     const { tenantId, deviceId, actor, keys } = request;
+    const removed = await this.database.transaction(async (tx) => {
+      await recordAct(tx, {
+        tenantId,
+        aggregate: 'telemetry',
+        id: deviceId,
+        type: 'LatestValuesForgotten',
+        actor,
+      });
+      return forgetKeys(tx, request);
+    });
     const named = keys?.map((key) => key.slice(0, 100)) ?? 'all';
     this.logger.info({ tenantId, deviceId, actor, keys: named, removed }, 'latest values were removed');
     return { removed };

@@ -1,4 +1,5 @@
 import type { PublishedContract, RequestContract } from '../contract.js';
+import * as audit from '../audit/requests.js';
 import * as campaigns from '../campaign-orchestrator/campaigns.requests.js';
 import * as campaignTargets from '../campaign-orchestrator/targets.requests.js';
 import * as campaignsPublished from '../campaign-orchestrator/published.js';
@@ -58,6 +59,7 @@ import * as telemetry from '../telemetry/requests.js';
 
 /** By its path under `src`; the specification beside this file finds a module that is missing here. */
 export const contractModules: Readonly<Record<string, object>> = {
+  'audit/requests': audit,
   'campaign-orchestrator/campaigns.requests': campaigns,
   'campaign-orchestrator/published': campaignsPublished,
   'campaign-orchestrator/targets.requests': campaignTargets,
