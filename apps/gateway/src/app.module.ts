@@ -52,6 +52,7 @@ import { DeviceTypesController } from './devices/device-types.controller.js';
 import { FoldersController } from './devices/folders.controller.js';
 import { GroupsController } from './devices/groups.controller.js';
 import { CommandBulkController } from './commands/command-bulk.controller.js';
+import { AuditController } from './audit/audit.controller.js';
 import { ExportsController } from './imports/exports.controller.js';
 import { ImportsController } from './imports/imports.controller.js';
 import { DeviceBulkController } from './devices/device-bulk.controller.js';
@@ -132,6 +133,7 @@ export class AppModule {
         FleetController,
         DeviceBulkController,
         ImportsController,
+        AuditController,
         ExportsController,
         CommandBulkController,
         GroupsController,

@@ -69,6 +69,7 @@ import {
   type SessionView,
 } from '@muster/contracts/identity/sessions.requests';
 import { issueToken, IssueToken, type IssuedToken } from '@muster/contracts/device-registry/tokens.requests';
+import { listRegistryActs, ListActs, type ActList } from '@muster/contracts/audit/requests';
 import { queryBuckets, QueryBuckets } from '@muster/contracts/telemetry/buckets.requests';
 import {
   forgetLatest,
@@ -283,6 +284,22 @@ class Services {
   @Handles(queryBuckets)
   queryBuckets(body: QueryBuckets): Promise<SamplePage> {
     return answer(body, { series: [], nextCursor: null });
+  }
+
+  @Handles(listRegistryActs)
+  listRegistryActs(body: ListActs): Promise<ActList> {
+    if (body.filter !== undefined) throw new AppError('invalid-filter', 'The filter is wrong at position 1.');
+    return answer(body, {
+      items: [
+        {
+          ...{ at: '2026-11-20T00:00:00.000Z', action: 'DeviceRenamed' },
+          actor: { kind: 'user', id: 'anna' },
+          resource: { kind: 'device', id: 'd1', name: 'radiator' },
+          place: { at: 1_795_132_800_000_000, position: 7 },
+        },
+      ],
+      readTo: null,
+    });
   }
 
   @Handles(querySamples)
@@ -848,6 +865,36 @@ describe('telemetry in buckets', () => {
     const response = await api('get', `${path}?${query}`).expect(400);
     expect(bodyOf(response).errors.map(({ path: at }) => at)).toContain(field);
     expect(asked.body).toBeUndefined();
+  });
+});
+
+describe('the audit trail', () => {
+  it('names the services that do not answer, and has what the others say', async () => {
+    const page = await api('get', '/audit?limit=10&deviceId=d1&from=2026-11-01T00:00:00Z').expect(200);
+    expect(page.body).toEqual({
+      items: [
+        {
+          ...{ id: 'device-registry:1795132800000000:7', service: 'device-registry' },
+          ...{ at: '2026-11-20T00:00:00.000Z', action: 'DeviceRenamed' },
+          actor: { kind: 'user', id: 'anna' },
+          resource: { kind: 'device', id: 'd1', name: 'radiator' },
+        },
+      ],
+      nextCursor: null,
+      away: ['campaign-orchestrator', 'commands', 'configuration', 'firmware', 'identity', 'telemetry'],
+    });
+    expect(asked.body).toEqual({
+      ...{ tenantId: 'default', limit: 10, deviceId: 'd1', from: '2026-11-01T00:00:00Z' },
+    });
+  });
+
+  it('refuses what a service refuses, and a cursor of another question', async () => {
+    const wrong = await api('get', '/audit?filter=x').expect(400);
+    expect(bodyOf(wrong).code).toBe('invalid-filter');
+    for (const cursor of ['x', Buffer.from('["a",1,1,"b"]').toString('base64url')]) {
+      const refused = await api('get', `/audit?cursor=${cursor}`).expect(400);
+      expect(bodyOf(refused).errors.map(({ path: at }) => at)).toEqual(['cursor']);
+    }
   });
 });
 

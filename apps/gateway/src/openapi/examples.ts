@@ -245,6 +245,24 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     preview: targetPreview,
   },
 
+  getAuditTrail: {
+    response: {
+      items: [
+        {
+          id: 'device-registry:1795858200000000:4711',
+          at: AT,
+          actor: { kind: 'api-key', id: 'local-admin' },
+          action: 'DeviceRenamed',
+          resource: { kind: 'device', id: DEVICE_ID, name: 'radiator-12' },
+          traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+          service: 'device-registry',
+        },
+      ],
+      nextCursor: null,
+      away: [],
+    },
+  },
+
   getLatestTelemetry: { response: page({ key: 'temperature', value: 21.3, ts: AT }) },
   queryTelemetry: {
     response: {
