@@ -23,6 +23,7 @@ export const pagesOf = async ({ api }: Platform, device: string): Promise<readon
     `/supervisions/${await first('supervisions')}`,
     '/firmware',
     '/jobs',
+    '/audit',
     `/jobs/${await first('jobs')}`,
     '/folders',
     '/groups',

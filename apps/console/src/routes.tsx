@@ -238,7 +238,22 @@ const groups = createRoute({
   component: lazyRouteComponent(() => import('./groups/groups.page.js'), 'GroupsPage'),
 });
 
+const audit = createRoute({
+  getParentRoute: () => root,
+  path: '/audit',
+  validateSearch: (search: Search) =>
+    given({
+      filter: text(search, 'filter'),
+      device: text(search, 'device'),
+      from: time(search, 'from'),
+      to: time(search, 'to'),
+      cursor: text(search, 'cursor'),
+    }),
+  component: lazyRouteComponent(() => import('./audit/audit.page.js'), 'AuditPage'),
+});
+
 const tree = root.addChildren([
+  audit,
   folders,
   groups,
   access,

@@ -45,12 +45,21 @@ export const ProblemView = ({
 };
 
 export const TraceId = ({ problem: { traceId } }: { readonly problem: Problem }) =>
-  traceId === undefined ? null : (
-    <CopyButton value={traceId}>
-      {({ copied, copy }) => (
-        <Button variant="subtle" color="gray" onClick={copy} className="mono" title="Finds it in the logs">
-          {copied ? 'copied' : `trace ${traceId.slice(0, 12)}… copy`}
-        </Button>
-      )}
-    </CopyButton>
-  );
+  traceId === undefined ? null : <TraceCopy traceId={traceId} />;
+
+export const TraceCopy = ({ traceId }: { readonly traceId: string }) => (
+  <CopyButton value={traceId}>
+    {({ copied, copy }) => (
+      <Button
+        variant="subtle"
+        color="gray"
+        size="compact-xs"
+        onClick={copy}
+        className="mono"
+        title="Finds it in the logs"
+      >
+        {copied ? 'copied' : `trace ${traceId.slice(0, 12)}… copy`}
+      </Button>
+    )}
+  </CopyButton>
+);

@@ -6,13 +6,22 @@ import {
   GearIcon,
   HomeIcon,
   KeyIcon,
+  LogIcon,
   TasklistIcon,
   type Icon,
 } from '@primer/octicons-react';
 
 interface Page {
   readonly to:
-    '/' | '/devices' | '/campaigns' | '/supervisions' | '/firmware' | '/jobs' | '/access' | '/settings';
+    | '/'
+    | '/devices'
+    | '/campaigns'
+    | '/supervisions'
+    | '/firmware'
+    | '/jobs'
+    | '/access'
+    | '/audit'
+    | '/settings';
   readonly name: string;
   readonly icon: Icon;
 }
@@ -26,5 +35,6 @@ export const PAGES: readonly Page[] = [
   { to: '/firmware', name: 'Firmware', icon: CpuIcon },
   { to: '/jobs', name: 'Jobs', icon: TasklistIcon },
   { to: '/access', name: 'Access', icon: KeyIcon },
+  { to: '/audit', name: 'Audit trail', icon: LogIcon },
   { to: '/settings', name: 'Settings', icon: GearIcon },
 ];
