@@ -3,11 +3,12 @@ import {
   Group,
   NumberInput,
   Select,
+  SimpleGrid,
   Stack,
   Switch,
   Text,
-  Textarea,
   TextInput,
+  Textarea,
 } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -293,7 +294,7 @@ export const EditAuthority = ({
           />
         </Stack>
       )}
-      <Group grow align="start">
+      <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
         <TimeInput
           label="Opens from"
           description="Empty: as its certificate says"
@@ -308,7 +309,7 @@ export const EditAuthority = ({
           onChange={setUntil}
           error={faultAt(problem, 'validUntil')}
         />
-      </Group>
+      </SimpleGrid>
     </Confirm>
   );
 };

@@ -1,4 +1,4 @@
-import { Group, NumberInput, Select, Text, TextInput } from '@mantine/core';
+import { Group, NumberInput, Select, SimpleGrid, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api, newIdempotencyKey } from '../api/client.js';
@@ -197,7 +197,7 @@ const Times = ({
   readonly onUntil: (at: string | undefined) => void;
   readonly problem: ReturnType<typeof problemOf> | undefined;
 }) => (
-  <Group grow align="start">
+  <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
     <TimeInput
       label="From"
       description="Empty: at once"
@@ -212,5 +212,5 @@ const Times = ({
       onChange={onUntil}
       error={faultAt(problem, 'validUntil')}
     />
-  </Group>
+  </SimpleGrid>
 );

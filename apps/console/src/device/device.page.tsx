@@ -182,6 +182,12 @@ const Header = ({ device, etag }: { readonly device: Device; readonly etag: stri
         {tags.map((tag) => (
           <Narrow key={tag} selector="tags" value={tag} />
         ))}
+        {device.serialNumber !== undefined && <Text c="dimmed">serial number {device.serialNumber}</Text>}
+        {device.parentId !== undefined && (
+          <AnchorLink to="/devices/$id/$tab" params={{ id: device.parentId, tab: 'connectivity' }}>
+            behind another device
+          </AnchorLink>
+        )}
       </Group>
       <Metadata device={device} etag={etag} />
       <ProblemView error={edit.error} />
