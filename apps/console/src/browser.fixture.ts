@@ -164,3 +164,21 @@ export const apply = (
     },
     { what: `${token} has its document`, deadlineMs: 10_000 },
   );
+
+/** An event that nobody can read, as a consumer has set it aside; only an operator can decide on it. */
+export const park = async (platform: Platform, id: string, payload: object): Promise<void> => {
+  const subject = 'muster.v1.event.device-registry.default.device.provisioned.d1';
+  await platform.sql(
+    `INSERT INTO campaign_orchestrator.parked_messages (tenant_id, id, service, stream, consumer, subject, shown_subject,
+       headers, payload, bytes, reason, tries, trace_id)
+     VALUES ('default', $1, 'configuration', 'EVENTS_DEVICE_REGISTRY', 'configuration-known-devices', $2, $2,
+       $3, $4, $5, 'of a spec', 1, '0af7651916cd43dd8448eb211c80319c')`,
+    [
+      id,
+      subject,
+      { 'ce-type': 'io.muster.device.provisioned.v1', 'ce-id': id },
+      Buffer.from(JSON.stringify(payload)),
+      JSON.stringify(payload).length,
+    ],
+  );
+};

@@ -7,6 +7,7 @@ import {
   axe,
   browserOptions,
   makeDevices,
+  park,
   say,
   startConsole,
   type Console,
@@ -252,6 +253,172 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       }
       // A script of it would have failed on the console, or an image been asked for.
       expect(await page.locator('img').count()).toBe(0);
+    });
+  });
+
+  describe('a device type', () => {
+    it('is made, and says what its devices may do, which keys they have and what they run', async () => {
+      const { platform, open } = running;
+      const page = await open('/types');
+      await page
+        .getByRole('row', { name: /radiator-v1/ })
+        .getByText('110')
+        .waitFor();
+      await page.getByRole('button', { name: 'Create', exact: true }).click();
+      await page.getByRole('textbox', { name: 'Name' }).fill('not a name');
+      await page.getByRole('button', { name: 'Create', exact: true }).last().click();
+      await page.getByText('name must match').first().waitFor();
+      await page.getByRole('textbox', { name: 'Name' }).fill('kettle');
+      await page.getByRole('button', { name: 'Create', exact: true }).last().click();
+      await page.getByRole('heading', { name: 'kettle', level: 1 }).waitFor();
+
+      // Somebody else changes another setting meanwhile.
+      await page.getByRole('button', { name: 'Change …', exact: true }).click();
+      await page.getByLabel('Characters of a given token').fill('12');
+      await platform.api('PATCH', '/device-types/kettle', { settings: { timestampPath: 'meta.time' } });
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      const conflict = page.getByRole('alert');
+      await conflict.getByText('Somebody was faster').waitFor();
+      expect(await conflict.getByRole('table').innerText()).toMatch(
+        /timestampPath\s+–\s+"meta.time"\s+as theirs/,
+      );
+      await page.getByRole('button', { name: 'Save mine over it' }).click();
+      await page.getByRole('dialog').waitFor({ state: 'hidden' });
+      const { body } = await platform.api('GET', '/device-types/kettle');
+      expect(body).toMatchObject({ settings: { minTokenLength: 12, timestampPath: 'meta.time' } });
+
+      await page.getByRole('button', { name: 'Declare a key' }).click();
+      await page.getByRole('textbox', { name: 'Key' }).fill('boil');
+      await page.getByLabel('Schema (JSON)').fill('{"type": "boolea"}');
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      await page.getByRole('dialog').getByText(/type/).nth(1).waitFor();
+      await page.getByLabel('Schema (JSON)').fill('{"type": "boolean"}');
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      await page.getByRole('button', { name: 'Default of boil …' }).click();
+      await page.getByLabel('Value (JSON)').fill('true');
+      await page.getByRole('button', { name: 'Set', exact: true }).click();
+      await page.getByRole('row', { name: /^boil \{"type":"boolean"\} true/ }).waitFor();
+
+      await page.getByRole('button', { name: 'Add a version' }).click();
+      await page.getByRole('textbox', { name: 'Name' }).fill('kettle-v2');
+      await page.getByRole('button', { name: 'Add', exact: true }).click();
+      await page.getByRole('cell', { name: 'kettle-v2', exact: true }).waitFor();
+      await page.getByRole('button', { name: 'Create the first one' }).click();
+      await page.getByRole('textbox', { name: 'Name' }).fill('main');
+      await page.getByRole('button', { name: 'Create', exact: true }).click();
+      await page.getByRole('cell', { name: /^main/ }).waitFor();
+      await page.getByRole('button', { name: 'Delete main …' }).click();
+      await page.getByLabel('Type main to confirm').fill('main');
+      await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+      await page.getByText('are offered no software').waitFor();
+
+      await page.getByRole('button', { name: 'Delete kettle …' }).click();
+      await page.getByLabel('Type kettle to confirm').fill('kettle');
+      await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+      await page.getByRole('heading', { name: 'Device types' }).waitFor();
+      expect((await platform.api('GET', '/device-types/kettle')).status).toBe(404);
+    });
+
+    it('whose default reaches many is changed after their number was typed, in a job', async () => {
+      const page = await running.open(`/types/${TYPE}`);
+      await page.getByRole('button', { name: 'Set a default' }).click();
+      await page.getByRole('textbox', { name: 'Key' }).fill('report');
+      await page.getByLabel('Value (JSON)').fill('600');
+      const set = page.getByRole('button', { name: 'Set', exact: true });
+      expect(await set.isDisabled()).toBe(true);
+      await page.getByLabel('Type 110 to confirm').fill('110');
+      await set.click();
+      await page.getByText(/The default is given to devices: 110 of 110/).waitFor();
+      const path = `/devices/${idOf('radiator-008')}/configuration`;
+      const { body } = await running.platform.api('GET', path);
+      expect(body).toMatchObject({ keys: { report: { desired: 600, origin: 'device-type' } } });
+      // So that nothing else of this run meets it.
+      await running.platform.api('PUT', `/device-types/${TYPE}/configuration/defaults`, {});
+      await eventually(
+        async () => {
+          const after = await running.platform.api('GET', path);
+          return (after.body as { keys: Record<string, unknown> }).keys['report'] === undefined;
+        },
+        { what: 'the default is taken back', deadlineMs: 15_000 },
+      );
+    });
+  });
+
+  describe('an import', () => {
+    const csv = (name: string, text: string) => ({ name, mimeType: 'text/csv', buffer: Buffer.from(text) });
+
+    it('is tried first, then done, and shows what became of each row', async () => {
+      const { platform, open } = running;
+      await platform.api('POST', '/device-types', { name: 'pump' });
+      const page = await open('/imports');
+      const file = page.locator('input[type="file"]');
+      await file.setInputFiles(csv('broken.csv', 'name,colour\na,red\n'));
+      await page.getByRole('button', { name: 'Try it first' }).click();
+      await page
+        .getByRole('alert')
+        .getByText(/colour/)
+        .first()
+        .waitFor();
+      await file.setInputFiles(
+        csv('pumps.csv', 'name,deviceType\nimported-1,pump\nimported-2,pump\n<b>bold</b>,nobody\n'),
+      );
+      await page.getByRole('button', { name: 'Try it first' }).click();
+      await page.getByText('Nothing was done yet').waitFor();
+      const before = await platform.api('GET', '/devices?filter=name==imported-*&count=true');
+      expect(before.body).toMatchObject({ total: 0 });
+      await page.getByRole('button', { name: 'Import …' }).click();
+      await page.getByRole('dialog').getByText('2 devices').waitFor();
+      await page.getByRole('button', { name: 'Import 3 rows' }).click();
+
+      await page.getByRole('heading', { name: 'Import of devices' }).waitFor();
+      await page.getByRole('button', { name: '2 created' }).waitFor();
+      await page.getByRole('button', { name: '1 failed' }).click();
+      await page.getByRole('row', { name: /<b>bold<\/b>/ }).waitFor();
+      expect(new URL(page.url()).searchParams.get('outcome')).toBe('failed');
+      const download = page.waitForEvent('download');
+      await page.getByRole('link', { name: 'what failed as a file' }).click();
+      expect((await download).suggestedFilename()).toMatch(/\.csv$/);
+      await page.getByRole('button', { name: 'Delete …' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+      // What was tried is still there.
+      await page.getByRole('heading', { name: 'Imports' }).waitFor();
+      await page.getByRole('row', { name: /dry run/ }).waitFor();
+    });
+  });
+
+  describe('a parked message', () => {
+    it('is counted on the start page, shown as text, tried again, and dropped', async () => {
+      const { platform, open } = running;
+      const markup = '<img src=x onerror=fault()>';
+      await park(platform, 'parked-1', { name: markup });
+      const page = await open('/');
+      await page.getByRole('link', { name: '1 message could not be processed' }).click();
+      await page.getByText('of a spec').waitFor();
+      await page.getByLabel('Filter parked messages').fill('consumer=nothing');
+      await page.getByRole('button', { name: 'Apply' }).click();
+      await page.getByText(/position \d+/).waitFor();
+      await page.getByRole('button', { name: 'Clear' }).click();
+      await page.getByRole('link', { name: 'configuration-known-devices' }).click();
+      await page.getByText(markup).waitFor();
+      expect(await page.locator('img').count()).toBe(0);
+      await page.getByRole('button', { name: 'Replay' }).click();
+      await page
+        .getByRole('alert')
+        .getByText(/It failed again/)
+        .waitFor();
+      await page.goBack();
+      await page.getByRole('button', { name: 'Replay all that match …' }).click();
+      await page.getByRole('button', { name: 'Replay 1' }).click();
+      await page.getByText('0 replayed, 1 failed again.').waitFor();
+      await page.getByRole('dialog').getByRole('link').click();
+      await page.getByRole('button', { name: 'Drop …' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Drop' }).click();
+      await page.getByRole('dialog').waitFor({ state: 'hidden' });
+      await page.locator('.page-header').getByText('dropped').waitFor();
+      const { body } = await platform.api('GET', '/parked/parked-1');
+      expect(body).toMatchObject({ state: 'dropped', tries: 3 });
+      // For every page, below.
+      await park(platform, 'parked-2', { name: 7 });
     });
   });
 

@@ -17,7 +17,9 @@ import { ACCESS_SECTIONS } from './access/sections.js';
 import { STEPS } from './campaigns/steps.js';
 import { RANGES, type Range } from './device/series.js';
 import { DEVICE_TABS } from './device/tabs.js';
+import { IMPORT_OUTCOMES, type RowOutcome } from './imports/imports.queries.js';
 import { JOB_STATUSES, type JobStatus } from './jobs/jobs.queries.js';
+import { PARKED_STATES, type ParkedState } from './parked/parked.queries.js';
 import type { Sort } from './devices/devices.queries.js';
 import {
   VERDICT_REASONS,
@@ -252,6 +254,56 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import('./audit/audit.page.js'), 'AuditPage'),
 });
 
+const types = createRoute({
+  getParentRoute: () => root,
+  path: '/types',
+  validateSearch: (search: Search) => given({ cursor: text(search, 'cursor') }),
+  component: lazyRouteComponent(() => import('./types/types.page.js'), 'TypesPage'),
+});
+
+const type = createRoute({
+  getParentRoute: () => root,
+  path: '/types/$id',
+  validateSearch: (search: Search) => given({ version: text(search, 'version') }),
+  component: lazyRouteComponent(() => import('./types/type.page.js'), 'TypePage'),
+});
+
+const imports = createRoute({
+  getParentRoute: () => root,
+  path: '/imports',
+  validateSearch: (search: Search) => given({ cursor: text(search, 'cursor') }),
+  component: lazyRouteComponent(() => import('./imports/imports.page.js'), 'ImportsPage'),
+});
+
+const importOne = createRoute({
+  getParentRoute: () => root,
+  path: '/imports/$id',
+  validateSearch: (search: Search) =>
+    given({
+      outcome: oneOf<RowOutcome>(search, 'outcome', IMPORT_OUTCOMES),
+      cursor: text(search, 'cursor'),
+    }),
+  component: lazyRouteComponent(() => import('./imports/import.page.js'), 'ImportPage'),
+});
+
+const parked = createRoute({
+  getParentRoute: () => root,
+  path: '/parked',
+  validateSearch: (search: Search) =>
+    given({
+      state: oneOf<ParkedState>(search, 'state', PARKED_STATES),
+      filter: text(search, 'filter'),
+      cursor: text(search, 'cursor'),
+    }),
+  component: lazyRouteComponent(() => import('./parked/parked.page.js'), 'ParkedPage'),
+});
+
+const parkedMessage = createRoute({
+  getParentRoute: () => root,
+  path: '/parked/$id',
+  component: lazyRouteComponent(() => import('./parked/parked-message.page.js'), 'ParkedMessagePage'),
+});
+
 const tree = root.addChildren([
   audit,
   folders,
@@ -273,6 +325,12 @@ const tree = root.addChildren([
   editCampaign,
   jobs,
   job,
+  types,
+  type,
+  imports,
+  importOne,
+  parked,
+  parkedMessage,
 ]);
 
 /** Addresses stay readable, and are the same when written by hand: each parameter is a text. */

@@ -17,12 +17,16 @@ export type ChangeRequest =
  * How to ask for `change`. A patch merges objects member by member, so an object that lost a member would keep it: there all
  * own values are sent, which is safe only with the version they were read in.
  */
-export const requestOf = (configuration: Configuration, change: Change): ChangeRequest => {
+export const requestOf = (configuration: Configuration, change: Change): ChangeRequest =>
+  requestUpon(ownValues(configuration), change);
+
+/** The same over all values of one level: of a device, of a type's defaults. */
+export const requestUpon = (own: Readonly<Record<string, JsonValue>>, change: Change): ChangeRequest => {
   if (change.kind === 'withdraw') return { method: 'PATCH', body: { [change.key]: null } };
   const { key, value } = change;
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return { method: 'PATCH', body: { [key]: value } };
-  return { method: 'PUT', body: { ...ownValues(configuration), [key]: value } };
+  return { method: 'PUT', body: { ...own, [key]: value } };
 };
 
 /** What takes `change` back, once it was made upon `before`. */

@@ -98,7 +98,7 @@ const Tab = ({
 };
 
 const Header = ({ device, etag }: { readonly device: Device; readonly etag: string }) => {
-  const { id, name, deviceType, appVersion, folder, tags, connectivity, status } = device;
+  const { id, name, deviceType, deviceTypeId, appVersion, folder, tags, connectivity, status } = device;
   const navigate = useNavigate();
   const queries = useQueryClient();
   const [editing, setEditing] = useState<string>();
@@ -176,7 +176,12 @@ const Header = ({ device, etag }: { readonly device: Device; readonly etag: stri
         }
       />
       <Group gap="md" mb="sm">
-        <Narrow selector="deviceType" value={deviceType} />
+        <span>
+          <Narrow selector="deviceType" value={deviceType} />{' '}
+          <AnchorLink to="/types/$id" params={{ id: deviceTypeId }} aria-label={`The type ${deviceType}`}>
+            (the type)
+          </AnchorLink>
+        </span>
         <Narrow selector="appVersion" value={appVersion} />
         <Narrow selector="folder" value={folder} />
         {tags.map((tag) => (

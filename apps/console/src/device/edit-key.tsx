@@ -1,7 +1,8 @@
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { faultAt, problemOf } from '../api/problem.js';
+import { Conflict, type ConflictRow } from '../shared/conflict.js';
 import { json } from '../shared/format.js';
 import { JsonInput, readJson } from '../shared/json-input.js';
 import { ProblemView } from '../shared/problem-view.js';
@@ -96,7 +97,15 @@ export const EditKey = ({
           {theirs === undefined ? (
             problem?.status !== 412 && <ProblemView error={mutation.error} />
           ) : (
-            <Conflict opened={opened} theirs={theirs} keyName={name} mine={text} />
+            <Conflict
+              thing="Key"
+              rows={conflictRows({ opened, theirs, keyName, mine: text })}
+              note={
+                changedBetween(opened.data, theirs.data).includes(keyName)
+                  ? undefined
+                  : `${keyName} is as it was when you began; other keys were changed.`
+              }
+            />
           )}
           <Group justify="space-between">
             {was?.origin === 'device' ? (
@@ -129,7 +138,7 @@ export const EditKey = ({
   );
 };
 
-const Conflict = ({
+const conflictRows = ({
   opened,
   theirs,
   keyName,
@@ -139,42 +148,18 @@ const Conflict = ({
   readonly theirs: Upon;
   readonly keyName: string;
   readonly mine: string;
-}) => {
-  const changed = changedBetween(opened.data, theirs.data);
-  return (
-    <div role="alert" className="card">
-      <Text fw={600}>Somebody was faster. Nothing of yours is saved yet.</Text>
-      {!changed.includes(keyName) && (
-        <Text>{keyName} is as it was when you began; other keys were changed.</Text>
-      )}
-      <div className="table-scroll" style={{ marginTop: 8 }}>
-        <table className="table">
-          <thead>
-            <tr>
-              <th>Key</th>
-              <th>Was</th>
-              <th>Theirs</th>
-              <th>Yours</th>
-            </tr>
-          </thead>
-          <tbody>
-            {[...new Set([keyName, ...changed])].map((key) => (
-              <tr key={key}>
-                <td className="anywhere">{key}</td>
-                <td className="value">{json(opened.data.keys[key]?.desired)}</td>
-                <td className="value">
-                  {json(theirs.data.keys[key]?.desired)}
-                  <div className="dim">
-                    <ActorName actor={theirs.data.keys[key]?.desiredBy} />,{' '}
-                    <Moment at={theirs.data.keys[key]?.desiredAt} fallback="" />
-                  </div>
-                </td>
-                <td className="value">{key === keyName ? mine : 'as theirs'}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </div>
-  );
-};
+}): readonly ConflictRow[] =>
+  [...new Set([keyName, ...changedBetween(opened.data, theirs.data)])].map((key) => ({
+    name: key,
+    was: json(opened.data.keys[key]?.desired),
+    theirs: (
+      <>
+        {json(theirs.data.keys[key]?.desired)}
+        <div className="dim">
+          <ActorName actor={theirs.data.keys[key]?.desiredBy} />,{' '}
+          <Moment at={theirs.data.keys[key]?.desiredAt} fallback="" />
+        </div>
+      </>
+    ),
+    yours: key === keyName ? mine : 'as theirs',
+  }));

@@ -6,6 +6,7 @@ import {
   PlusIcon,
   TriangleDownIcon,
   TriangleUpIcon,
+  UploadIcon,
 } from '@primer/octicons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
@@ -124,6 +125,9 @@ export const DevicesPage = () => {
               leftSection={<DownloadIcon size={14} />}
             >
               Export
+            </Button>
+            <Button variant="default" component={Link} to="/imports" leftSection={<UploadIcon size={14} />}>
+              Import
             </Button>
             <ActButton needs="device" leftSection={<PlusIcon size={14} />} onClick={() => setCreating(true)}>
               Create

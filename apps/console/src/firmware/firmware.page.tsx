@@ -27,6 +27,7 @@ import { Loaded, Nothing, PageHeader } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { Describe } from './describe.js';
 import { DownloadTokens } from './download-tokens.js';
+import { firmwareTypesQuery } from '../types/types.queries.js';
 
 type Firmware = Schema<'FirmwareView'>;
 
@@ -41,6 +42,8 @@ const libraryQuery = {
 /** Every firmware there is, to whom it is offered, and which devices run it. */
 export const FirmwarePage = () => {
   const firmwares = useQuery(libraryQuery);
+  const types = useQuery(deviceTypesQuery).data?.items ?? [];
+  const typeNames = new Map(types.map(({ id, name }) => [id, name]));
   const [uploading, setUploading] = useState(false);
   const [changing, setChanging] = useState<Firmware>();
   const [deleting, setDeleting] = useState<Firmware>();
@@ -63,7 +66,8 @@ export const FirmwarePage = () => {
       <Loaded query={firmwares}>
         {({ items, nextCursor }) =>
           items.length === 0 ? (
-            <Nothing why="There is no firmware yet. A device type needs a firmware type first: POST /api/v1/device-types/{id}/firmware-types.">
+            <Nothing why="There is no firmware yet. A device type needs a firmware type first.">
+              <AnchorLink to="/types">To the device types</AnchorLink>
               <ActButton needs="firmware" onClick={() => setUploading(true)}>
                 Upload the first one
               </ActButton>
@@ -89,7 +93,10 @@ export const FirmwarePage = () => {
                     {items.map((firmware) => (
                       <tr key={firmware.id}>
                         <td className="anywhere">
-                          {firmware.firmwareType}
+                          {firmware.firmwareType} of{' '}
+                          <AnchorLink to="/types/$id" params={{ id: firmware.deviceTypeId }}>
+                            {typeNames.get(firmware.deviceTypeId) ?? 'its type'}
+                          </AnchorLink>
                           {firmware.description !== undefined && (
                             <div className="dim">{firmware.description}</div>
                           )}
@@ -181,11 +188,7 @@ const Upload = ({ onClose }: { readonly onClose: () => void }) => {
   const queries = useQueryClient();
   const types = useQuery(deviceTypesQuery).data?.items ?? [];
   const firmwareTypes = useQueries({
-    queries: types.map(({ id }) => ({
-      queryKey: ['firmware-types', id],
-      queryFn: ({ signal }: { readonly signal: AbortSignal }) =>
-        answered(api.GET('/api/v1/device-types/{id}/firmware-types', { params: { path: { id } }, signal })),
-    })),
+    queries: types.map(({ id }) => firmwareTypesQuery(id)),
   }).flatMap(({ data }, index) =>
     (data?.items ?? []).map(({ id, name }) => ({
       value: id,
@@ -235,7 +238,7 @@ const Upload = ({ onClose }: { readonly onClose: () => void }) => {
             data={firmwareTypes}
             value={firmwareType}
             onChange={setFirmwareType}
-            nothingFoundMessage="There is none; POST /api/v1/device-types/{id}/firmware-types makes one"
+            nothingFoundMessage="There is none; the page of a device type makes one"
             error={faultAt(problem, 'firmwareType')}
           />
           <TextInput

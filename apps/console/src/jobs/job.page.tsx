@@ -141,6 +141,13 @@ export const JobPage = () => {
                   </>
                 )}
               </dl>
+              {kind.startsWith('device-import') && retryOf === undefined && (
+                <Text mt="sm">
+                  <AnchorLink to="/imports/$id" params={{ id }}>
+                    What became of each row
+                  </AnchorLink>
+                </Text>
+              )}
               {ofCampaign && (
                 <Text c="dimmed">
                   A job of a campaign is held, cancelled and tried again on the page of its campaign.

@@ -1,9 +1,13 @@
+/** It says what an import would do, and does nothing: that rows would fail is its answer, and nothing to be seen to. */
+export const DRY_RUN = 'device-import-dry-run';
+
 const NAMES: Readonly<Record<string, string>> = {
   'configuration-bulk': 'Values for many devices',
   'bulk-change': 'Values for many devices',
   'configuration-defaults': 'Defaults given to devices',
   'device-bulk': 'Devices changed',
   'device-import': 'Import of devices',
+  [DRY_RUN]: 'Dry run of an import',
   'command-bulk': 'A command for many devices',
   campaign: 'Campaign',
   'campaign-batch': 'Batch of a campaign',

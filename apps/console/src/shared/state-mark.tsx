@@ -162,6 +162,30 @@ const STATES: Readonly<Record<string, State>> = {
   not_sent: { icon: CircleIcon, word: 'not sent', tone: 'pending' },
   sent: { icon: ClockIcon, word: 'sent', tone: 'pending', means: 'It was given to the device.' },
   fetched: { icon: CheckCircleFillIcon, word: 'fetched', tone: 'ok' },
+  // parked messages
+  undecided: {
+    icon: AlertFillIcon,
+    word: 'open',
+    tone: 'bad',
+    means: 'Somebody has to decide what becomes of it.',
+  },
+  replayed: { icon: CheckCircleFillIcon, word: 'replayed', tone: 'ok' },
+  dropped: {
+    icon: CircleSlashIcon,
+    word: 'dropped',
+    tone: 'off',
+    means: 'It was decided that it is not processed any more.',
+  },
+  // rows of an import
+  added: { icon: CheckCircleFillIcon, word: 'created', tone: 'ok' },
+  updated: { icon: CheckCircleFillIcon, word: 'changed', tone: 'ok' },
+  unchanged: { icon: CircleIcon, word: 'unchanged', tone: 'off' },
+  dry_run: {
+    icon: CircleIcon,
+    word: 'dry run',
+    tone: 'off',
+    means: 'It says what would be done, and does nothing.',
+  },
   // commands
   executed: { icon: CheckCircleFillIcon, word: 'executed', tone: 'ok' },
   expired: { icon: AlertFillIcon, word: 'expired', tone: 'bad', means: 'No answer came in its time.' },

@@ -12,6 +12,9 @@ export const KEYS = [
   { keys: 'g d', does: 'Go to devices' },
   { keys: 'g c', does: 'Go to campaigns' },
   { keys: 'g j', does: 'Go to jobs' },
+  { keys: 'g t', does: 'Go to device types' },
+  { keys: 'g i', does: 'Go to imports' },
+  { keys: 'g p', does: 'Go to parked messages' },
   { keys: 'g a', does: 'Go to access' },
   { keys: 'g s', does: 'Go to settings' },
   { keys: 'j, k or arrows', does: 'In a list: next row, row before' },
@@ -19,22 +22,25 @@ export const KEYS = [
   { keys: 'x', does: 'In a list: select the row' },
 ] as const;
 
-export interface KeyActs {
-  readonly palette: () => void;
-  readonly help: () => void;
-  readonly go: (page: KeyPage) => void;
-}
-
 const PAGES = {
   h: '/',
   d: '/devices',
   c: '/campaigns',
   j: '/jobs',
+  t: '/types',
+  i: '/imports',
+  p: '/parked',
   a: '/access',
   s: '/settings',
 } as const;
-/** What a key after `g` goes to. */
+/** A page that a key leads to. */
 export type KeyPage = (typeof PAGES)[keyof typeof PAGES];
+
+export interface KeyActs {
+  readonly palette: () => void;
+  readonly help: () => void;
+  readonly go: (page: KeyPage) => void;
+}
 
 const SINGLE_KEYS = 'muster-single-keys';
 

@@ -5,9 +5,12 @@ import {
   DeviceMobileIcon,
   GearIcon,
   HomeIcon,
+  InboxIcon,
   KeyIcon,
   LogIcon,
+  StackIcon,
   TasklistIcon,
+  UploadIcon,
   type Icon,
 } from '@primer/octicons-react';
 
@@ -17,8 +20,11 @@ interface Page {
     | '/devices'
     | '/campaigns'
     | '/supervisions'
+    | '/types'
     | '/firmware'
+    | '/imports'
     | '/jobs'
+    | '/parked'
     | '/access'
     | '/audit'
     | '/settings';
@@ -32,8 +38,11 @@ export const PAGES: readonly Page[] = [
   { to: '/devices', name: 'Devices', icon: DeviceMobileIcon },
   { to: '/campaigns', name: 'Campaigns', icon: BroadcastIcon },
   { to: '/supervisions', name: 'Supervisions', icon: ChecklistIcon },
+  { to: '/types', name: 'Device types', icon: StackIcon },
   { to: '/firmware', name: 'Firmware', icon: CpuIcon },
+  { to: '/imports', name: 'Imports', icon: UploadIcon },
   { to: '/jobs', name: 'Jobs', icon: TasklistIcon },
+  { to: '/parked', name: 'Parked messages', icon: InboxIcon },
   { to: '/access', name: 'Access', icon: KeyIcon },
   { to: '/audit', name: 'Audit trail', icon: LogIcon },
   { to: '/settings', name: 'Settings', icon: GearIcon },

@@ -6,7 +6,8 @@ import { answered, api, type Schema } from '../api/client.js';
 import { useLive, usePolling } from '../api/live.js';
 import { fleetSummaryQuery } from '../devices/devices.queries.js';
 import { jobsQuery } from '../jobs/jobs.queries.js';
-import { kindName } from '../jobs/kinds.js';
+import { DRY_RUN, kindName } from '../jobs/kinds.js';
+import { openParkedQuery } from '../parked/parked.queries.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
 import { Moment, useNow } from '../shared/moment.js';
@@ -36,6 +37,7 @@ export const StartPage = () => {
     ...fleetSummaryQuery('status==pending'),
     refetchInterval: 30_000,
   });
+  const parked = useQuery(openParkedQuery);
   useLive('fleet', [['devices', 'summary']], undefined, 2_000);
   useLive(
     'jobs',
@@ -53,12 +55,16 @@ export const StartPage = () => {
         <Needs
           campaigns={campaigns.data ?? []}
           jobs={(jobs.data?.items ?? []).filter(
-            ({ parent, endedAt }) =>
-              parent === undefined && endedAt !== undefined && Date.parse(endedAt) > now - RECENT_MS,
+            ({ kind, parent, endedAt }) =>
+              kind !== DRY_RUN &&
+              parent === undefined &&
+              endedAt !== undefined &&
+              Date.parse(endedAt) > now - RECENT_MS,
           )}
           rejected={summary.data?.syncStates.rejected ?? 0}
           pendingDevices={waiting.data?.total ?? 0}
-          known={campaigns.isSuccess && jobs.isSuccess && summary.isSuccess}
+          parked={parked.data ?? 0}
+          known={campaigns.isSuccess && jobs.isSuccess && summary.isSuccess && parked.isFetched}
         />
       </Section>
       <Loaded query={summary}>{(fleet) => <Fleet fleet={fleet} />}</Loaded>
@@ -71,12 +77,14 @@ const Needs = ({
   jobs,
   rejected,
   pendingDevices,
+  parked,
   known,
 }: {
   readonly campaigns: readonly Schema<'CampaignView'>[];
   readonly jobs: readonly Schema<'JobView'>[];
   readonly rejected: number;
   readonly pendingDevices: number;
+  readonly parked: number;
   readonly known: boolean;
 }) => {
   const lines: ReactNode[] = [
@@ -112,6 +120,16 @@ const Needs = ({
             <StateMark state="rejected" />
             <AnchorLink to="/devices" search={{ filter: 'syncState==rejected' }}>
               {count(rejected)} {rejected === 1 ? 'device refuses its' : 'devices refuse their'} configuration
+            </AnchorLink>
+          </li>,
+        ]
+      : []),
+    ...(parked > 0
+      ? [
+          <li key="parked">
+            <StateMark state="undecided" word="parked" />
+            <AnchorLink to="/parked">
+              {count(parked)} {parked === 1 ? 'message' : 'messages'} could not be processed
             </AnchorLink>
           </li>,
         ]

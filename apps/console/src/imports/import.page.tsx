@@ -1,0 +1,275 @@
+import { Anchor, Button, Group, Text } from '@mantine/core';
+import { DownloadIcon } from '@primer/octicons-react';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { useState } from 'react';
+import { answered, api, type Schema } from '../api/client.js';
+import { useLive, usePolling } from '../api/live.js';
+import { jobQuery } from '../jobs/jobs.queries.js';
+import { ActButton } from '../shared/act-button.js';
+import { AnchorLink } from '../shared/anchor-link.js';
+import { Confirm } from '../shared/confirm-count.js';
+import { count } from '../shared/format.js';
+import { Moment } from '../shared/moment.js';
+import { Loaded, Nothing, PageHeader, Section } from '../shared/page.js';
+import { StateMark, stateOf } from '../shared/state-mark.js';
+import { ImportBar } from './import-bar.js';
+import {
+  IMPORT_OUTCOMES,
+  importQuery,
+  importRowsQuery,
+  rowState,
+  type RowOutcome,
+} from './imports.queries.js';
+
+/** What became of each row of one file, live while its job is at it. */
+export const ImportPage = () => {
+  const { id } = useParams({ from: '/imports/$id' });
+  const { outcome, cursor } = useSearch({ from: '/imports/$id' });
+  const navigate = useNavigate();
+  const poll = usePolling();
+  const one = useQuery({ ...importQuery(id), refetchInterval: poll });
+  const job = useQuery({
+    ...jobQuery(id),
+    // A short one has ended before anybody listens to it.
+    refetchInterval: ({ state }) => (state.data?.endedAt === undefined ? 5_000 : poll),
+  });
+  useLive(
+    'jobs',
+    [
+      ['jobs', id],
+      ['imports', 'one', id],
+    ],
+    ({ data }) => data['jobId'] === id || data['retryOf'] === id,
+    1_000,
+  );
+  const choose = (next: RowOutcome | undefined) =>
+    void navigate({
+      to: '/imports/$id',
+      params: { id },
+      search: next === undefined ? {} : { outcome: next },
+      resetScroll: false,
+    });
+  const isOver = job.data?.endedAt !== undefined;
+  return (
+    <div className="page">
+      <Loaded query={one}>
+        {(view) => (
+          <>
+            <PageHeader
+              title={view.dryRun ? 'Dry run of an import' : 'Import of devices'}
+              above={
+                <AnchorLink to="/imports" c="dimmed">
+                  Imports
+                </AnchorLink>
+              }
+              beside={
+                <>
+                  {job.data !== undefined && <StateMark state={job.data.status} />}
+                  <Text c="dimmed">
+                    <Moment at={view.createdAt} />
+                  </Text>
+                </>
+              }
+              actions={
+                <>
+                  <AnchorLink to="/jobs/$id" params={{ id }}>
+                    Its job
+                  </AnchorLink>
+                  <Delete id={id} isOver={isOver} />
+                </>
+              }
+            />
+            {view.dryRun && (
+              <Text mb="sm">
+                Nothing was done. This is what would have come of each row when it was tried; import the file
+                on the <AnchorLink to="/imports">page of imports</AnchorLink>.
+              </Text>
+            )}
+            <ImportBar view={view} />
+            {job.data?.reason !== undefined && <Text mt="sm">{job.data.reason.detail}</Text>}
+            <div className="counters" style={{ marginTop: 12 }}>
+              {IMPORT_OUTCOMES.filter((known) => view[known] > 0 || known === outcome).map((known) => (
+                <button
+                  type="button"
+                  key={known}
+                  className="counter"
+                  aria-pressed={known === outcome}
+                  onClick={() => choose(known === outcome ? undefined : known)}
+                >
+                  <b>{count(view[known])}</b> <StateMark state={rowState(known)} />
+                </button>
+              ))}
+            </div>
+          </>
+        )}
+      </Loaded>
+      <Section
+        title="Rows"
+        actions={
+          <>
+            <Anchor href={fileOf(id, 'failed')} download="failed.csv">
+              <DownloadIcon size={14} /> what failed as a file
+            </Anchor>
+            <Anchor href={fileOf(id, outcome)} download="import.csv">
+              <DownloadIcon size={14} /> these as a file
+            </Anchor>
+          </>
+        }
+      >
+        <Rows id={id} outcome={outcome} cursor={cursor} onAll={() => choose(undefined)} />
+      </Section>
+    </div>
+  );
+};
+
+const fileOf = (id: string, outcome: RowOutcome | undefined): string =>
+  `/api/v1/imports/${encodeURIComponent(id)}/rows?format=csv${outcome === undefined ? '' : `&outcome=${outcome}`}`;
+
+const Rows = ({
+  id,
+  outcome,
+  cursor,
+  onAll,
+}: {
+  readonly id: string;
+  readonly outcome: RowOutcome | undefined;
+  readonly cursor: string | undefined;
+  readonly onAll: () => void;
+}) => {
+  const navigate = useNavigate();
+  const rows = useQuery({ ...importRowsQuery(id, outcome, cursor), refetchInterval: usePolling() });
+  const kept = outcome === undefined ? {} : { outcome };
+  return (
+    <Loaded query={rows}>
+      {({ items, nextCursor }) =>
+        items.length === 0 ? (
+          <Nothing
+            why={
+              outcome === undefined ? 'It has no rows.' : `No row is “${stateOf(rowState(outcome)).word}”.`
+            }
+          >
+            {outcome !== undefined && (
+              <Button variant="default" onClick={onAll}>
+                Show all rows
+              </Button>
+            )}
+          </Nothing>
+        ) : (
+          <>
+            <RowTable rows={items} />
+            <Group mt="sm" gap="xs">
+              {cursor !== undefined && (
+                <Button
+                  variant="default"
+                  onClick={() => void navigate({ to: '/imports/$id', params: { id }, search: kept })}
+                >
+                  To the first
+                </Button>
+              )}
+              {nextCursor !== null && (
+                <Button
+                  variant="default"
+                  onClick={() =>
+                    void navigate({
+                      to: '/imports/$id',
+                      params: { id },
+                      search: { ...kept, cursor: nextCursor },
+                    })
+                  }
+                >
+                  Next rows
+                </Button>
+              )}
+            </Group>
+          </>
+        )
+      }
+    </Loaded>
+  );
+};
+
+const RowTable = ({ rows }: { readonly rows: readonly Schema<'ImportedRow'>[] }) => {
+  const hasTokens = rows.some(({ token }) => token !== undefined);
+  return (
+    <div className="table-scroll">
+      <table className="table">
+        <thead>
+          <tr>
+            <th className="right">Line</th>
+            <th>Device</th>
+            <th>Came to</th>
+            {hasTokens && <th title="Until the device has used it">Token</th>}
+            <th>Why not</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ line, outcome, deviceId, name, token, code, detail }) => (
+            <tr key={line}>
+              <td className="right">{count(line)}</td>
+              <td className="anywhere">
+                {deviceId === undefined ? (
+                  (name ?? <span className="dim">–</span>)
+                ) : (
+                  <AnchorLink to="/devices/$id/$tab" params={{ id: deviceId, tab: 'configuration' }}>
+                    {name ?? deviceId}
+                  </AnchorLink>
+                )}
+              </td>
+              <td>
+                <StateMark state={rowState(outcome)} />
+              </td>
+              {hasTokens && <td className="value">{token}</td>}
+              <td className="anywhere">
+                {detail}
+                {code !== undefined && <div className="mono dim">{code}</div>}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+};
+
+const Delete = ({ id, isOver }: { readonly id: string; readonly isOver: boolean }) => {
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  const [asking, setAsking] = useState(false);
+  const remove = useMutation({
+    mutationFn: () => answered(api.DELETE('/api/v1/imports/{id}', { params: { path: { id } } })),
+    onSuccess: () => {
+      void navigate({ to: '/imports' });
+      void queries.invalidateQueries({ queryKey: ['imports', 'list'] });
+    },
+  });
+  return (
+    <>
+      <ActButton
+        needs="device"
+        variant="default"
+        disabled={!isOver}
+        title={isOver ? undefined : 'Its job has not ended'}
+        onClick={() => setAsking(true)}
+      >
+        Delete …
+      </ActButton>
+      {asking && (
+        <Confirm
+          title="Delete the import"
+          act="Delete"
+          danger
+          busy={remove.isPending}
+          error={remove.error}
+          onClose={() => setAsking(false)}
+          onConfirm={() => remove.mutate()}
+        >
+          <Text>
+            What became of its rows is forgotten, and tokens that it still shows are shown nowhere else. The
+            devices stay. This cannot be undone.
+          </Text>
+        </Confirm>
+      )}
+    </>
+  );
+};

@@ -1,0 +1,105 @@
+import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import type { Schema } from '../api/client.js';
+import { faultAt } from '../api/problem.js';
+import { Conflict } from '../shared/conflict.js';
+import { conflictRows } from '../shared/conflict-rows.js';
+import { JsonInput, readJson } from '../shared/json-input.js';
+import { ProblemView } from '../shared/problem-view.js';
+import type { Versioned } from '../shared/use-edit.js';
+import { namedConfiguration, schemaName, withMine } from './configuration-values.js';
+import type { TypeConfiguration } from './types.queries.js';
+import { useRules } from './use-type-configuration.js';
+
+type DeclaredSchema = Schema<'TypeConfigurationView'>['keys'][string]['schema'];
+
+/** What the value of a key must be, as JSON Schema; a new key where `keyName` is empty. */
+export const EditSchema = ({
+  opened,
+  keyName,
+  onClose,
+}: {
+  readonly opened: Versioned<TypeConfiguration>;
+  readonly keyName: string;
+  readonly onClose: () => void;
+}) => {
+  const declared = opened.data.keys[keyName];
+  const [name, setName] = useState(keyName);
+  const [text, setText] = useState(
+    declared === undefined ? '{"type": "number"}' : JSON.stringify(declared.schema, null, 2),
+  );
+  const { save, busy, theirs, error, problem } = useRules({ opened, onSaved: onClose });
+  const key = name.trim();
+  const read = readJson(text);
+  const isSchema =
+    'value' in read &&
+    (typeof read.value === 'boolean' ||
+      (typeof read.value === 'object' && read.value !== null && !Array.isArray(read.value)));
+  const was = namedConfiguration(opened.data);
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      title={keyName === '' ? 'Declare a key' : `Schema of ${keyName}`}
+      size="lg"
+    >
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (isSchema && key !== '') save({ keys: { [key]: { schema: read.value as DeclaredSchema } } });
+        }}
+      >
+        <Stack gap="sm">
+          {keyName === '' && (
+            <TextInput
+              data-autofocus
+              required
+              label="Key"
+              value={name}
+              onChange={(event) => setName(event.currentTarget.value)}
+            />
+          )}
+          <JsonInput
+            autoFocus={keyName !== ''}
+            label="Schema (JSON)"
+            text={text}
+            onChange={setText}
+            fault={
+              'value' in read && !isSchema
+                ? 'A schema is an object, or true for any value.'
+                : (faultAt(problem, `keys.${key}`) ?? faultAt(problem, 'keys'))
+            }
+          />
+          <Text c="dimmed">
+            JSON Schema, draft 2020-12. What devices have already stays as it is: the rule is for changes.
+          </Text>
+          {theirs === undefined ? (
+            <ProblemView error={error} />
+          ) : (
+            <Conflict
+              thing="Of the type"
+              rows={conflictRows(was, namedConfiguration(theirs), withMine(was, { [schemaName(key)]: text }))}
+            />
+          )}
+          <Group justify="space-between">
+            {declared === undefined ? (
+              <span />
+            ) : (
+              <Button variant="default" onClick={() => save({ keys: { [keyName]: null } })}>
+                Declare it no more
+              </Button>
+            )}
+            <Group gap="xs">
+              <Button variant="default" onClick={onClose}>
+                {theirs === undefined ? 'Cancel' : 'Leave theirs'}
+              </Button>
+              <Button type="submit" loading={busy} disabled={!isSchema || key === ''}>
+                {theirs === undefined ? 'Save' : 'Save mine over it'}
+              </Button>
+            </Group>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+};

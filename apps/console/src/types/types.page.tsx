@@ -1,0 +1,132 @@
+import { Button, Group, Text } from '@mantine/core';
+import { PlusIcon } from '@primer/octicons-react';
+import { useQuery } from '@tanstack/react-query';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { useState } from 'react';
+import { fleetSummaryQuery } from '../devices/devices.queries.js';
+import { valueText } from '../devices/filter-text.js';
+import { ActButton } from '../shared/act-button.js';
+import { AnchorLink } from '../shared/anchor-link.js';
+import { count } from '../shared/format.js';
+import { Moment } from '../shared/moment.js';
+import { Loaded, Nothing, PageHeader } from '../shared/page.js';
+import { CreateType } from './create-type.js';
+import { DeleteType } from './delete-type.js';
+import { typesQuery } from './types.queries.js';
+
+/** Every device type, with how many devices are of it. */
+export const TypesPage = () => {
+  const { cursor } = useSearch({ from: '/types' });
+  const navigate = useNavigate();
+  const types = useQuery(typesQuery(cursor));
+  const fleet = useQuery(fleetSummaryQuery(''));
+  const [creating, setCreating] = useState(false);
+  const create = (
+    <ActButton needs="device-type" leftSection={<PlusIcon size={14} />} onClick={() => setCreating(true)}>
+      Create
+    </ActButton>
+  );
+  const devicesOf = (type: string): number | undefined =>
+    fleet.data === undefined
+      ? undefined
+      : (fleet.data.deviceTypes.find(({ name }) => name === type)?.devices ?? 0);
+  return (
+    <div className="page">
+      <PageHeader
+        title="Device types"
+        beside={<Text c="dimmed">{types.data?.total === undefined ? '' : count(types.data.total)}</Text>}
+        actions={create}
+      />
+      <Loaded query={types}>
+        {({ items, nextCursor }) =>
+          items.length === 0 ? (
+            <Nothing why="There is no device type yet. Every device is of one: it says what its devices may do, and which values they have.">
+              <ActButton needs="device-type" onClick={() => setCreating(true)}>
+                Create the first one
+              </ActButton>
+            </Nothing>
+          ) : (
+            <>
+              <div className="table-scroll">
+                <table className="table">
+                  <thead>
+                    <tr>
+                      <th>Type</th>
+                      <th className="right">Devices</th>
+                      <th className="wide">Application versions</th>
+                      <th className="wide">Created</th>
+                      <th>
+                        <span className="visually-hidden">Acts</span>
+                      </th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    {items.map((type) => (
+                      <tr key={type.id}>
+                        <td className="anywhere">
+                          <AnchorLink to="/types/$id" params={{ id: type.id }}>
+                            {type.name}
+                          </AnchorLink>
+                          {type.description !== undefined && <div className="dim">{type.description}</div>}
+                        </td>
+                        <td className="right">
+                          <DevicesOf type={type.name} devices={devicesOf(type.name)} />
+                        </td>
+                        <td className="anywhere wide">
+                          {type.appVersions
+                            .slice(-3)
+                            .map(({ name }) => name)
+                            .join(', ')}
+                          {type.appVersions.length > 3 && ` and ${type.appVersions.length - 3} before`}
+                        </td>
+                        <td className="wide">
+                          <Moment at={type.createdAt} />
+                        </td>
+                        <td className="right">
+                          <DeleteType type={type} devices={devicesOf(type.name)} />
+                        </td>
+                      </tr>
+                    ))}
+                  </tbody>
+                </table>
+              </div>
+              <Group mt="sm" gap="xs">
+                {cursor !== undefined && (
+                  <Button variant="default" onClick={() => void navigate({ to: '/types', search: {} })}>
+                    To the first
+                  </Button>
+                )}
+                {nextCursor !== null && (
+                  <Button
+                    variant="default"
+                    onClick={() => void navigate({ to: '/types', search: { cursor: nextCursor } })}
+                  >
+                    More
+                  </Button>
+                )}
+              </Group>
+            </>
+          )
+        }
+      </Loaded>
+      {creating && <CreateType onClose={() => setCreating(false)} />}
+    </div>
+  );
+};
+
+/** A link to them. */
+export const DevicesOf = ({
+  type,
+  devices,
+}: {
+  readonly type: string;
+  readonly devices: number | undefined;
+}) => (
+  <AnchorLink
+    to="/devices"
+    search={{ filter: `deviceType==${valueText(type)}` }}
+    title={`Devices of ${type}`}
+  >
+    {devices === undefined ? '…' : count(devices)}
+  </AnchorLink>
+);

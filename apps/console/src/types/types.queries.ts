@@ -1,0 +1,59 @@
+import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { answered, api, withEtag, type Schema } from '../api/client.js';
+
+export type DeviceType = Schema<'DeviceTypeView'>;
+export type TypeConfiguration = Schema<'TypeConfigurationView'>;
+export type FirmwareType = Schema<'FirmwareTypeView'>;
+
+const path = (id: string) => ({ path: { id } });
+
+export const typesQuery = (cursor: string | undefined) =>
+  queryOptions({
+    queryKey: ['device-types', 'list', cursor],
+    queryFn: ({ signal }) =>
+      answered(
+        api.GET('/api/v1/device-types', {
+          params: { query: { limit: 100, count: true, ...(cursor === undefined ? {} : { cursor }) } },
+          signal,
+        }),
+      ),
+    placeholderData: keepPreviousData,
+  });
+
+/** `id`: or its name. */
+export const typeQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['device-types', 'one', id],
+    queryFn: ({ signal }) => withEtag(api.GET('/api/v1/device-types/{id}', { params: path(id), signal })),
+  });
+
+export const typeConfigurationQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['device-types', 'one', id, 'configuration'],
+    queryFn: ({ signal }) =>
+      withEtag(api.GET('/api/v1/device-types/{id}/configuration', { params: path(id), signal })),
+  });
+
+export const firmwareTypesQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['firmware-types', id],
+    queryFn: ({ signal }) =>
+      answered(
+        api.GET('/api/v1/device-types/{id}/firmware-types', {
+          params: { ...path(id), query: { limit: 200 } },
+          signal,
+        }),
+      ),
+  });
+
+export const firmwareTypeQuery = (id: string, firmwareTypeId: string) =>
+  queryOptions({
+    queryKey: ['firmware-types', id, firmwareTypeId],
+    queryFn: ({ signal }) =>
+      withEtag(
+        api.GET('/api/v1/device-types/{id}/firmware-types/{firmwareTypeId}', {
+          params: { path: { id, firmwareTypeId } },
+          signal,
+        }),
+      ),
+  });
