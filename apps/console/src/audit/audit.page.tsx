@@ -212,8 +212,10 @@ const AuditTable = ({
                 <div className="dim">and {others.map(({ action }) => inWords(action)).join(', ')}</div>
               )}
             </td>
-            <td className="anywhere">
-              <ResourceLink resource={first.resource} />
+            <td>
+              <div className="anywhere">
+                <ResourceLink resource={first.resource} />
+              </div>
             </td>
             <td className="wide">
               {first.jobId === undefined ? (
