@@ -425,6 +425,11 @@ describe('If-Match with a version that has never been', () => {
       target: { filter },
       configurations: { k: 1 },
     });
+    const supervision = await created('/supervisions', {
+      name: 'A supervision',
+      target: { filter },
+      configurations: { k: 1 },
+    });
     const certificate = AUTHORITY;
     const authority = await created('/certificate-authorities', { name: 'An authority', certificate });
     const claimKey = await created('/claim-keys', { name: 'for meters', deviceType: 'meter', limit: 1 });
@@ -439,6 +444,7 @@ describe('If-Match with a version that has never been', () => {
       groups: group.id,
       integrations: integration.id,
       campaigns: campaign.id,
+      supervisions: supervision.id,
     };
     const idOf = (path: string): string => ids[path.split('/')[1] ?? ''] ?? 'meter';
     const bodyOf = (method: string, path: string): unknown => {

@@ -644,12 +644,13 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
 
   describe('the audit trail', () => {
     it('says who did what, is narrowed by a click, and leads to the thing', async () => {
-      const id = idOf('radiator-009');
-      await running.platform.api('PATCH', `/devices/${id}`, { serialNumber: 'S-9' });
+      const id = idOf('radiator-014');
+      const { status } = await running.platform.api('PATCH', `/devices/${id}`, { serialNumber: 'S-14' });
+      expect(status).toBe(200);
       const page = await running.open('/audit');
       const row = page.getByRole('row', { name: /device serial number changed/ });
       await row.getByRole('button', { name: 'device serial number changed' }).click();
-      await page.getByRole('row').nth(1).getByText('radiator-009').waitFor();
+      await page.getByRole('row').nth(1).getByText('radiator-014').waitFor();
       expect(new URL(page.url()).searchParams.get('filter')).toBe('action==DeviceSerialNumberChanged');
       await page.getByRole('textbox', { name: 'Filter' }).fill('who==anna');
       await page.getByRole('button', { name: 'Apply' }).click();
@@ -661,8 +662,8 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByRole('button', { name: 'Apply' }).click();
       await page.getByText('Nobody did anything that matches').waitFor();
       await page.goto(`${running.platform.url}/audit?device=${id}`);
-      await page.getByRole('link', { name: 'radiator-009' }).first().click();
-      await page.getByRole('heading', { name: 'radiator-009' }).waitFor();
+      await page.getByRole('link', { name: 'radiator-014' }).first().click();
+      await page.getByRole('heading', { name: 'radiator-014' }).waitFor();
     });
   });
 

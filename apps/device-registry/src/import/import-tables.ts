@@ -1,11 +1,11 @@
-import { AppError } from '@muster/contracts';
+import { AppError, type Actor } from '@muster/contracts';
 import type {
   ImportedRow,
   ImportLine,
   ImportView,
   RowOutcome,
 } from '@muster/contracts/device-registry/imports.requests';
-import type { Database } from '@muster/event-store';
+import { recordAct, type Database } from '@muster/event-store';
 import type pg from 'pg';
 import { IMPORT_KINDS } from './import-kinds.js';
 
@@ -143,7 +143,7 @@ export class Imports {
   }
 
   /** Throws `import-not-found`, `import-not-finished`: also while what failed of it is being tried again. */
-  async remove({ tenantId, importId }: ImportKey): Promise<void> {
+  async remove({ tenantId, importId }: ImportKey, actor: Actor): Promise<void> {
     await this.database.transaction(async (tx) => {
       const { rows: known } = await tx.query(
         'SELECT FROM imports WHERE tenant_id = $1 AND id = $2 AND started FOR UPDATE',
@@ -163,6 +163,7 @@ export class Imports {
         );
       }
       await tx.query('DELETE FROM imports WHERE tenant_id = $1 AND id = $2', [tenantId, importId]);
+      await recordAct(tx, { tenantId, aggregate: 'import', id: importId, type: 'ImportDeleted', actor });
     });
   }
 

@@ -15,6 +15,7 @@ import {
   type ImportedRows,
   type ImportListed,
   type ImportPage,
+  type DeleteImport,
   type ImportRef,
   type ImportStarted,
   type ImportView,
@@ -76,8 +77,8 @@ export class ImportHandlers {
   }
 
   @Handles(deleteImport)
-  async delete(key: ImportRef): Promise<Done> {
-    await this.imports.remove(key);
+  async delete({ actor, ...key }: DeleteImport): Promise<Done> {
+    await this.imports.remove(key, actor);
     return {};
   }
 

@@ -1,3 +1,4 @@
+import { listRegistryActs } from '@muster/contracts/audit/requests';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId, type JsonObject } from '@muster/contracts';
 import { getDevice, listDevices } from '@muster/contracts/device-registry/devices.requests';
@@ -334,7 +335,7 @@ describe('an import', () => {
     const rest = await list({ limit: 1, cursor: newest.nextCursor ?? '' });
     expect(rest).toMatchObject({ items: [{ id: first, dryRun: true }], nextCursor: null });
     expect(await code(list({ cursor: 'of another list' }))).toBe('invalid-request');
-    const remove = registry.bus.request(deleteImport, { tenantId: other.tenantId, importId: third });
+    const remove = registry.bus.request(deleteImport, { tenantId: other.tenantId, importId: third, actor });
     expect(await code(remove)).toBe('import-not-found');
   });
 
@@ -345,7 +346,7 @@ describe('an import', () => {
       { name, deviceType: type },
       { name: `${name}-2`, deviceType: late },
     ]);
-    const remove = (id: string) => registry.bus.request(deleteImport, { tenantId, importId: id });
+    const remove = (id: string) => registry.bus.request(deleteImport, { tenantId, importId: id, actor });
     // A retry waits for its turn behind what somebody holds, as an import does while it runs.
     await registry.createType({ name: late });
     await registry.database.transaction(async (tx) => {
@@ -369,6 +370,10 @@ describe('an import', () => {
     ]);
     expect(rows).toEqual([]);
     expect(await named(name)).toBeDefined();
+    const acts = await registry.bus.request(listRegistryActs, { tenantId, limit: 1 });
+    expect(acts.items).toMatchObject([
+      { action: 'ImportDeleted', resource: { kind: 'import', id: importId }, actor },
+    ]);
   });
 
   it('of an HTTP device is let in by nothing until a secret is issued', async () => {

@@ -20,7 +20,7 @@ import {
 import { Described, type Done } from '@muster/contracts';
 import { type Asking, ASKING, type FileParts, FILES } from '../providers.js';
 import { jobLocation } from '../http/answer-rules.js';
-import { Creating, Reading, type Caller } from '../http/caller.js';
+import { Creating, Reading, Who, type Caller } from '../http/caller.js';
 import { LIST_OR_FILE, ListOrFileQuery, sendListOrFile, type CsvColumns } from '../http/csv.js';
 import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
@@ -136,7 +136,7 @@ export class ImportsController {
     asks: [deleteImport],
     status: 204,
   })
-  deleteImport(@Param('id') importId: string, @Reading() reading: { tenantId: string }): Promise<Done> {
-    return this.bus.request(deleteImport, { ...reading, importId });
+  deleteImport(@Param('id') importId: string, @Who() who: Caller): Promise<Done> {
+    return this.bus.request(deleteImport, { ...who, importId });
   }
 }

@@ -324,10 +324,16 @@ export const listImports = defineRequest({
   idempotent: true,
 });
 
+export class DeleteImport extends ImportRef {
+  @ValidateNested()
+  @Type(() => Actor)
+  actor!: Actor;
+}
+
 /** With its rows, and the tokens they still show; the devices and the job stay. Again: `import-not-found`. */
 export const deleteImport = defineRequest({
   subject: 'muster.v1.service.device-registry.import.delete',
-  request: ImportRef,
+  request: DeleteImport,
   reply: Done,
   errors: ['import-not-found', 'import-not-finished'],
   idempotent: true,
