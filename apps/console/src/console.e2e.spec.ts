@@ -185,6 +185,9 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByRole('button', { name: 'Edit', exact: true }).click();
       await page.getByRole('textbox', { name: 'Folder' }).fill('hall');
       await page.getByRole('textbox', { name: 'Serial number' }).fill('S-9');
+      // Key by key, as people type: each text on the way is kept.
+      await page.getByRole('textbox', { name: 'Latitude' }).pressSequentially('52.05');
+      await page.getByRole('textbox', { name: 'Longitude' }).pressSequentially('-0.5');
       await page.getByRole('button', { name: 'Save' }).click();
       await page.getByText('must be a path such as').first().waitFor();
       await page.getByRole('textbox', { name: 'Folder' }).fill('/hall');
@@ -210,6 +213,7 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       expect(body).toMatchObject({
         folder: '/lobby',
         serialNumber: 'S-9',
+        position: { latitude: 52.05, longitude: -0.5 },
         tags: ['theirs'],
         metadata: { room: '12' },
       });
@@ -442,7 +446,10 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByRole('option', { name: 'so many' }).click();
       await first.getByLabel('How many').fill('2');
       await first.getByLabel('An operator releases it').check();
-      await first.getByLabel('Failed at most (%)').fill('0');
+      const failed = first.getByLabel('Failed at most (%)');
+      await failed.fill('');
+      await failed.pressSequentially('0.05');
+      expect(await failed.inputValue()).toBe('0.05');
       await first.getByLabel('Of so many settled').fill('1');
       // What the platform refuses is said at its field.
       await page.getByLabel('Everything ends').fill('2020-01-01T00:00');

@@ -12,7 +12,8 @@ import {
 } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { answered, api, newIdempotencyKey, type Schema } from '../api/client.js';
+import { answered, api, type Schema } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { Confirm } from '../shared/confirm-count.js';
 import { CopyText } from '../shared/shown-once.js';
@@ -78,17 +79,18 @@ export const RegisterAuthority = ({
   const saved = useSaved();
   const [name, setName] = useState('');
   const [certificate, setCertificate] = useState('');
-  const [key, setKey] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey();
   const register = useMutation({
     mutationFn: () =>
-      answered(
-        api.POST('/api/v1/certificate-authorities', {
-          params: { header: { 'Idempotency-Key': key } },
-          body: { name, certificate },
-        }),
+      once((key) =>
+        answered(
+          api.POST('/api/v1/certificate-authorities', {
+            params: { header: { 'Idempotency-Key': key } },
+            body: { name, certificate },
+          }),
+        ),
       ),
     onSuccess: onRegistered,
-    onError: () => setKey(newIdempotencyKey()),
     onSettled: saved,
   });
   const problem = register.isError ? problemOf(register.error) : undefined;

@@ -1,7 +1,8 @@
 import { Group, NumberInput, Select, SimpleGrid, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { answered, api, newIdempotencyKey } from '../api/client.js';
+import { answered, api } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { Confirm } from '../shared/confirm-count.js';
 import { ShownOnce } from '../shared/shown-once.js';
@@ -17,25 +18,24 @@ export const IssueClaimKey = ({ onClose }: { readonly onClose: () => void }) => 
   const [limit, setLimit] = useState(1);
   const [from, setFrom] = useState<string>();
   const [until, setUntil] = useState<string>();
-  const [key, setKey] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey();
   const issue = useMutation({
     mutationFn: () =>
-      answered(
-        api.POST('/api/v1/claim-keys', {
-          params: { header: { 'Idempotency-Key': key } },
-          body: {
-            name,
-            ...enrolledAs(as),
-            interface: via,
-            limit,
-            ...(from === undefined ? {} : { validFrom: from }),
-            ...(until === undefined ? {} : { validUntil: until }),
-          },
-        }),
+      once((key) =>
+        answered(
+          api.POST('/api/v1/claim-keys', {
+            params: { header: { 'Idempotency-Key': key } },
+            body: {
+              name,
+              ...enrolledAs(as),
+              interface: via,
+              limit,
+              ...(from === undefined ? {} : { validFrom: from }),
+              ...(until === undefined ? {} : { validUntil: until }),
+            },
+          }),
+        ),
       ),
-    onError: (error) => {
-      if (problemOf(error).status !== 0) setKey(newIdempotencyKey());
-    },
     onSettled: () => void queries.invalidateQueries({ queryKey: ['claim-keys'] }),
   });
   if (issue.data !== undefined) {

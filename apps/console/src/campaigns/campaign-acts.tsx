@@ -3,7 +3,8 @@ import { KebabHorizontalIcon } from '@primer/octicons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
-import { answered, api, newIdempotencyKey } from '../api/client.js';
+import { answered, api } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { ActButton, ActItem, ActLink } from '../shared/act-button.js';
 import { announce } from '../shared/announce.js';
 import { Confirm } from '../shared/confirm-count.js';
@@ -37,16 +38,18 @@ export const CampaignActs = ({
     },
     onSettled: refresh,
   });
+  const once = useIdempotencyKey();
   const derive = useMutation({
-    mutationFn: (how: 'retry' | 'revert' | 'copy') => {
-      const options = {
-        params: { path: { id }, header: { 'Idempotency-Key': newIdempotencyKey() } },
-        body: {},
-      };
-      if (how === 'retry') return answered(api.POST('/api/v1/campaigns/{id}/retry', options));
-      if (how === 'revert') return answered(api.POST('/api/v1/campaigns/{id}/revert', options));
-      return answered(api.POST('/api/v1/campaigns/{id}/copy', options));
-    },
+    mutationFn: (how: 'retry' | 'revert' | 'copy') =>
+      once((key) => {
+        const options = {
+          params: { path: { id }, header: { 'Idempotency-Key': `${key}-${how}` } },
+          body: {},
+        };
+        if (how === 'retry') return answered(api.POST('/api/v1/campaigns/{id}/retry', options));
+        if (how === 'revert') return answered(api.POST('/api/v1/campaigns/{id}/revert', options));
+        return answered(api.POST('/api/v1/campaigns/{id}/copy', options));
+      }),
     onSuccess: ({ id: draft }) =>
       void navigate({ to: '/campaigns/$id/edit/$step', params: { id: draft, step: 'review' } }),
   });

@@ -12,7 +12,8 @@ import {
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
-import { answered, api, newIdempotencyKey, withEtag } from '../api/client.js';
+import { answered, api, withEtag } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
 import { JsonInput } from '../shared/json-input.js';
@@ -37,7 +38,7 @@ export const DefinitionStep = ({ draft }: { readonly draft: Draft | undefined })
   const [values, setValues] = useState(() => mapText(was?.configurations));
   const [expected, setExpected] = useState(() => mapText(was?.expectedStates));
   const [firmwareIds, setFirmwareIds] = useState<string[]>([]);
-  const [key, setKey] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey();
   const types = useQuery({
     queryKey: ['device-types', 'all'],
     queryFn: ({ signal }) =>
@@ -55,7 +56,6 @@ export const DefinitionStep = ({ draft }: { readonly draft: Draft | undefined })
   const expectedStates = mapIn(expected);
   const save = useMutation({
     mutationFn: async (): Promise<string> => {
-      const header = { 'Idempotency-Key': key };
       if (target === undefined) throw new Error('The devices are not finished.');
       const own = {
         name,
@@ -72,14 +72,17 @@ export const DefinitionStep = ({ draft }: { readonly draft: Draft | undefined })
           ...(deviceType === null ? {} : { deviceType }),
           batches: [...CAREFUL],
         };
-        const { id } = await answered(
-          by === 'firmware'
-            ? api.POST('/api/v1/campaigns/from-firmware', {
-                params: { header },
-                body: { ...body, firmwareIds },
-              })
-            : api.POST('/api/v1/campaigns', { params: { header }, body }),
-        );
+        const { id } = await once((key) => {
+          const header = { 'Idempotency-Key': key };
+          return answered(
+            by === 'firmware'
+              ? api.POST('/api/v1/campaigns/from-firmware', {
+                  params: { header },
+                  body: { ...body, firmwareIds },
+                })
+              : api.POST('/api/v1/campaigns', { params: { header }, body }),
+          );
+        });
         return id;
       }
       const body = { ...own, description: said === '' ? null : said, deviceType };
@@ -96,7 +99,6 @@ export const DefinitionStep = ({ draft }: { readonly draft: Draft | undefined })
       void queries.invalidateQueries({ queryKey: ['campaigns'] });
       void navigate({ to: '/campaigns/$id/edit/$step', params: { id, step: 'batches' } });
     },
-    onError: () => setKey(newIdempotencyKey()),
   });
   const problem = save.isError ? problemOf(save.error) : undefined;
   const ready =

@@ -2,7 +2,8 @@ import { Group, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
-import { answered, api, newIdempotencyKey } from '../api/client.js';
+import { answered, api } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
 import { Confirm, TYPE_ABOVE, TypeSplit } from '../shared/confirm-count.js';
@@ -24,7 +25,7 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
   const preview = useQuery(previewQuery(id, revision)).data;
   const [asking, setAsking] = useState(false);
   const [startAt, setStartAt] = useState(toLocal(campaign.startAt));
-  const [key] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey();
   const done = () => {
     void queries.invalidateQueries({ queryKey: ['campaign', id] });
     void queries.invalidateQueries({ queryKey: ['campaigns'] });
@@ -32,11 +33,13 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
   };
   const launch = useMutation({
     mutationFn: (expectedCount: number) =>
-      answered(
-        api.POST('/api/v1/campaigns/{id}/launch', {
-          params: { path: { id }, header: { 'Idempotency-Key': `${key}-${expectedCount}` } },
-          body: { expectedCount },
-        }),
+      once((key) =>
+        answered(
+          api.POST('/api/v1/campaigns/{id}/launch', {
+            params: { path: { id }, header: { 'Idempotency-Key': `${key}-${expectedCount}` } },
+            body: { expectedCount },
+          }),
+        ),
       ),
     onSuccess: done,
     // The number that was seen is old: look again.

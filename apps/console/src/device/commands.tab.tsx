@@ -1,7 +1,8 @@
 import { Group, NumberInput, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { answered, api, newIdempotencyKey } from '../api/client.js';
+import { answered, api } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { usePolling } from '../api/live.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
@@ -103,17 +104,21 @@ const SendCommand = ({ id }: { readonly id: string }) => {
   const [payload, setPayload] = useState('');
   const [ttl, setTtl] = useState<number>(60);
   const read = payload.trim() === '' ? undefined : readJson(payload);
+  // What is corrected is another command.
+  const once = useIdempotencyKey(JSON.stringify([type, payload, ttl]));
   const send = useMutation({
     mutationFn: () =>
-      answered(
-        api.POST('/api/v1/devices/{id}/commands', {
-          params: { path: { id }, header: { 'Idempotency-Key': newIdempotencyKey() } },
-          body: {
-            type,
-            ttlSeconds: ttl,
-            ...(read !== undefined && 'value' in read ? { payload: read.value } : {}),
-          },
-        }),
+      once((key) =>
+        answered(
+          api.POST('/api/v1/devices/{id}/commands', {
+            params: { path: { id }, header: { 'Idempotency-Key': key } },
+            body: {
+              type,
+              ttlSeconds: ttl,
+              ...(read !== undefined && 'value' in read ? { payload: read.value } : {}),
+            },
+          }),
+        ),
       ),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ['device', id, 'commands'] }),
   });

@@ -1,11 +1,13 @@
-import { NumberInput, Select, Text, Textarea, TextInput } from '@mantine/core';
+import { Select, Text, Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { authoritiesQuery } from '../access/access.queries.js';
-import { answered, api, newIdempotencyKey, type Schema } from '../api/client.js';
+import { answered, api, type Schema } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
 import { Confirm } from '../shared/confirm-count.js';
+import { NumberField } from '../shared/number-field.js';
 import { ShownOnce } from '../shared/shown-once.js';
 import { TimeInput } from '../shared/time-input.js';
 import { credentialsQuery } from './device.queries.js';
@@ -89,14 +91,11 @@ const Shown = ({ issued, onClose }: { readonly issued: Issued; readonly onClose:
 /** Shows what was issued where there is something to be shown; else it is done. */
 const useIssue = (id: string, call: (key: string) => Promise<Issued>, onClose: () => void) => {
   const queries = useQueryClient();
-  const [key, setKey] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey();
   return useMutation({
-    mutationFn: () => call(key),
+    mutationFn: () => once(call),
     onSuccess: ({ kind }) => {
       if (kind === 'self-signed' || kind === 'ca-signed') onClose();
-    },
-    onError: (error) => {
-      if (problemOf(error).status !== 0) setKey(newIdempotencyKey());
     },
     onSettled: () => void queries.invalidateQueries({ queryKey: ['device', id] }),
   });
@@ -214,7 +213,7 @@ const RotateCredential = ({
   readonly credential: Credential;
   readonly onClose: () => void;
 }) => {
-  const [hours, setHours] = useState<number>(24);
+  const [hours, setHours] = useState<number | undefined>(24);
   const [shown, setShown] = useState('');
   const rotate = useIssue(
     id,
@@ -223,7 +222,7 @@ const RotateCredential = ({
         api.POST('/api/v1/devices/{id}/credentials/{credentialId}/rotate', {
           params: { path: { id, credentialId }, header: { 'Idempotency-Key': key } },
           body: {
-            overlapSeconds: Math.round(hours * 3_600),
+            overlapSeconds: Math.round((hours ?? 24) * 3_600),
             ...(kind === 'self-signed' ? certificateIn(shown) : {}),
           },
         }),
@@ -242,14 +241,16 @@ const RotateCredential = ({
       onClose={onClose}
       onConfirm={() => rotate.mutate()}
     >
-      <NumberInput
+      <NumberField
         label="Hours for which both open"
         description="0: the one before is revoked at once, and who is connected with it is disconnected"
+        required
+        whole={false}
         value={hours}
         min={0}
-        onChange={(value) => setHours(typeof value === 'number' ? value : 24)}
-        error={faultAt(problem, 'overlapSeconds')}
-        maw={320}
+        onChange={setHours}
+        fault={faultAt(problem, 'overlapSeconds')}
+        width={320}
       />
       {kind === 'self-signed' && <CertificateInput shown={shown} onChange={setShown} problem={problem} />}
     </Confirm>

@@ -1,4 +1,4 @@
-import { Checkbox, Group, NumberInput, Select, TagsInput, Text, TextInput } from '@mantine/core';
+import { Checkbox, Group, Select, TagsInput, Text, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -7,6 +7,7 @@ import { faultAt, problemOf } from '../api/problem.js';
 import { deviceTypesQuery } from '../devices/devices.queries.js';
 import { valueText } from '../devices/filter-text.js';
 import { Confirm } from '../shared/confirm-count.js';
+import { NumberField } from '../shared/number-field.js';
 import { deviceQuery } from './device.queries.js';
 
 type Device = Schema<'DeviceView'>;
@@ -140,7 +141,7 @@ export const EditDevice = ({
           label="Latitude"
           value={latitude}
           onChange={setLatitude}
-          error={halfPosition ? 'A position has both: latitude and longitude.' : faultAt(problem, 'position')}
+          fault={halfPosition ? 'A position has both: latitude and longitude.' : faultAt(problem, 'position')}
         />
         <Coordinate label="Longitude" value={longitude} onChange={setLongitude} />
         <Coordinate label="Altitude (m)" value={altitude} onChange={setAltitude} />
@@ -180,25 +181,12 @@ const positionOf = (
 const same = (a: Position | null, b: Position | undefined): boolean =>
   a?.latitude === b?.latitude && a?.longitude === b?.longitude && a?.altitude === b?.altitude;
 
-const Coordinate = ({
-  label,
-  value,
-  onChange,
-  error,
-}: {
+const Coordinate = (props: {
   readonly label: string;
   readonly value: number | undefined;
   readonly onChange: (value: number | undefined) => void;
-  readonly error?: string | undefined;
-}) => (
-  <NumberInput
-    label={label}
-    hideControls
-    value={value ?? ''}
-    onChange={(next) => onChange(typeof next === 'number' ? next : undefined)}
-    error={error}
-  />
-);
+  readonly fault?: string | undefined;
+}) => <NumberField {...props} whole={false} width="100%" hideControls />;
 
 /** The device that this one is behind, found by the beginning of its name. */
 const Parent = ({

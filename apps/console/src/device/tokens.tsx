@@ -1,7 +1,8 @@
 import { Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { answered, api, newIdempotencyKey } from '../api/client.js';
+import { answered, api } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
 import { Confirm } from '../shared/confirm-count.js';
@@ -53,21 +54,20 @@ const IssueToken = ({ id, onClose }: { readonly id: string; readonly onClose: ()
   const queries = useQueryClient();
   const [token, setToken] = useState('');
   const [until, setUntil] = useState<string>();
-  const [key, setKey] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey();
   const issue = useMutation({
     mutationFn: () =>
-      answered(
-        api.POST('/api/v1/devices/{id}/tokens', {
-          params: { path: { id }, header: { 'Idempotency-Key': key } },
-          body: {
-            ...(token === '' ? {} : { token }),
-            ...(until === undefined ? {} : { validUntil: until }),
-          },
-        }),
+      once((key) =>
+        answered(
+          api.POST('/api/v1/devices/{id}/tokens', {
+            params: { path: { id }, header: { 'Idempotency-Key': key } },
+            body: {
+              ...(token === '' ? {} : { token }),
+              ...(until === undefined ? {} : { validUntil: until }),
+            },
+          }),
+        ),
       ),
-    onError: (error) => {
-      if (problemOf(error).status !== 0) setKey(newIdempotencyKey());
-    },
     onSettled: () => void queries.invalidateQueries({ queryKey: ['device', id] }),
   });
   if (issue.data !== undefined) {

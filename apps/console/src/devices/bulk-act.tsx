@@ -1,7 +1,8 @@
 import { Button, Checkbox, Group, Modal, Stack, TagsInput, Text, TextInput } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
-import { answered, api, newIdempotencyKey, type Schema } from '../api/client.js';
+import { answered, api, type Schema } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { JobProgress } from '../jobs/job-progress.js';
 import { Confirm, TYPE_ABOVE, TypeSplit } from '../shared/confirm-count.js';
 import { count } from '../shared/format.js';
@@ -38,12 +39,11 @@ export const BulkAct = ({
   readonly onClose: (done: boolean) => void;
 }) => {
   const [prepared, setPrepared] = useState<Prepared>();
-  const [key, setKey] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey(prepared);
   const look = useMutation({ mutationFn: (next: Prepared) => next.preview() });
   const start = useMutation({
     mutationFn: ({ act: chosen, expected }: { readonly act: Prepared; readonly expected: number }) =>
-      chosen.start(expected, key),
-    onError: () => setKey(newIdempotencyKey()),
+      once((key) => chosen.start(expected, key)),
   });
   const ready = (next: Prepared) => {
     look.mutate(next, { onSuccess: () => setPrepared(next) });

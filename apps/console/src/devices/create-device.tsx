@@ -1,7 +1,8 @@
 import { Button, Group, Modal, Select, Stack, TagsInput, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { answered, api, newIdempotencyKey, type Schema } from '../api/client.js';
+import { answered, api, type Schema } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { ProblemView } from '../shared/problem-view.js';
@@ -19,25 +20,25 @@ export const CreateDevice = ({ onClose }: { readonly onClose: () => void }) => {
   const [via, setVia] = useState<Via>('mqtt');
   const [folder, setFolder] = useState('');
   const [tags, setTags] = useState<string[]>([]);
-  const [key, setKey] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey();
   const create = useMutation({
     mutationFn: () =>
-      answered(
-        api.POST('/api/v1/devices', {
-          body: {
-            name,
-            deviceType: deviceType ?? '',
-            interface: via,
-            ...(appVersion === null ? {} : { appVersion }),
-            ...(folder === '' ? {} : { folder }),
-            ...(tags.length === 0 ? {} : { tags }),
-          },
-          params: { header: { 'Idempotency-Key': key } },
-        }),
+      once((key) =>
+        answered(
+          api.POST('/api/v1/devices', {
+            body: {
+              name,
+              deviceType: deviceType ?? '',
+              interface: via,
+              ...(appVersion === null ? {} : { appVersion }),
+              ...(folder === '' ? {} : { folder }),
+              ...(tags.length === 0 ? {} : { tags }),
+            },
+            params: { header: { 'Idempotency-Key': key } },
+          }),
+        ),
       ),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ['devices'] }),
-    // What is corrected is another request.
-    onError: () => setKey(newIdempotencyKey()),
   });
   const problem = create.isError ? problemOf(create.error) : undefined;
   if (create.data !== undefined) return <Created device={create.data} onClose={onClose} />;

@@ -3,7 +3,8 @@ import { BookmarkIcon } from '@primer/octicons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
-import { answered, api, newIdempotencyKey } from '../api/client.js';
+import { answered, api } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { ActItem } from '../shared/act-button.js';
 import { ProblemView } from '../shared/problem-view.js';
@@ -55,14 +56,16 @@ export const Groups = ({
 const SaveGroup = ({ filter, onClose }: { readonly filter: string; readonly onClose: () => void }) => {
   const queries = useQueryClient();
   const [name, setName] = useState('');
-  const [key] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey(name);
   const save = useMutation({
     mutationFn: () =>
-      answered(
-        api.POST('/api/v1/groups', {
-          body: { name, filter },
-          params: { header: { 'Idempotency-Key': key + name } },
-        }),
+      once((key) =>
+        answered(
+          api.POST('/api/v1/groups', {
+            body: { name, filter },
+            params: { header: { 'Idempotency-Key': key } },
+          }),
+        ),
       ),
     onSuccess: () => {
       void queries.invalidateQueries({ queryKey: ['groups'] });

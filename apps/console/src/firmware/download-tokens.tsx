@@ -1,13 +1,15 @@
-import { Button, Group, Modal, NumberInput, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { answered, api, newIdempotencyKey, type Schema } from '../api/client.js';
+import { answered, api, type Schema } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
 import { ActorName } from '../shared/actor.js';
 import { Confirm } from '../shared/confirm-count.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing } from '../shared/page.js';
+import { NumberField } from '../shared/number-field.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { ShownOnce } from '../shared/shown-once.js';
 
@@ -124,19 +126,18 @@ export const DownloadTokens = ({
 const MakeToken = ({ id, onClose }: { readonly id: string; readonly onClose: () => void }) => {
   const queries = useQueryClient();
   const [name, setName] = useState('');
-  const [hours, setHours] = useState(24);
-  const [key, setKey] = useState(newIdempotencyKey);
+  const [hours, setHours] = useState<number | undefined>(24);
+  const once = useIdempotencyKey();
   const make = useMutation({
     mutationFn: () =>
-      answered(
-        api.POST('/api/v1/firmwares/{id}/download-tokens', {
-          params: { path: { id }, header: { 'Idempotency-Key': key } },
-          body: { ttlSeconds: Math.round(hours * 3_600), ...(name === '' ? {} : { name }) },
-        }),
+      once((key) =>
+        answered(
+          api.POST('/api/v1/firmwares/{id}/download-tokens', {
+            params: { path: { id }, header: { 'Idempotency-Key': key } },
+            body: { ttlSeconds: Math.round((hours ?? 24) * 3_600), ...(name === '' ? {} : { name }) },
+          }),
+        ),
       ),
-    onError: (error) => {
-      if (problemOf(error).status !== 0) setKey(newIdempotencyKey());
-    },
     onSettled: () => void queries.invalidateQueries({ queryKey: ['firmwares', id] }),
   });
   if (make.data !== undefined) {
@@ -167,13 +168,15 @@ const MakeToken = ({ id, onClose }: { readonly id: string; readonly onClose: () 
         onChange={(event) => setName(event.currentTarget.value)}
         error={faultAt(problem, 'name')}
       />
-      <NumberInput
+      <NumberField
         label="Opens for so many hours"
+        required
+        whole={false}
         value={hours}
         min={0.1}
-        onChange={(value) => setHours(typeof value === 'number' ? value : 24)}
-        error={faultAt(problem, 'ttlSeconds')}
-        maw={260}
+        onChange={setHours}
+        fault={faultAt(problem, 'ttlSeconds')}
+        width={260}
       />
     </Confirm>
   );

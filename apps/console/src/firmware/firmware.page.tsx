@@ -14,7 +14,8 @@ import {
 import { KebabHorizontalIcon, UploadIcon } from '@primer/octicons-react';
 import { useMutation, useQueries, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { answered, api, newIdempotencyKey, withEtag, type Schema } from '../api/client.js';
+import { answered, api, withEtag, type Schema } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf, readProblem, Refused } from '../api/problem.js';
 import { deviceTypesQuery } from '../devices/devices.queries.js';
 import { valueText } from '../devices/filter-text.js';
@@ -199,27 +200,27 @@ const Upload = ({ onClose }: { readonly onClose: () => void }) => {
   const [version, setVersion] = useState('');
   const [from, setFrom] = useState<string[]>([]);
   const [file, setFile] = useState<File | null>(null);
-  const [key, setKey] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey();
   const upload = useMutation({
-    mutationFn: async () => {
-      // The file comes last: what is wrong with the other fields is told before it is sent.
-      const form = new FormData();
-      form.set('firmwareType', firmwareType ?? '');
-      form.set('version', version);
-      for (const one of from) form.append('upgradableFrom', one);
-      if (file !== null) form.set('file', file);
-      const response = await fetch('/api/v1/firmwares', {
-        method: 'POST',
-        headers: { 'idempotency-key': key },
-        body: form,
-      });
-      if (!response.ok) throw new Refused(readProblem(await response.json(), response.status));
-    },
+    mutationFn: () =>
+      once(async (key) => {
+        // The file comes last: what is wrong with the other fields is told before it is sent.
+        const form = new FormData();
+        form.set('firmwareType', firmwareType ?? '');
+        form.set('version', version);
+        for (const one of from) form.append('upgradableFrom', one);
+        if (file !== null) form.set('file', file);
+        const response = await fetch('/api/v1/firmwares', {
+          method: 'POST',
+          headers: { 'idempotency-key': key },
+          body: form,
+        });
+        if (!response.ok) throw new Refused(readProblem(await response.json(), response.status));
+      }),
     onSuccess: () => {
       void queries.invalidateQueries({ queryKey: ['firmwares'] });
       onClose();
     },
-    onError: () => setKey(newIdempotencyKey()),
   });
   const problem = upload.isError ? problemOf(upload.error) : undefined;
   return (

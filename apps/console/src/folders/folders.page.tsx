@@ -3,7 +3,8 @@ import { PlusIcon } from '@primer/octicons-react';
 import { keepPreviousData, queryOptions, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
-import { answered, api, newIdempotencyKey, type Schema } from '../api/client.js';
+import { answered, api, type Schema } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { valueText } from '../devices/filter-text.js';
 import { JobProgress } from '../jobs/job-progress.js';
@@ -142,14 +143,15 @@ const useRefresh = () => {
 
 const MakeFolder = ({ onClose }: { readonly onClose: () => void }) => {
   const [path, setPath] = useState('/');
-  const [key, setKey] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey();
   const make = useMutation({
     mutationFn: () =>
-      answered(
-        api.POST('/api/v1/folders', { params: { header: { 'Idempotency-Key': key } }, body: { path } }),
+      once((key) =>
+        answered(
+          api.POST('/api/v1/folders', { params: { header: { 'Idempotency-Key': key } }, body: { path } }),
+        ),
       ),
     onSuccess: onClose,
-    onError: () => setKey(newIdempotencyKey()),
     onSettled: useRefresh(),
   });
   return (

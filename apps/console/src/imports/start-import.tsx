@@ -2,7 +2,8 @@ import { FileInput, Group, Stack, Text } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
-import { newIdempotencyKey, type Schema } from '../api/client.js';
+import { type Schema } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { useLive } from '../api/live.js';
 import { jobQuery } from '../jobs/jobs.queries.js';
 import { ActButton, useRefusal } from '../shared/act-button.js';
@@ -22,17 +23,15 @@ import { mediaTypeOf, sendFile } from './send-file.js';
  */
 export const StartImport = () => {
   const [file, setFile] = useState<File | null>(null);
-  const [key, setKey] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey(file);
   const queries = useQueryClient();
   const refusal = useRefusal('device');
   const attempt = useMutation({
-    mutationFn: (chosen: File) => sendFile(chosen, { dryRun: true, key }),
+    mutationFn: (chosen: File) => once((key) => sendFile(chosen, { dryRun: true, key })),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ['imports', 'list'] }),
-    onError: () => setKey(newIdempotencyKey()),
   });
   const choose = (chosen: File | null) => {
     setFile(chosen);
-    setKey(newIdempotencyKey());
     attempt.reset();
   };
   const unknown = file !== null && mediaTypeOf(file.name) === undefined;
@@ -138,14 +137,13 @@ const Import = ({
 }) => {
   const navigate = useNavigate();
   const queries = useQueryClient();
-  const [key, setKey] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey();
   const start = useMutation({
-    mutationFn: () => sendFile(file, { dryRun: false, key }),
+    mutationFn: () => once((key) => sendFile(file, { dryRun: false, key })),
     onSuccess: (id) => {
       void queries.invalidateQueries({ queryKey: ['imports', 'list'] });
       void navigate({ to: '/imports/$id', params: { id } });
     },
-    onError: () => setKey(newIdempotencyKey()),
   });
   const reached = view.created + view.updated;
   return (

@@ -1,7 +1,8 @@
 import { Button, Group, Text } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { answered, api, newIdempotencyKey } from '../api/client.js';
+import { answered, api } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { useLive, usePolling } from '../api/live.js';
 import { ActButton } from '../shared/act-button.js';
 import { ActorName } from '../shared/actor.js';
@@ -28,12 +29,15 @@ export const JobPage = () => {
     mutationFn: () => answered(api.POST('/api/v1/jobs/{id}/cancel', { params: { path: { id } } })),
     onSettled: () => void queries.invalidateQueries({ queryKey: ['jobs', id] }),
   });
+  const once = useIdempotencyKey();
   const retry = useMutation({
     mutationFn: () =>
-      answered(
-        api.POST('/api/v1/jobs/{id}/retry', {
-          params: { path: { id }, header: { 'Idempotency-Key': newIdempotencyKey() } },
-        }),
+      once((key) =>
+        answered(
+          api.POST('/api/v1/jobs/{id}/retry', {
+            params: { path: { id }, header: { 'Idempotency-Key': key } },
+          }),
+        ),
       ),
     onSuccess: ({ jobId }) => void navigate({ to: '/jobs/$id', params: { id: jobId } }),
   });

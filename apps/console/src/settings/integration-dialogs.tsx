@@ -2,7 +2,8 @@ import { Button, Group, Select, Stack, TagsInput, Text, TextInput } from '@manti
 import { DownloadIcon } from '@primer/octicons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
-import { answered, api, newIdempotencyKey, type Schema } from '../api/client.js';
+import { answered, api, type Schema } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { Confirm } from '../shared/confirm-count.js';
 import { CopyText, ShownOnce } from '../shared/shown-once.js';
@@ -20,22 +21,21 @@ export const CreateIntegration = ({ onClose }: { readonly onClose: () => void })
   const [services, setServices] = useState<string[]>([]);
   const [from, setFrom] = useState<'now' | 'beginning' | 'time'>('now');
   const [at, setAt] = useState<string>();
-  const [key, setKey] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey();
   const create = useMutation({
     mutationFn: () =>
-      answered(
-        api.POST('/api/v1/integrations', {
-          params: { header: { 'Idempotency-Key': key } },
-          body: {
-            name,
-            from: from === 'time' ? (at ?? '') : from,
-            ...(services.length === 0 ? {} : { services }),
-          },
-        }),
+      once((key) =>
+        answered(
+          api.POST('/api/v1/integrations', {
+            params: { header: { 'Idempotency-Key': key } },
+            body: {
+              name,
+              from: from === 'time' ? (at ?? '') : from,
+              ...(services.length === 0 ? {} : { services }),
+            },
+          }),
+        ),
       ),
-    onError: (error) => {
-      if (problemOf(error).status !== 0) setKey(newIdempotencyKey());
-    },
     onSettled: () => void queries.invalidateQueries({ queryKey: ['integrations'] }),
   });
   if (create.data !== undefined) return <Credentials access={create.data} onClose={onClose} />;
@@ -157,17 +157,16 @@ export const RenewCredentials = ({
   readonly onClose: () => void;
 }) => {
   const queries = useQueryClient();
-  const [key, setKey] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey();
   const renew = useMutation({
     mutationFn: () =>
-      answered(
-        api.POST('/api/v1/integrations/{id}/credentials', {
-          params: { path: { id }, header: { 'Idempotency-Key': key } },
-        }),
+      once((key) =>
+        answered(
+          api.POST('/api/v1/integrations/{id}/credentials', {
+            params: { path: { id }, header: { 'Idempotency-Key': key } },
+          }),
+        ),
       ),
-    onError: (error) => {
-      if (problemOf(error).status !== 0) setKey(newIdempotencyKey());
-    },
     onSettled: () => void queries.invalidateQueries({ queryKey: ['integrations'] }),
   });
   if (renew.data !== undefined) return <Credentials access={renew.data} onClose={onClose} />;

@@ -2,7 +2,8 @@ import { Button, Checkbox, Group, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
-import { answered, api, newIdempotencyKey } from '../api/client.js';
+import { answered, api } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { targetDraftOf, targetIn } from '../campaigns/target-draft.js';
 import { TargetFields } from '../campaigns/target-fields.js';
@@ -22,7 +23,7 @@ export const NewSupervisionPage = () => {
   const [desired, setDesired] = useState('');
   const [expected, setExpected] = useState('');
   const [stated, setStated] = useState(false);
-  const [key, setKey] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey();
   const target = targetIn(devices);
   const configurations = mapIn(desired);
   const expectedStates = mapIn(expected);
@@ -30,24 +31,25 @@ export const NewSupervisionPage = () => {
   const open = useMutation({
     mutationFn: () => {
       if (target === undefined) throw new Error('The devices are not finished.');
-      return answered(
-        api.POST('/api/v1/supervisions', {
-          params: { header: { 'Idempotency-Key': key } },
-          body: {
-            name,
-            target,
-            configurations: configurations.map ?? {},
-            expectedStates: expectedStates.map ?? {},
-            expectedFrom: stated ? 'stated' : 'any',
-          },
-        }),
+      return once((key) =>
+        answered(
+          api.POST('/api/v1/supervisions', {
+            params: { header: { 'Idempotency-Key': key } },
+            body: {
+              name,
+              target,
+              configurations: configurations.map ?? {},
+              expectedStates: expectedStates.map ?? {},
+              expectedFrom: stated ? 'stated' : 'any',
+            },
+          }),
+        ),
       );
     },
     onSuccess: ({ id }) => {
       void queries.invalidateQueries({ queryKey: ['supervisions'] });
       void navigate({ to: '/supervisions/$id', params: { id } });
     },
-    onError: () => setKey(newIdempotencyKey()),
   });
   const problem = open.isError ? problemOf(open.error) : undefined;
   const ready =

@@ -2,7 +2,8 @@ import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
 import { PlusIcon } from '@primer/octicons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { answered, api, newIdempotencyKey } from '../api/client.js';
+import { answered, api } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { valueText } from '../devices/filter-text.js';
 import { ActButton } from '../shared/act-button.js';
@@ -98,20 +99,21 @@ export const AppVersions = ({
 const AddVersion = ({ typeId, onClose }: { readonly typeId: string; readonly onClose: () => void }) => {
   const queries = useQueryClient();
   const [name, setName] = useState('');
-  const [key, setKey] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey();
   const add = useMutation({
     mutationFn: () =>
-      answered(
-        api.POST('/api/v1/device-types/{id}/app-versions', {
-          params: { path: { id: typeId }, header: { 'Idempotency-Key': key } },
-          body: { name },
-        }),
+      once((key) =>
+        answered(
+          api.POST('/api/v1/device-types/{id}/app-versions', {
+            params: { path: { id: typeId }, header: { 'Idempotency-Key': key } },
+            body: { name },
+          }),
+        ),
       ),
     onSuccess: () => {
       void queries.invalidateQueries({ queryKey: ['device-types'] });
       onClose();
     },
-    onError: () => setKey(newIdempotencyKey()),
   });
   const problem = add.isError ? problemOf(add.error) : undefined;
   return (

@@ -2,7 +2,8 @@ import { Button, Modal, Stack, TagsInput, Textarea, TextInput } from '@mantine/c
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
-import { answered, api, newIdempotencyKey } from '../api/client.js';
+import { answered, api } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { SettingFields } from './setting-fields.js';
@@ -15,26 +16,28 @@ export const CreateType = ({ onClose }: { readonly onClose: () => void }) => {
   const [description, setDescription] = useState('');
   const [versions, setVersions] = useState<string[]>([]);
   const [settings, setSettings] = useState<Settings>({});
-  const [key, setKey] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey();
   const create = useMutation({
     mutationFn: () =>
-      answered(
-        api.POST('/api/v1/device-types', {
-          body: {
-            name,
-            ...(description === '' ? {} : { description }),
-            ...(versions.length === 0 ? {} : { appVersions: versions.map((version) => ({ name: version })) }),
-            ...(Object.keys(settings).length === 0 ? {} : { settings }),
-          },
-          params: { header: { 'Idempotency-Key': key } },
-        }),
+      once((key) =>
+        answered(
+          api.POST('/api/v1/device-types', {
+            body: {
+              name,
+              ...(description === '' ? {} : { description }),
+              ...(versions.length === 0
+                ? {}
+                : { appVersions: versions.map((version) => ({ name: version })) }),
+              ...(Object.keys(settings).length === 0 ? {} : { settings }),
+            },
+            params: { header: { 'Idempotency-Key': key } },
+          }),
+        ),
       ),
     onSuccess: ({ id }) => {
       void queries.invalidateQueries({ queryKey: ['device-types'] });
       void navigate({ to: '/types/$id', params: { id } });
     },
-    // What is corrected is another request.
-    onError: () => setKey(newIdempotencyKey()),
   });
   const problem = create.isError ? problemOf(create.error) : undefined;
   return (

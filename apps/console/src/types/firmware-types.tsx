@@ -2,7 +2,8 @@ import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
 import { PlusIcon } from '@primer/octicons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
-import { answered, api, newIdempotencyKey, withEtag, type Schema } from '../api/client.js';
+import { answered, api, withEtag, type Schema } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf, type Problem } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
 import { AnchorLink } from '../shared/anchor-link.js';
@@ -190,20 +191,21 @@ const FirmwareTypeForm = ({
 const Create = ({ typeId, onClose }: { readonly typeId: string; readonly onClose: () => void }) => {
   const queries = useQueryClient();
   const [value, setValue] = useState(NEW);
-  const [key, setKey] = useState(newIdempotencyKey);
+  const once = useIdempotencyKey();
   const create = useMutation({
     mutationFn: () =>
-      answered(
-        api.POST('/api/v1/device-types/{id}/firmware-types', {
-          params: { path: { id: typeId }, header: { 'Idempotency-Key': key } },
-          body: value,
-        }),
+      once((key) =>
+        answered(
+          api.POST('/api/v1/device-types/{id}/firmware-types', {
+            params: { path: { id: typeId }, header: { 'Idempotency-Key': key } },
+            body: value,
+          }),
+        ),
       ),
     onSuccess: () => {
       void queries.invalidateQueries({ queryKey: ['firmware-types'] });
       onClose();
     },
-    onError: () => setKey(newIdempotencyKey()),
   });
   return (
     <FirmwareTypeForm
