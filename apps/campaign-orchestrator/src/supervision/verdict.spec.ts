@@ -139,6 +139,33 @@ describe('the verdict over a device', () => {
     });
   });
 
+  it('takes a default for the desired value where it is the same, and not where it is another', () => {
+    const by: Actor = { kind: 'default', id: 'heater' };
+    const byDefault = (value: JsonValue) =>
+      state({
+        configId: 'theirs',
+        desired: { version: { ...own(value, 5, by), origin: 'device-type' } },
+        sent: { configId: 'theirs', subscriber: true, at: at(6), reachedAt: at(6) },
+        confirmed: { at: at(7) },
+        reported: { version: { value, at: at(7), statedAt: at(8) } },
+      });
+    const alone = expectation({ configurations: { version: '1.1' }, campaignId: null });
+    expect(verdictOf(byDefault('1.1'), alone)).toMatchObject({
+      verdict: 'valid',
+      desired: true,
+      reasons: [],
+    });
+    expect(verdictOf(byDefault('1.0'), alone)).toMatchObject({
+      verdict: 'invalid',
+      reasons: [{ code: 'desired_changed', expected: '1.1', actual: '1.0', by }],
+    });
+    // What is taken away later leaves the default, which says the same.
+    const taken = { ...byDefault('1.1'), withdrawn: { version: { at: at(40), by: anna } } };
+    expect(verdictOf(taken, expectation({ configurations: { version: '1.1' } }))).toMatchObject({
+      verdict: 'valid',
+    });
+  });
+
   it('is invalid where the device refused the document, in its words', () => {
     const rejection = { statusCode: 400, reasonPhrase: 'too old' };
     expect(verdictOf(written({ confirmed: { at: at(23), rejection } }))).toMatchObject({

@@ -63,7 +63,10 @@ export const judge = (expectation: Expectation, { state, fetches, wasValid }: De
 const leastOf = (states: readonly ExpectedState[]): KnownBy =>
   states.some(({ by }) => by === 'applied') ? 'applied' : 'stated';
 
-/** Keys of the configuration whose desired value is another one. */
+/**
+ * Keys of the configuration whose desired value is another one. The value in effect counts, whoever it comes from: a device
+ * whose document says what it should is as it should be. Null asks that there is none of its own; a default may stand.
+ */
 export const keysNotDesired = (
   { configurations }: Pick<Expectation, 'configurations'>,
   { desired }: DeviceState,
@@ -71,8 +74,8 @@ export const keysNotDesired = (
   Object.entries(configurations)
     .filter(([key, value]) => {
       const entry = entryOf(desired, key);
-      const own = entry?.origin === 'device' ? entry.value : null;
-      return !sameJson(own, value);
+      if (value === null) return entry?.origin === 'device';
+      return entry === undefined || !sameJson(entry.value, value);
     })
     .map(([key]) => key);
 
