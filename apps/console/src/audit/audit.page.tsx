@@ -183,7 +183,7 @@ const AuditTable = ({
         {rows.map(({ first, others }) => (
           <tr key={first.id}>
             <td>
-              <Moment at={first.at} />
+              <Moment at={first.at} clock />
             </td>
             <td>
               {first.actor.kind === 'campaign' || first.actor.kind === 'default' ? (

@@ -1,5 +1,6 @@
 import { PartBar } from '../shared/part-bar.js';
 import { count } from '../shared/format.js';
+import { VerdictBar } from '../supervisions/verdict-bar.js';
 import type { Statistics } from './campaigns.queries.js';
 import { outcomeOf } from './numbers.js';
 
@@ -37,20 +38,10 @@ export const WrittenBar = ({
 /** Which devices are as they should be, by what they say themselves. */
 export const AdoptionBar = ({
   statistics: { targets, adoption },
+  supervisionId,
   legend = true,
 }: {
   readonly statistics: Statistics;
+  readonly supervisionId?: string | null | undefined;
   readonly legend?: boolean;
-}) => (
-  <PartBar
-    label="Devices as they should be"
-    total={targets}
-    legend={legend}
-    parts={[
-      { name: 'valid', value: adoption.valid, fill: 'ok' },
-      { name: 'invalid', value: adoption.invalid, fill: 'bad' },
-      { name: 'pending', value: adoption.pending, fill: 'pending' },
-      { name: 'unknown', value: adoption.unknown, fill: 'off' },
-    ]}
-  />
-);
+}) => <VerdictBar total={targets} verdicts={adoption} supervisionId={supervisionId} legend={legend} />;

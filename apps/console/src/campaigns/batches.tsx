@@ -5,7 +5,15 @@ import { PartBar } from '../shared/part-bar.js';
 import { StateMark } from '../shared/state-mark.js';
 import { Countdown } from './countdown.js';
 import type { Campaign, Statistics } from './campaigns.queries.js';
-import { chosenBy, gateRule, gateStanding, outcomeOf, type GateStanding } from './numbers.js';
+import {
+  answeredAt,
+  batchState,
+  chosenBy,
+  gateRule,
+  gateStanding,
+  outcomeOf,
+  type GateStanding,
+} from './numbers.js';
 
 const ANSWERS = { pass: 'passed', fail: 'failed', inconclusive: 'inconclusive' } as const;
 
@@ -56,7 +64,7 @@ export const Batches = ({
                 </td>
                 <td className="right">{batch.size === null ? '–' : count(batch.size)}</td>
                 <td>
-                  <StateMark state={batch.status} />
+                  <StateMark state={batchState(batch, counts)} />
                 </td>
                 <td>
                   {batch.size !== null && batch.size > 0 && (
@@ -96,10 +104,7 @@ export const Batches = ({
                             }
                             word={ANSWERS[batch.verdict.answer]}
                           />{' '}
-                          <span className="dim">
-                            {count(batch.verdict.numbers.failed + batch.verdict.numbers.timedOut)} failed of{' '}
-                            {count(batch.verdict.numbers.settled)} settled
-                          </span>
+                          <span className="dim">{answeredAt(batch.verdict, batch.size)}</span>
                         </div>
                       )}
                     </>
@@ -108,7 +113,7 @@ export const Batches = ({
                 <td>
                   {batch.releasedAt !== undefined ? (
                     <>
-                      <Moment at={batch.releasedAt} />
+                      <Moment at={batch.releasedAt} clock />
                       {batch.releasedBy !== undefined && (
                         <div className="dim">
                           by <ActorName actor={batch.releasedBy} />

@@ -70,9 +70,21 @@ export const CampaignPage = () => {
               actions={<CampaignActs campaign={data} etag={etag} statistics={statistics.data} />}
             />
             <Standing campaign={data} />
-            {data.outcome === 'succeeded' && (statistics.data?.adoption.invalid ?? 0) > 0 && (
-              <Text className="state-bad">{noLonger(statistics.data?.adoption.invalid ?? 0)}.</Text>
-            )}
+            {data.outcome === 'succeeded' &&
+              supervisionId != null &&
+              (statistics.data?.adoption.invalid ?? 0) > 0 && (
+                <Text className="state-bad">
+                  <AnchorLink
+                    to="/supervisions/$id"
+                    params={{ id: supervisionId }}
+                    search={{ verdict: 'invalid' }}
+                    c="inherit"
+                  >
+                    {noLonger(statistics.data?.adoption.invalid ?? 0)}
+                  </AnchorLink>
+                  .
+                </Text>
+              )}
             {data.description !== undefined && (
               <Text c="dimmed" className="anywhere">
                 {data.description}
@@ -185,7 +197,7 @@ const Numbers = ({
           <WrittenBar statistics={statistics} />
         </Section>
         <Section title={`As they should be, of ${count(targets)}`}>
-          <AdoptionBar statistics={statistics} />
+          <AdoptionBar statistics={statistics} supervisionId={campaign.supervisionId} />
         </Section>
       </div>
       <div className="counters" style={{ marginTop: 14 }}>

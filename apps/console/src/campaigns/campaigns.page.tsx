@@ -11,6 +11,7 @@ import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, PageHeader } from '../shared/page.js';
 import { StateMark, stateOf } from '../shared/state-mark.js';
 import { AdoptionBar, WrittenBar } from './bars.js';
+import { OfAll } from '../supervisions/verdict-bar.js';
 import { noLonger } from './numbers.js';
 import {
   CAMPAIGN_STATUSES,
@@ -145,7 +146,8 @@ const Row = ({ campaign }: { readonly campaign: CampaignRow }) => {
     enabled: launchedAt !== undefined,
     refetchInterval: status === 'running' ? 10_000 : false,
   }).data;
-  const waitsForHuman = status === 'paused' || phase === 'awaiting_operator';
+  const waitsForRelease = status === 'running' && phase === 'awaiting_operator';
+  const waitsForHuman = status === 'paused' || waitsForRelease;
   return (
     <tr>
       <td className="anywhere">
@@ -161,18 +163,31 @@ const Row = ({ campaign }: { readonly campaign: CampaignRow }) => {
         {status === 'completed' && outcome !== null ? (
           <StateMark state={outcome} />
         ) : (
-          <StateMark state={status} />
+          <StateMark
+            state={waitsForRelease ? 'waiting' : status}
+            {...(waitsForRelease ? { word: 'waits for release' } : {})}
+          />
         )}
       </td>
       <td className="wide" style={{ minWidth: 150 }}>
-        {statistics !== undefined && <WrittenBar statistics={statistics} legend={false} />}
+        {statistics !== undefined && (
+          <>
+            <WrittenBar statistics={statistics} legend={false} />
+            <OfAll part={Math.min(statistics.synchronised, statistics.targets)} total={statistics.targets} />
+          </>
+        )}
       </td>
       <td className="wide" style={{ minWidth: 150 }}>
-        {statistics !== undefined && <AdoptionBar statistics={statistics} legend={false} />}
+        {statistics !== undefined && (
+          <>
+            <AdoptionBar statistics={statistics} legend={false} />
+            <OfAll part={statistics.adoption.valid} total={statistics.targets} />
+          </>
+        )}
       </td>
       <td className="right">{total === null ? '–' : count(total)}</td>
       <td className="wide">
-        <Moment at={createdAt} />
+        <Moment at={createdAt} clock />
       </td>
     </tr>
   );

@@ -3,16 +3,19 @@ import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
 import { count, exact } from '../shared/format.js';
 import { Section } from '../shared/page.js';
-import type { Mark } from '../shared/chart.js';
+import type { ChartLine, Mark } from '../shared/chart.js';
 import { historyQuery, type Campaign, type Statistics } from './campaigns.queries.js';
 import { outcomeOf } from './numbers.js';
 
 const Chart = lazy(async () => ({ default: (await import('../shared/chart.js')).Chart }));
 
-const LINES = ['valid', 'failed or timed out', 'succeeded', 'in progress'].map((name, colour) => ({
-  name,
-  colour,
-}));
+/** In the colours of the bars; `valid` is drawn last and dashed, because it often lies on `succeeded`. */
+const LINES: readonly ChartLine[] = [
+  { name: 'failed or timed out', colour: 4 },
+  { name: 'succeeded', colour: 2 },
+  { name: 'in progress', colour: 1 },
+  { name: 'valid', colour: 0, isDashed: true },
+];
 
 /** The most that one page has. */
 const MOST = 500;
@@ -90,17 +93,20 @@ export const Course = ({
               lines={LINES}
               data={[
                 points.map(({ at }) => at),
-                points.map(({ valid }) => valid ?? null),
                 points.map(({ bad }) => bad),
                 points.map(({ succeeded }) => succeeded),
                 points.map(({ inProgress }) => inProgress),
+                points.map(({ valid }) => valid ?? null),
               ]}
               from={Math.min(first.at, ...marks.map(({ at }) => at))}
               to={last.at + 1}
               marks={marks}
+              counts="devices"
             />
           </Suspense>
-          <Text c="dimmed">A dot is what was counted. What was between two dots is not known.</Text>
+          <Text c="dimmed">
+            A dot is what was counted. Its line holds until the next count; what was in between is not known.
+          </Text>
         </div>
       )}
     </Section>

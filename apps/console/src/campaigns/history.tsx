@@ -23,7 +23,7 @@ export const CampaignHistory = ({ id }: { readonly id: string }) => {
           <ol className="timeline">
             {items.map((item) => (
               <li key={item.version}>
-                <Moment at={item.at} />
+                <Moment at={item.at} clock />
                 <span className="anywhere">
                   {item.by.kind === 'system' ? '' : <ActorName actor={item.by} />} {deedOf(item)}
                   <Numbers item={item} />

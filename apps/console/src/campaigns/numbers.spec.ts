@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Campaign, Statistics } from './campaigns.queries.js';
 import {
+  answeredAt,
+  batchState,
   gateStanding,
   gateTerms,
   outcomeOf,
@@ -127,5 +129,25 @@ describe('a gate', () => {
     expect(gateTerms({ minSettled: 5, soakSeconds: 90, maxWaitSeconds: 3_600, offline: 'fail' })).toBe(
       'of 5 settled, watched for 1 min 30 s, waits 1 h at most, devices that are away count as failed',
     );
+  });
+
+  it('say what a gate had seen when it answered, of how many', () => {
+    const verdict = {
+      answer: 'pass' as const,
+      at: '2026-01-01T00:00:00.000Z',
+      numbers: { settled: 3, succeeded: 2, failed: 1, timedOut: 0 },
+    } as NonNullable<Campaign['batches'][number]['verdict']>;
+    expect(answeredAt(verdict, 5)).toMatch(/^when 3 of 5 were settled: 1 failed \(33\D3 %\)$/);
+    const none = { ...verdict, numbers: { ...verdict.numbers, settled: 0, failed: 0 } };
+    expect(answeredAt(none, 5)).toBe('when 0 of 5 were settled: 0 failed');
+  });
+
+  it('say that a batch passed only where a gate let it, and green only where nothing is open', () => {
+    const batch = { status: 'passed' } as Campaign['batches'][number];
+    expect(batchState(batch, { succeeded: 3 })).toBe('done');
+    expect(batchState(batch, { succeeded: 3, written: 1 })).toBe('done_unsettled');
+    expect(batchState(batch, { succeeded: 3, failed: 1 })).toBe('done_with_failures');
+    expect(batchState({ ...batch, gate: {} }, { failed: 1 })).toBe('passed');
+    expect(batchState({ ...batch, status: 'writing' }, {})).toBe('writing');
   });
 });

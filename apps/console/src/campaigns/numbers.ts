@@ -1,4 +1,4 @@
-import { count, duration } from '../shared/format.js';
+import { count, duration, percent } from '../shared/format.js';
 import type { Campaign, Statistics, TargetStatus } from './campaigns.queries.js';
 
 /** Devices of a status; one that nobody has is left out of the answer. */
@@ -86,6 +86,26 @@ export const gateRule = (gate: Gate): string =>
   ]
     .filter((part) => part !== '')
     .join(' and ');
+
+/** What a gate had seen when it answered: devices go on after it. */
+export const answeredAt = (
+  { numbers: { settled, failed, timedOut } }: NonNullable<Batch['verdict']>,
+  size: number | null,
+): string => {
+  const bad = failed + timedOut;
+  const of = size === null ? '' : ` of ${count(size)}`;
+  const settledThen = `when ${count(settled)}${of} ${settled === 1 && of === '' ? 'was' : 'were'} settled`;
+  return `${settledThen}: ${count(bad)} failed${settled === 0 ? '' : ` (${percent(bad, settled)})`}`;
+};
+
+/** What a batch is shown as. Only a gate lets pass: one without is done, and green only where nothing of it is open or failed. */
+export const batchState = ({ status, gate }: Batch, counts: Statistics['byStatus']): string => {
+  if (status !== 'passed') return status;
+  if (gate !== undefined) return 'passed';
+  const { bad, inProgress, planned } = outcomeOf(counts);
+  if (bad > 0) return 'done_with_failures';
+  return inProgress + planned > 0 ? 'done_unsettled' : 'done';
+};
 
 /** Everything else that a gate asks for, in words. */
 export const gateTerms = ({

@@ -103,7 +103,7 @@ export const HistoryTab = ({
               <ol className="timeline">
                 {items.map((one, index) => (
                   <li key={`${one.at} ${one.kind} ${index}`}>
-                    <Moment at={one.at} />
+                    <Moment at={one.at} clock />
                     <Line
                       happened={one}
                       onBack={(item) => setBack({ key: item.key ?? '', value: item.from })}

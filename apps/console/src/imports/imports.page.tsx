@@ -60,7 +60,7 @@ export const ImportsPage = () => {
                         <tr key={id}>
                           <td>
                             <AnchorLink to="/imports/$id" params={{ id }}>
-                              <Moment at={one.createdAt} />
+                              <Moment at={one.createdAt} clock />
                             </AnchorLink>
                             {dryRun && (
                               <div>
@@ -78,7 +78,7 @@ export const ImportsPage = () => {
                             {failed > 0 ? <span className="state-bad">{count(failed)}</span> : '0'}
                           </td>
                           <td className="wide">
-                            <Moment at={one.endedAt} fallback="" />
+                            <Moment at={one.endedAt} fallback="" clock />
                           </td>
                           <td className="wide">
                             <ActorName actor={one.createdBy} />

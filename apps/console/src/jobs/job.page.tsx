@@ -106,13 +106,13 @@ export const JobPage = () => {
               <dl className="facts" style={{ marginTop: 12 }}>
                 <dt>Created</dt>
                 <dd>
-                  <Moment at={createdAt} /> by <ActorName actor={createdBy} />
+                  <Moment at={createdAt} clock /> by <ActorName actor={createdBy} />
                 </dd>
                 {startedAt !== undefined && (
                   <>
                     <dt>Begun</dt>
                     <dd>
-                      <Moment at={startedAt} />
+                      <Moment at={startedAt} clock />
                     </dd>
                   </>
                 )}
@@ -120,7 +120,7 @@ export const JobPage = () => {
                   <>
                     <dt>Ended</dt>
                     <dd>
-                      <Moment at={endedAt} />
+                      <Moment at={endedAt} clock />
                     </dd>
                   </>
                 )}

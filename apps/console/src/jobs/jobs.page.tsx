@@ -107,10 +107,10 @@ export const JobTable = ({ jobs }: { readonly jobs: readonly Job[] }) => (
             </td>
             <td className="right">{failed > 0 ? <span className="state-bad">{count(failed)}</span> : '0'}</td>
             <td>
-              <Moment at={startedAt ?? createdAt} />
+              <Moment at={startedAt} fallback="" clock />
             </td>
             <td className="wide">
-              <Moment at={endedAt} fallback="" />
+              <Moment at={endedAt} fallback="" clock />
             </td>
             <td className="wide">
               <ActorName actor={createdBy} />

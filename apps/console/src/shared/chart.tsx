@@ -9,6 +9,10 @@ const COLOURS = {
   dark: ['#6cb2ff', '#f0a860', '#4cc163', '#c9a0ff', '#ff7b72', '#9aa4af'],
 } as const;
 const HEIGHT_PX = 280;
+/** 1, 2, 5, 10 and so on, to a hundred million. */
+const WHOLE_STEPS = Array.from({ length: 9 }, (_, zeros) =>
+  [1, 2, 5].map((step) => step * 10 ** zeros),
+).flat();
 
 /** A moment that is marked with a line across. */
 export interface Mark {
@@ -24,6 +28,8 @@ export interface ChartLine {
   readonly colour: number;
   /** The edge of a band: not drawn itself. */
   readonly isEdge?: boolean;
+  /** Of two lines that may lie on each other, the upper: both are seen. */
+  readonly isDashed?: boolean;
 }
 
 /** Lines over time. Dragging across chooses a time: `onRange` gets both ends in epoch milliseconds. */
@@ -35,6 +41,7 @@ export const Chart = ({
   from,
   to,
   marks = [],
+  counts,
   onRange,
 }: {
   readonly label: string;
@@ -46,6 +53,8 @@ export const Chart = ({
   readonly from: number;
   readonly to: number;
   readonly marks?: readonly Mark[];
+  /** Of what it counts: whole numbers, each of which holds until the next. Undefined: it measures. */
+  readonly counts?: string;
   readonly onRange?: (from: number, to: number) => void;
 }) => {
   const place = useRef<HTMLDivElement>(null);
@@ -77,6 +86,7 @@ export const Chart = ({
       lines: ChartLine[];
       bands: [number, number][];
     };
+    const stepped = counts === undefined ? undefined : uPlot.paths.stepped?.({ align: 1 });
     const plot = new uPlot(
       {
         width: element.clientWidth,
@@ -86,11 +96,13 @@ export const Chart = ({
             label: 'Time',
             value: (_plot, at: number | null) => (at === null ? '–' : dayAndSeconds(at * 1000)),
           },
-          ...columns.map(({ name, colour, isEdge = false }) => ({
+          ...columns.map(({ name, colour, isEdge = false, isDashed = false }) => ({
             label: name,
             stroke: colourOf(colour),
             width: isEdge ? 0 : 1.5,
             spanGaps: false,
+            ...(isDashed ? { dash: [6, 4] } : {}),
+            ...(stepped === undefined ? {} : { paths: stepped }),
             points: isEdge ? { show: false } : { size: 4 },
             value: (_plot: uPlot, value: number | null) => (value === null ? '–' : number(value)),
           })),
@@ -106,7 +118,11 @@ export const Chart = ({
             ...axis,
             values: (_plot, ticks, _axis, _space, step) => ticks.map((at) => tick(at * 1000, step)),
           },
-          { ...axis, size: 56 },
+          {
+            ...axis,
+            size: 56,
+            ...(counts === undefined ? {} : { label: counts, labelSize: 20, incrs: WHOLE_STEPS }),
+          },
         ],
         scales: { x: { range: () => rangeOf.current } },
         cursor: { drag: { x: true, y: false, setScale: false } },
@@ -134,7 +150,7 @@ export const Chart = ({
       plot.destroy();
       drawn.current = null;
     };
-  }, [shape, scheme, marked]);
+  }, [shape, scheme, marked, counts]);
   return <div ref={place} role="img" aria-label={label} className="chart-place" />;
 };
 

@@ -13,13 +13,15 @@ export const bytes = (value: number): string => {
   return `${decimals.format(value / 1024 ** 3)} GB`;
 };
 
-/** `1 d 3 h`, `4 min 10 s`: the two largest units. */
+/** `1 d 3 h`, `4 min 10 s`: the two largest units, the smaller of them rounded. */
 export const duration = (seconds: number): string => {
   const whole = Math.round(seconds);
   if (whole < 60) return `${decimals.format(seconds)} s`;
   if (whole < 3_600) return both(Math.floor(whole / 60), 'min', whole % 60, 's');
-  if (whole < 86_400) return both(Math.floor(whole / 3_600), 'h', Math.floor((whole % 3_600) / 60), 'min');
-  return both(Math.floor(whole / 86_400), 'd', Math.floor((whole % 86_400) / 3_600), 'h');
+  const minutes = Math.round(whole / 60);
+  if (minutes < 1_440) return both(Math.floor(minutes / 60), 'h', minutes % 60, 'min');
+  const hours = Math.round(whole / 3_600);
+  return both(Math.floor(hours / 24), 'd', hours % 24, 'h');
 };
 
 const both = (large: number, largeUnit: string, small: number, smallUnit: string): string =>
@@ -32,10 +34,11 @@ export const relative = (at: number, now: number): string => {
   const seconds = (at - now) / 1000;
   const size = Math.abs(seconds);
   if (size < 5) return 'now';
-  if (size < 60) return relativeTimes.format(Math.round(seconds), 'second');
-  if (size < 3_600) return relativeTimes.format(Math.trunc(seconds / 60), 'minute');
-  if (size < 86_400) return relativeTimes.format(Math.trunc(seconds / 3_600), 'hour');
-  return relativeTimes.format(Math.trunc(seconds / 86_400), 'day');
+  // The unit by the rounded number: never `60 min. ago`.
+  if (Math.round(size) < 60) return relativeTimes.format(Math.round(seconds), 'second');
+  if (Math.round(size / 60) < 60) return relativeTimes.format(Math.round(seconds / 60), 'minute');
+  if (Math.round(size / 3_600) < 24) return relativeTimes.format(Math.round(seconds / 3_600), 'hour');
+  return relativeTimes.format(Math.round(seconds / 86_400), 'day');
 };
 
 const exactTimes = new Intl.DateTimeFormat(undefined, {
@@ -55,6 +58,11 @@ export const tick = (at: number, stepSeconds: number): string => {
   if (stepSeconds < 60) return clocksToTheSecond.format(at);
   return date.getHours() === 0 && date.getMinutes() === 0 ? days.format(at) : clocks.format(at);
 };
+/** The clock, and the day too where it is not today's; the year is in the exact time. */
+export const clock = (at: number, now: number): string =>
+  new Date(at).toDateString() === new Date(now).toDateString()
+    ? clocks.format(at)
+    : `${days.format(at)}, ${clocks.format(at)}`;
 export const dayAndSeconds = (at: number): string => `${days.format(at)}, ${clocksToTheSecond.format(at)}`;
 
 const numbers = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 6 });

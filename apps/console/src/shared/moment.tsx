@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from 'react';
-import { exact, relative } from './format.js';
+import { clock as clockOf, exact, relative } from './format.js';
 
 /** One clock for all times of the page: how long ago they are moves on without a clock for each. */
 const STEP_MS = 5_000;
@@ -18,20 +18,25 @@ const watch = (watcher: () => void): (() => void) => {
 /** Epoch milliseconds, some seconds old at most. */
 export const useNow = (): number => useSyncExternalStore(watch, () => now);
 
-/** How long ago, exact when pointed at. */
+/** From here on a list says the clock: "41 min ago" is hard to hold against a log. */
+const CLOCK_AFTER_MS = 10 * 60_000;
+
+/** How long ago, exact when pointed at; in a list of what happened (`clock`) the clock, unless it was just now. */
 export const Moment = ({
   at,
   fallback = 'never',
+  clock = false,
 }: {
   readonly at: string | null | undefined;
   readonly fallback?: string;
+  readonly clock?: boolean;
 }) => {
-  const clock = useNow();
+  const now = useNow();
   if (at === null || at === undefined) return <span className="dim">{fallback}</span>;
   const time = Date.parse(at);
   return (
     <time dateTime={at} title={exact(time)} className="nowrap">
-      {relative(time, clock)}
+      {clock && now - time > CLOCK_AFTER_MS ? clockOf(time, now) : relative(time, now)}
     </time>
   );
 };

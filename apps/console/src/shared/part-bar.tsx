@@ -5,6 +5,8 @@ export interface Part {
   readonly name: string;
   readonly value: number;
   readonly fill: 'ok' | 'bad' | 'pending' | 'off' | 'written' | 'accent';
+  /** Makes its entry of the legend a link. */
+  readonly link?: (text: ReactNode) => ReactNode;
 }
 
 /** How a whole is made up. What is more than nothing is seen (3 px at least), what is nothing is not drawn. */
@@ -41,12 +43,20 @@ export const PartBar = ({
         ))}
       </div>
       {legend && (
-        <div className="legend" aria-hidden="true">
-          {parts.map(({ name, value, fill }) => (
-            <span key={name}>
-              <i className={`fill-${fill}`} /> <b>{count(value)}</b> {name}
-            </span>
-          ))}
+        // The bar says the same to who listens; a link must be reached by them too.
+        <div className="legend" aria-hidden={parts.every(({ link }) => link === undefined)}>
+          {parts.map(({ name, value, fill, link }) => {
+            const text = (
+              <>
+                <b>{count(value)}</b> {name}
+              </>
+            );
+            return (
+              <span key={name}>
+                <i className={`fill-${fill}`} /> {link === undefined || value === 0 ? text : link(text)}
+              </span>
+            );
+          })}
           {beside}
         </div>
       )}

@@ -133,12 +133,24 @@ const STATES: Readonly<Record<string, State>> = {
   syncing: { icon: SyncIcon, word: 'synchronising', tone: 'accent' },
   observing: { icon: HourglassIcon, word: 'watched by its gate', tone: 'accent' },
   passed: { icon: CheckCircleFillIcon, word: 'passed', tone: 'ok' },
+  done: { icon: CheckCircleFillIcon, word: 'done', tone: 'ok' },
+  done_unsettled: {
+    icon: HourglassIcon,
+    word: 'done, not all answered',
+    tone: 'off',
+    means: 'It is written and holds nothing up. Some of its devices have not answered yet.',
+  },
+  done_with_failures: {
+    icon: AlertFillIcon,
+    word: 'done, with failures',
+    tone: 'bad',
+  },
   held: { icon: PauseIcon, word: 'held', tone: 'pending' },
   skipped: { icon: CircleSlashIcon, word: 'skipped', tone: 'off' },
   // targets
   written: {
     icon: PencilIcon,
-    word: 'written',
+    word: 'written, no answer yet',
     tone: 'pending',
     means: 'The value is stored. The device has not been given it yet.',
   },
@@ -195,11 +207,19 @@ const STATES: Readonly<Record<string, State>> = {
 export const stateOf = (name: string): State =>
   STATES[name] ?? { icon: QuestionIcon, word: name.replaceAll('_', ' '), tone: 'off' };
 
-/** `word` where a state says more by another one. */
-export const StateMark = ({ state, word }: { readonly state: string; readonly word?: string }) => {
+/** `word` where a state says more by another one; `quiet` where what else is known makes it nothing to look after. */
+export const StateMark = ({
+  state,
+  word,
+  quiet = false,
+}: {
+  readonly state: string;
+  readonly word?: string;
+  readonly quiet?: boolean;
+}) => {
   const { icon: Shape, word: own, tone, means } = stateOf(state);
   return (
-    <span className={`state state-${tone}`} title={means}>
+    <span className={`state state-${quiet ? 'off' : tone}`} title={means}>
       <Shape size={14} aria-hidden="true" /> {word ?? own}
     </span>
   );

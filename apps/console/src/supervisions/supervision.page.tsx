@@ -8,6 +8,7 @@ import { useLive, usePolling } from '../api/live.js';
 import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count, json } from '../shared/format.js';
+import { sameJson } from '../shared/same-json.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, PageHeader, Section } from '../shared/page.js';
 import { StateMark } from '../shared/state-mark.js';
@@ -21,7 +22,7 @@ import {
   type SupervisedFilter,
   type VerdictReason,
 } from './supervisions.queries.js';
-import { VerdictBar } from './verdict-bar.js';
+import { VerdictBar, VerdictWords } from './verdict-bar.js';
 
 /** Per device: whether it is as it should be, by which marks, and why not. */
 export const SupervisionPage = () => {
@@ -32,8 +33,17 @@ export const SupervisionPage = () => {
   const poll = usePolling();
   const supervision = useQuery({ ...supervisionQuery(id), refetchInterval: poll });
   useLive(`supervision.${id}`, [['supervision', id]], undefined, 1_000);
+  const [all, setAll] = useState(false);
   const choose = (next: SupervisedFilter) =>
     void navigate({ to: '/supervisions/$id', params: { id }, search: next, resetScroll: false });
+  // The list has no order by verdict: those that need somebody are shown first by showing only them.
+  const asked = verdict !== undefined || reason !== undefined;
+  const invalid = supervision.data?.data.verdicts.invalid ?? 0;
+  const shown: SupervisedFilter = asked || all || invalid === 0 ? filter : { verdict: 'invalid' };
+  const showAll = () => {
+    setAll(true);
+    choose({});
+  };
   return (
     <div className="page">
       <Loaded query={supervision}>
@@ -61,20 +71,21 @@ export const SupervisionPage = () => {
             {data.error !== undefined && <Text className="state-bad">{data.error.detail}</Text>}
             {data.judging && <Text c="dimmed">Verdicts are still being found.</Text>}
             <Section title={`As they should be, of ${count(data.total)}`}>
-              <VerdictBar supervision={data} legend={false} />
+              <VerdictBar total={data.total} verdicts={data.verdicts} legend={false} />
               <div className="counters" style={{ marginTop: 8 }}>
                 {VERDICTS.map((one) => (
                   <button
                     type="button"
                     key={one}
                     className="counter"
-                    aria-pressed={one === verdict}
-                    onClick={() => choose(one === verdict ? {} : { verdict: one })}
+                    aria-pressed={one === shown.verdict}
+                    onClick={() => (one === shown.verdict ? showAll() : choose({ verdict: one }))}
                   >
                     <b>{count(data.verdicts[one])}</b> <StateMark state={one} />
                   </button>
                 ))}
               </div>
+              <VerdictWords verdicts={data.verdicts} />
             </Section>
             <div className="columns">
               <Section title="Desired values that must stay">
@@ -108,11 +119,11 @@ export const SupervisionPage = () => {
               value={reason ?? ''}
               allowDeselect={false}
               onChange={(value) =>
-                choose({ verdict, reason: value === null || value === '' ? undefined : value })
+                choose({ verdict: shown.verdict, reason: value === null || value === '' ? undefined : value })
               }
             />
             <Anchor
-              href={`/api/v1/supervisions/${id}/devices?format=csv${verdict === undefined ? '' : `&verdict=${verdict}`}${reason === undefined ? '' : `&reason=${reason}`}`}
+              href={`/api/v1/supervisions/${id}/devices?format=csv${shown.verdict === undefined ? '' : `&verdict=${shown.verdict}`}${reason === undefined ? '' : `&reason=${reason}`}`}
               download="supervision.csv"
             >
               <DownloadIcon size={14} /> as a file
@@ -120,7 +131,15 @@ export const SupervisionPage = () => {
           </>
         }
       >
-        <Devices key={`${verdict} ${reason}`} id={id} filter={filter} onAll={() => choose({})} />
+        {supervision.data !== undefined && (
+          <Devices
+            key={`${shown.verdict} ${shown.reason}`}
+            id={id}
+            filter={shown}
+            ofCampaign={supervision.data.data.campaignId !== undefined}
+            onAll={showAll}
+          />
+        )}
       </Section>
     </div>
   );
@@ -144,10 +163,12 @@ const Values = ({ values }: { readonly values: Readonly<Record<string, unknown>>
 const Devices = ({
   id,
   filter,
+  ofCampaign,
   onAll,
 }: {
   readonly id: string;
   readonly filter: SupervisedFilter;
+  readonly ofCampaign: boolean;
   readonly onAll: () => void;
 }) => {
   const [cursors, setCursors] = useState<readonly string[]>([]);
@@ -167,9 +188,15 @@ const Devices = ({
         ) : (
           <>
             {isNarrow && total !== undefined && (
-              <Text mb={6} aria-live="polite">
-                <b>{count(total)}</b> {total === 1 ? 'device' : 'devices'}
-              </Text>
+              <Group mb={6} gap="xs">
+                <Text aria-live="polite">
+                  <b>{count(total)}</b> {filter.verdict === undefined ? '' : `${filter.verdict} `}
+                  {total === 1 ? 'device' : 'devices'}
+                </Text>
+                <Button variant="default" onClick={onAll}>
+                  Show all
+                </Button>
+              </Group>
             )}
             <div className="table-scroll">
               <table className="table">
@@ -187,7 +214,7 @@ const Devices = ({
                 <tbody>
                   {items.map((device) => (
                     <tr key={device.deviceId}>
-                      <td className="anywhere">
+                      <td className="name">
                         <AnchorLink
                           to="/devices/$id/$tab"
                           params={{ id: device.deviceId, tab: 'configuration' }}
@@ -200,21 +227,21 @@ const Devices = ({
                       </td>
                       <td className="anywhere">
                         {device.reasons.map((reason, index) => (
-                          <Reason key={index} reason={reason} />
+                          <Reason key={index} reason={reason} ofCampaign={ofCampaign} />
                         ))}
                       </td>
                       <td>
                         <Yes is={device.desired} />
                       </td>
                       <td>
-                        <StateMark state={device.delivered} />
+                        <StateMark state={device.delivered} quiet={device.reported} />
                       </td>
                       <td>
                         <Yes is={device.reported} />
                         {device.knownBy === 'applied' && <div className="dim">by applying</div>}
                       </td>
                       <td className="wide">
-                        <Moment at={device.since} fallback="" />
+                        <Moment at={device.since} fallback="" clock />
                       </td>
                     </tr>
                   ))}
@@ -252,7 +279,13 @@ const Yes = ({ is }: { readonly is: boolean }) =>
   );
 
 /** In words, with who and when. */
-const Reason = ({ reason }: { readonly reason: Schema<'VerdictReason'> }) => {
+const Reason = ({
+  reason,
+  ofCampaign,
+}: {
+  readonly reason: Schema<'VerdictReason'>;
+  readonly ofCampaign: boolean;
+}) => {
   const { code, key, expected, actual, by, at, statusCode, detail } = reason;
   const when = (
     <span className="dim">
@@ -268,8 +301,7 @@ const Reason = ({ reason }: { readonly reason: Schema<'VerdictReason'> }) => {
     case 'desired_changed':
       return (
         <div>
-          <b>{key}</b> was changed to <code>{json(actual)}</code> (it should be <code>{json(expected)}</code>){' '}
-          {when}
+          <Changed reason={reason} ofCampaign={ofCampaign} /> {when}
         </div>
       );
     case 'state_mismatch':
@@ -296,8 +328,38 @@ const Reason = ({ reason }: { readonly reason: Schema<'VerdictReason'> }) => {
   }
 };
 
+/** Only a campaign has written a value that can have been changed; a supervision alone finds values as they are. */
+const Changed = ({
+  reason: { key, expected, actual },
+  ofCampaign,
+}: {
+  readonly reason: Schema<'VerdictReason'>;
+  readonly ofCampaign: boolean;
+}) => {
+  const wanted = expected === undefined ? 'none of its own' : <code>{json(expected)}</code>;
+  if (actual === undefined) {
+    return (
+      <>
+        The desired value of <b>{key}</b> was taken away; it should be {wanted}
+      </>
+    );
+  }
+  if (!ofCampaign || sameJson(actual, expected)) {
+    return (
+      <>
+        <b>{key}</b> has the desired value <code>{json(actual)}</code>; the supervision asks for {wanted}
+      </>
+    );
+  }
+  return (
+    <>
+      <b>{key}</b> was changed to <code>{json(actual)}</code>; it should be {wanted}
+    </>
+  );
+};
+
 const REASONS: Readonly<Record<VerdictReason, string>> = {
-  desired_changed: 'the desired value was changed',
+  desired_changed: 'the desired value is another',
   state_mismatch: 'it reports another value',
   drift: 'it was right before',
   device_error: 'the device refused it',

@@ -8,7 +8,7 @@ import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, PageHeader } from '../shared/page.js';
 import { StateMark } from '../shared/state-mark.js';
 import { supervisionsQuery } from './supervisions.queries.js';
-import { VerdictBar } from './verdict-bar.js';
+import { OfAll, VerdictBar } from './verdict-bar.js';
 
 /** Verdicts of many supervisions at once; each page of one is live. */
 const EVERY_MS = 10_000;
@@ -66,7 +66,12 @@ export const SupervisionsPage = () => {
                           <StateMark state={supervision.status} />
                         </td>
                         <td>
-                          <VerdictBar supervision={supervision} legend={false} />
+                          <VerdictBar
+                            total={supervision.total}
+                            verdicts={supervision.verdicts}
+                            legend={false}
+                          />
+                          <OfAll part={supervision.verdicts.valid} total={supervision.total} />
                         </td>
                         <td className="right">
                           {supervision.verdicts.invalid > 0 ? (
@@ -77,7 +82,7 @@ export const SupervisionsPage = () => {
                         </td>
                         <td className="right wide">{count(supervision.total)}</td>
                         <td className="wide">
-                          <Moment at={supervision.openedAt} />
+                          <Moment at={supervision.openedAt} clock />
                         </td>
                       </tr>
                     ))}
