@@ -200,7 +200,7 @@ const Row = ({
   } = target;
   return (
     <tr>
-      <td className="anywhere">
+      <td className="name">
         <AnchorLink to="/devices/$id/$tab" params={{ id: deviceId, tab: 'configuration' }}>
           {name}
         </AnchorLink>

@@ -4,6 +4,7 @@ import { useLive, usePolling } from '../api/live.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
 import { StateMark } from '../shared/state-mark.js';
+import { doneOf, isOfCampaign } from './outcome.js';
 import { jobQuery } from './jobs.queries.js';
 
 /** How far a job is, live; it goes on when nobody looks. */
@@ -11,22 +12,22 @@ export const JobProgress = ({ id, label }: { readonly id: string; readonly label
   const poll = usePolling();
   const { data: job } = useQuery({ ...jobQuery(id), refetchInterval: poll });
   useLive('jobs', [['jobs', id]], ({ data }) => data['jobId'] === id);
-  const done = job?.done ?? 0;
+  const done = job === undefined ? 0 : doneOf(job);
   const total = job?.total ?? null;
   return (
     <div className="job-progress">
       <Text>
         <StateMark state={job?.status ?? 'created'} /> {label}: {count(done)} of{' '}
         {total === null ? 'not counted yet' : count(total)}
-        {(job?.failed ?? 0) > 0 && (
-          <span className="state-bad"> · {count(job?.failed ?? 0)} failed</span>
+        {job !== undefined && !isOfCampaign(job) && job.failed > 0 && (
+          <span className="state-bad"> · {count(job.failed)} failed</span>
         )}{' '}
         <AnchorLink to="/jobs/$id" params={{ id }}>
           the job
         </AnchorLink>
       </Text>
       <Progress
-        value={total === null || total === 0 ? 0 : (done / total) * 100}
+        value={total === null || total === 0 ? 0 : ((job?.done ?? 0) / total) * 100}
         size="sm"
         aria-label={label}
         {...(job?.status === 'failed' ? { color: 'red.9' } : {})}

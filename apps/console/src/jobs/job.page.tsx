@@ -13,8 +13,12 @@ import { Loaded, PageHeader, Section } from '../shared/page.js';
 import { PartBar } from '../shared/part-bar.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { StateMark } from '../shared/state-mark.js';
+import { useCampaignsOfJobs } from './campaigns-of-jobs.js';
 import { kindName } from './kinds.js';
-import { jobErrorsQuery, jobQuery } from './jobs.queries.js';
+import { doneOf, isOfCampaign } from './outcome.js';
+import { jobErrorsQuery, jobQuery, namesQuery } from './jobs.queries.js';
+
+const DEVICE_ID = /^[0-9a-f]{8}-/;
 
 export const JobPage = () => {
   const { id } = useParams({ from: '/jobs/$id' });
@@ -23,8 +27,12 @@ export const JobPage = () => {
   const queries = useQueryClient();
   const poll = usePolling();
   const job = useQuery({ ...jobQuery(id), refetchInterval: poll });
+  const campaigns = useCampaignsOfJobs(job.data !== undefined && isOfCampaign(job.data));
   const errors = useQuery({ ...jobErrorsQuery(id, cursor), refetchInterval: poll });
   useLive('jobs', [['jobs', id]], ({ data }) => data['jobId'] === id || data['parent'] === id);
+  const names = useQuery(
+    namesQuery((errors.data?.items ?? []).map(({ item }) => item).filter((item) => DEVICE_ID.test(item))),
+  ).data;
   const cancel = useMutation({
     mutationFn: () => answered(api.POST('/api/v1/jobs/{id}/cancel', { params: { path: { id } } })),
     onSettled: () => void queries.invalidateQueries({ queryKey: ['jobs', id] }),
@@ -59,7 +67,8 @@ export const JobPage = () => {
           parent,
           retryOf,
         }) => {
-          const ofCampaign = kind.startsWith('campaign');
+          const ofCampaign = isOfCampaign({ kind });
+          const campaign = ofCampaign ? campaigns.get(parent ?? id) : undefined;
           return (
             <>
               <PageHeader
@@ -97,8 +106,12 @@ export const JobPage = () => {
                 label="Progress"
                 total={total ?? 0}
                 parts={[
-                  { name: 'done', value: Math.max(0, done - failed), fill: 'ok' },
-                  { name: 'failed', value: failed, fill: 'bad' },
+                  {
+                    name: ofCampaign ? 'written' : 'done',
+                    value: doneOf({ kind, done, failed }),
+                    fill: ofCampaign ? 'accent' : 'ok',
+                  },
+                  ...(ofCampaign ? [] : [{ name: 'failed', value: failed, fill: 'bad' as const }]),
                 ]}
                 beside={<span>of {total === null ? 'a number not counted yet' : count(total)}</span>}
               />
@@ -154,7 +167,16 @@ export const JobPage = () => {
               )}
               {ofCampaign && (
                 <Text c="dimmed">
-                  A job of a campaign is held, cancelled and tried again on the page of its campaign.
+                  It says what was written. How devices took it, and everything that can be done with it, is
+                  on the page of{' '}
+                  {campaign === undefined ? (
+                    'its campaign'
+                  ) : (
+                    <AnchorLink to="/campaigns/$id" params={{ id: campaign.id }}>
+                      {campaign.name}
+                    </AnchorLink>
+                  )}
+                  .
                 </Text>
               )}
               {children.length > 0 && (
@@ -165,8 +187,8 @@ export const JobPage = () => {
                         <tr>
                           <th>Part</th>
                           <th>State</th>
-                          <th className="right">Done</th>
-                          <th className="right">Failed</th>
+                          <th className="right">{ofCampaign ? 'Written' : 'Done'}</th>
+                          {!ofCampaign && <th className="right">Failed</th>}
                         </tr>
                       </thead>
                       <tbody>
@@ -181,9 +203,9 @@ export const JobPage = () => {
                               <StateMark state={child.status} />
                             </td>
                             <td className="right">
-                              {count(child.done)} of {child.total === null ? '?' : count(child.total)}
+                              {count(doneOf(child))} of {child.total === null ? '?' : count(child.total)}
                             </td>
-                            <td className="right">{count(child.failed)}</td>
+                            {!ofCampaign && <td className="right">{count(child.failed)}</td>}
                           </tr>
                         ))}
                       </tbody>
@@ -215,9 +237,13 @@ export const JobPage = () => {
                       {items.map(({ item, code, detail }) => (
                         <tr key={item + code}>
                           <td className="value">
-                            {/^[0-9a-f]{8}-/.test(item) ? (
-                              <AnchorLink to="/devices/$id/$tab" params={{ id: item, tab: 'configuration' }}>
-                                {item}
+                            {DEVICE_ID.test(item) ? (
+                              <AnchorLink
+                                to="/devices/$id/$tab"
+                                params={{ id: item, tab: 'configuration' }}
+                                title={item}
+                              >
+                                {names?.get(item) ?? item}
                               </AnchorLink>
                             ) : (
                               item

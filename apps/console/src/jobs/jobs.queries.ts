@@ -35,6 +35,24 @@ export const jobErrorsQuery = (id: string, cursor: string | undefined) =>
     placeholderData: keepPreviousData,
   });
 
+/** As many ids as surely go into a filter, which ends at 4,096 characters; the others are shown by their id. */
+const MOST_NAMES = 100;
+
+/** Names of devices by their id; one that is gone has none. */
+export const namesQuery = (deviceIds: readonly string[]) =>
+  queryOptions({
+    queryKey: ['devices', 'names', ...deviceIds],
+    queryFn: async ({ signal }) => {
+      const filter = `id=in=(${deviceIds.slice(0, MOST_NAMES).join(',')})`;
+      const { items } = await answered(
+        api.GET('/api/v1/devices', { params: { query: { filter, limit: MOST_NAMES } }, signal }),
+      );
+      return new Map(items.map(({ id, name }) => [id, name]));
+    },
+    enabled: deviceIds.length > 0,
+    placeholderData: keepPreviousData,
+  });
+
 export const jobsQuery = (status: JobStatus | undefined, cursor: string | undefined, limit = 50) =>
   queryOptions({
     queryKey: ['jobs', 'list', status, cursor, limit],

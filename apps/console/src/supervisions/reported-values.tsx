@@ -2,9 +2,9 @@ import { Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { count, json, percent } from '../shared/format.js';
 import { Loaded } from '../shared/page.js';
-import { PartBar } from '../shared/part-bar.js';
+import { PartBar, type Part } from '../shared/part-bar.js';
 import { StateMark } from '../shared/state-mark.js';
-import { sharesOf } from './shares.js';
+import { sharesOf, type Share } from './shares.js';
 import { reportedValuesQuery } from './supervisions.queries.js';
 
 /** How many devices report which value of each key that is written or expected: how far a version has come. */
@@ -30,6 +30,7 @@ export const ReportedValues = ({ supervisionId }: { readonly supervisionId: stri
               <tbody>
                 {keys.map((key) => {
                   const { total, shares } = sharesOf(key);
+                  const expects = key.expected !== undefined;
                   return shares.map(({ kind, value, devices }, index) => (
                     <tr key={`${key.key} ${index}`}>
                       {index === 0 && (
@@ -39,7 +40,10 @@ export const ReportedValues = ({ supervisionId }: { readonly supervisionId: stri
                       )}
                       <td className="value">
                         {kind === 'value' ? (
-                          <code>{json(value)}</code>
+                          <>
+                            <code>{json(value)}</code>{' '}
+                            {expects && <StateMark state="invalid" word="another value" />}
+                          </>
                         ) : (
                           <span className="dim">{WORDS[kind]}</span>
                         )}{' '}
@@ -56,9 +60,7 @@ export const ReportedValues = ({ supervisionId }: { readonly supervisionId: stri
                           label={`${key.key} ${kind === 'value' || kind === 'expected' ? json(value) : WORDS[kind]}`}
                           total={total}
                           legend={false}
-                          parts={[
-                            { name: 'devices', value: devices, fill: kind === 'expected' ? 'ok' : 'off' },
-                          ]}
+                          parts={[{ name: 'devices', value: devices, fill: fillOf(kind, expects) }]}
                         />
                       </td>
                     </tr>
@@ -74,6 +76,12 @@ export const ReportedValues = ({ supervisionId }: { readonly supervisionId: stri
       )}
     </Loaded>
   );
+};
+
+/** A value is wrong only where another is expected. */
+const fillOf = (kind: Share['kind'], expects: boolean): Part['fill'] => {
+  if (kind === 'expected') return 'ok';
+  return expects && (kind === 'value' || kind === 'cut' || kind === 'others') ? 'bad' : 'off';
 };
 
 const WORDS = {

@@ -1,0 +1,10 @@
+import { describe, expect, it } from '@jest/globals';
+import { doneOf } from './outcome.js';
+
+describe('what a job has done', () => {
+  it('is without what failed, and of a campaign what is written', () => {
+    expect(doneOf({ kind: 'device-import', done: 11, failed: 11 })).toBe(0);
+    expect(doneOf({ kind: 'device-bulk', done: 11, failed: 1 })).toBe(10);
+    expect(doneOf({ kind: 'campaign-batch', done: 11, failed: 1 })).toBe(11);
+  });
+});
