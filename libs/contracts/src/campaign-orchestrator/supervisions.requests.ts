@@ -158,9 +158,10 @@ export class SupervisionView {
   @IsString()
   name!: string;
 
-  /** Raised by every event of it; the `ETag`. Verdicts do not raise it. */
+  /** Raised by every event of it; the `ETag`. Verdicts do not raise it. Absent: of a service from before December 2026. */
+  @IsOptional()
   @IsInt()
-  version!: number;
+  version?: number;
 
   /**
    * `resolving` which devices it means is being found out; `open` every event of a device is judged; `failed` the devices
