@@ -14,10 +14,20 @@ export const eraseStream = async (
   database: Database,
   aggregate: Pick<Aggregate<never, never, DomainEvent>, 'name'>,
   { tenantId, id }: { readonly tenantId: string; readonly id: string },
-  within: pg.PoolClient | undefined,
+  {
+    within,
+    also,
+  }: {
+    readonly within?: pg.PoolClient | undefined;
+    readonly also?: (tx: pg.PoolClient) => Promise<void>;
+  },
 ): Promise<number> => {
   const stream = streamName(aggregate.name, id);
-  const attempt = (tx: pg.PoolClient): Promise<number | undefined> => erasePublished(tx, tenantId, stream);
+  const attempt = async (tx: pg.PoolClient): Promise<number | undefined> => {
+    const events = await erasePublished(tx, tenantId, stream);
+    if (events !== undefined && events > 0) await also?.(tx);
+    return events;
+  };
   let erased = within === undefined ? await database.transaction(attempt) : await attempt(within);
   // Inside somebody's transaction waiting would hold its locks, and the horizon below which the relay reads.
   for (const began = Date.now(); erased === undefined && within === undefined;) {

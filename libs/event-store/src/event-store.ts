@@ -107,13 +107,14 @@ export interface EventStore {
    * Removes an entity's events and its state for good, and returns how many events there were; 0: nothing was there. For
    * what the law or a person wants forgotten: whether it may be is the caller's to check, and tables of projections are
    * the caller's to clear. What was published stays where it went. Events that are not published yet would never be:
-   * waits up to a second for the relay, `within` a transaction not at all, then AppError('unavailable').
+   * waits up to a second for the relay, `within` a transaction not at all, then AppError('unavailable'). `also` is run in
+   * the transaction that erases, and only where there was something.
    */
   erase<State, Event extends DomainEvent>(
     aggregate: Aggregate<State, never, Event>,
     tenantId: string,
     id: string,
-    options?: Within,
+    options?: Within & { readonly also?: (tx: pg.PoolClient) => Promise<void> },
   ): Promise<number>;
 }
 
@@ -224,8 +225,8 @@ export const createEventStore = (
     },
     readStream: (tenantId, aggregate, id, readOptions) =>
       readStream(database, tenantId, aggregate, id, readOptions),
-    erase: (aggregate, tenantId, id, { within } = {}) =>
-      eraseStream(database, aggregate, { tenantId, id }, within),
+    erase: (aggregate, tenantId, id, options = {}) =>
+      eraseStream(database, aggregate, { tenantId, id }, options),
   };
 };
 

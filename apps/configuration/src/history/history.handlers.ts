@@ -7,10 +7,10 @@ import {
   type HistoryPage,
   type ListHistory,
 } from '@muster/contracts/configuration/requests';
-import { recordAct, type Database, type EventStore } from '@muster/event-store';
+import { recordAct, type EventStore } from '@muster/event-store';
 import { KnownDevices } from '@muster/known-devices';
 import { Handles } from '@muster/messaging';
-import { DATABASE, EVENT_STORE } from '@muster/service-host';
+import { EVENT_STORE } from '@muster/service-host';
 import { deviceConfiguration } from '../device-configuration/device-configuration.decider.js';
 import { readHistory } from './history.js';
 
@@ -18,7 +18,6 @@ import { readHistory } from './history.js';
 @Controller()
 export class HistoryHandlers {
   constructor(
-    @Inject(DATABASE) private readonly database: Database,
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(KnownDevices) private readonly devices: KnownDevices,
   ) {}
@@ -50,14 +49,10 @@ export class HistoryHandlers {
         retryAfterSeconds: 1,
       });
     }
-    await this.store.erase(deviceConfiguration, tenantId, deviceId);
+    const aggregate = deviceConfiguration.name;
     const type = 'ConfigurationHistoryErased';
-    await recordAct(this.database, {
-      tenantId,
-      aggregate: deviceConfiguration.name,
-      id: deviceId,
-      type,
-      actor,
+    await this.store.erase(deviceConfiguration, tenantId, deviceId, {
+      also: (tx) => recordAct(tx, { tenantId, aggregate, id: deviceId, type, actor }),
     });
     return {};
   }

@@ -326,7 +326,13 @@ describe('the history', () => {
     expect(await erase(id)).toEqual({});
     await expect(history(id)).rejects.toEqual(code('device-not-found'));
     await expect(past(id, { version: 1 })).rejects.toEqual(code('device-not-found'));
-    expect(await erase(newId())).toEqual({});
+    const never = newId();
+    expect(await erase(never)).toEqual({});
+    const { rows: acts } = await database.query<{ stream: string }>(
+      `SELECT stream FROM acts WHERE type = 'ConfigurationHistoryErased' AND stream = ANY($1)`,
+      [[id, never].map((one) => `configuration-${one}`)],
+    );
+    expect(acts).toEqual([{ stream: `configuration-${id}` }]);
   });
 
   it('is not erased before the end of the stream is in it', async () => {
