@@ -91,14 +91,17 @@ export class ImportHandlers {
       job,
       found.map(({ id }) => ({ tenantId, id })),
     );
-    const items = found.flatMap((one, nth): ImportListed[] => {
+    const read = found.map((one, nth): { readonly id: string; readonly listed: readonly ImportListed[] } => {
       const standing = jobs[nth]?.state.standing;
-      if (standing == null) return []; // forgotten in this very moment
+      if (standing == null) return { id: one.id, listed: [] }; // its job is forgotten: before the import, by a moment
       const { kind, status, total, done, failed, createdBy, endedAt } = standing;
-      return [{ ...one, kind, status, total, done, failed, createdBy, endedAt }];
+      return { id: one.id, listed: [{ ...one, kind, status, total, done, failed, createdBy, endedAt }] };
     });
+    // By what was read: one without its job is no reason to say that the list ends here.
+    const page = pageBy('imports', read, limit, ({ id }) => [id]);
     return {
-      ...pageBy('imports', items, limit, ({ id }) => [id]),
+      items: page.items.flatMap(({ listed }) => listed),
+      nextCursor: page.nextCursor,
       ...(count === true ? { total: await this.imports.countAll(tenantId) } : {}),
     };
   }

@@ -335,6 +335,10 @@ describe('an import', () => {
     const rest = await list({ limit: 1, cursor: newest.nextCursor ?? '' });
     expect(rest).toMatchObject({ items: [{ id: first, dryRun: true }], nextCursor: null });
     expect(await code(list({ cursor: 'of another list' }))).toBe('invalid-request');
+    // Its job is forgotten; those before it are still to be found.
+    await eventually(() => store.erase(job, other.tenantId, second));
+    const without = await list({ limit: 1 });
+    expect(without).toEqual({ items: [], nextCursor: newest.nextCursor, total: 2 });
     const remove = registry.bus.request(deleteImport, { tenantId: other.tenantId, importId: third, actor });
     expect(await code(remove)).toBe('import-not-found');
   });
