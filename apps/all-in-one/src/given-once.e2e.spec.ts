@@ -395,6 +395,34 @@ describe('a device whose type wants all to be delivered without SUBSCRIBE', () =
     );
   });
 
+  it('is so from its next topic on when its type is changed, and no more when it connects after that was put back', async () => {
+    const made = await platform.api('POST', '/device-types', { name: 'convert' });
+    const { id } = made.body as { id: string };
+    const edit = async (deliverWithoutSubscribe: boolean | null) => {
+      const settings = { deliverWithoutSubscribe };
+      expect((await platform.api('PATCH', `/device-types/${id}`, { settings })).status).toBe(200);
+    };
+    const device = await newDevice('convert');
+    const { client, got } = await listen(device);
+    await sleep(A_WHILE_MS);
+    expect(got).toEqual([]);
+    await edit(true);
+    const isAnswered = async () => {
+      await client.publishAsync(topic(device, 'dcx/json/2'), '{"n":2}');
+      return got.length > 0;
+    };
+    await eventually(isAnswered, { what: 'an answer without a subscription' });
+    await client.endAsync();
+    await edit(null);
+    const isSilent = async () => {
+      const again = await listen(device);
+      await sleep(A_WHILE_MS);
+      await again.client.endAsync();
+      return again.got.length === 0;
+    };
+    await eventually(isSilent, { what: 'no answer without a subscription' });
+  });
+
   it('is not said to have what was pushed while nobody was there', async () => {
     const device = await newDevice('telepath');
     const { client, got } = await listen(device);

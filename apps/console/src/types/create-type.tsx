@@ -76,7 +76,7 @@ export const CreateType = ({ onClose }: { readonly onClose: () => void }) => {
           <details>
             <summary>Settings</summary>
             <div style={{ marginTop: 8 }}>
-              <SettingFields settings={settings} onChange={setSettings} problem={problem} isNew />
+              <SettingFields settings={settings} onChange={setSettings} problem={problem} />
             </div>
           </details>
           <ProblemView error={create.error} />

@@ -71,7 +71,6 @@ export const EditType = ({
             settings={draft.settings}
             onChange={(settings) => setDraft((now) => ({ ...now, settings }))}
             problem={problem}
-            isNew={false}
           />
           {theirs !== undefined && (
             <Conflict

@@ -16,76 +16,71 @@ export const SettingFields = ({
   settings,
   onChange,
   problem,
-  isNew,
 }: {
   readonly settings: Settings;
   readonly onChange: (settings: Settings) => void;
   readonly problem: Problem | undefined;
-  /** Of a type that is being made. */
-  readonly isNew: boolean;
 }) => {
   const set = <Name extends keyof Settings>(name: Name, value: Settings[Name] | undefined) =>
     onChange(withValue(settings, name, value));
   return (
     <Stack gap="sm">
-      {SETTINGS.filter(({ onlyAtFirst }) => isNew || onlyAtFirst !== true).map(
-        ({ name, label, means, byDefault, kind, choices }) => {
-          const field = { label, description: means, error: faultAt(problem, `settings.${name}`) };
-          const value = settings[name];
-          switch (kind) {
-            case 'number':
-              return (
-                <NumberInput
-                  key={name}
-                  {...field}
-                  placeholder={`${byDefault}, if nothing is said`}
-                  value={typeof value === 'number' ? value : ''}
-                  onChange={(next) => set(name, typeof next === 'number' ? next : undefined)}
-                  allowDecimal={false}
-                  min={1}
-                  max={128}
-                />
-              );
-            case 'text':
-              return (
-                <TextInput
-                  key={name}
-                  {...field}
-                  placeholder={`${byDefault}, if nothing is said`}
-                  value={typeof value === 'string' ? value : ''}
-                  onChange={({ currentTarget: { value: next } }) => set(name, next === '' ? undefined : next)}
-                />
-              );
-            case 'switch':
-            case 'choice':
-              return (
-                <Select
-                  key={name}
-                  {...field}
-                  data={[
-                    { value: '', label: `${wordOf(choices, byDefault)}, as nothing is said` },
-                    ...(choices ?? [
-                      { value: 'true', label: 'on' },
-                      { value: 'false', label: 'off' },
-                    ]),
-                  ]}
-                  value={value === undefined ? '' : String(value)}
-                  onChange={(next) =>
-                    set(
-                      name,
-                      next === null || next === ''
-                        ? undefined
-                        : kind === 'switch'
-                          ? next === 'true'
-                          : (next as Settings['unsetClock']), // one of its choices
-                    )
-                  }
-                  allowDeselect={false}
-                />
-              );
-          }
-        },
-      )}
+      {SETTINGS.map(({ name, label, means, byDefault, kind, choices }) => {
+        const field = { label, description: means, error: faultAt(problem, `settings.${name}`) };
+        const value = settings[name];
+        switch (kind) {
+          case 'number':
+            return (
+              <NumberInput
+                key={name}
+                {...field}
+                placeholder={`${byDefault}, if nothing is said`}
+                value={typeof value === 'number' ? value : ''}
+                onChange={(next) => set(name, typeof next === 'number' ? next : undefined)}
+                allowDecimal={false}
+                min={1}
+                max={128}
+              />
+            );
+          case 'text':
+            return (
+              <TextInput
+                key={name}
+                {...field}
+                placeholder={`${byDefault}, if nothing is said`}
+                value={typeof value === 'string' ? value : ''}
+                onChange={({ currentTarget: { value: next } }) => set(name, next === '' ? undefined : next)}
+              />
+            );
+          case 'switch':
+          case 'choice':
+            return (
+              <Select
+                key={name}
+                {...field}
+                data={[
+                  { value: '', label: `${wordOf(choices, byDefault)}, as nothing is said` },
+                  ...(choices ?? [
+                    { value: 'true', label: 'on' },
+                    { value: 'false', label: 'off' },
+                  ]),
+                ]}
+                value={value === undefined ? '' : String(value)}
+                onChange={(next) =>
+                  set(
+                    name,
+                    next === null || next === ''
+                      ? undefined
+                      : kind === 'switch'
+                        ? next === 'true'
+                        : (next as Settings['unsetClock']), // one of its choices
+                  )
+                }
+                allowDeselect={false}
+              />
+            );
+        }
+      })}
       <MetadataFields
         settings={settings}
         onChange={(rules) => set('metadataKeys', rules)}

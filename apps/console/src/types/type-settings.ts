@@ -14,8 +14,6 @@ interface Described {
   readonly byDefault: string;
   readonly kind: 'switch' | 'number' | 'text' | 'choice';
   readonly choices?: readonly { readonly value: string; readonly label: string }[];
-  /** It is said when the type is made, and not changed later. */
-  readonly onlyAtFirst?: boolean;
 }
 
 /** Every setting of a type, in the order in which it is shown. */
@@ -47,7 +45,6 @@ export const SETTINGS: readonly Described[] = [
     means: 'Over MQTT all that is said to a device arrives without a subscription.',
     byDefault: 'off',
     kind: 'switch',
-    onlyAtFirst: true,
   },
   {
     name: 'minTokenLength',

@@ -62,6 +62,24 @@ describe('EditDeviceType', () => {
           },
         },
       ]));
+  it('lets all be delivered without SUBSCRIBE, and puts the default back', () => {
+    const before = summary.settings;
+    const settings = { ...before, deliverWithoutSubscribe: true };
+    const set: DeviceTypeEvent = {
+      type: 'DeviceTypeSettingsChanged',
+      data: { from: before, to: settings, summary: { ...summary, settings } },
+    };
+    const setIt: DeviceTypeCommand = { type: 'EditDeviceType', settings: { deliverWithoutSubscribe: true } };
+    type.given([created]).when(setIt).then([set]);
+    type.given([created, set]).when(setIt).then([]);
+    const putBack: DeviceTypeEvent = {
+      type: 'DeviceTypeSettingsChanged',
+      data: { from: settings, to: before, summary },
+    };
+    const back: DeviceTypeCommand = { type: 'EditDeviceType', settings: { deliverWithoutSubscribe: null } };
+    type.given([created, set]).when(back).then([putBack]);
+    type.given([created, set, putBack]).when(back).then([]);
+  });
   it('does nothing when nothing is named or changed', () => {
     type.given([created]).when({ type: 'EditDeviceType' }).then([]);
     type

@@ -166,6 +166,12 @@ export class DeviceTypeSettingsEdit {
   @Max(MAX_TOKEN_BYTES)
   minTokenLength?: number | null;
 
+  /** Set, it holds from the next topic of a client on; put back, for clients that connect from then on. */
+  @IsOptional()
+  @NullRemoves()
+  @IsBoolean()
+  deliverWithoutSubscribe?: boolean | null;
+
   @IsOptional()
   @NullRemoves()
   @Matches(TIMESTAMP_PATH_RULE, TIMESTAMP_PATH_MESSAGE)
