@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { JsonValue } from '@muster/contracts';
+import { REPLY_BYTES, type JsonValue } from '@muster/contracts';
 import { canonicalJson } from '@muster/contracts/canonical-json';
 import type {
   ReportedKey,
@@ -125,8 +125,14 @@ export const readReports = async (
   const watched = keysOf({ configurations, expectedStates });
   const expected = { ...configurations, ...expectedStates };
   const keys = [...new Set([...watched, ...rows.map(({ key }) => key)])].sort();
-  return keys.map((key): ReportedKey => {
-    const own = rows.filter((row) => row.key === key);
+  const rowsOf = new Map<string, typeof rows>();
+  for (const row of rows) {
+    const own = rowsOf.get(row.key);
+    if (own === undefined) rowsOf.set(row.key, [row]);
+    else own.push(row);
+  }
+  const all = keys.map((key): ReportedKey => {
+    const own = rowsOf.get(key) ?? [];
     const { counted, none } = own[0] ?? { counted: 0, none: 0 };
     const values = own.flatMap(({ value, has_value, n }): ReportedValueCount[] => {
       if (n === null) return [];
@@ -144,4 +150,26 @@ export const readReports = async (
       unknown: Math.max(0, total - counted),
     };
   });
+  return withinReply(all);
 };
+
+/** The same with as many values as the reply holds; of the others only how many devices report them. */
+export const withinReply = (keys: readonly ReportedKey[], most = REPLY_BYTES): ReportedKey[] => {
+  const cut = ({ devices }: ReportedValueCount): ReportedValueCount => ({ cut: true, devices });
+  const told = keys.map((one) => ({ ...one, values: one.values.map(cut) }));
+  let bytes = howLong(told);
+  // The most frequent of each key before the second of any.
+  for (let nth = 0; nth < MOST_VALUES; nth += 1) {
+    for (const [index, { values }] of keys.entries()) {
+      const [value, instead] = [values[nth], told[index]?.values];
+      if (value === undefined || instead === undefined) continue;
+      const more = howLong(value) - howLong(cut(value));
+      if (bytes + more > most) continue;
+      bytes += more;
+      instead[nth] = value;
+    }
+  }
+  return told;
+};
+
+const howLong = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));

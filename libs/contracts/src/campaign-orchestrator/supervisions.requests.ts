@@ -400,7 +400,7 @@ export class ReportedValueCount {
   @AnyJson()
   value?: JsonValue;
 
-  /** The value is too long to be shown here: more than 1,000 characters. */
+  /** The value is not shown here: it has more than 1,000 characters, or the answer would be too large. */
   @IsOptional()
   @IsBoolean()
   cut?: boolean;
