@@ -1,19 +1,10 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Devices by the reason why they stand so, and how many of a supervision report which value. */
+/** How many devices of a supervision report which value; the indexes of the reasons are made by the next one, beside writes. */
 export class ReasonsAndValues1764300000013 implements MigrationInterface {
   readonly name = 'ReasonsAndValues1764300000013';
 
   async up(runner: QueryRunner): Promise<void> {
-    // Most targets never have a reason, and are not in it.
-    await runner.query(`
-      CREATE INDEX campaign_targets_reason ON campaign_targets (tenant_id, launch_id, (reason->>'code'), device_id)
-      WHERE reason IS NOT NULL`);
-    // A device has several reasons, so that no one column holds them: an index for each code, in the order of the list.
-    for (const code of ['desired_changed', 'state_mismatch', 'drift', 'device_error', 'removed'])
-      await runner.query(`
-        CREATE INDEX supervised_devices_${code} ON supervised_devices (tenant_id, supervision_id, device_id)
-        WHERE reasons @> '[{"code":"${code}"}]'`);
     await runner.query('ALTER TABLE supervised_devices ADD COLUMN reports jsonb');
     await runner.query(`
       COMMENT ON COLUMN supervised_devices.reports IS

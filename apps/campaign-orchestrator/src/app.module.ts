@@ -35,6 +35,7 @@ import { DevicesAway1764300000010 } from '../migrations/0010-devices-away.js';
 import { Retention1764300000011 } from '../migrations/0011-retention.js';
 import { Contested1764300000012 } from '../migrations/0012-contested.js';
 import { ReasonsAndValues1764300000013 } from '../migrations/0013-reasons-and-values.js';
+import { ByReason1764300000014 } from '../migrations/0014-by-reason.js';
 import { CampaignHistoryHandlers } from './campaign/campaign-history.handlers.js';
 import { CampaignHandlers } from './campaign/campaign.handlers.js';
 import { CampaignPhases, PHASES } from './campaign/campaign-phases.js';
@@ -150,6 +151,7 @@ const migrations = [
   Retention1764300000011,
   Contested1764300000012,
   ReasonsAndValues1764300000013,
+  ByReason1764300000014,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */

@@ -44,6 +44,7 @@ export {
 export { type BulkItem, type BulkOutcome } from './bulk-items.js';
 export { forgetOld } from './forget.js';
 export { idempotently } from './idempotently.js';
+export { createIndexBesideWrites } from './index-beside-writes.js';
 export { type Queryable } from './append.js';
 export { type LoadedState, type StreamKey } from './load.js';
 export { migrateSchema, type MigrationClass } from './migrate-schema.js';

@@ -29,6 +29,39 @@ describe('migrateSchema', () => {
     expect(await migrate('one')).toEqual([]);
   });
 
+  it('makes an index of a large table anew that a broken run has left, and leaves one that is whole', async () => {
+    await migrate('broken');
+    const database = openDatabase({ url: test.url, schema: 'broken', poolSize: 1, name: 'broken' });
+    const forget = () => database.query("DELETE FROM migrations WHERE name LIKE 'ActsAmongEvents%'");
+    const indexes = async () => {
+      const { rows } = await database.query<{ oid: string; whole: boolean; unique: boolean }>(
+        `SELECT indexrelid::text AS oid, indisvalid AS whole, indisunique AS unique
+         FROM pg_index WHERE indexrelid = to_regclass('events_acts')`,
+      );
+      return rows;
+    };
+    try {
+      await database.query(
+        `INSERT INTO events (tenant_id, stream, version, aggregate, type, schema_version, data, metadata)
+         SELECT 'default', 'counter-1', n, 'counter', 'CounterRaised', 1, '{}', '{}' FROM generate_series(1, 2) AS n`,
+      );
+      await database.query('DROP INDEX events_acts');
+      // PostgreSQL leaves the index of a CREATE INDEX CONCURRENTLY that breaks, here for two events of one tenant.
+      const breaking = database.query('CREATE UNIQUE INDEX CONCURRENTLY events_acts ON events (tenant_id)');
+      await expect(breaking).rejects.toThrow(/could not create unique index/);
+      expect(await indexes()).toMatchObject([{ whole: false }]);
+      await forget();
+      expect(await migrate('broken')).toEqual(['ActsAmongEvents1763600000006']);
+      const made = await indexes();
+      expect(made).toMatchObject([{ whole: true, unique: false }]);
+      await forget();
+      expect(await migrate('broken')).toEqual(['ActsAmongEvents1763600000006']);
+      expect(await indexes()).toEqual(made);
+    } finally {
+      await database.close();
+    }
+  });
+
   it('keeps a service out of the tables of another', async () => {
     await migrate('one');
     await migrate('two');

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { DataSource, type MigrationInterface } from 'typeorm';
 import { roleOf, sessionOptions } from './database.js';
@@ -24,14 +25,31 @@ export const migrateSchema = async ({
   const admin = new pg.Client({ connectionString: url, application_name: `migrate ${schema}` });
   await admin.connect();
   try {
-    // A session lock: it is gone with the connection, so a killed migration blocks nobody.
-    await admin.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`muster migrate ${schema}`]);
+    await lockSchema(admin, schema);
     await ensureRole(admin, roleOf(schema));
     const { rowCount } = await admin.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema]);
     if (rowCount === 0) await admin.query(`CREATE SCHEMA ${schema} AUTHORIZATION ${roleOf(schema)}`);
     return await runMigrations(url, schema, migrations);
   } finally {
     await admin.end();
+  }
+};
+
+const LOOK_EVERY_MS = 100;
+
+/**
+ * A session lock: it is gone with the connection, so a killed migration blocks nobody. Asked for again and again: who waits
+ * inside a statement has a snapshot, CREATE INDEX CONCURRENTLY waits until all older ones are gone, and who makes the index
+ * has the lock. PostgreSQL does not see that circle, so both would wait for ever.
+ */
+const lockSchema = async (admin: pg.Client, schema: string): Promise<void> => {
+  for (;;) {
+    const { rows } = await admin.query<{ locked: boolean }>(
+      'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked',
+      [`muster migrate ${schema}`],
+    );
+    if (rows[0]?.locked === true) return;
+    await pause(LOOK_EVERY_MS);
   }
 };
 
