@@ -10,6 +10,7 @@ import {
   migrateSchema,
   rebuildsOf,
   streamName,
+  streamsWithActs,
   told,
   translateBy,
 } from '@muster/event-store';
@@ -54,10 +55,13 @@ export const projections = [commands];
 export const aggregates = [commandQueue];
 const everyAggregate = [...aggregates, job];
 
-/** The streams of a device, of which there is one for each type of its commands. */
+/** The streams of a device, of which there is one for each type of its commands; of an erased one its acts are left. */
 const streamsOf: ActsOptions['streamsOf'] = async (database, device) => {
   const queues = await new CommandTable(database).queuesOf([device]);
-  return queues.map(({ deviceId, type }) => streamName(commandQueue.name, queueId(deviceId, type)));
+  const prefix = streamName(commandQueue.name, queueId(device.deviceId, ''));
+  const kept = await streamsWithActs(database, { tenantId: device.tenantId, prefix });
+  const begun = queues.map(({ deviceId, type }) => streamName(commandQueue.name, queueId(deviceId, type)));
+  return [...new Set([...begun, ...kept])];
 };
 
 /** What is on record of people's acts, and as what they know it. */

@@ -18,6 +18,10 @@ export class Acts1763600000005 implements MigrationInterface {
         metadata    jsonb       NOT NULL,
         PRIMARY KEY (tenant_id, recorded_at, position)
       )`);
+    // Of one thing, and of all whose streams begin alike, in whatever order the database sorts text.
+    await runner.query(
+      'CREATE INDEX acts_by_stream ON acts (tenant_id, stream text_pattern_ops, recorded_at, position)',
+    );
   }
 
   down(): Promise<void> {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '@muster/contracts';
 import { testDatabase, type TestDatabase } from '@muster/testing';
-import { MOST_ACTS_READ, readActs, recordAct, type ReadActs } from './acts.js';
+import { MOST_ACTS_READ, readActs, recordAct, streamsWithActs, type ReadActs } from './acts.js';
 import { counter, migrateCounters, openCounters } from './counter.fixture.js';
 import type { Database, EventMetadata, EventStore } from './index.js';
 import { withinJob } from './within-job.js';
@@ -103,6 +103,29 @@ describe('acts', () => {
     expect(acts).toEqual([]);
     expect(readTo).not.toBeNull();
     expect(await idsOf('many', { ...last, before: readTo ?? undefined })).toEqual([String(MOST_ACTS_READ)]);
+  });
+
+  it('come in pages of which the last says that it is, without a filter too', async () => {
+    for (const id of ['a', 'b', 'c', 'd']) await add('whole', id);
+    const pages: (readonly string[])[] = [];
+    for (let before: ReadActs['before']; ;) {
+      const { acts, readTo } = await read('whole', { limit: 2, before });
+      pages.push(acts.map(({ streamId }) => streamId));
+      if (readTo === null) break;
+      before = readTo;
+    }
+    expect(pages).toEqual([
+      ['d', 'c'],
+      ['b', 'a'],
+    ]);
+  });
+
+  it('tell the streams that begin alike, and take no character for a pattern', async () => {
+    for (const id of ['d_1:b', 'd_1:a', 'd_1:a', 'dx1:a', 'd_12:a'])
+      await recordAct(database, { tenantId: 'alike', aggregate: 'queue', id, type: 'Asked', actor: anna });
+    const streams = await streamsWithActs(database, { tenantId: 'alike', prefix: 'queue-d_1:' });
+    expect([...streams].sort()).toEqual(['queue-d_1:a', 'queue-d_1:b']);
+    expect(await streamsWithActs(database, { tenantId: 'other', prefix: 'queue-d_1:' })).toEqual([]);
   });
 
   it('stay when what they were done to is erased', async () => {

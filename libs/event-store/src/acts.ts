@@ -13,7 +13,7 @@ export const IS_ACT = `metadata -> 'actor' ->> 'kind' IN ('user', 'api-key', 'se
 /** Of a single thing: all that was done to it, also as a part of something larger. */
 const IS_DONE_TO_IT = `metadata -> 'actor' ->> 'kind' NOT IN ('device', 'system') AND NOT metadata ? 'follows'`;
 
-/** Of one page: what a filter leaves out costs, too. */
+/** Of one page with a filter: what it leaves out costs, too. */
 export const MOST_ACTS_READ = 5_000;
 
 /** Where an act is in the order: the newest first; unique within a service. */
@@ -70,9 +70,11 @@ export const readActs = async (
     ...(to === undefined ? [] : [`recorded_at < ${time(to)}`]),
     ...(streams === undefined ? [] : [`stream = ANY(${bind(streams)}::text[])`]),
   ].join(' AND ');
+  // One more than is asked for tells whether there are more. Only of what a filter leaves out more must be read.
+  const most = where === undefined ? limit + 1 : MOST_ACTS_READ;
   const newest = 'ORDER BY recorded_at DESC, position DESC';
   const part = (table: string, which: string): string =>
-    `(SELECT ${COLUMNS} FROM ${table} WHERE ${bounds} AND ${which} ${newest} LIMIT ${MOST_ACTS_READ})`;
+    `(SELECT ${COLUMNS} FROM ${table} WHERE ${bounds} AND ${which} ${newest} LIMIT ${most})`;
   const parts = [
     part('acts', 'true'),
     ...(hasEvents ? [part('events', streams === undefined ? IS_ACT : IS_DONE_TO_IT)] : []),
@@ -82,10 +84,10 @@ export const readActs = async (
     text: `
       WITH read AS MATERIALIZED (
         SELECT kept.*, row_number() OVER (${newest}) AS nth FROM (${parts.join(' UNION ALL ')}) AS kept
-        ${newest} LIMIT ${MOST_ACTS_READ}),
+        ${newest} LIMIT ${most}),
       found AS MATERIALIZED (
         SELECT * FROM (SELECT a.*, (${condition}) IS TRUE AS matches FROM read a) AS f
-        WHERE f.matches OR f.nth = ${MOST_ACTS_READ}
+        WHERE f.matches OR f.nth = ${most}
         ORDER BY f.nth LIMIT ${bind(limit + 1)}::integer)
       SELECT f.aggregate, f.stream, f.type, f.metadata, f.matches, f.nth, f.position,
              (extract(epoch FROM f.recorded_at) * 1000000)::bigint AS at,
@@ -97,9 +99,7 @@ export const readActs = async (
   const found = rows.filter(({ matches }) => matches);
   const acts = found.slice(0, limit).map(actOf);
   const end =
-    found.length > limit
-      ? acts.at(-1)
-      : rows.filter(({ nth }) => nth === String(MOST_ACTS_READ)).map(actOf)[0];
+    found.length > limit ? acts.at(-1) : rows.filter(({ nth }) => nth === String(most)).map(actOf)[0];
   return { acts, readTo: end === undefined ? null : { at: end.at, position: end.position } };
 };
 
@@ -162,4 +162,16 @@ export const keepActs = async (tx: Queryable, tenantId: string, stream: string):
            ON CONFLICT DO NOTHING`,
     values: [tenantId, stream],
   });
+};
+
+/** Streams whose acts are on record beside their events, erased ones among them: those that begin with `prefix`. */
+export const streamsWithActs = async (
+  database: Queryable,
+  { tenantId, prefix }: { readonly tenantId: string; readonly prefix: string },
+): Promise<readonly string[]> => {
+  const { rows } = await database.query<{ stream: string }>({
+    text: 'SELECT DISTINCT stream FROM acts WHERE tenant_id = $1 AND stream LIKE $2',
+    values: [tenantId, `${prefix.replace(/[\\%_]/g, '\\$&')}%`],
+  });
+  return rows.map(({ stream }) => stream);
 };

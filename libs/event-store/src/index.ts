@@ -28,7 +28,15 @@ export {
   type RecordedEvent,
   type StoredEvent,
 } from './aggregate.js';
-export { MOST_ACTS_READ, readActs, recordAct, type Act, type ActPlace, type RecordedAct } from './acts.js';
+export {
+  MOST_ACTS_READ,
+  readActs,
+  recordAct,
+  streamsWithActs,
+  type Act,
+  type ActPlace,
+  type RecordedAct,
+} from './acts.js';
 export { withinJob } from './within-job.js';
 export { type Announcement } from './announce.js';
 export { openDatabase, type Database, type DatabaseOptions } from './database.js';

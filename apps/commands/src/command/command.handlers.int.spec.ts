@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AppError, eventStream, newId, type JsonValue } from '@muster/contracts';
+import { listCommandActs } from '@muster/contracts/audit/requests';
+import { eraseCommands } from '@muster/contracts/commands/erasure.requests';
 import {
   commandAnsweredLate,
   commandCancelled,
@@ -978,5 +980,30 @@ describe('the tables', () => {
 describe('readiness', () => {
   it('looks at everything the service needs', async () => {
     expect(await service.ops.health.ready()).toEqual({ ready: true, failing: [] });
+  });
+});
+
+describe('the acts of a device', () => {
+  const acts = async (deviceId: string) => {
+    const { items } = await bus.request(listCommandActs, { tenantId, deviceId, limit: 10 });
+    return items.map(({ action, resource }) => [action, resource.id]);
+  };
+
+  it('are still told when the device and its commands are erased', async () => {
+    const id = device();
+    for (const type of ['reboot', 'blink']) await create(id, { type });
+    await create(device());
+    const before = await acts(id);
+    expect(before).toEqual([
+      ['CommandCreated', id],
+      ['CommandCreated', id],
+    ]);
+    await publishedOf(id, 2);
+    await eventually(async () => {
+      await bus.request(eraseCommands, { tenantId, deviceIds: [id], actor });
+      const { rows } = await own.query('SELECT FROM command_queues WHERE device_id = $1', [id]);
+      return rows.length === 0;
+    });
+    expect(await acts(id)).toEqual(before);
   });
 });
