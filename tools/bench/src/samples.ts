@@ -30,8 +30,22 @@ export const connectSenders = (run: string, devices: readonly BenchDevice[]): Pr
   callAll([...devices.entries()], CONNECTORS, async ([n, device]) => {
     const client = await connectDevice(`${run}-${n}`);
     client.on('error', () => undefined); // reconnects by itself; what is in flight is sent again
+    markRepeats(client);
     return { device, client, ownTime: n % 2 === 0, acknowledged: new Set<number>(), sent: 0 };
   });
+
+/** As MQTT 3.1.1 demands of a client (MQTT-3.3.1-1), which mqtt.js leaves out: what it sends again has the DUP flag. */
+const markRepeats = (client: MqttClient): void => {
+  const inFlight = new Set<number>();
+  client.on('packetsend', (packet) => {
+    if (packet.cmd !== 'publish' || packet.messageId === undefined) return;
+    packet.dup = inFlight.has(packet.messageId);
+    inFlight.add(packet.messageId);
+  });
+  client.on('packetreceive', (packet) => {
+    if (packet.cmd === 'puback' && packet.messageId !== undefined) inFlight.delete(packet.messageId);
+  });
+};
 
 /** All in turn, at an even pace. */
 export const sendSteadily = async (
