@@ -364,7 +364,10 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
         .first()
         .waitFor();
       await file.setInputFiles(
-        csv('pumps.csv', 'name,deviceType\nimported-1,pump\nimported-2,pump\n<b>bold</b>,nobody\n'),
+        csv(
+          '<img src=x onerror=fault()>.csv',
+          'name,deviceType\nimported-1,pump\nimported-2,pump\n<b>bold</b>,nobody\n',
+        ),
       );
       await page.getByRole('button', { name: 'Try it first' }).click();
       await page.getByText('Nothing was done yet').waitFor();
@@ -372,6 +375,7 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       expect(before.body).toMatchObject({ total: 0 });
       await page.getByRole('button', { name: 'Import …' }).click();
       await page.getByRole('dialog').getByText('2 devices').waitFor();
+      await page.getByRole('dialog').getByText('Import <img src=x onerror=fault()>.csv').waitFor();
       await page.getByRole('button', { name: 'Import 3 rows' }).click();
 
       await page.getByRole('heading', { name: 'Import of devices' }).waitFor();
@@ -460,14 +464,24 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.locator('.mantine-InputWrapper-error').first().waitFor();
       await page.getByLabel('Everything ends').fill('');
       await page.getByLabel('Only in some hours').uncheck();
+      // What is typed is not left by mistake, and not lost when somebody else saves.
+      await page.getByRole('link', { name: '1. Devices and values' }).click();
+      await page.getByRole('dialog').getByText('Leave without saving?').waitFor();
+      await page.getByRole('dialog').getByRole('button', { name: 'Back' }).click();
+      const id = new URL(page.url()).pathname.split('/')[2] ?? '';
+      const theirs = await platform.api('PATCH', `/campaigns/${id}`, { name: 'Night' });
+      expect(theirs.status).toBe(200);
       await page.getByRole('button', { name: 'Save and review' }).click();
+      await page.getByText('Somebody was faster').waitFor();
+      await page.getByRole('heading', { name: 'Night' }).waitFor();
+      expect(await failed.inputValue()).toBe('0.05');
+      await page.getByRole('button', { name: 'Save mine over it' }).click();
 
       await page.getByRole('button', { name: 'Launch …' }).click();
       await page.getByLabel('Type 110 to confirm').fill('110');
       await page.getByRole('button', { name: 'Launch for 110' }).click();
       await page.getByRole('button', { name: 'Release batch 1 (2)' }).click();
       await page.getByRole('dialog').getByRole('button', { name: 'Release' }).click();
-      const id = new URL(page.url()).pathname.split('/')[2] ?? '';
       const targets = await eventually(
         async () => {
           const { body } = await platform.api('GET', `/campaigns/${id}/targets?batch=1`);
@@ -601,6 +615,10 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByText('Copy it now').waitFor();
       await page.getByRole('button', { name: 'Close, I have it' }).click();
       const credentials = page.getByRole('region', { name: 'Credentials' });
+      await credentials
+        .getByRole('row', { name: /^secret/ })
+        .nth(1)
+        .waitFor();
       expect(await credentials.getByRole('row', { name: /^secret/ }).count()).toBe(2);
     });
 
@@ -739,6 +757,21 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByRole('heading', { name: 'This page broke' }).waitFor();
       await page.getByRole('link', { name: 'Devices' }).click();
       await page.getByRole('heading', { name: 'Devices' }).waitFor();
+      running.faults(); // React says on the console what broke
+    });
+
+    it('that throws while it is drawn says so, and is drawn again once it can be', async () => {
+      const page = await running.open('/');
+      await page.route('**/api/v1/jobs?*', (route) =>
+        route.fulfill({ json: { items: [null], nextCursor: null } }),
+      );
+      await page.getByRole('link', { name: 'Jobs' }).click();
+      await page.getByRole('heading', { name: 'This page broke' }).waitFor();
+      await page.getByRole('link', { name: 'Devices' }).click();
+      await page.getByRole('heading', { name: 'Devices' }).waitFor();
+      await page.unroute('**/api/v1/jobs?*');
+      await page.goto(`${running.platform.url}/jobs`);
+      await page.getByRole('heading', { name: 'Jobs' }).waitFor();
       running.faults(); // React says on the console what broke
     });
 

@@ -93,7 +93,8 @@ const deviceTab = createRoute({
   validateSearch: (search: Search) =>
     given({
       at: text(search, 'at'),
-      keys: text(search, 'keys'),
+      // Empty: none is drawn, which is not the same as nothing said.
+      keys: search['keys'] === '' ? '' : text(search, 'keys'),
       range: oneOf(search, 'range', Object.keys(RANGES) as Range[]),
       from: time(search, 'from'),
       to: time(search, 'to'),

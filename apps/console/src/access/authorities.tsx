@@ -4,6 +4,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
+import { valueText } from '../devices/filter-text.js';
 import { ActButton, ActItem } from '../shared/act-button.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { Confirm } from '../shared/confirm-count.js';
@@ -195,7 +196,7 @@ const Enrols = ({ authority: { enrolment } }: { readonly authority: Authority })
       />
       <div className="dim anywhere">
         as{' '}
-        <AnchorLink to="/devices" search={{ filter: `deviceType==${deviceType}` }}>
+        <AnchorLink to="/devices" search={{ filter: `deviceType==${valueText(deviceType)}` }}>
           {deviceType}
         </AnchorLink>
         {folder === undefined ? '' : ` in ${folder}`}

@@ -16,6 +16,7 @@ import { answered, api, type Schema } from '../api/client.js';
 import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { Confirm } from '../shared/confirm-count.js';
+import { sameJson } from '../shared/same-json.js';
 import { CopyText } from '../shared/shown-once.js';
 import { TimeInput } from '../shared/time-input.js';
 import type { Authority } from './access.queries.js';
@@ -214,6 +215,8 @@ export const EditAuthority = ({
   const [as, setAs] = useState({ ...NOTHING_YET, ...was });
   const [from, setFrom] = useState<string | undefined>(authority.validFrom);
   const [until, setUntil] = useState<string | undefined>(authority.validUntil);
+  // How many have enrolled is no part of the rule.
+  const wasRule = was === undefined ? null : { ...was, enrolled: undefined };
   const rule = ruled ? { ...enrolledAs(as), enabled, ...(limit === undefined ? {} : { limit }) } : null;
   const edit = useMutation({
     mutationFn: () =>
@@ -222,8 +225,8 @@ export const EditAuthority = ({
           params: { path: { id } },
           body: {
             ...(name === authority.name ? {} : { name }),
-            ...(same(subject, authority.subject) ? {} : { subject }),
-            ...(same(rule, was ?? null) ? {} : { enrolment: rule }),
+            ...(sameJson(subject, authority.subject) ? {} : { subject }),
+            ...(sameJson(rule, wasRule) ? {} : { enrolment: rule }),
             ...(from === authority.validFrom ? {} : { validFrom: from ?? null }),
             ...(until === authority.validUntil ? {} : { validUntil: until ?? null }),
           },
@@ -315,14 +318,3 @@ export const EditAuthority = ({
     </Confirm>
   );
 };
-
-/** As JSON, whatever the order of the fields, and without the count of those who have enrolled. */
-const same = (a: object | null, b: object | null): boolean => sorted(a) === sorted(b);
-const sorted = (value: object | null): string =>
-  JSON.stringify(
-    value === null
-      ? null
-      : Object.entries(value)
-          .filter(([key]) => key !== 'enrolled')
-          .sort(([one], [other]) => one.localeCompare(other)),
-  );

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { inWords, narrowed, rowsOf } from './audit-text.js';
+import { inWords, rowsOf } from './audit-text.js';
 import type { Entry } from './audit.queries.js';
 
 const entry = (id: string, action: string, traceId?: string, device = 'd1'): Entry => ({
@@ -28,11 +28,5 @@ describe('the audit trail', () => {
       ['1', []],
       ['0', []],
     ]);
-  });
-
-  it('is narrowed by what is clicked', () => {
-    expect(narrowed(undefined, 'actor', 'anna')).toBe('actor==anna');
-    expect(narrowed('action==Device*', 'actor', 'a b')).toBe('action==Device*;actor=="a b"');
-    expect(narrowed('actor==a,actor==b', 'resource', 'device')).toBe('(actor==a,actor==b);resource==device');
   });
 });

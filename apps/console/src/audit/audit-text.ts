@@ -28,10 +28,3 @@ const isOneCall = (a: Entry, b: Entry): boolean =>
   a.resource.kind === b.resource.kind &&
   a.resource.id === b.resource.id &&
   a.actor.id === b.actor.id;
-
-/** A condition that is added to a filter; a value in quotes may be anything. */
-export const narrowed = (filter: string | undefined, field: string, value: string): string => {
-  const condition = `${field}==${/^[A-Za-z0-9_-]+$/.test(value) ? value : JSON.stringify(value)}`;
-  if (filter === undefined || filter.trim() === '') return condition;
-  return filter.includes(',') ? `(${filter});${condition}` : `${filter};${condition}`;
-};

@@ -3,15 +3,17 @@ import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { problemOf } from '../api/problem.js';
+import { narrowed, valueText } from '../devices/filter-text.js';
 import { kindName } from '../jobs/kinds.js';
 import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
+import { fromLocal, toLocal } from '../shared/local-time.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, PageHeader } from '../shared/page.js';
 import { TraceCopy } from '../shared/problem-view.js';
 import { FILTER_BOX } from '../shell/keys.js';
 import { auditQuery, type AuditSearch, type Entry } from './audit.queries.js';
-import { inWords, narrowed, rowsOf, type Row } from './audit-text.js';
+import { inWords, rowsOf, type Row } from './audit-text.js';
 
 /** What is done elsewhere shows after this; the page of the newest acts only. */
 const FRESH_MS = 10_000;
@@ -47,7 +49,12 @@ export const AuditPage = () => {
             {items.length > 0 && (
               <AuditTable
                 rows={rowsOf(items)}
-                onNarrow={(field, value) => go({ ...which, filter: narrowed(which.filter, field, value) })}
+                onNarrow={(field, value) =>
+                  go({
+                    ...which,
+                    filter: narrowed(which.filter ?? '', field, `${field}==${valueText(value)}`),
+                  })
+                }
               />
             )}
             {items.length === 0 && nextCursor === null && (
@@ -98,8 +105,8 @@ const Which = ({
   readonly onSearch: (search: AuditSearch) => void;
 }) => {
   const [filter, setFilter] = useState(search.filter ?? '');
-  const [from, setFrom] = useState(localOf(search.from));
-  const [to, setTo] = useState(localOf(search.to));
+  const [from, setFrom] = useState(toLocal(search.from));
+  const [to, setTo] = useState(toLocal(search.to));
   useEffect(() => setFilter(search.filter ?? ''), [search.filter]);
   const audit = useQuery({ ...auditQuery(search), enabled: false });
   const refused = audit.error === null ? undefined : problemOf(audit.error);
@@ -111,8 +118,8 @@ const Which = ({
         onSearch({
           ...search,
           filter: filter.trim() === '' ? undefined : filter.trim(),
-          from: isoOf(from),
-          to: isoOf(to),
+          from: fromLocal(from, search.from),
+          to: fromLocal(to, search.to),
         });
       }}
     >
@@ -148,17 +155,6 @@ const Which = ({
       )}
     </form>
   );
-};
-
-/** The box has the time of the viewer's zone, the address one that everybody reads the same. */
-const isoOf = (local: string): string | undefined => {
-  const at = Date.parse(local);
-  return Number.isNaN(at) ? undefined : new Date(at).toISOString();
-};
-const localOf = (iso: string | undefined): string => {
-  if (iso === undefined) return '';
-  const at = new Date(iso);
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 };
 
 const AuditTable = ({

@@ -5,29 +5,29 @@ import {
   SegmentedControl,
   Select,
   Stack,
-  Text,
   Textarea,
   TextInput,
 } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
+import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { answered, api, withEtag } from '../api/client.js';
+import { answered, api, type Schema } from '../api/client.js';
 import { useIdempotencyKey } from '../api/idempotency.js';
-import { faultAt, problemOf } from '../api/problem.js';
+import { faultAt } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
+import { AskBeforeLeaving } from '../shared/ask-before-leaving.js';
 import { JsonInput } from '../shared/json-input.js';
 import { mapIn, mapText } from '../shared/json-map.js';
 import { ProblemView } from '../shared/problem-view.js';
+import { sameJson } from '../shared/same-json.js';
 import { CAREFUL } from './batch-plan.js';
-import type { Draft } from './steps.js';
+import { useSaveDraft } from './save-draft.js';
+import { SomebodyWasFaster } from './somebody-was-faster.js';
+import type { StepProps } from './steps.js';
 import { targetDraftOf, targetIn } from './target-draft.js';
 import { TargetFields } from './target-fields.js';
 
 /** Which devices, which values, what they shall report. Saving the first time makes the draft. */
-export const DefinitionStep = ({ draft }: { readonly draft: Draft | undefined }) => {
-  const navigate = useNavigate();
-  const queries = useQueryClient();
+export const DefinitionStep = ({ draft, onUnsaved }: Partial<StepProps>) => {
   const was = draft?.data;
   const [name, setName] = useState(was?.name ?? '');
   const [description, setDescription] = useState(was?.description ?? '');
@@ -54,53 +54,47 @@ export const DefinitionStep = ({ draft }: { readonly draft: Draft | undefined })
   const target = targetIn(devices);
   const configurations = mapIn(values);
   const expectedStates = mapIn(expected);
-  const save = useMutation({
-    mutationFn: async (): Promise<string> => {
-      if (target === undefined) throw new Error('The devices are not finished.');
-      const own = {
-        name,
-        target,
-        configurations: configurations.map ?? {},
-        expectedStates: expectedStates.map ?? {},
-        expectedFrom: stated ? ('stated' as const) : ('any' as const),
-      };
-      const said = description.trim();
-      if (draft === undefined) {
-        const body = {
-          ...own,
-          ...(said === '' ? {} : { description: said }),
-          ...(deviceType === null ? {} : { deviceType }),
-          batches: [...CAREFUL],
-        };
-        const { id } = await once((key) => {
-          const header = { 'Idempotency-Key': key };
-          return answered(
-            by === 'firmware'
-              ? api.POST('/api/v1/campaigns/from-firmware', {
-                  params: { header },
-                  body: { ...body, firmwareIds },
-                })
-              : api.POST('/api/v1/campaigns', { params: { header }, body }),
-          );
-        });
-        return id;
-      }
-      const body = { ...own, description: said === '' ? null : said, deviceType };
-      await withEtag(
-        api.PATCH('/api/v1/campaigns/{id}', {
-          params: { path: { id: draft.data.id }, header: { 'If-Match': draft.etag } },
-          body,
-        }),
+  const said = description.trim();
+  const body: Schema<'CampaignEdit'> = {
+    name,
+    ...(target === undefined ? {} : { target }),
+    configurations: configurations.map ?? {},
+    expectedStates: expectedStates.map ?? {},
+    expectedFrom: stated ? 'stated' : 'any',
+    description: said === '' ? null : said,
+    deviceType,
+  };
+  const [before] = useState(body);
+  const create = async (): Promise<string> => {
+    if (target === undefined) throw new Error('The devices are not finished.');
+    const made = {
+      name,
+      target,
+      configurations: configurations.map ?? {},
+      expectedStates: expectedStates.map ?? {},
+      expectedFrom: stated ? ('stated' as const) : ('any' as const),
+      ...(said === '' ? {} : { description: said }),
+      ...(deviceType === null ? {} : { deviceType }),
+      batches: [...CAREFUL],
+    };
+    const { id } = await once((key) => {
+      const params = { header: { 'Idempotency-Key': key } };
+      return answered(
+        by === 'firmware'
+          ? api.POST('/api/v1/campaigns/from-firmware', { params, body: { ...made, firmwareIds } })
+          : api.POST('/api/v1/campaigns', { params, body: made }),
       );
-      return draft.data.id;
-    },
-    onSuccess: async (id) => {
-      await queries.invalidateQueries({ queryKey: ['campaign', id] });
-      void queries.invalidateQueries({ queryKey: ['campaigns'] });
-      void navigate({ to: '/campaigns/$id/edit/$step', params: { id, step: 'batches' } });
-    },
+    });
+    return id;
+  };
+  const { save, busy, theirs, error, problem } = useSaveDraft({
+    opened: draft,
+    before,
+    next: 'batches',
+    create,
   });
-  const problem = save.isError ? problemOf(save.error) : undefined;
+  const typed = [name, description, devices, deviceType, stated, by, values, expected, firmwareIds];
+  const [first] = useState(typed);
   const ready =
     name.trim() !== '' &&
     target !== undefined &&
@@ -112,7 +106,7 @@ export const DefinitionStep = ({ draft }: { readonly draft: Draft | undefined })
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        save.mutate();
+        save(body);
       }}
     >
       <Stack gap="md" maw={820}>
@@ -203,17 +197,18 @@ export const DefinitionStep = ({ draft }: { readonly draft: Draft | undefined })
           checked={stated}
           onChange={(event) => setStated(event.currentTarget.checked)}
         />
-        {problem?.status === 412 ? (
-          <Text className="state-bad" role="alert">
-            Somebody has edited this draft meanwhile. Load the page anew to see it; what you have written here
-            is not saved.
-          </Text>
-        ) : (
-          <ProblemView error={save.error} />
-        )}
+        {theirs === undefined ? <ProblemView error={error} /> : <SomebodyWasFaster />}
+        <AskBeforeLeaving
+          unsaved={!sameJson(typed, first)}
+          {...(onUnsaved === undefined ? {} : { onUnsaved })}
+        />
         <Group justify="flex-end">
-          <ActButton needs="campaign" type="submit" disabled={!ready} loading={save.isPending}>
-            {draft === undefined ? 'Save as a draft and go on' : 'Save and go on'}
+          <ActButton needs="campaign" type="submit" disabled={!ready} loading={busy}>
+            {theirs !== undefined
+              ? 'Save mine over it'
+              : draft === undefined
+                ? 'Save as a draft and go on'
+                : 'Save and go on'}
           </ActButton>
         </Group>
       </Stack>

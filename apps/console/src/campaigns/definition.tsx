@@ -1,6 +1,8 @@
+import { useState } from 'react';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { duration } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
+import { useTokenKeys } from '../types/use-token-keys.js';
 import type { Campaign } from './campaigns.queries.js';
 import { chosenBy, gateRule, gateTerms } from './numbers.js';
 
@@ -8,6 +10,7 @@ import { chosenBy, gateRule, gateTerms } from './numbers.js';
 export const Definition = ({ campaign }: { readonly campaign: Campaign }) => {
   const { target, configurations, expectedStates, expectedFrom, spacingSeconds, window, ratePerMinute } =
     campaign;
+  const tokenKeys = useTokenKeys(campaign.deviceType);
   return (
     <dl className="facts">
       <dt>Devices</dt>
@@ -30,11 +33,11 @@ export const Definition = ({ campaign }: { readonly campaign: Campaign }) => {
       </dd>
       <dt>Writes</dt>
       <dd>
-        <Values values={configurations} nothing="nothing" />
+        <Values values={configurations} nothing="nothing" tokenKeys={tokenKeys} />
       </dd>
       <dt>Expects</dt>
       <dd>
-        <Values values={expectedStates} nothing="that devices apply what is written" />
+        <Values values={expectedStates} nothing="that devices apply what is written" tokenKeys={tokenKeys} />
         {expectedFrom === 'stated' && ' (each device must state it itself)'}
       </dd>
       <dt>Batches</dt>
@@ -117,8 +120,11 @@ const CONFLICTS: Readonly<Record<Campaign['onConflict'], string>> = {
 const Values = ({
   values,
   nothing,
+  tokenKeys,
 }: {
   readonly values: Readonly<Record<string, unknown>>;
+  /** Undefined: not known yet. */
+  readonly tokenKeys: readonly string[] | undefined;
   readonly nothing: string;
 }) => {
   const entries = Object.entries(values);
@@ -128,10 +134,33 @@ const Values = ({
       {entries.map(([key, value]) => (
         <div key={key}>
           <code className="anywhere">
-            {key} = {value === null ? '(the default again)' : JSON.stringify(value)}
+            {key} ={' '}
+            {value === null ? (
+              '(the default again)'
+            ) : tokenKeys === undefined ? (
+              '…'
+            ) : tokenKeys.includes(key) ? (
+              <Hidden text={JSON.stringify(value)} />
+            ) : (
+              JSON.stringify(value)
+            )}
           </code>
         </div>
       ))}
+    </>
+  );
+};
+
+/** Who has a download token gets the file. It is not read over a shoulder. */
+const Hidden = ({ text }: { readonly text: string }) => {
+  const [shown, setShown] = useState(false);
+  if (shown) return text;
+  return (
+    <>
+      (a download token){' '}
+      <button type="button" className="cell-button" onClick={() => setShown(true)}>
+        show
+      </button>
     </>
   );
 };

@@ -71,11 +71,7 @@ export const planBody = (plan: PlanDraft): Schema<'CampaignEdit'> => ({
           to: plan.window.to,
           ...(plan.window.days.length === 0 ? {} : { days: [...plan.window.days] }),
         },
-  failureThreshold:
-    plan.threshold === undefined
-      ? null
-      : { maxFailurePercent: plan.threshold.maxFailurePercent ?? 0, ...minimum(plan.threshold.minSettled) },
+  // What was left empty is refused at its field.
+  failureThreshold: plan.threshold === undefined ? null : (plan.threshold as Schema<'FailureThreshold'>),
   endAt: fromLocal(plan.endAt) ?? null,
 });
-
-const minimum = (minSettled: number | undefined) => (minSettled === undefined ? {} : { minSettled });

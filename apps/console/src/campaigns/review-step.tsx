@@ -25,6 +25,7 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
   const preview = useQuery(previewQuery(id, revision)).data;
   const [asking, setAsking] = useState(false);
   const [startAt, setStartAt] = useState(toLocal(campaign.startAt));
+  const time = fromLocal(startAt, campaign.startAt);
   const once = useIdempotencyKey();
   const done = () => {
     void queries.invalidateQueries({ queryKey: ['campaign', id] });
@@ -78,9 +79,9 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
             <ActButton
               needs="campaign"
               variant="default"
-              disabled={fromLocal(startAt) === undefined}
+              disabled={time === undefined}
               loading={schedule.isPending}
-              onClick={() => schedule.mutate(fromLocal(startAt) ?? '')}
+              onClick={() => schedule.mutate(time ?? '')}
             >
               {status === 'scheduled' ? 'Move the time' : 'Schedule'}
             </ActButton>

@@ -8,3 +8,10 @@ export interface Draft {
   readonly data: Campaign;
   readonly etag: string;
 }
+
+/** What a step that is filled in is given. */
+export interface StepProps {
+  readonly draft: Draft;
+  /** Is told whether something typed is not saved. */
+  readonly onUnsaved: (unsaved: boolean) => void;
+}

@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Select } from '@mantine/core';
+import { Anchor, Button, Group, Select, Text } from '@mantine/core';
 import { DownloadIcon, XIcon } from '@primer/octicons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -6,10 +6,10 @@ import { answered, api } from '../api/client.js';
 import { ActButton } from '../shared/act-button.js';
 import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
+import { Confirm } from '../shared/confirm-count.js';
 import { count } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing } from '../shared/page.js';
-import { ProblemView } from '../shared/problem-view.js';
 import { StateMark, stateOf } from '../shared/state-mark.js';
 import {
   asParameters,
@@ -51,8 +51,10 @@ export const Targets = ({
       answered(
         api.POST('/api/v1/campaigns/{id}/targets/{deviceId}/exclude', { params: { path: { id, deviceId } } }),
       ),
+    onSuccess: () => setTakingOut(undefined),
     onSettled: () => void queries.invalidateQueries({ queryKey: ['campaign', id] }),
   });
+  const [takingOut, setTakingOut] = useState<Target>();
   const open = campaign.status === 'running' || campaign.status === 'paused';
   return (
     <>
@@ -101,7 +103,25 @@ export const Targets = ({
           <DownloadIcon size={14} /> as a file
         </Anchor>
       </Group>
-      <ProblemView error={exclude.error} />
+      {takingOut !== undefined && (
+        <Confirm
+          title={`Take out ${takingOut.name}`}
+          act="Take out"
+          danger
+          busy={exclude.isPending}
+          error={exclude.error}
+          onClose={() => {
+            setTakingOut(undefined);
+            exclude.reset();
+          }}
+          onConfirm={() => exclude.mutate(takingOut.deviceId)}
+        >
+          <Text>
+            The campaign writes nothing more to this device and waits for it no longer. What it has written
+            already stays. A device that was taken out is not put in again.
+          </Text>
+        </Confirm>
+      )}
       <Loaded query={targets}>
         {({ items, nextCursor }) =>
           items.length === 0 ? (
@@ -140,7 +160,7 @@ export const Targets = ({
                         key={target.deviceId}
                         target={target}
                         lastSeenAt={lastSeen?.get(target.deviceId)}
-                        {...(open ? { onExclude: () => exclude.mutate(target.deviceId) } : {})}
+                        {...(open ? { onExclude: () => setTakingOut(target) } : {})}
                       />
                     ))}
                   </tbody>
@@ -252,8 +272,13 @@ const Row = ({
       {onExclude !== undefined && (
         <td className="right">
           {OPEN.includes(status) && (
-            <ActButton needs="campaign" variant="default" onClick={onExclude} aria-label={`Take out ${name}`}>
-              Take out
+            <ActButton
+              needs="campaign"
+              variant="default"
+              onClick={onExclude}
+              aria-label={`Take out … ${name}`}
+            >
+              Take out …
             </ActButton>
           )}
         </td>

@@ -1,13 +1,14 @@
 import { Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
+import { useState } from 'react';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { Loaded, Nothing, PageHeader } from '../shared/page.js';
 import { BatchesStep } from './batches-step.js';
 import { campaignQuery } from './campaigns.queries.js';
 import { DefinitionStep } from './definition-step.js';
 import { ReviewStep } from './review-step.js';
-import { STEPS, type Step } from './steps.js';
+import { STEPS, type Draft, type Step } from './steps.js';
 
 const NAMES: Readonly<Record<Step, string>> = {
   definition: 'Devices and values',
@@ -27,7 +28,7 @@ export const NewCampaignPage = () => (
       }
     />
     <Steps step="definition" />
-    <DefinitionStep draft={undefined} />
+    <DefinitionStep />
   </div>
 );
 
@@ -59,12 +60,10 @@ export const EditCampaignPage = () => {
                     To the campaign
                   </AnchorLink>
                 </Nothing>
-              ) : step === 'definition' ? (
-                <DefinitionStep key={draft.etag} draft={draft} />
-              ) : step === 'batches' ? (
-                <BatchesStep key={draft.etag} draft={draft} />
-              ) : (
+              ) : step === 'review' ? (
                 <ReviewStep draft={draft} />
+              ) : (
+                <EditStep key={step} step={step} draft={draft} />
               )}
             </>
           );
@@ -72,6 +71,15 @@ export const EditCampaignPage = () => {
       </Loaded>
     </div>
   );
+};
+
+/** What others save meanwhile shows at once where nothing is typed; else what was opened stays, until it is saved or left. */
+const EditStep = ({ step, draft }: { readonly step: 'definition' | 'batches'; readonly draft: Draft }) => {
+  const [unsaved, setUnsaved] = useState(false);
+  const [opened, setOpened] = useState(draft);
+  if (!unsaved && opened.etag !== draft.etag) setOpened(draft);
+  const Fields = step === 'definition' ? DefinitionStep : BatchesStep;
+  return <Fields key={opened.etag} draft={opened} onUnsaved={setUnsaved} />;
 };
 
 const Steps = ({ step, id }: { readonly step: Step; readonly id?: string }) => (

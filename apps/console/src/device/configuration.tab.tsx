@@ -11,7 +11,7 @@ import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { StateMark, syncState as toState } from '../shared/state-mark.js';
-import { localText } from '../shared/time-input.js';
+import { fromLocal, toLocal } from '../shared/local-time.js';
 import { keyState } from './change.js';
 import { configurationQuery, type Configuration } from './device.queries.js';
 import { EditKey } from './edit-key.js';
@@ -215,12 +215,9 @@ const Compare = ({
       type="datetime-local"
       label="Compare with"
       step={1}
-      value={at === undefined ? '' : localText(at)}
-      max={localText(new Date().toISOString())}
-      onChange={(event) => {
-        const time = Date.parse(event.currentTarget.value);
-        onAt(Number.isNaN(time) ? undefined : new Date(time).toISOString());
-      }}
+      value={toLocal(at, 'seconds')}
+      max={toLocal(new Date().toISOString(), 'seconds')}
+      onChange={(event) => onAt(fromLocal(event.currentTarget.value))}
     />
     {at !== undefined && (
       <Button variant="default" onClick={() => onAt(undefined)}>

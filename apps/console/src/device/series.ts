@@ -62,15 +62,23 @@ export const cutOf = (now: number, { seconds }: Bucket): number => {
   return Math.floor(now / step) * step;
 };
 
-/** Keys in an address: any text may be a key, so each is written so that a comma in it is none. */
-export const writeKeys = (keys: readonly string[]): string => keys.map(encodeURIComponent).join(',');
+/**
+ * Keys in an address: any text may be a key, so each is written so that a comma in it is none. An empty text is no key; the
+ * empty key alone is written twice.
+ */
+export const writeKeys = (keys: readonly string[]): string =>
+  (keys.length === 1 && keys[0] === '' ? ['', ''] : keys).map(encodeURIComponent).join(',');
 export const readKeys = (text: string | undefined): readonly string[] =>
   text === undefined || text === ''
     ? []
-    : text.split(',').flatMap((key) => {
-        try {
-          return [decodeURIComponent(key)];
-        } catch {
-          return []; // written by hand
-        }
-      });
+    : [
+        ...new Set(
+          text.split(',').flatMap((key) => {
+            try {
+              return [decodeURIComponent(key)];
+            } catch {
+              return []; // written by hand
+            }
+          }),
+        ),
+      ];

@@ -4,6 +4,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
 import { faultAt, problemOf } from '../api/problem.js';
+import { valueText } from '../devices/filter-text.js';
 import { groupsPageQuery } from '../devices/devices.queries.js';
 import { FilterBox } from '../devices/filter-box.js';
 import { ActButton } from '../shared/act-button.js';
@@ -57,7 +58,7 @@ export const GroupsPage = () => {
                         <td className="anywhere">
                           <AnchorLink
                             to="/devices"
-                            search={{ filter: `group==${group.name}` }}
+                            search={{ filter: `group==${valueText(group.name)}` }}
                             title="The devices that it means now"
                           >
                             {group.name}

@@ -5,7 +5,7 @@ import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
 import { useLive, usePolling } from '../api/live.js';
-import { jobQuery } from '../jobs/jobs.queries.js';
+import { useJob } from '../jobs/use-job.js';
 import { ActButton } from '../shared/act-button.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { Confirm } from '../shared/confirm-count.js';
@@ -29,11 +29,7 @@ export const ImportPage = () => {
   const navigate = useNavigate();
   const poll = usePolling();
   const one = useQuery({ ...importQuery(id), refetchInterval: poll });
-  const job = useQuery({
-    ...jobQuery(id),
-    // A short one has ended before anybody listens to it.
-    refetchInterval: ({ state }) => (state.data?.endedAt === undefined ? 5_000 : poll),
-  });
+  const { job, isOver } = useJob(id, poll);
   useLive(
     'jobs',
     [
@@ -50,7 +46,6 @@ export const ImportPage = () => {
       search: next === undefined ? {} : { outcome: next },
       resetScroll: false,
     });
-  const isOver = job.data?.endedAt !== undefined;
   return (
     <div className="page">
       <Loaded query={one}>
@@ -65,7 +60,7 @@ export const ImportPage = () => {
               }
               beside={
                 <>
-                  {job.data !== undefined && <StateMark state={job.data.status} />}
+                  {job !== undefined && <StateMark state={job.status} />}
                   <Text c="dimmed">
                     <Moment at={view.createdAt} />
                   </Text>
@@ -87,7 +82,7 @@ export const ImportPage = () => {
               </Text>
             )}
             <ImportBar view={view} />
-            {job.data?.reason !== undefined && <Text mt="sm">{job.data.reason.detail}</Text>}
+            {job?.reason !== undefined && <Text mt="sm">{job.reason.detail}</Text>}
             <div className="counters" style={{ marginTop: 12 }}>
               {IMPORT_OUTCOMES.filter((known) => view[known] > 0 || known === outcome).map((known) => (
                 <button

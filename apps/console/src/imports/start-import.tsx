@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { type Schema } from '../api/client.js';
 import { useIdempotencyKey } from '../api/idempotency.js';
 import { useLive } from '../api/live.js';
-import { jobQuery } from '../jobs/jobs.queries.js';
+import { useJob } from '../jobs/use-job.js';
 import { ActButton, useRefusal } from '../shared/act-button.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { Confirm, TYPE_ABOVE } from '../shared/confirm-count.js';
@@ -76,12 +76,7 @@ const AGAIN_MS = 2_000;
 
 /** What the dry run has found, and the way on. */
 const Tried = ({ id, file }: { readonly id: string; readonly file: File }) => {
-  // A short one has ended before anybody listens to it.
-  const job = useQuery({
-    ...jobQuery(id),
-    refetchInterval: ({ state }) => (state.data?.endedAt === undefined ? AGAIN_MS : false),
-    retry: 5,
-  });
+  const { job, isOver: hasEnded } = useJob(id);
   const tried = useQuery({
     ...importQuery(id),
     refetchInterval: ({ state }) => (state.data?.waiting === 0 ? false : AGAIN_MS),
@@ -96,7 +91,7 @@ const Tried = ({ id, file }: { readonly id: string; readonly file: File }) => {
   );
   const [asking, setAsking] = useState(false);
   const view = tried.data;
-  const isOver = job.data?.endedAt !== undefined && view?.waiting === 0;
+  const isOver = hasEnded && view?.waiting === 0;
   return (
     <Stack gap="xs">
       <Group gap="xs">
@@ -107,7 +102,7 @@ const Tried = ({ id, file }: { readonly id: string; readonly file: File }) => {
       </Group>
       {view !== undefined && <ImportBar view={view} />}
       <ProblemView error={tried.error} />
-      {job.data?.reason !== undefined && <Text c="dimmed">{job.data.reason.detail}</Text>}
+      {job?.reason !== undefined && <Text c="dimmed">{job.reason.detail}</Text>}
       <Group gap="xs">
         <AnchorLink to="/imports/$id" params={{ id }}>
           Row by row

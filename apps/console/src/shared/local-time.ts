@@ -1,12 +1,17 @@
 /** What an input of a day and a time holds, in the browser's zone. Empty: nothing. */
-export const toLocal = (iso: string | undefined): string => {
+export const toLocal = (iso: string | undefined, to: 'minutes' | 'seconds' = 'minutes'): string => {
   if (iso === undefined) return '';
   const at = new Date(iso);
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  const local = new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString();
+  return local.slice(0, to === 'minutes' ? 16 : 19);
 };
 
-/** Undefined: nothing is written, or no time. */
-export const fromLocal = (text: string): string | undefined => {
+/**
+ * Undefined: nothing is written, or no time. `was` is the time that the input began with: where nobody touched the text it is
+ * that time, with the seconds that the input does not show.
+ */
+export const fromLocal = (text: string, was?: string): string | undefined => {
+  if (was !== undefined && text === toLocal(was)) return was;
   const at = new Date(text);
   return text === '' || Number.isNaN(at.getTime()) ? undefined : at.toISOString();
 };

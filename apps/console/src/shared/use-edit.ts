@@ -31,7 +31,7 @@ export const useEdit = <T, Change, Answer>({
   readonly opened: Versioned<T>;
   readonly now: () => Promise<Versioned<T>>;
   readonly send: (change: Change, upon: Versioned<T>) => Promise<Answer>;
-  readonly onSaved: (answer: Answer) => void;
+  readonly onSaved: (answer: Answer) => Promise<void> | void;
 }): Edit<T, Change> => {
   const [upon, setUpon] = useState(opened);
   const [theirs, setTheirs] = useState<Versioned<T>>();

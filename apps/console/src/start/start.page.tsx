@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
 import { useLive, usePolling } from '../api/live.js';
+import { valueText } from '../devices/filter-text.js';
 import { fleetSummaryQuery } from '../devices/devices.queries.js';
 import { jobsQuery } from '../jobs/jobs.queries.js';
 import { DRY_RUN, kindName } from '../jobs/kinds.js';
@@ -199,7 +200,11 @@ const Fleet = ({ fleet }: { readonly fleet: Schema<'FleetSummary'> }) => {
       <div className="columns">
         <Section title="By type">
           <Counts
-            rows={deviceTypes.map(({ name, devices }) => ({ name, devices, filter: `deviceType==${name}` }))}
+            rows={deviceTypes.map(({ name, devices }) => ({
+              name,
+              devices,
+              filter: `deviceType==${valueText(name)}`,
+            }))}
             nothing="There are no devices yet."
           />
         </Section>
@@ -208,7 +213,7 @@ const Fleet = ({ fleet }: { readonly fleet: Schema<'FleetSummary'> }) => {
             rows={software.map(({ software: kind, version, devices }) => ({
               name: `${kind} ${version}`,
               devices,
-              filter: `software.${kind}=="${version.replaceAll(/[\\"*]/g, (sign) => `\\${sign}`)}"`,
+              filter: `software.${kind}==${valueText(version)}`,
             }))}
             nothing="No device has said what it runs."
           />

@@ -9,6 +9,8 @@ import { targetDraftOf, targetIn } from '../campaigns/target-draft.js';
 import { TargetFields } from '../campaigns/target-fields.js';
 import { ActButton } from '../shared/act-button.js';
 import { AnchorLink } from '../shared/anchor-link.js';
+import { AskBeforeLeaving } from '../shared/ask-before-leaving.js';
+import { sameJson } from '../shared/same-json.js';
 import { JsonInput } from '../shared/json-input.js';
 import { mapIn } from '../shared/json-map.js';
 import { PageHeader } from '../shared/page.js';
@@ -48,9 +50,11 @@ export const NewSupervisionPage = () => {
     },
     onSuccess: ({ id }) => {
       void queries.invalidateQueries({ queryKey: ['supervisions'] });
-      void navigate({ to: '/supervisions/$id', params: { id } });
+      void navigate({ to: '/supervisions/$id', params: { id }, ignoreBlocker: true });
     },
   });
+  const typed = [name, devices, desired, expected, stated];
+  const [first] = useState(typed);
   const problem = open.isError ? problemOf(open.error) : undefined;
   const ready =
     name.trim() !== '' &&
@@ -109,6 +113,7 @@ export const NewSupervisionPage = () => {
             onChange={(event) => setStated(event.currentTarget.checked)}
           />
           <ProblemView error={open.error} />
+          <AskBeforeLeaving unsaved={!sameJson(typed, first)} />
           <Group justify="flex-end">
             <Button variant="default" onClick={() => void navigate({ to: '/supervisions' })}>
               Back

@@ -2,26 +2,27 @@ import { Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
-import { answered, api } from '../api/client.js';
-import { faultAt, problemOf } from '../api/problem.js';
+import { answered, api, withEtag } from '../api/client.js';
+import { faultAt } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
 import { Confirm } from '../shared/confirm-count.js';
-import type { Supervision } from './supervisions.queries.js';
+import { useEdit, type Versioned } from '../shared/use-edit.js';
+import { supervisionQuery, type Supervision } from './supervisions.queries.js';
 
 type Asked = 'rename' | 'close' | 'delete';
 
 /** What can be done with a supervision as it is now. */
 export const SupervisionActs = ({
-  supervision: { id, name, status, campaignId },
+  supervision,
   etag,
 }: {
   readonly supervision: Supervision;
   readonly etag: string;
 }) => {
+  const { id, status, campaignId } = supervision;
   const queries = useQueryClient();
   const navigate = useNavigate();
   const [asked, setAsked] = useState<Asked>();
-  const [typed, setTyped] = useState(name);
   const act = useMutation({
     mutationFn: (run: () => Promise<unknown>) => run(),
     onSuccess: () => setAsked(undefined),
@@ -33,11 +34,9 @@ export const SupervisionActs = ({
   const params = { path: { id } };
   const ask = (what: Asked) => {
     act.reset();
-    setTyped(name);
     setAsked(what);
   };
   const open = status === 'open';
-  const problem = act.isError ? problemOf(act.error) : undefined;
   const common = { busy: act.isPending, onClose: () => setAsked(undefined) };
   return (
     <>
@@ -57,34 +56,7 @@ export const SupervisionActs = ({
         </ActButton>
       )}
       {asked === 'rename' && (
-        <Confirm
-          {...common}
-          title="Rename the supervision"
-          act="Rename"
-          error={faultAt(problem, 'name') === undefined ? act.error : undefined}
-          onConfirm={() =>
-            act.mutate(() =>
-              answered(
-                api.PATCH('/api/v1/supervisions/{id}', {
-                  params: { ...params, header: { 'If-Match': etag } },
-                  body: { name: typed },
-                }),
-              ),
-            )
-          }
-        >
-          <TextInput
-            data-autofocus
-            required
-            label="Name"
-            value={typed}
-            onChange={(event) => setTyped(event.currentTarget.value)}
-            error={faultAt(problem, 'name')}
-          />
-          <Text c="dimmed">
-            Which devices it watches and what they should be is not changed: close it and open another one.
-          </Text>
-        </Confirm>
+        <Rename opened={{ data: supervision, etag }} onClose={() => setAsked(undefined)} />
       )}
       {asked === 'close' && (
         <Confirm
@@ -122,5 +94,62 @@ export const SupervisionActs = ({
         </Confirm>
       )}
     </>
+  );
+};
+
+/** Upon what was seen when it was opened: a name that somebody else gave meanwhile is shown first. */
+const Rename = ({
+  opened,
+  onClose,
+}: {
+  readonly opened: Versioned<Supervision>;
+  readonly onClose: () => void;
+}) => {
+  const { id } = opened.data;
+  const queries = useQueryClient();
+  const [name, setName] = useState(opened.data.name);
+  const { save, busy, theirs, error, problem } = useEdit({
+    opened,
+    now: () => queries.query({ ...supervisionQuery(id), staleTime: 0 }),
+    send: (typed: string, upon) =>
+      withEtag(
+        api.PATCH('/api/v1/supervisions/{id}', {
+          params: { path: { id }, header: { 'If-Match': upon.etag } },
+          body: { name: typed },
+        }),
+      ),
+    onSaved: () => {
+      void queries.invalidateQueries({ queryKey: ['supervision', id] });
+      void queries.invalidateQueries({ queryKey: ['supervisions'] });
+      onClose();
+    },
+  });
+  const fault = faultAt(problem, 'name');
+  return (
+    <Confirm
+      title="Rename the supervision"
+      act={theirs === undefined ? 'Rename' : 'Save mine over it'}
+      busy={busy}
+      error={fault === undefined ? error : undefined}
+      onClose={onClose}
+      onConfirm={() => save(name)}
+    >
+      <TextInput
+        data-autofocus
+        required
+        label="Name"
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+        error={fault}
+      />
+      <Text c="dimmed">
+        Which devices it watches and what they should be is not changed: close it and open another one.
+      </Text>
+      {theirs !== undefined && (
+        <Text role="alert" className="state-bad">
+          Somebody was faster: it is called “{theirs.name}” now. Nothing of yours is saved yet.
+        </Text>
+      )}
+    </Confirm>
   );
 };
