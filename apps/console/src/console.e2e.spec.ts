@@ -492,9 +492,10 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       );
       await apply(platform, TYPE, targets[0]?.name ?? '', [422, 'too cold for it']);
       await page.getByText(/^Paused .* by its gate/).waitFor();
-      await page.getByRole('cell', { name: 'status-422' }).waitFor();
+      // The reason, with what its devices say.
+      await page.getByRole('cell', { name: /status-422\s*too cold for it/ }).waitFor();
       await page.getByRole('button', { name: /^1\s+failed/ }).click();
-      await page.getByText('too cold for it').waitFor();
+      await page.getByRole('cell', { name: /too cold for it says the device/ }).waitFor();
       expect(new URL(page.url()).searchParams.get('status')).toBe('failed');
       // The line of the reason leads to exactly its devices.
       await page

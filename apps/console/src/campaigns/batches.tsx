@@ -33,7 +33,7 @@ export const Batches = ({
   const next = campaign.batches.find(({ status }) => status === 'waiting' || status === 'planned')?.index;
   return (
     <div className="table-scroll">
-      <table className="table">
+      <table className="table cards">
         <thead>
           <tr>
             <th style={{ minWidth: 120 }}>Batch</th>
@@ -50,7 +50,7 @@ export const Batches = ({
             const { succeeded, bad, inProgress, leftOut } = outcomeOf(counts);
             return (
               <tr key={batch.index} className={chosen === batch.index ? 'changed' : undefined}>
-                <td className="anywhere">
+                <td className="anywhere" data-label="Batch">
                   <button
                     type="button"
                     className="cell-button"
@@ -62,8 +62,10 @@ export const Batches = ({
                   </button>{' '}
                   <span className="dim">{chosenBy(batch)}</span>
                 </td>
-                <td className="right">{batch.size === null ? '–' : count(batch.size)}</td>
-                <td>
+                <td className="right" data-label="Devices">
+                  {batch.size === null ? '–' : count(batch.size)}
+                </td>
+                <td data-label="State">
                   <StateMark state={batchState(batch, counts)} />
                 </td>
                 <td>
@@ -86,7 +88,7 @@ export const Batches = ({
                     </>
                   )}
                 </td>
-                <td className="anywhere">
+                <td className="anywhere" data-label="Gate">
                   {batch.gate !== undefined && (
                     <>
                       {gateRule(batch.gate)}
@@ -110,7 +112,7 @@ export const Batches = ({
                     </>
                   )}
                 </td>
-                <td>
+                <td data-label="Released">
                   {batch.releasedAt !== undefined ? (
                     <>
                       <Moment at={batch.releasedAt} clock />

@@ -122,7 +122,10 @@ export const CampaignPage = () => {
                 </div>
                 {supervisionId != null && (
                   <Section title="What devices report">
-                    <ReportedValues supervisionId={supervisionId} />
+                    <ReportedValues
+                      supervisionId={supervisionId}
+                      notTold={ofStatus(statistics.data.byStatus, 'planned')}
+                    />
                   </Section>
                 )}
                 <div id="devices">

@@ -128,6 +128,27 @@ export const targetsQuery = (id: string, filter: TargetFilter, cursor: string | 
     placeholderData: keepPreviousData,
   });
 
+/** Devices of a reason that are read for what they said. */
+const MOST_READ = 5;
+
+/** The different sentences of the first devices that stand so. */
+export const sentencesQuery = (id: string, filter: TargetFilter) =>
+  queryOptions({
+    // Not with each event of the campaign: what the first devices said stays.
+    queryKey: ['sentences', id, given(filter)],
+    queryFn: async ({ signal }) => {
+      const { items } = await answered(
+        api.GET('/api/v1/campaigns/{id}/targets', {
+          params: { ...path(id), query: { limit: MOST_READ, ...given(filter) } },
+          signal,
+        }),
+      );
+      return [...new Set(items.flatMap(({ reason }) => reason?.detail ?? []))];
+    },
+    staleTime: 30_000,
+    placeholderData: keepPreviousData,
+  });
+
 /** When the devices of one page were heard last, by their id; what a filter holds of ids ends at 4,096 characters. */
 export const lastSeenQuery = (deviceIds: readonly string[]) =>
   queryOptions({

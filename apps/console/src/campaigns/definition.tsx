@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { AnchorLink } from '../shared/anchor-link.js';
-import { duration } from '../shared/format.js';
+import { count, duration } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { useTokenKeys } from '../types/use-token-keys.js';
 import type { Campaign } from './campaigns.queries.js';
@@ -60,8 +60,8 @@ export const Definition = ({ campaign }: { readonly campaign: Campaign }) => {
       <dd>{duration(spacingSeconds)}</dd>
       <dt>Rate</dt>
       <dd>
-        {ratePerMinute} a minute
-        {campaign.maxInFlight !== undefined && `, at most ${campaign.maxInFlight} in flight`}
+        {count(ratePerMinute)} a minute
+        {campaign.maxInFlight !== undefined && `, at most ${count(campaign.maxInFlight)} in flight`}
       </dd>
       {window !== undefined && (
         <>
@@ -99,14 +99,14 @@ export const Definition = ({ campaign }: { readonly campaign: Campaign }) => {
           </dd>
         </>
       )}
-      {campaign.endAt !== undefined && (
-        <>
-          <dt>Everything ends</dt>
-          <dd>
-            <Moment at={campaign.endAt} />
-          </dd>
-        </>
-      )}
+      <dt>Everything ends</dt>
+      <dd>
+        {campaign.endAt === undefined ? (
+          '30 days after the launch, unless the platform is set otherwise'
+        ) : (
+          <Moment at={campaign.endAt} />
+        )}
+      </dd>
     </dl>
   );
 };

@@ -1,9 +1,19 @@
+import { useQuery } from '@tanstack/react-query';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
 import { Section } from '../shared/page.js';
 import { StateMark } from '../shared/state-mark.js';
-import type { Statistics } from './campaigns.queries.js';
+import { sentencesQuery, type Statistics, type TargetFilter } from './campaigns.queries.js';
 import { saidBy } from './reasons.js';
+
+/** Reasons whose devices are asked what they said, those of the most devices; the list of devices has all. */
+const MOST_ASKED = 10;
+
+/** What the first devices of a reason say in their own words: a code alone says little. */
+const Sentences = ({ id, filter }: { readonly id: string; readonly filter: TargetFilter }) => {
+  const sentences = useQuery(sentencesQuery(id, filter)).data ?? [];
+  return sentences.map((sentence) => <div key={sentence}>{sentence}</div>);
+};
 
 /** Why devices did not succeed; each line leads to exactly its devices. */
 export const Failures = ({ id, failures }: { readonly id: string } & Pick<Statistics, 'failures'>) => {
@@ -23,12 +33,15 @@ export const Failures = ({ id, failures }: { readonly id: string } & Pick<Statis
           <tbody>
             {[...failures]
               .sort((a, b) => b.count - a.count)
-              .map(({ status, origin, code, count: devices }) => (
+              .map(({ status, origin, code, count: devices }, index) => (
                 <tr key={`${status} ${origin} ${code}`}>
                   <td>
                     <StateMark state={status} />
                   </td>
-                  <td className="value">{code}</td>
+                  <td className="anywhere">
+                    <span className="mono">{code}</span>
+                    {index < MOST_ASKED && <Sentences id={id} filter={{ status, origin, reason: code }} />}
+                  </td>
                   <td>{saidBy(origin)}</td>
                   <td className="right">
                     <AnchorLink

@@ -5,6 +5,7 @@ import {
   batchState,
   gateStanding,
   gateTerms,
+  goesUnwatched,
   outcomeOf,
   ratePerMinute,
   releasable,
@@ -129,6 +130,14 @@ describe('a gate', () => {
     expect(gateTerms({ minSettled: 5, soakSeconds: 90, maxWaitSeconds: 3_600, offline: 'fail' })).toBe(
       'of 5 settled, watched for 1 min 30 s, waits 1 h at most, devices that are away count as failed',
     );
+  });
+
+  it('warn of one batch that nothing and nobody holds', () => {
+    const batch = { index: 1, percent: 100, release: 'auto' } as Campaign['batches'][number];
+    expect(goesUnwatched({ batches: [batch] })).toBe(true);
+    expect(goesUnwatched({ batches: [{ ...batch, gate: { maxFailurePercent: 5 } }] })).toBe(false);
+    expect(goesUnwatched({ batches: [{ ...batch, release: 'manual' }] })).toBe(false);
+    expect(goesUnwatched({ batches: [{ ...batch, percent: 5 }, batch] })).toBe(false);
   });
 
   it('say what a gate had seen when it answered, of how many', () => {

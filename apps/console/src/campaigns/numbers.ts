@@ -107,6 +107,14 @@ export const batchState = ({ status, gate }: Batch, counts: Statistics['byStatus
   return inProgress + planned > 0 ? 'done_unsettled' : 'done';
 };
 
+/** One batch of everything that nothing and nobody can hold. */
+export const goesUnwatched = ({ batches }: Pick<Campaign, 'batches'>): boolean => {
+  const [only] = batches;
+  return (
+    batches.length === 1 && only?.percent === 100 && only.gate === undefined && only.release !== 'manual'
+  );
+};
+
 /** Everything else that a gate asks for, in words. */
 export const gateTerms = ({
   minSettled = 50,

@@ -6,6 +6,13 @@ import { count, exact } from '../shared/format.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { previewQuery, type Campaign } from './campaigns.queries.js';
 
+/** A launch begins some seconds after it was asked for. */
+const AT_ONCE_MS = 60_000;
+
+/** The preview counts from the moment it was read: that is no time by which anybody could go. */
+const goesAt = (earliestAt: string, readAt: number): string =>
+  Date.parse(earliestAt) - readAt < AT_ONCE_MS ? 'at once after the launch' : exact(Date.parse(earliestAt));
+
 /** What a launch would do now, by the launch's own rules. */
 export const PreviewNumbers = ({
   id,
@@ -90,7 +97,11 @@ export const PreviewNumbers = ({
               <tr key={index}>
                 <td>{index}</td>
                 <td className="right">{count(size)}</td>
-                <td>{earliestAt === null ? 'when somebody releases it' : exact(Date.parse(earliestAt))}</td>
+                <td>
+                  {earliestAt === null
+                    ? 'when somebody releases it'
+                    : goesAt(earliestAt, preview.dataUpdatedAt)}
+                </td>
               </tr>
             ))}
           </tbody>

@@ -13,6 +13,7 @@ import { Section } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { previewQuery } from './campaigns.queries.js';
 import { Definition } from './definition.js';
+import { goesUnwatched } from './numbers.js';
 import { PreviewNumbers } from './preview-numbers.js';
 import { Standing } from './standing.js';
 import type { Draft } from './steps.js';
@@ -60,6 +61,12 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
     <Stack gap="sm" maw={900}>
       {campaign.launchError !== undefined && <Standing campaign={campaign} />}
       <PreviewNumbers id={id} revision={revision} onConflict={campaign.onConflict} whole />
+      {goesUnwatched(campaign) && (
+        <Text className="state-bad">
+          {preview === undefined ? 'All devices' : `All ${count(preview.matched)} devices`} at once, no gate,
+          nobody releases. Step 2 can begin with a small batch.
+        </Text>
+      )}
       <Section title="What will be launched">
         <Definition campaign={campaign} />
       </Section>

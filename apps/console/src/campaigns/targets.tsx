@@ -221,7 +221,7 @@ const Row = ({
   return (
     <tr>
       <td className="name">
-        <AnchorLink to="/devices/$id/$tab" params={{ id: deviceId, tab: 'configuration' }}>
+        <AnchorLink to="/devices/$id/$tab" params={{ id: deviceId, tab: 'configuration' }} title={name}>
           {name}
         </AnchorLink>
       </td>

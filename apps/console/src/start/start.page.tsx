@@ -8,6 +8,7 @@ import { valueText } from '../devices/filter-text.js';
 import { fleetSummaryQuery } from '../devices/devices.queries.js';
 import { jobsQuery } from '../jobs/jobs.queries.js';
 import { DRY_RUN, kindName } from '../jobs/kinds.js';
+import { isOfCampaign } from '../jobs/outcome.js';
 import { openParkedQuery } from '../parked/parked.queries.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
@@ -142,7 +143,10 @@ const Needs = ({
           <AnchorLink to="/jobs/$id" params={{ id }}>
             {kindName(kind)}
           </AnchorLink>{' '}
-          {reason?.detail ?? `failed for ${count(failed)} of ${total === null ? '?' : count(total)}`}{' '}
+          {reason?.detail ??
+            (isOfCampaign({ kind })
+              ? 'failed for devices: its campaign says for which'
+              : `failed for ${count(failed)} of ${total === null ? '?' : count(total)}`)}{' '}
           <span className="dim">
             <Moment at={endedAt} />
           </span>

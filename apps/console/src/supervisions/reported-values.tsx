@@ -8,7 +8,14 @@ import { sharesOf, type Share } from './shares.js';
 import { reportedValuesQuery } from './supervisions.queries.js';
 
 /** How many devices report which value of each key that is written or expected: how far a version has come. */
-export const ReportedValues = ({ supervisionId }: { readonly supervisionId: string }) => {
+export const ReportedValues = ({
+  supervisionId,
+  notTold = 0,
+}: {
+  readonly supervisionId: string;
+  /** Devices to which a campaign has not come yet: that these report none says nothing. */
+  readonly notTold?: number;
+}) => {
   const values = useQuery(reportedValuesQuery(supervisionId));
   return (
     <Loaded query={values}>
@@ -45,7 +52,12 @@ export const ReportedValues = ({ supervisionId }: { readonly supervisionId: stri
                             {expects && <StateMark state="invalid" word="another value" />}
                           </>
                         ) : (
-                          <span className="dim">{WORDS[kind]}</span>
+                          <span className="dim">
+                            {WORDS[kind]}
+                            {kind === 'none' &&
+                              notTold > 0 &&
+                              ` (${count(notTold)} of all devices were not told yet)`}
+                          </span>
                         )}{' '}
                         {kind === 'expected' && (
                           <>

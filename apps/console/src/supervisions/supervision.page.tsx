@@ -218,6 +218,7 @@ const Devices = ({
                         <AnchorLink
                           to="/devices/$id/$tab"
                           params={{ id: device.deviceId, tab: 'configuration' }}
+                          title={device.name}
                         >
                           {device.name}
                         </AnchorLink>
