@@ -75,10 +75,7 @@ export class OtherVersions {
       deviceConfiguration,
       devices.map(({ tenantId, deviceId }) => ({ tenantId, id: deviceId })),
     );
-    const held: HeldAs[] = devices.map((_device, index) => ({
-      state: loaded[index]?.state ?? deviceConfiguration.initial,
-      other: undefined,
-    }));
+    const held = loaded.map(({ state }): HeldAs => ({ state, other: undefined }));
     const others = devices.flatMap(({ appVersion }, index) => {
       const [kind, own] = [kinds[index], held[index]];
       if (kind === undefined || own === undefined || appVersion == null) return [];
