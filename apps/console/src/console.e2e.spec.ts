@@ -804,8 +804,17 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       expect(streams).toBeLessThanOrEqual(1);
       await first.close();
       await eventually(() => streams >= 1, { what: 'the other tab reads the stream', deadlineMs: 10_000 });
-      await running.platform.api('PATCH', `/devices/${idOf('radiator-006')}/configuration/desired`, { b: 1 });
-      await second.getByRole('row', { name: /^b 1/ }).waitFor();
+      let b = 0;
+      await eventually(
+        async () => {
+          b += 1;
+          const path = `/devices/${idOf('radiator-006')}/configuration/desired`;
+          expect(await running.platform.api('PATCH', path, { b })).toMatchObject({ status: 200 });
+          await second.getByRole('row', { name: new RegExp(`^b ${b}`) }).waitFor({ timeout: 3_000 });
+          return true;
+        },
+        { what: 'the other tab shows what is changed', deadlineMs: 30_000 },
+      );
     });
 
     it('comes back to where it was when the session has ended', async () => {

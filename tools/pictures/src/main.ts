@@ -61,10 +61,8 @@ const pagesOf = async (): Promise<readonly (readonly [string, string])[]> => {
     ['devices', '/devices'],
     ['device', `/devices/${radiator}/configuration`],
     ['telemetry', `/devices/${radiator}/telemetry?range=1h&keys=temperature,humidity`],
-    ['campaigns', '/campaigns'],
     ['campaign', `/campaigns/${campaign}`],
     ['supervision', `/supervisions/${supervision}`],
-    ['jobs', '/jobs'],
   ];
 };
 

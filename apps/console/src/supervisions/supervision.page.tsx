@@ -348,7 +348,7 @@ const Changed = ({
   if (!ofCampaign || sameJson(actual, expected)) {
     return (
       <>
-        <b>{key}</b> has the desired value <code>{json(actual)}</code>; the supervision asks for {wanted}
+        The supervision asks for {wanted} as <b>{key}</b>; the desired value is <code>{json(actual)}</code>
       </>
     );
   }
