@@ -13,4 +13,5 @@ export {
 export { matches } from './matches.js';
 export { MAX_COMPARISONS, MAX_FILTER_DEPTH, MAX_FILTER_LENGTH, MAX_LIST_VALUES } from './parse.js';
 export { operatorsOf, readFilter } from './read-filter.js';
+export { replaceValues } from './replace-values.js';
 export { toSql, type Bind } from './to-sql.js';

@@ -29,6 +29,8 @@ export interface Value {
   readonly pieces: readonly string[];
   readonly quoted: boolean;
   readonly at: number;
+  /** Where what comes after it begins. */
+  readonly end: number;
 }
 
 export const OPERATORS = ['==', '!=', '<', '<=', '>', '>=', 'in', 'out', 'exists'] as const;
@@ -164,10 +166,11 @@ class Parser {
   private value(expected: string): Value {
     const at = this.position();
     const sign = this.text[this.offset];
-    if (sign === '"' || sign === "'") return { pieces: this.quoted(sign), quoted: true, at };
+    if (sign === '"' || sign === "'")
+      return { pieces: this.quoted(sign), quoted: true, at, end: this.position() };
     const bare = this.match(BARE_VALUE);
     if (bare === undefined) throw this.refuse(expected);
-    return { pieces: piecesOf(bare), quoted: false, at };
+    return { pieces: piecesOf(bare), quoted: false, at, end: this.position() };
   }
 
   private quoted(sign: string): string[] {

@@ -19,7 +19,7 @@ const printComparison = ({ selector: named, operator, values }: Comparison): str
 const printSelector = (selector: string): string => {
   const key = selector.indexOf('.') + 1;
   return /["'();,=!~<>\s\\*]/.test(selector)
-    ? `${selector.slice(0, key)}${printValue({ pieces: [selector.slice(key)], quoted: true, at: 0 })}`
+    ? `${selector.slice(0, key)}${printValue({ pieces: [selector.slice(key)], quoted: true, at: 0, end: 0 })}`
     : selector;
 };
 
@@ -32,7 +32,12 @@ const printValue = ({ pieces, quoted }: Value): string => {
 /** Without what only says where it was read. */
 export const withoutPositions = (expression: Expression): unknown =>
   expression.kind === 'comparison'
-    ? { ...expression, at: 0, operatorAt: 0, values: expression.values.map((value) => ({ ...value, at: 0 })) }
+    ? {
+        ...expression,
+        at: 0,
+        operatorAt: 0,
+        values: expression.values.map((value) => ({ ...value, at: 0, end: 0 })),
+      }
     : { ...expression, operands: expression.operands.map(withoutPositions) };
 
 /** Texts that a database can hold, with many of the characters that mean something somewhere. */
@@ -51,6 +56,7 @@ const values: fc.Arbitrary<Value> = fc
     pieces: fc.array(texts, { minLength: 1, maxLength: 3 }),
     quoted: fc.boolean(),
     at: fc.constant(0),
+    end: fc.constant(0),
   })
   .filter(({ pieces, quoted }) => quoted || pieces.join('*') !== '');
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
+import { AppError, DEFAULT_PAGE, newId, type Actor, type Done } from '@muster/contracts';
 import {
   deleteCertificateAuthority,
   editCertificateAuthority,
@@ -21,9 +21,11 @@ import {
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
+import type pg from 'pg';
 import { assertAuthority, assertInTime, isSignedBy, readCertificate } from '../authentication/certificate.js';
 import { asInvalidRequest, readGiven } from '../credential/credential-plan.js';
 import { findDeviceType } from '../device-type/device-type-list.projection.js';
+import { holdFolders } from '../folder/folder-tree.js';
 import {
   certificateOf,
   countAuthorities,
@@ -83,6 +85,7 @@ export class CertificateAuthorityHandlers {
             at,
           },
         });
+        await this.holdFolderOf(tx, request, input.enrolment);
         return view(tx, tenantId, id);
       },
     });
@@ -153,24 +156,27 @@ export class CertificateAuthorityHandlers {
     const { tenantId, actor, expectedVersion, authorityId } = request;
     const { name, status, subject, enrolment, validFrom, validUntil } = request.edit;
     refuseNulls('edit', request.edit, ['name', 'status', 'subject']);
-    await this.store.execute(certificateAuthority, {
-      tenantId,
-      id: authorityId,
-      metadata: { actor },
-      expectedVersion,
-      command: {
-        type: 'EditCertificateAuthority',
-        name,
-        standing: status,
-        subject,
-        enrolment:
-          enrolment == null ? enrolment : await ruleOf(this.database, tenantId, 'edit.enrolment', enrolment),
-        validFrom,
-        validUntil,
-        at: new Date().toISOString(),
-      },
+    return this.database.transaction(async (tx) => {
+      await this.store.execute(certificateAuthority, {
+        tenantId,
+        id: authorityId,
+        metadata: { actor },
+        expectedVersion,
+        within: tx,
+        command: {
+          type: 'EditCertificateAuthority',
+          name,
+          standing: status,
+          subject,
+          enrolment: enrolment == null ? enrolment : await ruleOf(tx, tenantId, 'edit.enrolment', enrolment),
+          validFrom,
+          validUntil,
+          at: new Date().toISOString(),
+        },
+      });
+      await this.holdFolderOf(tx, request, enrolment);
+      return view(tx, tenantId, authorityId);
     });
-    return view(this.database, tenantId, authorityId);
   }
 
   @Handles(deleteCertificateAuthority)
@@ -184,6 +190,15 @@ export class CertificateAuthorityHandlers {
       command: { type: 'DeleteCertificateAuthority' },
     });
     return {};
+  }
+
+  /** After the change of the authority: it waits for whoever moves the folder, and the move then finds the rule. */
+  private async holdFolderOf(
+    tx: pg.PoolClient,
+    who: { readonly tenantId: string; readonly actor: Actor },
+    rule: EnrolmentInput | null | undefined,
+  ): Promise<void> {
+    if (rule != null) await holdFolders(tx, this.store, who, [rule.folder ?? '/']);
   }
 }
 

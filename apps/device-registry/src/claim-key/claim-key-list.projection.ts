@@ -14,6 +14,7 @@ export const claimKeyList: Projection = {
     'ClaimKeyStatusChanged',
     'ClaimKeyLimitChanged',
     'ClaimKeyValidityChanged',
+    'ClaimKeyFolderChanged',
     'ClaimKeyEnrolledDevice',
     'ClaimKeyDeleted',
   ],
@@ -82,6 +83,9 @@ const projectOne = async (tx: pg.PoolClient, event: RecordedEvent<ClaimKeyEvent>
         event.data.to.validFrom ?? null,
         event.data.to.validUntil,
       );
+      return;
+    case 'ClaimKeyFolderChanged':
+      await set('folder = $4', event.data.to);
       return;
     case 'ClaimKeyEnrolledDevice':
       await set('enrolled = enrolled + 1');

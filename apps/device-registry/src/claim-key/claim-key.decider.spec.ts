@@ -52,6 +52,21 @@ describe('IssueClaimKey', () => {
       .thenThrows('invalid-request'));
 });
 
+describe('FollowFolder', () => {
+  const follow: ClaimKeyCommand = { type: 'FollowFolder', folder: '/lyon', at };
+  const followed: ClaimKeyEvent = {
+    type: 'ClaimKeyFolderChanged',
+    data: { from: '/', to: '/lyon', summary: open },
+  };
+  it('changes where its devices will be, once', () => {
+    existing.when(follow).then([followed]);
+    subject.given([issued, followed]).when(follow).then([]);
+  });
+  it('refuses one that is not there', () => {
+    subject.given([]).when(follow).thenThrows('claim-key-not-found');
+  });
+});
+
 describe('EditClaimKey', () => {
   const edit = (more: object): ClaimKeyCommand => ({ type: 'EditClaimKey', at, ...more });
   it('suspends, reactivates, revokes, which is final', () => {

@@ -45,6 +45,8 @@ export type ClaimKeyCommand =
       readonly validUntil?: string | undefined;
       readonly at: string;
     }
+  /** The folder of its devices is at another path now. */
+  | { readonly type: 'FollowFolder'; readonly folder: string; readonly at: string }
   /** Counts a device, in the transaction that makes it. */
   | {
       readonly type: 'EnrolDevice';
@@ -83,6 +85,13 @@ const decide = (command: ClaimKeyCommand, key: ClaimKey): readonly ClaimKeyEvent
     }
     case 'EditClaimKey':
       return edit(command, existing(key));
+    case 'FollowFolder': {
+      const before = existing(key);
+      const { folder: to, at } = command;
+      const from = before.device.folder;
+      if (from === to) return [];
+      return [{ type: 'ClaimKeyFolderChanged', data: { from, to, summary: summaryOf(before, at) } }];
+    }
     case 'EnrolDevice': {
       const before = existing(key);
       assertOpen(before, command.at);
@@ -184,6 +193,8 @@ const evolve = (key: ClaimKey, event: ClaimKeyEvent): ClaimKey => {
       return { ...key, limit: event.data.to };
     case 'ClaimKeyValidityChanged':
       return { ...key, validity: event.data.to };
+    case 'ClaimKeyFolderChanged':
+      return { ...key, device: { ...key.device, folder: event.data.to } };
     case 'ClaimKeyEnrolledDevice':
       return { ...key, enrolled: key.enrolled + 1 };
     case 'ClaimKeyDeleted':

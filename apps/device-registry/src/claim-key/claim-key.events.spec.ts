@@ -41,6 +41,11 @@ const stored: readonly StoredEvent[] = [
     },
   },
   {
+    type: 'ClaimKeyFolderChanged',
+    schemaVersion: 1,
+    data: { from: '/', to: '/new', summary },
+  },
+  {
     type: 'ClaimKeyEnrolledDevice',
     schemaVersion: 1,
     data: { deviceId: 'd1', name: 'radiator 1', summary: { ...summary, enrolled: 1 } },
@@ -59,6 +64,7 @@ const newest: NewestVersions<ClaimKeyEvent> = {
   ClaimKeyStatusChanged: 1,
   ClaimKeyLimitChanged: 1,
   ClaimKeyValidityChanged: 1,
+  ClaimKeyFolderChanged: 1,
   ClaimKeyEnrolledDevice: 1,
   ClaimKeyDeleted: 1,
 };
@@ -77,7 +83,7 @@ describe('stored events of a claim key', () => {
       status: 'existing',
       name: 'line 5',
       standing: 'suspended',
-      device,
+      device: { ...device, folder: '/new' },
       limit: 9,
       enrolled: 1,
       validity: { validUntil: '2026-12-29T10:00:00.000Z' },

@@ -44,6 +44,8 @@ export type ClaimKeyRenamed = Change<'ClaimKeyRenamed', string>;
 export type ClaimKeyStatusChanged = Change<'ClaimKeyStatusChanged', ClaimKeyStatus>;
 export type ClaimKeyLimitChanged = Change<'ClaimKeyLimitChanged', number>;
 export type ClaimKeyValidityChanged = Change<'ClaimKeyValidityChanged', ClaimKeyValidity>;
+/** Of the devices that enrol: the folder was renamed or moved. */
+export type ClaimKeyFolderChanged = Change<'ClaimKeyFolderChanged', string>;
 export type ClaimKeyEnrolledDevice = Fact<
   'ClaimKeyEnrolledDevice',
   { readonly deviceId: string; readonly name: string }
@@ -56,6 +58,7 @@ export type ClaimKeyEvent =
   | ClaimKeyStatusChanged
   | ClaimKeyLimitChanged
   | ClaimKeyValidityChanged
+  | ClaimKeyFolderChanged
   | ClaimKeyEnrolledDevice
   | ClaimKeyDeleted;
 

@@ -23,6 +23,7 @@ import { Handles } from '@muster/messaging';
 import { DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
 import { newSecret } from '../credential/secret.js';
 import { findDeviceType } from '../device-type/device-type-list.projection.js';
+import { holdFolders } from '../folder/folder-tree.js';
 import { Enrolments } from '../enrolment/enrolments.js';
 import { countKeys, findClaimKey, keepClaimKey, listKeys } from './claim-key-list.projection.js';
 import { claimKey } from './claim-key.decider.js';
@@ -81,6 +82,8 @@ export class ClaimKeyHandlers {
           },
         });
         await keepClaimKey(tx, { tenantId, id, text });
+        // Last: it waits for whoever moves the folder, and the move then finds the key.
+        await holdFolders(tx, this.store, { tenantId, actor }, [input.folder ?? '/']);
         return { ...(await view(tx, tenantId, id)), claimKey: text };
       },
       kept: (issued) => ({ ...issued, claimKey: undefined }),

@@ -1,6 +1,7 @@
 import type { EventStore, Queryable } from '@muster/event-store';
 import type { JobKind } from '@muster/jobs';
 import { device } from '../device/device.decider.js';
+import { followersOf, followFolder, isFollower } from './folder-followers.js';
 import { below } from './folder-path.js';
 import { DEVICES_WITHIN, type Move } from './folder-tree.js';
 
@@ -10,8 +11,9 @@ export const FOLDER_MOVE_JOB = 'folder-move';
 const PLAN_PAGE = 5_000;
 
 /**
- * The devices of a folder that was renamed or moved follow it. Of two moves the later begins when the earlier has ended, so
- * that it finds the devices which that one has brought. It cannot be stopped half way: the folder that they leave is gone.
+ * What names a folder that was renamed or moved follows it: rules and groups first, which are few, so that devices enrol again
+ * soon, then its devices. Of two moves the later begins when the earlier has ended, so that it finds what that one has brought. It
+ * cannot be stopped half way: the folder that they leave is gone.
  */
 export const folderMoveJob = ({
   database,
@@ -23,16 +25,21 @@ export const folderMoveJob = ({
   kind: FOLDER_MOVE_JOB,
   inOrder: true,
   cancel: false,
-  plan: async ({ tenantId, params: { from } }, cursor) => {
+  plan: async ({ tenantId, params }, cursor) => {
+    const { from } = params;
+    if (cursor === null) return { items: await followersOf(database, tenantId, params), next: '' };
     const { rows } = await database.query<{ id: string }>({
-      text: `SELECT id FROM devices WHERE tenant_id = $1 AND ${DEVICES_WITHIN} AND ($5::text IS NULL OR id > $5)
+      text: `SELECT id FROM devices WHERE tenant_id = $1 AND ${DEVICES_WITHIN} AND id > $5
              ORDER BY id LIMIT ${PLAN_PAGE}`,
       values: [tenantId, from, ...below(from), cursor],
     });
     const items = rows.map(({ id }) => id);
     return { items, next: items.length < PLAN_PAGE ? null : (items.at(-1) ?? null) };
   },
-  run: async (tx, { tenantId, actor, params: { from, to } }, items) => {
+  run: async (tx, { tenantId, actor, params }, items) => {
+    const { from, to } = params;
+    // A page of the plan is of one sort, and so is a chunk.
+    if (items.some(isFollower)) return followFolder(tx, store, { tenantId, actor }, params, items);
     const outcomes = await store.executeMany(
       device,
       items.map((id) => ({

@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startDeviceBulk } from '@muster/contracts/device-registry/bulk.requests';
+import {
+  getCertificateAuthority,
+  registerCertificateAuthority,
+} from '@muster/contracts/device-registry/certificate-authorities.requests';
+import {
+  enrolDevice,
+  getClaimKey,
+  issueClaimKey,
+} from '@muster/contracts/device-registry/claim-keys.requests';
 import { deleteDevice, editDevice, getDevice } from '@muster/contracts/device-registry/devices.requests';
 import { selectDevices } from '@muster/contracts/device-registry/selection.requests';
 import {
@@ -11,11 +20,15 @@ import {
   type FolderEdit,
   type FolderView,
 } from '@muster/contracts/device-registry/folders.requests';
+import { createGroup, getGroup } from '@muster/contracts/device-registry/groups.requests';
 import { cancelDeviceRegistryJob } from '@muster/contracts/jobs/owner.requests';
 import { createEventStore, rebuildProjections, type EventStore } from '@muster/event-store';
+import { MAX_FILTER_LENGTH } from '@muster/filter';
 import { job } from '@muster/jobs';
 import { eventually } from '@muster/testing';
 import { aggregates } from '../app.module.js';
+import { make } from '../authentication/certificates.fixture.js';
+import { claimKey as claimKeyStream } from '../claim-key/claim-key.decider.js';
 import { device } from '../device/device.decider.js';
 import {
   base,
@@ -146,6 +159,65 @@ describe('a folder that is renamed or moved', () => {
     expect(deviceIds.sort()).toEqual([near.id, far.id].sort());
     const told = await store.readStream(tenantId, device, near.id);
     expect(told.at(-1)?.metadata.actor).toEqual(base.actor);
+  });
+
+  it('takes along the rules and groups that name it, and what enrols by them', async () => {
+    const root = top();
+    const [from, to] = [`${root}/paris`, `${root}/new town`];
+    const { claimKey = '', id: claimKeyId } = await registry.bus.request(issueClaimKey, {
+      ...base,
+      claimKey: { name: unique('key'), deviceType, folder: `${from}/north`, limit: 2 },
+    });
+    const authority = await registry.bus.request(registerCertificateAuthority, {
+      ...base,
+      authority: {
+        name: unique('ca'),
+        certificate: (await make({ name: unique('ca'), ca: true })).pem,
+        enrolment: { deviceType, folder: from, tags: ['fresh'], enabled: true },
+      },
+    });
+    const filters = [
+      `folder==${from}`,
+      `(folder=in=(${from}/*,${root}/x);tags==a),folder!="${from}/north"`,
+      `folder==${from}*;name==${from}`,
+      `folder==${from}-2`,
+    ];
+    const groups = await Promise.all(
+      filters.map((filter) =>
+        registry.bus.request(createGroup, { ...base, group: { name: unique('g'), filter } }),
+      ),
+    );
+    expect(await paths(root)).toEqual([from]);
+    expect(await paths(from)).toEqual([`${from}/north`]);
+    const moved = await edit(from, { name: 'new town' });
+    expect(await ended(moved.jobId)).toMatchObject({ status: 'success', done: 4, failed: 0 });
+    const filterOf = async (group: string) =>
+      (await registry.bus.request(getGroup, { tenantId, group })).filter;
+    expect(await Promise.all(groups.map(({ id }) => filterOf(id)))).toEqual([
+      `folder=="${to}"`,
+      `(folder=in=("${to}/*",${root}/x);tags==a),folder!="${to}/north"`,
+      ...filters.slice(2),
+    ]);
+    const rule = await registry.bus.request(getCertificateAuthority, { tenantId, authorityId: authority.id });
+    expect(rule.enrolment).toEqual({ ...authority.enrolment, folder: to });
+    const key = await registry.bus.request(getClaimKey, { tenantId, claimKeyId });
+    expect(key.folder).toBe(`${to}/north`);
+    const enrolment = { claimKey, name: unique('device') };
+    const enrolled = await registry.bus.request(enrolDevice, { enrolment, remoteAddress: undefined });
+    expect(await folderOf(enrolled.deviceId)).toBe(`${to}/north`);
+    expect(await paths(root)).toEqual([to]);
+    const [last] = (await store.readStream(tenantId, claimKeyStream, claimKeyId)).slice(1);
+    expect(last).toMatchObject({ type: 'ClaimKeyFolderChanged', metadata: { actor: base.actor } });
+  });
+
+  it('says which group it could not take along', async () => {
+    const root = top();
+    await create(root);
+    const filter = `folder==${root};name==`.padEnd(MAX_FILTER_LENGTH, 'x');
+    const { id } = await registry.bus.request(createGroup, { ...base, group: { name: unique('g'), filter } });
+    const { jobId } = await edit(root, { name: 'y'.repeat(60) });
+    expect(await ended(jobId)).toMatchObject({ status: 'failed', failed: 1 });
+    expect((await registry.bus.request(getGroup, { tenantId, group: id })).filter).toBe(filter);
   });
 
   it('is moved on before its devices have come', async () => {

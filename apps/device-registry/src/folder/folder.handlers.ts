@@ -20,6 +20,7 @@ import { Handles } from '@muster/messaging';
 import { DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
 import type pg from 'pg';
 import { countFolders, listFoldersByPath, viewFolder } from './folder-list.projection.js';
+import { followersOf } from './folder-followers.js';
 import { FOLDER_MOVE_JOB } from './folder-move-job.js';
 import { below, depthOf, everyFolderIn, isWithin, parentPathOf } from './folder-path.js';
 import { assertFree, countWithin, DEVICES_WITHIN, lockTree, makeFolders, openMoves } from './folder-tree.js';
@@ -117,8 +118,10 @@ export class FolderHandlers {
       assertFree(moves, to.path);
       // What is on its way to where this was must go on from there.
       const isAwaited = moves.some((move) => isWithin(move.to, from.path) || isWithin(from.path, move.to));
-      if (!isAwaited && !(await hasDevices(tx, tenantId, from.path))) return viewFolder(tx, tenantId, id);
       const params = { from: from.path, to: to.path };
+      const isNamed =
+        (await hasDevices(tx, tenantId, from.path)) || (await followersOf(tx, tenantId, params)).length > 0;
+      if (!isAwaited && !isNamed) return viewFolder(tx, tenantId, id);
       const jobId = await this.jobs.start(tx, { tenantId, actor, kind: FOLDER_MOVE_JOB, params });
       await tx.query(
         'INSERT INTO folder_moves (tenant_id, job_id, from_path, to_path) VALUES ($1, $2, $3, $4)',

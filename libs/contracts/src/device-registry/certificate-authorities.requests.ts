@@ -58,7 +58,7 @@ export class EnrolledAs {
   @Matches(NAME_RULE, NAME_MESSAGE)
   appVersion?: string;
 
-  /** Default: `/`. */
+  /** Default: `/`. One that is not there is made. Follows when the folder is renamed or moved. */
   @IsOptional()
   @IsFolder()
   folder?: string;
@@ -280,6 +280,7 @@ export const registerCertificateAuthority = defineRequest({
     'app-version-not-found',
     'certificate-authority-name-taken',
     'certificate-authority-exists',
+    'folder-moving',
     'idempotency-key-reused',
   ],
   idempotent: false,
@@ -330,6 +331,7 @@ export const editCertificateAuthority = defineRequest({
     'certificate-authority-not-found',
     'certificate-authority-name-taken',
     'certificate-authority-status',
+    'folder-moving',
     'version-mismatch',
     'concurrent-change',
   ],

@@ -191,6 +191,7 @@ export const issueClaimKey = defineRequest({
     'device-type-not-found',
     'app-version-not-found',
     'claim-key-name-taken',
+    'folder-moving',
     'idempotency-key-reused',
   ],
   idempotent: false,

@@ -156,8 +156,8 @@ export const listFolders = defineRequest({
 });
 
 /**
- * Renames or moves it, with all folders below, at once; the devices follow by a job, in the order in which such changes were
- * asked for. Until that has ended the path that they leave is given to no other folder (`folder-moving`).
+ * Renames or moves it, with all folders below, at once; the devices, and the rules, claim keys and groups that name it,
+ * follow by a job, in the order in which such changes were asked for. Until that has ended the path that they leave is given to no other folder (`folder-moving`).
  */
 export const editFolder = defineRequest({
   subject: 'muster.v1.service.device-registry.folder.edit',
