@@ -1,7 +1,6 @@
 import { filesConfigSchema } from '@muster/files';
 import {
   ConfigError,
-  configTable,
   int,
   processKeys,
   readConfig,
@@ -11,7 +10,7 @@ import {
   type ConfigOf,
 } from '@muster/observability';
 
-const schema = {
+export const configSchema = {
   host: string({
     env: 'MUSTER_GATEWAY_HOST',
     default: '127.0.0.1',
@@ -159,11 +158,11 @@ const schema = {
   }),
 };
 
-export type GatewayConfig = ConfigOf<typeof schema>;
+export type GatewayConfig = ConfigOf<typeof configSchema>;
 
 export const gatewayConfig = (
   env: Readonly<Record<string, string | undefined>> = process.env,
-): GatewayConfig => readConfig(schema, env);
+): GatewayConfig => readConfig(configSchema, env);
 
 /** `configuration=http://127.0.0.1:17901`, one after another. */
 export const companionsOf = ({
@@ -182,6 +181,3 @@ export const companionsOf = ({
         },
       ]);
     });
-
-/** For the README. */
-export const gatewayConfigTable = (): string => configTable(schema);

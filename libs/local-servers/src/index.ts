@@ -7,6 +7,7 @@ export { natsKeys } from './nats.js';
 export { postgresPlace, serverUser } from './postgres.js';
 export { healthOf } from './probe.js';
 export { MARK_INSTANCE, MARK_SERVER, markedProcesses } from './process-identity.js';
+export { resolveHelm, resolveKubernetesModels, resolvePromtool } from './chart-tools.js';
 export { chromiumLaunch, type ChromiumLaunch } from './chromium-launch.js';
 export { onPath, resolveChromium, resolveMosquitto, resolveNats } from './resolve.js';
 export { readSecrets, type Secrets } from './secrets.js';

@@ -32,7 +32,7 @@ export type ChromiumProgram = {
   readonly libraries?: string;
 };
 
-type Where = { readonly servers: string; readonly path: string; readonly signal?: AbortSignal };
+export type Where = { readonly servers: string; readonly path: string; readonly signal?: AbortSignal };
 
 const NATS: PackageSet = {
   name: 'nats',
@@ -180,7 +180,7 @@ const cryptoLoads = async (erlang: string, libraries?: string): Promise<boolean>
 };
 
 /** 127 is the loader's word for a missing library. */
-const runs = async (program: string, args: readonly string[], tree: string): Promise<boolean> => {
+export const runs = async (program: string, args: readonly string[], tree: string): Promise<boolean> => {
   const libraries = librariesOf(tree);
   const environment = libraries === undefined ? process.env : { ...process.env, LD_LIBRARY_PATH: libraries };
   const result = await runCommand(program, args, { env: environment });

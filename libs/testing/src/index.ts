@@ -11,6 +11,7 @@ export {
   type MosquittoSubscription,
 } from './mosquitto.js';
 export { brokerMemoryBytes, killBroker } from './broker.js';
+export { chartTools } from './chart-tools.js';
 export { chromiumOptions } from './chromium.js';
 export { amqpUrl, brokerMqttUrl, mqttUrl, runMark } from './test-environment.js';
 export { freePort } from '@muster/local-servers';

@@ -17,8 +17,11 @@ import {
   openInstance,
   postgresPlace,
   resolveChromium,
+  resolveHelm,
+  resolveKubernetesModels,
   resolveMosquitto,
   resolveNats,
+  resolvePromtool,
   seconds,
   serverUser,
   stopLeftovers,
@@ -74,7 +77,10 @@ const runSteps = async (instance: Instance, patterns: readonly string[], counts:
     const broker = started(withBroker ? bringUpBroker(instance) : Promise.resolve());
     const style = started(patterns.length === 0 ? formatAndLint(run) : Promise.resolve([]));
     await database;
-    const servers = await testEnvironment(instance, withBroker);
+    const servers = {
+      ...(await testEnvironment(instance, withBroker)),
+      ...(await chartToolsFor(run)),
+    };
     // One after the other: side by side on two cores, what specs expect within seconds came late.
     counts.push(await jest(run, 'unit and integration', ['unit', 'int'], servers));
     if (withBroker) {
@@ -193,6 +199,32 @@ const browserFor = async ({ settings, signal }: Instance): Promise<NodeJS.Proces
     );
     return {};
   }
+};
+
+/** Specs of the chart for Kubernetes: what renders and checks it is looked for only when there is one of them. */
+const CHART_SPECS = /tools\/chart\/.*\.int\.spec/;
+const CHART_TOOLS = {
+  MUSTER_TEST_HELM: { what: 'Helm', resolve: resolveHelm },
+  MUSTER_TEST_PROMTOOL: { what: 'promtool', resolve: resolvePromtool },
+  MUSTER_TEST_KUBERNETES_MODELS: { what: 'the schemas of Kubernetes', resolve: resolveKubernetesModels },
+};
+
+/** As with the browser: what cannot be had is said, and its specs are skipped. */
+const chartToolsFor = async (run: Run): Promise<NodeJS.ProcessEnv> => {
+  const specs = await listedSpecs(run, ['int']);
+  if (!specs.some((path) => CHART_SPECS.test(path))) return {};
+  const { settings, signal } = run.instance;
+  const where = { servers: settings.servers, path: process.env['PATH'] ?? '', signal };
+  const entries = Object.entries(CHART_TOOLS).map(async ([variable, { what, resolve }]) => {
+    try {
+      return [[variable, await resolve(where)]];
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      process.stdout.write(`skip  the chart with ${what}, which cannot be had: ${error.message}\n`);
+      return [];
+    }
+  });
+  return Object.fromEntries((await Promise.all(entries)).flat()) as NodeJS.ProcessEnv;
 };
 
 /** What libs/testing reads. */

@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { cp, mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Failure } from './failure.js';
+import { runCommand } from './run-command.js';
+
+/**
+ * Programs and data that npm's registry has and only few specs need: too large for the packages that every `npm ci` installs. Each
+ * is a folder below libs/local-servers/packages with a lock of its own, by which npm checks what it downloads.
+ */
+export type NpmPackageSet = {
+  readonly name: 'helm' | 'kubernetes-models';
+  /** What is left to do in the tree when npm is done; it is thrown away if that fails. */
+  readonly finish?: (tree: string) => Promise<void>;
+};
+
+/** From dist/src. */
+const PACKAGES = join(import.meta.dirname, '../../packages');
+
+/** Resolves with the directory that npm has filled, another one for another lock. Rejects with a sentence of what npm answered. */
+export const fetchNpmPackages = async (
+  { name, finish }: NpmPackageSet,
+  servers: string,
+  signal?: AbortSignal,
+): Promise<string> => {
+  const wanted = join(PACKAGES, name);
+  const lock = readFileSync(join(wanted, 'package-lock.json'));
+  const tree = join(servers, `${name}-${createHash('sha256').update(lock).digest('hex').slice(0, 8)}`);
+  if (existsSync(tree)) return tree;
+  const temporary = `${tree}.${process.pid}`;
+  await rm(temporary, { recursive: true, force: true });
+  try {
+    await mkdir(temporary, { recursive: true });
+    for (const file of ['package.json', 'package-lock.json'])
+      await cp(join(wanted, file), join(temporary, file));
+    await npmCi(name, temporary, signal);
+    await finish?.(temporary);
+    await rename(temporary, tree).catch((error: unknown) => {
+      if (!existsSync(tree)) throw error; // else another run was faster
+    });
+    return tree;
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+};
+
+const npmCi = async (name: string, directory: string, signal: AbortSignal | undefined): Promise<void> => {
+  const flags = ['--ignore-scripts', '--legacy-peer-deps', '--no-audit', '--no-fund'];
+  try {
+    const { code, stderr } = await runCommand('npm', ['ci', ...flags], {
+      cwd: directory,
+      env: process.env,
+      timeoutMs: 300_000,
+      signal,
+    });
+    if (code === 0) return;
+    const reason = /^npm error (?!code )(.*)$/m.exec(stderr)?.[1] ?? 'no reason';
+    throw new Failure(`npm could not install ${name}: ${reason.slice(0, 200)}`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new Failure('this system has no npm');
+    throw error;
+  }
+};
