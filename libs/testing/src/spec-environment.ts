@@ -11,14 +11,14 @@ const SETTLE_MS = 2_000;
  */
 class SpecEnvironment extends TestEnvironment {
   private before: readonly string[] = [];
-  protected workerPipes: readonly NodeJS.WriteStream[] = [];
+  protected workerPipes: readonly object[] = [];
 
   override async setup(): Promise<void> {
     await super.setup();
     // Jest's own short timers would be taken for something that stays; its reporters', of 100 ms, are in its first process.
     await sleep(process.send === undefined ? 150 : 1);
-    // A worker's own pipes are opened when something is written for the first time, which may be in the middle of a spec.
-    this.workerPipes = [process.stdout, process.stderr];
+    // A worker's own pipes are opened when somebody asks for them first, which may be a package in the middle of a spec.
+    this.workerPipes = [process.stdin, process.stdout, process.stderr];
     this.before = process.getActiveResourcesInfo();
   }
 
