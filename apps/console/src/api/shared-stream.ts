@@ -19,7 +19,9 @@ const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 15_000;
 /** Tabs come and go together, as when a page is left for another. */
 const SETTLE_MS = 150;
-const TAB_SAYS_SO_MS = 20_000;
+const TAB_SAYS_SO_MS = 10_000;
+/** Browsers let a tab that was hidden for long run once a minute only. */
+const TAB_IS_GONE_MS = 180_000;
 
 /**
  * One stream for all tabs of a browser, since a browser has six connections to a host: with HTTP/1.1 the seventh tab would
@@ -70,7 +72,7 @@ class SharedStream {
     addEventListener('pagehide', () => this.send({ kind: 'want', tab: this.tab, topics: [] }));
     addEventListener('pageshow', () => this.say());
     document.addEventListener('visibilitychange', () => this.say());
-    setInterval(() => this.say(), TAB_SAYS_SO_MS / 2);
+    setInterval(() => this.say(), TAB_SAYS_SO_MS);
     if (!this.shares) {
       this.leads = true;
       return;
@@ -129,7 +131,7 @@ class SharedStream {
   }
 
   private ask(): void {
-    const topics = topicsToAsk(this.wants, Date.now() - TAB_SAYS_SO_MS * 3);
+    const topics = topicsToAsk(this.wants, Date.now() - TAB_IS_GONE_MS);
     const key = topics.join(',');
     if (key === (this.current?.key ?? '')) return;
     this.current?.abort.abort();

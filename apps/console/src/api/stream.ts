@@ -1,5 +1,11 @@
 import { createParser } from 'eventsource-parser';
 
+/**
+ * The platform says at the least every 15 s that it is there. A connection on which nothing comes for longer is dead, though
+ * nobody has ended it, as after a night's sleep of the computer: without this it would be shown as live for ever.
+ */
+const SILENT_MS = 60_000;
+
 /** One event of `GET /stream`. */
 export interface LiveEvent {
   readonly topic: string;
@@ -27,30 +33,57 @@ export const readStream = async (
   lastId: string | undefined,
   handlers: StreamHandlers,
   signal: AbortSignal,
+  silentMs = SILENT_MS,
+): Promise<void> => {
+  const silence = new AbortController();
+  let last: ReturnType<typeof setTimeout> | undefined;
+  const heard = (): void => {
+    clearTimeout(last);
+    last = setTimeout(() => silence.abort(new Error('The stream says nothing.')), silentMs);
+  };
+  heard();
+  try {
+    await readUntilItEnds(topics, lastId, handlers, AbortSignal.any([signal, silence.signal]), heard);
+  } finally {
+    clearTimeout(last);
+  }
+};
+
+const readUntilItEnds = async (
+  topics: readonly string[],
+  lastId: string | undefined,
+  handlers: StreamHandlers,
+  signal: AbortSignal,
+  heard: () => void,
 ): Promise<void> => {
   const response = await fetch(`/api/v1/stream?topics=${encodeURIComponent(topics.join(','))}`, {
     headers: {
       accept: 'text/event-stream',
       ...(lastId === undefined ? {} : { 'last-event-id': lastId }),
     },
+    // A browser holds a second request for the same address back while a first one may fill its cache.
+    cache: 'no-store',
     signal,
   });
+  heard();
   if (!response.ok || response.body === null) throw new StreamRefused(response.status);
   handlers.onOpen();
   const parser = createParser({
     onEvent: ({ id, event, data }) => {
-      if (id !== undefined && id !== '') handlers.onId(id);
       if (event === 'reset') handlers.onReset();
       else if (event !== undefined && data !== '') {
         const read = eventIn(data);
         if (read !== undefined) handlers.onEvent(read);
       }
+      // Last: whoever goes on behind it must not have missed it.
+      if (id !== undefined && id !== '') handlers.onId(id);
     },
   });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
+    heard();
     parser.feed(value);
   }
 };
