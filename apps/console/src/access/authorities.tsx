@@ -6,11 +6,12 @@ import { useState } from 'react';
 import { answered, api } from '../api/client.js';
 import { valueText } from '../devices/filter-text.js';
 import { ActButton, ActItem } from '../shared/act-button.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { AnchorLink } from '../shared/anchor-link.js';
-import { Confirm } from '../shared/confirm-count.js';
+import { ActsHead, Listed } from '../shared/listed.js';
 import { count } from '../shared/format.js';
 import { Moment, useNow } from '../shared/moment.js';
-import { Loaded, Nothing, Section } from '../shared/page.js';
+import { Nothing, Section } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { standingOf } from '../shared/standing.js';
 import { StateMark } from '../shared/state-mark.js';
@@ -28,25 +29,18 @@ export const Authorities = () => {
   const authorities = useQuery(authoritiesQuery(cursor));
   const [registering, setRegistering] = useState(false);
   const [asked, setAsked] = useState<{ readonly to: Asked; readonly authority: Authority }>();
-  const act = useMutation({
-    mutationFn: (run: () => Promise<unknown>) => run(),
-    onSuccess: () => setAsked(undefined),
-    onSettled: () => void queries.invalidateQueries({ queryKey: ['certificate-authorities'] }),
-  });
-  const set = (id: string, status: 'active' | 'suspended' | 'revoked') =>
-    act.mutate(() =>
+  const set = useMutation({
+    mutationFn: ({ id, status }: { readonly id: string; readonly status: 'active' | 'suspended' }) =>
       answered(
         api.PATCH('/api/v1/certificate-authorities/{id}', { params: { path: { id } }, body: { status } }),
       ),
-    );
+    onSettled: () => void queries.invalidateQueries({ queryKey: ['certificate-authorities'] }),
+  });
   const ask = (to: Asked, authority: Authority) => {
-    act.reset();
+    set.reset();
     setAsked({ to, authority });
   };
-  const close = () => {
-    act.reset();
-    setAsked(undefined);
-  };
+  const close = () => setAsked(undefined);
   return (
     <Section
       title="Certificate authorities"
@@ -56,77 +50,59 @@ export const Authorities = () => {
         </ActButton>
       }
     >
-      {asked === undefined && <ProblemView error={act.error} />}
-      <Loaded query={authorities}>
-        {({ items, nextCursor }) =>
-          items.length === 0 ? (
-            <Nothing why="No authority is registered. With one, devices get in by certificates that it has signed.">
-              <ActButton needs="device" onClick={() => setRegistering(true)}>
-                Add the first one
-              </ActButton>
-            </Nothing>
-          ) : (
-            <>
-              <div className="table-scroll">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th>Name</th>
-                      <th>State</th>
-                      <th className="wide">Unknown devices</th>
-                      <th className="wide">Last used</th>
-                      <th className="wide">Ends</th>
-                      <th>
-                        <span className="visually-hidden">Acts</span>
-                      </th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {items.map((authority) => (
-                      <tr key={authority.id}>
-                        <td className="anywhere">
-                          <b>{authority.name}</b>
-                          <div className="dim">{authority.distinguishedName}</div>
-                        </td>
-                        <td>
-                          <StateMark state={standingOf(authority, now)} />
-                        </td>
-                        <td className="anywhere wide">
-                          <Enrols authority={authority} />
-                        </td>
-                        <td className="wide">
-                          <Moment at={authority.lastUsedAt} />
-                        </td>
-                        <td className="wide">
-                          <Moment at={authority.validUntil} />
-                        </td>
-                        <td className="right">
-                          <Acts authority={authority} onAsk={(to) => ask(to, authority)} onStatus={set} />
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
-              {nextCursor !== null && (
-                <Button
-                  mt="sm"
-                  variant="default"
-                  onClick={() =>
-                    void navigate({
-                      to: '/access/$section',
-                      params: { section: 'certificate-authorities' },
-                      search: { cursor: nextCursor },
-                    })
-                  }
-                >
-                  More
-                </Button>
-              )}
-            </>
-          )
+      <ProblemView error={set.error} />
+      <Listed
+        query={authorities}
+        cursor={cursor}
+        onPage={(search) =>
+          void navigate({ to: '/access/$section', params: { section: 'certificate-authorities' }, search })
         }
-      </Loaded>
+        nothing={
+          <Nothing why="No authority is registered. With one, devices get in by certificates that it has signed.">
+            <ActButton needs="device" onClick={() => setRegistering(true)}>
+              Add the first one
+            </ActButton>
+          </Nothing>
+        }
+        head={
+          <>
+            <th>Name</th>
+            <th>State</th>
+            <th className="wide">Unknown devices</th>
+            <th className="wide">Last used</th>
+            <th className="wide">Ends</th>
+            <ActsHead />
+          </>
+        }
+      >
+        {(authority) => (
+          <>
+            <td className="anywhere">
+              <b>{authority.name}</b>
+              <div className="dim">{authority.distinguishedName}</div>
+            </td>
+            <td>
+              <StateMark state={standingOf(authority, now)} />
+            </td>
+            <td className="anywhere wide">
+              <Enrols authority={authority} />
+            </td>
+            <td className="wide">
+              <Moment at={authority.lastUsedAt} />
+            </td>
+            <td className="wide">
+              <Moment at={authority.validUntil} />
+            </td>
+            <td className="right">
+              <Acts
+                authority={authority}
+                onAsk={(to) => ask(to, authority)}
+                onStatus={(status) => set.mutate({ id: authority.id, status })}
+              />
+            </td>
+          </>
+        )}
+      </Listed>
       {registering && (
         <RegisterAuthority
           onClose={() => setRegistering(false)}
@@ -139,46 +115,49 @@ export const Authorities = () => {
       {asked?.to === 'verify' && <VerifyAuthority authority={asked.authority} onClose={close} />}
       {asked?.to === 'edit' && <EditAuthority authority={asked.authority} onClose={close} />}
       {asked?.to === 'revoke' && (
-        <Confirm
+        <ActDialog
           title={`Revoke ${asked.authority.name}`}
           act="Revoke"
           danger
           toType={asked.authority.name}
-          busy={act.isPending}
-          error={act.error}
+          refreshes={['certificate-authorities']}
+          run={() =>
+            answered(
+              api.PATCH('/api/v1/certificate-authorities/{id}', {
+                params: { path: { id: asked.authority.id } },
+                body: { status: 'revoked' },
+              }),
+            )
+          }
           onClose={close}
-          onConfirm={() => set(asked.authority.id, 'revoked')}
         >
           <Text>
             Every device that is connected by a certificate of it is disconnected at once, and none of its
             certificates opens anything any more. This cannot be undone; suspending can.
           </Text>
-        </Confirm>
+        </ActDialog>
       )}
       {asked?.to === 'delete' && (
-        <Confirm
+        <ActDialog
           title={`Delete ${asked.authority.name}`}
           act="Delete"
           danger
           toType={asked.authority.name}
-          busy={act.isPending}
-          error={act.error}
-          onClose={close}
-          onConfirm={() =>
-            act.mutate(() =>
-              answered(
-                api.DELETE('/api/v1/certificate-authorities/{id}', {
-                  params: { path: { id: asked.authority.id } },
-                }),
-              ),
+          refreshes={['certificate-authorities']}
+          run={() =>
+            answered(
+              api.DELETE('/api/v1/certificate-authorities/{id}', {
+                params: { path: { id: asked.authority.id } },
+              }),
             )
           }
+          onClose={close}
         >
           <Text>
             Its certificates open nothing any more, and who is connected by one is disconnected at once. The
             devices stay. This cannot be undone.
           </Text>
-        </Confirm>
+        </ActDialog>
       )}
     </Section>
   );
@@ -208,13 +187,13 @@ const Enrols = ({ authority: { enrolment } }: { readonly authority: Authority })
 };
 
 const Acts = ({
-  authority: { id, name, status },
+  authority: { name, status },
   onAsk,
   onStatus,
 }: {
   readonly authority: Authority;
   readonly onAsk: (to: Asked) => void;
-  readonly onStatus: (id: string, status: 'active' | 'suspended') => void;
+  readonly onStatus: (status: 'active' | 'suspended') => void;
 }) => (
   <Group gap={4} justify="flex-end" wrap="nowrap">
     {status === 'unverified' && (
@@ -240,12 +219,12 @@ const Acts = ({
           </ActItem>
         )}
         {status === 'active' && (
-          <ActItem needs="device" onClick={() => onStatus(id, 'suspended')}>
+          <ActItem needs="device" onClick={() => onStatus('suspended')}>
             Suspend: its certificates open nothing
           </ActItem>
         )}
         {status === 'suspended' && (
-          <ActItem needs="device" onClick={() => onStatus(id, 'active')}>
+          <ActItem needs="device" onClick={() => onStatus('active')}>
             Let its certificates open again
           </ActItem>
         )}

@@ -1,21 +1,9 @@
-import {
-  Checkbox,
-  Group,
-  NumberInput,
-  Select,
-  SimpleGrid,
-  Stack,
-  Switch,
-  Text,
-  TextInput,
-  Textarea,
-} from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { Checkbox, Group, Select, SimpleGrid, Stack, Switch, Text, TextInput, Textarea } from '@mantine/core';
 import { useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
-import { useIdempotencyKey } from '../api/idempotency.js';
-import { faultAt, problemOf } from '../api/problem.js';
-import { Confirm } from '../shared/confirm-count.js';
+import { faultAt } from '../api/problem.js';
+import { ActDialog } from '../shared/act-dialog.js';
+import { NumberField } from '../shared/number-field.js';
 import { sameJson } from '../shared/same-json.js';
 import { CopyText } from '../shared/shown-once.js';
 import { TimeInput } from '../shared/time-input.js';
@@ -37,11 +25,6 @@ const MEANINGS: Readonly<Record<SubjectRule['is'], string>> = {
 };
 const choices = <Key extends string>(names: Readonly<Record<Key, string>>) =>
   (Object.keys(names) as Key[]).map((value) => ({ value, label: names[value] }));
-
-const useSaved = () => {
-  const queries = useQueryClient();
-  return () => void queries.invalidateQueries({ queryKey: ['certificate-authorities'] });
-};
 
 const PemInput = ({
   label,
@@ -77,52 +60,47 @@ export const RegisterAuthority = ({
   readonly onClose: () => void;
   readonly onRegistered: (authority: Authority) => void;
 }) => {
-  const saved = useSaved();
   const [name, setName] = useState('');
   const [certificate, setCertificate] = useState('');
-  const once = useIdempotencyKey();
-  const register = useMutation({
-    mutationFn: () =>
-      once((key) =>
+  return (
+    <ActDialog
+      title="Add a certificate authority"
+      act="Add, and show its key next"
+      refreshes={['certificate-authorities']}
+      run={(key) =>
         answered(
           api.POST('/api/v1/certificate-authorities', {
             params: { header: { 'Idempotency-Key': key } },
             body: { name, certificate },
           }),
-        ),
-      ),
-    onSuccess: onRegistered,
-    onSettled: saved,
-  });
-  const problem = register.isError ? problemOf(register.error) : undefined;
-  return (
-    <Confirm
-      title="Add a certificate authority"
-      act="Add, and show its key next"
-      busy={register.isPending}
-      error={register.error}
+        )
+      }
+      onDone={onRegistered}
       onClose={onClose}
-      onConfirm={() => register.mutate()}
     >
-      <TextInput
-        data-autofocus
-        required
-        label="Name"
-        value={name}
-        onChange={(event) => setName(event.currentTarget.value)}
-        error={faultAt(problem, 'name')}
-      />
-      <PemInput
-        label="Its certificate (PEM)"
-        pem={certificate}
-        onChange={setCertificate}
-        error={faultAt(problem, 'certificate')}
-      />
-      <Text c="dimmed">
-        Its own certificate, which may sign others; never its key. What its certificates name, and whether
-        unknown devices enrol, is edited afterwards.
-      </Text>
-    </Confirm>
+      {(problem) => (
+        <>
+          <TextInput
+            data-autofocus
+            required
+            label="Name"
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+            error={faultAt(problem, 'name')}
+          />
+          <PemInput
+            label="Its certificate (PEM)"
+            pem={certificate}
+            onChange={setCertificate}
+            error={faultAt(problem, 'certificate')}
+          />
+          <Text c="dimmed">
+            Its own certificate, which may sign others; never its key. What its certificates name, and whether
+            unknown devices enrol, is edited afterwards.
+          </Text>
+        </>
+      )}
+    </ActDialog>
   );
 };
 
@@ -134,66 +112,63 @@ export const VerifyAuthority = ({
   readonly authority: Authority;
   readonly onClose: () => void;
 }) => {
-  const saved = useSaved();
   const [proof, setProof] = useState('');
-  const verify = useMutation({
-    mutationFn: () =>
-      answered(
-        api.POST('/api/v1/certificate-authorities/{id}/verify', {
-          params: { path: { id } },
-          body: { certificate: proof },
-        }),
-      ),
-    onSuccess: onClose,
-    onSettled: saved,
-  });
-  const problem = verify.isError ? problemOf(verify.error) : undefined;
   const commands = [
     `openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=${verificationCode} -keyout proof.key -out proof.csr`,
     'openssl x509 -req -in proof.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 1 -out proof.pem',
     'cat proof.pem',
   ].join('\n');
   return (
-    <Confirm
+    <ActDialog
       title={`Show that you have the key of ${name}`}
       act="Verify"
-      busy={verify.isPending}
-      error={verify.error}
+      refreshes={['certificate-authorities']}
+      run={() =>
+        answered(
+          api.POST('/api/v1/certificate-authorities/{id}/verify', {
+            params: { path: { id } },
+            body: { certificate: proof },
+          }),
+        )
+      }
       onClose={onClose}
-      onConfirm={() => verify.mutate()}
     >
-      <Text>
-        Anybody can have the certificate of an authority. Its certificates open something when you have shown
-        that you have its key, by a certificate that only this key can sign:
-      </Text>
-      <ol className="steps">
-        <li>
-          <Text mb={6}>Its common name (CN) is this code:</Text>
-          <CopyText label="Code" text={verificationCode} />
-        </li>
-        <li>
-          <Text mb={6}>
-            Sign it where the key is. With openssl, <code>ca.pem</code> and <code>ca.key</code> being the
-            authority’s:
+      {(problem) => (
+        <>
+          <Text>
+            Anybody can have the certificate of an authority. Its certificates open something when you have
+            shown that you have its key, by a certificate that only this key can sign:
           </Text>
-          <CopyText label="Commands" text={commands} />
-        </li>
-        <li>
-          <PemInput
-            label="Paste what the last command has printed"
-            pem={proof}
-            onChange={setProof}
-            error={
-              problem?.code === 'possession-not-shown' ? problem.detail : faultAt(problem, 'certificate')
-            }
-          />
-        </li>
-      </ol>
-      <Text c="dimmed">
-        You can close this and come back: the code stays. The signed certificate opens nothing by itself;
-        delete it and its key afterwards.
-      </Text>
-    </Confirm>
+          <ol className="steps">
+            <li>
+              <Text mb={6}>Its common name (CN) is this code:</Text>
+              <CopyText label="Code" text={verificationCode} />
+            </li>
+            <li>
+              <Text mb={6}>
+                Sign it where the key is. With openssl, <code>ca.pem</code> and <code>ca.key</code> being the
+                authority’s:
+              </Text>
+              <CopyText label="Commands" text={commands} />
+            </li>
+            <li>
+              <PemInput
+                label="Paste what the last command has printed"
+                pem={proof}
+                onChange={setProof}
+                error={
+                  problem?.code === 'possession-not-shown' ? problem.detail : faultAt(problem, 'certificate')
+                }
+              />
+            </li>
+          </ol>
+          <Text c="dimmed">
+            You can close this and come back: the code stays. The signed certificate opens nothing by itself;
+            delete it and its key afterwards.
+          </Text>
+        </>
+      )}
+    </ActDialog>
   );
 };
 
@@ -206,7 +181,6 @@ export const EditAuthority = ({
   readonly onClose: () => void;
 }) => {
   const { id, enrolment: was } = authority;
-  const saved = useSaved();
   const [name, setName] = useState(authority.name);
   const [subject, setSubject] = useState<SubjectRule>(authority.subject);
   const [ruled, setRuled] = useState(was !== undefined);
@@ -218,103 +192,101 @@ export const EditAuthority = ({
   // How many have enrolled is no part of the rule.
   const wasRule = was === undefined ? null : { ...was, enrolled: undefined };
   const rule = ruled ? { ...enrolledAs(as), enabled, ...(limit === undefined ? {} : { limit }) } : null;
-  const edit = useMutation({
-    mutationFn: () =>
-      answered(
-        api.PATCH('/api/v1/certificate-authorities/{id}', {
-          params: { path: { id } },
-          body: {
-            ...(name === authority.name ? {} : { name }),
-            ...(sameJson(subject, authority.subject) ? {} : { subject }),
-            ...(sameJson(rule, wasRule) ? {} : { enrolment: rule }),
-            ...(from === authority.validFrom ? {} : { validFrom: from ?? null }),
-            ...(until === authority.validUntil ? {} : { validUntil: until ?? null }),
-          },
-        }),
-      ),
-    onSuccess: onClose,
-    onSettled: saved,
-  });
-  const problem = edit.isError ? problemOf(edit.error) : undefined;
   return (
-    <Confirm
+    <ActDialog
       title={`Edit ${authority.name}`}
       act="Save"
-      busy={edit.isPending}
-      error={edit.error}
+      refreshes={['certificate-authorities']}
+      run={() =>
+        answered(
+          api.PATCH('/api/v1/certificate-authorities/{id}', {
+            params: { path: { id } },
+            body: {
+              ...(name === authority.name ? {} : { name }),
+              ...(sameJson(subject, authority.subject) ? {} : { subject }),
+              ...(sameJson(rule, wasRule) ? {} : { enrolment: rule }),
+              ...(from === authority.validFrom ? {} : { validFrom: from ?? null }),
+              ...(until === authority.validUntil ? {} : { validUntil: until ?? null }),
+            },
+          }),
+        )
+      }
       onClose={onClose}
-      onConfirm={() => edit.mutate()}
     >
-      <TextInput
-        required
-        label="Name"
-        value={name}
-        onChange={(event) => setName(event.currentTarget.value)}
-        error={faultAt(problem, 'name')}
-      />
-      <Group grow align="start">
-        <Select
-          label="A certificate names its device by"
-          data={choices(SOURCES)}
-          value={subject.from}
-          allowDeselect={false}
-          onChange={(value) => value !== null && setSubject({ ...subject, from: value })}
-          error={faultAt(problem, 'subject')}
-        />
-        <Select
-          label="Which is"
-          data={choices(MEANINGS)}
-          value={subject.is}
-          allowDeselect={false}
-          onChange={(value) => value !== null && setSubject({ ...subject, is: value })}
-        />
-      </Group>
-      <Checkbox
-        label="There is a rule for devices that are not known yet"
-        checked={ruled}
-        onChange={(event) => setRuled(event.currentTarget.checked)}
-      />
-      {ruled && (
-        <Stack gap="sm" className="card">
-          <Switch
-            label="They enrol by their certificate"
-            checked={enabled}
-            onChange={(event) => setEnabled(event.currentTarget.checked)}
+      {(problem) => (
+        <>
+          <TextInput
+            required
+            label="Name"
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+            error={faultAt(problem, 'name')}
           />
-          <EnrolledAsFields
-            value={as}
-            onChange={(next) => setAs({ ...as, ...next })}
-            problem={problem}
-            path="enrolment."
+          <Group grow align="start">
+            <Select
+              label="A certificate names its device by"
+              data={choices(SOURCES)}
+              value={subject.from}
+              allowDeselect={false}
+              onChange={(value) => value !== null && setSubject({ ...subject, from: value })}
+              error={faultAt(problem, 'subject')}
+            />
+            <Select
+              label="Which is"
+              data={choices(MEANINGS)}
+              value={subject.is}
+              allowDeselect={false}
+              onChange={(value) => value !== null && setSubject({ ...subject, is: value })}
+            />
+          </Group>
+          <Checkbox
+            label="There is a rule for devices that are not known yet"
+            checked={ruled}
+            onChange={(event) => setRuled(event.currentTarget.checked)}
           />
-          <NumberInput
-            label="At most so many"
-            placeholder="as many as come"
-            description={was === undefined ? undefined : `${was.enrolled} have enrolled`}
-            value={limit ?? ''}
-            min={1}
-            onChange={(value) => setLimit(typeof value === 'number' ? value : undefined)}
-            error={faultAt(problem, 'enrolment.limit')}
-            maw={260}
-          />
-        </Stack>
+          {ruled && (
+            <Stack gap="sm" className="card">
+              <Switch
+                label="They enrol by their certificate"
+                checked={enabled}
+                onChange={(event) => setEnabled(event.currentTarget.checked)}
+              />
+              <EnrolledAsFields
+                value={as}
+                onChange={(next) => setAs({ ...as, ...next })}
+                problem={problem}
+                path="enrolment."
+              />
+              <NumberField
+                label="At most so many"
+                placeholder="as many as come"
+                {...(was === undefined ? {} : { description: `${was.enrolled} have enrolled` })}
+                value={limit}
+                min={1}
+                onChange={setLimit}
+                fault={faultAt(problem, 'enrolment.limit')}
+                width={260}
+              />
+            </Stack>
+          )}
+          <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
+            <TimeInput
+              label="Opens from"
+              description="Empty: as its certificate says"
+              at={from}
+              onChange={setFrom}
+              error={faultAt(problem, 'validFrom')}
+            />
+            <TimeInput
+              label="Until"
+              description="Empty: as its certificate says"
+              at={until}
+              onChange={setUntil}
+              error={faultAt(problem, 'validUntil')}
+            />
+          </SimpleGrid>
+        </>
       )}
-      <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
-        <TimeInput
-          label="Opens from"
-          description="Empty: as its certificate says"
-          at={from}
-          onChange={setFrom}
-          error={faultAt(problem, 'validFrom')}
-        />
-        <TimeInput
-          label="Until"
-          description="Empty: as its certificate says"
-          at={until}
-          onChange={setUntil}
-          error={faultAt(problem, 'validUntil')}
-        />
-      </SimpleGrid>
-    </Confirm>
+    </ActDialog>
   );
 };

@@ -5,10 +5,11 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
 import { ActButton, ActItem } from '../shared/act-button.js';
-import { Confirm } from '../shared/confirm-count.js';
+import { ActDialog } from '../shared/act-dialog.js';
+import { ActsHead, Listed } from '../shared/listed.js';
 import { count } from '../shared/format.js';
 import { Moment, useNow } from '../shared/moment.js';
-import { Loaded, Nothing, Section } from '../shared/page.js';
+import { Nothing, Section } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { standingOf } from '../shared/standing.js';
 import { StateMark } from '../shared/state-mark.js';
@@ -26,21 +27,14 @@ export const ClaimKeys = () => {
   const keys = useQuery(claimKeysQuery(cursor));
   const [issuing, setIssuing] = useState(false);
   const [asked, setAsked] = useState<{ readonly to: Asked; readonly key: ClaimKey }>();
-  const act = useMutation({
-    mutationFn: (run: () => Promise<unknown>) => run(),
-    onSuccess: () => setAsked(undefined),
+  const set = useMutation({
+    mutationFn: ({ id, status }: { readonly id: string; readonly status: 'active' | 'suspended' }) =>
+      answered(api.PATCH('/api/v1/claim-keys/{id}', { params: { path: { id } }, body: { status } })),
     onSettled: () => void queries.invalidateQueries({ queryKey: ['claim-keys'] }),
   });
-  const set = (id: string, status: ClaimKey['status']) =>
-    act.mutate(() =>
-      answered(api.PATCH('/api/v1/claim-keys/{id}', { params: { path: { id } }, body: { status } })),
-    );
-  const close = () => {
-    act.reset();
-    setAsked(undefined);
-  };
+  const close = () => setAsked(undefined);
   const ask = (to: Asked, key: ClaimKey) => {
-    act.reset();
+    set.reset();
     setAsked({ to, key });
   };
   return (
@@ -52,126 +46,111 @@ export const ClaimKeys = () => {
         </ActButton>
       }
     >
-      {asked === undefined && <ProblemView error={act.error} />}
-      <Loaded query={keys}>
-        {({ items, nextCursor }) =>
-          items.length === 0 ? (
-            <Nothing why="There is no claim key. With one, devices that nobody has made one by one make themselves, so many and for so long as it says.">
-              <ActButton needs="device" onClick={() => setIssuing(true)}>
-                Issue the first one
-              </ActButton>
-            </Nothing>
-          ) : (
-            <>
-              <div className="table-scroll">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th>Name</th>
-                      <th>State</th>
-                      <th className="wide">Makes</th>
-                      <th className="right">Enrolled</th>
-                      <th className="wide">Ends</th>
-                      <th>
-                        <span className="visually-hidden">Acts</span>
-                      </th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {items.map((key) => (
-                      <tr key={key.id}>
-                        <td className="anywhere">
-                          <b>{key.name}</b>
-                          <div className="dim">
-                            <code>{key.hint}…</code>
-                          </div>
-                        </td>
-                        <td>
-                          <StateMark state={standingOf(key, now)} />
-                        </td>
-                        <td className="anywhere wide">
-                          {key.deviceType}, {key.interface}, in {key.folder}
-                          {key.tags.length > 0 && <div className="dim">{key.tags.join(', ')}</div>}
-                        </td>
-                        <td className="right nowrap">
-                          {count(key.enrolled)} of {count(key.limit)}
-                        </td>
-                        <td className="wide">
-                          <Moment at={key.validUntil} />
-                        </td>
-                        <td className="right">
-                          <Acts claimKey={key} onAsk={(to) => ask(to, key)} onStatus={set} />
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
-              {nextCursor !== null && (
-                <Button
-                  mt="sm"
-                  variant="default"
-                  onClick={() =>
-                    void navigate({
-                      to: '/access/$section',
-                      params: { section: 'claim-keys' },
-                      search: { cursor: nextCursor },
-                    })
-                  }
-                >
-                  More
-                </Button>
-              )}
-            </>
-          )
+      <ProblemView error={set.error} />
+      <Listed
+        query={keys}
+        cursor={cursor}
+        onPage={(search) =>
+          void navigate({ to: '/access/$section', params: { section: 'claim-keys' }, search })
         }
-      </Loaded>
+        nothing={
+          <Nothing why="There is no claim key. With one, devices that nobody has made one by one make themselves, so many and for so long as it says.">
+            <ActButton needs="device" onClick={() => setIssuing(true)}>
+              Issue the first one
+            </ActButton>
+          </Nothing>
+        }
+        head={
+          <>
+            <th>Name</th>
+            <th>State</th>
+            <th className="wide">Makes</th>
+            <th className="right">Enrolled</th>
+            <th className="wide">Ends</th>
+            <ActsHead />
+          </>
+        }
+      >
+        {(key) => (
+          <>
+            <td className="anywhere">
+              <b>{key.name}</b>
+              <div className="dim">
+                <code>{key.hint}…</code>
+              </div>
+            </td>
+            <td>
+              <StateMark state={standingOf(key, now)} />
+            </td>
+            <td className="anywhere wide">
+              {key.deviceType}, {key.interface}, in {key.folder}
+              {key.tags.length > 0 && <div className="dim">{key.tags.join(', ')}</div>}
+            </td>
+            <td className="right nowrap">
+              {count(key.enrolled)} of {count(key.limit)}
+            </td>
+            <td className="wide">
+              <Moment at={key.validUntil} />
+            </td>
+            <td className="right">
+              <Acts
+                claimKey={key}
+                onAsk={(to) => ask(to, key)}
+                onStatus={(status) => set.mutate({ id: key.id, status })}
+              />
+            </td>
+          </>
+        )}
+      </Listed>
       {issuing && <IssueClaimKey onClose={() => setIssuing(false)} />}
       {asked?.to === 'edit' && <EditClaimKey claimKey={asked.key} onClose={close} />}
       {asked?.to === 'revoke' && (
-        <Confirm
+        <ActDialog
           title={`Revoke ${asked.key.name}`}
           act="Revoke"
           danger
-          busy={act.isPending}
-          error={act.error}
+          refreshes={['claim-keys']}
+          run={() =>
+            answered(
+              api.PATCH('/api/v1/claim-keys/{id}', {
+                params: { path: { id: asked.key.id } },
+                body: { status: 'revoked' },
+              }),
+            )
+          }
           onClose={close}
-          onConfirm={() => set(asked.key.id, 'revoked')}
         >
           <Text>
             Nobody enrols with it any more; the devices that have stay. This cannot be undone; suspending can.
           </Text>
-        </Confirm>
+        </ActDialog>
       )}
       {asked?.to === 'delete' && (
-        <Confirm
+        <ActDialog
           title={`Delete ${asked.key.name}`}
           act="Delete"
           danger
-          busy={act.isPending}
-          error={act.error}
-          onClose={close}
-          onConfirm={() =>
-            act.mutate(() =>
-              answered(api.DELETE('/api/v1/claim-keys/{id}', { params: { path: { id: asked.key.id } } })),
-            )
+          refreshes={['claim-keys']}
+          run={() =>
+            answered(api.DELETE('/api/v1/claim-keys/{id}', { params: { path: { id: asked.key.id } } }))
           }
+          onClose={close}
         >
           <Text>Nobody enrols with it any more; the devices that have stay. This cannot be undone.</Text>
-        </Confirm>
+        </ActDialog>
       )}
     </Section>
   );
 };
 
 const Acts = ({
-  claimKey: { id, name, status },
+  claimKey: { name, status },
   onAsk,
   onStatus,
 }: {
   readonly claimKey: ClaimKey;
   readonly onAsk: (to: Asked) => void;
-  readonly onStatus: (id: string, status: 'active' | 'suspended') => void;
+  readonly onStatus: (status: 'active' | 'suspended') => void;
 }) => (
   <Group gap={4} justify="flex-end" wrap="nowrap">
     {status !== 'revoked' && (
@@ -187,12 +166,12 @@ const Acts = ({
       </Menu.Target>
       <Menu.Dropdown>
         {status === 'active' && (
-          <ActItem needs="device" onClick={() => onStatus(id, 'suspended')}>
+          <ActItem needs="device" onClick={() => onStatus('suspended')}>
             Suspend: nobody enrols with it
           </ActItem>
         )}
         {status === 'suspended' && (
-          <ActItem needs="device" onClick={() => onStatus(id, 'active')}>
+          <ActItem needs="device" onClick={() => onStatus('active')}>
             Let devices enrol again
           </ActItem>
         )}

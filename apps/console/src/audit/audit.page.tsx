@@ -1,4 +1,4 @@
-import { Button, Group, Text, TextInput } from '@mantine/core';
+import { Button, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
@@ -7,7 +7,8 @@ import { narrowed, valueText } from '../devices/filter-text.js';
 import { kindName } from '../jobs/kinds.js';
 import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
-import { fromLocal, toLocal } from '../shared/local-time.js';
+import { TimeInput } from '../shared/time-input.js';
+import { Paging } from '../shared/listed.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, PageHeader } from '../shared/page.js';
 import { TraceCopy } from '../shared/problem-view.js';
@@ -77,18 +78,14 @@ export const AuditPage = () => {
             {items.length === 0 && nextCursor !== null && (
               <Text c="dimmed">Nothing that matches among the newest; there is more further back.</Text>
             )}
-            <Group mt="sm">
-              {cursor !== undefined && (
-                <Button variant="default" onClick={() => go(which)}>
-                  To the newest
-                </Button>
-              )}
-              {nextCursor !== null && (
-                <Button variant="default" onClick={() => go({ ...which, cursor: nextCursor })}>
-                  Older
-                </Button>
-              )}
-            </Group>
+            <Paging
+              cursor={cursor}
+              nextCursor={nextCursor}
+              first="To the newest"
+              more="Older"
+              readAt={audit.dataUpdatedAt}
+              onPage={(search) => go({ ...which, ...search })}
+            />
           </>
         )}
       </Loaded>
@@ -105,8 +102,8 @@ const Which = ({
   readonly onSearch: (search: AuditSearch) => void;
 }) => {
   const [filter, setFilter] = useState(search.filter ?? '');
-  const [from, setFrom] = useState(toLocal(search.from));
-  const [to, setTo] = useState(toLocal(search.to));
+  const [from, setFrom] = useState(search.from);
+  const [to, setTo] = useState(search.to);
   useEffect(() => setFilter(search.filter ?? ''), [search.filter]);
   const audit = useQuery({ ...auditQuery(search), enabled: false });
   const refused = audit.error === null ? undefined : problemOf(audit.error);
@@ -118,8 +115,8 @@ const Which = ({
         onSearch({
           ...search,
           filter: filter.trim() === '' ? undefined : filter.trim(),
-          from: fromLocal(from, search.from),
-          to: fromLocal(to, search.to),
+          from,
+          to,
         });
       }}
     >
@@ -133,18 +130,8 @@ const Which = ({
         error={refused?.code === 'invalid-filter'}
         onChange={(event) => setFilter(event.currentTarget.value)}
       />
-      <TextInput
-        type="datetime-local"
-        label="From"
-        value={from}
-        onChange={(event) => setFrom(event.currentTarget.value)}
-      />
-      <TextInput
-        type="datetime-local"
-        label="To"
-        value={to}
-        onChange={(event) => setTo(event.currentTarget.value)}
-      />
+      <TimeInput label="From" at={from} onChange={setFrom} />
+      <TimeInput label="To" at={to} onChange={setTo} />
       <Button type="submit" variant="default">
         Apply
       </Button>

@@ -1,7 +1,8 @@
-import { Checkbox, Modal, NumberInput, Radio, Stack, Text, TextInput } from '@mantine/core';
+import { Checkbox, Modal, Radio, Stack, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
 import { Confirm } from '../shared/confirm-count.js';
+import { NumberField } from '../shared/number-field.js';
 import { ProblemView } from '../shared/problem-view.js';
 import type { Campaign } from './campaigns.queries.js';
 
@@ -113,9 +114,9 @@ export const RateDialog = ({
   readonly onClose: () => void;
   readonly onRate: (ratePerMinute: number, maxInFlight: number | null) => void;
 }) => {
-  const [rate, setRate] = useState(campaign.ratePerMinute);
+  const [rate, setRate] = useState<number | undefined>(campaign.ratePerMinute);
   const [limited, setLimited] = useState(campaign.maxInFlight !== undefined);
-  const [inFlight, setInFlight] = useState(campaign.maxInFlight ?? 100);
+  const [inFlight, setInFlight] = useState<number | undefined>(campaign.maxInFlight ?? 100);
   return (
     <Confirm
       title="Change the rate"
@@ -123,27 +124,19 @@ export const RateDialog = ({
       busy={busy}
       error={error}
       onClose={onClose}
-      onConfirm={() => onRate(rate, limited ? inFlight : null)}
+      onConfirm={() => {
+        if (rate !== undefined && (!limited || inFlight !== undefined))
+          onRate(rate, limited ? (inFlight ?? null) : null);
+      }}
     >
-      <NumberInput
-        data-autofocus
-        label="Devices a minute"
-        min={1}
-        value={rate}
-        onChange={(value) => setRate(typeof value === 'number' ? value : rate)}
-      />
+      <NumberField label="Devices a minute" required min={1} value={rate} onChange={setRate} />
       <Checkbox
         label="At most so many that have it and have not answered"
         checked={limited}
         onChange={(event) => setLimited(event.currentTarget.checked)}
       />
       {limited && (
-        <NumberInput
-          aria-label="Devices in flight"
-          min={1}
-          value={inFlight}
-          onChange={(value) => setInFlight(typeof value === 'number' ? value : inFlight)}
-        />
+        <NumberField label="Devices in flight" required min={1} value={inFlight} onChange={setInFlight} />
       )}
     </Confirm>
   );

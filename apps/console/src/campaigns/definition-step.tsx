@@ -178,6 +178,7 @@ export const DefinitionStep = ({ draft, onUnsaved }: Partial<StepProps>) => {
               ? 'Values beside those of the firmwares, or in their place (may be left empty)'
               : 'Values to write, as an object of key and value'
           }
+          of=""
           text={values}
           onChange={setValues}
           fault={configurations.fault ?? faultAt(problem, 'configurations')}
@@ -188,6 +189,7 @@ export const DefinitionStep = ({ draft, onUnsaved }: Partial<StepProps>) => {
               ? 'What devices shall report beside the versions (may be left empty)'
               : 'What devices shall report in the end (may be left empty: then it counts that they apply)'
           }
+          of=""
           text={expected}
           onChange={setExpected}
           fault={expectedStates.fault ?? faultAt(problem, 'expectedStates')}

@@ -1,8 +1,7 @@
-import { useState } from 'react';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count, duration } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
-import { useTokenKeys } from '../types/use-token-keys.js';
+import { Value } from '../shared/value.js';
 import type { Campaign } from './campaigns.queries.js';
 import { chosenBy, gateRule, gateTerms } from './numbers.js';
 
@@ -10,7 +9,6 @@ import { chosenBy, gateRule, gateTerms } from './numbers.js';
 export const Definition = ({ campaign }: { readonly campaign: Campaign }) => {
   const { target, configurations, expectedStates, expectedFrom, spacingSeconds, window, ratePerMinute } =
     campaign;
-  const tokenKeys = useTokenKeys(campaign.deviceType);
   return (
     <dl className="facts">
       <dt>Devices</dt>
@@ -33,11 +31,11 @@ export const Definition = ({ campaign }: { readonly campaign: Campaign }) => {
       </dd>
       <dt>Writes</dt>
       <dd>
-        <Values values={configurations} nothing="nothing" tokenKeys={tokenKeys} />
+        <Values values={configurations} nothing="nothing" />
       </dd>
       <dt>Expects</dt>
       <dd>
-        <Values values={expectedStates} nothing="that devices apply what is written" tokenKeys={tokenKeys} />
+        <Values values={expectedStates} nothing="that devices apply what is written" />
         {expectedFrom === 'stated' && ' (each device must state it itself)'}
       </dd>
       <dt>Batches</dt>
@@ -120,11 +118,8 @@ const CONFLICTS: Readonly<Record<Campaign['onConflict'], string>> = {
 const Values = ({
   values,
   nothing,
-  tokenKeys,
 }: {
   readonly values: Readonly<Record<string, unknown>>;
-  /** Undefined: not known yet. */
-  readonly tokenKeys: readonly string[] | undefined;
   readonly nothing: string;
 }) => {
   const entries = Object.entries(values);
@@ -134,33 +129,10 @@ const Values = ({
       {entries.map(([key, value]) => (
         <div key={key}>
           <code className="anywhere">
-            {key} ={' '}
-            {value === null ? (
-              '(the default again)'
-            ) : tokenKeys === undefined ? (
-              '…'
-            ) : tokenKeys.includes(key) ? (
-              <Hidden text={JSON.stringify(value)} />
-            ) : (
-              JSON.stringify(value)
-            )}
+            {key} = {value === null ? '(the default again)' : <Value name={key} of={value} />}
           </code>
         </div>
       ))}
-    </>
-  );
-};
-
-/** Who has a download token gets the file. It is not read over a shoulder. */
-const Hidden = ({ text }: { readonly text: string }) => {
-  const [shown, setShown] = useState(false);
-  if (shown) return text;
-  return (
-    <>
-      (a download token){' '}
-      <button type="button" className="cell-button" onClick={() => setShown(true)}>
-        show
-      </button>
     </>
   );
 };

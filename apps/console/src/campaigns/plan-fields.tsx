@@ -2,6 +2,7 @@ import { Checkbox, Group, Select, Text, TextInput } from '@mantine/core';
 import { faultAt, type Problem } from '../api/problem.js';
 import { ownZone } from '../shared/local-time.js';
 import { NumberField, SecondsField } from '../shared/number-field.js';
+import { TimeInput } from '../shared/time-input.js';
 import { withField } from './batch-plan.js';
 import { DAYS, type PlanDraft, type WindowDraft } from './plan.js';
 
@@ -136,13 +137,11 @@ export const TimeFields = ({ plan, problem, onChange }: FieldsProps) => (
         onChange={(retriesFirstAfterSeconds) => onChange({ retriesFirstAfterSeconds })}
         fault={faultAt(problem, 'retries.firstAfterSeconds')}
       />
-      <TextInput
-        type="datetime-local"
+      <TimeInput
         label="Everything ends"
-        description={plan.endAt === '' ? '30 days after the launch' : `in your zone, ${ownZone()}`}
-        inputWrapperOrder={['label', 'input', 'description', 'error']}
-        value={plan.endAt}
-        onChange={(event) => onChange({ endAt: event.currentTarget.value })}
+        description={plan.endAt === undefined ? '30 days after the launch' : `in your zone, ${ownZone()}`}
+        at={plan.endAt}
+        onChange={(endAt) => onChange({ endAt })}
         error={faultAt(problem, 'endAt')}
       />
     </Group>

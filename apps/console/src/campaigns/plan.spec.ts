@@ -71,7 +71,7 @@ describe('the plan of a campaign', () => {
       ...planOf(campaign),
       ...{ spacingSeconds: undefined, ratePerMinute: undefined, maxInFlight: undefined },
       ...{ deadlineSeconds: undefined, retriesMax: undefined, window: undefined, threshold: undefined },
-      endAt: '',
+      endAt: undefined,
     };
     expect(planBody(emptied)).toMatchObject({
       ...{ spacingSeconds: null, ratePerMinute: null, maxInFlight: null, deadlineSeconds: null },

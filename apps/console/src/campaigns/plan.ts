@@ -1,5 +1,4 @@
 import type { Schema } from '../api/client.js';
-import { fromLocal, toLocal } from '../shared/local-time.js';
 import { batchOf, draftOf, type BatchDraft } from './batch-plan.js';
 import type { Campaign } from './campaigns.queries.js';
 
@@ -28,7 +27,7 @@ export interface PlanDraft {
   readonly window: WindowDraft | undefined;
   readonly threshold: { readonly maxFailurePercent?: number; readonly minSettled?: number } | undefined;
   /** As an input of a day and a time holds it. */
-  readonly endAt: string;
+  readonly endAt: string | undefined;
 }
 
 export const planOf = (campaign: Campaign): PlanDraft => {
@@ -45,7 +44,7 @@ export const planOf = (campaign: Campaign): PlanDraft => {
     waitForDevices: campaign.waitForDevices,
     window: window === undefined ? undefined : { ...window, days: window.days ?? [] },
     threshold: failureThreshold,
-    endAt: toLocal(campaign.endAt),
+    endAt: campaign.endAt,
   };
 };
 
@@ -73,5 +72,5 @@ export const planBody = (plan: PlanDraft): Schema<'CampaignEdit'> => ({
         },
   // What was left empty is refused at its field.
   failureThreshold: plan.threshold === undefined ? null : (plan.threshold as Schema<'FailureThreshold'>),
-  endAt: fromLocal(plan.endAt) ?? null,
+  endAt: plan.endAt ?? null,
 });

@@ -1,4 +1,4 @@
-import { Group, Stack, Text, TextInput } from '@mantine/core';
+import { Group, Stack, Text } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -8,7 +8,8 @@ import { faultAt, problemOf } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
 import { Confirm, TYPE_ABOVE, TypeSplit } from '../shared/confirm-count.js';
 import { count } from '../shared/format.js';
-import { fromLocal, ownZone, toLocal } from '../shared/local-time.js';
+import { ownZone } from '../shared/local-time.js';
+import { TimeInput } from '../shared/time-input.js';
 import { Section } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { previewQuery } from './campaigns.queries.js';
@@ -25,8 +26,7 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
   const queries = useQueryClient();
   const preview = useQuery(previewQuery(id, revision)).data;
   const [asking, setAsking] = useState(false);
-  const [startAt, setStartAt] = useState(toLocal(campaign.startAt));
-  const time = fromLocal(startAt, campaign.startAt);
+  const [startAt, setStartAt] = useState(campaign.startAt);
   const once = useIdempotencyKey();
   const done = () => {
     void queries.invalidateQueries({ queryKey: ['campaign', id] });
@@ -74,21 +74,19 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
       <Group justify="flex-end" align="end">
         {(status === 'draft' || status === 'scheduled') && (
           <>
-            <TextInput
-              type="datetime-local"
+            <TimeInput
               label="Or launch it by itself at"
               description={`in your zone, ${ownZone()}`}
-              inputWrapperOrder={['label', 'input', 'description', 'error']}
-              value={startAt}
-              onChange={(event) => setStartAt(event.currentTarget.value)}
+              at={startAt}
+              onChange={setStartAt}
               error={faultAt(schedule.isError ? problemOf(schedule.error) : undefined, 'startAt')}
             />
             <ActButton
               needs="campaign"
               variant="default"
-              disabled={time === undefined}
+              disabled={startAt === undefined}
               loading={schedule.isPending}
-              onClick={() => schedule.mutate(time ?? '')}
+              onClick={() => schedule.mutate(startAt ?? '')}
             >
               {status === 'scheduled' ? 'Move the time' : 'Schedule'}
             </ActButton>

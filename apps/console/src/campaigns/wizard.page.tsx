@@ -4,6 +4,7 @@ import { Link, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { Loaded, Nothing, PageHeader } from '../shared/page.js';
+import { SecretKeys } from '../types/secret-keys.js';
 import { BatchesStep } from './batches-step.js';
 import { campaignQuery } from './campaigns.queries.js';
 import { DefinitionStep } from './definition-step.js';
@@ -63,7 +64,9 @@ export const EditCampaignPage = () => {
               ) : step === 'review' ? (
                 <ReviewStep draft={draft} />
               ) : (
-                <EditStep key={step} step={step} draft={draft} />
+                <SecretKeys deviceType={draft.data.deviceType}>
+                  <EditStep key={step} step={step} draft={draft} />
+                </SecretKeys>
               )}
             </>
           );

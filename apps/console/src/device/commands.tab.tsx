@@ -1,4 +1,4 @@
-import { Group, NumberInput, Text, TextInput } from '@mantine/core';
+import { Group, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
@@ -7,12 +7,13 @@ import { usePolling } from '../api/live.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
 import { ActorName } from '../shared/actor.js';
-import { json } from '../shared/format.js';
 import { JsonInput, readJson } from '../shared/json-input.js';
 import { Moment } from '../shared/moment.js';
+import { NumberField } from '../shared/number-field.js';
 import { Loaded, Nothing, Section } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { StateMark } from '../shared/state-mark.js';
+import { Value } from '../shared/value.js';
 import { commandsQuery } from './device.queries.js';
 
 export const CommandsTab = ({ id }: { readonly id: string }) => {
@@ -62,10 +63,11 @@ export const CommandsTab = ({ id }: { readonly id: string }) => {
                         </td>
                         <td className="value">
                           {command.statusCode !== undefined && `${command.statusCode} `}
-                          {command.reasonPhrase} {command.result !== undefined && json(command.result)}
+                          {command.reasonPhrase}{' '}
+                          {command.result !== undefined && <Value name="" of={command.result} />}
                         </td>
                         <td className="value wide">
-                          {command.payload === undefined ? '' : json(command.payload)}
+                          {command.payload !== undefined && <Value name="" of={command.payload} />}
                         </td>
                         <td>
                           <Moment at={command.createdAt} />
@@ -102,7 +104,7 @@ const SendCommand = ({ id }: { readonly id: string }) => {
   const queries = useQueryClient();
   const [type, setType] = useState('');
   const [payload, setPayload] = useState('');
-  const [ttl, setTtl] = useState<number>(60);
+  const [ttl, setTtl] = useState<number | undefined>(60);
   const read = payload.trim() === '' ? undefined : readJson(payload);
   // What is corrected is another command.
   const once = useIdempotencyKey(JSON.stringify([type, payload, ttl]));
@@ -114,7 +116,7 @@ const SendCommand = ({ id }: { readonly id: string }) => {
             params: { path: { id }, header: { 'Idempotency-Key': key } },
             body: {
               type,
-              ttlSeconds: ttl,
+              ...(ttl === undefined ? {} : { ttlSeconds: ttl }),
               ...(read !== undefined && 'value' in read ? { payload: read.value } : {}),
             },
           }),
@@ -142,13 +144,7 @@ const SendCommand = ({ id }: { readonly id: string }) => {
         <div className="grow" style={{ minWidth: 200 }}>
           <JsonInput label="Payload (JSON, may be left out)" text={payload} onChange={setPayload} />
         </div>
-        <NumberInput
-          label="Time for it (s)"
-          value={ttl}
-          onChange={(value) => setTtl(typeof value === 'number' ? value : 60)}
-          min={1}
-          w={110}
-        />
+        <NumberField label="Time for it (s)" required value={ttl} onChange={setTtl} min={1} width={110} />
         <ActButton needs="command" type="submit" mt={20} loading={send.isPending}>
           Send
         </ActButton>

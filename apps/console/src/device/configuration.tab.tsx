@@ -1,4 +1,4 @@
-import { Button, Group, Text, TextInput } from '@mantine/core';
+import { Button, Group, Text } from '@mantine/core';
 import { PlusIcon } from '@primer/octicons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -6,12 +6,13 @@ import { answered, api } from '../api/client.js';
 import { usePolling } from '../api/live.js';
 import { ActButton } from '../shared/act-button.js';
 import { ActorName } from '../shared/actor.js';
-import { exact, json } from '../shared/format.js';
+import { exact } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { StateMark, syncState as toState } from '../shared/state-mark.js';
-import { fromLocal, toLocal } from '../shared/local-time.js';
+import { Value } from '../shared/value.js';
+import { TimeInput } from '../shared/time-input.js';
 import { keyState } from './change.js';
 import { configurationQuery, type Configuration } from './device.queries.js';
 import { EditKey } from './edit-key.js';
@@ -119,8 +120,14 @@ const KeyTable = ({
                 <td className="anywhere">
                   <b>{key}</b>
                 </td>
-                <td className="value">{json(view?.desired)}</td>
-                {then !== undefined && <td className="value">{json(before)}</td>}
+                <td className="value">
+                  <Value name={key} of={view?.desired} />
+                </td>
+                {then !== undefined && (
+                  <td className="value">
+                    <Value name={key} of={before} />
+                  </td>
+                )}
                 <td
                   className="value"
                   title={
@@ -129,7 +136,7 @@ const KeyTable = ({
                       : `Reported ${exact(Date.parse(view.reportedAt))}`
                   }
                 >
-                  {json(view?.reported)}
+                  <Value name={key} of={view?.reported} />
                 </td>
                 <td>
                   <StateMark state={toState(keyState(configuration, key))} />
@@ -211,14 +218,7 @@ const Compare = ({
   readonly onAt: (at: string | undefined) => void;
 }) => (
   <Group gap={4} align="end">
-    <TextInput
-      type="datetime-local"
-      label="Compare with"
-      step={1}
-      value={toLocal(at, 'seconds')}
-      max={toLocal(new Date().toISOString(), 'seconds')}
-      onChange={(event) => onAt(fromLocal(event.currentTarget.value))}
-    />
+    <TimeInput label="Compare with" at={at} max={new Date().toISOString()} onChange={onAt} />
     {at !== undefined && (
       <Button variant="default" onClick={() => onAt(undefined)}>
         Only now

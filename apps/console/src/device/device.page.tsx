@@ -23,6 +23,7 @@ import { FilesTab } from './files.tab.js';
 import { FirmwareTab } from './firmware.tab.js';
 import { HistoryTab } from './history.tab.js';
 import { Metadata } from './metadata.js';
+import { SecretKeys } from '../types/secret-keys.js';
 import { TelemetryTab } from './telemetry.tab.js';
 
 type Device = Schema<'DeviceView'>;
@@ -45,7 +46,7 @@ export const DevicePage = () => {
     <div className="page">
       <Loaded query={device}>
         {({ data, etag }) => (
-          <>
+          <SecretKeys deviceType={data.deviceType}>
             <Header device={data} etag={etag} />
             <nav className="tabs" aria-label="Of this device">
               {DEVICE_TABS.map((one) => (
@@ -61,7 +62,7 @@ export const DevicePage = () => {
               ))}
             </nav>
             <Tab device={data} tab={tab} />
-          </>
+          </SecretKeys>
         )}
       </Loaded>
     </div>

@@ -1,13 +1,11 @@
 import { Checkbox, Group, Select, TagsInput, Text, TextInput } from '@mantine/core';
-import { useDebouncedValue } from '@mantine/hooks';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { deviceTypesQuery } from '../devices/devices.queries.js';
-import { valueText } from '../devices/filter-text.js';
 import { Confirm } from '../shared/confirm-count.js';
-import { NumberField } from '../shared/number-field.js';
+import { Parent, PositionFields, positionIn, type PositionDraft } from './device-fields.js';
 import { deviceQuery } from './device.queries.js';
 
 type Device = Schema<'DeviceView'>;
@@ -43,15 +41,13 @@ export const EditDevice = ({
   const [folder, setFolder] = useState(device.folder);
   const [tags, setTags] = useState([...device.tags]);
   const [serialNumber, setSerialNumber] = useState(device.serialNumber ?? '');
-  const [latitude, setLatitude] = useState<number | undefined>(device.position?.latitude);
-  const [longitude, setLongitude] = useState<number | undefined>(device.position?.longitude);
-  const [altitude, setAltitude] = useState<number | undefined>(device.position?.altitude);
+  const [place, setPlace] = useState<PositionDraft>(device.position ?? {});
   const [parentId, setParentId] = useState<string | null>(device.parentId ?? null);
   const [tokenOnly, setTokenOnly] = useState(device.tokenOnly ?? false);
   const types = useQuery(deviceTypesQuery).data?.items ?? [];
   const versions = types.find(({ id: typeId }) => typeId === device.deviceTypeId)?.appVersions ?? [];
 
-  const position = positionOf(latitude, longitude, altitude);
+  const position = positionIn(place);
   const halfPosition = position === undefined;
   const edit = useMutation({
     mutationFn: () => {
@@ -136,16 +132,7 @@ export const EditDevice = ({
       </Group>
       <TagsInput label="Tags" value={tags} onChange={setTags} error={faultAt(problem, 'tags')} />
       <Parent id={id} parentId={parentId} onChange={setParentId} error={faultAt(problem, 'parentId')} />
-      <Group grow align="start">
-        <Coordinate
-          label="Latitude"
-          value={latitude}
-          onChange={setLatitude}
-          fault={halfPosition ? 'A position has both: latitude and longitude.' : faultAt(problem, 'position')}
-        />
-        <Coordinate label="Longitude" value={longitude} onChange={setLongitude} />
-        <Coordinate label="Altitude (m)" value={altitude} onChange={setAltitude} />
-      </Group>
+      <PositionFields position={place} onChange={setPlace} problem={problem} />
       {via !== 'http' && (
         <Checkbox
           label="Its endpoint token alone lets it in"
@@ -165,73 +152,5 @@ export const EditDevice = ({
   );
 };
 
-type Position = NonNullable<Device['position']>;
-
-/** Null: none. Undefined: half of one. */
-const positionOf = (
-  latitude: number | undefined,
-  longitude: number | undefined,
-  altitude: number | undefined,
-): Position | null | undefined => {
-  if (latitude === undefined && longitude === undefined && altitude === undefined) return null;
-  if (latitude === undefined || longitude === undefined) return undefined;
-  return { latitude, longitude, ...(altitude === undefined ? {} : { altitude }) };
-};
-
-const same = (a: Position | null, b: Position | undefined): boolean =>
+const same = (a: PositionDraft | null, b: PositionDraft | undefined): boolean =>
   a?.latitude === b?.latitude && a?.longitude === b?.longitude && a?.altitude === b?.altitude;
-
-const Coordinate = (props: {
-  readonly label: string;
-  readonly value: number | undefined;
-  readonly onChange: (value: number | undefined) => void;
-  readonly fault?: string | undefined;
-}) => <NumberField {...props} whole={false} width="100%" hideControls />;
-
-/** The device that this one is behind, found by the beginning of its name. */
-const Parent = ({
-  id,
-  parentId,
-  onChange,
-  error,
-}: {
-  readonly id: string;
-  readonly parentId: string | null;
-  readonly onChange: (parentId: string | null) => void;
-  readonly error: string | undefined;
-}) => {
-  const [text, setText] = useState('');
-  const [typed] = useDebouncedValue(text.trim(), 150);
-  const parent = useQuery({ ...deviceQuery(parentId ?? ''), enabled: parentId !== null }).data?.data;
-  const found = useQuery({
-    queryKey: ['devices', 'parents', typed],
-    queryFn: ({ signal }) => {
-      const beginning = valueText(typed);
-      const pattern = beginning.startsWith('"') ? `${beginning.slice(0, -1)}*"` : `${beginning}*`;
-      return answered(
-        api.GET('/api/v1/devices', { params: { query: { filter: `name==${pattern}`, limit: 10 } }, signal }),
-      );
-    },
-    enabled: typed !== '',
-  }).data?.items;
-  const known = [
-    ...(parent === undefined ? [] : [parent]),
-    ...(found ?? []).filter((one) => one.id !== parent?.id && one.id !== id),
-  ];
-  return (
-    <Select
-      searchable
-      clearable
-      label="Behind the device"
-      description="As a sensor is behind its gateway"
-      placeholder="none: it connects by itself"
-      data={known.map((one) => ({ value: one.id, label: one.name }))}
-      value={parentId}
-      onChange={onChange}
-      searchValue={text}
-      onSearchChange={setText}
-      nothingFoundMessage={typed === '' ? 'Type the beginning of its name' : 'No device begins with that'}
-      error={error}
-    />
-  );
-};

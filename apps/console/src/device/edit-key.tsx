@@ -6,6 +6,7 @@ import { Conflict, type ConflictRow } from '../shared/conflict.js';
 import { json } from '../shared/format.js';
 import { JsonInput, readJson } from '../shared/json-input.js';
 import { ProblemView } from '../shared/problem-view.js';
+import { Value } from '../shared/value.js';
 import { ActorName } from '../shared/actor.js';
 import { Moment } from '../shared/moment.js';
 import { changedBetween, type Change } from './change.js';
@@ -86,6 +87,7 @@ export const EditKey = ({
           <JsonInput
             autoFocus={keyName !== ''}
             label="Value (JSON)"
+            of={name}
             text={text}
             onChange={setText}
             fault={
@@ -99,6 +101,7 @@ export const EditKey = ({
           ) : (
             <Conflict
               thing="Key"
+              keyOf={(key) => key}
               rows={conflictRows({ opened, theirs, keyName, mine: text })}
               note={
                 changedBetween(opened.data, theirs.data).includes(keyName)
@@ -154,7 +157,7 @@ const conflictRows = ({
     was: json(opened.data.keys[key]?.desired),
     theirs: (
       <>
-        {json(theirs.data.keys[key]?.desired)}
+        <Value name={key} of={theirs.data.keys[key]?.desired} />
         <div className="dim">
           <ActorName actor={theirs.data.keys[key]?.desiredBy} />,{' '}
           <Moment at={theirs.data.keys[key]?.desiredAt} fallback="" />

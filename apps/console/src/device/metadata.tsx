@@ -6,8 +6,8 @@ import { answered, api, type Schema } from '../api/client.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
 import { Confirm } from '../shared/confirm-count.js';
-import { json } from '../shared/format.js';
 import { JsonInput, readJson } from '../shared/json-input.js';
+import { Value } from '../shared/value.js';
 
 type Device = Schema<'DeviceView'>;
 
@@ -37,7 +37,9 @@ export const Metadata = ({
                     <td className="anywhere">
                       <b>{key}</b>
                     </td>
-                    <td className="value">{json(value)}</td>
+                    <td className="value">
+                      <Value name={key} of={value} />
+                    </td>
                     <td className="right">
                       <Group gap={4} justify="flex-end" wrap="nowrap">
                         <ActButton
@@ -150,6 +152,7 @@ const SetMetadata = ({
       <JsonInput
         autoFocus={keyName !== ''}
         label="Value (JSON)"
+        of={key}
         text={text}
         onChange={setText}
         fault={'fault' in read && text !== '' ? read.fault : faultAt(problem, 'value')}

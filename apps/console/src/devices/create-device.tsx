@@ -1,18 +1,19 @@
-import { Button, Group, Modal, Select, Stack, TagsInput, TextInput } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Group, Select, TagsInput, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
-import { useIdempotencyKey } from '../api/idempotency.js';
-import { faultAt, problemOf } from '../api/problem.js';
+import { faultAt } from '../api/problem.js';
+import { Parent, PositionFields, positionIn, type PositionDraft } from '../device/device-fields.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { AnchorLink } from '../shared/anchor-link.js';
-import { ProblemView } from '../shared/problem-view.js';
+import { JsonInput } from '../shared/json-input.js';
+import { mapIn } from '../shared/json-map.js';
 import { ShownOnce } from '../shared/shown-once.js';
 import { deviceTypesQuery } from './devices.queries.js';
 
 type Via = Schema<'DeviceView'>['interface'];
 
 export const CreateDevice = ({ onClose }: { readonly onClose: () => void }) => {
-  const queries = useQueryClient();
   const types = useQuery(deviceTypesQuery).data?.items ?? [];
   const [name, setName] = useState('');
   const [deviceType, setDeviceType] = useState<string | null>(null);
@@ -20,10 +21,19 @@ export const CreateDevice = ({ onClose }: { readonly onClose: () => void }) => {
   const [via, setVia] = useState<Via>('mqtt');
   const [folder, setFolder] = useState('');
   const [tags, setTags] = useState<string[]>([]);
-  const once = useIdempotencyKey();
-  const create = useMutation({
-    mutationFn: () =>
-      once((key) =>
+  const [serialNumber, setSerialNumber] = useState('');
+  const [parentId, setParentId] = useState<string | null>(null);
+  const [place, setPlace] = useState<PositionDraft>({});
+  const [metadata, setMetadata] = useState('');
+  const position = positionIn(place);
+  const noted = mapIn(metadata);
+  return (
+    <ActDialog
+      title="Create a device"
+      act="Create"
+      refreshes={['devices']}
+      isReady={position !== undefined && noted.fault === undefined}
+      run={(key) =>
         answered(
           api.POST('/api/v1/devices', {
             body: {
@@ -33,24 +43,20 @@ export const CreateDevice = ({ onClose }: { readonly onClose: () => void }) => {
               ...(appVersion === null ? {} : { appVersion }),
               ...(folder === '' ? {} : { folder }),
               ...(tags.length === 0 ? {} : { tags }),
+              ...(serialNumber === '' ? {} : { serialNumber }),
+              ...(parentId === null ? {} : { parentId }),
+              ...(position == null ? {} : { position }),
+              ...(metadata.trim() === '' ? {} : { metadata: noted.map ?? {} }),
             },
             params: { header: { 'Idempotency-Key': key } },
           }),
-        ),
-      ),
-    onSuccess: () => void queries.invalidateQueries({ queryKey: ['devices'] }),
-  });
-  const problem = create.isError ? problemOf(create.error) : undefined;
-  if (create.data !== undefined) return <Created device={create.data} onClose={onClose} />;
-  return (
-    <Modal opened onClose={onClose} title="Create a device">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          create.mutate();
-        }}
-      >
-        <Stack gap="sm">
+        )
+      }
+      answer={(device) => <Created device={device} onClose={onClose} />}
+      onClose={onClose}
+    >
+      {(problem) => (
+        <>
           <TextInput
             data-autofocus
             required
@@ -96,21 +102,33 @@ export const CreateDevice = ({ onClose }: { readonly onClose: () => void }) => {
               allowDeselect={false}
             />
           </Group>
-          <TextInput
-            label="Folder"
-            placeholder="/paris/building-2"
-            value={folder}
-            onChange={(event) => setFolder(event.currentTarget.value)}
-            error={faultAt(problem, 'folder')}
-          />
+          <Group grow align="start">
+            <TextInput
+              label="Folder"
+              placeholder="/paris/building-2"
+              value={folder}
+              onChange={(event) => setFolder(event.currentTarget.value)}
+              error={faultAt(problem, 'folder')}
+            />
+            <TextInput
+              label="Serial number"
+              value={serialNumber}
+              onChange={(event) => setSerialNumber(event.currentTarget.value)}
+              error={faultAt(problem, 'serialNumber')}
+            />
+          </Group>
           <TagsInput label="Tags" value={tags} onChange={setTags} error={faultAt(problem, 'tags')} />
-          <ProblemView error={create.error} />
-          <Button type="submit" loading={create.isPending}>
-            Create
-          </Button>
-        </Stack>
-      </form>
-    </Modal>
+          <Parent parentId={parentId} onChange={setParentId} error={faultAt(problem, 'parentId')} />
+          <PositionFields position={place} onChange={setPlace} problem={problem} />
+          <JsonInput
+            label="Metadata, as an object of key and value (may be left empty)"
+            text={metadata}
+            onChange={setMetadata}
+            fault={metadata.trim() === '' ? undefined : (noted.fault ?? faultAt(problem, 'metadata'))}
+          />
+        </>
+      )}
+    </ActDialog>
   );
 };
 

@@ -1,8 +1,9 @@
 import type { ReactNode } from 'react';
 import { AnchorLink } from '../shared/anchor-link.js';
-import { json } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
+import { isSecretName } from '../shared/secret.js';
 import { connectionState, StateMark, syncState } from '../shared/state-mark.js';
+import { Value } from '../shared/value.js';
 import type { Device } from './devices.queries.js';
 import { valueText } from './filter-text.js';
 
@@ -130,6 +131,7 @@ const metadataColumn = (key: string): Column => ({
   wide: true,
   cell: ({ metadata }) => {
     const value = metadata[key];
-    return value === undefined ? '' : typeof value === 'string' ? value : json(value);
+    if (value === undefined) return '';
+    return typeof value === 'string' && !isSecretName(key) ? value : <Value name={key} of={value} />;
   },
 });

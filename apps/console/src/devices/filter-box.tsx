@@ -5,6 +5,7 @@ import { useDebouncedValue } from '@mantine/hooks';
 import { useEffect, useId, useRef, useState, type KeyboardEvent } from 'react';
 import { flushSync } from 'react-dom';
 import { count } from '../shared/format.js';
+import { isSecretName } from '../shared/secret.js';
 import { FILTER_BOX } from '../shell/keys.js';
 import { filterFieldsQuery, filterValuesQuery } from './devices.queries.js';
 import { faultOf } from './filter-check.js';
@@ -46,7 +47,12 @@ export const FilterBox = ({
 
   const place = placeAt(text, caret);
   const [typed] = useDebouncedValue(place.typed, 150);
-  const asks = open && place.kind === 'value' && !/^(createdAt|lastSeenAt|connected)$/.test(place.field);
+  // Times are not counted by value, and secrets are not shown.
+  const asks =
+    open &&
+    place.kind === 'value' &&
+    !/^(createdAt|lastSeenAt|connected)$/.test(place.field) &&
+    !isSecretName(place.field);
   const values = useQuery({
     ...filterValuesQuery(place.kind === 'value' ? place.field : '', typed),
     enabled: asks,

@@ -1,18 +1,19 @@
-import { Button, Group, Text, TextInput } from '@mantine/core';
+import { Group, Text, TextInput } from '@mantine/core';
 import { PlusIcon } from '@primer/octicons-react';
-import { keepPreviousData, queryOptions, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { keepPreviousData, queryOptions, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
-import { useIdempotencyKey } from '../api/idempotency.js';
-import { faultAt, problemOf } from '../api/problem.js';
+import { faultAt } from '../api/problem.js';
 import { valueText } from '../devices/filter-text.js';
 import { JobProgress } from '../jobs/job-progress.js';
 import { ActButton } from '../shared/act-button.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { Confirm } from '../shared/confirm-count.js';
 import { count } from '../shared/format.js';
-import { Loaded, Nothing, PageHeader } from '../shared/page.js';
+import { ActsHead, Listed } from '../shared/listed.js';
+import { Nothing, PageHeader } from '../shared/page.js';
 
 type Folder = Schema<'FolderView'>;
 
@@ -57,78 +58,60 @@ export const FoldersPage = () => {
           </ActButton>
         }
       />
-      <Loaded query={folders}>
-        {({ items, nextCursor }) =>
-          items.length === 0 ? (
-            <Nothing why="There is no folder: every device is in /.">
-              <ActButton needs="device" onClick={() => setMaking(true)}>
-                Make the first one
-              </ActButton>
-            </Nothing>
-          ) : (
-            <>
-              <div className="table-scroll">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th>Folder</th>
-                      <th className="right wide">Folders in it</th>
-                      <th>
-                        <span className="visually-hidden">Acts</span>
-                      </th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {items.map((folder) => (
-                      <tr key={folder.id}>
-                        <td className="anywhere">
-                          <AnchorLink
-                            to="/devices"
-                            search={{ filter: `folder==${valueText(folder.path)}` }}
-                            title="The devices in it"
-                          >
-                            {folder.path}
-                          </AnchorLink>
-                        </td>
-                        <td className="right wide">{count(folder.folders)}</td>
-                        <td className="right">
-                          <Group gap={4} justify="flex-end" wrap="nowrap">
-                            <ActButton
-                              needs="device"
-                              variant="default"
-                              onClick={() => setMoving(folder)}
-                              aria-label={`Rename or move … ${folder.path}`}
-                            >
-                              Move …
-                            </ActButton>
-                            <ActButton
-                              needs="device"
-                              variant="default"
-                              onClick={() => setDeleting(folder)}
-                              aria-label={`Delete … ${folder.path}`}
-                            >
-                              Delete …
-                            </ActButton>
-                          </Group>
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
-              {nextCursor !== null && (
-                <Button
-                  mt="sm"
-                  variant="default"
-                  onClick={() => void navigate({ to: '/folders', search: { cursor: nextCursor } })}
-                >
-                  More
-                </Button>
-              )}
-            </>
-          )
+      <Listed
+        query={folders}
+        cursor={cursor}
+        onPage={(search) => void navigate({ to: '/folders', search })}
+        nothing={
+          <Nothing why="There is no folder: every device is in /.">
+            <ActButton needs="device" onClick={() => setMaking(true)}>
+              Make the first one
+            </ActButton>
+          </Nothing>
         }
-      </Loaded>
+        head={
+          <>
+            <th>Folder</th>
+            <th className="right wide">Folders in it</th>
+            <ActsHead />
+          </>
+        }
+      >
+        {(folder) => (
+          <>
+            <td className="anywhere">
+              <AnchorLink
+                to="/devices"
+                search={{ filter: `folder==${valueText(folder.path)}` }}
+                title="The devices in it"
+              >
+                {folder.path}
+              </AnchorLink>
+            </td>
+            <td className="right wide">{count(folder.folders)}</td>
+            <td className="right">
+              <Group gap={4} justify="flex-end" wrap="nowrap">
+                <ActButton
+                  needs="device"
+                  variant="default"
+                  onClick={() => setMoving(folder)}
+                  aria-label={`Rename or move … ${folder.path}`}
+                >
+                  Move …
+                </ActButton>
+                <ActButton
+                  needs="device"
+                  variant="default"
+                  onClick={() => setDeleting(folder)}
+                  aria-label={`Delete … ${folder.path}`}
+                >
+                  Delete …
+                </ActButton>
+              </Group>
+            </td>
+          </>
+        )}
+      </Listed>
       {making && <MakeFolder onClose={() => setMaking(false)} />}
       {moving !== undefined && <MoveFolder folder={moving} onClose={() => setMoving(undefined)} />}
       {deleting !== undefined && <DeleteFolder folder={deleting} onClose={() => setDeleting(undefined)} />}
@@ -136,43 +119,32 @@ export const FoldersPage = () => {
   );
 };
 
-const useRefresh = () => {
-  const queries = useQueryClient();
-  return () => void queries.invalidateQueries({ queryKey: ['folders'] });
-};
-
 const MakeFolder = ({ onClose }: { readonly onClose: () => void }) => {
   const [path, setPath] = useState('/');
-  const once = useIdempotencyKey();
-  const make = useMutation({
-    mutationFn: () =>
-      once((key) =>
-        answered(
-          api.POST('/api/v1/folders', { params: { header: { 'Idempotency-Key': key } }, body: { path } }),
-        ),
-      ),
-    onSuccess: onClose,
-    onSettled: useRefresh(),
-  });
   return (
-    <Confirm
+    <ActDialog
       title="Make a folder"
       act="Make"
-      busy={make.isPending}
-      error={make.error}
+      refreshes={['folders']}
+      run={(key) =>
+        answered(
+          api.POST('/api/v1/folders', { params: { header: { 'Idempotency-Key': key } }, body: { path } }),
+        )
+      }
       onClose={onClose}
-      onConfirm={() => make.mutate()}
     >
-      <TextInput
-        data-autofocus
-        required
-        label="Path"
-        description="As /paris/building-2; folders above it that are not there are made as well"
-        value={path}
-        onChange={(event) => setPath(event.currentTarget.value)}
-        error={faultAt(make.isError ? problemOf(make.error) : undefined, 'path')}
-      />
-    </Confirm>
+      {(problem) => (
+        <TextInput
+          data-autofocus
+          required
+          label="Path"
+          description="As /paris/building-2; folders above it that are not there are made as well"
+          value={path}
+          onChange={(event) => setPath(event.currentTarget.value)}
+          error={faultAt(problem, 'path')}
+        />
+      )}
+    </ActDialog>
   );
 };
 
@@ -181,85 +153,79 @@ const MoveFolder = ({ folder, onClose }: { readonly folder: Folder; readonly onC
   const parentBefore = path.slice(0, path.length - folder.name.length - 1) || '/';
   const [name, setName] = useState(folder.name);
   const [parent, setParent] = useState(parentBefore);
-  const move = useMutation({
-    mutationFn: () =>
-      answered(
-        api.PATCH('/api/v1/folders/{id}', {
-          params: { path: { id }, header: { 'If-Match': `"${version}"` } },
-          body: {
-            ...(name === folder.name ? {} : { name }),
-            ...(parent === parentBefore ? {} : { parent }),
-          },
-        }),
-      ),
-    onSuccess: ({ jobId }) => {
-      if (jobId === undefined) onClose();
-    },
-    onSettled: useRefresh(),
-  });
-  const problem = move.isError ? problemOf(move.error) : undefined;
-  const jobId = move.data?.jobId;
-  if (jobId !== undefined) {
-    return (
-      <Confirm title="The devices follow" act="Close" busy={false} onClose={onClose} onConfirm={onClose}>
-        <JobProgress id={jobId} label="The devices follow" />
-        <Text c="dimmed">It goes on when this is closed, and is in the list of jobs.</Text>
-      </Confirm>
-    );
-  }
   return (
-    <Confirm
+    <ActDialog
       title={`Rename or move ${path}`}
       act="Save"
-      busy={move.isPending}
-      error={move.error}
+      refreshes={['folders']}
+      run={() =>
+        answered(
+          api.PATCH('/api/v1/folders/{id}', {
+            params: { path: { id }, header: { 'If-Match': `"${version}"` } },
+            body: {
+              ...(name === folder.name ? {} : { name }),
+              ...(parent === parentBefore ? {} : { parent }),
+            },
+          }),
+        )
+      }
+      answer={({ jobId }) =>
+        jobId === undefined ? undefined : (
+          <Confirm title="The devices follow" act="Close" busy={false} onClose={onClose} onConfirm={onClose}>
+            <JobProgress id={jobId} label="The devices follow" />
+            <Text c="dimmed">It goes on when this is closed, and is in the list of jobs.</Text>
+          </Confirm>
+        )
+      }
       onClose={onClose}
-      onConfirm={() => move.mutate()}
     >
-      <TextInput
-        required
-        label="Name"
-        value={name}
-        onChange={(event) => setName(event.currentTarget.value)}
-        error={faultAt(problem, 'name')}
-      />
-      <TextInput
-        required
-        label="In the folder"
-        description="Its path; / for none"
-        value={parent}
-        onChange={(event) => setParent(event.currentTarget.value)}
-        error={faultAt(problem, 'parent')}
-      />
-      <Text c="dimmed">
-        All folders and devices in it go along; filters and groups that name its path do not.
-      </Text>
-    </Confirm>
+      {(problem) => (
+        <>
+          <TextInput
+            required
+            label="Name"
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+            error={faultAt(problem, 'name')}
+          />
+          <TextInput
+            required
+            label="In the folder"
+            description="Its path; / for none"
+            value={parent}
+            onChange={(event) => setParent(event.currentTarget.value)}
+            error={faultAt(problem, 'parent')}
+          />
+          <Text c="dimmed">
+            All folders and devices in it go along; filters and groups that name its path do not.
+          </Text>
+        </>
+      )}
+    </ActDialog>
   );
 };
 
-const DeleteFolder = ({ folder, onClose }: { readonly folder: Folder; readonly onClose: () => void }) => {
-  const remove = useMutation({
-    mutationFn: () =>
+const DeleteFolder = ({
+  folder: { id, path, version },
+  onClose,
+}: {
+  readonly folder: Folder;
+  readonly onClose: () => void;
+}) => (
+  <ActDialog
+    title={`Delete ${path}`}
+    act="Delete"
+    danger
+    refreshes={['folders']}
+    run={() =>
       answered(
         api.DELETE('/api/v1/folders/{id}', {
-          params: { path: { id: folder.id }, header: { 'If-Match': `"${folder.version}"` } },
+          params: { path: { id }, header: { 'If-Match': `"${version}"` } },
         }),
-      ),
-    onSuccess: onClose,
-    onSettled: useRefresh(),
-  });
-  return (
-    <Confirm
-      title={`Delete ${folder.path}`}
-      act="Delete"
-      danger
-      busy={remove.isPending}
-      error={remove.error}
-      onClose={onClose}
-      onConfirm={() => remove.mutate()}
-    >
-      <Text>Only a folder that is empty is deleted.</Text>
-    </Confirm>
-  );
-};
+      )
+    }
+    onClose={onClose}
+  >
+    <Text>Only a folder that is empty is deleted.</Text>
+  </ActDialog>
+);

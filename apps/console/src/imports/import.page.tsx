@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Text } from '@mantine/core';
+import { Anchor, Button, Text } from '@mantine/core';
 import { DownloadIcon } from '@primer/octicons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
@@ -10,9 +10,11 @@ import { ActButton } from '../shared/act-button.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { Confirm } from '../shared/confirm-count.js';
 import { count } from '../shared/format.js';
+import { Paging } from '../shared/listed.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, PageHeader, Section } from '../shared/page.js';
 import { StateMark, stateOf } from '../shared/state-mark.js';
+import { Covered } from '../shared/value.js';
 import { ImportBar } from './import-bar.js';
 import {
   IMPORT_OUTCOMES,
@@ -153,30 +155,14 @@ const Rows = ({
         ) : (
           <>
             <RowTable rows={items} />
-            <Group mt="sm" gap="xs">
-              {cursor !== undefined && (
-                <Button
-                  variant="default"
-                  onClick={() => void navigate({ to: '/imports/$id', params: { id }, search: kept })}
-                >
-                  To the first
-                </Button>
-              )}
-              {nextCursor !== null && (
-                <Button
-                  variant="default"
-                  onClick={() =>
-                    void navigate({
-                      to: '/imports/$id',
-                      params: { id },
-                      search: { ...kept, cursor: nextCursor },
-                    })
-                  }
-                >
-                  Next rows
-                </Button>
-              )}
-            </Group>
+            <Paging
+              cursor={cursor}
+              nextCursor={nextCursor}
+              more="Next rows"
+              onPage={(search) =>
+                void navigate({ to: '/imports/$id', params: { id }, search: { ...kept, ...search } })
+              }
+            />
           </>
         )
       }
@@ -214,7 +200,7 @@ const RowTable = ({ rows }: { readonly rows: readonly Schema<'ImportedRow'>[] })
               <td>
                 <StateMark state={rowState(outcome)} />
               </td>
-              {hasTokens && <td className="value">{token}</td>}
+              {hasTokens && <td className="value">{token !== undefined && <Covered>{token}</Covered>}</td>}
               <td className="anywhere">
                 {detail}
                 {code !== undefined && <div className="mono dim">{code}</div>}

@@ -1,4 +1,4 @@
-import { Button, Group, Text } from '@mantine/core';
+import { Button, Text } from '@mantine/core';
 import { DownloadIcon } from '@primer/octicons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
@@ -6,6 +6,7 @@ import { useLive, usePolling } from '../api/live.js';
 import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
+import { Paging } from '../shared/listed.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, PageHeader, Section } from '../shared/page.js';
 import { StateMark } from '../shared/state-mark.js';
@@ -88,21 +89,13 @@ export const ImportsPage = () => {
                     </tbody>
                   </table>
                 </div>
-                <Group mt="sm" gap="xs">
-                  {cursor !== undefined && (
-                    <Button variant="default" onClick={() => void navigate({ to: '/imports', search: {} })}>
-                      To the newest
-                    </Button>
-                  )}
-                  {nextCursor !== null && (
-                    <Button
-                      variant="default"
-                      onClick={() => void navigate({ to: '/imports', search: { cursor: nextCursor } })}
-                    >
-                      Older
-                    </Button>
-                  )}
-                </Group>
+                <Paging
+                  cursor={cursor}
+                  nextCursor={nextCursor}
+                  first="To the newest"
+                  more="Older"
+                  onPage={(search) => void navigate({ to: '/imports', search })}
+                />
               </>
             )
           }

@@ -1,10 +1,11 @@
-import { Button, Group, Select, Text } from '@mantine/core';
+import { Button, Select, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useLive, usePolling } from '../api/live.js';
 import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
+import { Paging } from '../shared/listed.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, PageHeader } from '../shared/page.js';
 import { StateMark, stateOf } from '../shared/state-mark.js';
@@ -56,21 +57,13 @@ export const JobsPage = () => {
           ) : (
             <>
               <JobTable jobs={items} />
-              <Group mt="sm">
-                {cursor !== undefined && (
-                  <Button variant="default" onClick={() => go(status === undefined ? {} : { status })}>
-                    To the newest
-                  </Button>
-                )}
-                {nextCursor !== null && (
-                  <Button
-                    variant="default"
-                    onClick={() => go({ ...(status === undefined ? {} : { status }), cursor: nextCursor })}
-                  >
-                    Older
-                  </Button>
-                )}
-              </Group>
+              <Paging
+                cursor={cursor}
+                nextCursor={nextCursor}
+                first="To the newest"
+                more="Older"
+                onPage={(search) => go({ ...(status === undefined ? {} : { status }), ...search })}
+              />
             </>
           )
         }

@@ -1,4 +1,4 @@
-import { Button, Group, Select, Text, TextInput } from '@mantine/core';
+import { Button, Select, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
@@ -7,6 +7,7 @@ import { FILTER_BOX } from '../shell/keys.js';
 import { ActButton } from '../shared/act-button.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
+import { Paging } from '../shared/listed.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, PageHeader } from '../shared/page.js';
 import { StateMark } from '../shared/state-mark.js';
@@ -81,18 +82,14 @@ export const ParkedPage = () => {
             ) : (
               <>
                 <ParkedTable messages={items} />
-                <Group mt="sm" gap="xs">
-                  {cursor !== undefined && (
-                    <Button variant="default" onClick={() => go(kept)}>
-                      To the newest
-                    </Button>
-                  )}
-                  {nextCursor !== null && (
-                    <Button variant="default" onClick={() => go({ ...kept, cursor: nextCursor })}>
-                      Older
-                    </Button>
-                  )}
-                </Group>
+                <Paging
+                  cursor={cursor}
+                  nextCursor={nextCursor}
+                  first="To the newest"
+                  more="Older"
+                  readAt={parked.dataUpdatedAt}
+                  onPage={(search) => go({ ...kept, ...search })}
+                />
               </>
             )
           }

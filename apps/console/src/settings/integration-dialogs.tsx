@@ -1,11 +1,9 @@
 import { Button, Group, Select, Stack, TagsInput, Text, TextInput } from '@mantine/core';
 import { DownloadIcon } from '@primer/octicons-react';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
-import { useIdempotencyKey } from '../api/idempotency.js';
-import { faultAt, problemOf } from '../api/problem.js';
-import { Confirm } from '../shared/confirm-count.js';
+import { faultAt } from '../api/problem.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { CopyText, ShownOnce } from '../shared/shown-once.js';
 import { TimeInput } from '../shared/time-input.js';
 import { commandsOf } from './connect.js';
@@ -16,15 +14,16 @@ type Access = Schema<'IntegrationAccess'>;
 const SERVICES_HINT = 'As in configuration, commands. Empty: all, those of later versions too.';
 
 export const CreateIntegration = ({ onClose }: { readonly onClose: () => void }) => {
-  const queries = useQueryClient();
   const [name, setName] = useState('');
   const [services, setServices] = useState<string[]>([]);
   const [from, setFrom] = useState<'now' | 'beginning' | 'time'>('now');
   const [at, setAt] = useState<string>();
-  const once = useIdempotencyKey();
-  const create = useMutation({
-    mutationFn: () =>
-      once((key) =>
+  return (
+    <ActDialog
+      title="Add an integration"
+      act="Add"
+      refreshes={['integrations']}
+      run={(key) =>
         answered(
           api.POST('/api/v1/integrations', {
             params: { header: { 'Idempotency-Key': key } },
@@ -34,55 +33,49 @@ export const CreateIntegration = ({ onClose }: { readonly onClose: () => void })
               ...(services.length === 0 ? {} : { services }),
             },
           }),
-        ),
-      ),
-    onSettled: () => void queries.invalidateQueries({ queryKey: ['integrations'] }),
-  });
-  if (create.data !== undefined) return <Credentials access={create.data} onClose={onClose} />;
-  const problem = create.isError ? problemOf(create.error) : undefined;
-  return (
-    <Confirm
-      title="Add an integration"
-      act="Add"
-      busy={create.isPending}
-      error={create.error}
+        )
+      }
+      answer={(access) => <Credentials access={access} onClose={onClose} />}
       onClose={onClose}
-      onConfirm={() => create.mutate()}
     >
-      <TextInput
-        data-autofocus
-        required
-        label="Name"
-        description="Letters, digits, _ and -"
-        value={name}
-        onChange={(event) => setName(event.currentTarget.value)}
-        error={faultAt(problem, 'name')}
-      />
-      <TagsInput
-        label="Reads the events of"
-        description={SERVICES_HINT}
-        value={services}
-        onChange={setServices}
-        error={faultAt(problem, 'services')}
-      />
-      <Group grow align="start">
-        <Select
-          label="Begins"
-          data={[
-            { value: 'now', label: 'now' },
-            { value: 'beginning', label: 'with what the streams still hold' },
-            { value: 'time', label: 'at a time' },
-          ]}
-          value={from}
-          allowDeselect={false}
-          onChange={(value) => value !== null && setFrom(value)}
-          error={from === 'time' ? undefined : faultAt(problem, 'from')}
-        />
-        {from === 'time' && (
-          <TimeInput label="Time" at={at} onChange={setAt} error={faultAt(problem, 'from')} />
-        )}
-      </Group>
-    </Confirm>
+      {(problem) => (
+        <>
+          <TextInput
+            data-autofocus
+            required
+            label="Name"
+            description="Letters, digits, _ and -"
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+            error={faultAt(problem, 'name')}
+          />
+          <TagsInput
+            label="Reads the events of"
+            description={SERVICES_HINT}
+            value={services}
+            onChange={setServices}
+            error={faultAt(problem, 'services')}
+          />
+          <Group grow align="start">
+            <Select
+              label="Begins"
+              data={[
+                { value: 'now', label: 'now' },
+                { value: 'beginning', label: 'with what the streams still hold' },
+                { value: 'time', label: 'at a time' },
+              ]}
+              value={from}
+              allowDeselect={false}
+              onChange={(value) => value !== null && setFrom(value)}
+              error={from === 'time' ? undefined : faultAt(problem, 'from')}
+            />
+            {from === 'time' && (
+              <TimeInput label="Time" at={at} onChange={setAt} error={faultAt(problem, 'from')} />
+            )}
+          </Group>
+        </>
+      )}
+    </ActDialog>
   );
 };
 
@@ -96,56 +89,53 @@ export const EditIntegration = ({
   readonly etag: string;
   readonly onClose: () => void;
 }) => {
-  const queries = useQueryClient();
   // As it was seen: the page reads it anew while this is open.
   const [{ id, name: was, services: before }] = useState(integration);
   const [etag] = useState(now);
   const [name, setName] = useState(was);
   const [services, setServices] = useState([...before]);
-  const edit = useMutation({
-    mutationFn: () =>
-      answered(
-        api.PATCH('/api/v1/integrations/{id}', {
-          params: { path: { id }, header: { 'If-Match': etag } },
-          body: {
-            ...(name === was ? {} : { name }),
-            ...(services.join() === before.join()
-              ? {}
-              : { services: services.length === 0 ? null : services }),
-          },
-        }),
-      ),
-    onSuccess: onClose,
-    onSettled: () => void queries.invalidateQueries({ queryKey: ['integrations'] }),
-  });
-  const problem = edit.isError ? problemOf(edit.error) : undefined;
   return (
-    <Confirm
+    <ActDialog
       title={`Edit ${was}`}
       act="Save"
-      busy={edit.isPending}
-      error={edit.error}
+      refreshes={['integrations']}
+      run={() =>
+        answered(
+          api.PATCH('/api/v1/integrations/{id}', {
+            params: { path: { id }, header: { 'If-Match': etag } },
+            body: {
+              ...(name === was ? {} : { name }),
+              ...(services.join() === before.join()
+                ? {}
+                : { services: services.length === 0 ? null : services }),
+            },
+          }),
+        )
+      }
       onClose={onClose}
-      onConfirm={() => edit.mutate()}
     >
-      <TextInput
-        required
-        label="Name"
-        value={name}
-        onChange={(event) => setName(event.currentTarget.value)}
-        error={faultAt(problem, 'name')}
-      />
-      <TagsInput
-        label="Reads the events of"
-        description={SERVICES_HINT}
-        value={services}
-        onChange={setServices}
-        error={faultAt(problem, 'services')}
-      />
-      <Text c="dimmed">
-        A service that is added begins now; one that is taken away is gone at once, with where it was.
-      </Text>
-    </Confirm>
+      {(problem) => (
+        <>
+          <TextInput
+            required
+            label="Name"
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+            error={faultAt(problem, 'name')}
+          />
+          <TagsInput
+            label="Reads the events of"
+            description={SERVICES_HINT}
+            value={services}
+            onChange={setServices}
+            error={faultAt(problem, 'services')}
+          />
+          <Text c="dimmed">
+            A service that is added begins now; one that is taken away is gone at once, with where it was.
+          </Text>
+        </>
+      )}
+    </ActDialog>
   );
 };
 
@@ -155,38 +145,28 @@ export const RenewCredentials = ({
 }: {
   readonly integration: IntegrationState;
   readonly onClose: () => void;
-}) => {
-  const queries = useQueryClient();
-  const once = useIdempotencyKey();
-  const renew = useMutation({
-    mutationFn: () =>
-      once((key) =>
-        answered(
-          api.POST('/api/v1/integrations/{id}/credentials', {
-            params: { path: { id }, header: { 'Idempotency-Key': key } },
-          }),
-        ),
-      ),
-    onSettled: () => void queries.invalidateQueries({ queryKey: ['integrations'] }),
-  });
-  if (renew.data !== undefined) return <Credentials access={renew.data} onClose={onClose} />;
-  return (
-    <Confirm
-      title={`New credentials for ${name}`}
-      act="Revoke and issue"
-      danger
-      busy={renew.isPending}
-      error={renew.error}
-      onClose={onClose}
-      onConfirm={() => renew.mutate()}
-    >
-      <Text>
-        The credentials that are used now are cut off at once. Where it was in the events is kept: it goes on
-        there with the new ones.
-      </Text>
-    </Confirm>
-  );
-};
+}) => (
+  <ActDialog
+    title={`New credentials for ${name}`}
+    act="Revoke and issue"
+    danger
+    refreshes={['integrations']}
+    run={(key) =>
+      answered(
+        api.POST('/api/v1/integrations/{id}/credentials', {
+          params: { path: { id }, header: { 'Idempotency-Key': key } },
+        }),
+      )
+    }
+    answer={(access) => <Credentials access={access} onClose={onClose} />}
+    onClose={onClose}
+  >
+    <Text>
+      The credentials that are used now are cut off at once. Where it was in the events is kept: it goes on
+      there with the new ones.
+    </Text>
+  </ActDialog>
+);
 
 /** The credentials, and all that a client needs beside them. */
 const Credentials = ({ access, onClose }: { readonly access: Access; readonly onClose: () => void }) => {

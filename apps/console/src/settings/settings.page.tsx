@@ -1,4 +1,4 @@
-import { Anchor, Button } from '@mantine/core';
+import { Anchor } from '@mantine/core';
 import { PlusIcon } from '@primer/octicons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
@@ -8,6 +8,7 @@ import { ActButton } from '../shared/act-button.js';
 import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
+import { Listed } from '../shared/listed.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, PageHeader, Section } from '../shared/page.js';
 import { meQuery } from '../shell/session.js';
@@ -41,63 +42,47 @@ const Integrations = () => {
         </ActButton>
       }
     >
-      <Loaded query={integrations}>
-        {({ items, nextCursor }) =>
-          items.length === 0 ? (
-            <Nothing why="There is no integration. With one, somebody outside reads what happens here as it happens, over NATS, by one credential.">
-              <ActButton needs="integration" onClick={() => setCreating(true)}>
-                Add the first one
-              </ActButton>
-            </Nothing>
-          ) : (
-            <>
-              <div className="table-scroll">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th>Name</th>
-                      <th>Reads the events of</th>
-                      <th className="wide">Credentials from</th>
-                      <th className="wide">Created</th>
-                      <th className="wide">By</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {items.map(({ id, name, services, credentialsAt, createdAt, createdBy }) => (
-                      <tr key={id}>
-                        <td className="anywhere">
-                          <AnchorLink to="/settings/integrations/$id" params={{ id }}>
-                            {name}
-                          </AnchorLink>
-                        </td>
-                        <td className="anywhere">{services.join(', ')}</td>
-                        <td className="wide">
-                          <Moment at={credentialsAt} />
-                        </td>
-                        <td className="wide">
-                          <Moment at={createdAt} />
-                        </td>
-                        <td className="wide">
-                          <ActorName actor={createdBy} />
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
-              {nextCursor !== null && (
-                <Button
-                  mt="sm"
-                  variant="default"
-                  onClick={() => void navigate({ to: '/settings', search: { cursor: nextCursor } })}
-                >
-                  More
-                </Button>
-              )}
-            </>
-          )
+      <Listed
+        query={integrations}
+        cursor={cursor}
+        onPage={(search) => void navigate({ to: '/settings', search })}
+        nothing={
+          <Nothing why="There is no integration. With one, somebody outside reads what happens here as it happens, over NATS, by one credential.">
+            <ActButton needs="integration" onClick={() => setCreating(true)}>
+              Add the first one
+            </ActButton>
+          </Nothing>
         }
-      </Loaded>
+        head={
+          <>
+            <th>Name</th>
+            <th>Reads the events of</th>
+            <th className="wide">Credentials from</th>
+            <th className="wide">Created</th>
+            <th className="wide">By</th>
+          </>
+        }
+      >
+        {({ id, name, services, credentialsAt, createdAt, createdBy }) => (
+          <>
+            <td className="anywhere">
+              <AnchorLink to="/settings/integrations/$id" params={{ id }}>
+                {name}
+              </AnchorLink>
+            </td>
+            <td className="anywhere">{services.join(', ')}</td>
+            <td className="wide">
+              <Moment at={credentialsAt} />
+            </td>
+            <td className="wide">
+              <Moment at={createdAt} />
+            </td>
+            <td className="wide">
+              <ActorName actor={createdBy} />
+            </td>
+          </>
+        )}
+      </Listed>
       {creating && <CreateIntegration onClose={() => setCreating(false)} />}
     </Section>
   );

@@ -1,5 +1,7 @@
 import { Text } from '@mantine/core';
 import type { ReactNode } from 'react';
+import { readJson } from './json-input.js';
+import { Value } from './value.js';
 
 /** Of one thing that either side has changed: what it was when the edit began, what it is now, what was typed. */
 export interface ConflictRow {
@@ -13,11 +15,14 @@ export interface ConflictRow {
 export const Conflict = ({
   thing,
   rows,
+  keyOf,
   note,
 }: {
   /** What the rows are: "Key". */
   readonly thing: string;
   readonly rows: readonly ConflictRow[];
+  /** Of the name of a row: the key whose values it holds, as JSON, of which some are secret. Undefined: it holds something else. */
+  readonly keyOf?: (name: string) => string | undefined;
   readonly note?: string | undefined;
 }) => (
   <div role="alert" className="card">
@@ -37,9 +42,11 @@ export const Conflict = ({
           {rows.map(({ name, was, theirs, yours }) => (
             <tr key={name}>
               <td className="anywhere">{name}</td>
-              <td className="value">{was}</td>
-              <td className="value">{theirs}</td>
-              <td className="value">{yours}</td>
+              {[was, theirs, yours].map((side, index) => (
+                <td key={index} className="value">
+                  <Side of={keyOf?.(name)}>{side}</Side>
+                </td>
+              ))}
             </tr>
           ))}
         </tbody>
@@ -47,3 +54,12 @@ export const Conflict = ({
     </div>
   </div>
 );
+
+const Side = ({ of, children }: { readonly of: string | undefined; readonly children: ReactNode }) => {
+  const read = of === undefined || typeof children !== 'string' ? undefined : readJson(children);
+  return of !== undefined && read !== undefined && 'value' in read ? (
+    <Value name={of} of={read.value} />
+  ) : (
+    children
+  );
+};

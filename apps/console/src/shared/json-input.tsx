@@ -1,5 +1,6 @@
-import { Button, Textarea } from '@mantine/core';
-import { useId } from 'react';
+import { Button, Group, Input, Textarea } from '@mantine/core';
+import { useId, useState } from 'react';
+import { useCover } from './value.js';
 
 /** `text` as a value, or why it is none. Written as JSON, so that "5" and 5 stay two things. */
 export const readJson = (
@@ -16,14 +17,18 @@ export const readJson = (
   }
 };
 
+/** What is secret in the text that it begins with is covered until somebody asks for it. */
 export const JsonInput = ({
   label,
+  of,
   text,
   onChange,
   fault,
   autoFocus = false,
 }: {
   readonly label: string;
+  /** The key whose value it is; empty: an object of keys. Undefined: nothing that could be secret. */
+  readonly of?: string;
   readonly text: string;
   readonly onChange: (text: string) => void;
   /** What the platform says against the value. */
@@ -31,7 +36,22 @@ export const JsonInput = ({
   readonly autoFocus?: boolean;
 }) => {
   const id = useId();
+  const cover = useCover();
+  const [first] = useState(() => readJson(text));
+  const [open, setOpen] = useState(false);
   const read = readJson(text);
+  const covered = open || of === undefined || !('value' in first) ? undefined : cover(of, first.value);
+  if (covered !== undefined)
+    return (
+      <Input.Wrapper label={label}>
+        <Group gap="xs" wrap="nowrap">
+          <code className="anywhere">{covered}</code>
+          <Button variant="default" onClick={() => setOpen(true)}>
+            Show and edit
+          </Button>
+        </Group>
+      </Input.Wrapper>
+    );
   const wrong = 'fault' in read && text !== '' ? read : undefined;
   return (
     <div>
@@ -39,7 +59,10 @@ export const JsonInput = ({
         id={id}
         label={label}
         value={text}
-        onChange={(event) => onChange(event.currentTarget.value)}
+        onChange={(event) => {
+          setOpen(true);
+          onChange(event.currentTarget.value);
+        }}
         error={wrong?.fault ?? fault}
         autosize
         minRows={1}

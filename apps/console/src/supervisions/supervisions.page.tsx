@@ -4,8 +4,9 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { usePolling } from '../api/live.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
+import { Listed } from '../shared/listed.js';
 import { Moment } from '../shared/moment.js';
-import { Loaded, Nothing, PageHeader } from '../shared/page.js';
+import { Nothing, PageHeader } from '../shared/page.js';
 import { StateMark } from '../shared/state-mark.js';
 import { supervisionsQuery } from './supervisions.queries.js';
 import { OfAll, VerdictBar } from './verdict-bar.js';
@@ -36,72 +37,53 @@ export const SupervisionsPage = () => {
           </Button>
         }
       />
-      <Loaded query={supervisions}>
-        {({ items, nextCursor }) =>
-          items.length === 0 ? (
-            <Nothing why="A supervision says whether devices are as they should be. One comes with every launch of a campaign; it can also stand alone." />
-          ) : (
-            <>
-              <div className="table-scroll">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th>Supervision</th>
-                      <th>State</th>
-                      <th style={{ minWidth: 160 }}>As they should be</th>
-                      <th className="right">Invalid</th>
-                      <th className="right wide">Devices</th>
-                      <th className="wide">Opened</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {items.map((supervision) => (
-                      <tr key={supervision.id}>
-                        <td className="anywhere">
-                          <AnchorLink to="/supervisions/$id" params={{ id: supervision.id }}>
-                            {supervision.name}
-                          </AnchorLink>
-                        </td>
-                        <td>
-                          <StateMark state={supervision.status} />
-                        </td>
-                        <td>
-                          <VerdictBar
-                            total={supervision.total}
-                            verdicts={supervision.verdicts}
-                            legend={false}
-                          />
-                          <OfAll part={supervision.verdicts.valid} total={supervision.total} />
-                        </td>
-                        <td className="right">
-                          {supervision.verdicts.invalid > 0 ? (
-                            <span className="state-bad">{count(supervision.verdicts.invalid)}</span>
-                          ) : (
-                            '0'
-                          )}
-                        </td>
-                        <td className="right wide">{count(supervision.total)}</td>
-                        <td className="wide">
-                          <Moment at={supervision.openedAt} clock />
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
-              {nextCursor !== null && (
-                <Button
-                  mt="sm"
-                  variant="default"
-                  onClick={() => void navigate({ to: '/supervisions', search: { cursor: nextCursor } })}
-                >
-                  Older
-                </Button>
-              )}
-            </>
-          )
+      <Listed
+        query={supervisions}
+        cursor={cursor}
+        onPage={(search) => void navigate({ to: '/supervisions', search })}
+        more="Older"
+        nothing={
+          <Nothing why="A supervision says whether devices are as they should be. One comes with every launch of a campaign; it can also stand alone." />
         }
-      </Loaded>
+        head={
+          <>
+            <th>Supervision</th>
+            <th>State</th>
+            <th style={{ minWidth: 160 }}>As they should be</th>
+            <th className="right">Invalid</th>
+            <th className="right wide">Devices</th>
+            <th className="wide">Opened</th>
+          </>
+        }
+      >
+        {(supervision) => (
+          <>
+            <td className="anywhere">
+              <AnchorLink to="/supervisions/$id" params={{ id: supervision.id }}>
+                {supervision.name}
+              </AnchorLink>
+            </td>
+            <td>
+              <StateMark state={supervision.status} />
+            </td>
+            <td>
+              <VerdictBar total={supervision.total} verdicts={supervision.verdicts} legend={false} />
+              <OfAll part={supervision.verdicts.valid} total={supervision.total} />
+            </td>
+            <td className="right">
+              {supervision.verdicts.invalid > 0 ? (
+                <span className="state-bad">{count(supervision.verdicts.invalid)}</span>
+              ) : (
+                '0'
+              )}
+            </td>
+            <td className="right wide">{count(supervision.total)}</td>
+            <td className="wide">
+              <Moment at={supervision.openedAt} clock />
+            </td>
+          </>
+        )}
+      </Listed>
     </div>
   );
 };

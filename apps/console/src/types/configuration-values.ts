@@ -40,6 +40,10 @@ export const limitName = (limit: string): string => `limit ${limit}`;
 export const defaultName = (key: string, version: string | undefined): string =>
   version === undefined ? `${key}: default` : `${key}: default of ${version}`;
 
+/** Of a name of above: the key whose values it names; undefined: it names something else. */
+export const keyOfDefault = (name: string): string | undefined =>
+  /^(.*): default(?: of .*)?$/.exec(name)?.[1];
+
 const named = (entries: readonly (readonly [string, unknown])[]): Readonly<Record<string, string>> =>
   Object.fromEntries(entries.map(([name, value]) => [name, json(value)]));
 

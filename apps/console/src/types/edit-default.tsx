@@ -9,7 +9,13 @@ import { count } from '../shared/format.js';
 import { JsonInput, readJson } from '../shared/json-input.js';
 import { ProblemView } from '../shared/problem-view.js';
 import type { Versioned } from '../shared/use-edit.js';
-import { defaultName, defaultsOf, namedConfiguration, withMine } from './configuration-values.js';
+import {
+  defaultName,
+  defaultsOf,
+  keyOfDefault,
+  namedConfiguration,
+  withMine,
+} from './configuration-values.js';
 import type { TypeConfiguration } from './types.queries.js';
 import { useDefault } from './use-type-configuration.js';
 
@@ -70,6 +76,7 @@ export const EditDefault = ({
           <JsonInput
             autoFocus={keyName !== ''}
             label="Value (JSON)"
+            of={key}
             text={text}
             onChange={setText}
             fault={
@@ -100,6 +107,7 @@ export const EditDefault = ({
           ) : (
             <Conflict
               thing="Of the type"
+              keyOf={keyOfDefault}
               rows={conflictRows(
                 was,
                 namedConfiguration(theirs),

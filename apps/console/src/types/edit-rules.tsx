@@ -1,12 +1,13 @@
-import { Button, Group, Modal, NumberInput, Select, Stack } from '@mantine/core';
+import { Button, Group, Modal, Select, Stack } from '@mantine/core';
 import { useState } from 'react';
 import { faultAt } from '../api/problem.js';
 import { Conflict } from '../shared/conflict.js';
 import { conflictRows } from '../shared/conflict-rows.js';
+import { NumberField } from '../shared/number-field.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { withValue } from '../shared/with-value.js';
 import type { Versioned } from '../shared/use-edit.js';
-import { limitName, namedConfiguration, UNDECLARED, withMine } from './configuration-values.js';
+import { keyOfDefault, limitName, namedConfiguration, UNDECLARED, withMine } from './configuration-values.js';
 import type { TypeConfiguration } from './types.queries.js';
 import { useRules } from './use-type-configuration.js';
 
@@ -57,17 +58,15 @@ export const EditRules = ({
             error={faultAt(problem, 'undeclaredKeys')}
           />
           {LIMITS.map(({ name, label }) => (
-            <NumberInput
+            <NumberField
               key={name}
               label={label}
               description="At most; empty: as much as the service takes."
               min={1}
-              allowDecimal={false}
-              value={limits[name] ?? ''}
-              onChange={(value) =>
-                setLimits((now) => withValue(now, name, typeof value === 'number' ? value : undefined))
-              }
-              error={faultAt(problem, `limits.${name}`)}
+              value={limits[name]}
+              onChange={(value) => setLimits((now) => withValue(now, name, value))}
+              fault={faultAt(problem, `limits.${name}`)}
+              width="100%"
             />
           ))}
           {theirs === undefined ? (
@@ -75,6 +74,7 @@ export const EditRules = ({
           ) : (
             <Conflict
               thing="Of the type"
+              keyOf={keyOfDefault}
               rows={conflictRows(
                 was,
                 namedConfiguration(theirs),

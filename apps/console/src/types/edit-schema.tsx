@@ -7,7 +7,7 @@ import { conflictRows } from '../shared/conflict-rows.js';
 import { JsonInput, readJson } from '../shared/json-input.js';
 import { ProblemView } from '../shared/problem-view.js';
 import type { Versioned } from '../shared/use-edit.js';
-import { namedConfiguration, schemaName, withMine } from './configuration-values.js';
+import { keyOfDefault, namedConfiguration, schemaName, withMine } from './configuration-values.js';
 import type { TypeConfiguration } from './types.queries.js';
 import { useRules } from './use-type-configuration.js';
 
@@ -78,6 +78,7 @@ export const EditSchema = ({
           ) : (
             <Conflict
               thing="Of the type"
+              keyOf={keyOfDefault}
               rows={conflictRows(was, namedConfiguration(theirs), withMine(was, { [schemaName(key)]: text }))}
             />
           )}

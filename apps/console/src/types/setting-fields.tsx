@@ -1,6 +1,7 @@
-import { Button, Checkbox, Group, NumberInput, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Checkbox, Group, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { faultAt, type Problem } from '../api/problem.js';
+import { NumberField } from '../shared/number-field.js';
 import { withValue } from '../shared/with-value.js';
 import {
   repeated,
@@ -31,15 +32,17 @@ export const SettingFields = ({
         switch (kind) {
           case 'number':
             return (
-              <NumberInput
+              <NumberField
                 key={name}
-                {...field}
+                label={label}
+                description={means}
                 placeholder={`${byDefault}, if nothing is said`}
-                value={typeof value === 'number' ? value : ''}
-                onChange={(next) => set(name, typeof next === 'number' ? next : undefined)}
-                allowDecimal={false}
+                value={typeof value === 'number' ? value : undefined}
+                onChange={(next) => set(name, next)}
+                fault={field.error}
                 min={1}
                 max={128}
+                width="100%"
               />
             );
           case 'text':

@@ -9,6 +9,7 @@ import { JobProgress } from '../jobs/job-progress.js';
 import { ActButton } from '../shared/act-button.js';
 import { count, json } from '../shared/format.js';
 import { Loaded, Nothing, Section } from '../shared/page.js';
+import { Value } from '../shared/value.js';
 import type { Versioned } from '../shared/use-edit.js';
 import { defaultsOf, keysOf } from './configuration-values.js';
 import { EditDefault } from './edit-default.js';
@@ -172,8 +173,14 @@ const KeyTable = ({
                 json(configuration.keys[key].schema)
               )}
             </td>
-            <td className="value">{json(defaultsOf(configuration, version)[key])}</td>
-            {version !== undefined && <td className="value">{json(configuration.defaults[key])}</td>}
+            <td className="value">
+              <Value name={key} of={defaultsOf(configuration, version)[key]} />
+            </td>
+            {version !== undefined && (
+              <td className="value">
+                <Value name={key} of={configuration.defaults[key]} />
+              </td>
+            )}
             <td>
               <Group gap={4} justify="flex-end">
                 <ActButton

@@ -14,6 +14,7 @@ import { AppVersions } from './app-versions.js';
 import { DeleteType } from './delete-type.js';
 import { EditType } from './edit-type.js';
 import { FirmwareTypes } from './firmware-types.js';
+import { SecretKeys } from './secret-keys.js';
 import { TypeConfigurationSection } from './type-configuration.js';
 import { SETTINGS } from './type-settings.js';
 import { DevicesOf } from './types.page.js';
@@ -75,19 +76,21 @@ const OneType = ({ read }: { readonly read: Versioned<DeviceType> }) => {
           }
         />
       </div>
-      <TypeConfigurationSection
-        type={type}
-        devices={devices}
-        version={type.appVersions.some(({ name }) => name === version) ? version : undefined}
-        onVersion={(next) =>
-          void navigate({
-            to: '/types/$id',
-            params: { id: type.id },
-            search: next === undefined ? {} : { version: next },
-            resetScroll: false,
-          })
-        }
-      />
+      <SecretKeys deviceType={type.name}>
+        <TypeConfigurationSection
+          type={type}
+          devices={devices}
+          version={type.appVersions.some(({ name }) => name === version) ? version : undefined}
+          onVersion={(next) =>
+            void navigate({
+              to: '/types/$id',
+              params: { id: type.id },
+              search: next === undefined ? {} : { version: next },
+              resetScroll: false,
+            })
+          }
+        />
+      </SecretKeys>
       <FirmwareTypes typeId={type.id} />
       {editing !== undefined && <EditType opened={editing} onClose={() => setEditing(undefined)} />}
     </>

@@ -1,4 +1,4 @@
-import { Button, Group, Text } from '@mantine/core';
+import { Text } from '@mantine/core';
 import { PlusIcon } from '@primer/octicons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
@@ -8,8 +8,9 @@ import { valueText } from '../devices/filter-text.js';
 import { ActButton } from '../shared/act-button.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
+import { ActsHead, Listed } from '../shared/listed.js';
 import { Moment } from '../shared/moment.js';
-import { Loaded, Nothing, PageHeader } from '../shared/page.js';
+import { Nothing, PageHeader } from '../shared/page.js';
 import { CreateType } from './create-type.js';
 import { DeleteType } from './delete-type.js';
 import { typesQuery } from './types.queries.js';
@@ -37,78 +38,54 @@ export const TypesPage = () => {
         beside={<Text c="dimmed">{types.data?.total === undefined ? '' : count(types.data.total)}</Text>}
         actions={create}
       />
-      <Loaded query={types}>
-        {({ items, nextCursor }) =>
-          items.length === 0 ? (
-            <Nothing why="There is no device type yet. Every device is of one: it says what its devices may do, and which values they have.">
-              <ActButton needs="device-type" onClick={() => setCreating(true)}>
-                Create the first one
-              </ActButton>
-            </Nothing>
-          ) : (
-            <>
-              <div className="table-scroll">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th>Type</th>
-                      <th className="right">Devices</th>
-                      <th className="wide">Application versions</th>
-                      <th className="wide">Created</th>
-                      <th>
-                        <span className="visually-hidden">Acts</span>
-                      </th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {items.map((type) => (
-                      <tr key={type.id}>
-                        <td className="anywhere">
-                          <AnchorLink to="/types/$id" params={{ id: type.id }}>
-                            {type.name}
-                          </AnchorLink>
-                          {type.description !== undefined && <div className="dim">{type.description}</div>}
-                        </td>
-                        <td className="right">
-                          <DevicesOf type={type.name} devices={devicesOf(type.name)} />
-                        </td>
-                        <td className="anywhere wide">
-                          {type.appVersions
-                            .slice(-3)
-                            .map(({ name }) => name)
-                            .join(', ')}
-                          {type.appVersions.length > 3 && ` and ${type.appVersions.length - 3} before`}
-                        </td>
-                        <td className="wide">
-                          <Moment at={type.createdAt} />
-                        </td>
-                        <td className="right">
-                          <DeleteType type={type} devices={devicesOf(type.name)} />
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
-              <Group mt="sm" gap="xs">
-                {cursor !== undefined && (
-                  <Button variant="default" onClick={() => void navigate({ to: '/types', search: {} })}>
-                    To the first
-                  </Button>
-                )}
-                {nextCursor !== null && (
-                  <Button
-                    variant="default"
-                    onClick={() => void navigate({ to: '/types', search: { cursor: nextCursor } })}
-                  >
-                    More
-                  </Button>
-                )}
-              </Group>
-            </>
-          )
+      <Listed
+        query={types}
+        cursor={cursor}
+        onPage={(search) => void navigate({ to: '/types', search })}
+        nothing={
+          <Nothing why="There is no device type yet. Every device is of one: it says what its devices may do, and which values they have.">
+            <ActButton needs="device-type" onClick={() => setCreating(true)}>
+              Create the first one
+            </ActButton>
+          </Nothing>
         }
-      </Loaded>
+        head={
+          <>
+            <th>Type</th>
+            <th className="right">Devices</th>
+            <th className="wide">Application versions</th>
+            <th className="wide">Created</th>
+            <ActsHead />
+          </>
+        }
+      >
+        {(type) => (
+          <>
+            <td className="anywhere">
+              <AnchorLink to="/types/$id" params={{ id: type.id }}>
+                {type.name}
+              </AnchorLink>
+              {type.description !== undefined && <div className="dim">{type.description}</div>}
+            </td>
+            <td className="right">
+              <DevicesOf type={type.name} devices={devicesOf(type.name)} />
+            </td>
+            <td className="anywhere wide">
+              {type.appVersions
+                .slice(-3)
+                .map(({ name }) => name)
+                .join(', ')}
+              {type.appVersions.length > 3 && ` and ${type.appVersions.length - 3} before`}
+            </td>
+            <td className="wide">
+              <Moment at={type.createdAt} />
+            </td>
+            <td className="right">
+              <DeleteType type={type} devices={devicesOf(type.name)} />
+            </td>
+          </>
+        )}
+      </Listed>
       {creating && <CreateType onClose={() => setCreating(false)} />}
     </div>
   );
