@@ -159,6 +159,42 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       expect(body).toMatchObject({ keys: { setpoint: { desired: 25 } } });
     });
 
+    it('shows no secret before it is asked to: by its schema, by its name, or of a download', async () => {
+      const { platform, open } = running;
+      const id = idOf('radiator-010');
+      const keys = { pin: { schema: { type: 'integer', writeOnly: true } } };
+      await platform.api('PATCH', `/device-types/${TYPE}/configuration`, { keys });
+      const secrets = { pin: 48151623, wifi: { ssid: 'hall', psk: 'hush-hush' }, api_token: 'tok-123' };
+      const set = await platform.api('PATCH', `/devices/${id}/configuration/desired`, secrets);
+      expect(set.status).toBe(200);
+      const page = await open(`/devices/${id}`);
+      const covered = async (): Promise<void> => {
+        const text = await page.evaluate(() => document.body.innerText + document.body.innerHTML);
+        for (const secret of ['48151623', 'hush-hush', 'tok-123']) expect(text).not.toContain(secret);
+      };
+      const row = page.getByRole('row', { name: /^wifi/ });
+      await row.getByText('"psk":"••••••"').waitFor();
+      await covered();
+      await page.getByRole('button', { name: 'Edit wifi' }).click();
+      await page.getByRole('dialog').getByText('"psk":"••••••"').waitFor();
+      await covered();
+      await page.getByRole('button', { name: 'Show and edit' }).click();
+      expect(await page.getByLabel('Value (JSON)').inputValue()).toContain('hush-hush');
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'hidden' });
+      await page.getByRole('link', { name: 'History' }).click();
+      await page.getByText('wifi', { exact: true }).waitFor();
+      await covered();
+      await page
+        .getByRole('listitem')
+        .filter({ hasText: 'pin' })
+        .getByRole('button', { name: 'show what is secret' })
+        .click();
+      await page.getByText('48151623').waitFor();
+      await platform.api('PUT', `/devices/${id}/configuration/desired`, {});
+      await platform.api('PATCH', `/device-types/${TYPE}/configuration`, { keys: { pin: null } });
+    });
+
     it('is given a command, and its answer is shown as it comes', async () => {
       const page = await running.open(`/devices/${idOf('radiator-004')}/commands`);
       await page.getByRole('textbox', { name: 'Command' }).fill('reboot');
@@ -485,7 +521,7 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       const targets = await eventually(
         async () => {
           const { body } = await platform.api('GET', `/campaigns/${id}/targets?batch=1`);
-          const { items } = body as { items: { name: string; status: string }[] };
+          const { items } = body as { items: { name: string; deviceId: string; status: string }[] };
           return items.length === 2 && items.every(({ status }) => status === 'written') && items;
         },
         { what: 'the first batch is written', deadlineMs: 15_000 },
@@ -516,6 +552,17 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByLabel('are given up too (force)').check();
       await page.getByLabel('Type force to confirm').fill('force');
       await page.getByRole('button', { name: 'Cancel the campaign' }).click();
+      // Of one device alone, or of a few that are picked.
+      await page.getByRole('checkbox', { name: `Pick ${targets[0]?.name ?? ''}` }).check();
+      await page.getByRole('button', { name: 'Retry the 1 picked …' }).click();
+      await page.getByText('1 device matches now').waitFor();
+      const retry = new URL(page.url()).pathname.split('/')[2] ?? '';
+      const { body: draft } = await platform.api('GET', `/campaigns/${retry}`);
+      expect(draft).toMatchObject({
+        target: { deviceIds: [targets[0]?.deviceId] },
+        configurations: { mode: 'eco' },
+      });
+      await page.goBack();
       await page.getByRole('button', { name: 'Retry the 1 failed …' }).click();
       await page.getByText('1 device matches now').waitFor();
     });
@@ -665,6 +712,20 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByRole('textbox', { name: 'Name' }).fill('Setpoints, winter');
       await page.getByRole('button', { name: 'Rename', exact: true }).click();
       await page.getByRole('heading', { name: 'Setpoints, winter' }).waitFor();
+
+      // One that is not as it should be is given what it lacks by a campaign of its own.
+      const target = { deviceIds: [idOf('radiator-011')] };
+      await running.platform.api('PATCH', `/devices/${idOf('radiator-011')}/configuration/desired`, {
+        door: 'open',
+      });
+      const { body } = await running.platform.api('POST', '/supervisions', {
+        ...{ name: 'Doors', target, configurations: { door: 'shut' } },
+      });
+      const { id } = body as { id: string };
+      await page.goto(`${running.platform.url}/supervisions/${id}`);
+      await page.getByRole('button', { name: 'Campaign for the 1 invalid …' }).click();
+      await page.getByText('1 named').waitFor();
+      expect(await page.getByLabel('Values to write').inputValue()).toContain('"door": "shut"');
     });
   });
 
@@ -687,7 +748,8 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByRole('textbox', { name: 'Filter' }).fill('actor==nobody');
       await page.getByRole('button', { name: 'Apply' }).click();
       await page.getByText('Nobody did anything that matches').waitFor();
-      await page.goto(`${running.platform.url}/audit?device=${id}`);
+      await page.goto(`${running.platform.url}/devices/${id}/history`);
+      await page.getByRole('link', { name: 'Who did what to it' }).click();
       await page.getByRole('link', { name: 'radiator-014' }).first().click();
       await page.getByRole('heading', { name: 'radiator-014' }).waitFor();
     });
@@ -792,29 +854,25 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
     });
 
     it('shares one stream with the other tabs, and another tab takes over when it is closed', async () => {
-      const first = await running.open(`/devices/${idOf('radiator-006')}`);
-      let streams = 0;
-      first.context().on('request', (request) => {
-        if (request.url().includes('/api/v1/stream')) streams += 1;
-      });
+      const path = `/devices/${idOf('radiator-006')}`;
+      const first = await running.open(path);
       await first.getByText('live', { exact: true }).waitFor();
       const second = await first.context().newPage();
+      let streams = 0;
+      second.on('request', (request) => {
+        if (request.url().includes('/api/v1/stream')) streams += 1;
+      });
       await second.goto(first.url());
       await second.getByText('live', { exact: true }).waitFor();
-      expect(streams).toBeLessThanOrEqual(1);
+      expect(streams).toBe(0);
       await first.close();
-      await eventually(() => streams >= 1, { what: 'the other tab reads the stream', deadlineMs: 10_000 });
-      let b = 0;
-      await eventually(
-        async () => {
-          b += 1;
-          const path = `/devices/${idOf('radiator-006')}/configuration/desired`;
-          expect(await running.platform.api('PATCH', path, { b })).toMatchObject({ status: 200 });
-          await second.getByRole('row', { name: new RegExp(`^b ${b}`) }).waitFor({ timeout: 3_000 });
-          return true;
-        },
-        { what: 'the other tab shows what is changed', deadlineMs: 30_000 },
-      );
+      // At once, before the other tab reads the stream: what comes meanwhile is not missed. And once only: the platform
+      // publishes as late as the longest transaction of the whole server lets it, so one after the other would run away.
+      expect(await running.platform.api('PATCH', `${path}/configuration/desired`, { b: 1 })).toMatchObject({
+        status: 200,
+      });
+      await second.getByRole('row', { name: /^b 1/ }).waitFor();
+      expect(streams).toBeGreaterThanOrEqual(1);
     });
 
     it('comes back to where it was when the session has ended', async () => {

@@ -8,6 +8,7 @@ import { AnchorLink } from '../shared/anchor-link.js';
 import { count, duration } from '../shared/format.js';
 import { Loaded, PageHeader, Section } from '../shared/page.js';
 import { StateMark, stateOf } from '../shared/state-mark.js';
+import { SecretKeys } from '../types/secret-keys.js';
 import { ReportedValues } from '../supervisions/reported-values.js';
 import { AdoptionBar, WrittenBar } from './bars.js';
 import { Batches } from './batches.js';
@@ -53,7 +54,7 @@ export const CampaignPage = () => {
     <div className="page">
       <Loaded query={campaign}>
         {({ data, etag }) => (
-          <>
+          <SecretKeys deviceType={data.deviceType}>
             <PageHeader
               title={data.name}
               above={
@@ -124,7 +125,8 @@ export const CampaignPage = () => {
                   <Section title="What devices report">
                     <ReportedValues
                       supervisionId={supervisionId}
-                      notTold={ofStatus(statistics.data.byStatus, 'planned')}
+                      verdicts={statistics.data.adoption}
+                      filter={data.target.filter}
                     />
                   </Section>
                 )}
@@ -157,7 +159,7 @@ export const CampaignPage = () => {
                 </AnchorLink>
               </Text>
             )}
-          </>
+          </SecretKeys>
         )}
       </Loaded>
     </div>

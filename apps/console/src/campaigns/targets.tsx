@@ -1,8 +1,10 @@
-import { Anchor, Button, Group, Select, Text } from '@mantine/core';
+import { Anchor, Button, Checkbox, Group, Select, Text } from '@mantine/core';
 import { DownloadIcon, XIcon } from '@primer/octicons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { ActButton } from '../shared/act-button.js';
 import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
@@ -10,6 +12,7 @@ import { Confirm } from '../shared/confirm-count.js';
 import { count } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing } from '../shared/page.js';
+import { ProblemView } from '../shared/problem-view.js';
 import { StateMark, stateOf } from '../shared/state-mark.js';
 import {
   asParameters,
@@ -21,6 +24,7 @@ import {
   type TargetFilter,
   type TargetStatus,
 } from './campaigns.queries.js';
+import { retryOf } from './draft-for.js';
 import { saidBy } from './reasons.js';
 
 /** The devices of a campaign, page by page. */
@@ -55,6 +59,15 @@ export const Targets = ({
     onSettled: () => void queries.invalidateQueries({ queryKey: ['campaign', id] }),
   });
   const [takingOut, setTakingOut] = useState<Target>();
+  const navigate = useNavigate();
+  const [picked, setPicked] = useState<readonly string[]>([]);
+  const once = useIdempotencyKey(picked);
+  const retry = useMutation({
+    mutationFn: () => once((key) => retryOf(id, picked, key)),
+    onSuccess: (draft) =>
+      void navigate({ to: '/campaigns/$id/edit/$step', params: { id: draft, step: 'review' } }),
+  });
+  const ended = campaign.status === 'completed' || campaign.status === 'cancelled';
   const open = campaign.status === 'running' || campaign.status === 'paused';
   return (
     <>
@@ -102,7 +115,18 @@ export const Targets = ({
         <Anchor href={`/api/v1/campaigns/${id}/targets?format=csv${of}`} download="targets.csv">
           <DownloadIcon size={14} /> as a file
         </Anchor>
+        {picked.length > 0 && (
+          <>
+            <ActButton needs="campaign" loading={retry.isPending} onClick={() => retry.mutate()}>
+              Retry the {count(picked.length)} picked …
+            </ActButton>
+            <Button variant="default" data-narrows onClick={() => setPicked([])}>
+              Pick none
+            </Button>
+          </>
+        )}
       </Group>
+      <ProblemView error={retry.error} />
       {takingOut !== undefined && (
         <Confirm
           title={`Take out ${takingOut.name}`}
@@ -138,6 +162,11 @@ export const Targets = ({
                 <table className="table">
                   <thead>
                     <tr>
+                      {ended && (
+                        <th>
+                          <span className="visually-hidden">Pick</span>
+                        </th>
+                      )}
                       <th>Device</th>
                       <th>State</th>
                       <th className="wide right">Batch</th>
@@ -161,6 +190,17 @@ export const Targets = ({
                         target={target}
                         lastSeenAt={lastSeen?.get(target.deviceId)}
                         {...(open ? { onExclude: () => setTakingOut(target) } : {})}
+                        {...(ended
+                          ? {
+                              picked: picked.includes(target.deviceId),
+                              onPick: () =>
+                                setPicked((before) =>
+                                  before.includes(target.deviceId)
+                                    ? before.filter((one) => one !== target.deviceId)
+                                    : [...before, target.deviceId],
+                                ),
+                            }
+                          : {})}
                       />
                     ))}
                   </tbody>
@@ -195,15 +235,22 @@ const isSilent = ({ status, writtenAt }: Target, lastSeenAt: string | null | und
   lastSeenAt !== undefined &&
   (lastSeenAt === null || Date.parse(lastSeenAt) < Date.parse(writtenAt));
 
+/** They may be tried again by a campaign of their own. */
+const RETRIED: readonly TargetStatus[] = ['failed', 'timed_out', 'skipped', 'superseded', 'cancelled'];
+
 const Row = ({
   target,
   lastSeenAt,
   onExclude,
+  picked = false,
+  onPick,
 }: {
   readonly target: Target;
   /** Undefined: it was not asked yet, or the device is gone; null: never. */
   readonly lastSeenAt: string | null | undefined;
   readonly onExclude?: () => void;
+  readonly picked?: boolean;
+  readonly onPick?: () => void;
 }) => {
   const {
     deviceId,
@@ -220,6 +267,13 @@ const Row = ({
   } = target;
   return (
     <tr>
+      {onPick !== undefined && (
+        <td>
+          {RETRIED.includes(status) && (
+            <Checkbox size="xs" aria-label={`Pick ${name}`} checked={picked} onChange={onPick} />
+          )}
+        </td>
+      )}
       <td className="name">
         <AnchorLink to="/devices/$id/$tab" params={{ id: deviceId, tab: 'configuration' }} title={name}>
           {name}

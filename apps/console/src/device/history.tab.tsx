@@ -5,11 +5,12 @@ import type { Schema } from '../api/client.js';
 import { usePolling } from '../api/live.js';
 import { ActButton } from '../shared/act-button.js';
 import { ActorName } from '../shared/actor.js';
-import { json } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { StateMark } from '../shared/state-mark.js';
+import { AnchorLink } from '../shared/anchor-link.js';
+import { Value } from '../shared/value.js';
 import { ENDS } from './connection-ends.js';
 import {
   commandsQuery,
@@ -75,6 +76,9 @@ export const HistoryTab = ({
           <Button type="submit" variant="default">
             Show
           </Button>
+          <AnchorLink to="/audit" search={{ device: id }}>
+            Who did what to it
+          </AnchorLink>
         </Group>
       </form>
       {[commands, software, connectivity, tokens, credentials].map(
@@ -212,8 +216,15 @@ const Entry = ({ item, onBack }: { readonly item: Item; readonly onBack?: () => 
     case 'desired':
       return (
         <span className="anywhere">
-          <b>{item.key}</b> set from <code>{json(item.from)}</code> to <code>{json(item.to)}</code> by{' '}
-          <ActorName actor={item.source} />{' '}
+          <b>{item.key}</b> set from{' '}
+          <code>
+            <Value name={item.key ?? ''} of={item.from} />
+          </code>{' '}
+          to{' '}
+          <code>
+            <Value name={item.key ?? ''} of={item.to} />
+          </code>{' '}
+          by <ActorName actor={item.source} />{' '}
           {onBack !== undefined && (
             <ActButton needs="configuration" variant="subtle" onClick={onBack}>
               Set it back …
@@ -224,7 +235,10 @@ const Entry = ({ item, onBack }: { readonly item: Item; readonly onBack?: () => 
     case 'reported':
       return (
         <span className="anywhere">
-          The device reports <b>{item.key}</b> <code>{json(item.to)}</code>
+          The device reports <b>{item.key}</b>{' '}
+          <code>
+            <Value name={item.key ?? ''} of={item.to} />
+          </code>
         </span>
       );
     case 'applied':

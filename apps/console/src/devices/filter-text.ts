@@ -56,6 +56,10 @@ export const valueText = (kept: unknown): string => {
   return `"${kept.replaceAll(/[\\"*]/g, (sign) => `\\${sign}`)}"`;
 };
 
+/** A key behind `reported.`, quoted where it has to be. */
+export const keyText = (key: string): string =>
+  /^[^"'();,=!~<>\s\\*]+$/.test(key) ? key : `"${key.replaceAll(/[\\"*]/g, (sign) => `\\${sign}`)}"`;
+
 const pieceOf = (text: string, from: number, to: number): Piece => {
   const raw = text.slice(from, to);
   const begin = from + raw.length - raw.trimStart().length;

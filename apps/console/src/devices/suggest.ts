@@ -1,4 +1,4 @@
-import { endOfQuote, valueText } from './filter-text.js';
+import { endOfQuote, keyText, valueText } from './filter-text.js';
 
 /** What there is to filter by, as `GET /filters/fields` says; `metadata.<key>` and its like with the keys that devices have. */
 export interface KnownField {
@@ -129,9 +129,6 @@ const namesOf = ({ name, keys }: KnownField): readonly string[] =>
   name.endsWith('.<key>')
     ? (keys ?? []).map((key) => `${name.slice(0, -'<key>'.length)}${keyText(key)}`)
     : [name];
-
-const keyText = (key: string): string =>
-  /^[^"'();,=!~<>\s\\*]+$/.test(key) ? key : `"${key.replaceAll(/[\\"*]/g, (sign) => `\\${sign}`)}"`;
 
 const operatorsOf = (selector: string, fields: readonly KnownField[]): readonly string[] =>
   fieldOf(selector, fields)?.operators ?? [];

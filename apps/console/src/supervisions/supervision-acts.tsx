@@ -3,9 +3,13 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api, withEtag } from '../api/client.js';
+import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt } from '../api/problem.js';
+import { campaignForInvalid } from '../campaigns/draft-for.js';
+import { ProblemModal } from '../campaigns/campaign-dialogs.js';
 import { ActButton } from '../shared/act-button.js';
 import { Confirm } from '../shared/confirm-count.js';
+import { count } from '../shared/format.js';
 import { useEdit, type Versioned } from '../shared/use-edit.js';
 import { supervisionQuery, type Supervision } from './supervisions.queries.js';
 
@@ -19,7 +23,7 @@ export const SupervisionActs = ({
   readonly supervision: Supervision;
   readonly etag: string;
 }) => {
-  const { id, status, campaignId } = supervision;
+  const { id, status, campaignId, verdicts, configurations } = supervision;
   const queries = useQueryClient();
   const navigate = useNavigate();
   const [asked, setAsked] = useState<Asked>();
@@ -31,6 +35,12 @@ export const SupervisionActs = ({
       void queries.invalidateQueries({ queryKey: ['supervisions'] });
     },
   });
+  const once = useIdempotencyKey();
+  const mend = useMutation({
+    mutationFn: () => once((key) => campaignForInvalid(supervision, key)),
+    onSuccess: (draft) =>
+      void navigate({ to: '/campaigns/$id/edit/$step', params: { id: draft, step: 'definition' } }),
+  });
   const params = { path: { id } };
   const ask = (what: Asked) => {
     act.reset();
@@ -40,6 +50,12 @@ export const SupervisionActs = ({
   const common = { busy: act.isPending, onClose: () => setAsked(undefined) };
   return (
     <>
+      {verdicts.invalid > 0 && Object.keys(configurations).length > 0 && (
+        <ActButton needs="campaign" loading={mend.isPending} onClick={() => mend.mutate()}>
+          Campaign for the {count(verdicts.invalid)} invalid …
+        </ActButton>
+      )}
+      {mend.isError && <ProblemModal error={mend.error} onClose={() => mend.reset()} />}
       {(open || status === 'resolving') && (
         <ActButton needs="supervision" variant="default" onClick={() => ask('rename')}>
           Rename …

@@ -7,11 +7,13 @@ import type { Schema } from '../api/client.js';
 import { useLive, usePolling } from '../api/live.js';
 import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
-import { count, json } from '../shared/format.js';
+import { count } from '../shared/format.js';
 import { sameJson } from '../shared/same-json.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, PageHeader, Section } from '../shared/page.js';
 import { StateMark } from '../shared/state-mark.js';
+import { Value } from '../shared/value.js';
+import { SecretKeys } from '../types/secret-keys.js';
 import { ReportedValues } from './reported-values.js';
 import { SupervisionActs } from './supervision-acts.js';
 import {
@@ -45,103 +47,108 @@ export const SupervisionPage = () => {
     choose({});
   };
   return (
-    <div className="page">
-      <Loaded query={supervision}>
-        {({ data, etag }) => (
-          <>
-            <PageHeader
-              title={data.name}
-              above={
-                <AnchorLink to="/supervisions" c="dimmed">
-                  Supervisions
-                </AnchorLink>
-              }
-              beside={<StateMark state={data.status} />}
-              actions={<SupervisionActs supervision={data} etag={etag} />}
-            />
-            {data.campaignId !== undefined && (
-              <Text>
-                Of{' '}
-                <AnchorLink to="/campaigns/$id" params={{ id: data.campaignId }}>
-                  its campaign
-                </AnchorLink>
-                . It goes on after the campaign has ended, until it is closed.
-              </Text>
-            )}
-            {data.error !== undefined && <Text className="state-bad">{data.error.detail}</Text>}
-            {data.judging && <Text c="dimmed">Verdicts are still being found.</Text>}
-            <Section title={`As they should be, of ${count(data.total)}`}>
-              <VerdictBar total={data.total} verdicts={data.verdicts} legend={false} />
-              <div className="counters" style={{ marginTop: 8 }}>
-                {VERDICTS.map((one) => (
-                  <button
-                    type="button"
-                    key={one}
-                    className="counter"
-                    aria-pressed={one === shown.verdict}
-                    onClick={() => (one === shown.verdict ? showAll() : choose({ verdict: one }))}
-                  >
-                    <b>{count(data.verdicts[one])}</b> <StateMark state={one} />
-                  </button>
-                ))}
+    <SecretKeys deviceType={undefined}>
+      <div className="page">
+        <Loaded query={supervision}>
+          {({ data, etag }) => (
+            <>
+              <PageHeader
+                title={data.name}
+                above={
+                  <AnchorLink to="/supervisions" c="dimmed">
+                    Supervisions
+                  </AnchorLink>
+                }
+                beside={<StateMark state={data.status} />}
+                actions={<SupervisionActs supervision={data} etag={etag} />}
+              />
+              {data.campaignId !== undefined && (
+                <Text>
+                  Of{' '}
+                  <AnchorLink to="/campaigns/$id" params={{ id: data.campaignId }}>
+                    its campaign
+                  </AnchorLink>
+                  . It goes on after the campaign has ended, until it is closed.
+                </Text>
+              )}
+              {data.error !== undefined && <Text className="state-bad">{data.error.detail}</Text>}
+              {data.judging && <Text c="dimmed">Verdicts are still being found.</Text>}
+              <Section title={`As they should be, of ${count(data.total)}`}>
+                <VerdictBar total={data.total} verdicts={data.verdicts} legend={false} />
+                <div className="counters" style={{ marginTop: 8 }}>
+                  {VERDICTS.map((one) => (
+                    <button
+                      type="button"
+                      key={one}
+                      className="counter"
+                      aria-pressed={one === shown.verdict}
+                      onClick={() => (one === shown.verdict ? showAll() : choose({ verdict: one }))}
+                    >
+                      <b>{count(data.verdicts[one])}</b> <StateMark state={one} />
+                    </button>
+                  ))}
+                </div>
+                <VerdictWords verdicts={data.verdicts} />
+              </Section>
+              <div className="columns">
+                <Section title="Desired values that must stay">
+                  <Values values={data.configurations} />
+                </Section>
+                <Section title="States that must be reported">
+                  {Object.keys(data.expectedStates).length === 0 ? (
+                    <Text c="dimmed">every desired value</Text>
+                  ) : (
+                    <Values values={data.expectedStates} />
+                  )}
+                  {data.expectedFrom === 'stated' && <Text>Only what a device states itself counts.</Text>}
+                </Section>
               </div>
-              <VerdictWords verdicts={data.verdicts} />
-            </Section>
-            <div className="columns">
-              <Section title="Desired values that must stay">
-                <Values values={data.configurations} />
+              <Section title="What devices report">
+                <ReportedValues supervisionId={id} verdicts={data.verdicts} />
               </Section>
-              <Section title="States that must be reported">
-                {Object.keys(data.expectedStates).length === 0 ? (
-                  <Text c="dimmed">every desired value</Text>
-                ) : (
-                  <Values values={data.expectedStates} />
-                )}
-                {data.expectedFrom === 'stated' && <Text>Only what a device states itself counts.</Text>}
-              </Section>
-            </div>
-            <Section title="What devices report">
-              <ReportedValues supervisionId={id} />
-            </Section>
-          </>
-        )}
-      </Loaded>
-      <Section
-        title="Devices"
-        actions={
-          <>
-            <Select
-              aria-label="Reason"
-              data={[
-                { value: '', label: 'every reason' },
-                ...VERDICT_REASONS.map((value) => ({ value, label: REASONS[value] })),
-              ]}
-              value={reason ?? ''}
-              allowDeselect={false}
-              onChange={(value) =>
-                choose({ verdict: shown.verdict, reason: value === null || value === '' ? undefined : value })
-              }
+            </>
+          )}
+        </Loaded>
+        <Section
+          title="Devices"
+          actions={
+            <>
+              <Select
+                aria-label="Reason"
+                data={[
+                  { value: '', label: 'every reason' },
+                  ...VERDICT_REASONS.map((value) => ({ value, label: REASONS[value] })),
+                ]}
+                value={reason ?? ''}
+                allowDeselect={false}
+                onChange={(value) =>
+                  choose({
+                    verdict: shown.verdict,
+                    reason: value === null || value === '' ? undefined : value,
+                  })
+                }
+              />
+              <Anchor
+                href={`/api/v1/supervisions/${id}/devices?format=csv${shown.verdict === undefined ? '' : `&verdict=${shown.verdict}`}${reason === undefined ? '' : `&reason=${reason}`}`}
+                download="supervision.csv"
+              >
+                <DownloadIcon size={14} /> as a file
+              </Anchor>
+            </>
+          }
+        >
+          {supervision.data !== undefined && (
+            <Devices
+              key={`${shown.verdict} ${shown.reason}`}
+              id={id}
+              filter={shown}
+              ofCampaign={supervision.data.data.campaignId !== undefined}
+              onAll={showAll}
             />
-            <Anchor
-              href={`/api/v1/supervisions/${id}/devices?format=csv${shown.verdict === undefined ? '' : `&verdict=${shown.verdict}`}${reason === undefined ? '' : `&reason=${reason}`}`}
-              download="supervision.csv"
-            >
-              <DownloadIcon size={14} /> as a file
-            </Anchor>
-          </>
-        }
-      >
-        {supervision.data !== undefined && (
-          <Devices
-            key={`${shown.verdict} ${shown.reason}`}
-            id={id}
-            filter={shown}
-            ofCampaign={supervision.data.data.campaignId !== undefined}
-            onAll={showAll}
-          />
-        )}
-      </Section>
-    </div>
+          )}
+        </Section>
+      </div>
+    </SecretKeys>
   );
 };
 
@@ -153,7 +160,9 @@ const Values = ({ values }: { readonly values: Readonly<Record<string, unknown>>
       {entries.map(([key, value]) => (
         <div key={key} style={{ display: 'contents' }}>
           <dt>{key}</dt>
-          <dd className="mono">{json(value)}</dd>
+          <dd className="mono">
+            <Value name={key} of={value} />
+          </dd>
         </div>
       ))}
     </dl>
@@ -308,14 +317,14 @@ const Reason = ({
     case 'state_mismatch':
       return (
         <div>
-          <b>{key}</b> is <code>{json(actual)}</code>, not <code>{json(expected)}</code> {when}
+          <b>{key}</b> is <Code name={key} of={actual} />, not <Code name={key} of={expected} /> {when}
         </div>
       );
     case 'drift':
       return (
         <div>
-          <b>{key}</b> was right and is <code>{json(actual)}</code> now, not <code>{json(expected)}</code>{' '}
-          {when}
+          <b>{key}</b> was right and is <Code name={key} of={actual} /> now, not{' '}
+          <Code name={key} of={expected} /> {when}
         </div>
       );
     case 'device_error':
@@ -337,7 +346,7 @@ const Changed = ({
   readonly reason: Schema<'VerdictReason'>;
   readonly ofCampaign: boolean;
 }) => {
-  const wanted = expected === undefined ? 'none of its own' : <code>{json(expected)}</code>;
+  const wanted = expected === undefined ? 'none of its own' : <Code name={key} of={expected} />;
   if (actual === undefined) {
     return (
       <>
@@ -348,16 +357,23 @@ const Changed = ({
   if (!ofCampaign || sameJson(actual, expected)) {
     return (
       <>
-        The supervision asks for {wanted} as <b>{key}</b>; the desired value is <code>{json(actual)}</code>
+        The supervision asks for {wanted} as <b>{key}</b>; the desired value is{' '}
+        <Code name={key} of={actual} />
       </>
     );
   }
   return (
     <>
-      <b>{key}</b> was changed to <code>{json(actual)}</code>; it should be {wanted}
+      <b>{key}</b> was changed to <Code name={key} of={actual} />; it should be {wanted}
     </>
   );
 };
+
+const Code = ({ name = '', of }: { readonly name?: string | undefined; readonly of: unknown }) => (
+  <code>
+    <Value name={name} of={of} />
+  </code>
+);
 
 const REASONS: Readonly<Record<VerdictReason, string>> = {
   desired_changed: 'the desired value is another',
