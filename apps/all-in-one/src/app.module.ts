@@ -6,6 +6,7 @@ import { start as startFirmware } from '@muster/firmware';
 import { start as startGateway } from '@muster/gateway';
 import { start as startHttpAdapter } from '@muster/http-adapter';
 import { start as startIdentity } from '@muster/identity';
+import { start as startIotHubAdapter } from '@muster/iothub-adapter';
 import { start as startMqttAdapter } from '@muster/mqtt-adapter';
 import { start as startMqttFront } from '@muster/mqtt-front';
 import { combineOps, openOperations, type RunningApp } from '@muster/observability';
@@ -39,7 +40,11 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       begin(startFirmware(env)),
       begin(startIdentity(env)),
     ]);
-    await allOrThrow([begin(startMqttAdapter(env)), begin(startHttpAdapter(env))]);
+    await allOrThrow([
+      begin(startMqttAdapter(env)),
+      begin(startHttpAdapter(env)),
+      begin(startIotHubAdapter(env)),
+    ]);
     // Last: who is let in finds somebody to speak to.
     await begin(startMqttFront(env));
   };

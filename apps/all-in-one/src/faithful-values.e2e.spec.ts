@@ -302,9 +302,9 @@ describe('a name', () => {
 });
 
 describe('an interface that nobody serves', () => {
-  it('is refused with those that are', async () => {
+  it('is refused with what to do', async () => {
     const device = { name: 'in-the-hub', deviceType: 'meter', interface: 'iothub' };
-    const message = 'must be one that this installation serves: mqtt, http';
+    const message = 'must be another: no IoT Hub takes devices of this type; add one at /iot-hubs';
     expect(await platform.api('POST', '/devices', device)).toMatchObject({
       status: 400,
       body: { code: 'invalid-request', errors: [{ path: 'interface', message }] },

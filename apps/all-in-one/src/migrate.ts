@@ -4,6 +4,7 @@ import { migrate as migrateConfiguration } from '@muster/configuration';
 import { migrate as migrateDeviceRegistry } from '@muster/device-registry';
 import { migrate as migrateFirmware } from '@muster/firmware';
 import { migrate as migrateIdentity } from '@muster/identity';
+import { migrate as migrateIotHubAdapter } from '@muster/iothub-adapter';
 import { createLogger } from '@muster/observability';
 import { migrate as migrateTelemetry } from '@muster/telemetry';
 
@@ -16,6 +17,7 @@ const schemas = {
   commands: migrateCommands,
   firmware: migrateFirmware,
   identity: migrateIdentity,
+  'iothub-adapter': migrateIotHubAdapter,
 };
 
 const logger = createLogger({ service: 'migrate' });

@@ -5,6 +5,7 @@ import { AppError } from '@muster/contracts';
 import { rebuilds as deviceRegistry } from '@muster/device-registry';
 import { rebuilds as firmware } from '@muster/firmware';
 import { rebuilds as identity } from '@muster/identity';
+import { rebuilds as iotHubAdapter } from '@muster/iothub-adapter';
 
 /**
  * `npm run rebuild -- <service>.<what>…`: makes again what is made from events. Ends with 0 when all of it was done,
@@ -17,6 +18,7 @@ const services = {
   commands,
   firmware,
   identity,
+  'iothub-adapter': iotHubAdapter,
 };
 
 const known: ReadonlyMap<string, (typeof configuration)[string]> = new Map(

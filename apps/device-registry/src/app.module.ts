@@ -43,6 +43,7 @@ import { Doors1764380000014 } from '../migrations/0014-doors.js';
 import { PresenceFromTheDoor1764390000015 } from '../migrations/0015-presence-from-the-door.js';
 import { Folders1764420000016 } from '../migrations/0016-folders.js';
 import { TokenTimes1764420000017 } from '../migrations/0017-token-times.js';
+import { IotHubs1764440000018 } from '../migrations/0018-iot-hubs.js';
 import { DeviceFilters1763600200005 } from '../migrations/0005-device-filters.js';
 import { DeviceBulkHandlers } from './bulk/device-bulk.handlers.js';
 import { deviceBulkDeleteJob, deviceBulkJob } from './bulk/device-bulk-job.js';
@@ -100,6 +101,7 @@ import { EndpointTokenHandlers } from './token/endpoint-token.handlers.js';
 import { ImportHandlers } from './import/import.handlers.js';
 import { dryRunJob, importJob } from './import/import-job.js';
 import { Imports } from './import/import-tables.js';
+import { IotHubsReactor } from './iot-hub/iot-hubs.reactor.js';
 import { RULES } from './providers.js';
 import { endpointTokens } from './token/endpoint-token.projection.js';
 
@@ -155,6 +157,7 @@ export class AppModule {
         DeviceHandlers,
         DeviceBulkHandlers,
         ImportHandlers,
+        IotHubsReactor,
         GroupHandlers,
         FolderHandlers,
         jobHandlersOf({ cancel: cancelDeviceRegistryJob, retry: retryDeviceRegistryJob }),
@@ -196,6 +199,7 @@ export const migrations = [
   PresenceFromTheDoor1764390000015,
   Folders1764420000016,
   TokenTimes1764420000017,
+  IotHubs1764440000018,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */

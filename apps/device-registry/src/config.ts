@@ -9,10 +9,10 @@ export const configSchema = {
   ...targetKeys({ prefix: 'DEVICE_REGISTRY' }),
   interfaces: string({
     env: 'MUSTER_INTERFACES',
-    doc: 'Interfaces that this installation serves, with commas between; a device of another one could connect nowhere',
+    doc: 'Interfaces that this installation serves, with commas between; a device of another one could connect nowhere, and so could one of iothub that is in no IoT Hub',
     unit: INTERFACES.join(', '),
     pattern: new RegExp(`^(${INTERFACES.join('|')})(,(${INTERFACES.join('|')}))*$`),
-    default: 'mqtt,http',
+    default: 'mqtt,http,iothub',
   }),
   unconfirmedAfterSeconds: int({
     env: 'MUSTER_CONFIGURATION_UNCONFIRMED_AFTER_SECONDS',

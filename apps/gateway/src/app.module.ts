@@ -83,6 +83,8 @@ import { limitTimes } from './http/limit-times.js';
 import { relativeErrors } from './http/relative-errors.js';
 import { answerNotYet } from './http/not-yet.js';
 import { limitRate } from './http/rate-limit.js';
+import { IotHubDevicesController } from './iot-hubs/iot-hub-devices.controller.js';
+import { IotHubsController } from './iot-hubs/iot-hubs.controller.js';
 import { JobsController } from './jobs/jobs.controller.js';
 import { IntegrationsController } from './access/integrations.controller.js';
 import { MeController } from './access/me.controller.js';
@@ -153,6 +155,8 @@ export class AppModule {
         SoftwareController,
         FilesController,
         IntegrationsController,
+        IotHubsController,
+        IotHubDevicesController,
         BulkChangesController,
         CampaignsController,
         CampaignProgressController,

@@ -881,7 +881,15 @@ describe('the audit trail', () => {
         },
       ],
       nextCursor: null,
-      away: ['campaign-orchestrator', 'commands', 'configuration', 'firmware', 'identity', 'telemetry'],
+      away: [
+        'campaign-orchestrator',
+        'commands',
+        'configuration',
+        'firmware',
+        'identity',
+        'iothub-adapter',
+        'telemetry',
+      ],
     });
     expect(asked.body).toEqual({
       ...{ tenantId: 'default', limit: 10, deviceId: 'd1', from: '2026-11-01T00:00:00Z' },

@@ -387,7 +387,14 @@ describe('a device whose interface changes', () => {
     const { status, body } = await platform.api('PATCH', `/devices/${id}`, { interface: 'iothub' });
     expect([status, body]).toMatchObject([
       400,
-      { errors: [{ path: 'interface', message: 'must be one that this installation serves: mqtt, http' }] },
+      {
+        errors: [
+          {
+            path: 'interface',
+            message: 'must be another: no IoT Hub takes devices of this type; add one at /iot-hubs',
+          },
+        ],
+      },
     ]);
   });
 });

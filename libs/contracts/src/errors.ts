@@ -63,6 +63,8 @@ export const errorCatalogue = {
   'campaign-not-found': { status: 404, title: 'No such campaign' },
   'batch-not-found': { status: 404, title: 'The campaign has no such batch' },
   'integration-not-found': { status: 404, title: 'No such integration' },
+  'iot-hub-device-not-found': { status: 404, title: 'The device is in no IoT Hub' },
+  'iot-hub-not-found': { status: 404, title: 'No such IoT Hub' },
   'file-not-found': { status: 404, title: 'No such file' },
   'method-not-allowed': { status: 405, title: 'The method is not possible here' },
   'resource-unknown': { status: 404, title: 'Unknown resource' },
@@ -140,6 +142,14 @@ export const errorCatalogue = {
   'integrations-not-set-up': {
     status: 409,
     title: 'The bus of this installation has no credentials to give',
+  },
+  'iot-hub-unusable': { status: 409, title: 'The IoT Hub cannot be used as it is' },
+  'iot-hub-name-taken': { status: 409, title: 'The name of the IoT Hub is taken' },
+  'iot-hub-exists': { status: 409, title: 'The IoT Hub is known already' },
+  'iot-hub-device-type-taken': { status: 409, title: 'The devices of the type are in another IoT Hub' },
+  'iot-hubs-not-set-up': {
+    status: 409,
+    title: 'This installation has no key to seal those of IoT Hubs with',
   },
   'no-longer-kept': { status: 410, title: 'It is kept for a time, which is over' },
   // somebody else was faster

@@ -10,6 +10,8 @@ export type Secrets = {
   readonly frontPassword: string;
   /** The local administrator's key for the REST API, made at the first start and kept. */
   readonly adminApiKeyFile: string;
+  /** What the keys of IoT Hubs are sealed with, made likewise. */
+  readonly sealingKeyFile: string;
 };
 
 export const readSecrets = (home: string): Secrets => {
@@ -20,11 +22,14 @@ export const readSecrets = (home: string): Secrets => {
       'Put the key back, or remove the file: then a new one is made.',
     ]);
   }
+  const sealingKeyFile = join(home, 'sealing-key');
+  secret(sealingKeyFile, random);
   return {
     databasePassword: secret(join(home, 'postgres-password'), random),
     amqpPassword: secret(join(home, 'amqp-password'), random),
     frontPassword: secret(join(home, 'mqtt-front-password'), random),
     adminApiKeyFile,
+    sealingKeyFile,
   };
 };
 

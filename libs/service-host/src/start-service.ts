@@ -11,7 +11,7 @@ import {
   type MigrationClass,
   type RelayOptions,
 } from '@muster/event-store';
-import { connectBus, NatsStrategy, type Bus, type ConsumerPace } from '@muster/messaging';
+import { connectBus, NatsStrategy, type Bus, type ConsumerPace, type Replay } from '@muster/messaging';
 import {
   createLogger,
   type Health,
@@ -46,6 +46,8 @@ export interface Served {
   readonly module: DynamicModule;
   /** Tells stored events to the others; absent where nothing is stored as events. */
   readonly relay?: Pick<RelayOptions, 'translate' | 'aggregates'>;
+  /** How messages are handled again that were parked elsewhere than at a consumer, by the name they were parked under. */
+  readonly replays?: Readonly<Record<string, Replay>>;
   /** By name; running already. Stopped after the requests and before the relay, because both cause events. */
   readonly background?: Readonly<Record<string, Background>>;
   /** Further things it cannot work without, by name; throws when one is away. */
@@ -120,7 +122,12 @@ export const startService = async (options: ServiceOptions): Promise<RunningApp>
       logger,
       metrics,
       pace: config,
-      replays: served.relay === undefined ? {} : { [relayConsumer]: (parked) => replayUntold(relay, parked) },
+      replays: {
+        ...served.replays,
+        ...(served.relay === undefined
+          ? {}
+          : { [relayConsumer]: (parked: Parameters<Replay>[0]) => replayUntold(relay, parked) }),
+      },
     }),
     logger: new NestLogger(logger),
     abortOnError: false,

@@ -48,6 +48,12 @@ export class AccessQuestions {
     return this.directory.admit(token, appVersion);
   }
 
+  /** The same as the version that is on record, for doors where nobody says which runs. */
+  async admitOnRecord(token: string): Promise<Admission> {
+    if (this.directory.appVersionOf(token) === undefined) await this.ask('token', token, token);
+    return this.directory.admit(token, this.directory.appVersionOf(token) ?? '');
+  }
+
   /**
    * Brings devices into memory that it knows nothing of: an event about a device may come before the one that says it
    * exists. Throws as `admit` does.

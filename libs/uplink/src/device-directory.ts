@@ -109,6 +109,11 @@ export class DeviceDirectory {
     return { admitted: true, entry, settings: type.settings };
   }
 
+  /** The version that is on record for a token's device, for doors where nobody says which runs. Undefined: unknown token. */
+  appVersionOf(token: string): string | undefined {
+    return this.byToken.get(token)?.appVersion;
+  }
+
   /** Entries of a device whatever their status; empty when it has no access. */
   entriesOf(deviceId: string): AccessEntry[] {
     const tokens = this.tokensOfDevice.get(deviceId) ?? [];

@@ -20,6 +20,7 @@ describe.each(Object.entries(facts))('of %s the chart knows', (name, fact) => {
     const uses = Object.entries({
       ...{ natsUrl: 'nats', databaseUrl: 'database', amqpUrl: 'amqp', brokerUrl: 'brokerMqtt' },
       ...{ files: 'files', integrationKeys: 'integrations', adminApiKey: 'adminApiKey' },
+      sealingKey: 'iotHubs',
     }).flatMap(([key, use]) => (keys.includes(key) ? [use] : []));
     expect([...fact.uses].sort()).toEqual(uses.sort());
   });

@@ -7,7 +7,7 @@ type Schema = Readonly<Record<string, unknown>>;
 export const SET_BY_CHART = [
   ...['NATS_URL', 'NATS_CREDENTIALS_FILE', 'NATS_PUBLIC_URL', 'NATS_INTEGRATIONS_FILE'],
   ...['DATABASE_URL', 'AMQP_URL', 'BROKER_MQTT_URL', 'PUBLIC_URL', 'FIRMWARE_BASE_URL'],
-  ...['OPS_HOST', 'OPS_PORT', 'STOP_SECONDS', 'ADMIN_API_KEY_FILE'],
+  ...['SEALING_KEY_FILE', 'OPS_HOST', 'OPS_PORT', 'STOP_SECONDS', 'ADMIN_API_KEY_FILE'],
   ...[
     'FILES',
     'FILES_S3_ENDPOINT',
@@ -122,6 +122,7 @@ const chartValues = (): Schema => ({
   amqp: secret,
   brokerMqtt: secret,
   adminApiKey: secret,
+  iotHubs: object(optionalSecret),
   files: object({
     location: { type: 'string', pattern: '^(claim|s3://[^/\\s]+(/.*)?)$' },
     claim: object({ existingClaim: text, size: given, storageClassName: text }),
@@ -174,7 +175,7 @@ const chartValues = (): Schema => ({
     enabled: flag,
     monitoring: foreigners,
     edge: foreigners,
-    ...{ dns: peer, database: peer, nats: peer, amqp: peer, brokerMqtt: peer, files: peer },
+    ...{ dns: peer, database: peer, nats: peer, amqp: peer, brokerMqtt: peer, files: peer, iotHubs: peer },
   }),
   metrics: object({
     serviceMonitor: object({ enabled: flag, interval: given, labels: texts }),

@@ -23,6 +23,7 @@ const SEPARATE = [
   'campaign-orchestrator',
   'identity',
   'mqtt-front',
+  'iothub-adapter',
 ] as const;
 
 export type Application = Server & { readonly healthUrl: string };
@@ -87,6 +88,7 @@ export const applicationEnvironment = (
     MUSTER_FIRMWARE_BASE_URL: urls.httpDevices,
     // Part of every published event, as the address of its schema.
     MUSTER_PUBLIC_URL: urls.gateway,
+    MUSTER_SEALING_KEY_FILE: secrets.sealingKeyFile,
     ...process.env,
   };
   delete inherited['MUSTER_OPS_PORT'];

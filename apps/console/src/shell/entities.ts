@@ -18,4 +18,5 @@ export const ENTITY_NAMES: Readonly<Record<Entity, string>> = {
   job: 'jobs',
   'parked-message': 'parked messages',
   integration: 'integrations',
+  'iot-hub': 'IoT Hubs',
 };

@@ -28,10 +28,14 @@ const SELECT = `
     d.status AS device_status, d.token_only, d.parent_id,
     ARRAY(SELECT DISTINCT c.kind FROM device_credentials c
           WHERE c.tenant_id = d.tenant_id AND c.device_id = d.id AND ${OPENS} ORDER BY 1) AS kinds,
-    CASE WHEN d.interface = 'http' THEN ARRAY(
+    CASE d.interface WHEN 'http' THEN ARRAY(
       SELECT encode(s.sha256, 'hex') FROM device_secrets s
       JOIN device_credentials c ON c.tenant_id = s.tenant_id AND c.id = s.id AND ${OPENS}
-      WHERE s.tenant_id = d.tenant_id AND s.device_id = d.id ORDER BY s.id) ELSE '{}' END AS secret_hashes
+      WHERE s.tenant_id = d.tenant_id AND s.device_id = d.id ORDER BY s.id)
+    WHEN 'iothub' THEN ARRAY(
+      SELECT c.sha256 FROM device_credentials c
+      WHERE c.tenant_id = d.tenant_id AND c.device_id = d.id AND c.kind = 'self-signed' AND ${OPENS} ORDER BY c.id)
+    ELSE '{}' END AS secret_hashes
   FROM device_tokens t
   JOIN endpoint_tokens e ON e.tenant_id = t.tenant_id AND e.id = t.id
   JOIN devices d ON d.tenant_id = t.tenant_id AND d.id = t.device_id`;

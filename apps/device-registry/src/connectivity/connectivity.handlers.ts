@@ -2,10 +2,12 @@ import { Controller, Inject } from '@nestjs/common';
 import { AppError, type BulkOutcome, type ItemOutcome } from '@muster/contracts';
 import {
   getConnectivity,
+  recordConnectivity,
   recordLastSeen,
   reportConnections,
   type ConnectionsReported,
   type DeviceConnectivity,
+  type RecordConnectivity,
   type RecordLastSeen,
   type ReportConnections,
 } from '@muster/contracts/device-registry/connectivity.requests';
@@ -14,6 +16,7 @@ import type { Database, EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, EVENT_STORE } from '@muster/service-host';
 import { findConnectivity, keyOf, saveLastSeen, saveTokenUses } from './device-connectivity.js';
+import { recordToldConnectivity } from './record-connectivity.js';
 import { recordReports } from './record-reports.js';
 
 const GONE: ItemOutcome = { code: 'device-not-found', detail: 'There is no such device.' };
@@ -35,6 +38,11 @@ export class ConnectivityHandlers {
   @Handles(reportConnections)
   report(told: ReportConnections): Promise<ConnectionsReported> {
     return this.database.transaction((tx) => recordReports(tx, this.store, told));
+  }
+
+  @Handles(recordConnectivity)
+  tell(told: RecordConnectivity): Promise<BulkOutcome> {
+    return this.database.transaction((tx) => recordToldConnectivity(tx, this.store, told));
   }
 
   @Handles(recordLastSeen)

@@ -74,7 +74,7 @@ export const MAX_OPEN = 2;
 const KINDS_OF: Readonly<Record<DeviceInterface, readonly CredentialKind[]>> = {
   mqtt: ['token', 'password', 'self-signed', 'ca-signed'],
   http: ['secret'],
-  iothub: ['token'],
+  iothub: ['token', 'self-signed', 'ca-signed'],
 };
 
 const WHY: Readonly<Record<DeviceInterface, string>> = {
@@ -82,7 +82,7 @@ const WHY: Readonly<Record<DeviceInterface, string>> = {
   http:
     'HTTP devices have a secret that the platform generates; whether the endpoint token is enough as well is a setting of ' +
     'the device type (httpTokenOnly)',
-  iothub: 'IoT Hub itself says who its devices are',
+  iothub: 'IoT Hub lets its devices in by a key of its own making (token) or by certificates',
 };
 
 /** The kind a device of this interface gets at first, `wanted` or not. Throws `invalid-request` where they do not go together. */

@@ -67,6 +67,7 @@ import {
 } from '../credential/credential-plan.js';
 import { assertAuthorityOf } from '../credential/credential.handlers.js';
 import { tokenTextFor } from '../token/token-text.js';
+import { assertInHub, hubsOf } from '../iot-hub/known-hubs.js';
 import { assertServed } from './provision-command.js';
 import { provisionWithin, typeFor } from './provision-within.js';
 
@@ -245,16 +246,28 @@ export class DeviceHandlers {
       expectedVersion,
       command: { type: 'EditDevice', ...fields, appVersion },
     } as const;
-    const { folder, parentId } = fields;
-    if (folder === undefined && parentId == null) await this.store.execute(device, editing);
+    const { folder, parentId, interface: by } = fields;
+    if (folder === undefined && parentId == null && by !== 'iothub')
+      await this.store.execute(device, editing);
     else {
       await this.database.transaction(async (tx) => {
         await checkParent(tx, tenantId, deviceId, parentId);
+        if (by === 'iothub') await this.assertInHub(tx, tenantId, deviceId);
         await this.store.execute(device, { ...editing, within: tx });
         if (folder !== undefined) await holdFolders(tx, this.store, { tenantId, actor }, [folder]);
       });
     }
     return viewDevice(this.database, tenantId, deviceId);
+  }
+
+  private async assertInHub(tx: pg.PoolClient, tenantId: string, deviceId: string): Promise<void> {
+    const { deviceType } = await viewDevice(tx, tenantId, deviceId);
+    const type = await typeFor(tx, tenantId, deviceType);
+    try {
+      assertInHub(await hubsOf(tx, tenantId), 'iothub', type.id, undefined);
+    } catch (error) {
+      throw errorUnder('edit', error);
+    }
   }
 
   private assertServed(by: DeviceInterface | undefined): void {

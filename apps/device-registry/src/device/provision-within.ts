@@ -6,6 +6,7 @@ import type { PlannedCredential } from '../credential/credential-plan.js';
 import { keepSecret } from '../credential/keep-secret.js';
 import { findDeviceType } from '../device-type/device-type-list.projection.js';
 import { holdFolders } from '../folder/folder-tree.js';
+import { assertInHub, hubsOf } from '../iot-hub/known-hubs.js';
 import type { Rules } from '../providers.js';
 import { keepTokenText } from '../token/token-text.js';
 import { device } from './device.decider.js';
@@ -49,6 +50,8 @@ export const provisionWithin = async (
   wanted: WantedDevice,
 ): Promise<string> => {
   const { tenantId, actor, deviceId, type, rules, token, planned, status, enrolledBy } = wanted;
+  const { interface: by = 'mqtt' } = wanted.device;
+  if (by === 'iothub') assertInHub(await hubsOf(tx, tenantId), by, type.id, token);
   const tokenId = newId();
   const command = provisionCommand(type, wanted.device, rules, {
     token: { tokenId, hint: tokenHint(token) },

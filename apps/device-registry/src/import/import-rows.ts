@@ -8,6 +8,7 @@ import type { Device } from '../device/device-state.js';
 import { device, type DeviceCommand } from '../device/device.decider.js';
 import type { DeviceEvent } from '../device/device.events.js';
 import { holdFolders } from '../folder/folder-tree.js';
+import { assertInHub } from '../iot-hub/known-hubs.js';
 import { assertServed, provisionCommand } from '../device/provision-command.js';
 import type { Rules } from '../providers.js';
 import { keepTokenTexts, newTokenText, tokenTextFor } from '../token/token-text.js';
@@ -117,6 +118,7 @@ const creation = (rules: Rules, known: KnownToRows, line: number, row: ImportRow
     text: newTokenText(),
     isGenerated: true,
   };
+  assertInHub(known.hasHub, row.interface ?? 'mqtt', type.id, token.text);
   const parentId = known.parentOf(deviceId, row) ?? null;
   const command = provisionCommand(type, { ...row, name, parentId }, rules, {
     token: { tokenId: token.tokenId, hint: tokenHint(token.text) },
@@ -140,7 +142,10 @@ const change = (
   if (row.deviceType !== undefined && row.deviceType !== type.id && row.deviceType !== type.name) {
     throw wrong('deviceType', `is ${type.name}: the type of a device cannot be changed`);
   }
-  if (row.interface !== undefined && row.interface !== meant.by) assertServed(rules, row.interface);
+  if (row.interface !== undefined && row.interface !== meant.by) {
+    assertServed(rules, row.interface);
+    assertInHub(known.hasHub, row.interface, type.id, undefined);
+  }
   const token = tokenFor(known, deviceId, type, row);
   const parentId = known.parentOf(deviceId, row);
   const appVersion = row.appVersion === undefined ? undefined : known.appVersionOf(row.appVersion);

@@ -6,6 +6,7 @@ import type pg from 'pg';
 import { knownAppVersions } from '../device-type/app-version-owner.js';
 import { findDeviceType } from '../device-type/device-type-list.projection.js';
 import type { KnownAppVersion } from '../device/device-edit.js';
+import { hubsOf, type HasHub } from '../iot-hub/known-hubs.js';
 import { readParents, type Parents } from '../device/parent.js';
 
 /** A device that a row may mean. */
@@ -81,6 +82,7 @@ export const knownToRows = async (
     // Another tenant's token is taken as well, and whose it is is not told.
     new Map(tokens.map((one) => [one.token, one.tenant_id === tenantId ? one.device_id : ''])),
     parents,
+    await hubsOf(from, tenantId),
   );
 };
 
@@ -97,6 +99,7 @@ export class KnownToRows {
     /** Text → the device that has it. */
     private readonly tokens: Map<string, string>,
     private readonly parents: Parents,
+    readonly hasHub: HasHub,
   ) {
     for (const one of devices) this.learn(one);
   }

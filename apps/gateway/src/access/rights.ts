@@ -15,6 +15,7 @@ export const ENTITIES = [
   'job',
   'parked-message',
   'integration',
+  'iot-hub',
 ] as const;
 
 export const PERMISSIONS = ['read', 'change'] as const;

@@ -13,6 +13,7 @@ const BODIES = [
   'bulkChange',
   'bulk',
   'group',
+  'hub',
   'folder',
   'credential',
   'rotation',

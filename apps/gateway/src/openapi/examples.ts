@@ -1,5 +1,6 @@
 import { CAMPAIGN_EXAMPLES } from './campaign-examples.js';
 import { DEVICE_EXAMPLES } from './device-examples.js';
+import { IOT_HUB_EXAMPLES } from './iot-hub-examples.js';
 import {
   AT,
   FIRMWARE_ID,
@@ -170,6 +171,7 @@ const job = {
 export const EXAMPLES: Readonly<Record<string, Example>> = {
   ...CAMPAIGN_EXAMPLES,
   ...DEVICE_EXAMPLES,
+  ...IOT_HUB_EXAMPLES,
 
   getMe: { response: me },
   signIn: { request: { key: 'xm3V…' }, response: me },

@@ -33,6 +33,8 @@ export const TAGS: Readonly<Record<string, string>> = {
   Software: 'Which version of each firmware type a device runs, was offered and refused.',
   Files: 'What devices uploaded.',
   Integrations: 'Who outside may read the events of the platform, over NATS.',
+  'Iot hubs': 'Azure IoT Hubs, through which devices of the interface iothub are managed.',
+  'Iot hub devices': 'A device as its IoT Hub knows it.',
   Audit: 'Who did what to what, and when.',
   Jobs: 'Long work, its progress and its errors.',
   Stream: 'What changes, as it happens: campaigns, supervisions, jobs, devices, the fleet.',

@@ -19,6 +19,9 @@
 {{- if has "adminApiKey" .uses }}
 {{- $_ := set $env "MUSTER_ADMIN_API_KEY_FILE" "/secrets/admin/api-key" }}
 {{- end }}
+{{- if and (has "iotHubs" .uses) $values.iotHubs.existingSecret }}
+{{- $_ := set $env "MUSTER_SEALING_KEY_FILE" "/secrets/iot-hubs/sealing-key" }}
+{{- end }}
 {{- if has "files" .uses }}
 {{- $_ := set $env "MUSTER_FILES" (ternary "/files" $values.files.location (eq $values.files.location "claim")) }}
 {{- if not (include "muster.filesAreClaimed" .root) }}
@@ -90,6 +93,9 @@
 {{- end }}
 {{- if has "adminApiKey" .uses }}
 {{ include "muster.secretMount" (dict "name" "admin" "secret" $values.adminApiKey "file" "api-key") }}
+{{- end }}
+{{- if and (has "iotHubs" .uses) $values.iotHubs.existingSecret }}
+{{ include "muster.secretMount" (dict "name" "iot-hubs" "secret" $values.iotHubs "file" "sealing-key") }}
 {{- end }}
 {{- if and (eq .name "mqtt-front") $values.mqtt.tls.existingSecret }}
 - name: mqtt-tls

@@ -137,6 +137,7 @@ export const listConfigurationActs = actsOf('configuration');
 export const listRegistryActs = actsOf('device-registry');
 export const listFirmwareActs = actsOf('firmware');
 export const listIdentityActs = actsOf('identity');
+export const listHubActs = actsOf('iothub-adapter');
 export const listTelemetryActs = actsOf('telemetry');
 
 /** Every service that has acts of people on record, by its name. */
@@ -147,5 +148,6 @@ export const ACTS_BY_SERVICE: Readonly<Record<string, RequestContract<ListActs, 
   'device-registry': listRegistryActs,
   firmware: listFirmwareActs,
   identity: listIdentityActs,
+  'iothub-adapter': listHubActs,
   telemetry: listTelemetryActs,
 };

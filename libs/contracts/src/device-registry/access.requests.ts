@@ -69,7 +69,10 @@ export class AccessEntry {
   @IsIn(CREDENTIAL_KINDS, { each: true })
   credentialKinds!: CredentialKind[];
 
-  /** SHA-256 of the texts of the active secrets (as the device sends them, base64url), in hexadecimal. At most two. */
+  /**
+   * SHA-256, in hexadecimal, of what the device shows: over HTTP of the texts of its active secrets (base64url), over IoT Hub
+   * of its active self-signed certificates (DER). At most two.
+   */
   @IsString({ each: true })
   secretHashes!: string[];
 }

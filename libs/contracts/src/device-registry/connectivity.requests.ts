@@ -231,6 +231,49 @@ export const reportConnections = defineRequest({
   idempotent: true,
 });
 
+/** Of a device whose connections are not ours to see: what the hub it is connected to tells of it. */
+export class ConnectivityTold {
+  @IsString()
+  @Length(1, 64)
+  tenantId!: string;
+
+  @IsString()
+  @Length(1, 64)
+  deviceId!: string;
+
+  @IsBoolean()
+  connected!: boolean;
+
+  /** By the clock of the hub. */
+  @IsISO8601()
+  at!: string;
+
+  /** As the hub knows it. */
+  @IsString()
+  @Length(1, 128)
+  clientId!: string;
+}
+
+export class RecordConnectivity {
+  @IsArray()
+  @ArrayMaxSize(500)
+  @ValidateNested({ each: true })
+  @Type(() => ConnectivityTold)
+  devices!: ConnectivityTold[];
+}
+
+/**
+ * What is true of devices since then; who tells keeps the order of each device. What is known already changes nothing. A hub
+ * does not say why a connection ended: the reason is `lost`. Outcomes: `device-not-found`.
+ */
+export const recordConnectivity = defineRequest({
+  subject: 'muster.v1.service.device-registry.device.record-connectivity',
+  request: RecordConnectivity,
+  reply: BulkOutcome,
+  errors: [],
+  idempotent: true,
+});
+
 export class LastSeen {
   @IsString()
   @Length(1, 64)

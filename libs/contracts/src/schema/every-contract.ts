@@ -48,6 +48,9 @@ import * as uploads from '../firmware/uploads.requests.js';
 import * as identityPublished from '../identity/published.js';
 import * as identity from '../identity/requests.js';
 import * as sessions from '../identity/sessions.requests.js';
+import * as hubDevices from '../iothub-adapter/devices.requests.js';
+import * as hubs from '../iothub-adapter/hubs.requests.js';
+import * as hubsPublished from '../iothub-adapter/published.js';
 import * as jobOwners from '../jobs/owner.requests.js';
 import * as jobsPublished from '../jobs/published.js';
 import * as jobs from '../jobs/requests.js';
@@ -108,6 +111,9 @@ export const contractModules: Readonly<Record<string, object>> = {
   'identity/published': identityPublished,
   'identity/requests': identity,
   'identity/sessions.requests': sessions,
+  'iothub-adapter/devices.requests': hubDevices,
+  'iothub-adapter/hubs.requests': hubs,
+  'iothub-adapter/published': hubsPublished,
   'jobs/owner.requests': jobOwners,
   'jobs/published': jobsPublished,
   'jobs/requests': jobs,

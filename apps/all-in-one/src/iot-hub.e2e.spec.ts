@@ -1,0 +1,382 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { makeCertificate, type Simulator } from '@muster/iothub-simulator';
+import type { Platform } from '@muster/testing';
+import { Message } from 'azure-iot-device';
+import {
+  connectHubDevice,
+  openRegistry,
+  report,
+  startPlatformWithHub,
+  told,
+  until,
+  type PlatformWithHub,
+} from './iot-hub.fixture.js';
+
+let world: PlatformWithHub;
+let platform: Platform;
+let simulator: Simulator;
+let hubId: string;
+
+beforeAll(async () => {
+  world = await startPlatformWithHub();
+  ({ platform, simulator } = world);
+}, 180_000);
+
+afterEach(() => world.closeClients());
+
+afterAll(() => world.stop());
+
+const hub = (more: object = {}) => ({
+  name: 'factory',
+  connectionString: simulator.connectionString(),
+  ...more,
+});
+
+const wrongKey = () =>
+  simulator
+    .connectionString()
+    .replace(/SharedAccessKey=.*/, `SharedAccessKey=${randomBytes(32).toString('base64')}`);
+
+describe('a device of the interface iothub', () => {
+  it('is refused while there is no hub for its type', async () => {
+    const device = { name: 'too-early', deviceType: 'radiator', interface: 'iothub' };
+    expect(await platform.api('POST', '/devices', device)).toMatchObject({
+      status: 400,
+      body: {
+        code: 'invalid-request',
+        errors: [
+          { path: 'interface', message: expect.stringContaining('no IoT Hub takes devices of this type') },
+        ],
+      },
+    });
+  });
+});
+
+describe('an IoT Hub', () => {
+  it.each([
+    ['its key is another', wrongKey, 'does not let us in as policy "iothubowner"'],
+    [
+      'a right is missing',
+      () => simulator.connectionString('registryRead'),
+      'has no right RegistryWrite and ServiceConnect',
+    ],
+    [
+      'there is no such host',
+      () => simulator.connectionString().replace(/HostName=[^;]*/, 'HostName=no-such-hub.invalid'),
+      'there is no host no-such-hub.invalid',
+    ],
+    [
+      'nobody answers',
+      () => simulator.connectionString().replace(/HostName=[^;]*/, 'HostName=localhost:1'),
+      'localhost:1 does not answer',
+    ],
+  ])('is refused in words when %s', async (_what, connectionString, words) => {
+    expect(
+      await platform.api('POST', '/iot-hubs', hub({ connectionString: connectionString() })),
+    ).toMatchObject({
+      status: 409,
+      body: {
+        code: 'iot-hub-unusable',
+        errors: [{ path: 'connectionString', message: expect.stringContaining(words) }],
+      },
+    });
+  });
+
+  it('is added, without its key in any answer', async () => {
+    const added = await platform.api('POST', '/iot-hubs', hub());
+    expect(added).toMatchObject({
+      status: 201,
+      body: { hostName: simulator.hostName, policy: 'iothubowner' },
+    });
+    hubId = (added.body as { id: string }).id;
+    const [, key = ''] = /SharedAccessKey=(.*)$/.exec(simulator.connectionString()) ?? [];
+    expect(JSON.stringify(added.body)).not.toContain(key);
+    expect(JSON.stringify((await platform.api('GET', '/iot-hubs')).body)).not.toContain(key);
+    const tables = await platform.sql('SELECT encode(sealed, $1) AS sealed FROM iothub_adapter.hub_keys', [
+      'escape',
+    ]);
+    expect(JSON.stringify(tables)).not.toContain(key);
+    expect(platform.log()).not.toContain(key);
+  });
+
+  it('is there once, and its name too', async () => {
+    expect(await platform.api('POST', '/iot-hubs', hub())).toMatchObject({ status: 409 });
+    expect(await platform.api('POST', '/iot-hubs', hub({ name: 'other' }))).toMatchObject({
+      status: 409,
+      body: { code: 'iot-hub-exists' },
+    });
+  });
+
+  it('is tried out when asked, and tells where its events are', async () => {
+    expect(await platform.api('POST', `/iot-hubs/${hubId}/check`)).toMatchObject({
+      status: 200,
+      body: {
+        works: true,
+        faults: [],
+        endpoint: { eventHub: simulator.eventHubName, partitions: ['0', '1', '2', '3'] },
+      },
+    });
+  });
+
+  it('is renamed, and keeps what it is when the other key does not work', async () => {
+    expect(await platform.api('PATCH', `/iot-hubs/${hubId}`, { connectionString: wrongKey() })).toMatchObject(
+      {
+        status: 409,
+        body: { code: 'iot-hub-unusable' },
+      },
+    );
+    expect(await platform.api('PATCH', `/iot-hubs/${hubId}`, { name: 'plant' })).toMatchObject({
+      status: 200,
+      body: { name: 'plant', version: 2 },
+    });
+  });
+});
+
+describe('provisioning', () => {
+  it('by SAS key: the identity is made, and the device connects with the key that the hub has made', async () => {
+    const device = await world.newDevice();
+    await world.connect(device);
+    await until('it is connected', async () =>
+      expect(await world.get(`/devices/${device.id}/connectivity`)).toMatchObject({ connected: true }),
+    );
+  });
+
+  it('by a self-signed certificate: only the one that is pinned lets it in', async () => {
+    const own = await makeCertificate({ commonName: 'own' });
+    const other = await makeCertificate({ commonName: 'other' });
+    const device = await world.newDevice({
+      credential: { kind: 'self-signed', certificate: own.certificate },
+    });
+    await world.connect(device, { cert: own.certificate, key: own.key });
+    await expect(
+      connectHubDevice(simulator, device.token, { cert: other.certificate, key: other.key }),
+    ).rejects.toThrow();
+  });
+
+  it('by a certificate that an authority of the hub has signed', async () => {
+    const authority = await makeCertificate({ commonName: 'devices', isAuthority: true });
+    simulator.addDeviceAuthority(authority.certificate);
+    const token = 'signed-device-1';
+    const device = await world.newDevice({
+      token,
+      credential: { kind: 'ca-signed', subject: `CN=${token}` },
+    });
+    const { certificate: cert, key } = await makeCertificate({ commonName: token, issuer: authority });
+    await world.connect(device, { cert, key });
+  });
+
+  it('ends with the device: suspended it is let in no more, deleted there is no identity', async () => {
+    const device = await world.newDevice();
+    await world.inHub(device);
+    await platform.api('PATCH', `/devices/${device.id}`, { status: 'suspended' });
+    await until('it is not let in', () =>
+      expect(connectHubDevice(simulator, device.token)).rejects.toThrow(),
+    );
+    expect((await platform.api('DELETE', `/devices/${device.id}`)).status).toBeLessThan(300);
+    await until('the identity is gone', () => {
+      expect(() => simulator.deviceConnectionString(device.token)).toThrow();
+      return Promise.resolve();
+    });
+  });
+
+  it('is made anew when somebody deletes the identity in the hub', async () => {
+    const device = await world.newDevice();
+    const before = await world.inHub(device);
+    await openRegistry(simulator).delete(device.token);
+    await until('there is another identity', () => {
+      expect(simulator.deviceConnectionString(device.token)).not.toBe(before);
+      return Promise.resolve();
+    });
+  });
+});
+
+describe('what a device says', () => {
+  it('telemetry is stored with the time at which the hub had it', async () => {
+    const device = await world.newDevice();
+    const client = await world.connect(device);
+    const before = Date.now();
+    await client.sendEvent(new Message(JSON.stringify({ temperature: 21.5 })));
+    await until('the sample is stored', async () => {
+      const body = await world.get(`/devices/${device.id}/telemetry/latest`);
+      expect(body).toMatchObject({ items: [{ key: 'temperature', value: 21.5 }] });
+      const [item] = (body as { items: { ts: string }[] }).items;
+      expect(Date.parse(item?.ts ?? '')).toBeGreaterThanOrEqual(before - 1_000);
+    });
+  });
+
+  it('reported properties are reported state, nested ones whole', async () => {
+    const device = await world.newDevice();
+    const twin = await (await world.connect(device)).getTwin();
+    await report(twin, { firmware_version: '1.0', network: { ssid: 'one', channel: 6 } });
+    await report(twin, { network: { channel: 11 } });
+    await until('the state is reported', async () =>
+      expect(await world.get(`/devices/${device.id}/configuration`)).toMatchObject({
+        keys: {
+          firmware_version: { reported: '1.0' },
+          network: { reported: { ssid: 'one', channel: 11 } },
+        },
+      }),
+    );
+    await report(twin, { firmware_version: null });
+    await until('the state is removed', async () =>
+      expect(await world.get(`/devices/${device.id}/configuration`)).not.toHaveProperty(
+        'keys.firmware_version',
+      ),
+    );
+  });
+
+  it('how it is connected is followed, both ways', async () => {
+    const device = await world.newDevice();
+    await world.connect(device);
+    const connectivity = () => world.get(`/devices/${device.id}/connectivity`);
+    await until('it is connected', async () =>
+      expect(await connectivity()).toMatchObject({ connected: true }),
+    );
+    await world.closeClients();
+    await until('it is not connected', async () =>
+      expect(await connectivity()).toMatchObject({ connected: false, lastEnded: { reason: 'lost' } }),
+    );
+  });
+});
+
+describe('what a device is told', () => {
+  it('its configuration, at once; it says what it made of it', async () => {
+    const device = await world.newDevice();
+    const twin = await (await world.connect(device)).getTwin();
+    const changes: unknown[] = [];
+    twin.on('properties.desired.muster', (delta: unknown) => changes.push(delta));
+    await until('it is connected', async () =>
+      expect(await world.get(`/devices/${device.id}/connectivity`)).toMatchObject({ connected: true }),
+    );
+    const path = `/devices/${device.id}/configuration`;
+    const desired = { interval: 30, network: { 'a.b c': 1 } };
+    expect(await platform.api('PATCH', `${path}/desired`, desired)).toMatchObject({ status: 200 });
+    await until('the device has it', () => {
+      expect(told(twin)?.config).toEqual({ interval: 30, network: { 'a%2Eb%20c': 1 } });
+      return Promise.resolve();
+    });
+    expect(changes.length).toBeGreaterThan(0);
+    const { configId } = told(twin) ?? {};
+    await report(twin, { muster: { configuration: { configId, statusCode: 200 } } });
+    await until('it is in sync', async () =>
+      expect(await world.get(path)).toMatchObject({
+        syncState: 'in_sync',
+        keys: { interval: { reported: 30 } },
+      }),
+    );
+
+    await platform.api('PUT', `${path}/desired`, { interval: 60 });
+    await until('what is gone is gone', () => {
+      expect(told(twin)?.config).toEqual({ interval: 60 });
+      return Promise.resolve();
+    });
+    const { configId: second } = told(twin) ?? {};
+    await report(twin, {
+      muster: { configuration: { configId: second, statusCode: 422, reasonPhrase: 'too slow' } },
+    });
+    await until('it is rejected', async () =>
+      expect(await world.get(path)).toMatchObject({ syncState: 'rejected' }),
+    );
+  });
+
+  it('the latest, when it comes back; what others have written in its twin stays', async () => {
+    const device = await world.newDevice();
+    await world.inHub(device);
+    await openRegistry(simulator).updateTwin(
+      device.token,
+      { properties: { desired: { ofOthers: { keep: true } } } },
+      '*',
+    );
+    for (const interval of [1, 2, 3]) {
+      await platform.api('PATCH', `/devices/${device.id}/configuration/desired`, { interval });
+    }
+    const client = await world.connect(device);
+    await until('it has the latest', async () => {
+      const twin = await client.getTwin();
+      expect(twin.properties.desired).toMatchObject({
+        ofOthers: { keep: true },
+        muster: { configuration: { config: { interval: 3 } } },
+      });
+    });
+  });
+
+  it('what a twin cannot hold is rejected with the name of the limit', async () => {
+    const device = await world.newDevice();
+    await world.inHub(device);
+    await platform.api('PATCH', `/devices/${device.id}/configuration/desired`, { text: 'x'.repeat(5_000) });
+    await until('it is rejected', async () =>
+      expect(await world.get(`/devices/${device.id}/configuration/history`)).toMatchObject({
+        items: expect.arrayContaining([
+          expect.objectContaining({
+            kind: 'rejected',
+            reason: expect.stringContaining('a text in a twin has at most 4096 bytes'),
+          }),
+        ]),
+      }),
+    );
+  });
+
+  it('a command as a direct method, and its answer is the result', async () => {
+    const device = await world.newDevice();
+    const client = await world.connect(device);
+    client.onDeviceMethod('blink', (request, response) => {
+      void response.send(200, { blinked: (request.payload as { times: number }).times });
+    });
+    const path = `/devices/${device.id}/commands`;
+    await until('it is connected', async () =>
+      expect(await world.get(`/devices/${device.id}/connectivity`)).toMatchObject({ connected: true }),
+    );
+    const command = { type: 'blink', payload: { times: 3 }, ttlSeconds: 60, waitSeconds: 30 };
+    expect(await platform.api('POST', path, command)).toMatchObject({
+      status: 200,
+      body: { status: 'executed', statusCode: 200, result: { blinked: 3 } },
+    });
+  });
+
+  it('a command waits for a device that is away, or ends when its time is over', async () => {
+    const device = await world.newDevice();
+    await world.inHub(device);
+    const path = `/devices/${device.id}/commands`;
+    const give = async (type: string, ttlSeconds: number) =>
+      ((await platform.api('POST', path, { type, ttlSeconds })).body as { id: string }).id;
+    const short = await give('late', 1);
+    const long = await give('blink', 600);
+    await until('it has expired', async () =>
+      expect(await world.get(`${path}/${short}`)).toMatchObject({ status: 'expired' }),
+    );
+    const client = await world.connect(device);
+    const called: string[] = [];
+    for (const type of ['late', 'blink']) {
+      client.onDeviceMethod(type, (request, response) => {
+        called.push(request.methodName);
+        void response.send(200, null);
+      });
+    }
+    await until('it is executed', async () =>
+      expect(await world.get(`${path}/${long}`)).toMatchObject({ status: 'executed' }),
+    );
+    expect(called).toEqual(['blink']);
+  });
+});
+
+describe('after a kill', () => {
+  it('everything that the hub had taken is stored, once', async () => {
+    const device = await world.newDevice();
+    const client = await world.connect(device);
+    const sent = 200;
+    for (let nth = 0; nth < sent; nth += 1) {
+      await client.sendEvent(new Message(JSON.stringify({ nth })));
+      if (nth === sent / 2) await platform.kill9();
+    }
+    await platform.restart();
+    const stored = async () => {
+      const [row] = await platform.sql(
+        'SELECT count(*)::integer AS n FROM telemetry.samples WHERE device_id = $1',
+        [device.id],
+      );
+      return row?.['n'];
+    };
+    await until('all are stored', async () => expect(await stored()).toBe(sent));
+  }, 120_000);
+});

@@ -1,0 +1,183 @@
+import 'reflect-metadata';
+import { Module, type DynamicModule } from '@nestjs/common';
+import { Downlink, reactorsOf } from '@muster/downlink';
+import { eventStream } from '@muster/contracts';
+import type { DeviceKey } from '@muster/contracts/configuration/documents.requests';
+import { listHubActs } from '@muster/contracts/audit/requests';
+import {
+  createEventStore,
+  eventStoreMigrations,
+  migrateSchema,
+  rebuildsOf,
+  told,
+  translateBy,
+} from '@muster/event-store';
+import { ConfigError, type RunningApp } from '@muster/observability';
+import {
+  actHandlersOf,
+  BUS,
+  DATABASE,
+  EVENT_STORE,
+  startService,
+  type Background,
+} from '@muster/service-host';
+import { openUplink } from '@muster/uplink';
+import { Hubs1763600800001 } from '../migrations/0001-hubs.js';
+import { Identities1763600800002 } from '../migrations/0002-identities.js';
+import { Events1763600800003 } from '../migrations/0003-events.js';
+import { OwedOffers1763600800004 } from '../migrations/0004-owed-offers.js';
+import { configSchema, loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
+import { HubEventHandler } from './events/hub-event-handler.js';
+import { HubLinks } from './events/hub-links.js';
+import { startEventReaders } from './events/event-readers.js';
+import { PARKED_EVENTS } from './events/parked-events.js';
+import { replayEvent } from './events/replay-events.js';
+import { HubBudget } from './hub/hub-budget.js';
+import { HubKeys } from './hub/hub-keys.js';
+import { hub } from './hub/hub.decider.js';
+import { HubHandlers } from './hub/hub.handlers.js';
+import { publishedOfHub } from './hub/hub.published.js';
+import { hubs } from './hub/hubs.projection.js';
+import { Sealer } from './hub/sealed.js';
+import { OpenHubs } from './hub/open-hubs.js';
+import { HubDeviceHandlers } from './identity/hub-device.handlers.js';
+import { IdentitiesReactor } from './identity/identities.reactor.js';
+import { IdentityLedger } from './identity/identity-ledger.js';
+import { startIdentitySync } from './identity/identity-sync.js';
+import { hubWire } from './outbound/hub-wire.js';
+import { OwedOffers, startOwedOffers } from './outbound/owed-offers.js';
+import { MAX_HUBS } from './providers.js';
+
+const SERVICE = 'iothub-adapter';
+const SCHEMA = 'iothub_adapter';
+
+/** Written in the transaction of their events, and rebuildable from them. */
+const projections = [hubs];
+const aggregates = [hub];
+
+const ActHandlers = actHandlersOf({ service: SERVICE, contract: listHubActs, kinds: { device: 'device' } });
+
+@Module({})
+export class AppModule {
+  static of(
+    reactors: NonNullable<DynamicModule['controllers']>,
+    providers: NonNullable<DynamicModule['providers']>,
+  ): DynamicModule {
+    const controllers = [ActHandlers, HubHandlers, HubDeviceHandlers, IdentitiesReactor, ...reactors];
+    return { module: AppModule, controllers, providers };
+  }
+}
+
+const migrations = [
+  ...eventStoreMigrations,
+  Hubs1763600800001,
+  Identities1763600800002,
+  Events1763600800003,
+  OwedOffers1763600800004,
+];
+
+/** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
+export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
+
+/** What `npm run rebuild` makes again. */
+export const rebuilds = rebuildsOf({
+  name: SERVICE,
+  schema: SCHEMA,
+  aggregates,
+  projections,
+  streamMaxAgeHours: loadStreamMaxAgeHours,
+});
+
+/** Resolves when requests are served: waits for PostgreSQL and NATS, however long they take. */
+export const start = (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> => {
+  const config = loadConfig(env);
+  const keys = new HubKeys(sealerIn(config));
+  return startService({
+    name: SERVICE,
+    schema: SCHEMA,
+    migrations,
+    stream: eventStream(SERVICE),
+    config,
+    serve: ({ database, bus, logger, metrics }) => {
+      const hubs = new OpenHubs(database, keys);
+      const ledger = new IdentityLedger(database, bus);
+      const budget = new HubBudget(database);
+      const everyMs = config.syncEveryMs;
+      const uplink = openUplink({ ...config, door: 'iothub', bus, logger, metrics });
+      const links = new HubLinks(database, bus);
+      const owed = new OwedOffers(database);
+      const offers: Downlink = new Downlink({
+        wire: hubWire({ hubs, ledger, links, budget, owed, uplink, logger }),
+        uplink,
+        bus,
+        logger,
+        metrics,
+        inFlight: config.pushesInFlight,
+        perSecond: config.pushesPerSecond,
+      });
+      const reachable = ({ tenantId, deviceId }: DeviceKey, reachableAt = new Date().toISOString()) =>
+        void offers.becameReachable({ tenantId, deviceId, reachableAt });
+      const handler = new HubEventHandler({
+        uplink,
+        links,
+        ledger,
+        bus,
+        connected: reachable,
+        logger,
+        metrics,
+      });
+      return {
+        module: AppModule.of(reactorsOf(SERVICE, offers), [
+          { provide: DATABASE, useValue: database },
+          { provide: EVENT_STORE, useFactory: () => createEventStore(database, { projections }) },
+          { provide: BUS, useValue: bus },
+          { provide: HubKeys, useValue: keys },
+          { provide: OpenHubs, useValue: hubs },
+          { provide: IdentityLedger, useValue: ledger },
+          { provide: MAX_HUBS, useValue: config.maxHubs },
+        ]),
+        relay: { translate: translateBy(told(hub, publishedOfHub)), aggregates },
+        background: {
+          identities: startIdentitySync({ hubs, ledger, budget, made: reachable, everyMs, logger, metrics }),
+          events: startEventReaders({ ...config, database, hubs, handler, everyMs, logger, metrics }),
+          owed: startOwedOffers(owed, offers, { everyMs, logger }),
+          downlink: startMakingUp(offers),
+          uplink: { stop: () => uplink.stop() },
+        },
+        replays: { [PARKED_EVENTS]: replayEvent(hubs, handler) },
+        checks: {
+          'device-directory': () => {
+            if (!uplink.follower.isLoaded) throw new Error('not read yet; device-registry has not answered');
+          },
+          services: () => uplink.checkServices(),
+        },
+      };
+    },
+  });
+};
+
+/** What a process that died had in hand. */
+const startMakingUp = (offers: Downlink): Background => {
+  const stopping = new AbortController();
+  void offers.makeUp(stopping.signal);
+  return {
+    stop: () => {
+      stopping.abort();
+      offers.stop();
+      return Promise.resolve();
+    },
+  };
+};
+
+const sealerIn = ({ sealingKey }: Config): Sealer | undefined => {
+  if (sealingKey === undefined) return undefined;
+  if (!/^[A-Za-z0-9_-]{43}$/.test(sealingKey)) {
+    throw new ConfigError([
+      {
+        env: configSchema.sealingKey.env,
+        rule: 'must name a file with 32 bytes as base64url (43 characters)',
+      },
+    ]);
+  }
+  return new Sealer(Buffer.from(sealingKey, 'base64url'));
+};

@@ -1,0 +1,17 @@
+import { expect, it } from '@jest/globals';
+import { sasToken } from './sas.js';
+
+/** Made by `az iot hub generate-sas-token`'s recipe with OpenSSL: printf '%s' | openssl dgst -sha256 -mac HMAC -macopt hexkey:… */
+it('a signature is over the encoded resource and the end, by the decoded key', () => {
+  const key = Buffer.from('0123456789abcdef0123456789abcdef').toString('base64');
+  expect(
+    sasToken({
+      resource: 'factory.azure-devices.net/devices/a b',
+      key,
+      policy: 'pol+icy',
+      until: 1_900_000_000,
+    }),
+  ).toBe(
+    'SharedAccessSignature sr=factory.azure-devices.net%2Fdevices%2Fa%20b&sig=axaT6vlLQzbm7jc1NTliRrLwmla8pr85wu7X8UmFCqs%3D&se=1900000000&skn=pol%2Bicy',
+  );
+});

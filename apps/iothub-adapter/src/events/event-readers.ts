@@ -1,0 +1,157 @@
+import { EventHubConsumerClient, earliestEventPosition, type Subscription } from '@azure/event-hubs';
+import type { Database } from '@muster/event-store';
+import { startUpkeep, type Logger, type Metrics, type Upkeep } from '@muster/observability';
+import { endpointConnectionString, findEndpoint } from '../azure/built-in-endpoint.js';
+import type { OpenHub, OpenHubs } from '../hub/open-hubs.js';
+import { checkpointStore } from './checkpoint-store.js';
+import { NotWanted, type HubEventHandler } from './hub-event-handler.js';
+
+export interface EventReaderParts {
+  readonly database: Database;
+  readonly hubs: OpenHubs;
+  readonly handler: HubEventHandler;
+  readonly everyMs: number;
+  /** Events handled together; the client's own default is ten, which is slow. */
+  readonly batchSize: number;
+  /** A replica that is silent for so long loses its partitions to the others. */
+  readonly claimSeconds: number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+interface Reader {
+  readonly version: number;
+  stop(): Promise<void>;
+}
+
+/** Events that the client fetches ahead, of each partition. */
+const PREFETCH_BATCHES = 2;
+/** How long the first event of a batch waits for others. */
+const MAX_WAIT_SECONDS = 1;
+
+/**
+ * Reads the events of all hubs. Every replica has a reader for each hub; the client of Event Hubs shares the partitions among
+ * them by the claims in the database, and the endpoint itself lets only the last who claimed one read it.
+ */
+export const startEventReaders = (parts: EventReaderParts): Upkeep => {
+  const { logger } = parts;
+  const lag = parts.metrics.gauge(
+    'muster_iothub_events_behind',
+    'Events of a partition of an IoT Hub that are not handled yet, as of the last batch',
+    ['hub', 'partition'],
+  );
+  const readers = new Map<string, Reader>();
+  const failing = new Set<string>();
+  const upkeep = startUpkeep({
+    what: 'reading the events of IoT Hubs',
+    everyMs: parts.everyMs,
+    round: async () => {
+      const open = await parts.hubs.all(() => undefined);
+      for (const id of readers.keys()) {
+        if (!open.some(({ hub }) => hub.id === id)) await end(id);
+      }
+      // Side by side: one that is away does not hold up the others.
+      await Promise.all(open.map((hub) => follow(hub)));
+      return false;
+    },
+    logger,
+  });
+  return {
+    check: () => upkeep.check(),
+    stop: async () => {
+      await upkeep.stop();
+      await Promise.all([...readers.keys()].map(end));
+    },
+  };
+
+  async function follow(open: OpenHub): Promise<void> {
+    const { id, name, version } = open.hub;
+    if (readers.get(id)?.version === version) return;
+    await end(id);
+    try {
+      readers.set(id, await begin(open));
+      failing.delete(id);
+      logger.info({ hub: name }, 'the events of an IoT Hub are read');
+    } catch (error) {
+      if (!failing.has(id))
+        logger.warn({ err: error, hub: name }, 'the events of an IoT Hub cannot be read yet');
+      failing.add(id);
+    }
+  }
+
+  async function end(id: string): Promise<void> {
+    const reader = readers.get(id);
+    readers.delete(id);
+    await reader?.stop();
+  }
+
+  async function begin(open: OpenHub): Promise<Reader> {
+    const { hub, access } = open;
+    const endpoint = await findEndpoint(access);
+    const client = new EventHubConsumerClient(
+      hub.consumerGroup,
+      endpointConnectionString(access, endpoint),
+      checkpointStore(parts.database, hub.id),
+      {
+        loadBalancingOptions: {
+          strategy: 'greedy',
+          updateIntervalInMs: Math.max(500, (parts.claimSeconds * 1_000) / 6),
+          partitionOwnershipExpirationIntervalInMs: parts.claimSeconds * 1_000,
+        },
+      },
+    );
+    /** Partitions that are ours, and still are. */
+    const ours = new Map<string, { isWanted: boolean }>();
+    const told = new Set<string>();
+    const subscription: Subscription = client.subscribe(
+      {
+        processInitialize: ({ partitionId }) => {
+          ours.set(partitionId, { isWanted: true });
+          return Promise.resolve();
+        },
+        processClose: (_reason, { partitionId }) => {
+          const part = ours.get(partitionId);
+          if (part !== undefined) part.isWanted = false;
+          lag.remove({ hub: hub.name, partition: partitionId });
+          return Promise.resolve();
+        },
+        processEvents: async (events, context) => {
+          const last = events.at(-1);
+          const part = ours.get(context.partitionId);
+          if (last === undefined || part === undefined) return;
+          await parts.handler.handle(open, events, () => part.isWanted);
+          // Only now: who dies before reads them again, and finds them stored.
+          await context.updateCheckpoint(last);
+          const newest = context.lastEnqueuedEventProperties?.sequenceNumber;
+          if (newest !== undefined) {
+            lag.set({ hub: hub.name, partition: context.partitionId }, newest - last.sequenceNumber);
+          }
+        },
+        processError: (error, { partitionId }) => {
+          if (error instanceof NotWanted) return Promise.resolve();
+          const words = `${partitionId} ${error.name}`;
+          if (!told.has(words))
+            logger.warn({ err: error, hub: hub.name, partitionId }, 'a partition was not read');
+          told.add(words);
+          return Promise.resolve();
+        },
+      },
+      {
+        maxBatchSize: parts.batchSize,
+        maxWaitTimeInSeconds: MAX_WAIT_SECONDS,
+        prefetchCount: parts.batchSize * PREFETCH_BATCHES,
+        skipParsingBodyAsJson: true,
+        startPosition: earliestEventPosition,
+        trackLastEnqueuedEventProperties: true,
+      },
+    );
+    return {
+      version: hub.version,
+      stop: async () => {
+        for (const part of ours.values()) part.isWanted = false;
+        await subscription.close();
+        await client.close();
+      },
+    };
+  }
+};

@@ -1,0 +1,1 @@
+export { migrate, rebuilds, start } from './app.module.js';

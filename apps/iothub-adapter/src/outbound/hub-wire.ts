@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { JsonObject, JsonValue } from '@muster/contracts';
+import type { Addressee, Push, Wire } from '@muster/downlink';
+import type { Logger } from '@muster/observability';
+import type { Uplink } from '@muster/uplink';
+import { callMethod } from '../azure/hub-methods.js';
+import { HubFailure } from '../azure/hub-rest.js';
+import { patchDesired, readTwin } from '../azure/hub-twins.js';
+import type { HubLinks } from '../events/hub-links.js';
+import { NAMESPACE, withoutMetadata } from '../events/reported-requests.js';
+import { mapObject, twinKey } from '../events/twin-keys.js';
+import type { HubBudget } from '../hub/hub-budget.js';
+import type { RateClass } from '../hub/hub-rates.js';
+import type { OpenHub, OpenHubs } from '../hub/open-hubs.js';
+import type { IdentityLedger } from '../identity/identity-ledger.js';
+import { desiredPatch } from './desired-patch.js';
+import type { OwedOffers } from './owed-offers.js';
+import { wrongForTwin } from './twin-limits.js';
+
+export interface HubWireParts {
+  readonly hubs: OpenHubs;
+  readonly ledger: IdentityLedger;
+  readonly links: HubLinks;
+  readonly budget: HubBudget;
+  readonly owed: OwedOffers;
+  readonly uplink: Pick<Uplink, 'questions' | 'answer' | 'arrival'>;
+  readonly logger: Logger;
+}
+
+/** Somebody else changes the twin at the same time. */
+const TRIES = 5;
+/** How long a push waits for the hub's throttle, before it makes room for those to other hubs. */
+const MAX_WAIT_MS = 10_000;
+const METHOD_SECONDS = 30;
+
+/**
+ * What devices in hubs are told: documents as desired properties, in `muster`, where they wait for a device that is away;
+ * commands as direct methods, whose answers are results. Throws nothing that a hub says: one that is away, or has had too
+ * much, is somebody who was not there, and its device is offered what is due to it again.
+ */
+export const hubWire = (parts: HubWireParts): Wire => {
+  const { hubs, ledger, links, budget, owed, uplink, logger } = parts;
+  return {
+    interface: 'iothub',
+    covers: () => true,
+    send: async (to, push) => {
+      const hubId = await ledger.hubWith(to.token);
+      const open = hubId === undefined ? undefined : await hubs.one(hubId);
+      // There is no identity yet; the device is offered all once there is.
+      if (open === undefined) return false;
+      try {
+        return push.extension === 'cex' ? await command(open, to, push) : await document(open, to, push);
+      } catch (error) {
+        if (!(error instanceof HubFailure)) throw error;
+        const { tenantId, deviceId } = to;
+        logger.info({ err: error, tenantId, deviceId, hub: open.hub.name }, 'a device is told later');
+        await owed.owe({ ...to, extension: push.extension });
+        return false;
+      }
+    },
+  };
+
+  async function document(open: OpenHub, to: Addressee, push: Push): Promise<boolean> {
+    const { configId, config } = JSON.parse(push.body) as { configId: string; config: JsonObject }; // kp1 has written it
+    const told = { configId, config: mapObject(config, twinKey) };
+    const [, , name] = push.path;
+    const ours: JsonObject =
+      push.extension === 'cmx'
+        ? { configuration: told }
+        : name === undefined
+          ? { software: told }
+          : { softwareOf: { [name]: told } };
+    const wrong = await desire(open, to.token, ours);
+    if (wrong !== undefined) {
+      // As if the device had said it: it is what keeps the document from being applied, and shown where that is.
+      await say(to, [push.extension, 'applied', 'json', ...(name === undefined ? [] : [name])], {
+        configId,
+        statusCode: 413,
+        reasonPhrase: wrong,
+      });
+      return false;
+    }
+    // Of whom the hub tells nothing it is not known; the twin has it in any case.
+    return (await links.isConnected(open.hub.id, to.token)) !== false;
+  }
+
+  /** Returns why it cannot be; undefined: it is done. */
+  async function desire({ hub, rest }: OpenHub, id: string, ours: JsonObject): Promise<string | undefined> {
+    for (let tries = 1; ; tries += 1) {
+      const { etag, properties } = await readTwin(rest, id);
+      const desired = withoutMetadata(properties.desired);
+      const current = desired[NAMESPACE] as JsonObject | undefined; // nobody else writes there
+      const wanted: JsonObject = { ...current, ...ours };
+      const softwareOf = {
+        ...(current?.['softwareOf'] as JsonObject),
+        ...(ours['softwareOf'] as JsonObject),
+      };
+      if (ours['softwareOf'] !== undefined) wanted['softwareOf'] = softwareOf;
+      const wrong = wrongForTwin({ ...desired, [NAMESPACE]: wanted });
+      if (wrong !== undefined) return wrong;
+      const patch = desiredPatch(current, wanted);
+      if (patch === undefined) return undefined;
+      await pass(hub, 'twin-updates');
+      try {
+        await patchDesired(rest, id, etag, { [NAMESPACE]: patch });
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof HubFailure)) throw error;
+        if (error.status === 429) await budget.drain(hub, 'twin-updates', error.retryAfterSeconds ?? 1);
+        if (error.status === 400) return `the IoT Hub refuses it: ${error.reason}`;
+        if (error.status !== 412 || tries === TRIES) throw error;
+      }
+    }
+  }
+
+  async function command(open: OpenHub, to: Addressee, push: Push): Promise<boolean> {
+    const { hub, rest } = open;
+    const [, type = ''] = push.path;
+    const commands = JSON.parse(push.body) as { id: number; payload?: JsonValue }[]; // kp1 has written it
+    for (const { id, payload = null } of commands) {
+      const left =
+        push.expiresAt === undefined ? Infinity : (Date.parse(push.expiresAt) - Date.now()) / 1_000;
+      // It is over, and commands says so.
+      if (left <= 0) return true;
+      await pass(hub, 'methods');
+      const outcome = await callMethod(rest, to.token, {
+        name: type,
+        payload,
+        seconds: Math.min(left, METHOD_SECONDS),
+      });
+      if (outcome.kind === 'away') return false;
+      if (outcome.kind === 'silent') continue;
+      await say(to, ['cex', 'result', type], {
+        id,
+        statusCode: outcome.status,
+        ...(outcome.payload === undefined ? {} : { payload: outcome.payload }),
+      });
+    }
+    return true;
+  }
+
+  /** What the device says, or is as good as said by it. */
+  async function say(
+    to: Addressee,
+    [extension = '', ...path]: readonly string[],
+    body: JsonObject,
+  ): Promise<void> {
+    const device = await uplink.questions.admitOnRecord(to.token);
+    if (!device.admitted) return;
+    await uplink.answer({
+      device,
+      topic: { appVersion: device.entry.appVersion, extension, path, requestId: undefined },
+      payload: Buffer.from(JSON.stringify(body)),
+      arrivedAt: uplink.arrival(),
+      redelivered: false,
+      duplicate: false,
+      isWanted: () => true,
+      whenAway: 'wait',
+    });
+  }
+
+  /** Waits until the hub may be asked. Throws `HubFailure` as the hub itself would when that takes too long. */
+  async function pass(hub: OpenHub['hub'], of: RateClass): Promise<void> {
+    const until = Date.now() + MAX_WAIT_MS;
+    while ((await budget.take(hub, of, 1)) === 0) {
+      if (Date.now() >= until)
+        throw new HubFailure(429, 'ThrottledByUs', `${hub.hostName} may not be asked more often`);
+      await sleep(50 + Math.random() * 100);
+    }
+  }
+};

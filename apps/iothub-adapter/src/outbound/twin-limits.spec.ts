@@ -1,0 +1,25 @@
+import { expect, it } from '@jest/globals';
+import type { JsonObject } from '@muster/contracts';
+import { wrongForTwin } from './twin-limits.js';
+
+const deep = (levels: number): JsonObject => (levels === 1 ? { end: 1 } : { a: deep(levels - 1) });
+const many = (bytes: number): JsonObject =>
+  Object.fromEntries(
+    Array.from({ length: Math.ceil(bytes / 1_000) }, (_, nth) => [`k${nth}`, 'x'.repeat(990)]),
+  );
+
+it.each<[string, JsonObject]>([
+  ['at most 32768 bytes of desired properties', many(33_000)],
+  ['nested at most 10 deep', deep(11)],
+  ['a text in a twin has at most 4096 bytes', { a: 'x'.repeat(4_097) }],
+  ['a whole number in a twin is between -2^52 and 2^52', { a: 2 ** 53 }],
+  ['a key in a twin has at most 1024 bytes', { ['x'.repeat(1_025)]: 1 }],
+])('is refused by the name of the limit: %s', (words, desired) => {
+  expect(wrongForTwin(desired)).toContain(words);
+});
+
+it('what is just within the limits is taken', () => {
+  for (const desired of [deep(10), { a: 'x'.repeat(4_096) }, { a: 2 ** 52 }, many(31_000)]) {
+    expect(wrongForTwin(desired)).toBeUndefined();
+  }
+});
