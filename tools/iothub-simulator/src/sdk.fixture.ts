@@ -4,6 +4,7 @@ import {
   earliestEventPosition,
   type ReceivedEventData,
   type SubscribeOptions,
+  type SubscriptionEventHandlers,
 } from '@azure/event-hubs';
 import iotCommon from 'azure-iot-common';
 import iotDevice from 'azure-iot-device';
@@ -12,6 +13,19 @@ import iothub from 'azure-iothub';
 import { startSimulator, type Simulator } from './simulator.js';
 import type { SimulatorOptions } from './options.js';
 import type { CertificateAndKey } from './security/certificates.js';
+
+/** What a consumer has got until now. */
+export interface Reading {
+  readonly events: ReceivedEventData[];
+  readonly errors: (Error & { readonly code?: string })[];
+}
+
+/** Of whatever the hub says of itself. */
+export const sourceOf = ({ systemProperties }: ReceivedEventData): unknown =>
+  systemProperties?.['iothub-message-source'];
+
+export const deviceOf = ({ systemProperties }: ReceivedEventData): unknown =>
+  systemProperties?.['iothub-connection-device-id'];
 
 /** Microsoft's SDKs against a simulator, and the end of all that was opened. */
 export class Sdk {
@@ -75,23 +89,28 @@ export class Sdk {
     return client;
   }
 
-  /** Everything that comes, from the beginning, as it comes. */
-  readEvents(
-    consumer: EventHubConsumerClient,
-    options: SubscribeOptions = { startPosition: earliestEventPosition, maxWaitTimeInSeconds: 1 },
-  ): ReceivedEventData[] {
-    const events: ReceivedEventData[] = [];
-    const subscription = consumer.subscribe(
-      {
-        processEvents: async (batch) => {
-          events.push(...batch);
-        },
-        processError: async () => undefined,
+  /** Everything that comes, from the beginning unless told otherwise. */
+  read(
+    consumer: EventHubConsumerClient = this.consumer(),
+    options: SubscribeOptions = {},
+    partitionId?: string,
+  ): Reading {
+    const reading: Reading = { events: [], errors: [] };
+    const handlers: SubscriptionEventHandlers = {
+      processEvents: async (batch) => {
+        reading.events.push(...batch);
       },
-      options,
-    );
+      processError: async (error) => {
+        reading.errors.push(error);
+      },
+    };
+    const settings = { startPosition: earliestEventPosition, maxWaitTimeInSeconds: 1, ...options };
+    const subscription =
+      partitionId === undefined
+        ? consumer.subscribe(handlers, settings)
+        : consumer.subscribe(partitionId, handlers, settings);
     this.closings.push(() => subscription.close());
-    return events;
+    return reading;
   }
 
   async stop(): Promise<void> {

@@ -4,7 +4,7 @@ import { eventually } from '@muster/testing';
 import iotCommon from 'azure-iot-common';
 import iotDevice from 'azure-iot-device';
 import { makeCertificate } from './security/certificates.js';
-import { Sdk } from './sdk.fixture.js';
+import { Sdk, sourceOf } from './sdk.fixture.js';
 
 let sdk: Sdk;
 
@@ -96,10 +96,8 @@ describe("Microsoft's device SDK over MQTT", () => {
     message.messageId = 'm-1';
     message.properties.add('alarm', 'a&b=c');
     await device.sendEvent(message);
-    const events = sdk.readEvents(sdk.consumer());
-    const event = await eventually(() =>
-      events.find(({ systemProperties }) => systemProperties?.['iothub-message-source'] === 'Telemetry'),
-    );
+    const { events } = sdk.read();
+    const event = await eventually(() => events.find((event) => sourceOf(event) === 'Telemetry'));
     expect(event.body).toEqual({ temperature: 21 });
     expect(event.properties).toEqual({ alarm: 'a&b=c' });
     expect(event.systemProperties).toMatchObject({

@@ -46,7 +46,7 @@ export interface Simulator {
 
   /** Revokes a key and makes another, or the one that is given. Devices that came in with it are disconnected. */
   regenerateKey(policy: string, which?: keyof KeyPair): KeyPair;
-  /** Ends all AMQP connections with an error; default `amqp:connection:forced`. Returns how many. */
+  /** Cuts all AMQP connections, as a lost network does; with a condition the hub says it first. Returns how many. */
   dropAmqp(condition?: string, description?: string): number;
   /** Cuts a device's connection, as a lost network does. False: it had none. */
   dropDevice(deviceId: string): boolean;
@@ -177,8 +177,8 @@ export const startSimulator = async (options: SimulatorOptions = {}): Promise<Si
       hub.closeInvalidSessions();
       return { primaryKey, secondaryKey };
     },
-    dropAmqp: (condition = 'amqp:connection:forced', description = 'The connection was dropped') =>
-      amqpServer.drop({ condition, description }),
+    dropAmqp: (condition, description = 'The connection was dropped on purpose') =>
+      amqpServer.drop(condition === undefined ? undefined : { condition, description }),
     dropDevice: (deviceId) => {
       const { session } = hub.registry.get(deviceId);
       session?.close('dropped on purpose');

@@ -1,12 +1,13 @@
 import type { TLSSocket } from 'node:tls';
 import type { Hub } from '../hub/hub.js';
 import { HubError } from '../hub/hub-error.js';
-import { authorizePolicy, covers, type AuthorizeContext, type Grant } from '../security/authorize.js';
+import { authorizePolicy, type AuthorizeContext } from '../security/authorize.js';
 import { AmqpRefusal, amqpError } from './amqp-refusal.js';
 import { readC2d } from './c2d-message.js';
-import { FeedbackLink } from './feedback-link.js';
+import { serveFeedback } from './feedback-link.js';
 import { manage } from './management.js';
 import { PartitionReaders } from './partition-readers.js';
+import { addressOf, Peer, type Entity } from './peer.js';
 import {
   createContainer,
   type AmqpError,
@@ -14,37 +15,35 @@ import {
   type ConnectionOptions,
   type EventContext,
   type Message,
+  type Receiver,
   type Sender,
 } from './rhea.js';
 
 export interface AmqpContext {
   readonly hub: Hub;
   authorization(): AuthorizeContext;
-  /** Where the event hub is, for the redirect: a name and a port. */
+  /** Where the event hub is, for the redirect. */
   readonly host: { readonly name: string; readonly port: number };
   log(line: string): void;
 }
 
-/** Something that a link was attached to, and that must know when the link is gone. */
-interface Attached {
-  close(): void;
-}
+/** rhea's types know of the side that connects only. */
+type ServerConnection = Connection & { accept(socket: TLSSocket): void; eof(): void };
 
-interface Peer {
-  readonly connection: Connection;
-  readonly grants: Map<string, Grant>;
-  readonly links: Map<Sender, Attached>;
-  /** Links by which questions to `$cbs` and `$management` are answered. */
-  readonly answering: Set<Sender>;
-}
-
+const AMQPS_PORT = 5_671;
 const IDLE_MS = 240_000;
 const CREDIT = 100;
+/** From the farewell to the end of a connection. */
+const FAREWELL_MS = 200;
+const C2D: Entity = { path: 'messages/devicebound', isEventHub: false };
+const FEEDBACK: Entity = { path: 'messages/servicebound/feedback', isEventHub: false };
+const EVENTS: Entity = { path: 'messages/events', isEventHub: false };
 
 /** The hub's AMQP side, and that of its event hub: both on one port, told apart by addresses. */
 export class AmqpServer {
   private readonly container = createContainer({ id: 'iothub-simulator' });
   private readonly peers = new Map<Connection, Peer>();
+  private readonly sockets = new Map<Connection, TLSSocket>();
   private readonly readers: PartitionReaders;
 
   constructor(private readonly context: AmqpContext) {
@@ -52,17 +51,30 @@ export class AmqpServer {
     const { container } = this;
     (container.sasl_server_mechanisms as { enable_anonymous(): void }).enable_anonymous();
     container.on('connection_open', ({ connection }: EventContext) => {
-      this.peers.set(connection, { connection, grants: new Map(), links: new Map(), answering: new Set() });
+      this.peers.set(connection, new Peer(connection));
     });
-    container.on('disconnected', ({ connection }: EventContext) => this.forget(connection));
-    container.on('connection_close', ({ connection }: EventContext) => this.forget(connection));
-    container.on('sender_open', (event: EventContext) => this.attachSender(event));
-    container.on('receiver_open', (event: EventContext) => this.attachReceiver(event));
-    container.on('sender_close', ({ connection, sender }: EventContext) => this.detach(connection, sender));
+    for (const end of ['disconnected', 'connection_close']) {
+      container.on(end, ({ connection }: EventContext) => this.ended(connection));
+    }
+    container.on('sender_open', ({ connection, sender }: EventContext) => {
+      if (sender !== undefined)
+        this.attach(connection, sender, sender.source, (peer) => this.give(peer, sender));
+    });
+    container.on('receiver_open', ({ connection, receiver }: EventContext) => {
+      if (receiver !== undefined) {
+        this.attach(connection, receiver, receiver.target, (peer) => this.take(peer, receiver));
+      }
+    });
+    container.on('sender_close', ({ connection, sender }: EventContext) => {
+      if (sender !== undefined) this.peers.get(connection)?.detached(sender);
+    });
+    container.on('receiver_close', ({ connection, receiver }: EventContext) => {
+      if (receiver !== undefined) this.peers.get(connection)?.detached(receiver);
+    });
     container.on('message', (event: EventContext) => this.receive(event));
     // Who goes away in the middle of something is no error of the hub's.
     for (const name of ['connection_error', 'session_error', 'sender_error', 'receiver_error', 'error']) {
-      container.on(name, () => this.context.log(`amqp: ${name}`));
+      container.on(name, () => context.log(`amqp: ${name}`));
     }
   }
 
@@ -72,73 +84,82 @@ export class AmqpServer {
       idle_time_out: IDLE_MS,
       receiver_options: { credit_window: CREDIT },
     };
-    // rhea's types know of the side that connects only.
-    const connection = this.container.create_connection(options as unknown as ConnectionOptions);
-    (connection as Connection & { accept(socket: TLSSocket): void }).accept(socket);
-    socket.on('close', () => this.forget(connection));
+    const connection = this.container.create_connection(
+      options as unknown as ConnectionOptions,
+    ) as ServerConnection;
+    connection.accept(socket);
+    this.sockets.set(connection, socket);
+    // rhea waits for the end of the stream, which never comes from a socket that was destroyed.
+    socket.on('close', () => {
+      this.sockets.delete(connection);
+      connection.eof();
+    });
   }
 
-  /** Links whose token is over, or whose key is revoked, end as they do in Azure. */
   tick(): void {
     const now = this.context.hub.signatureNow();
-    for (const { connection, grants, links } of this.peers.values()) {
-      if (links.size === 0 || [...grants.values()].some(({ expiresAt }) => expiresAt > now)) continue;
-      connection.close({ condition: 'amqp:unauthorized-access', description: 'The token has expired' });
-    }
+    for (const peer of this.peers.values()) peer.expire(now);
   }
 
-  /** Ends connections with an error, as the service does when it moves. Returns how many. */
-  drop(error: AmqpError): number {
-    const dropped = [...this.peers.keys()];
-    for (const connection of dropped) connection.close(error);
+  /** Ends all connections: cut as by a lost network, or with an error as a farewell. Returns how many. */
+  drop(farewell?: AmqpError): number {
+    const dropped = [...this.sockets];
+    for (const [connection, socket] of dropped) {
+      if (farewell === undefined) socket.destroy();
+      else {
+        connection.close(farewell);
+        setTimeout(() => socket.destroy(), FAREWELL_MS);
+      }
+    }
     return dropped.length;
   }
 
-  private attachSender({ connection, sender }: EventContext): void {
+  private attach(
+    connection: Connection,
+    link: Sender | Receiver,
+    terminus: unknown,
+    open: (peer: Peer) => void,
+  ): void {
     const peer = this.peers.get(connection);
-    if (sender === undefined || peer === undefined) return;
+    if (peer === undefined) return;
+    const address = addressOf(terminus);
+    try {
+      if (address !== '$cbs') this.strike(address);
+      open(peer);
+    } catch (error) {
+      link.close(amqpError(error));
+    }
+  }
+
+  /** A client wants to read. Refuses by throwing. */
+  private give(peer: Peer, sender: Sender): void {
     const address = addressOf(sender.source);
-    try {
-      if (address !== '$cbs') this.strikeAttach(address);
-      if (isQuestionable(address)) peer.answering.add(sender);
-      else peer.links.set(sender, this.open(peer, sender, address));
-      sender.set_source({ ...sender.source, address });
-    } catch (error) {
-      sender.close(amqpError(error));
-    }
-  }
-
-  /** Refuses by throwing; what an address is, and who may read it. */
-  private open(peer: Peer, sender: Sender, address: string): Attached {
-    const { hub } = this.context;
     const path = pathOf(address);
-    if (/^messages\/events\b/i.test(path)) {
-      this.require(peer, 'messages/events', false);
+    if (isQuestionable(address)) peer.answerBy(sender);
+    else if (/^messages\/events\b/i.test(path)) {
+      this.require(peer, EVENTS);
       throw new AmqpRefusal(this.redirect());
+    } else if (path.toLowerCase() === FEEDBACK.path) {
+      this.require(peer, FEEDBACK);
+      peer.attach(sender, FEEDBACK, serveFeedback(this.context.hub, sender));
+    } else {
+      const entity = { path, isEventHub: true };
+      this.require(peer, entity);
+      peer.attach(sender, entity, this.readers.open(sender, path));
     }
-    if (path.toLowerCase() === 'messages/servicebound/feedback') {
-      this.require(peer, path, false);
-      return new FeedbackLink(hub, sender);
-    }
-    this.require(peer, path, true);
-    return this.readers.open(sender, path);
+    sender.set_source({ ...sender.source, address });
   }
 
-  private attachReceiver({ connection, receiver }: EventContext): void {
-    const peer = this.peers.get(connection);
-    if (receiver === undefined || peer === undefined) return;
+  /** A client wants to send. Refuses by throwing. */
+  private take(peer: Peer, receiver: Receiver): void {
     const address = addressOf(receiver.target);
-    try {
-      if (address !== '$cbs') this.strikeAttach(address);
-      const path = pathOf(address);
-      if (/^messages\/devicebound$/i.test(path)) this.require(peer, path, false);
-      else if (!isQuestionable(address)) {
-        throw new AmqpRefusal({ condition: 'amqp:not-found', description: `${address} is not simulated` });
-      }
-      receiver.set_target({ address });
-    } catch (error) {
-      receiver.close(amqpError(error));
+    if (pathOf(address).toLowerCase() === C2D.path) {
+      this.require(peer, C2D);
+      peer.attach(receiver, C2D, () => undefined);
+    } else if (!isQuestionable(address)) {
+      throw new AmqpRefusal({ condition: 'amqp:not-found', description: `${address} is not simulated` });
     }
+    receiver.set_target({ address });
   }
 
   private receive({ connection, receiver, message, delivery }: EventContext): void {
@@ -146,68 +167,45 @@ export class AmqpServer {
     if (peer === undefined || receiver === undefined || message === undefined || delivery === undefined)
       return;
     const address = addressOf(receiver.target);
-    if (address === '$cbs') {
+    if (isQuestionable(address)) {
       delivery.accept();
-      this.reply(peer, message, '$cbs', this.putToken(peer, message));
-    } else if (isQuestionable(address)) {
-      delivery.accept();
+      const answer = address === '$cbs' ? this.putToken(peer, message) : this.manage(message);
+      peer.answer(message, address, answer);
+      return;
+    }
+    try {
       const { hub } = this.context;
-      this.reply(
-        peer,
-        message,
-        address,
-        manage(hub, message, (token) => this.mayManage(token)),
-      );
-    } else {
-      try {
-        this.context.hub.throttle('c2dSend');
-        const { deviceId, request } = readC2d(message, this.context.hub.now());
-        this.context.hub.sendToDevice(deviceId, request);
-        delivery.accept();
-      } catch (error) {
-        delivery.reject(amqpError(error));
-      }
+      hub.throttle('c2dSend');
+      const { deviceId, request } = readC2d(message, hub.now());
+      hub.sendToDevice(deviceId, request);
+      delivery.accept();
+    } catch (error) {
+      delivery.reject(amqpError(error));
     }
   }
 
   private putToken(peer: Peer, message: Message): Message {
+    const { name } = (message.application_properties ?? {}) as { readonly name?: unknown };
     const token = typeof message.body === 'string' ? message.body : '';
-    const name = String(message.application_properties?.['name'] ?? '');
     const grant = authorizePolicy(token, this.context.authorization());
-    if (grant === undefined) return status(401, 'The token is not valid', 'amqp:unauthorized-access');
-    peer.grants.set(name, grant);
+    if (grant === undefined) return status(401, 'The token is not valid');
+    peer.grant(String(name), grant);
     return status(200, 'OK');
   }
 
-  private mayManage(token: string): boolean {
-    const grant = authorizePolicy(token, this.context.authorization());
-    return grant?.rights.includes('ServiceConnect') === true;
-  }
-
-  /** The answer goes to the link of the same connection that reads from where the question was sent. */
-  private reply(peer: Peer, question: Message, address: string, answer: Message): void {
-    const senders = [...peer.answering].filter((sender) => addressOf(sender.source) === address);
-    const wanted = senders.find((sender) => addressOf(sender.target) === question.reply_to) ?? senders[0];
-    wanted?.send({
-      ...answer,
-      correlation_id: question.message_id,
-      to: question.reply_to,
+  private manage(message: Message): Message {
+    return manage(this.context.hub, message, (token) => {
+      const grant = authorizePolicy(token, this.context.authorization());
+      return grant?.rights.includes('ServiceConnect') === true;
     });
   }
 
-  private require(peer: Peer, path: string, isEventHub: boolean): void {
-    const now = this.context.hub.signatureNow();
-    const granted = [...peer.grants.values()].some(
-      (grant) =>
-        grant.rights.includes('ServiceConnect') &&
-        grant.resource.includes('://') === isEventHub &&
-        grant.expiresAt > now &&
-        covers(grant, path),
-    );
-    if (!granted) throw new HubError('IotHubUnauthorizedAccess', `Unauthorized access to ${path}`);
+  private require(peer: Peer, entity: Entity): void {
+    if (peer.may(entity, this.context.hub.signatureNow())) return;
+    throw new HubError('IotHubUnauthorizedAccess', `Unauthorized access to ${entity.path}`);
   }
 
-  private strikeAttach(address: string): void {
+  private strike(address: string): void {
     const fault = this.context.hub.faults.strike('attach-error', (one) => address.includes(one.address));
     if (fault === undefined) return;
     const { condition, description = 'A fault was injected' } = fault;
@@ -215,48 +213,33 @@ export class AmqpServer {
   }
 
   private redirect(): AmqpError {
-    const { host, hub } = this.context;
+    const { name, port } = this.context.host;
     return {
       condition: 'amqp:link:redirect',
       description: 'Permanently redirected',
       info: {
-        hostname: host.port === 5671 ? host.name : `${host.name}:${host.port}`,
-        'network-host': host.name,
-        port: host.port,
-        address: `amqps://${host.name}:${host.port}/${hub.events.name}/$management`,
+        hostname: port === AMQPS_PORT ? name : `${name}:${port}`,
+        'network-host': name,
+        port,
+        address: `amqps://${name}:${port}/${this.context.hub.events.name}/$management`,
       },
     };
   }
 
-  private detach(connection: Connection, sender: Sender | undefined): void {
-    const peer = this.peers.get(connection);
-    if (sender === undefined || peer === undefined) return;
-    peer.answering.delete(sender);
-    peer.links.get(sender)?.close();
-    peer.links.delete(sender);
-  }
-
-  private forget(connection: Connection): void {
-    const peer = this.peers.get(connection);
-    if (peer === undefined) return;
+  private ended(connection: Connection): void {
+    this.peers.get(connection)?.ended();
     this.peers.delete(connection);
-    for (const attached of peer.links.values()) attached.close();
   }
 }
 
-const status = (code: number, description: string, condition?: string): Message => ({
+const status = (code: number, description: string): Message => ({
   body: '',
   application_properties: {
     'status-code': code,
     'status-description': description,
-    ...(condition === undefined ? {} : { 'error-condition': condition }),
+    ...(code === 401 ? { 'error-condition': 'amqp:unauthorized-access' } : {}),
   },
 });
-
-const addressOf = (terminus: unknown): string => {
-  const address = (terminus as { address?: unknown } | null | undefined)?.address;
-  return typeof address === 'string' ? address : '';
-};
 
 /** Some clients send whole URLs. */
 const pathOf = (address: string): string => address.replace(/^\w+:\/\/[^/]+/, '').replace(/^\/+/, '');

@@ -1,53 +1,55 @@
 import type { Hub } from '../hub/hub.js';
-import type { EventContext, Sender } from './rhea.js';
-import { dataSection, types } from './rhea.js';
+import { dataSection, types, type EventContext, type Sender } from './rhea.js';
 
-/** Gives feedback to one service. A message stays until it is accepted; what was not, another receiver gets. */
-export class FeedbackLink {
-  private readonly endListening: () => void;
-  private readonly ids = new Map<unknown, string>();
+/**
+ * Gives feedback to one service. A message stays until it is accepted; what was not, another receiver gets. Returns how to end.
+ */
+export const serveFeedback = (hub: Hub, sender: Sender): (() => void) => {
+  const ids = new Map<unknown, string>();
+  const receiver = {};
 
-  constructor(
-    private readonly hub: Hub,
-    private readonly sender: Sender,
-  ) {
-    this.endListening = hub.onFeedback(() => this.send());
-    sender.on('sendable', () => this.send());
-    sender.on('accepted', (event: EventContext) => this.settled(event, true));
-    sender.on('rejected', (event: EventContext) => this.settled(event, true));
-    sender.on('released', (event: EventContext) => this.settled(event, false));
-  }
-
-  close(): void {
-    this.endListening();
-    this.hub.feedback.releaseAll(this);
-  }
-
-  private send(): void {
-    if (!this.sender.sendable()) return;
-    const found = this.hub.feedback.lock(this);
+  const send = (): void => {
+    if (!sender.sendable()) return;
+    const found = hub.feedback.lock(receiver);
     if (found === undefined) return;
-    const delivery = this.sender.send({
+    const enqueuedAt = types.wrap_timestamp(found.enqueuedAt);
+    const delivery = sender.send({
       message_id: found.id,
       content_type: 'application/vnd.microsoft.iothub.feedback.json',
       content_encoding: 'utf-8',
       creation_time: new Date(found.enqueuedAt),
-      message_annotations: {
-        'iothub-enqueuedtime': types.wrap_timestamp(found.enqueuedAt),
-        'x-opt-enqueued-time': types.wrap_timestamp(found.enqueuedAt),
-      },
+      message_annotations: { 'iothub-enqueuedtime': enqueuedAt, 'x-opt-enqueued-time': enqueuedAt },
       body: dataSection(Buffer.from(JSON.stringify(found.records))),
     });
-    this.ids.set(delivery, found.id);
+    ids.set(delivery, found.id);
     // One a turn: credit is counted down when frames are written.
-    setImmediate(() => this.send());
-  }
+    setImmediate(send);
+  };
+  const settled =
+    (settle: (id: string) => void) =>
+    ({ delivery }: EventContext): void => {
+      const id = ids.get(delivery);
+      ids.delete(delivery);
+      if (id !== undefined) settle(id);
+    };
 
-  private settled({ delivery }: EventContext, isDone: boolean): void {
-    const id = this.ids.get(delivery);
-    if (id === undefined) return;
-    this.ids.delete(delivery);
-    if (isDone) this.hub.feedback.complete(id);
-    else this.hub.feedback.release(id);
-  }
-}
+  sender.on('sendable', send);
+  sender.on(
+    'accepted',
+    settled((id) => hub.feedback.complete(id)),
+  );
+  sender.on(
+    'rejected',
+    settled((id) => hub.feedback.complete(id)),
+  );
+  sender.on(
+    'released',
+    settled((id) => hub.feedback.release(id)),
+  );
+  const endListening = hub.onFeedback(send);
+  return () => {
+    endListening();
+    sender.removeListener('sendable', send);
+    hub.feedback.releaseAll(receiver);
+  };
+};

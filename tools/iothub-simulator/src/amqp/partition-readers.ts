@@ -29,17 +29,20 @@ export class PartitionReaders {
 
   constructor(private readonly hub: Hub) {}
 
-  /** Throws HubError or AmqpRefusal. */
-  open(sender: Sender, path: string): { close(): void } {
+  /** Returns how to end. Throws HubError or AmqpRefusal. */
+  open(sender: Sender, path: string): () => void {
     const match = /^([^/]+)\/ConsumerGroups\/([^/]+)\/Partitions\/([^/]+)$/i.exec(path);
     const [, name = '', group = '', partitionId = ''] = match ?? [];
     const { events } = this.hub;
     const log = events.partition(partitionId);
     if (name.toLowerCase() !== events.name.toLowerCase() || log === undefined) {
-      throw new HubError('ResourceNotFound', `The messaging entity ${path} could not be found`);
+      throw new HubError('ResourceNotFound', `The messaging entity '${path}' could not be found`);
     }
     if (!events.hasConsumerGroup(group)) {
-      throw new HubError('ResourceNotFound', `The consumer group ${group} could not be found`);
+      throw new HubError(
+        'ResourceNotFound',
+        `The messaging entity '${path}' could not be found: no consumer group ${group}`,
+      );
     }
     const start = log.locate(parsePosition(selectorOf(sender)));
     const reader: Reader = {
@@ -50,11 +53,9 @@ export class PartitionReaders {
     this.makeRoom(reader);
     this.readers.add(reader);
     const pump = new Pump(this.hub, log, partitionId, sender, start);
-    return {
-      close: () => {
-        this.readers.delete(reader);
-        pump.stop();
-      },
+    return () => {
+      this.readers.delete(reader);
+      pump.stop();
     };
   }
 

@@ -1,6 +1,6 @@
 import rhea from 'rhea';
 
-export type { AmqpError, Connection, ConnectionOptions, EventContext, Message, Sender } from 'rhea';
+export type { AmqpError, Connection, ConnectionOptions, EventContext, Message, Receiver, Sender } from 'rhea';
 
 /** rhea is CommonJS: what it has by name is found on its one export only. */
 export const { create_container: createContainer, types, message } = rhea;

@@ -2,6 +2,7 @@
 import 'reflect-metadata';
 import { randomBytes, webcrypto } from 'node:crypto';
 import {
+  AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
@@ -9,6 +10,7 @@ import {
   KeyUsagesExtension,
   PemConverter,
   SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
@@ -38,12 +40,13 @@ export const makeCertificate = async (request: CertificateRequest): Promise<Cert
   const { commonName, issuer, isAuthority = false, names = [], days = 3_650 } = request;
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const subject = `CN=${commonName}`;
+  const by = issuer && new X509Certificate(issuer.certificate);
   const certificate = await X509CertificateGenerator.create(
     {
       // A first digit below 8, or the number were negative.
       serialNumber: `1${randomBytes(15).toString('hex').slice(1)}`,
       subject,
-      issuer: issuer === undefined ? subject : new X509Certificate(issuer.certificate).subject,
+      issuer: by?.subject ?? subject,
       notBefore: new Date(Date.now() - DAY_MS),
       notAfter: new Date(Date.now() + days * DAY_MS),
       publicKey: keys.publicKey,
@@ -55,6 +58,11 @@ export const makeCertificate = async (request: CertificateRequest): Promise<Cert
           isAuthority ? KeyUsageFlags.keyCertSign : KeyUsageFlags.digitalSignature,
           true,
         ),
+        // Two simulators have authorities of one name. By these a client tells whose certificate is whose.
+        await SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
+        ...(by === undefined
+          ? []
+          : [await AuthorityKeyIdentifierExtension.create(by.publicKey, false, webcrypto)]),
         ...(names.length === 0
           ? []
           : [

@@ -1,0 +1,111 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import rhea, { type AmqpError, type Connection, type EventContext } from 'rhea';
+import { makeSasToken } from './security/sas.js';
+import { startSimulator, type Simulator } from './simulator.js';
+
+let simulator: Simulator;
+let connection: Connection;
+
+beforeEach(async () => {
+  simulator = await startSimulator({ eventHub: { name: 'events-of-mine' } });
+  connection = rhea.create_container().connect({
+    host: 'localhost',
+    port: simulator.ports[0] ?? 0,
+    transport: 'tls',
+    ca: simulator.authority,
+    reconnect: false,
+    username: 'any',
+  });
+  connection.on('disconnected', () => undefined);
+});
+
+afterEach(async () => {
+  if (connection.is_open()) {
+    const closed = new Promise((resolve) => connection.once('connection_close', resolve));
+    connection.close();
+    await closed;
+  }
+  await simulator.close();
+});
+
+const tokenOf = (policy: string, how?: 'keyText'): string =>
+  makeSasToken(
+    simulator.hostName,
+    /SharedAccessKey=([^;]+)/.exec(simulator.connectionString(policy))?.[1] ?? '',
+    Date.now() + 60_000,
+    policy,
+    how,
+  );
+
+/** The status of the answer. */
+const putToken = (token: string): Promise<number> =>
+  new Promise((resolve) => {
+    const sender = connection.open_sender('$cbs');
+    const receiver = connection.open_receiver('$cbs');
+    receiver.once('message', ({ message }: EventContext) => {
+      resolve(Number((message?.application_properties as Record<string, unknown>)['status-code']));
+    });
+    sender.once('sendable', () => {
+      sender.send({
+        message_id: '1',
+        reply_to: '$cbs',
+        application_properties: {
+          operation: 'put-token',
+          type: 'servicebus.windows.net:sastoken',
+          name: `${simulator.hostName}/messages/events`,
+        },
+        body: token,
+      });
+    });
+  });
+
+const refusal = (address: string): Promise<AmqpError> =>
+  new Promise((resolve) => {
+    const receiver = connection.open_receiver(address);
+    receiver.once('receiver_error', () => resolve(receiver.error as AmqpError));
+  });
+
+describe('messages/events of the hub', () => {
+  it('is redirected to the event hub, by which a service finds it', async () => {
+    const [port] = simulator.ports;
+    expect(await putToken(tokenOf('service'))).toBe(200);
+    expect(await refusal('messages/events/$management')).toMatchObject({
+      condition: 'amqp:link:redirect',
+      info: {
+        hostname: `localhost:${port}`,
+        port,
+        address: `amqps://localhost:${port}/events-of-mine/$management`,
+      },
+    });
+  });
+
+  it('is told to nobody without the right', async () => {
+    expect(await putToken(tokenOf('device'))).toBe(200);
+    expect(await refusal('messages/events')).toMatchObject({ condition: 'amqp:unauthorized-access' });
+  });
+});
+
+describe('a token', () => {
+  it('of the hub opens nothing of the event hub', async () => {
+    expect(await putToken(tokenOf('service'))).toBe(200);
+    const partition = 'events-of-mine/ConsumerGroups/$Default/Partitions/0';
+    expect(await refusal(partition)).toMatchObject({ condition: 'amqp:unauthorized-access' });
+  });
+});
+
+describe('a token signed as for Event Hubs', () => {
+  it('is none for the hub', async () => {
+    expect(await putToken(tokenOf('service', 'keyText'))).toBe(401);
+  });
+});
+
+describe('a hub that moves', () => {
+  it('says so before it ends a connection', async () => {
+    expect(await putToken(tokenOf('service'))).toBe(200);
+    const said = new Promise<unknown>((resolve) => {
+      connection.once('connection_error', () => resolve(connection.error));
+    });
+    expect(simulator.dropAmqp('amqp:connection:forced', 'moving')).toBe(1);
+    expect(await said).toMatchObject({ condition: 'amqp:connection:forced', description: 'moving' });
+  });
+});
