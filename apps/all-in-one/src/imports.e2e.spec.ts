@@ -75,6 +75,59 @@ describe('a file of devices', () => {
     expect((await exported('?filter=serialNumber==SN-2')).split('\r\n')).toHaveLength(3);
   });
 
+  it('says what devices should be: tried first, refused row by row, and nothing more the second time', async () => {
+    const rules = { keys: { interval: { schema: { type: 'integer', minimum: 1 } } } };
+    await platform.api('POST', '/device-types', { name: 'sensor' });
+    await platform.api('PATCH', '/device-types/sensor/configuration', rules);
+    await platform.api('PUT', '/device-types/sensor/configuration/defaults', { mode: 'eco' });
+    const file = [
+      'name,deviceType,desired.interval,desired.note,desired,tags',
+      'desired-1,sensor,60,"a, b","{""limits"":{""high"":5}}",',
+      'desired-2,sensor,0,,,',
+      'desired-3,sensor,,,,roof',
+      'desired-1,,70,null,,',
+    ].join('\n');
+    const desiredOf = async (name: string) => {
+      const { body } = await platform.api('GET', `/devices?filter=name==${name}`);
+      const [found] = (body as { items: { id: string }[] }).items;
+      const { body: shown } = await platform.api('GET', `/devices/${found?.id ?? ''}/configuration`);
+      const { keys } = shown as { keys: Record<string, { desired?: unknown; origin?: string }> };
+      return Object.fromEntries(
+        Object.entries(keys).flatMap(([key, { desired, origin }]) =>
+          origin === 'device' ? [[key, desired]] : [],
+        ),
+      );
+    };
+    const dry = await send(file, '?dryRun=true');
+    expect(await counts(dry)).toMatchObject({ created: 2, updated: 1, failed: 1 });
+    const made = await send(file);
+    expect(await counts(made)).toMatchObject({ created: 2, updated: 1, failed: 1 });
+    for (const { body } of [dry, made]) {
+      const { jobId } = body as { jobId: string };
+      const failed = await platform.api('GET', `/imports/${jobId}/rows?outcome=failed`);
+      expect(failed.body).toMatchObject({
+        items: [
+          {
+            line: 3,
+            name: 'desired-2',
+            code: 'invalid-configuration',
+            detail: 'desired.interval must be >= 1',
+          },
+        ],
+      });
+    }
+    expect(await desiredOf('desired-1')).toEqual({ interval: 70, limits: { high: 5 } });
+    expect(await desiredOf('desired-2')).toEqual({});
+    const csv = await exported('?filter=name==desired-*&desired=true');
+    expect(csv).toContain(',"{""limits"":{""high"":5},""interval"":70}"');
+    expect(await counts(await send(csv))).toMatchObject({ rows: 3, unchanged: 3 });
+    const lines = await exported('?filter=name==desired-*&desired=true&format=ndjson');
+    const again = await send(lines, '', { 'content-type': 'application/x-ndjson' });
+    expect(await counts(again)).toMatchObject({ rows: 3, unchanged: 3 });
+    expect(await counts(await send('name,desired.interval\ndesired-3,5\n'))).toMatchObject({ updated: 1 });
+    expect(await desiredOf('desired-3')).toEqual({ interval: 5 });
+  });
+
   it('that cannot be read is refused at once, with the place, and nothing of it is imported', async () => {
     const problem = async (file: string, headers?: Readonly<Record<string, string>>) => {
       const { status, body } = await send(file, '', headers);
@@ -112,6 +165,7 @@ describe('a file of devices', () => {
       headers: { 'x-api-key': platform.apiKey },
     });
     expect(file.headers.get('content-disposition')).toBe('attachment; filename="import.csv"');
+    expect(file.headers.get('cache-control')).toBe('no-store');
     expect(await file.text()).toBe(
       [
         'line,outcome,name,deviceId,token,code,detail',

@@ -254,8 +254,8 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         deviceBulkDeleteJob({ targets, store, jobs: () => jobs }),
         deviceEraseJob({ bus, store }),
         folderMoveJob({ database, store }),
-        importJob({ store, imports, rules }),
-        dryRunJob({ store, imports, rules }),
+        importJob({ bus, database, store, imports, rules }),
+        dryRunJob({ bus, database, store, imports, rules }),
       ];
       const jobs: Jobs = new Jobs(database, store, kinds);
       const workers = startJobWorkers({

@@ -44,7 +44,11 @@ export class StatesHandlers {
   }
 }
 
-const stateOf = (deviceId: string, state: DeviceConfiguration, keys: readonly string[]): DeviceState => {
+const stateOf = (
+  deviceId: string,
+  state: DeviceConfiguration,
+  keys: readonly string[] | undefined,
+): DeviceState => {
   const { ended, streamVersion: version, configId, dispatched, confirmation } = state;
   const confirmed = confirmation?.configId === configId ? confirmation : null;
   return {
@@ -78,8 +82,10 @@ const stateOf = (deviceId: string, state: DeviceConfiguration, keys: readonly st
 
 const only = <Entry>(
   entries: Readonly<Record<string, Entry>>,
-  keys: readonly string[],
+  keys: readonly string[] | undefined,
 ): Record<string, Entry> => {
+  // Null in an optional field passes the contract's rules and means the same as absent.
+  if (keys == null) return { ...entries };
   const found = keys.flatMap((key) => {
     const entry = Object.hasOwn(entries, key) ? entries[key] : undefined;
     return entry === undefined ? [] : [[key, entry] as const];

@@ -13,6 +13,8 @@ const COLUMNS: readonly (readonly [string, string])[] = [
   ['position.latitude', 'degrees; .longitude goes with it, .altitude in metres may'],
   ['metadata.floor', 'a column for each key; null removes it'],
   ['metadata', 'the same as one JSON object'],
+  ['desired.interval', 'a column for each desired value; null takes it back'],
+  ['desired', 'the same as one JSON object'],
   ['parent', 'the name of the device that it is behind, or parentId its id'],
   ['token', 'an endpoint token; a new device gets one by itself'],
 ];

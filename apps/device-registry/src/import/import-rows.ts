@@ -28,6 +28,8 @@ interface Intent {
   readonly deviceId: string;
   readonly name: string;
   readonly isNew: boolean;
+  /** Name. */
+  readonly deviceType: string;
   readonly command: DeviceCommand;
   /** The one that the device is put into. */
   readonly folder?: string;
@@ -126,7 +128,16 @@ const creation = (rules: Rules, known: KnownToRows, line: number, row: ImportRow
     at,
   });
   known.learnNew({ id: deviceId, name, serialNumber: row.serialNumber ?? null, type, by: command.interface });
-  return { line, deviceId, name, isNew: true, command, folder: command.folder, token };
+  return {
+    line,
+    deviceId,
+    name,
+    isNew: true,
+    deviceType: type.name,
+    command,
+    folder: command.folder,
+    token,
+  };
 };
 
 const change = (
@@ -167,6 +178,7 @@ const change = (
     deviceId,
     name: name ?? meant.name,
     isNew: false,
+    deviceType: type.name,
     command,
     ...(folder === undefined ? {} : { folder }),
     ...(token === undefined ? {} : { token }),
@@ -187,14 +199,14 @@ const tokenFor = (
 };
 
 const resultOf = (
-  { line, deviceId, name, isNew, token }: Intent,
+  { line, deviceId, name, isNew, deviceType, token }: Intent,
   outcome: BulkOutcome<Device, DeviceEvent> | undefined,
 ): RowResult => {
   if (outcome === undefined) throw new Error('a row has no outcome');
   if (outcome.error !== undefined) return failure(line, outcome.error, name);
   const happened = isNew ? 'created' : outcome.events.length === 0 ? 'unchanged' : 'updated';
   const tokenId = token?.isGenerated === true ? token.tokenId : undefined;
-  return { line, outcome: happened, deviceId, name, tokenId };
+  return { line, outcome: happened, deviceId, name, deviceType, tokenId };
 };
 
 const failure = (line: number, { code, detail }: AppError, name?: string): RowResult => ({

@@ -7,6 +7,7 @@ import type {
 } from '@muster/contracts/device-registry/imports.requests';
 import { recordAct, type Database } from '@muster/event-store';
 import type pg from 'pg';
+import type { DesiredOfRow, DesiredResult } from './desired-of-rows.js';
 import { IMPORT_KINDS } from './import-kinds.js';
 
 export interface ImportKey {
@@ -20,6 +21,8 @@ export interface RowResult {
   readonly outcome: Exclude<RowOutcome, 'waiting'>;
   readonly deviceId?: string | undefined;
   readonly name?: string | undefined;
+  /** Name; of one that did not fail. Not kept. */
+  readonly deviceType?: string | undefined;
   /** Of a token that was generated. */
   readonly tokenId?: string | undefined;
   readonly code?: string | undefined;
@@ -200,34 +203,100 @@ export class Imports {
   }
 }
 
-/** The content of these lines, in the order of the file. What is done already, or forgotten, has none. */
+/**
+ * The content of these lines, in the order of the file; not of what is forgotten. `of`: what is to be done is what waits or has
+ * failed; all is done anew where it is taken back in any case.
+ */
 export const contentOf = async (
   tx: pg.PoolClient,
   { tenantId, importId }: ImportKey,
   lines: readonly number[],
+  of: 'to-do' | 'all',
 ): Promise<readonly ImportLine[]> => {
   const { rows } = await tx.query<ImportLine>(
     `SELECT line, row FROM import_rows
-     WHERE tenant_id = $1 AND import_id = $2 AND line = ANY($3::integer[]) AND row IS NOT NULL ORDER BY line`,
+     WHERE tenant_id = $1 AND import_id = $2 AND line = ANY($3::integer[]) AND row IS NOT NULL
+       AND ($4 OR outcome IN ('waiting', 'failed')) ORDER BY line`,
+    [tenantId, importId, lines, of === 'all'],
+  );
+  return rows;
+};
+
+/** A row that says something of desired values, and still has its content. */
+const SAYS_DESIRED = "jsonb_typeof(row -> 'desired') = 'object'";
+
+export const saysDesired = async (
+  tx: pg.PoolClient,
+  { tenantId, importId }: ImportKey,
+  lines: readonly number[],
+): Promise<boolean> => {
+  const { rowCount } = await tx.query(
+    `SELECT FROM import_rows
+     WHERE tenant_id = $1 AND import_id = $2 AND line = ANY($3::integer[]) AND ${SAYS_DESIRED} LIMIT 1`,
+    [tenantId, importId, lines],
+  );
+  return rowCount !== 0;
+};
+
+/** What the rows that are done, and did not fail, want of their devices; in the order of the file. */
+export const wantedDesired = async (
+  tx: pg.PoolClient,
+  { tenantId, importId }: ImportKey,
+  lines: readonly number[],
+): Promise<readonly DesiredOfRow[]> => {
+  const { rows } = await tx.query<DesiredOfRow>(
+    `SELECT line, coalesce(device_id, '') AS "deviceId", row -> 'desired' AS desired FROM import_rows
+     WHERE tenant_id = $1 AND import_id = $2 AND line = ANY($3::integer[]) AND ${SAYS_DESIRED}
+       AND outcome NOT IN ('waiting', 'failed') ORDER BY line`,
     [tenantId, importId, lines],
   );
   return rows;
 };
 
-/** The content goes, but of what failed: that may be tried again. */
+/** The content goes, but of what failed, which may be tried again, and of what still waits for its desired values. */
 export const keepResults = async (
   tx: pg.PoolClient,
   { tenantId, importId }: ImportKey,
   results: readonly RowResult[],
 ): Promise<void> => {
   await tx.query(
-    `UPDATE import_rows i SET outcome = r.outcome, device_id = r."deviceId", name = r.name, token_id = r."tokenId",
-       code = r.code, detail = r.detail, row = CASE WHEN r.outcome = 'failed' THEN i.row END
+    `UPDATE import_rows i SET outcome = r.outcome, device_id = r."deviceId", name = r.name,
+       token_id = coalesce(r."tokenId", i.token_id), code = r.code, detail = r.detail,
+       row = CASE WHEN r.outcome = 'failed' OR ${SAYS_DESIRED} THEN i.row END
      FROM json_to_recordset($3::json) AS r (line integer, outcome text, "deviceId" text, name text, "tokenId" text,
        code text, detail text)
      WHERE i.tenant_id = $1 AND i.import_id = $2 AND i.line = r.line`,
     [tenantId, importId, JSON.stringify(results)],
   );
+};
+
+/** A row whose desired values were refused has failed, whatever became of the rest. */
+export const keepDesiredResults = async (
+  database: Database,
+  { tenantId, importId }: ImportKey,
+  results: readonly DesiredResult[],
+): Promise<void> => {
+  await database.query(
+    `UPDATE import_rows i SET code = r.code, detail = r.detail, outcome = CASE
+       WHEN r.code IS NOT NULL THEN 'failed' WHEN i.outcome = 'unchanged' AND r.changed THEN 'updated' ELSE i.outcome END
+     FROM json_to_recordset($3::json) AS r (line integer, changed boolean, code text, detail text)
+     WHERE i.tenant_id = $1 AND i.import_id = $2 AND i.line = r.line`,
+    [tenantId, importId, JSON.stringify(results)],
+  );
+};
+
+/** What became of rows that are done; their content goes, but of what failed. */
+export const takeResults = async (
+  tx: pg.PoolClient,
+  { tenantId, importId }: ImportKey,
+  lines: readonly number[],
+): Promise<readonly Pick<RowResult, 'line' | 'code' | 'detail'>[]> => {
+  const { rows } = await tx.query<Pick<RowResult, 'line' | 'code' | 'detail'>>(
+    `UPDATE import_rows SET row = CASE WHEN outcome = 'failed' THEN row END
+     WHERE tenant_id = $1 AND import_id = $2 AND line = ANY($3::integer[]) RETURNING line, code, detail`,
+    [tenantId, importId, lines],
+  );
+  return rows;
 };
 
 interface Row {

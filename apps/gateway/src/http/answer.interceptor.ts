@@ -12,13 +12,14 @@ export class AnswerInterceptor implements NestInterceptor {
     const rules = answerRulesOf(context.getHandler());
     const http = context.switchToHttp();
     if (rules?.takesQuery !== true) refuseQuery(http.getRequest<Request>().query);
+    // Before it: who sends a list or a file by itself has sent it when its handler ends.
+    if (rules?.secret === true) http.getResponse<Response>().setHeader('cache-control', 'no-store');
     return next.handle().pipe(
       map((answer) => {
         const response = http.getResponse<Response>();
         // Where `version` is a name of the entity's own, as of a firmware, ours is `revision`.
         const version = fieldOf(answer, 'revision') ?? fieldOf(answer, 'version');
         if (typeof version === 'number') response.setHeader('etag', etagOf(version));
-        if (rules?.secret === true) response.setHeader('cache-control', 'no-store');
         if (rules?.location !== undefined) {
           const id = fieldOf(answer, 'id') ?? fieldOf(answer, 'jobId');
           const place = rules.location(pathOf(http.getRequest<Request>()), String(id));

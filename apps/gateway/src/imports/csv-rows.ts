@@ -16,6 +16,16 @@ const text =
     row[field] = unguarded(cell);
   };
 
+/** A JSON object; its members stand beside those that have a column of their own. */
+const members =
+  (field: string): Column =>
+  (row, cell, place) => {
+    const values = jsonIn(cell, place);
+    // What is no object is told of by the rules of the row.
+    if (typeof values !== 'object' || values === null || Array.isArray(values)) row[field] ??= values;
+    else for (const [key, value] of Object.entries(values)) put(row, field, key, value);
+  };
+
 const COLUMNS: Readonly<Record<string, Column>> = {
   id: text('id'),
   name: text('name'),
@@ -33,21 +43,18 @@ const COLUMNS: Readonly<Record<string, Column>> = {
   'position.latitude': (row, cell) => put(row, 'position', 'latitude', numberIn(cell)),
   'position.longitude': (row, cell) => put(row, 'position', 'longitude', numberIn(cell)),
   'position.altitude': (row, cell) => put(row, 'position', 'altitude', numberIn(cell)),
-  metadata: (row, cell, place) => {
-    const values = jsonIn(cell, place);
-    // What is no object is told of by the rules of the row.
-    if (typeof values !== 'object' || values === null || Array.isArray(values)) row['metadata'] ??= values;
-    else for (const [key, value] of Object.entries(values)) put(row, 'metadata', key, value);
-  },
+  metadata: members('metadata'),
+  desired: members('desired'),
   parentId: text('parentId'),
   parent: text('parent'),
   token: text('token'),
 };
 
-const METADATA = /^metadata\.([a-zA-Z0-9_]{1,64})$/;
+/** A column for one member: of metadata by the rule of its keys, of desired values whatever the configuration takes. */
+const MEMBER = /^(?:(metadata)\.([a-zA-Z0-9_]{1,64})|(desired)\.(.{1,255}))$/s;
 
 /** The columns a file may have, for people. */
-export const COLUMN_NAMES = [...Object.keys(COLUMNS), 'metadata.<key>'].join(', ');
+export const COLUMN_NAMES = [...Object.keys(COLUMNS), 'metadata.<key>', 'desired.<key>'].join(', ');
 
 /**
  * The rows of a CSV file (RFC 4180; a byte order mark and either end of line are no matter), by the names of their columns. An
@@ -122,8 +129,10 @@ const columnsOf = (names: readonly string[], line: number): readonly Column[] =>
     const place = { line, column: index + 1 };
     if (seen.has(name)) throw fileFault(place, `"${name}" is named twice`);
     seen.add(name);
-    const key = METADATA.exec(name)?.[1];
-    if (key !== undefined) return (row, cell, at) => put(row, 'metadata', key, valueIn(cell, at));
+    const [, metadata, metadataKey, desired, desiredKey] = MEMBER.exec(name) ?? [];
+    const [field, key] = [metadata ?? desired, metadataKey ?? desiredKey];
+    if (field !== undefined && key !== undefined)
+      return (row, cell, at) => put(row, field, key, valueIn(cell, at));
     const known = Object.hasOwn(COLUMNS, name) ? COLUMNS[name] : undefined;
     if (known === undefined)
       throw fileFault(place, `"${name}" is not a known column; these are: ${COLUMN_NAMES}`);
@@ -159,7 +168,10 @@ const jsonIn = (cell: string, place: Place): JsonValue => {
   }
 };
 
-/** A value of metadata: JSON where it is some (`5`, `true`, `"5"`, `{"a":1}`, `null` removes the key), else the text as it is. */
+/**
+ * A value of metadata, or a desired one: JSON where it is some (`5`, `true`, `"5"`, `{"a":1}`, `null` removes the key), else the
+ * text as it is.
+ */
 const valueIn = (cell: string, place: Place): JsonValue => {
   try {
     JSON.parse(cell);

@@ -1,13 +1,10 @@
 import { Controller, Get, Inject, Res } from '@nestjs/common';
 import { ApiResponse } from '@nestjs/swagger';
-import { IsIn, IsOptional } from 'class-validator';
+import { IsBoolean, IsIn, IsOptional } from 'class-validator';
 import type { Response } from 'express';
 import { Done, IsFilter, MAX_PAGE, type JsonObject } from '@muster/contracts';
-import {
-  listDevices,
-  type DeviceList,
-  type DeviceView,
-} from '@muster/contracts/device-registry/devices.requests';
+import { MAX_STATES, ownValuesOf, readDeviceStates } from '@muster/contracts/configuration/campaign.requests';
+import { listDevices, type DeviceView } from '@muster/contracts/device-registry/devices.requests';
 import { type Asking, ASKING } from '../providers.js';
 import { Reading } from '../http/caller.js';
 import { sendCsv, sendNdjson, type CsvColumns } from '../http/csv.js';
@@ -28,7 +25,14 @@ export class ExportQuery {
   @IsOptional()
   @IsIn(FORMATS)
   format?: (typeof FORMATS)[number];
+
+  /** Whether the devices' own desired values are in it; defaults are not. */
+  @IsOptional()
+  @IsBoolean()
+  desired?: boolean;
 }
+
+type Exported = DeviceView & { readonly desired?: JsonObject };
 
 /** A value of null is none to an import, which would take the key away. */
 const metadataOf = ({ metadata }: DeviceView): JsonObject =>
@@ -51,10 +55,13 @@ const COLUMNS: CsvColumns<DeviceView> = {
   metadata: (device) => metadataOf(device),
 };
 
-const lineOf = (device: DeviceView): object => {
-  const { id, name, deviceType, appVersion, folder, tags, serialNumber, position, parentId } = device;
+const WITH_DESIRED: CsvColumns<Exported> = { ...COLUMNS, desired: ({ desired }) => desired };
+
+const lineOf = (device: Exported): object => {
+  const { id, name, deviceType, appVersion, folder, tags, serialNumber, position, parentId, desired } =
+    device;
   const fields = { id, name, deviceType, appVersion, interface: device.interface, folder, tags };
-  return { ...fields, serialNumber, position, parentId, metadata: metadataOf(device) };
+  return { ...fields, serialNumber, position, parentId, metadata: metadataOf(device), desired };
 };
 
 @Controller('api/v1/exports')
@@ -64,7 +71,7 @@ export class ExportsController {
   @Get('devices')
   @Operation({
     summary: 'Devices as a file that can be imported again: CSV, or a JSON object on each line',
-    asks: [listDevices],
+    asks: [listDevices, readDeviceStates],
     query: ExportQuery,
     answer: Done,
   })
@@ -77,18 +84,43 @@ export class ExportsController {
     },
   })
   async exportDevices(
-    @CheckedQuery(ExportQuery) { filter, format }: ExportQuery,
+    @CheckedQuery(ExportQuery) { filter, format, desired }: ExportQuery,
     @Reading() reading: { tenantId: string },
     @Res() response: Response,
   ): Promise<void> {
-    const pageAt = (cursor: string | undefined): Promise<DeviceList> =>
-      this.bus.request(
+    const pageAt = async (cursor: string | undefined): Promise<Page> => {
+      const page = await this.bus.request(
         listDevices,
         { ...reading, filter, sort: 'name', limit: MAX_PAGE, cursor },
         { timeoutMs: FILTER_ANSWER_MS },
       );
+      return desired === true ? { ...page, items: await this.withDesired(reading, page.items) } : page;
+    };
     await (format === 'ndjson'
       ? sendNdjson(response, 'devices', lineOf, pageAt)
-      : sendCsv(response, 'devices', COLUMNS, pageAt));
+      : sendCsv(response, 'devices', desired === true ? WITH_DESIRED : COLUMNS, pageAt));
   }
+
+  /** With the values that are each device's own. */
+  private async withDesired(
+    reading: { readonly tenantId: string },
+    devices: readonly DeviceView[],
+  ): Promise<readonly Exported[]> {
+    const own = new Map<string, JsonObject>();
+    let deviceIds: readonly string[] = devices.map(({ id }) => id);
+    while (deviceIds.length > 0) {
+      const { states, askAgain = [] } = await this.bus.request(readDeviceStates, {
+        ...reading,
+        deviceIds: deviceIds.slice(0, MAX_STATES),
+      });
+      for (const state of states) own.set(state.deviceId, ownValuesOf(state));
+      deviceIds = [...askAgain, ...deviceIds.slice(MAX_STATES)];
+    }
+    return devices.map((device) => ({ ...device, desired: own.get(device.id) ?? {} }));
+  }
+}
+
+interface Page {
+  readonly items: readonly Exported[];
+  readonly nextCursor: string | null;
 }

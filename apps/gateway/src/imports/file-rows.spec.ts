@@ -54,6 +54,15 @@ describe('a CSV file of devices', () => {
     }
   });
 
+  it('has desired values as it has metadata, of whatever key', async () => {
+    const file =
+      'name,desired.interval,desired.net.mode,desired\na,60,null,"{""limits"":{""high"":5}}"\nb,,,\n';
+    expect(await read(csvRows, file, 1_000)).toEqual([
+      { line: 2, row: { name: 'a', desired: { interval: 60, 'net.mode': null, limits: { high: 5 } } } },
+      { line: 3, row: { name: 'b' } },
+    ]);
+  });
+
   it.each([
     ['', /^line 1: must name the columns: id, name/],
     ['name,colour\na,b', /^line 1, column 2: "colour" is not a known column; these are: id, name/],

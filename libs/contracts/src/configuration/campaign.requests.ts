@@ -16,13 +16,24 @@ import {
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { AnyJson, Described, JSON_VALUE, ValuesAre } from '../described.js';
-import { Actor, BulkOutcome, IsText, IsTime, ItemOutcome, TenantRequest, type JsonValue } from '../fields.js';
+import {
+  Actor,
+  BulkOutcome,
+  IsText,
+  IsTime,
+  ItemOutcome,
+  TenantRequest,
+  type JsonObject,
+  type JsonValue,
+} from '../fields.js';
 import { VALUE_ORIGINS, type ValueOrigin } from './requests.js';
 
 // What campaigns and supervisions ask of many devices at once: to be changed, how they stand, to be offered again what they have.
 
 /** As many devices as one message names. */
 export const MAX_STATES = 500;
+/** Keys that one question about them names. */
+export const MAX_STATE_KEYS = 2_000;
 export const MAX_COMPARED = 5_000;
 /** Device types whose rules are asked for at once. */
 export const MAX_CHECKED_TYPES = 100;
@@ -141,12 +152,13 @@ export class DesiredOutcomes {
 }
 
 export class ReadDeviceStates extends ManyDevices {
-  /** Of the configuration: what is said of any other key is left out of the reply. */
+  /** Of the configuration: what is said of any other key is left out of the reply. Absent: of all keys. */
+  @IsOptional()
   @IsArray()
-  @ArrayMaxSize(2_000)
+  @ArrayMaxSize(MAX_STATE_KEYS)
   @IsString({ each: true })
   @Length(1, 255, { each: true })
-  keys!: string[];
+  keys?: string[];
 }
 
 /** A desired value in effect, and whose wish it is. */
@@ -271,6 +283,14 @@ export class DeviceState {
   @Type(() => Confirmed)
   confirmed?: Confirmed;
 }
+
+/** Key → value, of those that are the device's own and no defaults. */
+export const ownValuesOf = ({ desired }: DeviceState): JsonObject =>
+  Object.fromEntries(
+    Object.entries(desired).flatMap(([key, { value, origin }]) =>
+      origin === 'device' ? [[key, value]] : [],
+    ),
+  );
 
 /** In the order of the request. Of a device that nobody knows, nothing was ever configured. */
 export class DeviceStates {

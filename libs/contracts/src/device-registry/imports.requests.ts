@@ -82,6 +82,12 @@ export class ImportRow {
   @IsObject()
   metadata?: JsonObject;
 
+  /** Key → exactly the desired value that the device is to have of its own; null takes it back. */
+  @IsOptional()
+  @ValuesAre(JSON_VALUE)
+  @IsObject()
+  desired?: JsonObject;
+
   @IsOptional()
   @NullRemoves()
   @IsName(128)
