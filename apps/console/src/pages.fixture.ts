@@ -1,14 +1,23 @@
 import type { Platform } from '@muster/testing';
 import type { Page } from 'playwright-core';
 
+interface Pages {
+  readonly paths: readonly string[];
+  /** That of a campaign that was launched, which shows all that there is. */
+  readonly launched: string;
+}
+
 /** An address of every page, with things that a spec has made before. */
-export const pagesOf = async ({ api }: Platform, device: string): Promise<readonly string[]> => {
+export const pagesOf = async ({ api }: Platform, device: string): Promise<Pages> => {
   const first = async (list: string): Promise<string> => {
     const { body } = await api('GET', `/${list}?limit=1`);
     return (body as { items: { id: string }[] }).items[0]?.id ?? '';
   };
-  const campaign = await first('campaigns');
-  return [
+  const { body } = await api('GET', '/campaigns?limit=50');
+  const campaigns = (body as { items: { id: string; status: string; launchedAt?: string }[] }).items;
+  const draft = campaigns.find(({ status }) => status === 'draft')?.id ?? '';
+  const launched = `/campaigns/${campaigns.find(({ launchedAt }) => launchedAt !== undefined)?.id ?? ''}`;
+  const paths = [
     '/',
     '/devices',
     ...['configuration', 'telemetry', 'commands', 'firmware', 'connectivity', 'history', 'files'].map(
@@ -16,8 +25,8 @@ export const pagesOf = async ({ api }: Platform, device: string): Promise<readon
     ),
     '/campaigns',
     '/campaigns/new',
-    `/campaigns/${campaign}`,
-    ...['definition', 'batches', 'review'].map((step) => `/campaigns/${campaign}/edit/${step}`),
+    launched,
+    ...['definition', 'batches', 'review'].map((step) => `/campaigns/${draft}/edit/${step}`),
     '/supervisions',
     '/supervisions/new',
     `/supervisions/${await first('supervisions')}`,
@@ -40,6 +49,7 @@ export const pagesOf = async ({ api }: Platform, device: string): Promise<readon
     `/settings/integrations/${await first('integrations')}`,
     '/nowhere',
   ];
+  return { paths, launched };
 };
 
 /** The page is there, and what it reads has come. */

@@ -142,7 +142,7 @@ export const CampaignPage = () => {
                 <Definition campaign={data} />
               </Section>
               <Section title="What happened">
-                <CampaignHistory id={id} />
+                <CampaignHistory campaign={data} />
               </Section>
             </div>
             {supervisionId !== null && supervisionId !== undefined && (

@@ -1,9 +1,15 @@
-import type { Happening } from './campaigns.queries.js';
+import type { Campaign, Happening } from './campaigns.queries.js';
 
 const ANSWERS = { pass: 'passed', fail: 'failed', inconclusive: 'cannot tell' } as const;
 
-/** What happened, in words that follow the name of who did it, or stand alone where nobody did. */
-export const deedOf = ({ what, batch, detail, answer, overridden, by }: Happening): string => {
+/**
+ * What happened, in words that follow the name of who did it, or stand alone where nobody did. Only a gate lets pass: a batch
+ * of `batches` without one is done.
+ */
+export const deedOf = (
+  { what, batch, detail, answer, overridden, by }: Happening,
+  batches: Campaign['batches'],
+): string => {
   const said = detail === undefined ? '' : `: ${detail}`;
   const alone = by.kind === 'system';
   switch (what) {
@@ -32,7 +38,8 @@ export const deedOf = ({ what, batch, detail, answer, overridden, by }: Happenin
     case 'gate_answered':
       return `The gate of batch ${batch ?? ''}: ${answer === undefined ? '' : ANSWERS[answer]}`;
     case 'batch_passed':
-      return `Batch ${batch ?? ''} passed${overridden === true ? ', past its gate' : ''}`;
+      if (overridden === true) return `Batch ${batch ?? ''} was let go past its gate`;
+      return `Batch ${batch ?? ''} ${batches.some(({ index, gate }) => index === batch && gate !== undefined) ? 'passed its gate' : 'is done'}`;
     case 'batch_held':
       return `Batch ${batch ?? ''} is held`;
     case 'paused':

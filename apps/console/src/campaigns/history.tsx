@@ -6,14 +6,14 @@ import { AnchorLink } from '../shared/anchor-link.js';
 import { count, percent } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded } from '../shared/page.js';
-import { historyQuery, type Happening } from './campaigns.queries.js';
+import { historyQuery, type Campaign, type Happening } from './campaigns.queries.js';
 import { deedOf } from './deeds.js';
 
 /** The most that one page has. */
 const MOST = 500;
 
 /** Who did what to a campaign and when, and what it decided itself by which numbers. */
-export const CampaignHistory = ({ id }: { readonly id: string }) => {
+export const CampaignHistory = ({ campaign: { id, batches } }: { readonly campaign: Campaign }) => {
   const [limit, setLimit] = useState(20);
   const history = useQuery(historyQuery(id, limit));
   return (
@@ -25,7 +25,7 @@ export const CampaignHistory = ({ id }: { readonly id: string }) => {
               <li key={item.version}>
                 <Moment at={item.at} clock />
                 <span className="anywhere">
-                  {item.by.kind === 'system' ? '' : <ActorName actor={item.by} />} {deedOf(item)}
+                  {item.by.kind === 'system' ? '' : <ActorName actor={item.by} />} {deedOf(item, batches)}
                   <Numbers item={item} />
                   {item.deviceId !== undefined && (
                     <>

@@ -36,7 +36,7 @@ export const CommandsTab = ({ id }: { readonly id: string }) => {
             items.length === 0 ? (
               <Nothing why="This device was given no command yet." />
             ) : (
-              <div className="table-scroll">
+              <div className="table-scroll" tabIndex={0} role="region" aria-label="Commands that were given">
                 <table className="table">
                   <thead>
                     <tr>
