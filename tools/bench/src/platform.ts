@@ -4,13 +4,21 @@ import { resolve } from 'node:path';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { callAll } from './call-all.js';
 
-/** The running platform: `npm run bench` says where, when `npm start` runs in this checkout. */
+/** The running platform: `npm run bench` says where, when `npm start` runs in this checkout; who installs one says so before it asks. */
 export const platform = {
-  url: process.env['MUSTER_URL'] ?? 'http://127.0.0.1:3000',
-  mqttUrl: process.env['MUSTER_MQTT_URL'] ?? 'mqtt://127.0.0.1:1883',
+  get url(): string {
+    return process.env['MUSTER_URL'] ?? 'http://127.0.0.1:3000';
+  },
+  get mqttUrl(): string {
+    return process.env['MUSTER_MQTT_URL'] ?? 'mqtt://127.0.0.1:1883';
+  },
   /** RabbitMQ itself, with the door's user: only to compare with. */
-  brokerMqttUrl: process.env['MUSTER_BROKER_MQTT_URL'] ?? 'mqtt://127.0.0.1:1881',
-  directory: resolve(process.env['MUSTER_DIRECTORY'] ?? '.muster'),
+  get brokerMqttUrl(): string {
+    return process.env['MUSTER_BROKER_MQTT_URL'] ?? 'mqtt://127.0.0.1:1881';
+  },
+  get directory(): string {
+    return resolve(process.env['MUSTER_DIRECTORY'] ?? '.muster');
+  },
 };
 
 export const apiKey = (): string => readFileSync(resolve(platform.directory, 'admin-api-key'), 'utf8').trim();
