@@ -31,6 +31,7 @@ import {
 } from '@muster/local-servers';
 import { complain, onStopSignals } from './terminal.js';
 import { addUp, type Count, countOfJest, distPattern } from './test-count.js';
+import { arePodsAskedFor, NOT_ASKED, type Pods, preparePods } from './test-pods.js';
 
 const JEST = [
   '--experimental-vm-modules',
@@ -76,6 +77,12 @@ const runSteps = async (instance: Instance, patterns: readonly string[], counts:
     const database = started(bringUpPostgres(instance));
     const broker = started(withBroker ? bringUpBroker(instance) : Promise.resolve());
     const style = started(patterns.length === 0 ? formatAndLint(run) : Promise.resolve([]));
+    const withPods = (await listedSpecs(run, ['pods'])).length > 0;
+    const pods = started(
+      withPods && arePodsAskedFor(patterns)
+        ? preparePods(instance, (args) => node(run, args, { priority: LOWEST }))
+        : Promise.resolve(NOT_ASKED),
+    );
     await database;
     const servers = {
       ...(await testEnvironment(instance, withBroker)),
@@ -89,6 +96,7 @@ const runSteps = async (instance: Instance, patterns: readonly string[], counts:
       counts.push(await jest(run, 'end to end', ['e2e'], { ...servers, ...browser }));
     }
     counts.push(...(await style));
+    if (withPods) counts.push(await runPods(run, await pods));
   };
   await Promise.race([steps(), interrupted]);
 };
@@ -167,6 +175,17 @@ const jest = async (
     `${ok ? 'ok  ' : 'FAIL'}  ${name}: ${count.passed} passed, ${count.failed} failed (${seconds(began)})\n`,
   );
   return count;
+};
+
+/** What does not run is neither passed nor failed. */
+const runPods = (run: Run, pods: Pods): Promise<Count> | Count => {
+  if ('environment' in pods) return jest(run, 'pods', ['pods'], pods.environment);
+  if ('skipped' in pods) {
+    process.stdout.write(`skip  pods: ${pods.skipped}\n`);
+    return { passed: 0, failed: 0 };
+  }
+  process.stdout.write(`FAIL  pods: they could not be made ready\n${pods.failed}\n`);
+  return { passed: 0, failed: 1 };
 };
 
 const listedSpecs = async (run: Run, projects: readonly string[]): Promise<readonly string[]> => {
