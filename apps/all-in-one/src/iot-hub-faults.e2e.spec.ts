@@ -1,0 +1,216 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Simulator } from '@muster/iothub-simulator';
+import { mqttUrl, type Platform } from '@muster/testing';
+import { Message } from 'azure-iot-device';
+import { connectAsync } from 'mqtt';
+import { MqttFleet, type Made } from './campaign.fixture.js';
+import {
+  report,
+  startPlatformWithHub,
+  told,
+  until,
+  type HubDevice,
+  type PlatformWithHub,
+} from './iot-hub.fixture.js';
+
+let world: PlatformWithHub;
+let platform: Platform;
+let simulator: Simulator;
+let hubPath: string;
+
+beforeAll(async () => {
+  world = await startPlatformWithHub();
+  ({ platform, simulator } = world);
+  const hub = { name: 'factory', connectionString: simulator.connectionString(), tier: 'S3' };
+  const added = await platform.api('POST', '/iot-hubs', hub);
+  expect(added).toMatchObject({ status: 201 });
+  hubPath = `/iot-hubs/${(added.body as { id: string }).id}`;
+}, 180_000);
+
+afterEach(async () => {
+  simulator.faults.clear();
+  simulator.setQuotas(undefined);
+  await world.closeClients();
+});
+
+afterAll(() => world.stop());
+
+const samplesOf = async ({ id }: HubDevice): Promise<unknown> => {
+  const sql = 'SELECT count(*)::integer AS n FROM telemetry.samples WHERE device_id = $1';
+  const [row] = await platform.sql(sql, [id]);
+  return row?.['n'];
+};
+
+const desire = async ({ id }: HubDevice, desired: object): Promise<void> => {
+  expect(await platform.api('PATCH', `/devices/${id}/configuration/desired`, desired)).toMatchObject({
+    status: 200,
+  });
+};
+
+describe('a hub that is away', () => {
+  it('gets the identity when it is back; until then the words of the hub are shown', async () => {
+    simulator.faults.add({ kind: 'rest-error', status: 500, path: '/devices/' });
+    const device = await world.newDevice();
+    await until('the fault is shown', async () =>
+      expect(await world.get(`/devices/${device.id}/iot-hub`)).toMatchObject({
+        identity: 'failing',
+        fault: expect.stringContaining('500'),
+      }),
+    );
+    simulator.faults.clear();
+    await world.inHub(device);
+    await until('it is made', async () =>
+      expect(await world.get(`/devices/${device.id}/iot-hub`)).toMatchObject({ identity: 'made' }),
+    );
+  });
+
+  it('has done what it did not answer: nothing is done twice', async () => {
+    simulator.faults.add({ kind: 'rest-drop', path: '/devices/', method: 'PUT', afterwards: true, times: 1 });
+    const device = await world.newDevice();
+    const before = await world.inHub(device);
+    await until('it is made', async () =>
+      expect(await world.get(`/devices/${device.id}/iot-hub`)).toMatchObject({ identity: 'made' }),
+    );
+    expect(simulator.deviceConnectionString(device.token)).toBe(before);
+  });
+
+  it('is told the configuration when it is back, and devices elsewhere do not wait for it', async () => {
+    const device = await world.newDevice();
+    const client = await world.connect(device);
+    const made = await platform.api('POST', '/devices', { name: 'beside-the-hub', deviceType: 'radiator' });
+    const other = made.body as Made;
+    const mqtt = await connectAsync(mqttUrl(), { clientId: 'beside-the-hub' });
+    const pushed = new Promise<string>((resolve) =>
+      mqtt.on('message', (_topic, payload) => resolve(payload.toString())),
+    );
+    await mqtt.subscribeAsync(`kp1/${other.appVersion}/cmx/${other.token}/config/json/status`, { qos: 1 });
+    simulator.faults.add({ kind: 'rest-drop', path: '/twins/' });
+    await desire(device, { interval: 5 });
+    await platform.api('PATCH', `/devices/${other.id}/configuration/desired`, { interval: 6 });
+    expect(JSON.parse(await pushed)).toMatchObject({ config: { interval: 6 } });
+    await mqtt.endAsync();
+    simulator.faults.clear();
+    await until('the device has it', async () =>
+      expect(told(await client.getTwin())?.config).toEqual({ interval: 5 }),
+    );
+  });
+});
+
+describe('a key that is revoked', () => {
+  it('stops what is done with the hub, until another one is given; nothing is lost', async () => {
+    const device = await world.newDevice();
+    const client = await world.connect(device);
+    simulator.regenerateKey('iothubowner');
+    simulator.dropAmqp();
+    expect(await platform.api('POST', `${hubPath}/check`)).toMatchObject({
+      body: { works: false, faults: [{ about: 'key' }] },
+    });
+    await client.sendEvent(new Message('{"a": 1}'));
+    const later = await world.newDevice();
+    await until('the fault is shown', async () =>
+      expect(await world.get(`/devices/${later.id}/iot-hub`)).toMatchObject({ identity: 'failing' }),
+    );
+    const connectionString = simulator.connectionString();
+    expect(await platform.api('PATCH', hubPath, { connectionString })).toMatchObject({ status: 200 });
+    await world.inHub(later);
+    await until('the sample is stored', async () => expect(await samplesOf(device)).toBe(1));
+  });
+});
+
+describe('events', () => {
+  it('that come late are stored with the time at which the hub had them', async () => {
+    const device = await world.newDevice();
+    const client = await world.connect(device);
+    simulator.faults.add({ kind: 'event-delay', ms: 2_000, deviceId: device.token });
+    const sentAt = Date.now();
+    await client.sendEvent(new Message('{"a": 1}'));
+    await until('it is stored', async () => expect(await samplesOf(device)).toBe(1));
+    const { items } = (await world.get(`/devices/${device.id}/telemetry/latest`)) as {
+      items: { ts: string }[];
+    };
+    expect(Math.abs(Date.parse(items[0]?.ts ?? '') - sentAt)).toBeLessThan(1_500);
+  });
+
+  it('of a partition that gives none out are stored when it does; other partitions go on', async () => {
+    const fleet = await Promise.all([1, 2, 3, 4, 5, 6].map(() => world.newDevice()));
+    const clients = await Promise.all(fleet.map((device) => world.connect(device)));
+    const partitions = ['0', '1', '2', '3'];
+    const [held] = partitions;
+    const { id } = simulator.faults.add({ kind: 'partition-hold', partitionId: held ?? '' });
+    await Promise.all(clients.map((client) => client.sendEvent(new Message('{"a": 1}'))));
+    const stored = async () => {
+      const counts = await Promise.all(fleet.map(samplesOf));
+      return counts.filter((count) => count === 1).length;
+    };
+    await until('those of the others are stored', async () => expect(await stored()).toBeGreaterThan(0));
+    simulator.faults.remove(id);
+    await until('all are stored', async () => expect(await stored()).toBe(fleet.length));
+  });
+});
+
+describe('a hub that is narrow', () => {
+  it('says 429, and everything is done all the same', async () => {
+    const fleet = await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map(() => world.newDevice()));
+    await Promise.all(fleet.map((device) => world.inHub(device)));
+    // We are told S3 and may do 250 a second; the hub takes five.
+    simulator.setQuotas({ tier: 'S1', scale: 0.1 });
+    const desired = { interval: 7 };
+    await Promise.all(fleet.map((device) => desire(device, desired)));
+    const clients = await Promise.all(fleet.map((device) => world.connect(device)));
+    for (const client of clients) {
+      await until('it has its configuration', async () =>
+        expect(told(await client.getTwin())?.config).toEqual(desired),
+      );
+    }
+  }, 180_000);
+});
+
+describe('a campaign', () => {
+  it('over devices of both interfaces stops at its canary, and touches nobody else', async () => {
+    const hubDevices = await Promise.all([1, 2, 3, 4].map(() => world.newDevice()));
+    const mqttDevices = await Promise.all(
+      [1, 2, 3, 4].map(async (nth) => {
+        const created = await platform.api('POST', '/devices', {
+          name: `mqtt-${nth}`,
+          deviceType: 'radiator',
+        });
+        return created.body as Made;
+      }),
+    );
+    const fleet = new MqttFleet();
+    await Promise.all(mqttDevices.map((device) => fleet.connect(device)));
+    // The canaries refuse: one of each interface.
+    await Promise.all(
+      hubDevices.map(async (device) => {
+        const twin = await (await world.connect(device)).getTwin();
+        twin.on('properties.desired.muster.configuration', () => {
+          const { configId } = told(twin) ?? {};
+          void report(twin, { muster: { configuration: { configId, statusCode: 422 } } });
+        });
+      }),
+    );
+    await until('they are connected', async () => {
+      for (const { id } of hubDevices) {
+        expect(await world.get(`/devices/${id}/connectivity`)).toMatchObject({ connected: true });
+      }
+    });
+    const [canary, ...others] = [...hubDevices, ...mqttDevices].map(({ id }) => id);
+    const created = await platform.api('POST', '/campaigns', {
+      name: 'both interfaces',
+      target: { deviceIds: [canary, ...others] },
+      configurations: { interval: 99 },
+      batches: [{ deviceIds: [canary], gate: { maxFailurePercent: 5 } }, { percent: 100 }],
+    });
+    expect(created).toMatchObject({ status: 201 });
+    const path = `/campaigns/${(created.body as { id: string }).id}`;
+    expect(await platform.api('POST', `${path}/launch`)).toMatchObject({ status: 200 });
+    await until('it is paused at its gate', async () =>
+      expect(await world.get(path)).toMatchObject({ status: 'paused' }),
+    );
+    expect(await world.get(`${path}/statistics`)).toMatchObject({ byStatus: { failed: 1, planned: 7 } });
+    for (const id of others) {
+      expect(await world.get(`/devices/${id}/configuration`)).not.toHaveProperty('keys.interval.desired');
+    }
+    await fleet.stop();
+  }, 60_000);
+});
