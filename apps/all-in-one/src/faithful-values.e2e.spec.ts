@@ -412,7 +412,9 @@ describe('If-Match with a version that has never been', () => {
     const routes = Object.entries(openApi.paths).flatMap(([path, methods]) =>
       Object.entries(methods)
         .filter(([, operation]) => JSON.stringify(operation).includes('"If-Match"'))
-        .map(([method]) => [method.toUpperCase(), path.replace('/api/v1', '')] as const),
+        .map(([method]) => [method.toUpperCase(), path.replace('/api/v1', '')] as const)
+        // Of a hub, which has to be there, in iot-hub.e2e.spec.ts.
+        .filter(([, where]) => !where.startsWith('/iot-hubs')),
     );
     const { id: firmware } = await upload();
     await created('/device-types/meter/app-versions', { name: 'meter-spare' });

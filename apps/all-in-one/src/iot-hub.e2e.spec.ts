@@ -126,6 +126,8 @@ describe('an IoT Hub', () => {
         body: { code: 'iot-hub-unusable' },
       },
     );
+    const never = { 'if-match': '"999999"' };
+    expect(await platform.api('PATCH', `/iot-hubs/${hubId}`, {}, never)).toMatchObject({ status: 412 });
     expect(await platform.api('PATCH', `/iot-hubs/${hubId}`, { name: 'plant' })).toMatchObject({
       status: 200,
       body: { name: 'plant', version: 2 },
