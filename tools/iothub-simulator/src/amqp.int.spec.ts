@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import rhea, { type AmqpError, type Connection, type EventContext } from 'rhea';
+import { eventually } from '@muster/testing';
+import mqtt from 'mqtt';
+import rhea, { type AmqpError, type Connection, type Delivery, type EventContext } from 'rhea';
 import { makeSasToken } from './security/sas.js';
 import { startSimulator, type Simulator } from './simulator.js';
 
@@ -28,9 +30,9 @@ afterEach(async () => {
   await simulator.close();
 });
 
-const tokenOf = (policy: string, how?: 'keyText'): string =>
+const tokenOf = (policy: string, how?: 'keyText', resource = simulator.hostName): string =>
   makeSasToken(
-    simulator.hostName,
+    resource,
     /SharedAccessKey=([^;]+)/.exec(simulator.connectionString(policy))?.[1] ?? '',
     Date.now() + 60_000,
     policy,
@@ -38,7 +40,7 @@ const tokenOf = (policy: string, how?: 'keyText'): string =>
   );
 
 /** The status of the answer. */
-const putToken = (token: string): Promise<number> =>
+const putToken = (token: string, name = `${simulator.hostName}/messages/events`): Promise<number> =>
   new Promise((resolve) => {
     const sender = connection.open_sender('$cbs');
     const receiver = connection.open_receiver('$cbs');
@@ -52,7 +54,7 @@ const putToken = (token: string): Promise<number> =>
         application_properties: {
           operation: 'put-token',
           type: 'servicebus.windows.net:sastoken',
-          name: `${simulator.hostName}/messages/events`,
+          name,
         },
         body: token,
       });
@@ -96,6 +98,63 @@ describe('a token', () => {
 describe('a token signed as for Event Hubs', () => {
   it('is none for the hub', async () => {
     expect(await putToken(tokenOf('service', 'keyText'))).toBe(401);
+  });
+});
+
+describe('a reader', () => {
+  const partitions = ['0', '1', '2', '3'].map(
+    (id) => `events-of-mine/ConsumerGroups/$Default/Partitions/${id}`,
+  );
+
+  const telemetry = async (count: number): Promise<void> => {
+    simulator.createDevice('d1');
+    const device = await mqtt.connectAsync(`mqtts://localhost:${simulator.ports[0]}`, {
+      clientId: 'd1',
+      username: `${simulator.hostName}/d1/?api-version=2021-04-12`,
+      password: tokenOf('device'),
+      ca: simulator.authority,
+    });
+    await Promise.all(
+      Array.from({ length: count }, () =>
+        device.publishAsync('devices/d1/messages/events/', 'x', { qos: 1 }),
+      ),
+    );
+    await device.endAsync();
+    const resource = `sb://${simulator.hostName}/events-of-mine`;
+    expect(await putToken(tokenOf('service', 'keyText', resource), resource)).toBe(200);
+  };
+
+  it('that wants events settled as they are sent gets them so: it will acknowledge none', async () => {
+    await telemetry(1);
+    const settled: boolean[] = [];
+    for (const address of partitions) {
+      for (const snd_settle_mode of [0, 1] as const) {
+        connection
+          .open_receiver({ source: { address }, snd_settle_mode })
+          .on('message', ({ delivery }: EventContext) => settled.push(delivery?.remote_settled === true));
+      }
+    }
+    await eventually(() => settled.length === 2);
+    expect(settled.sort()).toEqual([false, true]);
+  });
+
+  it('that asks for more than a session holds gets the rest when it has acknowledged', async () => {
+    const count = 2_500;
+    await telemetry(count);
+    const got: Delivery[] = [];
+    let acknowledges = false;
+    for (const address of partitions) {
+      const receiver = connection.open_receiver({ source: { address }, autoaccept: false, credit_window: 0 });
+      receiver.add_credit(count);
+      receiver.on('message', ({ delivery }: EventContext) => {
+        if (delivery !== undefined) got.push(delivery);
+        if (acknowledges) delivery?.accept();
+      });
+    }
+    await eventually(() => got.length === 2_048);
+    acknowledges = true;
+    for (const delivery of [...got]) delivery.accept();
+    await eventually(() => got.length === count);
   });
 });
 

@@ -9,7 +9,6 @@ import { dataSection, types, type Message, type Sender } from './rhea.js';
 const MAX_READERS = 5;
 /** In one go, so that a long log does not keep others waiting. */
 const BATCH = 100;
-const SETTLED = 1;
 const METRICS = 'com.microsoft:enable-receiver-runtime-metric';
 
 interface Reader {
@@ -51,6 +50,7 @@ export class PartitionReaders {
       sender,
     };
     this.makeRoom(reader);
+    agreeToSettle(sender);
     this.readers.add(reader);
     const pump = new Pump(this.hub, log, partitionId, sender, start);
     return () => {
@@ -106,12 +106,16 @@ class Pump {
     this.wantsMetrics = [sender.desired_capabilities].flat().map(String).includes(METRICS);
     this.endListening = hub.events.onMore(this.onCredit);
     sender.on('sendable', this.onCredit);
+    // A session holds so many events that are not acknowledged, of all its links together; each that is makes room.
+    sender.session.setMaxListeners(0);
+    sender.session.on('settled', this.onCredit);
   }
 
   stop(): void {
     this.isStopped = true;
     this.endListening();
     this.sender.removeListener('sendable', this.onCredit);
+    this.sender.session.removeListener('settled', this.onCredit);
   }
 
   private schedule(): void {
@@ -125,12 +129,12 @@ class Pump {
   }
 
   private send(): void {
-    if (this.isStopped || this.hub.events.isHeld(this.partitionId) || !this.sender.sendable()) return;
+    if (this.isStopped || this.hub.events.isHeld(this.partitionId)) return;
     const credit = (this.sender as unknown as { readonly credit: number }).credit;
     const events = this.log.read(this.next, Math.min(credit, BATCH));
     for (const event of events) {
-      const delivery = this.sender.send(this.message(event));
-      if (this.sender.snd_settle_mode === SETTLED) delivery.update(true);
+      if (!this.sender.sendable()) return;
+      this.sender.send(this.message(event));
       this.next = event.sequenceNumber + 1;
     }
     if (events.length === BATCH) this.schedule();
@@ -179,6 +183,17 @@ const selectorOf = ({ source }: Sender): string | undefined => {
   if (typeof filter !== 'object' || filter === null) return undefined;
   const selector = plain((filter as Record<string, unknown>)['apache.org:selector-filter:string']);
   return typeof selector === 'string' ? selector : undefined;
+};
+
+/**
+ * Who wants events settled as they are sent acknowledges none; rhea does so by what its own side of the link says. Else a session
+ * holds 2048 events that nobody acknowledges, and gives out no more.
+ */
+const agreeToSettle = (sender: Sender): void => {
+  const { local } = sender as unknown as {
+    readonly local: { readonly attach: { snd_settle_mode?: number } };
+  };
+  local.attach.snd_settle_mode = sender.snd_settle_mode;
 };
 
 const epochOf = ({ properties }: Sender): number | undefined => {
