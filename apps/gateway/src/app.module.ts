@@ -10,7 +10,7 @@ import express, { type RequestHandler } from 'express';
 import { AppError } from '@muster/contracts';
 import { openFileStore } from '@muster/files';
 import { connectBus, streamExtent, subscribeLive, tailEvents } from '@muster/messaging';
-import { boundConnections, GuessLimit, networkOf } from '@muster/limits';
+import { boundConnections, GuessLimit, trustedProxiesOf } from '@muster/limits';
 import {
   combineOps,
   createLogger,
@@ -249,8 +249,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     serve(request, response),
   );
   limitTimes(server);
-  const proxies = (config.trustedProxies ?? '').split(',').map((one) => one.trim());
-  const trustedProxies = new Set(proxies.filter((one) => one !== '').map(networkOf));
+  const trustedProxies = trustedProxiesOf(config.trustedProxies);
   const bounds = boundConnections(server, { ...config, trustedProxies });
   const stopServer = stopperOf(server);
   server.listen(config.port, config.host);

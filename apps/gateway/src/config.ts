@@ -2,6 +2,7 @@ import { filesConfigSchema } from '@muster/files';
 import {
   ConfigError,
   int,
+  networks,
   processKeys,
   readConfig,
   secretFile,
@@ -85,10 +86,10 @@ export const configSchema = {
     doc: 'The same of one address (of IPv6 its /64).',
     unit: 'connections',
   }),
-  trustedProxies: string({
+  trustedProxies: networks({
     env: 'MUSTER_GATEWAY_TRUSTED_PROXIES',
     optional: true,
-    doc: 'Addresses of proxies in front of it, with commas between: their connections are bounded in all only, and their X-Forwarded-For, -Host and -Proto are believed.',
+    doc: 'Addresses and networks of proxies in front of it, with commas between: their connections are bounded in all only, and their X-Forwarded-For, -Host and -Proto are believed.',
   }),
   publicUrl: url({
     env: 'MUSTER_PUBLIC_URL',

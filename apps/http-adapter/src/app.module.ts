@@ -1,6 +1,6 @@
 import { openFileStore, type FileStore } from '@muster/files';
 import { connectBus, type Bus } from '@muster/messaging';
-import { networkOf } from '@muster/limits';
+import { trustedProxiesOf } from '@muster/limits';
 import { createLogger, finishMs, type Health, openOperations, type RunningApp } from '@muster/observability';
 import { openUplink, rateLimitsOf, type Uplink } from '@muster/uplink';
 import { loadConfig } from './config.js';
@@ -46,10 +46,9 @@ export const start = async (
     metrics,
   });
   const strangers = new Strangers(config);
-  const proxies = (config.trustedProxies ?? '').split(',').map((one) => one.trim());
   const server = await startDeviceServer({
     ...config,
-    trustedProxies: new Set(proxies.filter((one) => one !== '').map(networkOf)),
+    trustedProxies: trustedProxiesOf(config.trustedProxies),
     routes: [
       enrolRoute({ ...config, bus }),
       kp1Route({ ...config, uplink, strangers, logger, metrics }),

@@ -1,5 +1,5 @@
 import { filesConfigSchema } from '@muster/files';
-import { int, readConfig, string, type ConfigOf, type ConfigSchema } from '@muster/observability';
+import { int, networks, readConfig, string, type ConfigOf, type ConfigSchema } from '@muster/observability';
 import { uplinkConfigSchema } from '@muster/uplink';
 
 export const configSchema = {
@@ -32,9 +32,9 @@ export const configSchema = {
     max: 1_000_000,
     default: 2_000,
   }),
-  trustedProxies: string({
+  trustedProxies: networks({
     env: 'MUSTER_HTTP_ADAPTER_TRUSTED_PROXIES',
-    doc: 'Addresses of proxies in front of it, with commas between: what they write last into X-Forwarded-For is the address of a device, and their connections are bounded in all only',
+    doc: 'Addresses and networks of proxies in front of it, with commas between: what they write last into X-Forwarded-For is the address of a device, and their connections are bounded in all only',
     optional: true,
   }),
   headerTimeoutMs: int({

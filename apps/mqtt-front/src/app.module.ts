@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AppError } from '@muster/contracts';
-import { connectionBounds, networkOf, type ConnectionBounds } from '@muster/limits';
+import { connectionBounds, trustedProxiesOf, type ConnectionBounds } from '@muster/limits';
 import { connectBus, NatsStrategy, type Bus } from '@muster/messaging';
 import {
   createLogger,
@@ -118,8 +118,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
   const sightings = new Sightings(directory, bus, logger);
   const address = brokerAddressOf(config.brokerUrl);
   const watch = new BrokerWatch(address, logger);
-  const proxies = config.trustedProxies.split(',').map((one) => one.trim());
-  const trustedProxies = new Set(proxies.filter((one) => one !== '').map(networkOf));
+  const trustedProxies = trustedProxiesOf(config.trustedProxies);
   const bounds = connectionBounds({
     ...config,
     unproved: config.strangers,

@@ -2,6 +2,7 @@ import {
   choice,
   ConfigError,
   int,
+  networks,
   readConfig,
   string,
   url,
@@ -98,9 +99,9 @@ export const configSchema = {
     max: 1_000_000,
     default: 1_000,
   }),
-  trustedProxies: string({
+  trustedProxies: networks({
     env: 'MUSTER_MQTT_TRUSTED_PROXIES',
-    doc: 'Addresses, with commas between, whose connections are those of many clients and are bounded in all only',
+    doc: 'Addresses and networks, with commas between, whose connections are those of many clients and are bounded in all only',
     default: '127.0.0.1,::1',
   }),
   connectTimeoutMs: int({

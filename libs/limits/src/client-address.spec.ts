@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { clientAddress, networkOf } from './client-address.js';
+import { trustedProxiesOf } from './trusted-proxies.js';
 
 describe('networkOf', () => {
   it.each([
@@ -17,7 +18,7 @@ describe('networkOf', () => {
 describe('clientAddress', () => {
   const request = (remoteAddress: string, forwarded?: string) =>
     ({ socket: { remoteAddress }, headers: { 'x-forwarded-for': forwarded } }) as unknown as IncomingMessage;
-  const proxies = new Set(['10.0.0.9']);
+  const proxies = trustedProxiesOf('10.0.0.9');
 
   it('is the other end, whatever a stranger says', () => {
     expect(clientAddress(request('192.0.2.7', '1.2.3.4'), proxies)).toBe('192.0.2.7');

@@ -1,16 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP, isIPv4, isIPv6 } from 'node:net';
+import type { TrustedProxies } from './trusted-proxies.js';
 
 /**
  * Where a request comes from: the other end of its connection, or what the last proxy in front of us has written into
- * X-Forwarded-For, if that end is one of `trustedProxies` (as `networkOf` writes them). Anybody else may write what he likes there.
+ * X-Forwarded-For, if that end is one of `trustedProxies`. Anybody else may write what he likes there.
  */
 export const clientAddress = (
   request: IncomingMessage,
-  trustedProxies: ReadonlySet<string>,
+  trustedProxies: TrustedProxies,
 ): string | undefined => {
   const address = request.socket.remoteAddress;
-  if (!trustedProxies.has(networkOf(address))) return address;
+  if (!trustedProxies.has(address)) return address;
   const forwarded = request.headers['x-forwarded-for'];
   const last = (Array.isArray(forwarded) ? forwarded.at(-1) : forwarded)?.split(',').at(-1)?.trim() ?? '';
   return isIP(last) === 0 ? address : last;

@@ -3,6 +3,7 @@ import { createServer, get } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { boundConnections } from './connection-bounds.js';
+import { trustedProxiesOf } from './trusted-proxies.js';
 
 const stops: (() => void)[] = [];
 afterEach(() => {
@@ -25,7 +26,10 @@ const serve = async (bounds: {
     }
     response.end('here');
   });
-  const bound = boundConnections(server, { ...bounds, trustedProxies: new Set(bounds.proxies ?? []) });
+  const bound = boundConnections(server, {
+    ...bounds,
+    trustedProxies: trustedProxiesOf(bounds.proxies?.join(',')),
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

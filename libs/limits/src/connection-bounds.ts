@@ -1,6 +1,7 @@
 import type { Server, Socket } from 'node:net';
 import { Allowance, type Rate } from './allowance.js';
 import { networkOf } from './client-address.js';
+import type { TrustedProxies } from './trusted-proxies.js';
 
 export interface ConnectionBoundsOptions {
   /** Connections open at once. */
@@ -11,8 +12,8 @@ export interface ConnectionBoundsOptions {
   readonly unproved?: number;
   /** New connections of one address. Default: any number. */
   readonly ratePerAddress?: Rate;
-  /** As `networkOf` writes them. A connection of theirs speaks for many addresses: only the number in all counts. */
-  readonly trustedProxies: ReadonlySet<string>;
+  /** A connection of theirs speaks for many addresses: only the number in all counts. */
+  readonly trustedProxies: TrustedProxies;
 }
 
 /** By address and in all, over all servers it watches. */
@@ -93,7 +94,7 @@ export const connectionBounds = ({
     if (own.open === 0) ofAddress.delete(address);
   };
   const isTooFast = (address: string): boolean => {
-    if (arrivals === undefined || trustedProxies.has(address)) return false;
+    if (arrivals === undefined) return false;
     if (arrivals.msToWait(address) > 0) return true;
     arrivals.charge(address);
     return false;
@@ -101,7 +102,8 @@ export const connectionBounds = ({
 
   const arrived = (socket: Socket): void => {
     const address = networkOf(socket.remoteAddress);
-    if (isTooFast(address)) {
+    const isProxy = trustedProxies.has(socket.remoteAddress);
+    if (!isProxy && isTooFast(address)) {
       close(socket);
       return;
     }
@@ -110,7 +112,7 @@ export const connectionBounds = ({
       return;
     }
     const own = ofAddress.get(address) ?? { open: 0, unproved: new Set<Socket>() };
-    const isFull = !trustedProxies.has(address) && own.open >= connectionsPerAddress && !evict(own.unproved);
+    const isFull = !isProxy && own.open >= connectionsPerAddress && !evict(own.unproved);
     if (isFull || (open >= connections && !evict(unproved))) {
       close(socket);
       return;

@@ -1,5 +1,6 @@
 export { Allowance, type Rate } from './allowance.js';
 export { clientAddress, networkOf } from './client-address.js';
+export { trustedProxiesOf, type TrustedProxies } from './trusted-proxies.js';
 export {
   boundConnections,
   connectionBounds,

@@ -8,6 +8,7 @@ import {
   ConfigError,
   configTable,
   int,
+  networks,
   readConfig,
   secretFile,
   string,
@@ -100,4 +101,24 @@ describe('configuration', () => {
     expect(lines).toContain('| `NAME` | text | not set | A name. |');
     expect(lines).toContain('| `VERBOSE` | true or false | `false` | Says \\| more. |');
   });
+});
+
+describe('addresses and networks', () => {
+  const proxies = { proxies: networks({ env: 'PROXIES', optional: true, doc: 'Who stands in front.' }) };
+
+  it.each(['192.0.2.7', '192.0.2.7, 10.42.0.0/16', '::1,fd00::/8', '0.0.0.0/0'])('takes %j', (text) => {
+    expect(readConfig(proxies, { PROXIES: text }).proxies).toBe(text);
+  });
+
+  it.each([
+    'proxy.example.com',
+    '10.42.0.0/33',
+    '10.42.0/16',
+    'fd00::/129',
+    '192.0.2.7,',
+    '192.0.2.7 ::1',
+    '/8',
+  ])('refuses %j', (text) =>
+    expect(() => readConfig(proxies, { PROXIES: text })).toThrow('PROXIES must be addresses and networks'),
+  );
 });

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 
 /** One configuration key. `fallback` undefined and not `optional`: the key must be set. */
 export interface ConfigKey<T> {
@@ -60,6 +61,24 @@ export const string: KeyMaker<string, { readonly pattern?: RegExp }> = maker(
       return text;
     },
 );
+
+/** Addresses and networks, with commas between: `192.0.2.7,10.42.0.0/16`. */
+export const networks: KeyMaker<string> = maker(
+  () => 'addresses and networks',
+  () => (text) => {
+    if (!text.split(',').every((one) => isNetwork(one.trim())))
+      throw new Error(
+        'must be addresses and networks (192.0.2.7, 10.42.0.0/16, fd00::/8) with commas between',
+      );
+    return text;
+  },
+);
+
+const isNetwork = (text: string): boolean => {
+  const [, address = '', bits = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const version = isIP(address);
+  return version !== 0 && Number(bits) <= (version === 4 ? 32 : 128);
+};
 
 export const boolean: KeyMaker<boolean> = maker(
   () => 'true or false',

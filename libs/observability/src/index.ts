@@ -13,6 +13,7 @@ export {
   ConfigError,
   configTable,
   int,
+  networks,
   readConfig,
   secretFile,
   string,

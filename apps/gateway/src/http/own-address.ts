@@ -1,11 +1,11 @@
 import { TLSSocket } from 'node:tls';
 import type { Request } from 'express';
-import { networkOf } from '@muster/limits';
+import type { TrustedProxies } from '@muster/limits';
 
 /** How browsers reach this installation. */
 export interface OwnAddress {
-  /** As `networkOf` writes them; they say in X-Forwarded-* what they were asked. */
-  readonly trustedProxies: ReadonlySet<string>;
+  /** They say in X-Forwarded-* what they were asked. */
+  readonly trustedProxies: TrustedProxies;
   readonly publicUrl?: string | undefined;
 }
 
@@ -35,6 +35,4 @@ const hostsOf = (request: Request, own: OwnAddress): readonly string[] =>
 
 /** Of several proxies, what the last one wrote. */
 const forwarded = (request: Request, { trustedProxies }: OwnAddress, name: string): string | undefined =>
-  trustedProxies.has(networkOf(request.socket.remoteAddress))
-    ? request.get(name)?.split(',').at(-1)?.trim()
-    : undefined;
+  trustedProxies.has(request.socket.remoteAddress) ? request.get(name)?.split(',').at(-1)?.trim() : undefined;

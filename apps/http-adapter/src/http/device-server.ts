@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AppError } from '@muster/contracts';
-import { boundConnections, clientAddress } from '@muster/limits';
+import { boundConnections, clientAddress, type TrustedProxies } from '@muster/limits';
 import { stopperOf, type Logger } from '@muster/observability';
 import { answerEmpty, answerRefusal } from './answer.js';
 import { HttpFault, refusal, refusalOf } from './http-fault.js';
@@ -38,7 +38,7 @@ export interface DeviceServerOptions {
   readonly connections: number;
   readonly connectionsPerAddress: number;
   /** As `networkOf` writes them. */
-  readonly trustedProxies: ReadonlySet<string>;
+  readonly trustedProxies: TrustedProxies;
   readonly headerTimeoutMs: number;
   /** Requests of known devices under way at the same time: each may hold a whole message in memory. */
   readonly requestsInFlight: number;

@@ -1,3 +1,4 @@
+import type { TrustedProxies } from '@muster/limits';
 import type { Logger } from '@muster/observability';
 import type { Config } from '../config.js';
 import type { Bounds, OnArrival, OnEarlyEnd } from './listener.js';
@@ -24,7 +25,7 @@ export const listen = async (
     onEarlyEnd,
   }: {
     readonly bounds: Bounds;
-    readonly trustedProxies: ReadonlySet<string>;
+    readonly trustedProxies: TrustedProxies;
     readonly logger: Logger;
     readonly onEarlyEnd: OnEarlyEnd;
   },

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { clientAddress } from '@muster/limits';
+import { clientAddress, type TrustedProxies } from '@muster/limits';
 import { createWebSocketStream, WebSocketServer, type WebSocket } from 'ws';
 import type { Arrival } from '../arrival.js';
 import type { OnArrival, OnEarlyEnd } from './listener.js';
@@ -12,8 +12,7 @@ export interface WebSocketOptions {
   readonly maxConnectBytes: number;
   /** Of one frame. */
   readonly maxFrameBytes: number;
-  /** As `networkOf` writes them. */
-  readonly trustedProxies: ReadonlySet<string>;
+  readonly trustedProxies: TrustedProxies;
   readonly onEarlyEnd: OnEarlyEnd;
 }
 
