@@ -20,7 +20,7 @@ export interface BusOptions {
   readonly logger: Logger;
   readonly metrics?: Metrics;
   /** Copies of each stream in a cluster. Default 1; existing streams keep theirs. */
-  readonly streamReplicas?: number;
+  readonly streamReplicas?: number | undefined;
 }
 
 export interface PublishedEvent<Data extends object> {
@@ -96,7 +96,7 @@ export const connectBus = async ({
   name,
   logger,
   metrics = createMetrics(name),
-  streamReplicas = 1,
+  streamReplicas,
 }: BusOptions): Promise<Bus> => {
   const link = await Link.open({ url, credentials }, name, logger);
   const streams = new Streams(link, logger, streamReplicas);

@@ -39,7 +39,8 @@ export class Streams {
   constructor(
     private readonly link: Link,
     private readonly logger: Logger,
-    private readonly replicas: number,
+    /** Undefined: one for a new stream, and what an old one has. */
+    private readonly replicas: number | undefined,
   ) {
     link.onReturn(() => void this.restore().catch(() => undefined));
   }
@@ -82,7 +83,10 @@ export class Streams {
 
   private async apply(declaration: StreamDeclaration): Promise<void> {
     const { streams } = await this.api();
-    const wanted = configOf(declaration);
+    const wanted: Managed = {
+      ...configOf(declaration),
+      ...(this.replicas === undefined ? {} : { num_replicas: this.replicas }),
+    };
     const found = await this.link.during(streams.info(declaration.name)).catch((error: unknown) => {
       if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound)
         return undefined;
@@ -95,7 +99,6 @@ export class Streams {
           name: declaration.name,
           retention: RetentionPolicy.Limits,
           storage: StorageType.File,
-          num_replicas: this.replicas,
         }),
       );
       this.logger.info({ stream: declaration.name }, 'stream created');
@@ -108,7 +111,8 @@ export class Streams {
 
 const STREAM_NAME_IN_USE = 10_058;
 
-type Managed = Pick<StreamConfig, 'subjects' | 'max_age' | 'max_bytes' | 'discard' | 'duplicate_window'>;
+type Managed = Pick<StreamConfig, 'subjects' | 'max_age' | 'max_bytes' | 'discard' | 'duplicate_window'> &
+  Partial<Pick<StreamConfig, 'num_replicas'>>;
 
 const configOf = ({ subjects, maxAgeMs, maxBytes, discard = 'old' }: StreamDeclaration): Managed => ({
   subjects: [...subjects],
@@ -123,5 +127,6 @@ const differs = (found: StreamConfig, wanted: Managed): boolean =>
   found.max_age !== wanted.max_age ||
   found.max_bytes !== wanted.max_bytes ||
   found.discard !== wanted.discard ||
+  (wanted.num_replicas !== undefined && found.num_replicas !== wanted.num_replicas) ||
   found.duplicate_window !== wanted.duplicate_window ||
   [...found.subjects].sort().join() !== [...wanted.subjects].sort().join();

@@ -22,6 +22,14 @@ export const serviceKeys = ({
     doc: 'Credentials file (.creds) for a NATS server that asks for one',
     optional: true,
   }),
+  streamReplicas: int({
+    env: 'MUSTER_NATS_STREAM_REPLICAS',
+    doc: 'How many servers of a NATS cluster keep each stream; best 3, and the same for all services. Not set: one, and a stream that has more keeps them',
+    unit: 'servers',
+    min: 1,
+    max: 5,
+    optional: true,
+  }),
   publicUrl: url({
     env: 'MUSTER_PUBLIC_URL',
     doc: 'Where others reach the REST API; published events name their schema by it. Not set: they name none',

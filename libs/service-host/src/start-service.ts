@@ -69,6 +69,7 @@ export interface ServiceOptions {
     readonly databaseUrl: string;
     readonly natsUrl: string;
     readonly natsCredentials?: string | undefined;
+    readonly streamReplicas?: number | undefined;
     readonly publicUrl?: string | undefined;
     readonly logLevel: LogLevel;
     readonly opsPort?: number;
@@ -100,6 +101,7 @@ export const startService = async (options: ServiceOptions): Promise<RunningApp>
     url: config.natsUrl,
     credentials: config.natsCredentials,
     publicUrl: config.publicUrl,
+    streamReplicas: config.streamReplicas,
     name,
     logger,
     metrics,

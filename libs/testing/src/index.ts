@@ -2,6 +2,7 @@ export { eventually, type EventuallyOptions } from './eventually.js';
 export { scenario, type Decider } from './scenario.js';
 export { testDatabase, type TestDatabase, type TestDatabaseOptions } from './test-database.js';
 export { startNats, type NatsServer } from './nats-server.js';
+export { startNatsCluster, type NatsCluster } from './nats-cluster.js';
 export {
   atBroker,
   mosquittoPub,
