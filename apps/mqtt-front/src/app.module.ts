@@ -35,7 +35,7 @@ import { KeptSessions } from './client/kept-sessions.js';
 import { Pace } from './client/pace.js';
 import { loadConfig, type Config } from './config.js';
 import type { OnEarlyEnd } from './listen/listener.js';
-import { listen } from './listen/listeners.js';
+import { listen, type Listeners } from './listen/listeners.js';
 import { openLogin } from './login/login.js';
 import { DoorPresence } from './presence/door-presence.js';
 import { parkReport, presenceReplays } from './presence/parked-report.js';
@@ -84,7 +84,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   });
   await app.listen();
   addChecks(health, bus, follower, parts);
-  addGauges(metrics, parts.clients, bounds);
+  addGauges(metrics, parts.clients, bounds, listeners);
   health.started();
   return {
     name: SERVICE,
@@ -211,7 +211,12 @@ const addChecks = (
   });
 };
 
-const addGauges = (metrics: Metrics, clients: Clients, bounds: ConnectionBounds): void => {
+const addGauges = (
+  metrics: Metrics,
+  clients: Clients,
+  bounds: ConnectionBounds,
+  { certificate }: Pick<Listeners, 'certificate'>,
+): void => {
   const gauge = (name: string, help: string, read: () => number): void =>
     metrics.gaugeOf(name, help, () => Promise.resolve(read()));
   gauge('muster_mqtt_front_connections', 'Connections that are open', () => bounds.open);
@@ -221,5 +226,11 @@ const addGauges = (metrics: Metrics, clients: Clients, bounds: ConnectionBounds)
     'muster_mqtt_front_bounded',
     'Connections closed since the start because of a bound',
     () => bounds.closed,
+  );
+  if (certificate === undefined) return;
+  gauge(
+    'muster_mqtt_front_certificate_ends_timestamp_seconds',
+    'When what it shows over TLS stops being valid, in seconds since 1970',
+    () => certificate.endsAt(),
   );
 };

@@ -4,7 +4,11 @@ import type { Config } from '../config.js';
 import type { Bounds, OnArrival, OnEarlyEnd } from './listener.js';
 import { localCertificate } from './local-certificate.js';
 import { listenPlain } from './plain.js';
-import { openServerCertificate, type CertificateFiles } from './server-certificate.js';
+import {
+  openServerCertificate,
+  type CertificateFiles,
+  type ServerCertificate,
+} from './server-certificate.js';
 import { listenTls } from './tls.js';
 import { withWebSocket } from './websocket.js';
 
@@ -12,6 +16,8 @@ export interface Listeners {
   readonly port: number;
   /** Undefined: there is no certificate. */
   readonly tlsPort: number | undefined;
+  /** What it shows over TLS; undefined likewise. */
+  readonly certificate: Pick<ServerCertificate, 'endsAt'> | undefined;
   close(): Promise<void>;
 }
 
@@ -46,7 +52,12 @@ export const listen = async (
   const files = await certificateFilesOf(config);
   if (files === undefined) {
     logger.info('no certificate is given, so MQTT does not listen for TLS');
-    return { port: plain.port, tlsPort: undefined, close: () => plain.close() };
+    return {
+      port: plain.port,
+      tlsPort: undefined,
+      certificate: undefined,
+      close: () => plain.close(),
+    };
   }
   const certificate = await openServerCertificate(files, logger);
   const tls = await listenTls(
@@ -64,6 +75,7 @@ export const listen = async (
   return {
     port: plain.port,
     tlsPort: tls.port,
+    certificate,
     close: async () => {
       certificate.stop();
       await Promise.all([plain.close(), tls.close()]);

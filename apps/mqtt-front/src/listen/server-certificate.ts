@@ -15,6 +15,8 @@ export interface CertificateFiles {
 
 export interface ServerCertificate {
   current(): KeyPair;
+  /** Until when it is valid, in seconds since 1970. */
+  endsAt(): number;
   /** Calls back with every later pair. Returns what ends that. */
   follow(onChange: (pair: KeyPair) => void): () => void;
   stop(): void;
@@ -63,6 +65,7 @@ export const openServerCertificate = async (
 
   return {
     current: () => pair,
+    endsAt: () => Date.parse(new X509Certificate(pair.cert).validTo) / 1_000,
     follow: (onChange) => {
       followers.add(onChange);
       return () => followers.delete(onChange);
