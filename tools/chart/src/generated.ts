@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { dashboards } from './dashboards.js';
 import { CHART } from './places.js';
 import { valuesSchema } from './values-schema.js';
 import { valuesTable } from './values-table.js';
@@ -17,6 +18,10 @@ export const generatedFiles = async (): Promise<readonly Generated[]> => {
   const table = valuesTable(readFileSync(join(CHART, 'values.yaml'), 'utf8'));
   return [
     { path: join(CHART, 'values.schema.json'), text: `${JSON.stringify(await valuesSchema(), null, 2)}\n` },
+    ...Object.entries(dashboards()).map(([name, text]) => ({
+      path: join(CHART, 'files/dashboards', `${name}.json`),
+      text,
+    })),
     { path: readme, text: between(readFileSync(readme, 'utf8'), table) },
   ];
 };

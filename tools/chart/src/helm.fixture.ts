@@ -8,7 +8,7 @@ import type { Resource } from './manifests.fixture.js';
 import { CHART } from './places.js';
 
 /** The run's Helm. Where there is none, `describeWithHelm` skips. */
-const helm = chartTools().helm ?? '';
+export const helm = chartTools().helm ?? '';
 export const describeWithHelm: typeof describe.skip = helm === '' ? describe.skip : describe;
 
 /** The files of values for which the chart is held to its rules, by name. */

@@ -5,7 +5,13 @@ type Schema = Readonly<Record<string, unknown>>;
 
 /** Variables that the chart sets from other values: no second way to say them. */
 export const SET_BY_CHART = [
-  ...['NATS_URL', 'NATS_CREDENTIALS_FILE', 'NATS_PUBLIC_URL', 'NATS_INTEGRATIONS_FILE'],
+  ...[
+    'NATS_URL',
+    'NATS_CREDENTIALS_FILE',
+    'NATS_PUBLIC_URL',
+    'NATS_STREAM_REPLICAS',
+    'NATS_INTEGRATIONS_FILE',
+  ],
   ...['DATABASE_URL', 'AMQP_URL', 'BROKER_MQTT_URL', 'PUBLIC_URL', 'FIRMWARE_BASE_URL'],
   ...['SEALING_KEY_FILE', 'OPS_HOST', 'OPS_PORT', 'STOP_SECONDS', 'ADMIN_API_KEY_FILE'],
   ...[
@@ -116,6 +122,7 @@ const chartValues = (): Schema => ({
   nats: object({
     url: url('nats|tls'),
     publicUrl: { type: 'string', pattern: '^((nats|tls|wss?)://[^/\\s]+)?$' },
+    streamReplicas: whole(1, 5),
     credentials: secret,
     integrations: object(optionalSecret),
   }),

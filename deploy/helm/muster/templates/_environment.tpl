@@ -10,6 +10,9 @@
 {{- $_ := set $env "MUSTER_NATS_CREDENTIALS_FILE" "/secrets/nats/services.creds" }}
 {{- $_ := set $env "MUSTER_PUBLIC_URL" $values.publicUrl }}
 {{- end }}
+{{- if and (has "nats" .uses) (has "database" .uses) }}
+{{- $_ := set $env "MUSTER_NATS_STREAM_REPLICAS" (include "muster.text" $values.nats.streamReplicas) }}
+{{- end }}
 {{- if has "integrations" .uses }}
 {{- if $values.nats.integrations.existingSecret }}
 {{- $_ := set $env "MUSTER_NATS_INTEGRATIONS_FILE" "/secrets/integrations/integrations.json" }}
