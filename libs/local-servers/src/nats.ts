@@ -7,6 +7,9 @@ import { plainEnvironment, type Server } from './server.js';
 import type { Settings } from './settings.js';
 import { privateDirectory } from './state.js';
 
+/** Largest message; what is sent in batches is cut to it. */
+export const NATS_MAX_PAYLOAD = '1MB';
+
 /** The keys of the private NATS, and the files that hand them out. */
 export const natsKeys = ({ home }: Settings): string => join(home, 'nats-keys');
 
@@ -32,7 +35,7 @@ export const natsServer = (settings: Settings, program: NatsProgram, { server }:
         content: [
           'server_name: muster',
           `listen: "127.0.0.1:${port}"`,
-          'max_payload: 1MB',
+          `max_payload: ${NATS_MAX_PAYLOAD}`,
           `jetstream { store_dir: ${JSON.stringify(store)} }`,
           ...trustLines(server, join(store, 'accounts')),
           '',

@@ -120,6 +120,14 @@ export const postgresServer = (
   };
 };
 
+/** What is the same in every installation. */
+export const POSTGRES_SETTINGS = {
+  max_wal_size: '4GB',
+  checkpoint_timeout: '15min',
+  synchronous_commit: 'on',
+  jit: 'off',
+} as const;
+
 /** For a laptop: little memory, few checkpoints, and every acknowledged commit on the disk. */
 const options = (port: number, durable: boolean): string[] =>
   Object.entries({
@@ -128,10 +136,7 @@ const options = (port: number, durable: boolean): string[] =>
     unix_socket_directories: '', // the path of a checkout may be longer than a socket's may be
     max_connections: 200,
     shared_buffers: '256MB',
-    max_wal_size: '4GB',
-    checkpoint_timeout: '15min',
-    synchronous_commit: 'on',
-    jit: 'off',
+    ...POSTGRES_SETTINGS,
     ...(durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
   }).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { dashboards } from './dashboards.js';
-import { CHART } from './places.js';
+import { infrastructure } from './infrastructure.js';
+import { CHART, ROOT } from './places.js';
 import { valuesSchema } from './values-schema.js';
 import { valuesTable } from './values-table.js';
 
@@ -20,6 +21,10 @@ export const generatedFiles = async (): Promise<readonly Generated[]> => {
     { path: join(CHART, 'values.schema.json'), text: `${JSON.stringify(await valuesSchema(), null, 2)}\n` },
     ...Object.entries(dashboards()).map(([name, text]) => ({
       path: join(CHART, 'files/dashboards', `${name}.json`),
+      text,
+    })),
+    ...Object.entries(infrastructure()).map(([name, text]) => ({
+      path: join(ROOT, 'deploy/kubernetes', name),
       text,
     })),
     { path: readme, text: between(readFileSync(readme, 'utf8'), table) },
