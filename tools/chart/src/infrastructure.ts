@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NATS_MAX_PAYLOAD, POSTGRES_SETTINGS } from '@muster/local-servers';
-import { Document, stringify, visit } from 'yaml';
-import { ROOT } from './places.js';
+import { Document, parse, stringify, visit } from 'yaml';
+import { CHART, ROOT } from './places.js';
 
 /** What the example files, the Secrets and the values of the chart call each other. */
 export const NAMES = {
@@ -14,7 +14,10 @@ export const NAMES = {
   mqttTls: 'muster-mqtt-tls',
 } as const;
 
-const MAX_CONNECTIONS = 300;
+/** The chart counts by it, and this PostgreSQL has it. */
+const { database } = parse(readFileSync(join(CHART, 'values.yaml'), 'utf8')) as {
+  readonly database: { readonly maxConnections: number };
+};
 /** The default of write-trust, below the volume of JetStream. */
 export const NATS_ACCOUNTS = '/data/accounts';
 
@@ -59,7 +62,11 @@ const postgres = {
     storage: { size: '100Gi' },
     walStorage: { size: '20Gi' },
     postgresql: {
-      parameters: { ...POSTGRES_SETTINGS, max_connections: String(MAX_CONNECTIONS), shared_buffers: '2GB' },
+      parameters: {
+        ...POSTGRES_SETTINGS,
+        max_connections: String(database.maxConnections),
+        shared_buffers: '2GB',
+      },
       // A commit is acknowledged when a second server has it.
       synchronous: { method: 'any', number: 1 },
     },
@@ -184,7 +191,7 @@ const externalSecrets = (): readonly object[] =>
   }));
 
 const musterValues = {
-  database: { existingSecret: `${NAMES.postgres}-app`, key: 'uri', maxConnections: MAX_CONNECTIONS },
+  database: { existingSecret: `${NAMES.postgres}-app`, key: 'uri', maxConnections: database.maxConnections },
   nats: { url: `nats://${NAMES.nats}:4222`, streamReplicas: 3 },
   mqtt: { tls: { existingSecret: NAMES.mqttTls } },
 };

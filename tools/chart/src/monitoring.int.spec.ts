@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { describeWithHelm, render } from './helm.fixture.js';
 import { ofKind, selects, type Kinds } from './manifests.fixture.js';
 import { CHART, ROOT } from './places.js';
+import { readServiceFacts } from './service-facts.js';
 
 const alertsFile = join(CHART, 'files/alerts.yaml');
 const { groups } = parse(readFileSync(alertsFile, 'utf8')) as Kinds['PrometheusRule'];
@@ -32,6 +33,11 @@ describe('alerts and dashboards', () => {
       const declared = metric.replace('muster_mqtt_pushes', 'muster_${parts.wire.interface}_pushes');
       expect({ metric, isKnown: code.includes(declared) }).toEqual({ metric, isKnown: true });
     }
+  });
+
+  it('miss a service when there is one less than there are', () => {
+    const missing = alerts.find(({ alert }) => alert === 'MusterServiceMissing');
+    expect(missing?.expr).toMatch(new RegExp(`< ${Object.keys(readServiceFacts()).length}$`));
   });
 
   it('have a runbook each, in docs/operating.md', () => {

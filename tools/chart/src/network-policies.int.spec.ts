@@ -2,13 +2,15 @@ import { expect, it } from '@jest/globals';
 import { CI_VALUES, describeWithHelm, render } from './helm.fixture.js';
 import { ofKind, podsOf, selects, type Pod, type PolicyRule } from './manifests.fixture.js';
 
-/** By the variable that a process connects with: the port that it needs. */
-const NEEDS: Readonly<Record<string, number>> = {
-  MUSTER_NATS_URL: 4222,
-  MUSTER_DATABASE_URL: 5432,
-  MUSTER_AMQP_URL: 5672,
-  MUSTER_BROKER_MQTT_URL: 1883,
-  MUSTER_FILES_S3_REGION: 443,
+/** By the variable that a process connects with: the ports that it needs. */
+const NEEDS: Readonly<Record<string, readonly number[]>> = {
+  MUSTER_NATS_URL: [4222],
+  MUSTER_DATABASE_URL: [5432],
+  MUSTER_AMQP_URL: [5672],
+  MUSTER_BROKER_MQTT_URL: [1883],
+  MUSTER_FILES_S3_REGION: [443],
+  // Azure IoT Hub: HTTPS and AMQP over TLS.
+  MUSTER_SEALING_KEY_FILE: [443, 5671],
 };
 /** By the variable that opens a door, and the address at which it is open to others. */
 const DOORS: Readonly<Record<string, string>> = {
@@ -24,7 +26,7 @@ const portsOf = (rules: readonly PolicyRule[] = []): (string | number)[] => [
 
 const neededBy = ({ spec }: Pod): number[] => [
   53,
-  ...spec.containers[0].env.flatMap(({ name }) => (name in NEEDS ? [NEEDS[name] ?? 0] : [])),
+  ...spec.containers[0].env.flatMap(({ name }) => NEEDS[name] ?? []),
 ];
 
 const openAt = ({ spec }: Pod): string[] =>
