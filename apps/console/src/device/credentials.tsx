@@ -1,12 +1,11 @@
 import { Select, Text, Textarea, TextInput } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { authoritiesQuery } from '../access/access.queries.js';
 import { answered, api, type Schema } from '../api/client.js';
-import { useIdempotencyKey } from '../api/idempotency.js';
-import { faultAt, problemOf } from '../api/problem.js';
+import { faultAt, type Problem } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
-import { Confirm } from '../shared/confirm-count.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { NumberField } from '../shared/number-field.js';
 import { ShownOnce } from '../shared/shown-once.js';
 import { TimeInput } from '../shared/time-input.js';
@@ -74,32 +73,16 @@ export const Credentials = ({ id, http }: { readonly id: string; readonly http: 
   );
 };
 
-const Shown = ({ issued, onClose }: { readonly issued: Issued; readonly onClose: () => void }) => {
-  const { kind, username, password, secret } = issued;
-  // A certificate is known to who has sent it.
-  const secrets = kind === 'password' ? { Username: username, Password: password } : { Secret: secret };
-  return (
+/** What was issued, where there is something to be shown: a certificate is known to who has sent it. */
+const shownOf = ({ kind, username, password, secret }: Issued, onClose: () => void) =>
+  kind === 'self-signed' || kind === 'ca-signed' ? undefined : (
     <ShownOnce
       title="A new credential"
-      secrets={password === undefined && secret === undefined ? {} : secrets}
+      secrets={kind === 'password' ? { Username: username, Password: password } : { Secret: secret }}
       lost="Revoke the one that was made, and issue another."
       onClose={onClose}
     />
   );
-};
-
-/** Shows what was issued where there is something to be shown; else it is done. */
-const useIssue = (id: string, call: (key: string) => Promise<Issued>, onClose: () => void) => {
-  const queries = useQueryClient();
-  const once = useIdempotencyKey();
-  return useMutation({
-    mutationFn: () => once(call),
-    onSuccess: ({ kind }) => {
-      if (kind === 'self-signed' || kind === 'ca-signed') onClose();
-    },
-    onSettled: () => void queries.invalidateQueries({ queryKey: ['device', id] }),
-  });
-};
 
 const IssueCredential = ({
   id,
@@ -118,89 +101,87 @@ const IssueCredential = ({
   const [authorityId, setAuthorityId] = useState<string | null>(null);
   const [until, setUntil] = useState<string>();
   const authorities = useQuery({ ...authoritiesQuery(), enabled: kind === 'ca-signed' }).data?.items ?? [];
-  const issue = useIssue(
-    id,
-    (key) =>
-      answered(
-        api.POST('/api/v1/devices/{id}/credentials', {
-          params: { path: { id }, header: { 'Idempotency-Key': key } },
-          body: {
-            kind,
-            ...(until === undefined ? {} : { validUntil: until }),
-            ...(kind === 'password' && username !== '' ? { username } : {}),
-            ...(kind === 'self-signed' ? certificateIn(shown) : {}),
-            ...(kind === 'ca-signed' ? { subject } : {}),
-            ...(kind === 'ca-signed' && authorityId !== null ? { authorityId } : {}),
-          },
-        }),
-      ),
-    onClose,
-  );
-  if (issue.data !== undefined) return <Shown issued={issue.data} onClose={onClose} />;
-  const problem = issue.isError ? problemOf(issue.error) : undefined;
   return (
-    <Confirm
+    <ActDialog
       title="Issue a credential"
       act="Issue"
-      busy={issue.isPending}
-      error={issue.error}
+      refreshes={['device', id]}
+      run={(key) =>
+        answered(
+          api.POST('/api/v1/devices/{id}/credentials', {
+            params: { path: { id }, header: { 'Idempotency-Key': key } },
+            body: {
+              kind,
+              ...(until === undefined ? {} : { validUntil: until }),
+              ...(kind === 'password' && username !== '' ? { username } : {}),
+              ...(kind === 'self-signed' ? certificateIn(shown) : {}),
+              ...(kind === 'ca-signed' ? { subject } : {}),
+              ...(kind === 'ca-signed' && authorityId !== null ? { authorityId } : {}),
+            },
+          }),
+        )
+      }
+      answer={(issued) => shownOf(issued, onClose)}
       onClose={onClose}
-      onConfirm={() => issue.mutate()}
     >
-      <Select
-        label="The device shows"
-        data={kinds.map((value) => ({ value, label: KINDS[value] }))}
-        value={kind}
-        allowDeselect={false}
-        onChange={(value) => value !== null && setKind(value)}
-        error={faultAt(problem, 'kind')}
-      />
-      {kind === 'password' && (
-        <TextInput
-          label="User name"
-          description="Empty: the id of the device. The password is made by the platform."
-          value={username}
-          onChange={(event) => setUsername(event.currentTarget.value)}
-          error={faultAt(problem, 'username')}
-          autoComplete="off"
-        />
-      )}
-      {kind === 'self-signed' && <CertificateInput shown={shown} onChange={setShown} problem={problem} />}
-      {kind === 'ca-signed' && (
+      {(problem) => (
         <>
-          <TextInput
-            required
-            label="Subject"
-            description="The name in its certificates"
-            value={subject}
-            onChange={(event) => setSubject(event.currentTarget.value)}
-            error={faultAt(problem, 'subject')}
-          />
           <Select
-            clearable
-            label="Authority"
-            placeholder="any of the tenant"
-            data={authorities.map(({ id: value, name }) => ({ value, label: name }))}
-            value={authorityId}
-            onChange={setAuthorityId}
-            error={faultAt(problem, 'authorityId')}
+            label="The device shows"
+            data={kinds.map((value) => ({ value, label: KINDS[value] }))}
+            value={kind}
+            allowDeselect={false}
+            onChange={(value) => value !== null && setKind(value)}
+            error={faultAt(problem, 'kind')}
           />
+          {kind === 'password' && (
+            <TextInput
+              label="User name"
+              description="Empty: the id of the device. The password is made by the platform."
+              value={username}
+              onChange={(event) => setUsername(event.currentTarget.value)}
+              error={faultAt(problem, 'username')}
+              autoComplete="off"
+            />
+          )}
+          {kind === 'self-signed' && <CertificateInput shown={shown} onChange={setShown} problem={problem} />}
+          {kind === 'ca-signed' && (
+            <>
+              <TextInput
+                required
+                label="Subject"
+                description="The name in its certificates"
+                value={subject}
+                onChange={(event) => setSubject(event.currentTarget.value)}
+                error={faultAt(problem, 'subject')}
+              />
+              <Select
+                clearable
+                label="Authority"
+                placeholder="any of the tenant"
+                data={authorities.map(({ id: value, name }) => ({ value, label: name }))}
+                value={authorityId}
+                onChange={setAuthorityId}
+                error={faultAt(problem, 'authorityId')}
+              />
+            </>
+          )}
+          <TimeInput
+            label="Until"
+            description="Empty: without end"
+            at={until}
+            onChange={setUntil}
+            error={faultAt(problem, 'validUntil')}
+          />
+          {!http && (
+            <Text c="dimmed">
+              While the device is let in by its token alone, this is one way more. “Edit” at the top of the
+              page ends that.
+            </Text>
+          )}
         </>
       )}
-      <TimeInput
-        label="Until"
-        description="Empty: without end"
-        at={until}
-        onChange={setUntil}
-        error={faultAt(problem, 'validUntil')}
-      />
-      {!http && (
-        <Text c="dimmed">
-          While the device is let in by its token alone, this is one way more. “Edit” at the top of the page
-          ends that.
-        </Text>
-      )}
-    </Confirm>
+    </ActDialog>
   );
 };
 
@@ -215,45 +196,43 @@ const RotateCredential = ({
 }) => {
   const [hours, setHours] = useState<number | undefined>(24);
   const [shown, setShown] = useState('');
-  const rotate = useIssue(
-    id,
-    (key) =>
-      answered(
-        api.POST('/api/v1/devices/{id}/credentials/{credentialId}/rotate', {
-          params: { path: { id, credentialId }, header: { 'Idempotency-Key': key } },
-          body: {
-            overlapSeconds: Math.round((hours ?? 24) * 3_600),
-            ...(kind === 'self-signed' ? certificateIn(shown) : {}),
-          },
-        }),
-      ),
-    onClose,
-  );
-  if (rotate.data !== undefined) return <Shown issued={rotate.data} onClose={onClose} />;
-  const problem = rotate.isError ? problemOf(rotate.error) : undefined;
   return (
-    <Confirm
+    <ActDialog
       title="Issue another in its place"
       act="Issue"
       danger={hours === 0}
-      busy={rotate.isPending}
-      error={rotate.error}
+      refreshes={['device', id]}
+      run={(key) =>
+        answered(
+          api.POST('/api/v1/devices/{id}/credentials/{credentialId}/rotate', {
+            params: { path: { id, credentialId }, header: { 'Idempotency-Key': key } },
+            body: {
+              overlapSeconds: Math.round((hours ?? 24) * 3_600),
+              ...(kind === 'self-signed' ? certificateIn(shown) : {}),
+            },
+          }),
+        )
+      }
+      answer={(issued) => shownOf(issued, onClose)}
       onClose={onClose}
-      onConfirm={() => rotate.mutate()}
     >
-      <NumberField
-        label="Hours for which both open"
-        description="0: the one before is revoked at once, and who is connected with it is disconnected"
-        required
-        whole={false}
-        value={hours}
-        min={0}
-        onChange={setHours}
-        fault={faultAt(problem, 'overlapSeconds')}
-        width={320}
-      />
-      {kind === 'self-signed' && <CertificateInput shown={shown} onChange={setShown} problem={problem} />}
-    </Confirm>
+      {(problem) => (
+        <>
+          <NumberField
+            label="Hours for which both open"
+            description="0: the one before is revoked at once, and who is connected with it is disconnected"
+            required
+            whole={false}
+            value={hours}
+            min={0}
+            onChange={setHours}
+            fault={faultAt(problem, 'overlapSeconds')}
+            width={320}
+          />
+          {kind === 'self-signed' && <CertificateInput shown={shown} onChange={setShown} problem={problem} />}
+        </>
+      )}
+    </ActDialog>
   );
 };
 
@@ -264,7 +243,7 @@ const CertificateInput = ({
 }: {
   readonly shown: string;
   readonly onChange: (shown: string) => void;
-  readonly problem: ReturnType<typeof problemOf> | undefined;
+  readonly problem: Problem | undefined;
 }) => (
   <Textarea
     required

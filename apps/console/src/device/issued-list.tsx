@@ -261,7 +261,7 @@ const TimeDialog = ({
       error={error}
       onClose={onClose}
       onConfirm={() =>
-        // A time that was not touched is not sent: the field has no seconds.
+        // A time that was not touched is not sent.
         onSave({
           ...(from === item.validFrom ? {} : { validFrom: from ?? null }),
           ...(until === item.validUntil ? {} : { validUntil: until ?? null }),

@@ -1,11 +1,10 @@
 import { Group, Text, TextInput } from '@mantine/core';
 import { PlusIcon } from '@primer/octicons-react';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
-import { faultAt, problemOf } from '../api/problem.js';
+import { faultAt } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
-import { Confirm } from '../shared/confirm-count.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { JsonInput, readJson } from '../shared/json-input.js';
 import { Value } from '../shared/value.js';
 
@@ -92,11 +91,6 @@ export const Metadata = ({
   );
 };
 
-const useRefresh = (id: string) => {
-  const queries = useQueryClient();
-  return () => void queries.invalidateQueries({ queryKey: ['device', id] });
-};
-
 const SetMetadata = ({
   id,
   keyName,
@@ -114,50 +108,48 @@ const SetMetadata = ({
   const [key, setKey] = useState(keyName);
   const [text, setText] = useState(was === undefined ? '' : JSON.stringify(was, null, 2));
   const read = readJson(text);
-  const set = useMutation({
-    mutationFn: (value: Schema<'JsonValue'>) =>
-      answered(
-        api.PUT('/api/v1/devices/{id}/metadata/{key}', {
-          params: { path: { id, key }, header: { 'If-Match': etag } },
-          body: value,
-          // A text is JSON too, and openapi-fetch sends it as it is.
-          bodySerializer: JSON.stringify,
-        }),
-      ),
-    onSuccess: onClose,
-    onSettled: useRefresh(id),
-  });
-  const problem = set.isError ? problemOf(set.error) : undefined;
   return (
-    <Confirm
+    <ActDialog
       title={keyName === '' ? 'Add metadata' : `Metadata ${keyName}`}
       act="Set"
-      busy={set.isPending}
-      error={set.error}
+      refreshes={['device', id]}
+      isReady={'value' in read && key.trim() !== ''}
+      run={() =>
+        answered(
+          api.PUT('/api/v1/devices/{id}/metadata/{key}', {
+            params: { path: { id, key }, header: { 'If-Match': etag } },
+            // What is no JSON is not sent: it is not ready.
+            body: ('value' in read ? read.value : null) as Schema<'JsonValue'>,
+            // A text is JSON too, and openapi-fetch sends it as it is.
+            bodySerializer: JSON.stringify,
+          }),
+        )
+      }
       onClose={onClose}
-      onConfirm={() => {
-        if ('value' in read && key.trim() !== '') set.mutate(read.value as Schema<'JsonValue'>);
-      }}
     >
-      {keyName === '' && (
-        <TextInput
-          data-autofocus
-          required
-          label="Key"
-          value={key}
-          onChange={(event) => setKey(event.currentTarget.value)}
-          error={faultAt(problem, 'key')}
-        />
+      {(problem) => (
+        <>
+          {keyName === '' && (
+            <TextInput
+              data-autofocus
+              required
+              label="Key"
+              value={key}
+              onChange={(event) => setKey(event.currentTarget.value)}
+              error={faultAt(problem, 'key')}
+            />
+          )}
+          <JsonInput
+            autoFocus={keyName !== ''}
+            label="Value (JSON)"
+            of={key}
+            text={text}
+            onChange={setText}
+            fault={'fault' in read && text !== '' ? read.fault : faultAt(problem, 'value')}
+          />
+        </>
       )}
-      <JsonInput
-        autoFocus={keyName !== ''}
-        label="Value (JSON)"
-        of={key}
-        text={text}
-        onChange={setText}
-        fault={'fault' in read && text !== '' ? read.fault : faultAt(problem, 'value')}
-      />
-    </Confirm>
+    </ActDialog>
   );
 };
 
@@ -169,23 +161,16 @@ const RemoveMetadata = ({
   readonly id: string;
   readonly keyName: string;
   readonly onClose: () => void;
-}) => {
-  const remove = useMutation({
-    mutationFn: () =>
-      answered(api.DELETE('/api/v1/devices/{id}/metadata/{key}', { params: { path: { id, key: keyName } } })),
-    onSuccess: onClose,
-    onSettled: useRefresh(id),
-  });
-  return (
-    <Confirm
-      title={`Remove metadata ${keyName}`}
-      act="Remove"
-      busy={remove.isPending}
-      error={remove.error}
-      onClose={onClose}
-      onConfirm={() => remove.mutate()}
-    >
-      <Text>The key and its value are gone afterwards, and filters find the device by it no more.</Text>
-    </Confirm>
-  );
-};
+}) => (
+  <ActDialog
+    title={`Remove metadata ${keyName}`}
+    act="Remove"
+    refreshes={['device', id]}
+    run={() =>
+      answered(api.DELETE('/api/v1/devices/{id}/metadata/{key}', { params: { path: { id, key: keyName } } }))
+    }
+    onClose={onClose}
+  >
+    <Text>The key and its value are gone afterwards, and filters find the device by it no more.</Text>
+  </ActDialog>
+);

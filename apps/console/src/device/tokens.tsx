@@ -1,11 +1,10 @@
 import { Text, TextInput } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
-import { useIdempotencyKey } from '../api/idempotency.js';
-import { faultAt, problemOf } from '../api/problem.js';
+import { faultAt } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
-import { Confirm } from '../shared/confirm-count.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { ShownOnce } from '../shared/shown-once.js';
 import { TimeInput } from '../shared/time-input.js';
 import { tokensQuery } from './device.queries.js';
@@ -51,13 +50,14 @@ export const Tokens = ({ id }: { readonly id: string }) => {
 };
 
 const IssueToken = ({ id, onClose }: { readonly id: string; readonly onClose: () => void }) => {
-  const queries = useQueryClient();
   const [token, setToken] = useState('');
   const [until, setUntil] = useState<string>();
-  const once = useIdempotencyKey();
-  const issue = useMutation({
-    mutationFn: () =>
-      once((key) =>
+  return (
+    <ActDialog
+      title="Issue a token"
+      act="Issue"
+      refreshes={['device', id]}
+      run={(key) =>
         answered(
           api.POST('/api/v1/devices/{id}/tokens', {
             params: { path: { id }, header: { 'Idempotency-Key': key } },
@@ -66,47 +66,39 @@ const IssueToken = ({ id, onClose }: { readonly id: string; readonly onClose: ()
               ...(until === undefined ? {} : { validUntil: until }),
             },
           }),
-        ),
-      ),
-    onSettled: () => void queries.invalidateQueries({ queryKey: ['device', id] }),
-  });
-  if (issue.data !== undefined) {
-    return (
-      <ShownOnce
-        title="A new token"
-        secrets={{ 'Endpoint token': issue.data.token }}
-        lost="Revoke the one that was made, and issue another."
-        onClose={onClose}
-      >
-        {issue.data.status === 'inactive' && <Text>It opens nothing until you activate it in the list.</Text>}
-      </ShownOnce>
-    );
-  }
-  const problem = issue.isError ? problemOf(issue.error) : undefined;
-  return (
-    <Confirm
-      title="Issue a token"
-      act="Issue"
-      busy={issue.isPending}
-      error={issue.error}
+        )
+      }
+      answer={(issued) => (
+        <ShownOnce
+          title="A new token"
+          secrets={{ 'Endpoint token': issued.token }}
+          lost="Revoke the one that was made, and issue another."
+          onClose={onClose}
+        >
+          {issued.status === 'inactive' && <Text>It opens nothing until you activate it in the list.</Text>}
+        </ShownOnce>
+      )}
       onClose={onClose}
-      onConfirm={() => issue.mutate()}
     >
-      <TextInput
-        label="Text"
-        description="Empty: the platform makes one"
-        value={token}
-        onChange={(event) => setToken(event.currentTarget.value)}
-        error={faultAt(problem, 'token')}
-        autoComplete="off"
-      />
-      <TimeInput
-        label="Until"
-        description="Empty: without end"
-        at={until}
-        onChange={setUntil}
-        error={faultAt(problem, 'validUntil')}
-      />
-    </Confirm>
+      {(problem) => (
+        <>
+          <TextInput
+            label="Text"
+            description="Empty: the platform makes one"
+            value={token}
+            onChange={(event) => setToken(event.currentTarget.value)}
+            error={faultAt(problem, 'token')}
+            autoComplete="off"
+          />
+          <TimeInput
+            label="Until"
+            description="Empty: without end"
+            at={until}
+            onChange={setUntil}
+            error={faultAt(problem, 'validUntil')}
+          />
+        </>
+      )}
+    </ActDialog>
   );
 };

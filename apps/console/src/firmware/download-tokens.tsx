@@ -2,11 +2,10 @@ import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
-import { useIdempotencyKey } from '../api/idempotency.js';
-import { faultAt, problemOf } from '../api/problem.js';
+import { faultAt } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { ActorName } from '../shared/actor.js';
-import { Confirm } from '../shared/confirm-count.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing } from '../shared/page.js';
 import { NumberField } from '../shared/number-field.js';
@@ -124,60 +123,53 @@ export const DownloadTokens = ({
 };
 
 const MakeToken = ({ id, onClose }: { readonly id: string; readonly onClose: () => void }) => {
-  const queries = useQueryClient();
   const [name, setName] = useState('');
   const [hours, setHours] = useState<number | undefined>(24);
-  const once = useIdempotencyKey();
-  const make = useMutation({
-    mutationFn: () =>
-      once((key) =>
+  return (
+    <ActDialog
+      title="Make a download token"
+      act="Make"
+      refreshes={['firmwares', id]}
+      run={(key) =>
         answered(
           api.POST('/api/v1/firmwares/{id}/download-tokens', {
             params: { path: { id }, header: { 'Idempotency-Key': key } },
             body: { ttlSeconds: Math.round((hours ?? 24) * 3_600), ...(name === '' ? {} : { name }) },
           }),
-        ),
-      ),
-    onSettled: () => void queries.invalidateQueries({ queryKey: ['firmwares', id] }),
-  });
-  if (make.data !== undefined) {
-    return (
-      <ShownOnce
-        title="A new download token"
-        secrets={{ Token: make.data.token }}
-        lost="Revoke the one that was made, and make another."
-        onClose={onClose}
-      />
-    );
-  }
-  const problem = make.isError ? problemOf(make.error) : undefined;
-  return (
-    <Confirm
-      title="Make a download token"
-      act="Make"
-      busy={make.isPending}
-      error={make.error}
+        )
+      }
+      answer={({ token }) => (
+        <ShownOnce
+          title="A new download token"
+          secrets={{ Token: token }}
+          lost="Revoke the one that was made, and make another."
+          onClose={onClose}
+        />
+      )}
       onClose={onClose}
-      onConfirm={() => make.mutate()}
     >
-      <TextInput
-        data-autofocus
-        label="Name"
-        description="What it is for"
-        value={name}
-        onChange={(event) => setName(event.currentTarget.value)}
-        error={faultAt(problem, 'name')}
-      />
-      <NumberField
-        label="Opens for so many hours"
-        required
-        whole={false}
-        value={hours}
-        min={0.1}
-        onChange={setHours}
-        fault={faultAt(problem, 'ttlSeconds')}
-        width={260}
-      />
-    </Confirm>
+      {(problem) => (
+        <>
+          <TextInput
+            data-autofocus
+            label="Name"
+            description="What it is for"
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+            error={faultAt(problem, 'name')}
+          />
+          <NumberField
+            label="Opens for so many hours"
+            required
+            whole={false}
+            value={hours}
+            min={0.1}
+            onChange={setHours}
+            fault={faultAt(problem, 'ttlSeconds')}
+            width={260}
+          />
+        </>
+      )}
+    </ActDialog>
   );
 };
