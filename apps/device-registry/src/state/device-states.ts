@@ -5,7 +5,7 @@ import type { Database, Projection } from '@muster/event-store';
 import type pg from 'pg';
 import { keyOf } from '../connectivity/device-connectivity.js';
 import { deleteAlone, holdDeletions } from './erasure-lock.js';
-import { follow, type StateEvent, type Step } from './follow-state.js';
+import { follow, type Known, type Patch, type StateEvent, type Step } from './follow-state.js';
 
 /** With a device goes what is known of its configuration. */
 export const deviceStates: Projection = {
@@ -47,13 +47,14 @@ export class DeviceStates {
     return this.database.transaction(async (tx) => {
       await holdDeletions(tx);
       const known = await loadLocked(tx, [...devices.values()]);
-      const steps: (DeviceKey & Step)[] = [];
+      const steps: (Step & { readonly tuple: string })[] = [];
       const begun: (DeviceKey & Step)[] = [];
       const asked: DeviceKey[] = [];
       for (const [key, { tenantId, deviceId, events: own }] of devices) {
         const before = known.get(key);
         const { step, gap } = follow(before, own);
-        if (step !== undefined) (before === undefined ? begun : steps).push({ tenantId, deviceId, ...step });
+        if (step !== undefined && before === undefined) begun.push({ tenantId, deviceId, ...step });
+        if (step !== undefined && before !== undefined) steps.push({ tuple: before.tuple, ...step });
         if (gap) asked.push({ tenantId, deviceId });
       }
       await this.save(tx, steps);
@@ -117,23 +118,35 @@ export class DeviceStates {
     );
   }
 
-  private async save(tx: pg.PoolClient, steps: readonly (DeviceKey & Step)[]): Promise<void> {
+  /**
+   * Of rows that this transaction has locked, so that they lie where they were: by a join of their keys PostgreSQL reads the
+   * whole of a table of 20,000 devices for each few hundred.
+   */
+  private async save(
+    tx: pg.PoolClient,
+    steps: readonly (Step & { readonly tuple: string })[],
+  ): Promise<void> {
     if (steps.length === 0) return;
     await tx.query(
       `UPDATE device_state s SET version = n.version, config_id = n.config_id, sync_state = n.sync_state,
-         unconfirmed_at = n.unconfirmed_at, sync_facts = n.sync_facts::jsonb,
+         unconfirmed_at = n.unconfirmed_at, sync_facts = n.sync_facts,
          desired = ${patched('desired')}, reported = ${patched('reported')}
-       FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::text[],
-           $9::text[], $10::text[], $11::text[])
-         AS n (tenant_id, device_id, version, config_id, sync_state, unconfirmed_at, sync_facts, desired, no_desired,
-           reported, no_reported)
-       WHERE s.tenant_id = n.tenant_id AND s.device_id = n.device_id`,
+       FROM jsonb_to_recordset($1::jsonb) AS n (tuple tid, version integer, config_id text, sync_state text,
+         unconfirmed_at timestamptz, sync_facts jsonb, desired jsonb, no_desired text[], reported jsonb, no_reported text[])
+       WHERE s.ctid = n.tuple`,
       [
-        ...this.columnsOf(steps),
-        steps.map(({ desired }) => JSON.stringify(desired.set)),
-        steps.map(({ desired }) => JSON.stringify(desired.removed)),
-        steps.map(({ reported }) => JSON.stringify(reported.set)),
-        steps.map(({ reported }) => JSON.stringify(reported.removed)),
+        JSON.stringify(
+          steps.map(({ tuple, version, facts, desired, reported }) => ({
+            tuple,
+            version,
+            config_id: facts.configId,
+            sync_state: restingSyncState(facts),
+            unconfirmed_at: this.unconfirmedAt(facts),
+            sync_facts: facts,
+            ...(isEmpty(desired) ? {} : { desired: desired.set, no_desired: desired.removed }),
+            ...(isEmpty(reported) ? {} : { reported: reported.set, no_reported: reported.removed }),
+          })),
+        ),
       ],
     );
   }
@@ -170,22 +183,25 @@ export class DeviceStates {
   }
 }
 
+const isEmpty = ({ set, removed }: Patch): boolean => Object.keys(set).length === 0 && removed.length === 0;
+
 /** A value that no event named stays where it is: a large one is not written again. */
 const patched = (column: 'desired' | 'reported'): string =>
-  `CASE WHEN n.${column} = '{}' AND n.no_${column} = '[]' THEN s.${column}
-     ELSE (s.${column} || n.${column}::jsonb) - ARRAY(SELECT jsonb_array_elements_text(n.no_${column}::jsonb)) END`;
+  `CASE WHEN n.${column} IS NULL THEN s.${column} ELSE (s.${column} || n.${column}) - n.no_${column} END`;
 
+/** `tuple`: where the row lies, as long as it is locked. */
 const loadLocked = async (
   tx: pg.PoolClient,
   devices: readonly DeviceKey[],
-): Promise<Map<string, { version: number; facts: SyncFacts }>> => {
+): Promise<Map<string, Known & { readonly tuple: string }>> => {
   const { rows } = await tx.query<{
     tenant_id: string;
     device_id: string;
+    tuple: string;
     version: number;
     facts: SyncFacts;
   }>(
-    `SELECT s.tenant_id, s.device_id, s.version, s.sync_facts AS facts FROM device_state s
+    `SELECT s.tenant_id, s.device_id, s.ctid AS tuple, s.version, s.sync_facts AS facts FROM device_state s
      WHERE (s.tenant_id, s.device_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
      ORDER BY s.tenant_id, s.device_id FOR UPDATE`,
     [devices.map(({ tenantId }) => tenantId), devices.map(({ deviceId }) => deviceId)],
