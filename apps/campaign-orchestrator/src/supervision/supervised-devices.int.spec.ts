@@ -157,6 +157,48 @@ describe('the devices of a supervision by a reason', () => {
   });
 });
 
+describe('the verdicts of a supervision', () => {
+  it('take the value in effect for the desired one, be it a default', async () => {
+    id = `${id}-values`;
+    await execute({
+      ...{ type: 'OpenSupervision', name: 'n', campaignId: null, target: { filter: '' } },
+      ...{ configurations: { fan: 3 }, expectedStates: {}, expectedFrom: 'any', by: anna, at },
+    });
+    const [same = '', own = '', other = '', none = ''] = names(4);
+    await database.transaction((tx) =>
+      devices.add(
+        tx,
+        { tenantId, supervisionId: id },
+        names(4).map((one) => ({ id: one, name: one, interface: 'mqtt' })),
+      ),
+    );
+    await execute({ type: 'ResolveSupervision', total: 4, by: anna, at });
+    const desires = (place: number, value: number, origin: 'device-type' | 'device') =>
+      says(place, undefined, {
+        desired: {
+          fan: { value, origin, at, by: { kind: origin === 'device' ? 'user' : 'default', id: 'x' } },
+        },
+        reported: { fan: { value: 3, at, statedAt: at } },
+      });
+    const states = [
+      desires(0, 3, 'device-type'),
+      desires(1, 3, 'device'),
+      desires(2, 4, 'device-type'),
+      says(3),
+    ];
+    await take(...states);
+    // Twice is once.
+    await take(...states);
+    const { items } = await handlers.devices({ tenantId, supervisionId: id });
+    expect(items.map(({ deviceId, verdict, desired }) => ({ deviceId, verdict, desired }))).toEqual([
+      { deviceId: same, verdict: 'valid', desired: true },
+      { deviceId: own, verdict: 'valid', desired: true },
+      { deviceId: other, verdict: 'invalid', desired: false },
+      { deviceId: none, verdict: 'unknown', desired: false },
+    ]);
+  });
+});
+
 describe('a supervision', () => {
   it('is renamed by whoever has seen it, as long as it is open', async () => {
     const rename = (name: string, expectedVersion?: number) =>

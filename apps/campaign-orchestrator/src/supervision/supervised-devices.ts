@@ -2,7 +2,6 @@ import type { JsonObject } from '@muster/contracts';
 import {
   VERDICTS,
   type Delivery,
-  type ExpectedFrom,
   type KnownBy,
   type SupervisedDevice,
   type Verdict,
@@ -11,6 +10,7 @@ import {
   type VerdictReasonCode,
 } from '@muster/contracts/campaign-orchestrator/supervisions.requests';
 import { MAX_TOLD_DEVICES } from '@muster/contracts/campaign-orchestrator/supervisions.published';
+import type { ExpectedFrom } from '@muster/contracts/configuration/expected-from';
 import type { DeviceState } from '@muster/contracts/configuration/campaign.requests';
 import { sameJson } from '@muster/contracts/same-json';
 import type { Database, EventStore, Queryable } from '@muster/event-store';

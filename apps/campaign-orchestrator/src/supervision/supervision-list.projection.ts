@@ -1,11 +1,11 @@
 import type { Actor, JsonObject } from '@muster/contracts';
 import {
   VERDICTS,
-  type ExpectedFrom,
   type SupervisionFault,
   type SupervisionStatus,
   type SupervisionView,
 } from '@muster/contracts/campaign-orchestrator/supervisions.requests';
+import type { ExpectedFrom } from '@muster/contracts/configuration/expected-from';
 import type { Projection, Queryable, RecordedEvent } from '@muster/event-store';
 import type pg from 'pg';
 import type { SupervisionEvent } from './supervision.events.js';

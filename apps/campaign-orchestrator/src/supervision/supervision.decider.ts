@@ -1,8 +1,6 @@
 import { AppError, type Actor, type JsonValue } from '@muster/contracts';
-import type {
-  ExpectedFrom,
-  SupervisionStatus,
-} from '@muster/contracts/campaign-orchestrator/supervisions.requests';
+import type { SupervisionStatus } from '@muster/contracts/campaign-orchestrator/supervisions.requests';
+import type { ExpectedFrom } from '@muster/contracts/configuration/expected-from';
 import type { SupervisedTarget, SupervisionEvent } from './supervision.events.js';
 
 /**

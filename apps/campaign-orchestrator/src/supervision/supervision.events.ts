@@ -1,8 +1,6 @@
 import type { Actor, JsonValue } from '@muster/contracts';
-import type {
-  ExpectedFrom,
-  SupervisionStatus,
-} from '@muster/contracts/campaign-orchestrator/supervisions.requests';
+import type { SupervisionStatus } from '@muster/contracts/campaign-orchestrator/supervisions.requests';
+import type { ExpectedFrom } from '@muster/contracts/configuration/expected-from';
 
 /** One of the two; null: the devices of the campaign it comes with. */
 export type SupervisedTarget = { readonly deviceIds: readonly string[] } | { readonly filter: string } | null;

@@ -1,12 +1,14 @@
-import type { JsonValue } from '@muster/contracts';
-import type {
-  DesiredValue,
-  DeviceState,
-  ReportedValue,
-} from '@muster/contracts/configuration/campaign.requests';
+import {
+  entryOf,
+  isAsExpected,
+  keysNotDesired,
+  statesOf,
+  type Expectation as Expected,
+  type ExpectedState,
+} from '@muster/contracts/configuration/as-expected';
+import type { DesiredValue, DeviceState } from '@muster/contracts/configuration/campaign.requests';
 import type {
   Delivery,
-  ExpectedFrom,
   KnownBy,
   Verdict,
   VerdictReason,
@@ -14,12 +16,7 @@ import type {
 import { sameJson } from '@muster/contracts/same-json';
 
 /** What a device is held against. */
-export interface Expectation {
-  /** Key → desired value; null: none of its own. */
-  readonly configurations: Readonly<Record<string, JsonValue>>;
-  /** Empty: every value of `configurations` must be reported. */
-  readonly expectedStates: Readonly<Record<string, JsonValue>>;
-  readonly expectedFrom: ExpectedFrom;
+export interface Expectation extends Expected {
   /** Whose wish the desired values are: a campaign writes them after the supervision was opened. Null: nobody's here. */
   readonly campaignId: string | null;
   readonly openedAt: string;
@@ -53,80 +50,15 @@ export const judge = (expectation: Expectation, { state, fetches, wasValid }: De
   const reported = states.every(({ met }) => met);
   const knownBy = reported ? leastOf(states) : null;
   const marks = { desired, delivered: deliveryOf(state, fetches), reported, knownBy };
+  if (isAsExpected(expectation, state)) return { ...marks, verdict: 'valid', reasons: [] };
   const reasons = contradictions(expectation, state, states);
   if (reasons.length > 0) return { ...marks, verdict: 'invalid', reasons: withDrift(reasons, wasValid) };
-  if (desired && reported) return { ...marks, verdict: 'valid', reasons: [] };
   return { ...marks, verdict: hasBeenHeardOf(state) ? 'pending' : 'unknown', reasons: [] };
 };
 
 /** What is known only by having been applied makes all of it known only so. */
 const leastOf = (states: readonly ExpectedState[]): KnownBy =>
   states.some(({ by }) => by === 'applied') ? 'applied' : 'stated';
-
-/**
- * Keys of the configuration whose desired value is another one. The value in effect counts, whoever it comes from: a device
- * whose document says what it should is as it should be. Null asks that there is none of its own; a default may stand.
- */
-export const keysNotDesired = (
-  { configurations }: Pick<Expectation, 'configurations'>,
-  { desired }: DeviceState,
-): string[] =>
-  Object.entries(configurations)
-    .filter(([key, value]) => {
-      const entry = entryOf(desired, key);
-      if (value === null) return entry?.origin === 'device';
-      return entry === undefined || !sameJson(entry.value, value);
-    })
-    .map(([key]) => key);
-
-/** An expected value, and what is known of it. */
-export interface ExpectedState {
-  readonly key: string;
-  readonly expected: JsonValue;
-  readonly actual: ReportedValue | undefined;
-  readonly met: boolean;
-  readonly by: KnownBy;
-}
-
-/**
- * How the expected values stand. A key that the device has ever said itself, it must have said since the desired values
- * were written: `applied` names the values of a document, which a device that must restart into them does not have yet.
- */
-export const statesOf = (
-  expectation: Pick<Expectation, 'configurations' | 'expectedStates' | 'expectedFrom'>,
-  state: DeviceState,
-): ExpectedState[] => {
-  const writtenAt = writtenAtOf(expectation.configurations, state);
-  return Object.entries(expectedOf(expectation)).map(([key, expected]) => {
-    const actual = entryOf(state.reported, key);
-    const by = isStatedSince(actual, writtenAt) ? 'stated' : 'applied';
-    const isKnown = by === 'stated' || (expectation.expectedFrom === 'any' && actual?.statedAt === undefined);
-    return {
-      key,
-      expected,
-      actual,
-      by,
-      met: isKnown && actual !== undefined && sameJson(actual.value, expected),
-    };
-  });
-};
-
-const expectedOf = ({
-  configurations,
-  expectedStates,
-}: Pick<Expectation, 'configurations' | 'expectedStates'>): Record<string, JsonValue> =>
-  Object.keys(expectedStates).length > 0
-    ? expectedStates
-    : Object.fromEntries(Object.entries(configurations).filter(([, value]) => value !== null));
-
-/** When the last of the desired values came to be what it is; "" where there are none. */
-const writtenAtOf = (configurations: Expectation['configurations'], { desired }: DeviceState): string =>
-  Object.keys(configurations)
-    .map((key) => entryOf(desired, key)?.at ?? '')
-    .reduce((latest, at) => (at > latest ? at : latest), '');
-
-const isStatedSince = (reported: ReportedValue | undefined, at: string): boolean =>
-  reported?.statedAt !== undefined && reported.statedAt >= reported.at && reported.statedAt >= at;
 
 const contradictions = (
   expectation: Expectation,
@@ -218,9 +150,6 @@ const deliveryOf = ({ configId, sent }: DeviceState, fetches: boolean): Delivery
 /** It said something of these keys, or something has reached it. */
 const hasBeenHeardOf = ({ reported, sent, confirmed }: DeviceState): boolean =>
   Object.keys(reported).length > 0 || sent?.reachedAt !== undefined || confirmed !== undefined;
-
-const entryOf = <Entry>(entries: Readonly<Record<string, Entry>>, key: string): Entry | undefined =>
-  Object.hasOwn(entries, key) ? entries[key] : undefined;
 
 /** Keys of the configuration that a judgement looks at. */
 export const keysOf = ({

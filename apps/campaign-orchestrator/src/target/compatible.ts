@@ -26,6 +26,18 @@ type OfType = Pick<CampaignDefinition, 'deviceType'>;
 export const isCompatible = ({ deviceType }: OfType, device: { readonly deviceType: string }): boolean =>
   deviceType === undefined || device.deviceType === deviceType;
 
+/** By what a device is found to have all of it already. */
+export const comparisonOf = ({
+  configurations,
+  expectedStates,
+  expectedFrom,
+}: Pick<CampaignDefinition, 'configurations' | 'expectedStates' | 'expectedFrom'>) => ({
+  configurations: { ...configurations },
+  expectedStates: { ...expectedStates },
+  // A configuration service of an older version knows it not, and refuses it.
+  ...(expectedFrom === 'any' ? {} : { expectedFrom }),
+});
+
 /** Throws `invalid-request` when there is nobody to whom anything could be given. */
 export const assertMeant = (
   { deviceType }: OfType,

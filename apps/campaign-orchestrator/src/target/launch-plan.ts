@@ -21,7 +21,7 @@ import { windowAt } from '../batch/window.js';
 import { campaign } from '../campaign/campaign.decider.js';
 import { assertOpens } from '../campaign/definition-rules.js';
 import type { BatchShare, CampaignDefinition } from '../campaign/campaign.events.js';
-import { assertJudged, assertMeant, isCompatible } from './compatible.js';
+import { assertJudged, assertMeant, comparisonOf, isCompatible } from './compatible.js';
 import { conflictError, conflictsAmong, type Conflict } from './conflicts.js';
 import type { CheckedLaunch, LaunchCheck } from './launch-check.js';
 import { FILTER_TIMEOUT_MS, type CampaignDevices } from './target-devices.js';
@@ -183,10 +183,10 @@ export class LaunchPlan implements LaunchCheck {
 
   private async compliant(
     tenantId: string,
-    { configurations, expectedStates, revertOf }: CampaignDefinition,
+    definition: CampaignDefinition,
     ids: readonly string[],
   ): Promise<number> {
-    if (revertOf !== null) return 0;
+    if (definition.revertOf !== null) return 0;
     let next = 0;
     let found = 0;
     const work = async (): Promise<void> => {
@@ -198,8 +198,7 @@ export class LaunchPlan implements LaunchCheck {
           {
             tenantId,
             deviceIds,
-            configurations: { ...configurations },
-            expectedStates: { ...expectedStates },
+            ...comparisonOf(definition),
           },
           { timeoutMs: COMPARE_TIMEOUT_MS },
         );

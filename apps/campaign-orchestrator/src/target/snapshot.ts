@@ -12,7 +12,7 @@ import { campaign } from '../campaign/campaign.decider.js';
 import type { Campaign, Launch } from '../campaign/campaign-state.js';
 import type { BatchShare, CampaignDefinition } from '../campaign/campaign.events.js';
 import { ENGINE } from '../campaign/engine.decider.js';
-import { assertJudged, assertMeant, isCompatible } from './compatible.js';
+import { assertJudged, assertMeant, comparisonOf, isCompatible } from './compatible.js';
 import { CONTESTED, settleConflicts, supersedeOthers } from './conflicts.js';
 import type { Launches, LaunchRow, SnapshotCursor } from './launches.js';
 import { FILTER_TIMEOUT_MS, type CampaignDevices } from './target-devices.js';
@@ -107,7 +107,7 @@ export class Snapshot {
       compatible.map(({ id }) => id),
     );
     const skipOf = (device: (typeof page.devices)[number]): string | null => {
-      if (!compatible.includes(device)) return 'incompatible';
+      if (!isCompatible(definition, device)) return 'incompatible';
       return compliant.has(device.id) ? 'already_compliant' : null;
     };
     await database.transaction(async (tx) => {
@@ -148,16 +148,11 @@ export class Snapshot {
     { tenantId, definition, launch }: Of,
     deviceIds: readonly string[],
   ): Promise<{ readonly asOf: string; readonly compliant: ReadonlySet<string> }> {
-    const { configurations, expectedStates, revertOf } = definition;
-    if (deviceIds.length === 0 || revertOf !== null) return { asOf: launch.at, compliant: new Set() };
+    if (deviceIds.length === 0 || definition.revertOf !== null)
+      return { asOf: launch.at, compliant: new Set() };
     const { asOf, compliant } = await this.parts.bus.request(
       compareConfigurations,
-      {
-        tenantId,
-        deviceIds: [...deviceIds],
-        configurations: { ...configurations },
-        expectedStates: { ...expectedStates },
-      },
+      { tenantId, deviceIds: [...deviceIds], ...comparisonOf(definition) },
       { timeoutMs: COMPARE_TIMEOUT_MS },
     );
     return { asOf, compliant: new Set(compliant) };

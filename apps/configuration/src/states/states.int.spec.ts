@@ -6,13 +6,16 @@ import {
   readDeviceStates,
   reofferMany,
   type ChangeDesiredMany,
+  type CompareConfigurations,
 } from '@muster/contracts/configuration/campaign.requests';
 import { changeDesired } from '@muster/contracts/configuration/requests';
+import { changeDefaults } from '@muster/contracts/configuration/type-configuration.requests';
 import {
   fetchDocument,
   reportApplied,
   reportState,
 } from '@muster/contracts/configuration/documents.requests';
+import { eventually } from '@muster/testing';
 import { actor, runningConfiguration, tenantId } from '../running-configuration.fixture.js';
 
 const campaign: Actor = { kind: 'campaign', id: 'c1' };
@@ -54,12 +57,14 @@ const compliant = async (
   deviceIds: string[],
   configurations: Record<string, JsonValue>,
   expectedStates: Record<string, JsonValue> = {},
+  more: Partial<CompareConfigurations> = {},
 ) => {
   const reply = await platform.bus.request(compareConfigurations, {
     tenantId,
     deviceIds,
     configurations,
     expectedStates,
+    ...more,
   });
   return reply.compliant;
 };
@@ -173,13 +178,54 @@ describe('compareConfigurations', () => {
     const expected = async () => {
       expect(await compliant(all, wish)).toEqual([full]);
       expect(new Set(await compliant(all, wish, { firmware: '1' }))).toEqual(new Set([full, unsaid]));
-      expect(await compliant(all, { fan: null, led: null })).toEqual([]);
+      // Nothing was ever said to or by the fourth: so it has no value of its own.
+      expect(await compliant(all, { fan: null, led: null })).toEqual([bare]);
       expect(new Set(await compliant([full, other], { led: null }))).toEqual(new Set([full, other]));
       expect(await compliant(all, { fan: '1' })).toEqual([]);
     };
     await expected();
     await platform.sql.query(`UPDATE configuration.streams SET state_version = 1`);
     await expected();
+  });
+
+  it('takes a default for the desired value, as supervisions do', async () => {
+    const type = platform.type('v2');
+    await platform.bus.request(changeDefaults, {
+      ...{ tenantId, actor, deviceType: type.id, mode: 'merge', defaults: { fan: 3 } },
+    });
+    const [same, other] = [await platform.provisioned(type, 'v2'), await platform.provisioned(type, 'v2')];
+    const own = devices();
+    await eventually(
+      async () => {
+        for (const device of [same, other])
+          expect((await stateOf(device, 'fan'))?.desired['fan']).toMatchObject({ origin: 'device-type' });
+        return true;
+      },
+      { what: 'the default is in effect', deadlineMs: 15_000 },
+    );
+    await change(other, { fan: 4 });
+    await change(own, { fan: 3 });
+    const all = [same, other, own];
+    for (const device of all) await stated(device, { fan: 3 });
+    expect(new Set(await compliant(all, { fan: 3 }))).toEqual(new Set([same, own]));
+    // Taken back is what is the device's own; the default stays.
+    expect(await compliant(all, { fan: null })).toEqual([same]);
+  });
+
+  it('passes over what was refused, and what was reported before it was written', async () => {
+    const [refused, early, applying] = [devices(), devices(), devices()];
+    const all = [refused, early, applying];
+    await stated(early, { fan: 1 });
+    for (const device of all) {
+      const { configId } = await change(device, { fan: 1 });
+      await fetched(device);
+      if (device === refused) await stated(device, { fan: 1 });
+      if (device !== early) await applied(device, configId, device === refused ? 400 : 200);
+    }
+    expect(await compliant(all, { fan: 1 })).toEqual([applying]);
+    expect(await compliant(all, { fan: 1 }, {}, { expectedFrom: 'stated' })).toEqual([]);
+    await stated(early, { fan: 1 });
+    expect(await compliant(all, { fan: 1 }, {}, { expectedFrom: 'stated' })).toEqual([early]);
   });
 });
 

@@ -12,6 +12,7 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
+import { EXPECTED_FROM, type ExpectedFrom } from '../configuration/expected-from.js';
 import { defineRequest } from '../contract.js';
 import { AnyJson, Described, JSON_VALUE, ValuesAre } from '../described.js';
 import { BulkTarget, TARGET_ERRORS } from '../device-registry/targets.requests.js';
@@ -55,9 +56,6 @@ export type Delivery = (typeof DELIVERIES)[number];
 /** By what a reported value is known: the device said so itself, or it only applied a document that holds it. */
 export const KNOWN_BY = ['stated', 'applied'] as const;
 export type KnownBy = (typeof KNOWN_BY)[number];
-
-export const EXPECTED_FROM = ['any', 'stated'] as const;
-export type ExpectedFrom = (typeof EXPECTED_FROM)[number];
 
 export const SUPERVISION_STATUSES = ['resolving', 'open', 'failed', 'closed'] as const;
 export type SupervisionStatus = (typeof SUPERVISION_STATUSES)[number];

@@ -26,6 +26,7 @@ import {
   type JsonObject,
   type JsonValue,
 } from '../fields.js';
+import { EXPECTED_FROM, type ExpectedFrom } from './expected-from.js';
 import { VALUE_ORIGINS, type ValueOrigin } from './requests.js';
 
 // What campaigns and supervisions ask of many devices at once: to be changed, how they stand, to be offered again what they have.
@@ -315,7 +316,7 @@ export class CompareConfigurations extends TenantRequest {
   @Length(1, 64, { each: true })
   deviceIds!: string[];
 
-  /** Key → the device's own desired value; null: it has none of its own. */
+  /** Key → desired value in effect, a default too; null: it has none of its own. */
   @ValuesAre(JSON_VALUE)
   @IsObject()
   configurations!: Record<string, JsonValue>;
@@ -324,6 +325,11 @@ export class CompareConfigurations extends TenantRequest {
   @ValuesAre(JSON_VALUE)
   @IsObject()
   expectedStates!: Record<string, JsonValue>;
+
+  /** `stated`: what is only known because a document was applied does not count. Absent: it does. */
+  @IsOptional()
+  @IsIn(EXPECTED_FROM)
+  expectedFrom?: ExpectedFrom;
 }
 
 export class ComparedConfigurations {
