@@ -63,8 +63,11 @@ type TracedChange = DesiredChange & {
 
 /** Changes in one transaction: a bulk is as large, and more callers at the same time wait for the next. */
 const MOST = 500;
-/** While the database works for one the next is gathered: more of them at a time would only make each smaller. */
-const AT_ONCE = 2;
+/**
+ * While one is under way the next is gathered. With two at a time each is half as large, and every statement of it, and of all
+ * who follow its events, costs the database as much again.
+ */
+const AT_ONCE = 1;
 const TRIES = 3;
 /** A device that is not known well enough is asked for once; what is missing then is missing in the registry. */
 const UNKNOWN = new AppError('device-not-found', 'No such device.');
