@@ -83,12 +83,15 @@ export interface DeviceCondition {
   readonly sql: (bind: Bind) => string;
   /** Of whose events it reads what is followed. */
   readonly reads: ReadonlySet<StateSource>;
+  /** It reads what PostgreSQL keeps no statistics of, and only guesses how many devices have. */
+  readonly isGuessed: boolean;
 }
 
 /** Those that are named. */
 export const among = (deviceIds: readonly string[]): DeviceCondition => ({
   sql: (bind) => `d.id = ANY(${bind(deviceIds)})`,
   reads: new Set(),
+  isGuessed: false,
 });
 
 const SOURCE_OF: Readonly<Record<string, StateSource>> = {
@@ -114,8 +117,15 @@ export const deviceCondition = async (
   return {
     sql: (bind) => toSql(indexed, bind),
     reads: new Set([...names].flatMap((name) => SOURCE_OF[name] ?? [])),
+    isGuessed: [...names].some((name) => GUESSED.has(name)),
   };
 };
+
+/** What lies in JSON, and the sync state, which is made of two columns and the time. */
+const GUESSED: ReadonlySet<string> = new Set([
+  'syncState',
+  ...Object.entries(DEVICE_FIELDS).flatMap(([name, { kind }]) => (kind === 'json' ? [name] : [])),
+]);
 
 const fieldsIn = (filter: Filter): ReadonlySet<string> =>
   new Set(filter.kind === 'condition' ? [filter.name] : filter.operands.flatMap((one) => [...fieldsIn(one)]));

@@ -3,6 +3,7 @@ import type { DEVICE_SORTS, DeviceView } from '@muster/contracts/device-registry
 import { MAX_MISSING_DEVICES, type TargetDevice } from '@muster/contracts/device-registry/targets.requests';
 import type { Database, Queryable } from '@muster/event-store';
 import type pg from 'pg';
+import { areCommon } from './common-devices.js';
 import { FILTER_JOINS, type DeviceCondition } from './device-filter.js';
 import { SELECT_DEVICES, viewOf, type DeviceRow } from './device-list.projection.js';
 import { WaitingLine } from './waiting-line.js';
@@ -67,12 +68,21 @@ export class DeviceSearch {
    *
    * PostgreSQL guesses how many devices match several conditions as if these had nothing to do with each other. Where it
    * expects many and there are few, it walks all devices in the order of the page: 6 s of a million devices, in which a
-   * scan takes 0.4 s. So a walk that finds no page soon is broken off, and the matching devices are gathered first.
+   * scan takes 0.4 s. So a walk that finds no page soon is broken off, and the matching devices are gathered first. Where it
+   * can only guess and expects few, a sample is looked at before.
    */
   async list(sort: DeviceSort, page: DevicePage): Promise<DeviceView[]> {
     if (page.which === undefined) return walk(this.database, sort, page);
+    const { isGuessed } = page.which;
     const found = await this.short.run(() =>
-      withinTime(this.database, HOPE_MS, (tx) => walk(tx, sort, page)),
+      withinTime(this.database, HOPE_MS, async (tx) => {
+        const everywhere = { ...page, after: undefined };
+        // Nothing is sorted then: the devices are read in the order of the page, until it is full, which takes less time than to
+        // start processes that help.
+        if (isGuessed && (await areCommon(tx, conditionsOf(sort, everywhere), page.limit)))
+          await tx.query('SET LOCAL enable_sort = off; SET LOCAL max_parallel_workers_per_gather = 0');
+        return walk(tx, sort, page);
+      }),
     );
     return found ?? (await this.withinFilterTime((tx) => gather(tx, sort, page)));
   }
