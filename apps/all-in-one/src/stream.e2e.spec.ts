@@ -208,14 +208,19 @@ describe('GET /stream', () => {
   it('refuses what is not there, what it cannot read, and more streams than may be open', async () => {
     const refused = async (topics: string, headers = {}) => {
       const { status, body } = await platform.api('GET', `/stream?topics=${topics}`, undefined, headers);
-      return [status, (body as { code: string }).code];
+      const { code, errors } = body as { code: string; errors?: { path: string }[] };
+      return [status, code, ...(errors ?? []).map(({ path }) => path)];
     };
     const nobody = '01936c41-7a8b-7c9d-8e0f-1a2b3c4d5e6f';
-    expect(await refused(`jobs,device.${nobody}`)).toEqual([404, 'device-not-found']);
-    expect(await refused(`campaign.${nobody}`)).toEqual([404, 'campaign-not-found']);
-    expect(await refused(`supervision.${nobody}`)).toEqual([404, 'supervision-not-found']);
-    expect(await refused('jobs,nonsense')).toEqual([400, 'invalid-request']);
-    expect(await refused('jobs', { 'last-event-id': 'nonsense' })).toEqual([400, 'invalid-request']);
+    expect(await refused(`jobs,device.${nobody}`)).toEqual([404, 'device-not-found', 'topics[1]']);
+    expect(await refused(`campaign.${nobody}`)).toEqual([404, 'campaign-not-found', 'topics[0]']);
+    expect(await refused(`supervision.${nobody}`)).toEqual([404, 'supervision-not-found', 'topics[0]']);
+    expect(await refused('jobs,nonsense')).toEqual([400, 'invalid-request', 'topics']);
+    expect(await refused('jobs', { 'last-event-id': 'nonsense' })).toEqual([
+      400,
+      'invalid-request',
+      'Last-Event-ID',
+    ]);
     const readers = [await Reader.open(platform, 'jobs'), await Reader.open(platform, 'fleet')];
     const full = await platform.api('GET', '/stream?topics=jobs');
     expect([full.status, full.headers.get('retry-after')]).toEqual([503, '5']);

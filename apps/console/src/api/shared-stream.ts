@@ -36,6 +36,8 @@ class SharedStream {
   private readonly watchers = new Set<() => void>();
   private readonly channel = 'BroadcastChannel' in globalThis ? new BroadcastChannel(LOCK) : undefined;
   private readonly wants: Wants = new Map();
+  /** Topics of what was deleted: the platform refuses a stream that has one of them. */
+  private readonly gone = new Set<string>();
   private readonly shares = 'locks' in navigator && this.channel !== undefined;
   private leads = false;
   private started = false;
@@ -131,7 +133,7 @@ class SharedStream {
   }
 
   private ask(): void {
-    const topics = topicsToAsk(this.wants, Date.now() - TAB_IS_GONE_MS);
+    const topics = topicsToAsk(this.wants, Date.now() - TAB_IS_GONE_MS, this.gone);
     const key = topics.join(',');
     if (key === (this.current?.key ?? '')) return;
     this.current?.abort.abort();
@@ -174,7 +176,15 @@ class SharedStream {
         );
       } catch (error) {
         if (isOver()) return;
-        if (error instanceof StreamRefused && error.status === 400) this.place(topics, undefined);
+        if (error instanceof StreamRefused) {
+          const missing = error.missingOf(topics);
+          if (missing !== undefined) {
+            this.gone.add(missing);
+            this.follow();
+            return;
+          }
+          if (error.problem.status === 400) this.place(topics, undefined);
+        }
         this.become(error instanceof StreamRefused ? 'polling' : 'reconnecting');
       }
       if (isOver()) return;

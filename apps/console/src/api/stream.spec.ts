@@ -27,7 +27,7 @@ const followed = async (silentMs?: number): Promise<readonly string[]> => {
     await readStream(['fleet'], undefined, handlers, new AbortController().signal, silentMs);
     seen.push('end');
   } catch (error) {
-    seen.push(error instanceof StreamRefused ? `refused ${error.status}` : 'broken');
+    seen.push(error instanceof StreamRefused ? `refused ${error.problem.status}` : 'broken');
   }
   return seen;
 };
@@ -54,6 +54,18 @@ describe('the stream', () => {
   it('that is not answered at all is taken for broken too', async () => {
     await platform(() => undefined);
     expect(await followed(50)).toEqual(['broken']);
+  });
+
+  it('that is refused because something was deleted says which topic that is', () => {
+    const refused = (status: number, path: string) =>
+      new StreamRefused({
+        ...{ title: '', detail: '', code: 'device-not-found', status },
+        errors: [{ path, message: 'names a device that is not there' }],
+      }).missingOf(['device.a', 'jobs']);
+    expect(refused(404, 'topics[0]')).toBe('device.a');
+    expect(refused(404, 'topics[7]')).toBeUndefined();
+    expect(refused(404, 'topics')).toBeUndefined();
+    expect(refused(400, 'topics[0]')).toBeUndefined();
   });
 
   it('that is refused says with which status', async () => {

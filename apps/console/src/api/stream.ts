@@ -1,4 +1,5 @@
 import { createParser } from 'eventsource-parser';
+import { readProblem, type Problem } from './problem.js';
 
 /**
  * The platform says at the least every 15 s that it is there. A connection on which nothing comes for longer is dead, though
@@ -66,7 +67,9 @@ const readUntilItEnds = async (
     signal,
   });
   heard();
-  if (!response.ok || response.body === null) throw new StreamRefused(response.status);
+  if (!response.ok || response.body === null) {
+    throw new StreamRefused(readProblem(await response.json().catch(() => undefined), response.status));
+  }
   handlers.onOpen();
   const parser = createParser({
     onEvent: ({ id, event, data }) => {
@@ -91,8 +94,14 @@ const readUntilItEnds = async (
 export class StreamRefused extends Error {
   override readonly name = 'StreamRefused';
 
-  constructor(readonly status: number) {
-    super(`The stream was refused with ${status}.`);
+  constructor(readonly problem: Problem) {
+    super(`The stream was refused with ${problem.status}.`);
+  }
+
+  /** Of the topics that were asked for, the one that is not there any more. */
+  missingOf(topics: readonly string[]): string | undefined {
+    const [first] = this.problem.status === 404 ? (this.problem.errors ?? []) : [];
+    return topics[Number(/^topics\[(\d+)\]$/.exec(first?.path ?? '')?.[1])];
   }
 }
 

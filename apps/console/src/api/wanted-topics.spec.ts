@@ -2,13 +2,15 @@ import { describe, expect, it } from '@jest/globals';
 import { faultAt, problemOf, readProblem, Refused, UNREACHED } from './problem.js';
 import { topicsToAsk, type Wants } from './wanted-topics.js';
 
+const NOTHING: ReadonlySet<string> = new Set();
+
 describe('the topics of one stream for all tabs', () => {
   it('are those of each tab, once, in the same order whoever asks first', () => {
     const wants: Wants = new Map([
       ['tab-2', { topics: ['jobs', 'fleet'], at: 10 }],
       ['tab-1', { topics: ['device.a', 'jobs'], at: 10 }],
     ]);
-    expect(topicsToAsk(wants, 0)).toEqual(['device.a', 'fleet', 'jobs']);
+    expect(topicsToAsk(wants, 0, NOTHING)).toEqual(['device.a', 'fleet', 'jobs']);
   });
 
   it('forget a tab that was killed', () => {
@@ -16,8 +18,13 @@ describe('the topics of one stream for all tabs', () => {
       ['dead', { topics: ['fleet'], at: 1 }],
       ['living', { topics: ['jobs'], at: 10 }],
     ]);
-    expect(topicsToAsk(wants, 5)).toEqual(['jobs']);
+    expect(topicsToAsk(wants, 5, NOTHING)).toEqual(['jobs']);
     expect([...wants.keys()]).toEqual(['living']);
+  });
+
+  it('are without those of what was deleted', () => {
+    const wants: Wants = new Map([['a', { topics: ['device.deleted', 'jobs'], at: 1 }]]);
+    expect(topicsToAsk(wants, 0, new Set(['device.deleted']))).toEqual(['jobs']);
   });
 
   it('are as many as the platform takes, those of the most tabs first', () => {
@@ -27,8 +34,8 @@ describe('the topics of one stream for all tabs', () => {
       ['b', { topics: ['jobs'], at: 1 }],
       ['c', { topics: ['jobs'], at: 1 }],
     ]);
-    expect(topicsToAsk(wants, 0)).toHaveLength(20);
-    expect(topicsToAsk(wants, 0)).toContain('jobs');
+    expect(topicsToAsk(wants, 0, NOTHING)).toHaveLength(20);
+    expect(topicsToAsk(wants, 0, NOTHING)).toContain('jobs');
   });
 });
 

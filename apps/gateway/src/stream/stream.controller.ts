@@ -88,7 +88,7 @@ export class StreamController implements OnModuleDestroy {
     const watch =
       session && setInterval(() => void this.leaveWhenEnded(session, leave), this.tailing.keepAliveMs);
     try {
-      await Promise.all(topics.map((topic) => this.mustExist(tenantId, topic)));
+      await Promise.all(topics.map((topic) => this.mustExist(tenantId, topic, names?.indexOf(topic.name))));
       const { position, isReset } = await this.beginning(sources, asked);
       response.status(200).setHeader('content-type', 'text/event-stream; charset=utf-8');
       // Proxies that buffer answers would keep updates back.
@@ -120,11 +120,21 @@ export class StreamController implements OnModuleDestroy {
     }
   }
 
-  private async mustExist(tenantId: string, topic: Topic): Promise<void> {
-    if (topic.kind === 'campaign') await this.bus.request(getCampaign, { tenantId, campaignId: topic.id });
-    if (topic.kind === 'supervision')
-      await this.bus.request(getSupervision, { tenantId, supervisionId: topic.id });
-    if (topic.kind === 'device') await this.bus.request(getDevice, { tenantId, deviceId: topic.id });
+  /** Whose topic is not there is named by its place, so that who follows many can leave out that one. */
+  private async mustExist(tenantId: string, topic: Topic, place = 0): Promise<void> {
+    try {
+      if (topic.kind === 'campaign') await this.bus.request(getCampaign, { tenantId, campaignId: topic.id });
+      if (topic.kind === 'supervision')
+        await this.bus.request(getSupervision, { tenantId, supervisionId: topic.id });
+      if (topic.kind === 'device') await this.bus.request(getDevice, { tenantId, deviceId: topic.id });
+    } catch (error) {
+      if (!(error instanceof AppError) || error.status !== 404) throw error;
+      const message = `names a ${topic.kind} that is not there`;
+      throw new AppError(error.code, `There is no such ${topic.kind}: topics[${place}] ${message}.`, {
+        errors: [{ path: `topics[${place}]`, message }],
+        cause: error,
+      });
+    }
   }
 
   /** Where the sources are read from: what was asked for, or, where that is not there any more, now. */
