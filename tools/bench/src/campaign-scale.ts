@@ -36,7 +36,8 @@ const MEMORY_EVERY_MS = 5_000;
  */
 export const campaignScale = async (): Promise<string> => {
   const own = await startPrivatePlatform(resolve('.'), 'bench', { fill });
-  Object.assign(platform, { url: own.gatewayUrl, mqttUrl: own.mqttUrl, directory: own.directory });
+  const { gatewayUrl: MUSTER_URL, mqttUrl: MUSTER_MQTT_URL, directory: MUSTER_DIRECTORY } = own;
+  Object.assign(process.env, { MUSTER_URL, MUSTER_MQTT_URL, MUSTER_DIRECTORY });
   const database = new pg.Client({ connectionString: own.databaseUrl });
   const clients: Connected['client'][] = [];
   let flow: Flow | undefined;
