@@ -118,12 +118,16 @@ export class SupervisedDevices {
   ): Promise<{ readonly deviceIds: readonly string[]; readonly keys: readonly string[] }> {
     const { rows } = await this.database.query<{ device_id: string; keys: string[] }>({
       name: 'watched-devices',
-      text: `SELECT d.device_id,
+      // First the devices, then what watches them: joined, and planned while a supervision was still empty, it read every device
+      // of the supervision for each 500.
+      text: `WITH d AS MATERIALIZED (
+               SELECT tenant_id, supervision_id, device_id, configurations FROM supervised_devices
+               WHERE tenant_id = $1 AND device_id = ANY($2))
+             SELECT d.device_id,
                     CASE WHEN d.configurations IS NULL THEN s.keys
                          ELSE s.keys || ARRAY(SELECT jsonb_object_keys(d.configurations)) END AS keys
-             FROM supervised_devices d
-             JOIN supervisions s ON s.tenant_id = d.tenant_id AND s.id = d.supervision_id AND s.status = 'open'
-             WHERE d.tenant_id = $1 AND d.device_id = ANY($2)`,
+             FROM d
+             JOIN supervisions s ON s.tenant_id = d.tenant_id AND s.id = d.supervision_id AND s.status = 'open'`,
       values: [tenantId, deviceIds],
     });
     return {
@@ -138,16 +142,18 @@ export class SupervisedDevices {
     const byDevice = new Map(states.map((state) => [state.deviceId, state]));
     const { rows } = await tx.query<JudgedRow>({
       name: 'rows-to-judge',
-      // Locked in one order by everybody, so that nobody waits in a circle. The devices are a condition and no join: a join with
-      // an array that PostgreSQL knows nothing of was answered by reading every device of the supervision.
-      text: `SELECT d.ctid AS tuple, d.supervision_id, d.device_id, d.interface, s.campaign_id,
+      // Locked in one order by everybody, so that nobody waits in a circle. First the devices, as in `watched`.
+      text: `WITH d AS MATERIALIZED (
+               SELECT ctid AS tuple, * FROM supervised_devices
+               WHERE tenant_id = $1 AND device_id = ANY($2)
+               ORDER BY supervision_id, device_id FOR UPDATE)
+             SELECT d.tuple, d.supervision_id, d.device_id, d.interface, s.campaign_id,
                     coalesce(d.configurations, s.configurations) AS configurations, s.expected_states, s.expected_from,
                     s.opened_at, d.verdict, d.reasons, d.desired, d.delivered, d.reported, d.known_by, d.was_valid,
                     d.state_version, d.since IS NOT NULL AS judged, d.reports
-             FROM supervised_devices d
+             FROM d
              JOIN supervisions s ON s.tenant_id = d.tenant_id AND s.id = d.supervision_id AND s.status = 'open'
-             WHERE d.tenant_id = $1 AND d.device_id = ANY($2)
-             ORDER BY d.supervision_id, d.device_id FOR UPDATE OF d`,
+             ORDER BY d.supervision_id, d.device_id`,
       values: [tenantId, states.map(({ deviceId }) => deviceId)],
     });
     const changes = rows.flatMap((row): Change[] => {

@@ -201,8 +201,10 @@ const loadLocked = async (
     version: number;
     facts: SyncFacts;
   }>(
+    // The first two conditions are those of an index: of pairs that PostgreSQL knows nothing of it read the whole table instead.
     `SELECT s.tenant_id, s.device_id, s.ctid AS tuple, s.version, s.sync_facts AS facts FROM device_state s
-     WHERE (s.tenant_id, s.device_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+     WHERE s.tenant_id = ANY($1) AND s.device_id = ANY($2)
+       AND (s.tenant_id, s.device_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
      ORDER BY s.tenant_id, s.device_id FOR UPDATE`,
     [devices.map(({ tenantId }) => tenantId), devices.map(({ deviceId }) => deviceId)],
   );
