@@ -124,19 +124,6 @@ export class Cluster {
     return { pod: pod.name, exitCode, ms };
   }
 
-  /** As when its machine dies: SIGKILL, and Services hear of it at once, as a kubelet would tell them. */
-  async kill(deployment: Deployment, pod: Pod): Promise<void> {
-    await podman(this.places, 'kill', '--signal', 'KILL', containerOf(pod.name, pod.template));
-    this.forget(deployment, pod);
-  }
-
-  /** What the pod says of itself, by the port that is named `ops`. */
-  async metricsOf({ address, template }: Pod): Promise<string> {
-    const port = template.spec.containers[0]?.ports?.find(({ name }) => name === 'ops')?.containerPort;
-    const response = await fetch(`http://${address}:${port ?? 0}/metrics`);
-    return response.text();
-  }
-
   private async add(
     deployments: readonly Deployment[],
     aliasOf?: (deployment: Deployment) => string,
