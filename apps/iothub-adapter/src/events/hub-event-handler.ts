@@ -87,9 +87,20 @@ export class HubEventHandler {
         if (!mayPass(error) && failures > 0) {
           if (await this.isParked(hub, event, error)) return;
         }
+        this.tellThatItWaits(hub, event, error);
         await sleep(Math.min(5_000, AGAIN_MS * 2 ** Math.min(failures, 4)));
       }
     }
+  }
+
+  /** Nothing behind it in its partition is read meanwhile, so it must be seen why. */
+  private tellThatItWaits({ hub }: OpenHub, { kind }: HubEvent, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.parts.uplink.refusals.info(
+      `${hub.id} waits ${kind} ${reason}`,
+      { hub: hub.name, kind, reason },
+      'an event of an IoT Hub waits, and is tried again',
+    );
   }
 
   /** One try. Throws what shall be tried again. */
