@@ -8,6 +8,8 @@ export interface Admitted {
   readonly admitted: true;
   readonly entry: AccessEntry;
   readonly settings: DeviceTypeSettings;
+  /** Of the secret that was shown besides, SHA-256 in hexadecimal. */
+  readonly secretHash?: string;
 }
 
 /** Whether a token may be used with an application version, and why not. */

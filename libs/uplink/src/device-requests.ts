@@ -72,7 +72,7 @@ export const deviceRequests = (parts: RequestParts): ((request: DeviceRequest) =
     try {
       assertSize(payload.length, parts.maxPayloadBytes);
       // Whatever becomes of it: a device that is too fast, or wrong, is there.
-      parts.lastSeen.note(entry, arrivedAt / 1_000 - waitedMs);
+      parts.lastSeen.note(device, arrivedAt / 1_000 - waitedMs);
       keepPace(entry);
       parts.sightings.note(entry, topic.appVersion);
       if (matched === undefined) throw new AppError('resource-unknown', 'unknown resource');

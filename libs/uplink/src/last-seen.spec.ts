@@ -25,14 +25,18 @@ const scene = (answer: (call: number) => void = () => undefined) => {
   const calls: string[][] = [];
   const request = async (_contract: object, body: object) => {
     const { devices } = body as RecordLastSeen;
-    calls.push(devices.map(({ deviceId, at }) => `${deviceId} ${Date.parse(at)}`));
+    calls.push(
+      devices.map(({ deviceId, secretHash, at }) =>
+        [deviceId, secretHash, Date.parse(at)].join(' ').replace('  ', ' '),
+      ),
+    );
     answer(calls.length);
     return { outcomes: devices.map(() => ({})) };
   };
   const time = { now: 1_000_000 };
   const times = new LastSeenTimes({ request: request as never }, EVERY_MS, logger, () => time.now);
-  const note = (deviceId: string, heardAt = time.now): void => {
-    times.note(entry(deviceId), heardAt);
+  const note = (deviceId: string, heardAt = time.now, shown: { secretHash?: string } = {}): void => {
+    times.note({ entry: entry(deviceId), ...shown }, heardAt);
   };
   return { calls, times, time, note };
 };
@@ -90,14 +94,25 @@ describe('when a device was last heard', () => {
       return { outcomes: [] };
     };
     const times = new LastSeenTimes({ request: request as never }, 100, logger);
-    times.note(entry('d1'), 1);
+    times.note({ entry: entry('d1') }, 1);
     await eventually(() => calls.length === 1);
     const stopped = times.stop();
     answer();
     await stopped;
-    times.note(entry('d1'), 1);
+    times.note({ entry: entry('d1') }, 1);
     // A timer that is left would keep this process, and the run, from ending.
     expect(calls).toEqual([1]);
+  });
+
+  it('is told of each secret that it showed, at once, as when one takes the place of another', async () => {
+    const { calls, times, time, note } = scene();
+    note('d1', time.now, { secretHash: 'old' });
+    await eventually(() => calls.length === 1);
+    note('d1', time.now + 1, { secretHash: 'old' });
+    note('d1', time.now + 2, { secretHash: 'new' });
+    await eventually(() => calls.length === 2);
+    await times.stop();
+    expect(calls).toEqual([['d1 old 1000000'], ['d1 new 1000002'], ['d1 old 1000001']]);
   });
 
   it('goes in batches of 500', async () => {

@@ -1,16 +1,14 @@
-import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
-import { recordLastSeen } from '@muster/contracts/device-registry/connectivity.requests';
+import { recordLastSeen, type LastSeen } from '@muster/contracts/device-registry/connectivity.requests';
 import type { Bus } from '@muster/messaging';
 import { newTrace, withTrace, type Logger } from '@muster/observability';
+import type { Admitted } from './device-directory.js';
 
 const EVERY_MS = 200;
 const BATCH = 500;
 const AGAIN_MS = 2_000;
 
 interface Heard {
-  readonly tenantId: string;
-  readonly deviceId: string;
-  readonly tokenId: string;
+  readonly by: Omit<LastSeen, 'at'>;
   heardAt: number;
   /** The newest of these times that device-registry knows; 0: none. */
   told: number;
@@ -20,11 +18,11 @@ interface Heard {
 
 /**
  * Tells device-registry when devices were last heard: the first message after a silence at once, then at most once per
- * `everyMs` and endpoint token, and the last one of all, so that what it shows is never older than that. One map entry for each
- * token that was used within `everyMs`. What a killed process has not told yet is told by the device's next message.
+ * `everyMs` and what it showed, and the last one of all, so that what it shows is never older than that. One map entry for each
+ * token, and each secret beside it, that was used within `everyMs`. What a killed process has not told yet is told by the device's next message.
  */
 export class LastSeenTimes {
-  /** By token. */
+  /** By token, or token and secret. */
   private readonly devices = new Map<string, Heard>();
   private timer: NodeJS.Timeout | undefined;
   private sending: Promise<void> = Promise.resolve();
@@ -42,14 +40,16 @@ export class LastSeenTimes {
    * Called for every message. `heardAt`: when it came, Unix milliseconds, or earlier where that is not known, never later:
    * a device that has left is not there any more. Not finite: nobody knows, and it says nothing.
    */
-  note(
-    { tenantId, deviceId, tokenId }: Pick<AccessEntry, 'tenantId' | 'deviceId' | 'tokenId'>,
-    heardAt: number,
-  ): void {
+  note({ entry, secretHash }: Pick<Admitted, 'entry' | 'secretHash'>, heardAt: number): void {
     if (!Number.isFinite(heardAt)) return;
-    const known = this.devices.get(tokenId);
+    const { tenantId, deviceId, tokenId } = entry;
+    const key = secretHash === undefined ? tokenId : `${tokenId} ${secretHash}`;
+    const known = this.devices.get(key);
     if (known !== undefined) known.heardAt = Math.max(known.heardAt, heardAt);
-    else this.devices.set(tokenId, { tenantId, deviceId, tokenId, heardAt, told: 0, quietUntil: 0 });
+    else {
+      const by = { tenantId, deviceId, tokenId, ...(secretHash === undefined ? {} : { secretHash }) };
+      this.devices.set(key, { by, heardAt, told: 0, quietUntil: 0 });
+    }
     this.schedule();
   }
 
@@ -75,10 +75,10 @@ export class LastSeenTimes {
     const now = this.now();
     if (now < this.notBefore) return [];
     const due: Heard[] = [];
-    for (const heard of this.devices.values()) {
+    for (const [key, heard] of this.devices) {
       if (now < heard.quietUntil) continue;
       if (heard.heardAt > heard.told) due.push(heard);
-      else this.devices.delete(heard.tokenId);
+      else this.devices.delete(key);
     }
     return due;
   }
@@ -86,12 +86,7 @@ export class LastSeenTimes {
   private async send(due: readonly Heard[]): Promise<void> {
     for (let from = 0; from < due.length; from += BATCH) {
       const batch = due.slice(from, from + BATCH);
-      const devices = batch.map(({ tenantId, deviceId, tokenId, heardAt }) => ({
-        tenantId,
-        deviceId,
-        tokenId,
-        at: new Date(heardAt).toISOString(),
-      }));
+      const devices = batch.map(({ by, heardAt }) => ({ ...by, at: new Date(heardAt).toISOString() }));
       const times = batch.map(({ heardAt }) => heardAt);
       try {
         await withTrace(newTrace(), () => this.bus.request(recordLastSeen, { devices }));

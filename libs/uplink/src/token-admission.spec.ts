@@ -34,7 +34,7 @@ const scene = (find: () => Promise<Admission>) => {
   });
   const topic = parseTopic('kp1/v1/dcx/tok1/json');
   if (topic === undefined) throw new Error('not a topic');
-  return { lines, admit: (prove?: () => void, bytes = 2) => admit(topic, bytes, prove) };
+  return { lines, admit: (prove?: () => string | undefined, bytes = 2) => admit(topic, bytes, prove) };
 };
 
 describe('a token', () => {

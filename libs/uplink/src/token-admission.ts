@@ -29,15 +29,15 @@ export const assertSize = (bytes: number, maxPayloadBytes: number): void => {
 
 /**
  * For doors where a device says who it is by the token in its topic: MQTT and HTTP. `prove`, where the token alone is not
- * enough, checks who speaks for it and throws `AppError`: before anything is told of the token, its device or its type. Never
- * rejects.
+ * enough, checks who speaks for it and throws `AppError`: before anything is told of the token, its device or its type. It
+ * returns the hash of the secret by which it knows, if by one. Never rejects.
  */
 export const tokenAdmission =
   ({ questions, refusals, maxPayloadBytes }: AdmissionParts) =>
   async (
     topic: Topic,
     bytes: number,
-    prove?: (device: Pick<Admitted, 'entry' | 'settings'>) => void,
+    prove?: (device: Pick<Admitted, 'entry' | 'settings'>) => string | undefined,
   ): Promise<TokenAdmission> => {
     const resource = matchResource(topic)?.resource;
     let deviceId: string | undefined;
@@ -46,9 +46,12 @@ export const tokenAdmission =
       const admission = await questions.admit(topic.token, topic.appVersion);
       const of = admission.admitted ? admission : admission.of;
       deviceId = of?.entry.deviceId;
-      if (of !== undefined) prove?.(of);
+      const secretHash = of === undefined ? undefined : prove?.(of);
       if (!admission.admitted) throw new AppError(admission.code, admission.reason);
-      return { kind: 'admitted', device: admission };
+      return {
+        kind: 'admitted',
+        device: secretHash === undefined ? admission : { ...admission, secretHash },
+      };
     } catch (error) {
       if (error instanceof AppError && isPassing(error)) {
         return { kind: 'undecided', resource, cause: error };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '@muster/contracts';
 import {
@@ -6,9 +7,10 @@ import {
   reportConnections,
   type DoorReport,
 } from '@muster/contracts/device-registry/connectivity.requests';
+import { listCredentials, rotateCredential } from '@muster/contracts/device-registry/credentials.requests';
 import { getDevice, listDevices } from '@muster/contracts/device-registry/devices.requests';
 import { eventually } from '@muster/testing';
-import { code, startRegistry, tenantId, type RunningRegistry } from '../running-registry.fixture.js';
+import { base, code, startRegistry, tenantId, type RunningRegistry } from '../running-registry.fixture.js';
 
 let registry: RunningRegistry;
 let deviceType: string;
@@ -47,6 +49,11 @@ const report = (...reports: DoorReport[]) =>
     { door: 'door', isNew: true, leaseSeconds: 600, reports },
     { timeoutMs: 15_000 },
   );
+const usesOf = async (deviceId: string) =>
+  (await registry.bus.request(listCredentials, { tenantId, deviceId })).items.map(({ id, lastUsedAt }) => ({
+    id,
+    lastUsedAt,
+  }));
 const stateOf = (deviceId: string) => registry.bus.request(getConnectivity, { tenantId, deviceId });
 
 describe('connectivity', () => {
@@ -101,6 +108,31 @@ describe('recordLastSeen', () => {
       'device-not-found',
       undefined,
     ]);
+  });
+
+  it("says when each secret was last used, and nothing of one that is not the device's", async () => {
+    const device = { deviceType, interface: 'http', credential: { kind: 'secret' } } as const;
+    const [one, other] = [await registry.provision(device), await registry.provision(device)];
+    const first = (await usesOf(one.id))[0]?.id ?? '';
+    const rotated = await registry.bus.request(rotateCredential, {
+      ...base,
+      deviceId: one.id,
+      credentialId: first,
+      rotation: { overlapSeconds: 60 },
+    });
+    const seen = (second: number, secret = '') => ({
+      tenantId,
+      deviceId: one.id,
+      at: at(second),
+      secretHash: createHash('sha256').update(secret).digest('hex'),
+    });
+    const devices = [seen(5, one.credential.secret), seen(7, rotated.secret), seen(6, rotated.secret)];
+    await registry.bus.request(recordLastSeen, { devices: [...devices, seen(8, other.credential.secret)] });
+    expect(await usesOf(one.id)).toEqual([
+      { id: first, lastUsedAt: at(5) },
+      { id: rotated.id, lastUsedAt: at(7) },
+    ]);
+    expect(await usesOf(other.id)).toMatchObject([{ lastUsedAt: undefined }]);
   });
 
   it('and reports of connections do not deadlock', async () => {

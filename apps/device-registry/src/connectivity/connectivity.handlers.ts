@@ -15,7 +15,7 @@ import type { DeviceRef } from '@muster/contracts/device-registry/devices.reques
 import type { Database, EventStore } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
 import { DATABASE, EVENT_STORE } from '@muster/service-host';
-import { findConnectivity, keyOf, saveLastSeen, saveTokenUses } from './device-connectivity.js';
+import { findConnectivity, keyOf, saveLastSeen, saveShown } from './device-connectivity.js';
 import { recordToldConnectivity } from './record-connectivity.js';
 import { recordReports } from './record-reports.js';
 
@@ -49,7 +49,7 @@ export class ConnectivityHandlers {
   async see({ devices }: RecordLastSeen): Promise<BulkOutcome> {
     const there = await saveLastSeen(this.database, devices);
     const known = devices.filter(({ tenantId, deviceId }) => there.has(keyOf(tenantId, deviceId)));
-    await saveTokenUses(this.database, known);
+    await saveShown(this.database, known);
     return {
       outcomes: devices.map(({ tenantId, deviceId }) => (there.has(keyOf(tenantId, deviceId)) ? {} : GONE)),
     };

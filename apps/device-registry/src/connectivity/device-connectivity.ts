@@ -64,26 +64,29 @@ export const saveLastSeen = async (from: Queryable, seen: readonly LastSeen[]): 
   return new Set(rows.map((row) => keyOf(row.tenant_id, row.device_id)));
 };
 
-/** The tokens by which they were heard, as `LastUses` writes what else was used. */
-export const saveTokenUses = async (
-  from: Queryable,
-  seen: readonly (LastSeen & { readonly tokenId?: string })[],
-): Promise<void> => {
-  const uses = seen.flatMap(({ tenantId, tokenId, at }) =>
-    tokenId == null ? [] : [{ tenantId, tokenId, at }],
-  );
-  if (uses.length === 0) return;
+/** The tokens and secrets by which they were heard, as `LastUses` writes what else was used. */
+export const saveShown = async (from: Queryable, seen: readonly LastSeen[]): Promise<void> => {
+  const shown = seen.filter(({ tokenId, secretHash }) => tokenId != null || secretHash != null);
+  if (shown.length === 0) return;
   await from.query({
-    text: `INSERT INTO last_uses AS l (tenant_id, id, used_at)
-           SELECT t.tenant_id, t.id, least(max(u.at), now())
-           FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS u (tenant_id, id, at)
-           JOIN device_tokens t ON t.tenant_id = u.tenant_id AND t.id = u.id
-           GROUP BY t.tenant_id, t.id ORDER BY 1, 2
+    // Joined: what is gone by now does not come back.
+    text: `WITH seen AS (
+             SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[])
+               AS s (tenant_id, device_id, at, token_id, secret_hash)
+           ), used AS (
+             SELECT t.tenant_id, t.id, s.at FROM seen s JOIN device_tokens t ON t.tenant_id = s.tenant_id AND t.id = s.token_id
+             UNION ALL
+             SELECT c.tenant_id, c.id, s.at FROM seen s
+             JOIN device_secrets c ON c.tenant_id = s.tenant_id AND c.device_id = s.device_id AND c.sha256 = decode(s.secret_hash, 'hex')
+           )
+           INSERT INTO last_uses AS l (tenant_id, id, used_at)
+           SELECT tenant_id, id, least(max(at), now()) FROM used GROUP BY 1, 2 ORDER BY 1, 2
            ON CONFLICT (tenant_id, id) DO UPDATE SET used_at = greatest(l.used_at, excluded.used_at)`,
     values: [
-      uses.map(({ tenantId }) => tenantId),
-      uses.map(({ tokenId }) => tokenId),
-      uses.map(({ at }) => at),
+      ...keysOf(shown),
+      shown.map(({ at }) => at),
+      shown.map(({ tokenId }) => tokenId),
+      shown.map(({ secretHash }) => secretHash),
     ],
   });
 };

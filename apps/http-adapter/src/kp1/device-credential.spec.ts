@@ -24,20 +24,22 @@ const tried = (
   change: Partial<AccessEntry> = {},
 ): string => {
   try {
-    authenticate(secretsIn(headers))({ entry: { ...entry, ...change }, settings });
-    return 'welcome';
+    const shown = authenticate(secretsIn(headers))({ entry: { ...entry, ...change }, settings });
+    return ['welcome', ...['old', 'new'].filter((secret) => hashOf(secret) === shown)].join(' by ');
   } catch (error) {
     return String(error);
   }
 };
 
 describe('who speaks for a token over HTTP', () => {
-  it.each([
-    { authorization: 'Bearer old' },
-    { authorization: 'bearer  new' },
-    { 'x-device-secret': 'new' },
-    { authorization: 'Bearer old', 'x-device-secret': 'new' },
-  ])('is known by one of its active secrets: %j', (headers) => expect(tried(headers)).toBe('welcome'));
+  it.each<[IncomingHttpHeaders, string]>([
+    [{ authorization: 'Bearer old' }, 'old'],
+    [{ authorization: 'bearer  new' }, 'new'],
+    [{ 'x-device-secret': 'new' }, 'new'],
+    [{ authorization: 'Bearer old', 'x-device-secret': 'new' }, 'old'],
+  ])('is known by one of its active secrets: %j', (headers, secret) =>
+    expect(tried(headers)).toBe(`welcome by ${secret}`),
+  );
 
   it.each([
     { authorization: 'Bearer other' },

@@ -24,21 +24,24 @@ export const STRANGER =
 
 /**
  * Checks who speaks for a token over HTTP: by the device's secret, or by the token alone where the device type's settings
- * say that this is enough. A secret that is sent must be right even then. Throws `unauthenticated`; the text is for the log.
+ * say that this is enough. A secret that is sent must be right even then. Returns the hash of the secret, SHA-256 in
+ * hexadecimal; undefined: there was none. Throws `unauthenticated`; the text is for the log.
  */
 export const authenticate =
   (secrets: readonly string[]) =>
-  ({ entry, settings }: Pick<Admitted, 'entry' | 'settings'>): void => {
+  ({ entry, settings }: Pick<Admitted, 'entry' | 'settings'>): string | undefined => {
     if (entry.interface !== 'http') {
       throw new AppError('unauthenticated', `the device does not use http but ${entry.interface}`);
     }
     if (secrets.length === 0) {
-      if (settings.httpTokenOnly === true) return;
+      if (settings.httpTokenOnly === true) return undefined;
       throw new AppError('unauthenticated', "the device's secret is missing");
     }
-    if (!secrets.every((secret) => isOneOf(entry.secretHashes, secret))) {
+    const shown = secrets.map((secret) => createHash('sha256').update(secret).digest());
+    if (!shown.every((hash) => isOneOf(entry.secretHashes, hash))) {
       throw new AppError('unauthenticated', "the secret is not the device's");
     }
+    return shown[0]?.toString('hex');
   };
 
 /**
@@ -61,7 +64,5 @@ export const secretsIn = (headers: IncomingHttpHeaders): string[] => {
 };
 
 /** In constant time, over hashes of equal length; how many secrets a device has is no secret. */
-const isOneOf = (hashes: readonly string[], secret: string): boolean => {
-  const shown = createHash('sha256').update(secret).digest();
-  return hashes.map((hash) => timingSafeEqual(Buffer.from(hash, 'hex'), shown)).includes(true);
-};
+const isOneOf = (hashes: readonly string[], shown: Buffer): boolean =>
+  hashes.map((hash) => timingSafeEqual(Buffer.from(hash, 'hex'), shown)).includes(true);

@@ -9,6 +9,7 @@ import {
   IsOptional,
   IsString,
   Length,
+  Matches,
   Max,
   Min,
   ValidateIf,
@@ -288,6 +289,11 @@ export class LastSeen {
   @IsString()
   @Length(1, 64)
   tokenId?: string;
+
+  /** Of the secret that was shown besides, SHA-256 in hexadecimal. */
+  @IsOptional()
+  @Matches(/^[0-9a-f]{64}$/)
+  secretHash?: string;
 
   @IsISO8601()
   at!: string;

@@ -58,7 +58,7 @@ export class DeviceCredential {
   @IsISO8601()
   validUntil?: string;
 
-  /** To within a minute. Absent: never. Not known of secrets: see when the device was last seen. */
+  /** To within a minute. Absent: never. Not known of certificates that are shown to an IoT Hub: see when the device was last seen. */
   @IsOptional()
   @IsISO8601()
   lastUsedAt?: string;
