@@ -91,6 +91,12 @@ world.types.push({
   appVersions: ['open-v1'],
   settings: { httpTokenOnly: true },
 });
+world.types.push({
+  tenantId: 'default',
+  deviceTypeId: 'enrols',
+  appVersions: ['enrol-v1'],
+  settings: {},
+});
 
 const device = (id: string, change: Parameters<World['device']>[1] = {}): void => {
   const secretHashes = [createHash('sha256').update(`secret-of-${id}`).digest('hex')];
@@ -184,6 +190,14 @@ describe('telemetry', () => {
       expect([response.status, await response.text()]).toEqual([200, '']);
     }
     expect(stored('d1')).toMatchObject([{ appVersion: 'radiator-v1' }, { samples: [{ at: null }] }]);
+  });
+
+  it('tells by which token and secret the device was heard', async () => {
+    device('d-shown');
+    expect((await post('d-shown', 'dcx/json', '{"temperature":21}')).status).toBe(200);
+    const secretHash = createHash('sha256').update('secret-of-d-shown').digest('hex');
+    const seen = await eventually(() => world.seen.find(({ deviceId }) => deviceId === 'd-shown'));
+    expect(seen).toMatchObject({ tokenId: expect.any(String), secretHash });
   });
 
   it('of many devices travels in few batches', async () => {
@@ -320,6 +334,31 @@ describe('access', () => {
     expect(seen[0]).toContain('unknown endpoint token, or not the secret of its device');
   });
 
+  it('is judged before a body is asked for that waits to be', async () => {
+    device('expects');
+    const answers = async (secret: string): Promise<string[]> => {
+      const socket = connect(adapter.port, '127.0.0.1');
+      let heard = '';
+      socket.on('data', (chunk: Buffer) => (heard += chunk.toString()));
+      socket.write(
+        'POST /kp1/radiator-v1/dcx/token-of-expects/json HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n' +
+          `Expect: 100-continue\r\nAuthorization: Bearer ${secret}\r\n\r\n`,
+      );
+      try {
+        await eventually(() => heard !== '');
+        if (heard.startsWith('HTTP/1.1 100')) socket.write('{"n":1}');
+        return await eventually(() => {
+          const statuses = [...heard.matchAll(/HTTP\/1.1 ([0-9]+)/g)].map(([, status = '']) => status);
+          return statuses.at(-1) !== '100' && statuses;
+        });
+      } finally {
+        socket.destroy();
+      }
+    };
+    expect(await answers('secret-of-expects')).toEqual(['100', '200']);
+    expect(await answers('wrong')).toEqual(['401']);
+  });
+
   it('is judged before the body is read', async () => {
     const answer = await unfinished('nobody-at-all');
     expect(answer).toMatch(/^HTTP\/1\.1 401 /);
@@ -397,6 +436,16 @@ describe('HTTP', () => {
       expect(await told(response)).toEqual([404, { statusCode: 404, reasonPhrase: 'unknown resource' }]);
     },
   );
+
+  it('knows an application version that begins as another path does', async () => {
+    device('enrols', { deviceTypeId: 'enrols', appVersion: 'enrol-v1' });
+    const response = await fetch(`${base}/kp1/enrol-v1/dcx/token-of-enrols/json`, {
+      method: 'POST',
+      body: '{"n":1}',
+      headers: { authorization: 'Bearer secret-of-enrols' },
+    });
+    expect(response.status).toBe(200);
+  });
 
   it('knows no resource of that name for a device that may ask', async () => {
     device('h1');

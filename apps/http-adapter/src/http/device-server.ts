@@ -60,19 +60,30 @@ export interface DeviceServer {
 export const startDeviceServer = async (options: DeviceServerOptions): Promise<DeviceServer> => {
   const places = new Places(options);
   // Node looks every half minute by default for connections that are too slow.
-  const server = createServer({ connectionsCheckingInterval: 1_000 }, (request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
     serve(request, response).catch((error: unknown) => {
       const known = refusalOf(error);
       if (known === undefined) options.logger.error({ err: error }, 'a request of a device failed');
       answerRefusal(request, response, known ?? refusal(500, 'internal error'));
     });
+  };
+  const server = createServer({ connectionsCheckingInterval: 1_000 }, answer);
+  // Whoever asks first is told to go on when somebody reads its body, which is after it was let in; Node would tell everybody.
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    request.once('resume', () => {
+      if (!response.headersSent) response.writeContinue();
+    });
+    answer(request, response);
   });
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { pathname, query } = splitTarget(request.url ?? '');
-    const route = options.routes.find(({ prefix }) => pathname.startsWith(prefix));
-    const rest = pathname.slice(route?.prefix.length);
-    if (route === undefined || !route.exists(rest)) throw new HttpFault(404, 'unknown resource');
+    // A prefix may be the beginning of another route's path: `/kp1/enrol` of the application version `enrol-v1`.
+    const route = options.routes.find(
+      ({ prefix, exists }) => pathname.startsWith(prefix) && exists(pathname.slice(prefix.length)),
+    );
+    if (route === undefined) throw new HttpFault(404, 'unknown resource');
+    const rest = pathname.slice(route.prefix.length);
     if (!route.methods.includes(request.method ?? '')) {
       const allow = [...route.methods, 'OPTIONS'].join(', ');
       if (request.method !== 'OPTIONS') {
