@@ -428,6 +428,21 @@ describe('a certificate authority', () => {
     expect([refused.code, refused.errors?.[0]?.path]).toEqual(['invalid-request', 'authority.certificate']);
   });
 
+  it('is renewed with the same key and name: of two, the one that is open vouches', async () => {
+    const authority = await makeAuthority(unique('ca'));
+    const old = await verified(authority);
+    const renewed = await verified(await makeAuthority(authority.name.slice(3), { keys: authority.keys }));
+    const name = unique('device');
+    await registry.provision({ deviceType, name });
+    const shown = await makeOf(authority, name);
+    expect(await byCertificate(shown)).toMatchObject({ authorityId: old.id });
+    const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
+    await edited(old.id, { validFrom: tomorrow });
+    expect(await byCertificate(shown)).toMatchObject({ authorityId: renewed.id });
+    await edited(renewed.id, { validFrom: tomorrow });
+    expect(await code(byCertificate(shown))).toBe('certificate-authority-closed');
+  });
+
   it('names devices, which keep a credential of their own', async () => {
     const authority = await makeAuthority(unique('ca'));
     const { id: authorityId } = await verified(authority);

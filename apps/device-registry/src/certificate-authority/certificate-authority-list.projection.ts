@@ -231,7 +231,10 @@ export const authoritiesNamed = async (
     name: 'authorities-named',
     text: `SELECT tenant_id, id, certificate FROM certificate_authorities
            WHERE distinguished_name = ANY($1) AND verified_sha256 IS NOT NULL
-           ORDER BY status <> 'active', tenant_id, id LIMIT 50`,
+           ORDER BY status <> 'active'
+             OR coalesce(greatest((certified->>'validFrom')::timestamptz, (validity->>'validFrom')::timestamptz) > now(), false)
+             OR coalesce(least((certified->>'validUntil')::timestamptz, (validity->>'validUntil')::timestamptz) <= now(), false),
+             tenant_id, id LIMIT 50`,
     values: [names],
   });
   return rows.map((row) => ({ tenantId: row.tenant_id, authorityId: row.id, certificate: row.certificate }));
