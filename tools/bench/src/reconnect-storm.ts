@@ -63,12 +63,9 @@ const storm = async (what: string, devices: readonly Device[]): Promise<string[]
   await callAll(devices, AT_ONCE, async ({ id, credential }) => {
     for (;;) {
       try {
-        const client = await connectAsync(platform.mqttUrl, {
-          clientId: id,
-          ...credential,
-          reconnectPeriod: 0,
-          connectTimeout: 60_000,
-        });
+        // Without retries of its own: it would wait for ever where the door closes without an answer.
+        const options = { clientId: id, ...credential, reconnectPeriod: 0, connectTimeout: 60_000 };
+        const client = await connectAsync(platform.mqttUrl, options, false);
         clients.push(client);
         seconds.push((performance.now() - began) / 1_000);
         return;
