@@ -6,7 +6,7 @@ afterEach(() => clients.drain(0));
 
 const client = (name: string, reviewed: string[]): Listed => ({
   end: () => undefined,
-  supersede: () => undefined,
+  supersede: () => Promise.resolve(),
   check: () => undefined,
   review: () => void reviewed.push(name),
 });
@@ -22,7 +22,7 @@ it("has a device's clients look at their rights at once, and those that speak fo
     [other, 'd3'],
   ] as const) {
     clients.add(one);
-    clients.bind(one, device, `t.${device}.c`);
+    void clients.bind(one, device, `t.${device}.c`);
   }
   clients.speaksFor(gateway, 'd1');
   clients.review('d1');

@@ -3,8 +3,8 @@ import type { DisconnectReason } from '../presence/presence.js';
 /** What the list of all needs of a client. */
 export interface Listed {
   end(reason: DisconnectReason, why?: string): void;
-  /** The same client has connected anew; the broker ends this one. */
-  supersede(): void;
+  /** The same client has connected anew; the broker ends this one. Resolves when the broker has nothing of it under way. */
+  supersede(): Promise<void>;
   /** Ends itself if it has been silent, slow or out of its rights for too long. */
   check(now: number): void;
   /** Ends itself if it is out of its rights. */
@@ -50,18 +50,19 @@ export class Clients {
 
   /**
    * It is this device's from now on. The same client's earlier connection gives way; so does, over the limit, the oldest of the
-   * device: a device whose connections were lost on the way must not be kept out by them.
+   * device: a device whose connections were lost on the way must not be kept out by them. Resolves when the broker may be asked:
+   * it takes CONNECTs that come at once in any order, and of two with one id the later ends the other.
    */
-  bind(client: Listed, deviceId: string, brokerId: string): void {
-    this.ofBrokerId.get(brokerId)?.supersede();
+  async bind(client: Listed, deviceId: string, brokerId: string): Promise<void> {
+    const settled = this.ofBrokerId.get(brokerId)?.supersede();
     this.ofBrokerId.set(brokerId, client);
     const own = this.ofDevice.get(deviceId) ?? new Set();
     this.ofDevice.set(deviceId, own.add(client));
-    if (own.size <= this.limits.connectionsPerDevice) return;
-    for (const oldest of own) {
-      oldest.end('limit', `more than ${this.limits.connectionsPerDevice} connections of one device`);
-      break;
+    const [oldest] = own;
+    if (own.size > this.limits.connectionsPerDevice) {
+      oldest?.end('limit', `more than ${this.limits.connectionsPerDevice} connections of one device`);
     }
+    await settled;
   }
 
   /** It speaks for this device too, which is not its own. */

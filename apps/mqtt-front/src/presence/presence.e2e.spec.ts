@@ -122,6 +122,18 @@ describe('presence', () => {
     expect(toldOf(clientId).filter((line) => line === `opened 2 ${id}`)).toHaveLength(1);
   });
 
+  it('is of the last one, when the same client of the device connects many times at once', async () => {
+    const { id, token } = run.newDevice();
+    const clientId = newClientId();
+    const all = await Promise.all(Array.from({ length: 30 }, () => raw(clientId, token)));
+    // What is sent to them is taken, or their end would not be seen.
+    for (const socket of all) socket.resume();
+    const left = () => all.filter(({ closed }) => !closed).length;
+    await eventually(() => left() <= 1, { what: 'all but one are closed', deadlineMs: 15_000 });
+    await eventually(() => toldOf(clientId).at(-1)?.startsWith('opened'), { what: 'one is there' });
+    expect([left(), toldOf(clientId).at(-1)?.endsWith(id)]).toEqual([1, true]);
+  });
+
   it('goes on beside another device’s that has the same client id', async () => {
     const [one, other] = [run.newDevice(), run.newDevice()];
     const clientId = newClientId();
