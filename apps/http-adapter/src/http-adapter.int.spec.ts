@@ -334,31 +334,6 @@ describe('access', () => {
     expect(seen[0]).toContain('unknown endpoint token, or not the secret of its device');
   });
 
-  it('is judged before a body is asked for that waits to be', async () => {
-    device('expects');
-    const answers = async (secret: string): Promise<string[]> => {
-      const socket = connect(adapter.port, '127.0.0.1');
-      let heard = '';
-      socket.on('data', (chunk: Buffer) => (heard += chunk.toString()));
-      socket.write(
-        'POST /kp1/radiator-v1/dcx/token-of-expects/json HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n' +
-          `Expect: 100-continue\r\nAuthorization: Bearer ${secret}\r\n\r\n`,
-      );
-      try {
-        await eventually(() => heard !== '');
-        if (heard.startsWith('HTTP/1.1 100')) socket.write('{"n":1}');
-        return await eventually(() => {
-          const statuses = [...heard.matchAll(/HTTP\/1.1 ([0-9]+)/g)].map(([, status = '']) => status);
-          return statuses.at(-1) !== '100' && statuses;
-        });
-      } finally {
-        socket.destroy();
-      }
-    };
-    expect(await answers('secret-of-expects')).toEqual(['100', '200']);
-    expect(await answers('wrong')).toEqual(['401']);
-  });
-
   it('is judged before the body is read', async () => {
     const answer = await unfinished('nobody-at-all');
     expect(answer).toMatch(/^HTTP\/1\.1 401 /);
@@ -445,6 +420,16 @@ describe('HTTP', () => {
       headers: { authorization: 'Bearer secret-of-enrols' },
     });
     expect(response.status).toBe(200);
+  });
+
+  it('knows a path behind the name of a host, as a client sends it that goes through a proxy', async () => {
+    const { port } = adapter;
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      const path = `http://platform.example:${port}/kp1/radiator-v1/dcx/token-of-h1/json`;
+      request({ host: '127.0.0.1', port, path, method: 'OPTIONS' }, resolve).on('error', reject).end();
+    });
+    answer.resume();
+    expect([answer.statusCode, answer.headers.allow]).toEqual([204, 'POST, OPTIONS']);
   });
 
   it('knows no resource of that name for a device that may ask', async () => {
@@ -688,5 +673,36 @@ describe('a download', () => {
     expect((await download({})).status).toBe(403);
     expect((await download({ 'x-auth-token': 'guess' })).status).toBe(403);
     expect((await download({ 'x-auth-token': 'download-token' }, 'fw-2')).status).toBe(403);
+  });
+});
+
+describe('a client that waits to be asked for its body', () => {
+  it.each([
+    [
+      'a message',
+      'kp1/radiator-v1/dcx/token-of-expects/json',
+      'Authorization: Bearer secret-of-expects',
+      ['100', '200'],
+    ],
+    ['a message', 'kp1/radiator-v1/dcx/token-of-expects/json', 'Authorization: Bearer wrong', ['401']],
+    ['a file', 'bcx/api/v1/binary-data?name=expected', 'X-Auth-Token: upload-token', ['100', '201']],
+    ['a file', 'bcx/api/v1/binary-data?name=expected', 'X-Auth-Token: wrong', ['403']],
+  ])('is judged before %s is asked for that waits to be: /%s, %s', async (_what, path, shown, statuses) => {
+    device('expects');
+    const socket = connect(adapter.port, '127.0.0.1');
+    let heard = '';
+    socket.on('data', (chunk: Buffer) => (heard += chunk.toString()));
+    const said = () => [...heard.matchAll(/HTTP\/1.1 ([0-9]+)/g)].map(([, status = '']) => status);
+    try {
+      socket.write(
+        `POST /${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\nExpect: 100-continue\r\n${shown}\r\n\r\n`,
+      );
+      await eventually(() => said().length === 1);
+      if (said()[0] === '100') socket.write('{"n":1}');
+      await eventually(() => said().length === statuses.length);
+      expect(said()).toEqual(statuses);
+    } finally {
+      socket.destroy();
+    }
   });
 });

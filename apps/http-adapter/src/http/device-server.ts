@@ -70,9 +70,12 @@ export const startDeviceServer = async (options: DeviceServerOptions): Promise<D
   const server = createServer({ connectionsCheckingInterval: 1_000 }, answer);
   // Whoever asks first is told to go on when somebody reads its body, which is after it was let in; Node would tell everybody.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    request.once('resume', () => {
+    const invite = (event: string | symbol): void => {
+      if (event !== 'data' && event !== 'readable') return;
+      request.off('newListener', invite);
       if (!response.headersSent) response.writeContinue();
-    });
+    };
+    request.on('newListener', invite);
     answer(request, response);
   });
 
@@ -155,7 +158,9 @@ const limitTimes = (server: Server, headerTimeoutMs: number): void => {
 };
 
 /** No `new URL`: it would resolve `..` and collapse what the device wrote. */
-const splitTarget = (target: string): { pathname: string; query: URLSearchParams } => {
+const splitTarget = (given: string): { pathname: string; query: URLSearchParams } => {
+  // A client that takes us for a proxy names the host as well (RFC 9112, 3.2.2).
+  const target = given.replace(/^https?:\/\/[^/?#]*/i, '');
   const at = target.indexOf('?');
   try {
     // URLSearchParams would read U+FFFD.
