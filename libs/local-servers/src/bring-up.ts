@@ -50,13 +50,14 @@ export const bringUp = async (instance: Instance, server: Server): Promise<void>
 
 export const seconds = (since: number): string => `${((Date.now() - since) / 1_000).toFixed(1)} s`;
 
-const whereOf = ({ settings, signal }: Instance) => ({
+export const whereOf = ({ settings, signal }: Instance) => ({
   servers: settings.servers,
   path: process.env['PATH'] ?? '',
   signal,
 });
 
-const found = async <T>(server: MissingServer, search: Promise<T>): Promise<T> => {
+/** The program of a server, or what is missing, in words. */
+export const found = async <T>(server: MissingServer, search: Promise<T>): Promise<T> => {
   try {
     return await search;
   } catch (error) {

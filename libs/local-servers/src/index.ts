@@ -1,4 +1,11 @@
 export { bringUp, bringUpNats, bringUpPostgres, bringUpRabbitmq, seconds } from './bring-up.js';
+export {
+  bringUpNatsCluster,
+  bringUpRabbitmqCluster,
+  type NatsCluster,
+  type Node,
+  type RabbitmqCluster,
+} from './clusters.js';
 export { asFailure, Failure, joined } from './failure.js';
 export { freePort, freePortBase } from './free-port.js';
 export { openInstance, stopLeftovers, type Instance, type WantedPort } from './instance.js';
@@ -11,6 +18,7 @@ export { MARK_INSTANCE, MARK_SERVER, markedProcesses } from './process-identity.
 export { resolveHelm, resolveKubernetesModels, resolvePromtool } from './chart-tools.js';
 export { chromiumLaunch, type ChromiumLaunch } from './chromium-launch.js';
 export { onPath, resolveChromium, resolveMosquitto, resolveNats } from './resolve.js';
+export { runCommand, type CommandResult } from './run-command.js';
 export { readSecrets, type Secrets } from './secrets.js';
 export { logTail, type Server } from './server.js';
 export {

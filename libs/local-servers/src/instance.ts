@@ -37,6 +37,8 @@ export type Instance = {
 export type WantedPort = { readonly title: string; readonly port: number; readonly variable: string };
 
 const SERVERS = ['postgres', 'nats', 'rabbitmq', 'epmd'];
+/** `nats-2` is one, too: of a cluster. */
+const isServer = (name: string): boolean => SERVERS.includes(name.replace(/-\d+$/, ''));
 const LEAST_FREE_BYTES = 200_000_000;
 
 export const openInstance = async (settings: Settings, say: (line: string) => void): Promise<Instance> => {
@@ -105,8 +107,8 @@ const openLocked = async (
   const stop = (): Promise<void> =>
     (stopping ??= (async () => {
       abort.abort();
-      await stopThose((name) => !SERVERS.includes(name));
-      await stopThose((name) => SERVERS.includes(name) && name !== 'epmd');
+      await stopThose((name) => !isServer(name));
+      await stopThose((name) => isServer(name) && name !== 'epmd');
       await stopThose((name) => name === 'epmd');
       await stopLeftovers(home, new Map(), state.forget, () => undefined);
       unlock();
@@ -139,10 +141,8 @@ export const stopLeftovers = async (
   forget: (name: string) => void,
   say: (line: string) => void,
 ): Promise<void> => {
-  const applications = [...known].filter(([name]) => !SERVERS.includes(name));
-  const kept = new Set(
-    [...known].filter(([name]) => SERVERS.includes(name)).map(([, { identity }]) => identity.pid),
-  );
+  const applications = [...known].filter(([name]) => !isServer(name));
+  const kept = new Set([...known].filter(([name]) => isServer(name)).map(([, { identity }]) => identity.pid));
   await Promise.all(
     applications.map(async ([name, { identity }]) => {
       if (isAlive(identity)) say(`stopping ${name} (pid ${identity.pid}) of an earlier start`);

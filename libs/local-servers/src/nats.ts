@@ -15,29 +15,47 @@ export const natsKeys = ({ home }: Settings): string => join(home, 'nats-keys');
 
 export const openNatsTrust = (settings: Settings): Promise<Trust> => openTrust(natsKeys(settings));
 
+/** One of several servers of NATS that keep streams together. */
+export type NatsNode = {
+  /** `nats-2`: its name in the cluster, of its log and of its data. */
+  readonly name: string;
+  readonly port: number;
+  readonly monitorPort: number;
+  readonly routePort: number;
+  /** Of all of them. */
+  readonly routePorts: readonly number[];
+};
+
 /** Accounts by JWT, so that integrators can be let in while it runs. It listens on 127.0.0.1 only. */
-export const natsServer = (settings: Settings, program: NatsProgram, { server }: Trust): Server => {
-  const port = settings.ports.nats;
-  const store = join(settings.home, 'data', 'nats');
-  const config = join(settings.home, 'nats.conf');
+export const natsServer = (
+  settings: Settings,
+  program: NatsProgram,
+  { server }: Trust,
+  node?: NatsNode,
+): Server => {
+  const port = node?.port ?? settings.ports.nats;
+  const name = node?.name ?? 'nats';
+  const store = join(settings.home, 'data', name);
+  const config = join(settings.home, `${name}.conf`);
   return {
-    name: 'nats',
-    title: 'NATS',
+    name,
+    title: node === undefined ? 'NATS' : name,
     command: program.path,
     args: ['-c', config],
     env: plainEnvironment(),
     cwd: settings.home,
-    logFile: join(settings.home, 'log', 'nats.log'),
+    logFile: join(settings.home, 'log', `${name}.log`),
     ports: [{ port, variable: 'MUSTER_NATS_PORT' }],
     files: [
       {
         path: config,
         content: [
-          'server_name: muster',
+          `server_name: ${node?.name ?? 'muster'}`,
           `listen: "127.0.0.1:${port}"`,
           `max_payload: ${NATS_MAX_PAYLOAD}`,
           `jetstream { store_dir: ${JSON.stringify(store)} }`,
           ...trustLines(server, join(store, 'accounts')),
+          ...(node === undefined ? [] : clusterLines(node)),
           '',
         ].join('\n'),
       },
@@ -53,6 +71,13 @@ export const natsServer = (settings: Settings, program: NatsProgram, { server }:
     adoptable: true,
   };
 };
+
+const clusterLines = ({ monitorPort, routePort, routePorts }: NatsNode): readonly string[] => [
+  `http: "127.0.0.1:${monitorPort}"`,
+  `cluster { name: muster, listen: "127.0.0.1:${routePort}", routes: [${routePorts
+    .map((port) => `"nats://127.0.0.1:${port}"`)
+    .join(', ')}] }`,
+];
 
 /** Before there were accounts the streams were in the global one: they move, with their consumers and positions. */
 const adoptStreams = (directory: string, account: string): void => {

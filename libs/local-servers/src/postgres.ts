@@ -96,7 +96,7 @@ export const postgresServer = (
     name: 'postgres',
     title: `PostgreSQL ${program.version}`,
     command: bin('postgres'),
-    args: ['-D', data, ...options(port, settings.durable)],
+    args: ['-D', data, ...options(settings)],
     env: plainEnvironment(),
     cwd: outside ? '/' : settings.root,
     ...user,
@@ -130,15 +130,16 @@ export const POSTGRES_SETTINGS = {
 } as const;
 
 /** For a laptop: little memory, few checkpoints, and every acknowledged commit on the disk. */
-const options = (port: number, durable: boolean): string[] =>
+const options = ({ ports, durable, postgres }: Settings): string[] =>
   Object.entries({
     listen_addresses: '127.0.0.1',
-    port,
+    port: ports.postgres,
     unix_socket_directories: '', // the path of a checkout may be longer than a socket's may be
     max_connections: 200,
     shared_buffers: '256MB',
     ...POSTGRES_SETTINGS,
     ...(durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
+    ...postgres,
   }).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
 
 type Cluster = {

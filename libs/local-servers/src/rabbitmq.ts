@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accepts, amqpAnswers, epmdAnswers } from './probe.js';
 import { erlangEnvironment, ertsOf, type RabbitmqProgram } from './resolve.js';
+import { runCommand } from './run-command.js';
 import type { Secrets } from './secrets.js';
 import { plainEnvironment, type Server } from './server.js';
 import type { Settings } from './settings.js';
@@ -35,35 +36,51 @@ export const epmdServer = (settings: Settings, program: RabbitmqProgram): Server
   };
 };
 
+/** One of several nodes of RabbitMQ. */
+export type RabbitmqNode = {
+  /** `rabbitmq-2`: of its log and of its data; in the cluster it is `rabbitmq-2@localhost`. */
+  readonly name: string;
+  readonly amqp: number;
+  readonly brokerMqtt: number;
+  readonly distribution: number;
+  /** Names of all of them; the first is started first, and the others join it. */
+  readonly names: readonly string[];
+};
+
+const alone = ({ ports: { amqp, brokerMqtt, distribution } }: Settings): RabbitmqNode => ({
+  ...{ name: 'rabbitmq', amqp, brokerMqtt, distribution, names: [] },
+});
+
 /**
  * Started through erlexec, without RabbitMQ's shell scripts: those run the
  * Erlang whose path is compiled into `erl`, and break on a path with a space.
  */
-export const rabbitmqServer = (settings: Settings, program: RabbitmqProgram, secrets: Secrets): Server => {
-  const { amqp, brokerMqtt, epmd, distribution } = settings.ports;
+export const rabbitmqServer = (
+  settings: Settings,
+  program: RabbitmqProgram,
+  secrets: Secrets,
+  node: RabbitmqNode = alone(settings),
+): Server => {
+  const { name, amqp, brokerMqtt, distribution } = node;
+  const isAlone = node.names.length === 0;
   const [major = '0', minor = '0'] = program.version.split('.');
   // Data of one version is opened by that version only.
-  const data = join(settings.home, 'data', `rabbitmq-${major}.${minor}`);
-  const config = join(settings.home, 'rabbitmq');
+  const data = join(settings.home, 'data', `${name}-${major}.${minor}`);
+  const config = join(settings.home, name);
   const definitions = join(config, 'definitions.json');
   const deploy = (file: string) => readFileSync(join(settings.root, 'deploy/rabbitmq', file), 'utf8');
   return {
-    name: 'rabbitmq',
-    title: `RabbitMQ ${program.version}`,
+    name,
+    title: isAlone ? `RabbitMQ ${program.version}` : name,
     command: join(ertsOf(program.erlang), 'erlexec'),
     args: ERLANG_ARGUMENTS,
     env: {
-      ...plainEnvironment(),
-      ...erlangEnvironment(program.erlang, program.libraries),
-      HOME: data, // the Erlang cookie is made there
-      ERL_LIBS: join(program.home, 'plugins'),
-      ERL_EPMD_PORT: String(epmd),
-      ERL_EPMD_ADDRESS: '127.0.0.1',
+      ...erlangOf(settings, program, isAlone ? data : cookieHome(settings)),
       ERL_MAX_ETS_TABLES: '50000',
       ERL_MAX_PORTS: '65536',
       ERL_CRASH_DUMP: '/dev/null', // hundreds of megabytes that nobody reads
       RABBITMQ_HOME: program.home,
-      RABBITMQ_NODENAME: 'muster@localhost',
+      RABBITMQ_NODENAME: isAlone ? 'muster@localhost' : nodeName(name),
       RABBITMQ_DIST_PORT: String(distribution),
       RABBITMQ_MNESIA_BASE: data,
       RABBITMQ_LOG_BASE: join(settings.home, 'log'),
@@ -75,7 +92,7 @@ export const rabbitmqServer = (settings: Settings, program: RabbitmqProgram, sec
       RABBITMQ_ENABLED_PLUGINS_FILE: join(config, 'enabled_plugins'),
     },
     cwd: settings.home,
-    logFile: join(settings.home, 'log', 'rabbitmq.log'),
+    logFile: join(settings.home, 'log', `${name}.log`),
     ports: [
       { port: amqp, variable: 'MUSTER_PORT_BASE' },
       { port: distribution, variable: 'MUSTER_PORT_BASE' },
@@ -88,7 +105,7 @@ export const rabbitmqServer = (settings: Settings, program: RabbitmqProgram, sec
         content: [
           deploy('10-muster.conf'),
           isVersion4(program) ? deploy('20-rabbitmq-4.conf') : '',
-          localConfig(settings, definitions),
+          localConfig(node, definitions),
         ].join('\n'),
       },
       { path: join(config, 'advanced.config'), content: deploy('advanced.config') },
@@ -98,6 +115,7 @@ export const rabbitmqServer = (settings: Settings, program: RabbitmqProgram, sec
     prepare: () => {
       privateDirectory(data);
       privateDirectory(config);
+      if (!isAlone) privateDirectory(cookieHome(settings));
     },
     // AMQP opens last, after all plugins.
     ready: async () =>
@@ -129,12 +147,50 @@ const ERLANG_ARGUMENTS = [
 
 const isVersion4 = ({ version }: RabbitmqProgram): boolean => Number(version.split('.')[0]) >= 4;
 
-const localConfig = ({ ports }: Settings, definitions: string): string =>
+/** Nodes of a cluster, and who commands them, know each other by the cookie that is made there. */
+const cookieHome = ({ home }: Settings): string => join(home, 'data', 'rabbitmq-cookie');
+
+const nodeName = (name: string): string => `${name}@localhost`;
+
+const erlangOf = (settings: Settings, program: RabbitmqProgram, home: string): NodeJS.ProcessEnv => ({
+  ...plainEnvironment(),
+  ...erlangEnvironment(program.erlang, program.libraries),
+  HOME: home, // the Erlang cookie is made there
+  ERL_LIBS: join(program.home, 'plugins'),
+  ERL_EPMD_PORT: String(settings.ports.epmd),
+  ERL_EPMD_ADDRESS: '127.0.0.1',
+});
+
+/**
+ * `rabbitmqctl` and `rabbitmq-queues` of a node of a cluster, without their shell scripts, as above. Resolves with what it
+ * prints; throws what it complains of.
+ */
+export const commandRabbitmq = async (
+  settings: Settings,
+  program: RabbitmqProgram,
+  node: Pick<RabbitmqNode, 'name'>,
+  [command = '', ...args]: readonly string[],
+): Promise<string> => {
+  const { code, stdout, stderr } = await runCommand(
+    join(ertsOf(program.erlang), 'erlexec'),
+    [
+      ...['+B', '-boot', 'start_clean', '-noinput', '-noshell', '-hidden'],
+      ...['-run', 'escript', 'start', '-escript', 'main', 'rabbitmqctl_escript'],
+      ...['-extra', join(program.home, 'escript', command), '-n', nodeName(node.name), ...args],
+    ],
+    { env: erlangOf(settings, program, cookieHome(settings)), cwd: settings.home, timeoutMs: 60_000 },
+  );
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr.trim()} ${stdout.trim()}`);
+  return stdout;
+};
+
+const localConfig = ({ amqp, brokerMqtt, names }: RabbitmqNode, definitions: string): string =>
   [
     '# From here on: this machine.',
-    `listeners.tcp.1 = 127.0.0.1:${ports.amqp}`,
-    `mqtt.listeners.tcp.1 = 127.0.0.1:${ports.brokerMqtt}`,
+    `listeners.tcp.1 = 127.0.0.1:${amqp}`,
+    `mqtt.listeners.tcp.1 = 127.0.0.1:${brokerMqtt}`,
     `load_definitions = ${definitions}`,
+    ...names.map((name, index) => `cluster_formation.classic_config.nodes.${index + 1} = ${nodeName(name)}`),
     '',
   ].join('\n');
 

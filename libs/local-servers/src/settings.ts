@@ -17,6 +17,8 @@ export type Settings = {
   readonly stopSeconds: number;
   /** Test instances may lose their data in a power cut, which makes them faster. */
   readonly durable: boolean;
+  /** Settings of PostgreSQL that are not as usual: more connections, an archive. */
+  readonly postgres: Readonly<Record<string, string | number>>;
 };
 
 export type Ports = {
@@ -103,6 +105,7 @@ export const readSettings = (root: string, environment: NodeJS.ProcessEnv): Sett
     anonymousMqtt: onOff(environment, 'MUSTER_ANONYMOUS_MQTT', 'on'),
     stopSeconds: whole(environment, 'MUSTER_STOP_SECONDS', 3_600, STOP_SECONDS),
     durable: true,
+    postgres: {},
   };
 };
 
@@ -123,6 +126,7 @@ export const testSettings = (root: string, run: string, base: number): Settings 
   anonymousMqtt: 'on',
   stopSeconds: STOP_SECONDS,
   durable: false,
+  postgres: {},
 });
 
 const internalPorts = (base: number) => ({

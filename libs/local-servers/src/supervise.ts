@@ -22,8 +22,11 @@ export type Supervised = {
   readonly server: Server;
   /** Takes over the running one or starts it; resolves when it answers. From then on it is kept up. */
   readonly start: () => Promise<'adopted' | 'started'>;
-  /** Stops it for good, in whatever state it is. Safe to call twice, and while `start` is under way. */
-  readonly stop: () => Promise<void>;
+  /**
+   * Stops it for good, in whatever state it is, by its own signal or the one given. Safe to call twice, and while `start` is
+   * under way.
+   */
+  readonly stop: (by?: NodeJS.Signals) => Promise<void>;
   /** SIGKILL, for the impatient. */
   readonly kill: () => void;
 };
@@ -97,15 +100,15 @@ export const supervise = (server: Server, { instance, state, say }: Surroundings
     }
   };
 
-  const stop = async (): Promise<void> => {
+  const stop = async (by = server.stopSignal): Promise<void> => {
     stopping = true;
     giveUpPauses.abort();
     // What an earlier launcher left and this one never came to adopt is ours to stop, too.
     const known = current?.identity ?? state.of(server.name)?.identity;
-    if (known !== undefined) await terminate(known, server.stopSignal, server.stopWithinMs);
+    if (known !== undefined) await terminate(known, by, server.stopWithinMs);
     await keeping;
     // A start that was under way may have launched it after the look above.
-    if (current !== undefined) await terminate(current.identity, server.stopSignal, server.stopWithinMs);
+    if (current !== undefined) await terminate(current.identity, by, server.stopWithinMs);
     state.forget(server.name);
   };
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Random } from '@muster/simulator/random';
 import pg from 'pg';
-import { answerDocuments, type Connected } from './campaign-fleet.js';
+import { answerDocuments, documentsOf, expectedOf, hasAnswered } from './campaign-fleet.js';
 import { isAsWanted, recount, type Counted } from './campaign-recount.js';
 import { CampaignWatch, wordsOf, type SeenCampaign, type Watched } from './campaign-watch.js';
 import { caller } from './callers.js';
@@ -11,6 +11,7 @@ import { keepRaw } from './raw-results.js';
 import { connectSenders, countSamples, sendSteadily, type Sender } from './samples.js';
 import { SECOND, SecondOrchestrator } from './second-orchestrator.js';
 import { markdownTable } from './statistics.js';
+import { openParked } from './uplink-kinds.js';
 
 const DEVICES = Number(process.env['BENCH_DEVICES'] ?? 20_000);
 const CONNECTED = Number(process.env['BENCH_CONNECTED'] ?? Math.min(400, DEVICES / 10));
@@ -43,7 +44,7 @@ export const campaignDrill = async (): Promise<string> => {
   database.on('error', () => undefined); // PostgreSQL is killed: it is opened for counting alone
   let senders: readonly Sender[] = [];
   try {
-    const parkedBefore = await parked();
+    const parkedBefore = await openParked();
     const run = runName('campaign-drill');
     const devices = await provision(run, DEVICES);
     const [aside] = await provision(`${run}-aside`, 1);
@@ -75,9 +76,9 @@ export const campaignDrill = async (): Promise<string> => {
     ).catch(() => undefined); // told by the recount
     await database.connect();
     const count = async (): Promise<Counted[]> => [
-      ...(await recount(database, { campaignId, ...expected(fleet) })),
+      ...(await recount(database, { campaignId, ...expectedOf(fleet, DEVICES, BATCHES) })),
       ...(await documentsOf(database, fleet)),
-      ['parked', 0, (await parked()) - parkedBefore],
+      ['parked', 0, (await openParked()) - parkedBefore],
     ];
     // Pushes, answers and numbers may still be on their way; what is wrong at the deadline stays wrong.
     const deadline = Date.now() + SETTLED_WITHIN_SECONDS * 1_000;
@@ -236,38 +237,6 @@ const changesOf = async (
   );
   return rows.filter(({ note }) => done.has(note)).length;
 };
-
-const hasAnswered = ({ habit, documents }: Connected): boolean => documents >= (habit === 'busy' ? 2 : 1);
-
-const expected = (fleet: readonly Connected[]) => {
-  const having = (habit: Connected['habit']): number => fleet.filter((one) => one.habit === habit).length;
-  return {
-    devices: DEVICES,
-    batches: BATCHES,
-    succeeded: having('obeys') + having('busy'),
-    failed: having('refuses'),
-    busy: having('busy'),
-  };
-};
-
-/** Whether connected devices hold what is on record as their document, and it is on record that they were sent it. */
-const documentsOf = async (database: pg.Client, fleet: readonly Connected[]): Promise<Counted[]> => {
-  const { rows } = await database.query<{ stream: string; config_id: string; reached: boolean }>(
-    `SELECT stream, state->>'configId' AS config_id, (state->'dispatched'->>'subscriber')::boolean
-         AND state->'dispatched'->>'configId' = state->>'configId' AS reached
-     FROM configuration.streams WHERE tenant_id = 'default' AND stream = ANY($1)`,
-    [fleet.map(({ device }) => `configuration-${device.id}`)],
-  );
-  const latest = new Map(rows.map((row) => [row.stream, row.config_id]));
-  const held = fleet.filter(({ device, configId }) => latest.get(`configuration-${device.id}`) === configId);
-  return [
-    ['connected devices that hold their latest document', fleet.length, held.length],
-    ['connected devices on record as sent it', fleet.length, rows.filter(({ reached }) => reached).length],
-  ];
-};
-
-const parked = async (): Promise<number> =>
-  (await call<{ items: readonly object[] }>('GET', '/parked?filter=state==open&limit=500')).items.length;
 
 const tableOfAnswers = ({ answers, phases, rest }: Watched, acts: ReadonlyMap<string, number>): string => {
   const textOf = (map: ReadonlyMap<string, number>): string =>

@@ -18,6 +18,7 @@ import { platform } from './platform.js';
 import { pushBurst } from './push-burst.js';
 import { pushLatency } from './push-latency.js';
 import { reconnectStorm } from './reconnect-storm.js';
+import { replicas } from './drill/replicas.js';
 import { stateFilters } from './state-filters.js';
 import { stopDrill } from './stop-drill.js';
 
@@ -41,6 +42,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   import: importBench,
   'json-reading': jsonReading,
   'reconnect-storm': reconnectStorm,
+  replicas,
   'state-filters': stateFilters,
   'stop-drill': stopDrill,
 };
@@ -53,7 +55,7 @@ const name = process.argv[2] ?? '';
 const bench = benches[name];
 if (bench === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; campaigns, campaign-scale, device-filter, state-filters, console and json-reading run alone)\n`,
+    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; campaigns, campaign-scale, device-filter, state-filters, console, json-reading and replicas run alone)\n`,
   );
   process.exitCode = 64;
 } else {
@@ -61,7 +63,9 @@ if (bench === undefined) {
     process.stdout.write(`${await bench()}\n`);
   } catch (error) {
     if (!isUnreachable(error)) throw error;
-    process.stderr.write(`${platform.url} and ${platform.mqttUrl} are not both there: does npm start run?\n`);
+    process.stderr.write(
+      `${platform.url} and ${platform.mqttUrl} are not both there: does npm start run? (${String(error)} ${String((error as Error).cause)})\n`,
+    );
     process.exitCode = 1;
   }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { callAll } from './call-all.js';
 
@@ -66,14 +67,28 @@ export const databaseUrl = (): string => {
   return url;
 };
 
+const CONNECT_TRIES = 10;
+
+/** Again, where a machine that is busy did not answer in time. */
+const persistently = async <T>(attempt: () => Promise<T>, tries = CONNECT_TRIES): Promise<T> => {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (tries <= 1) throw error;
+    await delay(500);
+    return persistently(attempt, tries - 1);
+  }
+};
+
+export const subscribeDevice = async (client: MqttClient, topics: string | string[]): Promise<void> => {
+  await persistently(() => client.subscribeAsync(topics, { qos: 1 }));
+};
+
 /** Without Nagle's algorithm: it holds a PUBLISH back until the PUBACK before it is acknowledged, 40 ms later. */
 export const connectDevice = async (clientId: string): Promise<MqttClient> => {
-  const client = await connectAsync(platform.mqttUrl, {
-    clientId,
-    clean: true,
-    reconnectPeriod: 500,
-    connectTimeout: 5_000,
-  });
+  const client = await persistently(() =>
+    connectAsync(platform.mqttUrl, { clientId, clean: true, reconnectPeriod: 500, connectTimeout: 5_000 }),
+  );
   if (client.stream instanceof Socket) client.stream.setNoDelay(true);
   return client;
 };

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MqttClient } from 'mqtt';
-import { connectDevice, type BenchDevice } from './platform.js';
+import { connectDevice, subscribeDevice, type BenchDevice } from './platform.js';
 import { milliseconds, percentile } from './statistics.js';
 
 /** One thing that devices send again and again, each time waiting for the answer. */
@@ -30,7 +30,7 @@ export interface Flow {
   close(): Promise<void>;
 }
 
-/** As many requests of a device may be under way as are told apart. */
+/** As many requests of a device may be under way as are told apart: few, as of a device that is short of memory. */
 const IDS = 8;
 
 /** Devices in turn, at an even pace, each over a connection of its own. */
@@ -38,9 +38,10 @@ export const startFlow = async (
   run: string,
   kind: FlowKind,
   devices: readonly BenchDevice[],
+  ids = IDS,
 ): Promise<Flow> => {
   const asked: Asked[] = [];
-  const senders = await Promise.all(devices.map((device) => connectSender(run, kind, device)));
+  const senders = await Promise.all(devices.map((device) => connectSender(run, kind, device, ids)));
   const stopping = new AbortController();
   const sending = send(kind, senders, asked, stopping.signal);
   return {
@@ -65,9 +66,14 @@ interface Sender {
   sent: number;
 }
 
-const connectSender = async (run: string, kind: FlowKind, device: BenchDevice): Promise<Sender> => {
+const connectSender = async (
+  run: string,
+  kind: FlowKind,
+  device: BenchDevice,
+  ids: number,
+): Promise<Sender> => {
   const topic = `kp1/${device.appVersion}/${kind.path.replace('{token}', device.token)}`;
-  const waiting: Asked[][] = Array.from({ length: IDS }, () => []);
+  const waiting: Asked[][] = Array.from({ length: ids }, () => []);
   const client = await connectDevice(`${run}-${kind.name}-${device.token}`);
   client.on('error', () => undefined); // reconnects by itself; what is in flight is sent again
   client.on('message', (from) => {
@@ -77,7 +83,7 @@ const connectSender = async (run: string, kind: FlowKind, device: BenchDevice): 
     one.answeredAt = performance.now();
     if (suffix === 'error') one.refused = true;
   });
-  await client.subscribeAsync([`${topic}/+/status`, `${topic}/+/error`], { qos: 1 });
+  await subscribeDevice(client, [`${topic}/+/status`, `${topic}/+/error`]);
   return { device, client, topic, waiting, sent: 0 };
 };
 
@@ -95,7 +101,7 @@ const send = async (
       const sender = senders[n % senders.length];
       if (sender === undefined) return;
       const { device, client, topic, waiting } = sender;
-      const id = sender.sent % IDS;
+      const id = sender.sent % waiting.length;
       sender.sent += 1;
       const one: Asked = { n, device, sentAt: performance.now() };
       asked.push(one);

@@ -11,7 +11,7 @@ import {
 } from '@muster/local-servers';
 
 /** The order gives the ports of their health: MUSTER_PORT_BASE + 900 and the next ones. */
-const SEPARATE = [
+export const SEPARATE = [
   'device-registry',
   'configuration',
   'telemetry',
@@ -50,24 +50,23 @@ export const applications = (
     'mqtt-front': mqttPorts,
     'http-adapter': [devicesPort],
   };
-  const all = SEPARATE.map((name, index) => {
+  return SEPARATE.flatMap((name, index) => {
+    if (!some.includes(name)) return [];
     // The gateway's pages are where users look, and speak for the others.
     if (name === 'gateway') {
       const healthUrl = `http://127.0.0.1:${gateway}/health/ready`;
-      return application(settings, secrets, name, {
-        healthUrl,
-        ports: [gatewayPort],
-        companions: companions(ops, some),
-      });
+      const all = companions(ops, some);
+      return [application(settings, secrets, name, { healthUrl, ports: [gatewayPort], companions: all })];
     }
     const opsPort = { port: ops + index, variable: 'MUSTER_PORT_BASE' };
-    return application(settings, secrets, name, {
-      healthUrl: `http://127.0.0.1:${opsPort.port}/health/ready`,
-      ports: [opsPort, ...(ownPorts[name] ?? [])],
-      opsPort: opsPort.port,
-    });
+    return [
+      application(settings, secrets, name, {
+        healthUrl: `http://127.0.0.1:${opsPort.port}/health/ready`,
+        ports: [opsPort, ...(ownPorts[name] ?? [])],
+        opsPort: opsPort.port,
+      }),
+    ];
   });
-  return all.filter(({ name }) => some.includes(name));
 };
 
 /** The certificate of the MQTT door and the authority that it is known by, where none is given. */
@@ -119,6 +118,8 @@ export const migrationProgram = (settings: Settings): string =>
   compiled(settings, 'all-in-one', 'migrate.js');
 
 export const rebuildProgram = (settings: Settings): string => compiled(settings, 'all-in-one', 'rebuild.js');
+
+export const doctorProgram = (settings: Settings): string => compiled(settings, 'all-in-one', 'doctor.js');
 
 type Own = {
   readonly healthUrl: string;

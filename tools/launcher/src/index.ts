@@ -1,2 +1,3 @@
 export { chromiumOf } from './chromium.js';
 export { startPrivatePlatform, type PrivatePlatform } from './private-platform.js';
+export { Replicas, SERVICES, type Replica, type ReplicasOptions } from './replicas.js';
