@@ -67,6 +67,7 @@ export default tseslint.config(
       'apps/*/src/config.ts',
       'apps/*/src/main.ts',
       'apps/*/src/migrate.ts',
+      'apps/*/src/doctor.ts',
       'apps/*/src/rebuild.ts',
       'tools/**/*.ts',
       'libs/local-servers/**/*.ts',

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 const OLDEST_NODE = [20, 19];
 /** Commands that serve the console, or open it in a browser. */
 const WITH_CONSOLE = ['start', 'test', 'bench'];
-const COMMANDS = ['start', 'test', 'migrate', 'rebuild', 'simulate', 'bench', 'pictures', 'pods'];
+const COMMANDS = ['start', 'test', 'migrate', 'rebuild', 'doctor', 'simulate', 'bench', 'pictures', 'pods'];
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** The package with the Node.js of this kind of machine. */

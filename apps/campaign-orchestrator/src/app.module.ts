@@ -22,7 +22,16 @@ import {
   Steps,
 } from '@muster/jobs';
 import { startUpkeep, type RunningApp } from '@muster/observability';
-import { actHandlersOf, BUS, DATABASE, EVENT_STORE, LOGGER, startService } from '@muster/service-host';
+import {
+  actHandlersOf,
+  checkupOf,
+  serverFindings,
+  BUS,
+  DATABASE,
+  EVENT_STORE,
+  LOGGER,
+  startService,
+} from '@muster/service-host';
 import { JobList1763600800001 } from '../migrations/0001-jobs.js';
 import { JobOwners1764300000002 } from '../migrations/0002-job-owners.js';
 import { ParkedMessages1764300000003 } from '../migrations/0003-parked.js';
@@ -45,6 +54,7 @@ import { publishedOfCampaign, publishedOfPhase } from './campaign/campaign.publi
 import { Campaigns, campaignsProjection } from './campaign/campaigns.projection.js';
 import { launchScheduled } from './campaign/launch-scheduled.js';
 import { loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
+import { parkedFindings } from './parked/parked-findings.js';
 import { CampaignJobErrors } from './job/campaign-job-errors.js';
 import { CampaignJobHandlers } from './job/campaign-job.handlers.js';
 import { JobHandlers } from './job/job.handlers.js';
@@ -168,6 +178,17 @@ export const rebuilds = rebuildsOf({
   aggregates,
   projections,
   streamMaxAgeHours: loadStreamMaxAgeHours,
+});
+
+/** What `doctor` asks of it. */
+export const checkup = checkupOf({
+  name: SERVICE,
+  schema: SCHEMA,
+  migrations,
+  stream: eventStream(SERVICE).name,
+  hasEvents: true,
+  streamMaxAgeHours: loadStreamMaxAgeHours,
+  more: async (database) => [...(await parkedFindings(database)), ...(await serverFindings(database))],
 });
 
 /** Resolves when requests are served: waits for PostgreSQL and NATS, however long they take. */

@@ -26,7 +26,14 @@ import {
 } from '@muster/jobs';
 import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
-import { actHandlersOf, DATABASE, EVENT_STORE, startService, type ActsOptions } from '@muster/service-host';
+import {
+  actHandlersOf,
+  checkupOf,
+  DATABASE,
+  EVENT_STORE,
+  startService,
+  type ActsOptions,
+} from '@muster/service-host';
 import { RULES } from './providers.js';
 import { Commands1763600300001 } from '../migrations/0001-commands.js';
 import { CommandsSent1763600300002 } from '../migrations/0002-sent.js';
@@ -114,6 +121,16 @@ export const rebuilds = rebuildsOf({
   schema: SCHEMA,
   aggregates: everyAggregate,
   projections,
+  streamMaxAgeHours: loadStreamMaxAgeHours,
+});
+
+/** What `doctor` asks of it. */
+export const checkup = checkupOf({
+  name: SERVICE,
+  schema: SCHEMA,
+  migrations,
+  stream: eventStream(SERVICE).name,
+  hasEvents: true,
   streamMaxAgeHours: loadStreamMaxAgeHours,
 });
 

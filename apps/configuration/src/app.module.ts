@@ -24,7 +24,15 @@ import {
 } from '@muster/jobs';
 import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
-import { actHandlersOf, BUS, DATABASE, EVENT_STORE, LOGGER, startService } from '@muster/service-host';
+import {
+  actHandlersOf,
+  checkupOf,
+  BUS,
+  DATABASE,
+  EVENT_STORE,
+  LOGGER,
+  startService,
+} from '@muster/service-host';
 import { CEILINGS, UNCONFIRMED_AFTER_MS } from './providers.js';
 import { BulkChangeHandlers } from './bulk-change/bulk-change.handlers.js';
 import { bulkChangeJob } from './bulk-change/bulk-change-job.js';
@@ -104,6 +112,16 @@ export const rebuilds = rebuildsOf({
   name: SERVICE,
   schema: SCHEMA,
   aggregates,
+  streamMaxAgeHours: loadStreamMaxAgeHours,
+});
+
+/** What `doctor` asks of it. */
+export const checkup = checkupOf({
+  name: SERVICE,
+  schema: SCHEMA,
+  migrations,
+  stream: eventStream(SERVICE).name,
+  hasEvents: true,
   streamMaxAgeHours: loadStreamMaxAgeHours,
 });
 

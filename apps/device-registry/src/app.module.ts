@@ -26,7 +26,7 @@ import {
   startJobWorkers,
 } from '@muster/jobs';
 import type { RunningApp, Upkeep } from '@muster/observability';
-import { actHandlersOf, BUS, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
+import { actHandlersOf, checkupOf, BUS, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { DeviceTypes1763600200001 } from '../migrations/0001-device-types.js';
 import { Devices1763600200002 } from '../migrations/0002-devices.js';
 import { DeviceSecrets1763600200003 } from '../migrations/0003-device-secrets.js';
@@ -230,6 +230,16 @@ export const rebuilds: Rebuilds = {
     },
   },
 };
+
+/** What `doctor` asks of it. */
+export const checkup = checkupOf({
+  name: SERVICE,
+  schema: SCHEMA,
+  migrations,
+  stream: eventStream(SERVICE).name,
+  hasEvents: true,
+  streamMaxAgeHours: loadStreamMaxAgeHours,
+});
 
 /** Resolves when requests are served: waits for PostgreSQL (migrated) and NATS, however long they take. */
 export const start = (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> => {

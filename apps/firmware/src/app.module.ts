@@ -13,7 +13,7 @@ import {
 import { openFileStore } from '@muster/files';
 import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
-import { actHandlersOf, BUS, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
+import { actHandlersOf, checkupOf, BUS, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { SETTINGS } from './providers.js';
 import { Firmware1763600200001 } from '../migrations/0001-firmware.js';
 import { FirmwareKnownDevices1763600200002 } from '../migrations/0002-known-devices.js';
@@ -114,6 +114,16 @@ export const rebuilds = rebuildsOf({
   schema: SCHEMA,
   aggregates,
   projections,
+  streamMaxAgeHours: loadStreamMaxAgeHours,
+});
+
+/** What `doctor` asks of it. */
+export const checkup = checkupOf({
+  name: SERVICE,
+  schema: SCHEMA,
+  migrations,
+  stream: eventStream(SERVICE).name,
+  hasEvents: true,
   streamMaxAgeHours: loadStreamMaxAgeHours,
 });
 

@@ -12,7 +12,7 @@ import {
 } from '@muster/event-store';
 import type { IntegrationKeys } from '@muster/nats-accounts';
 import { ConfigError, type RunningApp } from '@muster/observability';
-import { actHandlersOf, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
+import { actHandlersOf, checkupOf, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { RULES, SESSION_RULES } from './providers.js';
 import { Integrations1763600700001 } from '../migrations/0001-integrations.js';
 import { IntegrationAccounts1763600700002 } from '../migrations/0002-integration-accounts.js';
@@ -60,6 +60,16 @@ export const rebuilds = rebuildsOf({
   schema: SCHEMA,
   aggregates,
   projections,
+  streamMaxAgeHours: loadStreamMaxAgeHours,
+});
+
+/** What `doctor` asks of it. */
+export const checkup = checkupOf({
+  name: SERVICE,
+  schema: SCHEMA,
+  migrations,
+  stream: eventStream(SERVICE).name,
+  hasEvents: true,
   streamMaxAgeHours: loadStreamMaxAgeHours,
 });
 

@@ -1,1 +1,1 @@
-export { migrate, rebuilds, start } from './app.module.js';
+export { checkup, migrate, rebuilds, start } from './app.module.js';

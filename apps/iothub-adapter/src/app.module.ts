@@ -20,6 +20,7 @@ import {
   EVENT_STORE,
   startService,
   type Background,
+  checkupOf,
 } from '@muster/service-host';
 import { openUplink } from '@muster/uplink';
 import { Hubs1763600800001 } from '../migrations/0001-hubs.js';
@@ -85,6 +86,16 @@ export const rebuilds = rebuildsOf({
   schema: SCHEMA,
   aggregates,
   projections,
+  streamMaxAgeHours: loadStreamMaxAgeHours,
+});
+
+/** What `doctor` asks of it. */
+export const checkup = checkupOf({
+  name: SERVICE,
+  schema: SCHEMA,
+  migrations,
+  stream: eventStream(SERVICE).name,
+  hasEvents: true,
   streamMaxAgeHours: loadStreamMaxAgeHours,
 });
 

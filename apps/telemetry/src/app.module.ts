@@ -4,11 +4,11 @@ import { listTelemetryActs } from '@muster/contracts/audit/requests';
 import { TELEMETRY_STREAM } from '@muster/contracts/telemetry/published';
 import { actsMigrations, migrateSchema } from '@muster/event-store';
 import type { RunningApp } from '@muster/observability';
-import { actHandlersOf, BUS, DATABASE, LOGGER, startService } from '@muster/service-host';
+import { actHandlersOf, checkupOf, BUS, DATABASE, LOGGER, startService } from '@muster/service-host';
 import { BUCKET_LIMITS, SAMPLES_STORE } from './providers.js';
 import { Samples1763600200001 } from '../migrations/0001-samples.js';
 import { Duplicates1763600200002 } from '../migrations/0002-duplicates.js';
-import { loadConfig } from './config.js';
+import { loadConfig, loadStreamMaxAgeHours } from './config.js';
 import { DeletedDevicesReactor } from './sample/deleted-devices.reactor.js';
 import { ErasureHandlers } from './sample/erasure.handlers.js';
 import { Partitions } from './sample/partitions.js';
@@ -43,6 +43,16 @@ const migrations = [...actsMigrations, Samples1763600200001, Duplicates176360020
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
 export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
+
+/** What `doctor` asks of it. */
+export const checkup = checkupOf({
+  name: SERVICE,
+  schema: SCHEMA,
+  migrations,
+  stream: TELEMETRY_STREAM.name,
+  hasEvents: false,
+  streamMaxAgeHours: loadStreamMaxAgeHours,
+});
 
 /** Resolves when requests are served: waits for PostgreSQL and NATS, however long they take. */
 export const start = (env?: Readonly<Record<string, string | undefined>>): Promise<RunningApp> => {

@@ -49,3 +49,6 @@ export type Config = ConfigOf<typeof configSchema>;
 
 export const loadConfig = (env: Readonly<Record<string, string | undefined>> = process.env): Config =>
   readConfig(configSchema, env);
+
+export const loadStreamMaxAgeHours = (env: Readonly<Record<string, string | undefined>>): number =>
+  readConfig({ streamMaxAgeHours: configSchema.streamMaxAgeHours }, env).streamMaxAgeHours;

@@ -1,1 +1,1 @@
-export { migrate, start } from './app.module.js';
+export { checkup, migrate, start } from './app.module.js';

@@ -26,6 +26,7 @@ export {
 } from './follow.js';
 export { subscribeLive, type LiveOptions, type LiveSubscription } from './live.js';
 export { park, reasonOf, type Parked } from './park.js';
+export { examineStream, type StreamExamination } from './examine-stream.js';
 export { streamExtent, tailEvents, type StreamExtent, type Tailed, type TailOptions } from './tail.js';
 export { failedReplay, type Replay } from './replay.js';
 export { consumerProgress, lastSequence, type ConsumerProgress } from './progress.js';
