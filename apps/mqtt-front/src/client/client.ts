@@ -48,8 +48,8 @@ export class Client implements Listed, Speaker {
   private isConnected = false;
   private isOver = false;
   private isSuperseded = false;
-  /** The broker is being asked for its session. Never rejects. */
-  private opening: Promise<unknown> = Promise.resolve();
+  /** The broker is being asked for a session of this client, for this connection or the one before. Never rejects. */
+  private asking: Promise<unknown> = Promise.resolve();
 
   constructor(
     readonly arrival: Arrival,
@@ -195,24 +195,23 @@ export class Client implements Listed, Speaker {
     this.speaksFor.add(deviceId);
     // Before its turn at the broker: in a storm it would be the first to go while it waits, and would come again, for ever.
     parts.bounds.hasProved(this.arrival.socket);
-    const mayAsk = parts.clients.bind(this, deviceId, brokerId);
-    const opened = mayAsk.then(() =>
-      inTurn(() => {
-        // While the broker does not answer, many wait for their turn and leave before it has come.
-        if (this.isOver) throw new AppError('unavailable', 'it left before its turn');
-        if (!watch.isThere) throw new AppError('unavailable', 'the broker is away');
-        return BrokerSession.open(address, {
-          clientId: brokerId,
-          clean: clean === true,
-          ...(protocolId === undefined ? {} : { protocolId }),
-          ...(protocolVersion === undefined ? {} : { protocolVersion }),
-          ...(will === undefined ? {} : { will: willFor(will) }),
-          ...(properties === undefined ? {} : { properties: forBroker(properties) }),
-        });
-      }),
-    );
-    this.opening = opened.catch(() => undefined);
-    const session = await opened;
+    this.asking = parts.clients.bind(this, deviceId, brokerId);
+    await this.asking;
+    const session = await inTurn(() => {
+      // While the broker does not answer, many wait for their turn and leave before it has come.
+      if (this.isOver) throw new AppError('unavailable', 'it left before its turn');
+      if (!watch.isThere) throw new AppError('unavailable', 'the broker is away');
+      const asked = BrokerSession.open(address, {
+        clientId: brokerId,
+        clean: clean === true,
+        ...(protocolId === undefined ? {} : { protocolId }),
+        ...(protocolVersion === undefined ? {} : { protocolVersion }),
+        ...(will === undefined ? {} : { will: willFor(will) }),
+        ...(properties === undefined ? {} : { properties: forBroker(properties) }),
+      });
+      this.asking = asked.catch(() => undefined);
+      return asked;
+    });
     if (this.isOver) {
       session.leave();
       return;
@@ -262,7 +261,7 @@ export class Client implements Listed, Speaker {
     this.isSuperseded = true;
     // Not yet at the broker, which would otherwise end it.
     if (this.session === undefined) this.end('taken-over');
-    await this.opening;
+    await this.asking;
   }
 
   check(now: number): void {
