@@ -166,6 +166,39 @@ describe('a hub that is narrow', () => {
 });
 
 describe('a campaign', () => {
+  it('on a hub that says 429 tells that it is limited by the hub and until about when, and goes on by itself', async () => {
+    const fleet = await Promise.all([1, 2, 3].map(() => world.newDevice()));
+    await Promise.all(fleet.map((device) => world.inHub(device)));
+    const { id: fault } = simulator.faults.add({
+      kind: 'rest-error',
+      status: 429,
+      path: '/twins/',
+      retryAfterSeconds: 1,
+    });
+    const created = await platform.api('POST', '/campaigns', {
+      name: 'on a narrow hub',
+      target: { deviceIds: fleet.map(({ id }) => id) },
+      configurations: { interval: 98 },
+      batches: [{ percent: 100 }],
+    });
+    const path = `/campaigns/${(created.body as { id: string }).id}`;
+    expect(await platform.api('POST', `${path}/launch`)).toMatchObject({ status: 200 });
+    await until('it says so', async () =>
+      expect(await world.get(path)).toMatchObject({
+        status: 'running',
+        phase: 'dispatching',
+        phaseDetail: expect.stringMatching(
+          /Batch 1: .* Limited by the IoT Hub "factory", until about [-\d]{10} [:\d]{5} UTC: \d documents? waits? for it\./,
+        ),
+        nextAt: expect.any(String),
+      }),
+    );
+    simulator.faults.remove(fault);
+    await until('every batch is done', async () =>
+      expect(await world.get(path)).toMatchObject({ status: 'completed' }),
+    );
+  }, 60_000);
+
   it('over devices of both interfaces stops at its canary, and touches nobody else', async () => {
     const hubDevices = await Promise.all([1, 2, 3, 4].map(() => world.newDevice()));
     const mqttDevices = await Promise.all(

@@ -27,6 +27,7 @@ import { Hubs1763600800001 } from '../migrations/0001-hubs.js';
 import { Identities1763600800002 } from '../migrations/0002-identities.js';
 import { Events1763600800003 } from '../migrations/0003-events.js';
 import { OwedOffers1763600800004 } from '../migrations/0004-owed-offers.js';
+import { HubQueues1763600800005 } from '../migrations/0005-hub-queues.js';
 import { configSchema, loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
 import { HubEventHandler } from './events/hub-event-handler.js';
 import { HubLinks } from './events/hub-links.js';
@@ -46,6 +47,7 @@ import { IdentitiesReactor } from './identity/identities.reactor.js';
 import { IdentityLedger } from './identity/identity-ledger.js';
 import { startIdentitySync } from './identity/identity-sync.js';
 import { hubWire } from './outbound/hub-wire.js';
+import { LimitedHubHandlers } from './outbound/limited-hubs.handlers.js';
 import { OwedOffers, startOwedOffers } from './outbound/owed-offers.js';
 import { MAX_HUBS } from './providers.js';
 
@@ -64,7 +66,7 @@ export class AppModule {
     reactors: NonNullable<DynamicModule['controllers']>,
     providers: NonNullable<DynamicModule['providers']>,
   ): DynamicModule {
-    const controllers = [ActHandlers, HubHandlers, HubDeviceHandlers, IdentitiesReactor, ...reactors];
+    const controllers = [ActHandlers, HubHandlers, HubDeviceHandlers, IdentitiesReactor, LimitedHubHandlers, ...reactors];
     return { module: AppModule, controllers, providers };
   }
 }
@@ -75,6 +77,7 @@ const migrations = [
   Identities1763600800002,
   Events1763600800003,
   OwedOffers1763600800004,
+  HubQueues1763600800005,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
@@ -132,6 +135,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         uplink,
         links,
         ledger,
+        budget,
         bus,
         connected: reachable,
         logger,
@@ -145,6 +149,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: HubKeys, useValue: keys },
           { provide: OpenHubs, useValue: hubs },
           { provide: IdentityLedger, useValue: ledger },
+          { provide: OwedOffers, useValue: owed },
           { provide: MAX_HUBS, useValue: config.maxHubs },
         ]),
         relay: { translate: translateBy(told(hub, publishedOfHub)), aggregates },

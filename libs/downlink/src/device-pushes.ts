@@ -73,21 +73,24 @@ export class DevicePushes {
 
   /**
    * Several tokens of one device are several clients that are the device: it has it when somebody was there for one of them.
-   * undefined: nothing was sent, because the device has lost its tokens or has become reachable elsewhere. Rejects with
-   * `unavailable` when what it goes through is away.
+   * undefined: nothing was sent, because the device has lost its tokens, has become reachable elsewhere, or its turn comes
+   * later. Rejects with `unavailable` when what it goes through is away.
    */
   async publish(target: PushTarget, push: Push): Promise<Pushed | undefined> {
     const { wire } = this.parts;
     const addressees = this.addresseesOf(target).filter((to) => wire.covers(to, push));
     if (addressees.length === 0) return undefined;
     let at = Infinity;
-    const send = async (to: Addressee): Promise<boolean> => {
+    const send = async (to: Addressee): Promise<boolean | 'later'> => {
       if (wire.reaches?.(to, push) === true) at = Math.min(at, Date.now());
       return wire.send(to, push);
     };
     const reached = await Promise.all(addressees.map((to) => this.paced(() => send(to))));
     const subscriber = reached.includes(true);
-    this.pushes.inc({ extension: push.extension, outcome: subscriber ? 'subscriber' : 'no-subscriber' });
+    const isLater = !subscriber && reached.includes('later');
+    const outcome = subscriber ? 'subscriber' : isLater ? 'later' : 'no-subscriber';
+    this.pushes.inc({ extension: push.extension, outcome });
+    if (isLater) return undefined;
     return { subscriber, at: new Date(Math.min(at, Date.now())).toISOString() };
   }
 

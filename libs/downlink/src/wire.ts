@@ -45,8 +45,9 @@ export interface Wire {
   /** Whether somebody is there for it now, as far as is known; absent: nothing is. */
   reaches?(to: Addressee, push: Push): boolean;
   /**
-   * Resolves when it is on the wire, with whether somebody was there for it. Throws `unavailable` when what it goes through
-   * is away: it may have been sent or not.
+   * Resolves when it is on the wire, with whether somebody was there for it; or with `later`: its turn has not come, and the
+   * adapter sees to it that the device is offered it again. Throws `unavailable` when what it goes through is away: it may have
+   * been sent or not.
    */
-  send(to: Addressee, push: Push): Promise<boolean>;
+  send(to: Addressee, push: Push): Promise<boolean | 'later'>;
 }

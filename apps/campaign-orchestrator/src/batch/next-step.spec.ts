@@ -82,6 +82,8 @@ class World {
   state: Campaign = decider.initial;
   seconds = 0;
   away = false;
+  /** Documents for devices in a hub wait for its throttle. */
+  limited: Situation['limited'] = null;
   /** The next hand-over reaches `configuration`, and its answer is lost: the process was killed, or did not wait long enough. */
   loses = false;
   rows: Row[] = [];
@@ -157,6 +159,7 @@ class World {
       counts: this.counts(),
       handedOver: this.handedOver(),
       now: this.now,
+      limited: this.limited,
       away: this.away ? { detail: 'configuration is away.', until: at(this.seconds + 5) } : null,
       pacedUntil: null,
       deadlineAt: open.flatMap(({ deadlineAt }) => deadlineAt ?? []).sort()[0] ?? null,
@@ -619,6 +622,34 @@ describe('a campaign', () => {
     for (const device of world.devices) deliver(device);
     world.run();
     expect(world.state.status).toBe('completed');
+  });
+
+  it('limited by a hub, says so and until about when, and looks again before', () => {
+    const world = new World(definitionOf(), fleet(2));
+    const deliver = world.deliver.bind(world);
+    world.deliver = () => undefined;
+    world.limited = { detail: 'Limited by the IoT Hub "factory".', until: at(200) };
+    world.run();
+    world.seconds = 20;
+    world.run();
+    const detail =
+      'Batch 1: the interfaces of 2 devices have not taken the document yet. Limited by the IoT Hub "factory".';
+    const phase = { name: 'dispatching', detail, nextAt: at(200) };
+    expect(world.last).toMatchObject({ phase, nextAt: at(30) });
+    for (const device of world.devices) deliver(device);
+    world.run();
+    expect(world.state.status).toBe('completed');
+  });
+
+  it('limited by a hub while it writes, says so beside what it waits for', () => {
+    const world = new World(definitionOf({ maxInFlight: 1 }), fleet(2));
+    world.deliver = () => undefined;
+    world.limited = { detail: 'Limited by the IoT Hub "factory".', until: at(200) };
+    world.run();
+    expect(world.last.phase).toMatchObject({
+      name: 'dispatching',
+      detail: expect.stringContaining('written. Limited by the IoT Hub "factory". 1 device in flight'),
+    });
   });
 
   it('offers what a busy device refused again, as often as it may, and never what another refused', () => {

@@ -63,6 +63,8 @@ export interface Situation {
   readonly now: string;
   /** What is away, and when it is asked again; null: nothing. */
   readonly away: { readonly detail: string; readonly until: string } | null;
+  /** What keeps documents from its devices for longer than moments, and until about when; null: nothing does. */
+  readonly limited: { readonly detail: string; readonly until: string } | null;
   /** When the rate allows more; null: now. */
   readonly pacedUntil: string | null;
   /** The earliest of its devices; null: there is none. */
@@ -72,6 +74,8 @@ export interface Situation {
 
 /** Documents are with their interface within moments: after so long something is away. */
 const SYNC_MS = 10_000;
+/** How soon it is asked again for how long it is limited: that depends on what else there is to do. */
+const LIMITED_MS = 10_000;
 
 /**
  * What is next for a campaign, or what it waits for. Pure, and without a memory of its own: everything that it goes by is
@@ -234,13 +238,14 @@ const beforeRelease = ({ campaign, now }: Situation, batch: Batch): NextStep => 
 };
 
 const writing = (situation: Situation, batch: Batch, all: Counts): NextStep => {
-  const { campaign, counts, handedOver, now, away, pacedUntil } = situation;
+  const { campaign, counts, handedOver, now, away, limited, pacedUntil } = situation;
   const { index, size } = batch;
   const failed = failedGate(situation, batch);
   if (failed !== null) return failed;
   const planned = numberOf(counts[index - 1] ?? {}, 'planned');
   const told = size - planned;
-  const progress = `Batch ${index}: ${told} of ${devices(size)} written.`;
+  const why = limited === null ? '' : ` ${limited.detail}`;
+  const progress = `Batch ${index}: ${told} of ${devices(size)} written.${why}`;
   if (planned === 0 && handedOver === 0)
     return acting({ type: 'dispatched', batch: index }, 'dispatching', progress);
   if (away !== null && away.until > now) return waiting('awaiting_service', away.detail, away.until);
@@ -259,13 +264,17 @@ const writing = (situation: Situation, batch: Batch, all: Counts): NextStep => {
 };
 
 const syncing = (situation: Situation, batch: Batch): NextStep => {
-  const { counts, now } = situation;
+  const { counts, now, limited } = situation;
   const failed = failedGate(situation, batch);
   if (failed !== null) return failed;
   const left = unsynced(counts[batch.index - 1] ?? {});
   const whose = left === 1 ? 'the interface of 1 device has' : `the interfaces of ${left} devices have`;
   const detail = `Batch ${batch.index}: ${whose} not taken the document yet.`;
   if (left === 0) return acting({ type: 'synchronised', batch: batch.index }, 'dispatching', detail);
+  if (limited !== null) {
+    const step = waiting('dispatching', `${detail} ${limited.detail}`, limited.until);
+    return { ...step, nextAt: laterBy(now, LIMITED_MS / 1_000) };
+  }
   const lateAt = laterBy(batch.dispatchedAt ?? now, SYNC_MS / 1_000);
   return lateAt > now ? waiting('dispatching', detail, lateAt) : waiting('awaiting_service', detail, null);
 };

@@ -1,6 +1,7 @@
 import { AppError, isPassing } from '@muster/contracts';
 import { asAppError, type Database, type EventStore } from '@muster/event-store';
 import type { Jobs, StepHandler, Steps } from '@muster/jobs';
+import type { Bus } from '@muster/messaging';
 import { numberOf, openTargets, statusCounts, sumOf, unsynced, type Counts } from '../batch/counts.js';
 import { nextStep, retriesAt, type Action, type NextStep, type Situation } from '../batch/next-step.js';
 import type { EngineCommand } from '../campaign/campaign-commands.js';
@@ -10,6 +11,7 @@ import { CAMPAIGN_STEP } from '../campaign/campaign-steps.js';
 import { campaign } from '../campaign/campaign.decider.js';
 import { ENGINE } from '../campaign/engine.decider.js';
 import type { Points } from '../statistics/points.js';
+import { hubLimit } from './hub-limit.js';
 import type { Launches, LaunchRow } from './launches.js';
 import type { Snapshot } from './snapshot.js';
 import { ended, expire, type TargetReason } from './target.js';
@@ -17,6 +19,7 @@ import { OPEN, readCounts, readTargets, type TargetChanges, type TargetRow } fro
 import type { BatchWriter, LaunchRef } from './write-batch.js';
 
 interface Parts {
+  readonly bus: Pick<Bus, 'request'>;
   readonly database: Database;
   readonly store: EventStore;
   readonly steps: Steps;
@@ -74,7 +77,9 @@ class CampaignStep {
     const ref: LaunchRef = { tenantId, campaignId, launchId };
     const row = await launches.read(tenantId, launchId);
     if (row !== undefined && state.launch.resolved) await this.due(ref, row, state);
-    const situation = await this.situation(ref, row, state);
+    const before = await this.situation(ref, row, state);
+    const limited = isTelling(before) ? await hubLimit(this.parts, ref) : null;
+    const situation = { ...before, limited };
     const next = nextStep(situation);
     this.phase = next.phase;
     if (next.action !== null) {
@@ -162,6 +167,7 @@ class CampaignStep {
       handedOver: rows[0]?.handed ?? 0,
       now: new Date().toISOString(),
       away: row?.away ?? null,
+      limited: null,
       // What had to wait at another rate asks again.
       pacedUntil: row?.pacedAtRate === state.rate.ratePerMinute ? row.pacedUntil : null,
       deadlineAt: rows[0]?.deadline_at?.toISOString() ?? null,
@@ -412,3 +418,12 @@ class CampaignStep {
     if (isPoint) await this.parts.points.record(tenantId, launchId, sumOf(counts));
   }
 }
+
+/** Whether documents are on their way to interfaces. */
+const isTelling = ({ campaign: { status, batches }, counts }: Situation): boolean =>
+  status === 'running' &&
+  batches.some(
+    (batch) =>
+      (batch.status === 'writing' || batch.status === 'syncing') &&
+      unsynced(counts[batch.index - 1] ?? {}) > 0,
+  );

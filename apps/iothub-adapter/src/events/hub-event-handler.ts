@@ -6,6 +6,7 @@ import type { Logger, Metrics } from '@muster/observability';
 import { tokenHint, Unprocessable, type Admitted, type Outcome, type Uplink } from '@muster/uplink';
 import { HubFailure } from '../azure/hub-rest.js';
 import { readTwin } from '../azure/hub-twins.js';
+import type { HubBudget } from '../hub/hub-budget.js';
 import type { OpenHub } from '../hub/open-hubs.js';
 import type { IdentityLedger } from '../identity/identity-ledger.js';
 import { readHubEvent, type HubEvent } from './hub-event.js';
@@ -17,6 +18,7 @@ export interface HubEventParts {
   readonly uplink: Pick<Uplink, 'questions' | 'answer' | 'refusals'>;
   readonly links: HubLinks;
   readonly ledger: IdentityLedger;
+  readonly budget: HubBudget;
   readonly bus: Bus;
   /** A device of the hub can be reached since then, ISO. */
   readonly connected: (device: Admitted['entry'], since: string) => void;
@@ -193,17 +195,24 @@ export class HubEventHandler {
 
   /** With the whole of what was changed in part. */
   private async whole(
-    { rest }: OpenHub,
+    { hub, rest }: OpenHub,
     { hubDeviceId, patch }: Extract<HubEvent, { kind: 'reported' }>,
   ): Promise<JsonObject> {
     const nested = partlyTold(patch);
     if (nested.length === 0) return patch;
+    // It is stored before anything behind it is read: it is waited for, and no queue.
+    const waitMs = await this.parts.budget.reserve(hub, 'twin-reads', { isQueued: true });
+    if (waitMs === undefined)
+      throw new HubFailure(429, 'Throttled', `${hub.hostName} may not be asked more often`);
+    await sleep(waitMs);
     try {
       const { reported } = (await readTwin(rest, hubDeviceId)).properties;
       return { ...patch, ...Object.fromEntries(nested.map((key) => [key, reported[key] ?? null])) };
     } catch (error) {
       // Deleted since then, and what it had reported with it.
       if (error instanceof HubFailure && error.status === 404) return {};
+      if (error instanceof HubFailure && error.status === 429)
+        await this.parts.budget.drain(hub, 'twin-reads', error.retryAfterSeconds ?? 1);
       throw error;
     }
   }

@@ -1,7 +1,7 @@
 import type { HubTier } from '@muster/contracts/iothub-adapter/hubs.requests';
 
 /** What a hub throttles by itself. */
-export type RateClass = 'identities' | 'twin-updates' | 'methods';
+export type RateClass = 'identities' | 'twin-reads' | 'twin-updates' | 'methods';
 
 export interface Rate {
   readonly perSecond: number;
@@ -20,6 +20,11 @@ export const rateOf = (of: RateClass, tier: HubTier, units: number): Rate => {
 const RATES: Readonly<Record<RateClass, (tier: HubTier, units: number) => number>> = {
   /** 100 a minute and unit; S3: 5,000. */
   identities: (tier, units) => ((tier === 'S3' ? 5_000 : 100) * units) / 60,
+  /** 100 a second and hub; S2: 10 a second and unit where that is more; S3: 500 a second and unit. */
+  'twin-reads': (tier, units) => {
+    if (tier === 'S3') return 500 * units;
+    return tier === 'S2' ? Math.max(100, 10 * units) : 100;
+  },
   /** 50 a second and hub; S2: 5 a second and unit where that is more; S3: 250 a second and unit. */
   'twin-updates': (tier, units) => {
     if (tier === 'S3') return 250 * units;

@@ -4,13 +4,14 @@ import type { Addressee, Push, Wire } from '@muster/downlink';
 import type { Logger } from '@muster/observability';
 import type { Uplink } from '@muster/uplink';
 import { callMethod } from '../azure/hub-methods.js';
-import { HubFailure } from '../azure/hub-rest.js';
-import { patchDesired, readTwin } from '../azure/hub-twins.js';
+import { HubFailure, type HubRest } from '../azure/hub-rest.js';
+import { patchDesired, readTwin, type HubTwin } from '../azure/hub-twins.js';
 import type { HubLinks } from '../events/hub-links.js';
 import { NAMESPACE, withoutMetadata } from '../events/reported-requests.js';
 import { mapObject, twinKey } from '../events/twin-keys.js';
 import type { HubBudget } from '../hub/hub-budget.js';
 import type { RateClass } from '../hub/hub-rates.js';
+import type { StoredHub } from '../hub/hubs.projection.js';
 import type { OpenHub, OpenHubs } from '../hub/open-hubs.js';
 import type { IdentityLedger } from '../identity/identity-ledger.js';
 import { desiredPatch } from './desired-patch.js';
@@ -29,14 +30,19 @@ export interface HubWireParts {
 
 /** Somebody else changes the twin at the same time. */
 const TRIES = 5;
-/** How long a push waits for the hub's throttle, before it makes room for those to other hubs. */
-const MAX_WAIT_MS = 10_000;
 const METHOD_SECONDS = 30;
+
+/** The hub may not be asked more often: whose turn comes later. */
+class NotItsTurn extends Error {
+  constructor(readonly of: RateClass) {
+    super(`the throttle of ${of}`);
+  }
+}
 
 /**
  * What devices in hubs are told: documents as desired properties, in `muster`, where they wait for a device that is away;
- * commands as direct methods, whose answers are results. Throws nothing that a hub says: one that is away, or has had too
- * much, is somebody who was not there, and its device is offered what is due to it again.
+ * commands as direct methods, whose answers are results. Throws nothing that a hub says: where one is away, or may not be asked
+ * more often, the device is offered what is due to it later, and nobody waits for it here.
  */
 export const hubWire = (parts: HubWireParts): Wire => {
   const { hubs, ledger, links, budget, owed, uplink, logger } = parts;
@@ -51,11 +57,16 @@ export const hubWire = (parts: HubWireParts): Wire => {
       try {
         return push.extension === 'cex' ? await command(open, to, push) : await document(open, to, push);
       } catch (error) {
+        if (error instanceof NotItsTurn) {
+          await owed.queue({ ...to, extension: push.extension }, open.hub, error.of);
+          return 'later';
+        }
         if (!(error instanceof HubFailure)) throw error;
         const { tenantId, deviceId } = to;
         logger.info({ err: error, tenantId, deviceId, hub: open.hub.name }, 'a device is told later');
         await owed.owe({ ...to, extension: push.extension });
-        return false;
+        // What is the device's own matter, as that there is none of it any more, keeps nobody waiting.
+        return error.passes || error.status === 401 || error.status === 403 ? 'later' : false;
       }
     },
   };
@@ -70,7 +81,7 @@ export const hubWire = (parts: HubWireParts): Wire => {
         : name === undefined
           ? { software: told }
           : { softwareOf: { [name]: told } };
-    const wrong = await desire(open, to.token, ours);
+    const wrong = await desire(open, to, push, ours);
     if (wrong !== undefined) {
       // As if the device had said it: it is what keeps the document from being applied, and shown where that is.
       await say(to, [push.extension, 'applied', 'json', ...(name === undefined ? [] : [name])], {
@@ -85,9 +96,19 @@ export const hubWire = (parts: HubWireParts): Wire => {
   }
 
   /** Returns why it cannot be; undefined: it is done. */
-  async function desire({ hub, rest }: OpenHub, id: string, ours: JsonObject): Promise<string | undefined> {
+  async function desire(
+    { hub, rest }: OpenHub,
+    to: Addressee,
+    push: Push,
+    ours: JsonObject,
+  ): Promise<string | undefined> {
+    const id = to.token;
+    let isQueued = owed.isOffering({ ...to, extension: push.extension });
     for (let tries = 1; ; tries += 1) {
-      const { etag, properties } = await readTwin(rest, id);
+      // The scarcer one first: who has to wait for it has not spent a reading.
+      await turn(hub, 'twin-updates', isQueued);
+      const { etag, properties } = await read(hub, rest, id);
+      isQueued = true;
       const desired = withoutMetadata(properties.desired);
       const current = desired[NAMESPACE] as JsonObject | undefined; // nobody else writes there
       const wanted: JsonObject = { ...current, ...ours };
@@ -97,16 +118,16 @@ export const hubWire = (parts: HubWireParts): Wire => {
       };
       if (ours['softwareOf'] !== undefined) wanted['softwareOf'] = softwareOf;
       const wrong = wrongForTwin({ ...desired, [NAMESPACE]: wanted });
-      if (wrong !== undefined) return wrong;
-      const patch = desiredPatch(current, wanted);
-      if (patch === undefined) return undefined;
-      await pass(hub, 'twin-updates');
+      const patch = wrong === undefined ? desiredPatch(current, wanted) : undefined;
+      if (patch === undefined) {
+        await budget.giveBack(hub, 'twin-updates');
+        return wrong;
+      }
       try {
-        await patchDesired(rest, id, etag, { [NAMESPACE]: patch });
+        await throttled(hub, 'twin-updates', patchDesired(rest, id, etag, { [NAMESPACE]: patch }));
         return undefined;
       } catch (error) {
         if (!(error instanceof HubFailure)) throw error;
-        if (error.status === 429) await budget.drain(hub, 'twin-updates', error.retryAfterSeconds ?? 1);
         if (error.status === 400) return `the IoT Hub refuses it: ${error.reason}`;
         if (error.status !== 412 || tries === TRIES) throw error;
       }
@@ -122,12 +143,13 @@ export const hubWire = (parts: HubWireParts): Wire => {
         push.expiresAt === undefined ? Infinity : (Date.parse(push.expiresAt) - Date.now()) / 1_000;
       // It is over, and commands says so.
       if (left <= 0) return true;
-      await pass(hub, 'methods');
-      const outcome = await callMethod(rest, to.token, {
-        name: type,
-        payload,
-        seconds: Math.min(left, METHOD_SECONDS),
-      });
+      await turn(hub, 'methods', owed.isOffering({ ...to, extension: push.extension }));
+      const seconds = Math.min(left, METHOD_SECONDS);
+      const outcome = await throttled(
+        hub,
+        'methods',
+        callMethod(rest, to.token, { name: type, payload, seconds }),
+      );
       if (outcome.kind === 'away') return false;
       if (outcome.kind === 'silent') continue;
       await say(to, ['cex', 'result', type], {
@@ -159,13 +181,31 @@ export const hubWire = (parts: HubWireParts): Wire => {
     });
   }
 
-  /** Waits until the hub may be asked. Throws `HubFailure` as the hub itself would when that takes too long. */
-  async function pass(hub: OpenHub['hub'], of: RateClass): Promise<void> {
-    const until = Date.now() + MAX_WAIT_MS;
-    while ((await budget.take(hub, of, 1)) === 0) {
-      if (Date.now() >= until)
-        throw new HubFailure(429, 'ThrottledByUs', `${hub.hostName} may not be asked more often`);
-      await sleep(50 + Math.random() * 100);
+  async function read(hub: StoredHub, rest: HubRest, id: string): Promise<HubTwin> {
+    const waitMs = await budget.reserve(hub, 'twin-reads', { isQueued: true });
+    if (waitMs === undefined) {
+      await budget.giveBack(hub, 'twin-updates');
+      throw new NotItsTurn('twin-updates');
+    }
+    await sleep(waitMs);
+    return throttled(hub, 'twin-reads', readTwin(rest, id));
+  }
+
+  /** Waits until the hub may be asked, a moment at most. Throws `NotItsTurn`. */
+  async function turn(hub: StoredHub, of: RateClass, isQueued: boolean): Promise<void> {
+    const waitMs = await budget.reserve(hub, of, { isQueued });
+    if (waitMs === undefined) throw new NotItsTurn(of);
+    if (waitMs > 0) await sleep(waitMs);
+  }
+
+  /** A hub that has had too much says for how long nobody is to ask. Throws `NotItsTurn`, and all else that it says. */
+  async function throttled<T>(hub: StoredHub, of: RateClass, asked: Promise<T>): Promise<T> {
+    try {
+      return await asked;
+    } catch (error) {
+      if (!(error instanceof HubFailure) || error.status !== 429) throw error;
+      await budget.drain(hub, of, error.retryAfterSeconds ?? 1);
+      throw new NotItsTurn(of === 'twin-reads' ? 'twin-updates' : of);
     }
   }
 };

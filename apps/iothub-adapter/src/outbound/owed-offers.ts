@@ -1,6 +1,9 @@
+import type { LimitedHub } from '@muster/contracts/iothub-adapter/limits.requests';
 import type { Downlink } from '@muster/downlink';
 import type { Database } from '@muster/event-store';
 import { startUpkeep, type Logger, type Upkeep } from '@muster/observability';
+import { rateOf, type RateClass } from '../hub/hub-rates.js';
+import type { StoredHub } from '../hub/hubs.projection.js';
 
 interface Owed {
   readonly tenantId: string;
@@ -10,7 +13,8 @@ interface Owed {
 }
 
 interface Debt extends Owed {
-  readonly attempts: number;
+  /** By when it must be done; told back, to see whether it is the same debt still. */
+  readonly claim: string;
 }
 
 const AT_ONCE = 100;
@@ -18,28 +22,65 @@ const MAX_PAUSE_SECONDS = 300;
 
 /**
  * Devices that could not be told something because of their hub. One hub that is away must not keep the devices of others from
- * theirs, so nobody waits for it: the device is noted here, and offered what is due to it later.
+ * theirs, so nobody waits for it: the device is noted here, and offered what is due to it later. What waits for a hub's throttle
+ * is a queue: each device has its turn, as often as the throttle allows.
  */
 export class OwedOffers {
+  /** What this process is just offering again: their turn has come. */
+  private readonly offering = new Set<string>();
+
   constructor(private readonly database: Database) {}
 
+  /** The hub is away, or fails: with growing pauses. */
   async owe({ tenantId, deviceId, extension }: Owed): Promise<void> {
     await this.database.query({
       text: `INSERT INTO hub_owed_offers AS o (tenant_id, device_id, extension, due_at)
              VALUES ($1, $2, $3, now() + interval '1 second')
-             ON CONFLICT (tenant_id, device_id, extension) DO UPDATE SET attempts = o.attempts + 1,
+             ON CONFLICT (tenant_id, device_id, extension) DO UPDATE SET attempts = o.attempts + 1, limited_by = NULL,
                due_at = now() + least($4, 2 ^ least(o.attempts, 10)) * interval '1 second'`,
       values: [tenantId, deviceId, extension, MAX_PAUSE_SECONDS],
     });
   }
 
-  /** It was offered what is due to it; unless it could not be told something again, that is all. */
-  async offered({ tenantId, deviceId, extension, attempts }: Debt): Promise<void> {
+  /** The hub's throttle does not allow it now: after all that wait for it already. Who waits keeps his turn; who had it gets another. */
+  async queue(one: Owed, hub: StoredHub, of: RateClass): Promise<void> {
+    const { tenantId, deviceId, extension } = one;
+    const { perSecond } = rateOf(of, hub.tier, hub.units);
     await this.database.query({
-      text: `DELETE FROM hub_owed_offers
-             WHERE tenant_id = $1 AND device_id = $2 AND extension = $3 AND attempts = $4`,
-      values: [tenantId, deviceId, extension, attempts],
+      text: `WITH turn AS (
+               UPDATE hub_budgets SET queue_ends_at =
+                 greatest(clock_timestamp(), at, queue_ends_at) + interval '1 second' / $6::float8
+               WHERE hub_id = $4 AND class = $5 AND ($7 OR NOT EXISTS (
+                 SELECT FROM hub_owed_offers
+                 WHERE tenant_id = $1 AND device_id = $2 AND extension = $3 AND limited_by IS NOT NULL))
+               RETURNING queue_ends_at)
+             INSERT INTO hub_owed_offers (tenant_id, device_id, extension, hub_id, limited_by, due_at)
+             SELECT $1, $2, $3, $4, $5, queue_ends_at FROM turn
+             ON CONFLICT (tenant_id, device_id, extension) DO UPDATE SET attempts = 1, hub_id = excluded.hub_id,
+               limited_by = excluded.limited_by, due_at = excluded.due_at`,
+      values: [tenantId, deviceId, extension, hub.id, of, perSecond, this.isOffering(one)],
     });
+  }
+
+  /** Whether its turn has come, and this process is at it. */
+  isOffering(owed: Owed): boolean {
+    return this.offering.has(keyOf(owed));
+  }
+
+  /** Which hubs of the tenant cannot be told configuration as fast as there is; of these devices alone, if any are given. */
+  async limited(tenantId: string, deviceIds: readonly string[] | undefined): Promise<LimitedHub[]> {
+    const { rows } = await this.database.query<{ id: string; name: string; waiting: number; until: Date }>({
+      text: `SELECT h.id, h.name, greatest(now(), b.queue_ends_at) AS until,
+               (SELECT count(*)::integer FROM hub_owed_offers o
+                WHERE o.hub_id = h.id AND o.limited_by = b.class) AS waiting
+             FROM hubs h JOIN hub_budgets b ON b.hub_id = h.id AND b.class = 'twin-updates'
+             WHERE h.tenant_id = $1 AND EXISTS (
+               SELECT FROM hub_owed_offers o WHERE o.hub_id = h.id AND o.limited_by = b.class
+                 AND ($2::text[] IS NULL OR (o.tenant_id = $1 AND o.device_id = ANY($2))))
+             ORDER BY b.queue_ends_at DESC`,
+      values: [tenantId, deviceIds ?? null],
+    });
+    return rows.map(({ until, ...hub }) => ({ ...hub, until: until.toISOString() }));
   }
 
   /** Some that are due now; the others of this process and of others do not get them for as long as the next pause is. */
@@ -48,20 +89,33 @@ export class OwedOffers {
       tenant_id: string;
       device_id: string;
       extension: string;
-      attempts: number;
+      claim: string;
     }>({
       text: `UPDATE hub_owed_offers o SET due_at = now() + $2 * interval '1 second'
              FROM (SELECT tenant_id, device_id, extension FROM hub_owed_offers WHERE due_at <= now()
                    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED) due
              WHERE o.tenant_id = due.tenant_id AND o.device_id = due.device_id AND o.extension = due.extension
-             RETURNING o.tenant_id, o.device_id, o.extension, o.attempts`,
+             RETURNING o.tenant_id, o.device_id, o.extension, o.due_at::text AS claim`,
       values: [AT_ONCE, MAX_PAUSE_SECONDS],
     });
-    return rows.map(({ tenant_id: tenantId, device_id: deviceId, ...debt }) => ({
+    const debts = rows.map(({ tenant_id: tenantId, device_id: deviceId, ...debt }) => ({
       tenantId,
       deviceId,
       ...debt,
     }));
+    for (const debt of debts) this.offering.add(keyOf(debt));
+    return debts;
+  }
+
+  /** It was offered what is due to it; unless it could not be told something again, that is all. */
+  async offered(debt: Debt): Promise<void> {
+    const { tenantId, deviceId, extension, claim } = debt;
+    this.offering.delete(keyOf(debt));
+    await this.database.query({
+      text: `DELETE FROM hub_owed_offers
+             WHERE tenant_id = $1 AND device_id = $2 AND extension = $3 AND due_at = $4::timestamptz`,
+      values: [tenantId, deviceId, extension, claim],
+    });
   }
 }
 
@@ -89,3 +143,5 @@ export const startOwedOffers = (
     },
     logger,
   });
+
+const keyOf = ({ tenantId, deviceId, extension }: Owed): string => `${tenantId} ${deviceId} ${extension}`;

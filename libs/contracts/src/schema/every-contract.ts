@@ -50,6 +50,7 @@ import * as identity from '../identity/requests.js';
 import * as sessions from '../identity/sessions.requests.js';
 import * as hubDevices from '../iothub-adapter/devices.requests.js';
 import * as hubs from '../iothub-adapter/hubs.requests.js';
+import * as hubLimits from '../iothub-adapter/limits.requests.js';
 import * as hubsPublished from '../iothub-adapter/published.js';
 import * as jobOwners from '../jobs/owner.requests.js';
 import * as jobsPublished from '../jobs/published.js';
@@ -113,6 +114,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'identity/sessions.requests': sessions,
   'iothub-adapter/devices.requests': hubDevices,
   'iothub-adapter/hubs.requests': hubs,
+  'iothub-adapter/limits.requests': hubLimits,
   'iothub-adapter/published': hubsPublished,
   'jobs/owner.requests': jobOwners,
   'jobs/published': jobsPublished,
