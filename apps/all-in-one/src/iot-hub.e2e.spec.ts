@@ -19,7 +19,7 @@ let simulator: Simulator;
 let hubId: string;
 
 beforeAll(async () => {
-  world = await startPlatformWithHub();
+  world = await startPlatformWithHub({ feedback: { maxDelayMs: 100 } });
   ({ platform, simulator } = world);
 }, 180_000);
 
@@ -360,6 +360,50 @@ describe('what a device is told', () => {
     );
     expect(called).toEqual(['blink']);
   });
+
+  it('a command as a message while it is away, if it says that it takes them; its result comes as a message', async () => {
+    const device = await world.newDevice();
+    await report(await (await world.connect(device)).getTwin(), { muster: { commands: 'messages' } });
+    await world.closeClients();
+    const path = `/devices/${device.id}/commands`;
+    const command = { type: 'blink', payload: { times: 3 }, ttlSeconds: 600 };
+    const { id } = (await platform.api('POST', path, command)).body as { id: string };
+    await until('the hub has it', async () =>
+      expect(
+        await platform.sql('SELECT type, number FROM iothub_adapter.hub_messages WHERE hub_device_id = $1', [
+          device.token,
+        ]),
+      ).toEqual([{ type: 'blink', number: 1 }]),
+    );
+    expect(await world.get(`${path}/${id}`)).toMatchObject({ status: 'pending' });
+
+    const client = await world.connect(device);
+    const messages: Message[] = [];
+    const called: string[] = [];
+    client.onDeviceMethod('blink', (request, response) => {
+      called.push(request.methodName);
+      void response.send(200, null);
+    });
+    client.on('message', (message: Message) => {
+      messages.push(message);
+      void client.complete(message);
+    });
+    await until('the device has it, and that is known', async () =>
+      expect(await world.get(`${path}/${id}`)).toMatchObject({ status: 'sent' }),
+    );
+    const [message] = messages;
+    expect(message?.properties.getValue('muster-resource')).toBe('cex/command/blink');
+    expect(JSON.parse(message?.getBytes().toString() ?? '')).toEqual([{ id: 1, payload: { times: 3 } }]);
+
+    const result = new Message(JSON.stringify([{ id: 1, statusCode: 200, payload: { blinked: 3 } }]));
+    result.properties.add('muster-resource', 'cex/result/blink');
+    await client.sendEvent(result);
+    await until('it is executed', async () =>
+      expect(await world.get(`${path}/${id}`)).toMatchObject({ status: 'executed', result: { blinked: 3 } }),
+    );
+    expect(messages).toHaveLength(1);
+    expect(called).toEqual([]);
+  }, 60_000);
 });
 
 describe('after a kill', () => {

@@ -28,6 +28,7 @@ import { Identities1763600800002 } from '../migrations/0002-identities.js';
 import { Events1763600800003 } from '../migrations/0003-events.js';
 import { OwedOffers1763600800004 } from '../migrations/0004-owed-offers.js';
 import { HubQueues1763600800005 } from '../migrations/0005-hub-queues.js';
+import { HubMessages1763600800007 } from '../migrations/0007-hub-messages.js';
 import { configSchema, loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
 import { HubEventHandler } from './events/hub-event-handler.js';
 import { HubLinks } from './events/hub-links.js';
@@ -46,9 +47,14 @@ import { HubDeviceHandlers } from './identity/hub-device.handlers.js';
 import { IdentitiesReactor } from './identity/identities.reactor.js';
 import { IdentityLedger } from './identity/identity-ledger.js';
 import { startIdentitySync } from './identity/identity-sync.js';
+import { startFeedbackReaders } from './outbound/feedback-readers.js';
+import { HubCommands } from './outbound/hub-commands.js';
+import { HubThrottle } from './outbound/hub-throttle.js';
 import { hubWire } from './outbound/hub-wire.js';
 import { LimitedHubHandlers } from './outbound/limited-hubs.handlers.js';
 import { OwedOffers, startOwedOffers } from './outbound/owed-offers.js';
+import { sayAsDevice } from './outbound/say-as-device.js';
+import { SentMessages } from './outbound/sent-messages.js';
 import { MAX_HUBS } from './providers.js';
 
 const SERVICE = 'iothub-adapter';
@@ -66,7 +72,14 @@ export class AppModule {
     reactors: NonNullable<DynamicModule['controllers']>,
     providers: NonNullable<DynamicModule['providers']>,
   ): DynamicModule {
-    const controllers = [ActHandlers, HubHandlers, HubDeviceHandlers, IdentitiesReactor, LimitedHubHandlers, ...reactors];
+    const controllers = [
+      ActHandlers,
+      HubHandlers,
+      HubDeviceHandlers,
+      IdentitiesReactor,
+      LimitedHubHandlers,
+      ...reactors,
+    ];
     return { module: AppModule, controllers, providers };
   }
 }
@@ -78,6 +91,7 @@ const migrations = [
   Events1763600800003,
   OwedOffers1763600800004,
   HubQueues1763600800005,
+  HubMessages1763600800007,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
@@ -120,8 +134,12 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
       const uplink = openUplink({ ...config, door: 'iothub', bus, logger, metrics });
       const links = new HubLinks(database, bus);
       const owed = new OwedOffers(database);
+      const sent = new SentMessages(database);
+      const throttle = new HubThrottle(budget);
+      const say = sayAsDevice(uplink);
+      const commands = new HubCommands({ throttle, owed, sent, uplink, say, bus });
       const offers: Downlink = new Downlink({
-        wire: hubWire({ hubs, ledger, links, budget, owed, uplink, logger }),
+        wire: hubWire({ hubs, ledger, links, throttle, commands, owed, say, logger }),
         uplink,
         bus,
         logger,
@@ -157,7 +175,13 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           identities: startIdentitySync({ hubs, ledger, budget, made: reachable, everyMs, logger, metrics }),
           events: startEventReaders({ ...config, database, hubs, handler, everyMs, logger, metrics }),
           owed: startOwedOffers(owed, offers, { everyMs, logger }),
+          feedback: startFeedbackReaders({
+            ...config,
+            ...{ hubs, sent, logger, everyMs },
+            settle: (hub, feedback) => commands.settle(hub, feedback),
+          }),
           downlink: startMakingUp(offers),
+          messages: commands,
           uplink: { stop: () => uplink.stop() },
         },
         replays: { [PARKED_EVENTS]: replayEvent(hubs, handler) },

@@ -108,7 +108,7 @@ export const startPlatform = async (
         log = (log + text).slice(-KEPT_LOG_CHARACTERS);
       });
     }
-    await eventually(() => ready(url, services), { what: 'the platform is ready', deadlineMs: 30_000 }).catch(
+    await eventually(() => ready(url, services), { what: 'the platform is ready', deadlineMs: 60_000 }).catch(
       (error: unknown) => {
         services.kill('SIGKILL');
         throw new Error(`${String(error)}\n${log.slice(-4_000)}`, { cause: error });

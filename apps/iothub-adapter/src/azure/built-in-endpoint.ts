@@ -1,10 +1,9 @@
-import { CbsClient, TokenType } from '@azure/core-amqp';
 import { EventHubConsumerClient } from '@azure/event-hubs';
 import type { HubEndpoint } from '@muster/contracts/iothub-adapter/hubs.requests';
-import { Connection, ReceiverEvents, type AmqpError, type EventContext } from 'rhea-promise';
+import { ReceiverEvents, type AmqpError, type Connection, type EventContext } from 'rhea-promise';
 import type { PolicyAccess } from '../hub/connection-string.js';
+import { amqpFailure, leave, openConnection, TIMEOUT_SECONDS } from './amqp-connection.js';
 import { HubFailure, hostOf } from './hub-rest.js';
-import { sasToken } from './sas.js';
 
 /** Where the events of a hub are read. */
 export interface EndpointAddress {
@@ -15,37 +14,25 @@ export interface EndpointAddress {
 
 const AMQPS = 5671;
 const TOKEN_SECONDS = 300;
-const TIMEOUT_SECONDS = 20;
 
 /**
  * Asks a hub for its Event Hubs-compatible endpoint: it answers who would read `messages/events` with `amqp:link:redirect`.
  * Needs the right ServiceConnect. Throws `HubFailure`, 401 where the hub lets us not in.
  */
 export const findEndpoint = async (hub: PolicyAccess): Promise<EndpointAddress> => {
-  const { hostName, policy, key } = hub;
-  const { name: host, port = AMQPS } = hostOf(hostName);
-  const until = Math.floor(Date.now() / 1_000) + TOKEN_SECONDS;
-  const connection = new Connection({
-    transport: 'tls',
-    host,
-    hostname: host,
-    servername: host,
-    port,
-    // Without a password: SASL ANONYMOUS, and what lets us in is the token.
-    username: policy,
-    reconnect: false,
-    operationTimeoutInSeconds: TIMEOUT_SECONDS,
-  });
+  const { hostName } = hub;
+  const { name: host } = hostOf(hostName);
+  let connection: Connection | undefined;
   try {
-    await connection.open();
-    await showToken(connection, host, sasToken({ resource: host, policy, key, until }));
+    const opened = await openConnection(hub, TOKEN_SECONDS);
+    connection = opened;
     const redirected = new Promise<EndpointAddress>((resolve, reject) => {
       const judge = (error: AmqpError | Error | undefined): void => {
         const address = redirectOf(error);
-        if (address === undefined) reject(failureOf(hostName, error));
+        if (address === undefined) reject(amqpFailure(hostName, error));
         else resolve(address);
       };
-      connection
+      opened
         .createReceiver({
           source: { address: `amqps://${host}/messages/events/$management` },
           // Nothing is to come but the refusal.
@@ -59,19 +46,10 @@ export const findEndpoint = async (hub: PolicyAccess): Promise<EndpointAddress> 
     });
     return await withDeadline(redirected, hostName);
   } catch (error) {
-    throw failureOf(hostName, error);
+    throw amqpFailure(hostName, error);
   } finally {
-    // Whatever became of the question: nobody waits for a farewell of a hub that is away.
-    void connection.close().catch(() => undefined);
+    if (connection !== undefined) leave(connection);
   }
-};
-
-/** By claims-based security, as IoT Hub wants it: an exchange at the node `$cbs`. */
-const showToken = async (connection: Connection, host: string, token: string): Promise<void> => {
-  const claims = new CbsClient(connection, 'cbs of the endpoint');
-  await claims.init();
-  await claims.negotiateClaim(host, token, TokenType.CbsTokenTypeSas);
-  await claims.close();
 };
 
 /** With its partitions; asks the endpoint itself. Throws what Event Hubs says. */
@@ -113,22 +91,6 @@ const redirectOf = (error: AmqpError | Error | undefined): EndpointAddress | und
   if (info?.hostname === undefined || eventHub === undefined) return undefined;
   const { name, port = info.port ?? AMQPS } = hostOf(info.hostname);
   return { hostName: port === AMQPS ? name : `${name}:${port}`, eventHub };
-};
-
-const failureOf = (hostName: string, error: unknown): HubFailure => {
-  if (error instanceof HubFailure) return error;
-  const { condition, code, description, message } = (error ?? {}) as {
-    condition?: string;
-    code?: string;
-    description?: string;
-    message?: string;
-  };
-  const reason = condition ?? code ?? 'unknown';
-  const said = description ?? message ?? 'it has closed the connection';
-  const isRefused = reason === 'amqp:unauthorized-access' || /sasl|auth/i.test(`${reason} ${said}`);
-  return new HubFailure(isRefused ? 401 : 0, reason, `${hostName} over AMQP: ${said}`, undefined, {
-    cause: error,
-  });
 };
 
 const withDeadline = async <T>(work: Promise<T>, hostName: string): Promise<T> => {

@@ -14,6 +14,8 @@ it.each([
   ['methods', 'S1', 1, 40, 40],
   ['methods', 'S2', 2, 240, 240],
   ['methods', 'S3', 1, 6_144, 6_144],
+  ['messages', 'S2', 3, 5, 5],
+  ['messages', 'S3', 1, 5_000 / 60, 83],
 ] as const)('%s of %s with %i units', (of, tier, units, perSecond, burst) => {
   expect(rateOf(of, tier, units)).toEqual({ perSecond, burst });
 });

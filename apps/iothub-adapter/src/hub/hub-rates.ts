@@ -1,7 +1,7 @@
 import type { HubTier } from '@muster/contracts/iothub-adapter/hubs.requests';
 
 /** What a hub throttles by itself. */
-export type RateClass = 'identities' | 'twin-reads' | 'twin-updates' | 'methods';
+export type RateClass = 'identities' | 'twin-reads' | 'twin-updates' | 'methods' | 'messages';
 
 export interface Rate {
   readonly perSecond: number;
@@ -35,4 +35,6 @@ const RATES: Readonly<Record<RateClass, (tier: HubTier, units: number) => number
     const kilobytes = { F1: 160, S1: 160, S2: 480, S3: 24_576 }[tier];
     return (kilobytes / 4) * units;
   },
+  /** 100 a minute and unit; S3: 5,000. */
+  messages: (tier, units) => ((tier === 'S3' ? 5_000 : 100) * units) / 60,
 };

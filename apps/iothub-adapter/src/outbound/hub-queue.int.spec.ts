@@ -143,6 +143,24 @@ describe('the queue of a hub', () => {
     expect(rows).toEqual([{ device_id: 'd1' }]);
   });
 
+  it('has who is queued by the offer of one turn, and whose next turn comes before that offer ends', async () => {
+    await exhaust(1);
+    await owed.queue(device('d1'), hub, 'twin-updates');
+    await pass(60);
+    const [first] = await owed.claim();
+    if (first === undefined) throw new Error('nobody had his turn');
+    await owed.queue(device('d1'), hub, 'twin-updates');
+    await pass(60);
+    const [second] = await owed.claim();
+    if (second === undefined) throw new Error('nobody had his next turn');
+    await owed.offered(first);
+    // Of the second offer, which is still under way.
+    expect(owed.isOffering(device('d1'))).toBe(true);
+    await owed.queue(device('d1'), hub, 'twin-updates');
+    await owed.offered(second);
+    expect(await owed.limited('default', undefined)).toMatchObject([{ waiting: 1 }]);
+  });
+
   it('is left by who then meets a hub that is away, which is no matter of its throttle', async () => {
     await exhaust(30);
     await owed.queue(device('d1'), hub, 'twin-updates');

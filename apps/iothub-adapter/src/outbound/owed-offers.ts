@@ -27,7 +27,7 @@ const MAX_PAUSE_SECONDS = 300;
  */
 export class OwedOffers {
   /** What this process is just offering again: their turn has come. */
-  private readonly offering = new Set<string>();
+  private readonly offering = new Map<string, number>();
 
   constructor(private readonly database: Database) {}
 
@@ -36,29 +36,28 @@ export class OwedOffers {
     await this.database.query({
       text: `INSERT INTO hub_owed_offers AS o (tenant_id, device_id, extension, due_at)
              VALUES ($1, $2, $3, now() + interval '1 second')
-             ON CONFLICT (tenant_id, device_id, extension) DO UPDATE SET attempts = o.attempts + 1, limited_by = NULL,
+             ON CONFLICT (tenant_id, device_id, extension) DO UPDATE SET attempts = o.attempts + 1, limited_by = NULL, claimed = false,
                due_at = now() + least($4, 2 ^ least(o.attempts, 10)) * interval '1 second'`,
       values: [tenantId, deviceId, extension, MAX_PAUSE_SECONDS],
     });
   }
 
-  /** The hub's throttle does not allow it now: after all that wait for it already. Who waits keeps his turn; who had it gets another. */
-  async queue(one: Owed, hub: StoredHub, of: RateClass): Promise<void> {
-    const { tenantId, deviceId, extension } = one;
+  /** The hub's throttle does not allow it now: after all that wait for it already. Who waits keeps his turn. */
+  async queue({ tenantId, deviceId, extension }: Owed, hub: StoredHub, of: RateClass): Promise<void> {
     const { perSecond } = rateOf(of, hub.tier, hub.units);
     await this.database.query({
       text: `WITH turn AS (
                UPDATE hub_budgets SET queue_ends_at =
                  greatest(clock_timestamp(), at, queue_ends_at) + interval '1 second' / $6::float8
-               WHERE hub_id = $4 AND class = $5 AND ($7 OR NOT EXISTS (
+               WHERE hub_id = $4 AND class = $5 AND NOT EXISTS (
                  SELECT FROM hub_owed_offers
-                 WHERE tenant_id = $1 AND device_id = $2 AND extension = $3 AND limited_by IS NOT NULL))
+                 WHERE tenant_id = $1 AND device_id = $2 AND extension = $3 AND limited_by IS NOT NULL AND NOT claimed)
                RETURNING queue_ends_at)
              INSERT INTO hub_owed_offers (tenant_id, device_id, extension, hub_id, limited_by, due_at)
              SELECT $1, $2, $3, $4, $5, queue_ends_at FROM turn
              ON CONFLICT (tenant_id, device_id, extension) DO UPDATE SET attempts = 1, hub_id = excluded.hub_id,
-               limited_by = excluded.limited_by, due_at = excluded.due_at`,
-      values: [tenantId, deviceId, extension, hub.id, of, perSecond, this.isOffering(one)],
+               limited_by = excluded.limited_by, due_at = excluded.due_at, claimed = false`,
+      values: [tenantId, deviceId, extension, hub.id, of, perSecond],
     });
   }
 
@@ -91,7 +90,7 @@ export class OwedOffers {
       extension: string;
       claim: string;
     }>({
-      text: `UPDATE hub_owed_offers o SET due_at = now() + $2 * interval '1 second'
+      text: `UPDATE hub_owed_offers o SET due_at = now() + $2 * interval '1 second', claimed = true
              FROM (SELECT tenant_id, device_id, extension FROM hub_owed_offers WHERE due_at <= now()
                    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED) due
              WHERE o.tenant_id = due.tenant_id AND o.device_id = due.device_id AND o.extension = due.extension
@@ -103,14 +102,16 @@ export class OwedOffers {
       deviceId,
       ...debt,
     }));
-    for (const debt of debts) this.offering.add(keyOf(debt));
+    for (const debt of debts) this.offering.set(keyOf(debt), (this.offering.get(keyOf(debt)) ?? 0) + 1);
     return debts;
   }
 
   /** It was offered what is due to it; unless it could not be told something again, that is all. */
   async offered(debt: Debt): Promise<void> {
     const { tenantId, deviceId, extension, claim } = debt;
-    this.offering.delete(keyOf(debt));
+    const others = (this.offering.get(keyOf(debt)) ?? 1) - 1;
+    if (others === 0) this.offering.delete(keyOf(debt));
+    else this.offering.set(keyOf(debt), others);
     await this.database.query({
       text: `DELETE FROM hub_owed_offers
              WHERE tenant_id = $1 AND device_id = $2 AND extension = $3 AND due_at = $4::timestamptz`,
