@@ -38,6 +38,9 @@ export type Ports = {
   readonly brokerMqtt: number;
   /** Health of separate application processes: this one and the next ones. */
   readonly ops: number;
+  /** Of `--iothub-demo`: the simulated IoT Hub, and where its faults are set. */
+  readonly iotHub: number;
+  readonly iotHubControl: number;
 };
 
 export type Given = {
@@ -65,6 +68,8 @@ const INTERNAL = {
   amqp: 672,
   brokerMqtt: 881,
   ops: 900,
+  iotHub: 443,
+  iotHubControl: 480,
 } as const;
 /** In a test run what users connect to moves along. */
 const PUBLIC = { gateway: 300, httpDevices: 301, mqtt: 883, mqtts: 884, nats: 422 } as const;
@@ -136,6 +141,8 @@ const internalPorts = (base: number) => ({
   distribution: base + INTERNAL.distribution,
   amqp: base + INTERNAL.amqp,
   ops: base + INTERNAL.ops,
+  iotHub: base + INTERNAL.iotHub,
+  iotHubControl: base + INTERNAL.iotHubControl,
 });
 
 const STOP_SECONDS = 20;

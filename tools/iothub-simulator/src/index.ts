@@ -6,4 +6,5 @@ export type { QuotaClass, QuotaOptions, Tier } from './hub/quotas.js';
 export type { TwinLimits } from './hub/twin-limits.js';
 export { makeCertificate, type CertificateAndKey, type CertificateRequest } from './security/certificates.js';
 export { startControl, type ControlServer } from './control/control-server.js';
+export { keptSecrets, type KeptSecrets } from './kept-secrets.js';
 export { makeSasToken } from './security/sas.js';

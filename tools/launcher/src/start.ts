@@ -19,7 +19,7 @@ import {
   type WantedPort,
 } from '@muster/local-servers';
 import { type Application, applications } from './applications.js';
-import { type Demo, demoOf } from './demo.js';
+import { type Demo, demoOf, iotHubDemoOf, type IotHubDemo } from './demo.js';
 import { followLog } from './follow-log.js';
 import { migrateDatabase } from './migrate-database.js';
 import { complain, onStopSignals, say } from './terminal.js';
@@ -29,17 +29,21 @@ import { welcome } from './welcome.js';
 export const start = async (root: string, flags: readonly string[]): Promise<number> => {
   let instance: Instance | undefined;
   try {
-    const { separate, withDemo } = readFlags(flags);
+    const { separate, withDemo, withHub } = readFlags(flags);
     const settings = readSettings(root, process.env);
     instance = await openInstance(settings, say);
     const stopAsked = untilAskedToStop(instance);
-    const demo = withDemo ? demoOf(instance) : undefined;
+    const hub = withHub ? iotHubDemoOf(instance) : undefined;
+    const demos = [...(withDemo ? [demoOf(instance)] : []), ...(hub === undefined ? [] : [hub])];
     // Rejects when the start fails; resolves when it is done, and then there is only waiting.
-    const running = run(instance, separate).then(() => runDemo(demo));
+    const running = run(instance, separate, hub).then(() => {
+      if (demos.length > 0) say('bringing the demo to life, which takes about half a minute …');
+      return Promise.all(demos.map(runDemo));
+    });
     await Promise.race([stopAsked, running]);
     await stopAsked;
     say('stopping: applications first, then the servers …');
-    await demo?.stop();
+    await Promise.all(demos.map((demo) => demo.stop()));
     await Promise.allSettled([instance.stop(), running]);
     say('everything is stopped; the data stays in .muster/');
     return 0;
@@ -50,22 +54,21 @@ export const start = async (root: string, flags: readonly string[]): Promise<num
   }
 };
 
-const FLAGS = ['--processes', '--demo'];
+const FLAGS = ['--processes', '--demo', '--iothub-demo'];
 
-const readFlags = (flags: readonly string[]): { separate: boolean; withDemo: boolean } => {
+const readFlags = (flags: readonly string[]): { separate: boolean; withDemo: boolean; withHub: boolean } => {
   const unknown = flags.find((flag) => !FLAGS.includes(flag));
   if (unknown !== undefined) {
     throw new Failure(`npm start does not know ${unknown}.`, [
-      'It knows: --processes (one process for each service), --demo (and a simulated fleet to look at)',
+      'It knows: --processes (one process for each service), --demo (and a simulated fleet to look at), --iothub-demo (the same, with an IoT Hub on this machine and devices in it)',
     ]);
   }
-  return { separate: flags.includes('--processes'), withDemo: flags.includes('--demo') };
+  const withHub = flags.includes('--iothub-demo');
+  return { separate: flags.includes('--processes'), withDemo: withHub || flags.includes('--demo'), withHub };
 };
 
 /** The platform is there with it or without: what goes wrong with the fleet is told, and stops nothing. */
-const runDemo = async (demo: Demo | undefined): Promise<void> => {
-  if (demo === undefined) return;
-  say('bringing the demo to life, which takes about half a minute …');
+const runDemo = async (demo: Demo): Promise<void> => {
   try {
     process.stdout.write(await demo.start());
   } catch (error) {
@@ -73,8 +76,9 @@ const runDemo = async (demo: Demo | undefined): Promise<void> => {
   }
 };
 
-const run = async (instance: Instance, separate: boolean): Promise<void> => {
+const run = async (instance: Instance, separate: boolean, hub: IotHubDemo | undefined): Promise<void> => {
   const { settings, secrets } = instance;
+  await trustHub(hub);
   const apps = applications(settings, secrets, separate);
   await instance.requirePorts(wantedPorts(settings, apps));
   say('starting PostgreSQL, NATS and RabbitMQ (RabbitMQ takes about ten seconds the first time) …');
@@ -94,6 +98,12 @@ const run = async (instance: Instance, separate: boolean): Promise<void> => {
   const publisher =
     onPath('mosquitto_pub', process.env['PATH'] ?? '') === undefined ? 'npx mqtt' : 'mosquitto_pub';
   process.stdout.write(`${welcome(settings, urlsOf(settings, secrets), apps, publisher)}\n`);
+};
+
+/** Node.js reads whom to trust when it starts: the hub has to be there before the applications. */
+const trustHub = async (hub: IotHubDemo | undefined): Promise<void> => {
+  const trusted = await hub?.startHub();
+  if (trusted !== undefined) process.env['NODE_EXTRA_CA_CERTS'] = trusted;
 };
 
 /**
