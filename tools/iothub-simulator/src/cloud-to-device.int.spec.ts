@@ -4,6 +4,7 @@ import iotCommon from 'azure-iot-common';
 import type iotDevice from 'azure-iot-device';
 import type iothub from 'azure-iothub';
 import { Sdk } from './sdk.fixture.js';
+import { makeSasToken } from './security/sas.js';
 
 interface Feedback {
   readonly originalMessageId: string;
@@ -95,6 +96,25 @@ describe('a message from the cloud', () => {
     await sdk.registry().delete('d1');
     await eventually(() => told.length > 0);
     expect(told).toMatchObject([{ originalMessageId: 'm1', statusCode: 'Purged' }]);
+  });
+
+  it('is purged when a service asks for it, and its sender is told', async () => {
+    const told = await feedback();
+    await service.send('d1', message('m1'));
+    await service.send('d1', message('m2'));
+    const { hostName } = sdk.simulator;
+    const [host = ''] = hostName.split(':');
+    const [, key = ''] = /SharedAccessKey=(.*)$/.exec(sdk.simulator.connectionString('service')) ?? [];
+    const authorization = makeSasToken(host, key, Date.now() + 60_000, 'service');
+    const purge = async () => {
+      const url = `https://${hostName}/devices/d1/commands?api-version=2021-04-12`;
+      const response = await fetch(url, { method: 'DELETE', headers: { authorization } });
+      return [response.status, await response.json()];
+    };
+    expect(await purge()).toEqual([200, { deviceId: 'd1', moduleId: null, totalMessagesPurged: 2 }]);
+    expect(await purge()).toEqual([200, { deviceId: 'd1', moduleId: null, totalMessagesPurged: 0 }]);
+    await eventually(() => told.length === 2);
+    expect(told).toMatchObject([{ statusCode: 'Purged' }, { statusCode: 'Purged' }]);
   });
 
   it('comes again when a connection ends before the acknowledgement, but not for ever', async () => {

@@ -79,6 +79,19 @@ describe('the built-in endpoint, read by the Event Hubs SDK', () => {
     await expect(revoked.getPartitionIds({})).rejects.toThrow();
   });
 
+  it('lets five read a partition in one consumer group, and not a sixth', async () => {
+    sdk = await Sdk.start({ eventHub: { partitions: 1, consumerGroups: ['other'] } });
+    const send = await sending();
+    const five = Array.from({ length: 5 }, () => sdk.read(sdk.consumer(), {}, '0'));
+    await send('one');
+    await eventually(() => five.every(({ events }) => events.length === 1));
+    const sixth = sdk.read(sdk.consumer(), {}, '0');
+    await eventually(() => sixth.errors.length > 0);
+    expect(sixth.events).toEqual([]);
+    const elsewhere = sdk.read(sdk.consumer('other'), {}, '0');
+    await eventually(() => elsewhere.events.length === 1);
+  });
+
   it('lets a reader with a higher or the same epoch take a partition, and none with a lower or without', async () => {
     sdk = await Sdk.start({ eventHub: { partitions: 1 } });
     const send = await sending();

@@ -45,6 +45,19 @@ describe("Microsoft's service SDK over REST", () => {
     );
   });
 
+  it('counts identities', async () => {
+    const registry = sdk.registry();
+    const counts = async () =>
+      (await registry.getRegistryStatistics()).responseBody as unknown as Record<string, number>;
+    const before = await counts();
+    await registry.create({ deviceId: 'counted-1' });
+    await registry.create({ deviceId: 'counted-2', status: 'disabled' });
+    const after = await counts();
+    expect(after['totalDeviceCount']).toBe((before['totalDeviceCount'] ?? 0) + 2);
+    expect(after['enabledDeviceCount']).toBe((before['enabledDeviceCount'] ?? 0) + 1);
+    expect(after['disabledDeviceCount']).toBe((before['disabledDeviceCount'] ?? 0) + 1);
+  });
+
   it('adds and removes many devices at once', async () => {
     const registry = sdk.registry();
     const devices = Array.from({ length: 3 }, (_, index) => ({ deviceId: `bulk-${index}` }));
