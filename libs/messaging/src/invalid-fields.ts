@@ -60,6 +60,38 @@ export const brokenRules = (
   return [...(refuse ? inherited : []), ...faults.flatMap((fault) => flat(fault, ''))].slice(0, MAX_REPORTED);
 };
 
+/**
+ * Takes out of a request that keeps the rules of `shape` every null that stands for nothing: to @IsOptional null is as good as
+ * absent, so no other rule was asked, and a service that reads `?: string` must not find it. Changes `value`, and returns it.
+ */
+export const withoutNulls = <T>(shape: Shape<object>, value: T): T => {
+  for (const { of, key } of emptyFields(shape, value, '')) Reflect.deleteProperty(of, key);
+  return value;
+};
+
+/** The same nulls as faults of a patch, in which null would have to remove what cannot be removed. */
+export const nullsInPatch = (shape: Shape<object>, value: unknown): readonly FieldError[] =>
+  emptyFields(shape, value, '').map(({ path }) => ({ path, message: 'must not be null' }));
+
+interface EmptyField {
+  readonly of: Record<string, unknown>;
+  readonly key: string;
+  readonly path: string;
+}
+
+const emptyFields = (shape: Shape<object>, value: unknown, path: string): readonly EmptyField[] => {
+  if (Array.isArray(value)) {
+    return value.flatMap((item, index) => emptyFields(shape, item, pathOf(path, String(index))));
+  }
+  if (!isObject(value)) return [];
+  const { fields, optional } = nestedOf(shape);
+  const own = optional.filter((key) => value[key] === null);
+  return [
+    ...own.map((key) => ({ of: value, key, path: pathOf(path, key) })),
+    ...[...fields].flatMap(([key, nested]) => emptyFields(nested.shape, value[key], pathOf(path, key))),
+  ];
+};
+
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -69,6 +101,8 @@ interface Nested {
   readonly fields: ReadonlyMap<string, NestedField>;
   /** class-validator passes nested validation over where there is nothing; these have no other rule that asks for them. */
   readonly required: readonly string[];
+  /** Where null is neither a value nor removes one. */
+  readonly optional: readonly string[];
 }
 
 interface NestedField {
@@ -94,7 +128,13 @@ const nestedOf = (shape: Shape<object>): Nested => {
   const required = Object.entries(rules)
     .filter(([, ofField]) => ofField.every((rule) => rule.type === ValidationTypes.NESTED_VALIDATION))
     .map(([name]) => name);
-  const nested = { fields: new Map(fields), required };
+  const optional = Object.entries(rules)
+    .filter(([, ofField]) => {
+      const names = ofField.map((rule) => rule.name);
+      return names.includes('isOptional') && !names.includes('anyJson') && !names.includes('nullRemoves');
+    })
+    .map(([name]) => name);
+  const nested = { fields: new Map(fields), required, optional };
   known.set(shape, nested);
   return nested;
 };

@@ -4,7 +4,7 @@ import { continueTrace, currentTrace, withTrace, type Logger, type Metrics } fro
 import { withDeadline } from './deadline.js';
 import { HEADER, headerOf, headersOf } from './headers.js';
 import { idsIn } from './ids-in.js';
-import { invalidFields } from './invalid-fields.js';
+import { invalidFields, withoutNulls } from './invalid-fields.js';
 import type { Link } from './link.js';
 import { RecentAnswers, type Answer } from './recent-answers.js';
 
@@ -216,7 +216,7 @@ const requestOf = (contract: RequestContract<object, object>, message: Msg): obj
     throw new AppError('invalid-request', 'The body is not JSON.', { cause: error });
   }
   const faults = invalidFields(contract.request, body, 'refuse');
-  if (faults.length === 0) return body as object; // the line above checked it
+  if (faults.length === 0) return withoutNulls(contract.request, body as object); // the line above checked it
   const [first] = faults;
   throw new AppError(
     'invalid-request',

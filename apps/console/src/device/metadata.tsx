@@ -119,7 +119,7 @@ const SetMetadata = ({
           api.PUT('/api/v1/devices/{id}/metadata/{key}', {
             params: { path: { id, key }, header: { 'If-Match': etag } },
             // What is no JSON is not sent: it is not ready.
-            body: ('value' in read ? read.value : null) as Schema<'JsonValue'>,
+            body: 'value' in read ? read.value : null,
             // A text is JSON too, and openapi-fetch sends it as it is.
             bodySerializer: JSON.stringify,
           }),

@@ -1,14 +1,15 @@
 import { Button, Group, Input, Textarea } from '@mantine/core';
 import { useId, useState } from 'react';
+import type { Schema } from '../api/client.js';
 import { useCover } from './value.js';
 
 /** `text` as a value, or why it is none. Written as JSON, so that "5" and 5 stay two things. */
 export const readJson = (
   text: string,
-): { readonly value: unknown } | { readonly fault: string; readonly asText: boolean } => {
+): { readonly value: Schema<'JsonValue'> } | { readonly fault: string; readonly asText: boolean } => {
   if (text.trim() === '') return { fault: 'A value is missing.', asText: false };
   try {
-    return { value: JSON.parse(text) as unknown };
+    return { value: JSON.parse(text) as Schema<'JsonValue'> };
   } catch (error) {
     const position = error instanceof Error ? error.message.replace(/^.*JSON/, 'This is no JSON') : '';
     return /^[[{"]/.test(text.trim())

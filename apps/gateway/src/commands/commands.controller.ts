@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, Inject, Param, Post, Res, type OnModuleDestroy } from '@nestjs/common';
 import type { Response } from 'express';
 import { IsIn, IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
-import { AppError, type JsonValue } from '@muster/contracts';
+import { AnyJson, AppError, type JsonValue } from '@muster/contracts';
 import {
   cancelCommand,
   COMMAND_STATUSES,
@@ -30,6 +30,7 @@ export class CommandInput {
 
   /** Any JSON value. */
   @IsOptional()
+  @AnyJson()
   payload?: JsonValue;
 
   /** Default 60. */

@@ -2,7 +2,7 @@ import { Body, type PipeTransform } from '@nestjs/common';
 import { raw, type Request, type RequestHandler } from 'express';
 import { AppError, type FieldError, type Shape } from '@muster/contracts';
 import { JsonFault, readJson, type Json } from '@muster/json';
-import { invalidFields } from '@muster/messaging';
+import { invalidFields, nullsInPatch, withoutNulls } from '@muster/messaging';
 import { callerIn, pathOf } from './caller.js';
 
 /** Every body but a firmware's. */
@@ -122,16 +122,27 @@ export const CheckedBody = (shape: Shape<object>): ParameterDecorator =>
     transform: (body: unknown) => {
       refuseNone(body);
       refuse(invalidFields(shape, body, 'refuse'), 'The body');
+      return withoutNulls(shape, body);
+    },
+  } satisfies PipeTransform);
+
+/** A merge patch: null is for what it can remove. */
+export const CheckedPatch = (shape: Shape<object>): ParameterDecorator =>
+  Body({
+    transform: (body: unknown) => {
+      refuseNone(body);
+      refuse(invalidFields(shape, body, 'refuse'), 'The body');
+      refuse(nullsInPatch(shape, body), 'The body');
       return body;
     },
   } satisfies PipeTransform);
 
-/** The same, where no body stands for `{}`. */
+/** As CheckedBody, where no body stands for `{}`. */
 export const OptionalBody = (shape: Shape<object>): ParameterDecorator =>
   Body({
     transform: (body: unknown = {}) => {
       refuse(invalidFields(shape, body, 'refuse'), 'The body');
-      return body;
+      return withoutNulls(shape, body);
     },
   } satisfies PipeTransform);
 

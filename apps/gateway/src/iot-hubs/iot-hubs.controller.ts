@@ -14,7 +14,7 @@ import {
   type HubView,
 } from '@muster/contracts/iothub-adapter/hubs.requests';
 import { type Asking, ASKING } from '../providers.js';
-import { CheckedBody } from '../http/body.js';
+import { CheckedBody, CheckedPatch } from '../http/body.js';
 import { Changing, Creating, Reading, Who, type Caller } from '../http/caller.js';
 import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
@@ -62,7 +62,7 @@ export class IotHubsController {
   })
   editIotHub(
     @Param('id') hubId: string,
-    @CheckedBody(HubEdit) edit: HubEdit,
+    @CheckedPatch(HubEdit) edit: HubEdit,
     @Changing() changing: Caller,
   ): Promise<HubView> {
     return this.bus.request(editHub, { ...changing, hubId, edit }, PATIENT);

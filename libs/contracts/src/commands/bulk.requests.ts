@@ -1,6 +1,7 @@
 import { Type } from 'class-transformer';
 import { IsInt, IsOptional, Matches, Min, ValidateNested } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { AnyJson } from '../described.js';
 import { BulkInput, TARGET_ERRORS, TargetPreview } from '../device-registry/targets.requests.js';
 import { CreateRequest, TenantRequest, type JsonValue } from '../fields.js';
 import { JobStarted } from '../jobs/requests.js';
@@ -13,6 +14,7 @@ export class CommandBulkInput extends BulkInput {
 
   /** Any JSON value, by default at most 64 KB of it. */
   @IsOptional()
+  @AnyJson()
   payload?: JsonValue;
 
   /** Of each command, from its own creation. Default 60; by default at most 7 days. */

@@ -127,6 +127,7 @@ export class CreateCommand extends CreateRequest {
 
   /** Any JSON value, by default at most 64 KB of it. */
   @IsOptional()
+  @AnyJson()
   payload?: JsonValue;
 
   /** Default 60; by default at most 7 days. */
@@ -262,6 +263,7 @@ export class OutstandingCommand {
 
   /** Any JSON value; absent: the command has none. */
   @IsOptional()
+  @AnyJson()
   payload?: JsonValue;
 
   /** Not to be delivered after this. */
@@ -410,6 +412,7 @@ export class CommandResult extends DeviceKey {
 
   /** Any JSON value, by default at most 64 KB of it. */
   @IsOptional()
+  @AnyJson()
   payload?: JsonValue;
 }
 

@@ -36,12 +36,6 @@ export type HubTier = (typeof HUB_TIERS)[number];
 
 /** What can be said of a hub besides its name. */
 class HubDetails {
-  /** Of a shared access policy with the rights RegistryRead, RegistryWrite and ServiceConnect, as the Azure portal shows it: `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…`. Never shown again. A host name with a port is spoken to there, over HTTPS and AMQP alike. */
-  @IsOptional()
-  @IsString()
-  @Length(1, 1024)
-  connectionString?: string;
-
   /** Whose events are read under that name at the built-in endpoint. Default: `$Default`. Nobody else may read in it. */
   @IsOptional()
   @Matches(/^\$Default$|^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$/)
@@ -73,9 +67,10 @@ export class HubInput extends HubDetails {
   @Matches(NAME_RULE)
   name!: string;
 
+  /** Of a shared access policy with the rights RegistryRead, RegistryWrite and ServiceConnect, as the Azure portal shows it: `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…`. Never shown again. A host name with a port is spoken to there, over HTTPS and AMQP alike. */
   @IsString()
   @Length(1, 1024)
-  declare connectionString: string;
+  connectionString!: string;
 }
 
 /** Merge: what is absent stays. */
@@ -83,6 +78,12 @@ export class HubEdit extends HubDetails {
   @IsOptional()
   @Matches(NAME_RULE)
   name?: string;
+
+  /** As when it was made, with another key. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 1024)
+  connectionString?: string;
 }
 
 export class CreateHub extends CreateRequest {

@@ -76,6 +76,7 @@ const optionsOf = (refPrefix: string) =>
         const [schema] = constraints as [(refTo: RefTo) => Readonly<Record<string, unknown>>]; // as `Described` registers it
         return schema((what) => ({ $ref: `${refPrefix}${typeof what === 'string' ? what : what.name}` }));
       },
+      anyJson: () => ({ $ref: `${refPrefix}${JSON_VALUE}` }),
       nullRemoves: { [NULL_REMOVES]: true },
       isFilter: {
         type: 'string',
