@@ -19,6 +19,7 @@ import { pushBurst } from './push-burst.js';
 import { pushLatency } from './push-latency.js';
 import { reconnectStorm } from './reconnect-storm.js';
 import { replicas } from './drill/replicas.js';
+import { upgrade } from './drill/upgrade.js';
 import { stateFilters } from './state-filters.js';
 import { stopDrill } from './stop-drill.js';
 
@@ -45,6 +46,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   replicas,
   'state-filters': stateFilters,
   'stop-drill': stopDrill,
+  upgrade,
 };
 
 const isUnreachable = (error: unknown): boolean =>
@@ -55,7 +57,7 @@ const name = process.argv[2] ?? '';
 const bench = benches[name];
 if (bench === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; campaigns, campaign-scale, device-filter, state-filters, console, json-reading and replicas run alone)\n`,
+    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; campaigns, campaign-scale, device-filter, state-filters, console, json-reading, replicas and upgrade run alone)\n`,
   );
   process.exitCode = 64;
 } else {

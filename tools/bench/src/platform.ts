@@ -32,15 +32,27 @@ export const call = async <T>(
   accept: readonly number[] = [200, 201, 204],
   headers: Readonly<Record<string, string>> = {},
 ): Promise<T> => {
-  const response = await fetch(`${platform.url}/api/v1${path}`, {
-    method,
-    headers: { 'x-api-key': apiKey(), 'content-type': 'application/json', ...headers },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  const send = (): Promise<Response> =>
+    fetch(`${platform.url}/api/v1${path}`, {
+      method,
+      headers: { 'x-api-key': apiKey(), 'content-type': 'application/json', ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  const response = await send().catch((error: unknown) => {
+    if (!wasClosedMeanwhile(error)) throw error;
+    return send();
   });
   const text = await response.text();
   if (!accept.includes(response.status)) throw new Error(`${method} ${path}: ${response.status} ${text}`);
   return (text === '' ? undefined : JSON.parse(text)) as T;
 };
+
+/** The server closed a kept connection as idle, in the moment in which it was used again. */
+const wasClosedMeanwhile = (error: unknown): boolean =>
+  error instanceof Error &&
+  ['UND_ERR_SOCKET', 'ECONNRESET'].includes(
+    (error.cause as { readonly code?: string } | undefined)?.code ?? '',
+  );
 
 export interface BenchDevice {
   readonly id: string;

@@ -10,6 +10,9 @@ export const say = (line: string): void => void process.stdout.write(`${line}\n`
 /** A platform for a drill: what else the benches do goes to it from now on. */
 export const openDrill = async (name: string, options: ReplicasOptions = {}): Promise<Replicas> => {
   const replicas = await Replicas.open(resolve('.'), `drill-${name}`, options);
+  // Its processes outlive this one: who breaks a drill off must not have to look for them.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void replicas.stop().then(() => process.exit(1)));
   process.env['MUSTER_URL'] = replicas.urls.gateway;
   process.env['MUSTER_MQTT_URL'] = replicas.urls.mqtt;
   process.env['MUSTER_HTTP_URL'] = replicas.urls.httpDevices;
