@@ -303,16 +303,29 @@ describe('what a device is told', () => {
     });
   });
 
-  it('what a twin cannot hold is rejected with the name of the limit', async () => {
+  it('what a twin cannot hold is refused at once; what does not fit beside what others have there, by the adapter', async () => {
     const device = await world.newDevice();
     await world.inHub(device);
-    await platform.api('PATCH', `/devices/${device.id}/configuration/desired`, { text: 'x'.repeat(5_000) });
+    const path = `/devices/${device.id}/configuration/desired`;
+    expect(await platform.api('PATCH', path, { text: 'x'.repeat(5_000) })).toMatchObject({
+      status: 413,
+      body: {
+        code: 'configuration-too-large',
+        detail: expect.stringContaining('key "text": a text in a twin has at most 4096 bytes'),
+      },
+    });
+    const elsewhere = Object.fromEntries(
+      Array.from({ length: 8 }, (_, nth) => [`k${nth}`, 'x'.repeat(4_000)]),
+    );
+    const registry = openRegistry(simulator);
+    await registry.updateTwin(device.token, { properties: { desired: elsewhere } }, '*');
+    expect(await platform.api('PATCH', path, { text: 'x'.repeat(4_000) })).toMatchObject({ status: 200 });
     await until('it is rejected', async () =>
       expect(await world.get(`/devices/${device.id}/configuration/history`)).toMatchObject({
         items: expect.arrayContaining([
           expect.objectContaining({
             kind: 'rejected',
-            reason: expect.stringContaining('a text in a twin has at most 4096 bytes'),
+            reason: expect.stringContaining('a twin holds at most 32768 bytes of desired properties'),
           }),
         ]),
       }),

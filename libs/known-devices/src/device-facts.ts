@@ -21,8 +21,8 @@ export interface Facts {
 
 export type Fact = keyof Facts;
 
-/** What decides which defaults and rules a device has. */
-export type DeviceKind = DeviceId & Pick<Facts, 'deviceTypeId' | 'appVersion'>;
+/** What decides which defaults and rules a device has, and what of a document it can hold. */
+export type DeviceKind = DeviceId & Pick<Facts, 'deviceTypeId' | 'appVersion' | 'interface'>;
 
 /** What the registry told of a device. `version` is the registry's: older facts never replace newer ones. */
 export interface DeviceFacts extends DeviceId, Facts {

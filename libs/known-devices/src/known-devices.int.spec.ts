@@ -164,7 +164,12 @@ describe('a device', () => {
 });
 
 describe('the kind of a device', () => {
-  const kind = (known: DeviceId, appVersion: string) => ({ ...known, deviceTypeId, appVersion });
+  const kind = (known: DeviceId, appVersion: string) => ({
+    ...known,
+    deviceTypeId,
+    appVersion,
+    interface: 'mqtt',
+  });
 
   it('is the newest that was told, in whatever order', async () => {
     const known = device();

@@ -30,7 +30,7 @@ type Row = { readonly tenant_id: string; readonly device_id: string; readonly de
   readonly [One in Fact]: Facts[One] | null;
 };
 
-const KIND = ['deviceTypeId', 'appVersion'] as const;
+const KIND = ['deviceTypeId', 'appVersion', 'interface'] as const;
 
 /**
  * Which devices exist and what they are, from the registry's events, in any order and any number of times: a deleted device

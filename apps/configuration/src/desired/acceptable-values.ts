@@ -1,5 +1,6 @@
 import { AppError, type FieldError, type JsonObject } from '@muster/contracts';
 import { wrongConfigurationKey, wrongConfigurationValue } from '@muster/contracts/configuration/values';
+import { wrongForHubDevice } from '@muster/contracts/iothub-adapter/twin-limits';
 import { canonicalJson } from '@muster/contracts/canonical-json';
 import { sizeOf } from '../device-configuration/config-id.js';
 
@@ -56,6 +57,12 @@ export const assertWithinLimits = (
   const bytes = Buffer.byteLength(canonical);
   if (bytes > limits.documentBytes)
     tooLarge(`${what} would be ${bytes} bytes; at most ${limits.documentBytes} are allowed.`);
+};
+
+/** Refuses with `configuration-too-large` what the twin of a device in an IoT Hub could not hold. */
+export const assertFitsTwin = (document: JsonObject, changed: readonly string[]): void => {
+  const wrong = wrongForHubDevice(document, changed);
+  if (wrong !== undefined) tooLarge(`The twin of the device in its IoT Hub cannot hold it: ${wrong}.`);
 };
 
 /** What a device says of itself is not refused for a character that cannot be stored: the character is replaced. */

@@ -1,7 +1,8 @@
 import { AppError, type FieldError, type JsonObject, type JsonValue } from '@muster/contracts';
 import { sameJson } from '@muster/contracts/same-json';
+import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import type { ValueOrigin } from '@muster/contracts/configuration/requests';
-import { assertWithinLimits, type Limits } from './acceptable-values.js';
+import { assertFitsTwin, assertWithinLimits, type Limits } from './acceptable-values.js';
 import type { DesiredChanges } from '../device-configuration/device-configuration.events.js';
 import { mergePatch } from './merge-patch.js';
 
@@ -14,6 +15,8 @@ export interface Effective {
 /** What the device's type and app version say. Read before a decision, and held until it is committed: see ADR 0009. */
 export interface Rules {
   readonly limits: Limits;
+  /** What is there on the device's side holds less than that. */
+  readonly interface: DeviceInterface;
   /** By key, those in force for the device: of its app version, or else of its type. */
   readonly defaults: ReadonlyMap<string, Effective>;
   /** What is wrong with a device's own value of this key; paths begin with the key. Pure. */
@@ -101,4 +104,5 @@ export const assertAllowed = (
     });
   }
   assertWithinLimits(document, rules.limits, 'desired', Object.keys(changes), canonical);
+  if (rules.interface === 'iothub') assertFitsTwin(document, Object.keys(changes));
 };

@@ -80,6 +80,21 @@ describe('ChangeDesired over defaults', () => {
     }
   });
 
+  it('refuses what the twin of a device in an IoT Hub could not hold, and only there', () => {
+    const tooDeep = { a: { b: { c: { d: { e: { f: { g: { h: 1 } } } } } } } };
+    const inHub: Rules = { ...rules, interface: 'iothub' };
+    expect(decide(change(tooDeep), stateAfter([]))).toHaveLength(1);
+    expect(() => decide(change(tooDeep, { rules: inHub }), stateAfter([]))).toThrow(
+      expect.objectContaining({
+        code: 'configuration-too-large',
+        detail: expect.stringMatching(/IoT Hub.*key "a": .*nested at most 10 deep/) as unknown,
+      }),
+    );
+    // What it had before it came to the hub does not keep it from other changes.
+    const history = [desired({}, tooDeep)];
+    expect(decide(change({ fine: 1 }, { rules: inHub }), stateAfter(history))).toHaveLength(1);
+  });
+
   it('checks what it changes against the rules of the type, and nothing else', () => {
     const strict: Rules = {
       ...rules,

@@ -11,7 +11,7 @@ const configuration = scenario({ initial, evolve, decide });
 const anna: Actor = { kind: 'user', id: 'anna' };
 const campaign: Actor = { kind: 'campaign', id: 'c1' };
 const limits = { documentBytes: 32_768, valueBytes: 8_192, keys: 500 };
-const rules: Rules = { limits, defaults: new Map(), faultsOf: () => [] };
+const rules: Rules = { limits, interface: 'mqtt', defaults: new Map(), faultsOf: () => [] };
 const at = (second: number): string => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
 
 const change = (

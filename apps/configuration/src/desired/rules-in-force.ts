@@ -1,3 +1,4 @@
+import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
 import type { EventStore } from '@muster/event-store';
 import type { DeviceKind } from '@muster/known-devices';
 import type pg from 'pg';
@@ -11,9 +12,9 @@ const KEPT_TYPES = 200;
 
 interface KeptType {
   readonly version: number;
-  /** By app version. */
+  /** By app version and interface. */
   readonly rules: Map<string, Rules>;
-  readonly rulesOf: (appVersion: string) => Rules;
+  readonly rulesOf: (appVersion: string, by: DeviceInterface) => Rules;
 }
 
 /** Reads what device types say of their devices' configuration. Compiled schemas are kept per version of the type. */
@@ -39,21 +40,23 @@ export class RulesInForce {
         const faultsOf = valueChecks(state);
         const limits = limitsOf(state, this.ceilings);
         const rules = new Map<string, Rules>();
-        const rulesOf = (appVersion: string): Rules => ({
+        const rulesOf = (appVersion: string, by: DeviceInterface): Rules => ({
           limits,
+          interface: by,
           faultsOf,
           defaults: defaultsOf(state, appVersion),
         });
         return [key, this.keep(key, { version, rules, rulesOf })];
       }),
     );
-    return devices.map(({ tenantId, deviceTypeId, appVersion }) => {
+    return devices.map(({ tenantId, deviceTypeId, appVersion, interface: by }) => {
       const type = byType.get(`${tenantId}\n${deviceTypeId}`);
       if (type === undefined) throw new Error('the type of a device was not loaded');
-      const known = type.rules.get(appVersion);
+      const key = `${appVersion}\n${by}`;
+      const known = type.rules.get(key);
       if (known !== undefined) return known;
-      const rules = type.rulesOf(appVersion);
-      type.rules.set(appVersion, rules);
+      const rules = type.rulesOf(appVersion, by);
+      type.rules.set(key, rules);
       return rules;
     });
   }

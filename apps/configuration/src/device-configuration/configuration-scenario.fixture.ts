@@ -16,7 +16,7 @@ import type {
 export const configuration = scenario({ initial, evolve, decide });
 export const operator = { kind: 'user', id: 'anna' } as const;
 export const limits = { documentBytes: 32_768, valueBytes: 8_192, keys: 500 };
-export const rules: Rules = { limits, defaults: new Map(), faultsOf: () => [] };
+export const rules: Rules = { limits, interface: 'mqtt', defaults: new Map(), faultsOf: () => [] };
 /** Key → value of the type; those of the app version take their place. */
 export const inForce = (ofType: JsonObject, ofVersion: JsonObject = {}): Rules => ({
   ...rules,

@@ -27,7 +27,7 @@ import { documentOf, reportedStateOf } from '../device-configuration/documents.j
 import { syncFactsOf, syncStateOf } from '../device-configuration/sync-state.js';
 
 const limits = { documentBytes: 32_768, valueBytes: 8_192, keys: 500 };
-const rules = { limits, defaults: new Map(), faultsOf: () => [] };
+const rules = { limits, interface: 'mqtt' as const, defaults: new Map(), faultsOf: () => [] };
 const source = { kind: 'user', id: 'anna' } as const;
 const UNCONFIRMED_AFTER_MS = 5_000;
 

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '@muster/contracts';
-import { keyOfTwin, mapObject } from './twin-keys.js';
+import { keyOfTwin, mapObject } from '@muster/contracts/iothub-adapter/twin-keys';
 
 /** What of twins is the platform's, in what is desired and in what is reported. */
 export const NAMESPACE = 'muster';

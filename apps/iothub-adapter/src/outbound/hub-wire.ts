@@ -1,11 +1,12 @@
 import type { JsonObject } from '@muster/contracts';
+import { mapObject, twinKey } from '@muster/contracts/iothub-adapter/twin-keys';
+import { wrongForTwin } from '@muster/contracts/iothub-adapter/twin-limits';
 import type { Addressee, Push, Wire } from '@muster/downlink';
 import type { Logger } from '@muster/observability';
 import { HubFailure } from '../azure/hub-rest.js';
 import { patchDesired } from '../azure/hub-twins.js';
 import type { HubLinks } from '../events/hub-links.js';
 import { NAMESPACE, withoutMetadata } from '../events/reported-requests.js';
-import { mapObject, twinKey } from '../events/twin-keys.js';
 import type { OpenHub, OpenHubs } from '../hub/open-hubs.js';
 import type { IdentityLedger } from '../identity/identity-ledger.js';
 import { desiredPatch } from './desired-patch.js';
@@ -13,7 +14,6 @@ import type { HubCommands } from './hub-commands.js';
 import { NotItsTurn, type HubThrottle } from './hub-throttle.js';
 import type { OwedOffers } from './owed-offers.js';
 import type { SayAsDevice } from './say-as-device.js';
-import { wrongForTwin } from './twin-limits.js';
 
 export interface HubWireParts {
   readonly hubs: OpenHubs;

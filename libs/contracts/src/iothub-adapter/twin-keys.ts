@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '@muster/contracts';
+import type { JsonObject, JsonValue } from '../fields.js';
 
 /** What keys of twins may not hold, and `%`, by which it is written instead. */
 const FORBIDDEN = /[.$#%\s\p{Cc}]/gu;
