@@ -35,7 +35,7 @@ export interface PlatformWithHub {
   stop(): Promise<void>;
 }
 
-const EVERY_ROUTE = [
+export const EVERY_ROUTE = [
   'DeviceMessages',
   'TwinChangeEvents',
   'DeviceLifecycleEvents',

@@ -44,6 +44,7 @@ import { PresenceFromTheDoor1764390000015 } from '../migrations/0015-presence-fr
 import { Folders1764420000016 } from '../migrations/0016-folders.js';
 import { TokenTimes1764420000017 } from '../migrations/0017-token-times.js';
 import { IotHubs1764440000018 } from '../migrations/0018-iot-hubs.js';
+import { HubEnrolments1764440000019 } from '../migrations/0019-hub-enrolments.js';
 import { DeviceFilters1763600200005 } from '../migrations/0005-device-filters.js';
 import { DeviceBulkHandlers } from './bulk/device-bulk.handlers.js';
 import { deviceBulkDeleteJob, deviceBulkJob } from './bulk/device-bulk-job.js';
@@ -69,6 +70,7 @@ import { claimKeyList } from './claim-key/claim-key-list.projection.js';
 import { claimKey } from './claim-key/claim-key.decider.js';
 import { ClaimKeyHandlers } from './claim-key/claim-key.handlers.js';
 import { publishedOfClaimKey } from './claim-key/claim-key.published.js';
+import { HubEnrolmentHandlers } from './enrolment/hub-enrolment.handlers.js';
 import { Enrolments } from './enrolment/enrolments.js';
 import { validityTimerHandlers, validityTimers } from './validity-timers.js';
 import { deviceSoftware } from './software/device-software.js';
@@ -158,6 +160,7 @@ export class AppModule {
         DeviceBulkHandlers,
         ImportHandlers,
         IotHubsReactor,
+        HubEnrolmentHandlers,
         GroupHandlers,
         FolderHandlers,
         jobHandlersOf({ cancel: cancelDeviceRegistryJob, retry: retryDeviceRegistryJob }),
@@ -200,6 +203,7 @@ export const migrations = [
   Folders1764420000016,
   TokenTimes1764420000017,
   IotHubs1764440000018,
+  HubEnrolments1764440000019,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */

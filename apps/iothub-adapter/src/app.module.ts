@@ -3,6 +3,8 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { Downlink, reactorsOf } from '@muster/downlink';
 import { eventStream } from '@muster/contracts';
 import type { DeviceKey } from '@muster/contracts/configuration/documents.requests';
+import { cancelHubJob, retryHubJob } from '@muster/contracts/jobs/owner.requests';
+import { hubJobChanged } from '@muster/contracts/jobs/published';
 import { listHubActs } from '@muster/contracts/audit/requests';
 import {
   createEventStore,
@@ -12,6 +14,15 @@ import {
   told,
   translateBy,
 } from '@muster/event-store';
+import {
+  job,
+  jobHandlersOf,
+  Jobs,
+  jobsMigrations,
+  migrateJobs,
+  publishedOfJob,
+  startJobWorkers,
+} from '@muster/jobs';
 import { ConfigError, type RunningApp } from '@muster/observability';
 import {
   actHandlersOf,
@@ -29,6 +40,7 @@ import { Events1763600800003 } from '../migrations/0003-events.js';
 import { OwedOffers1763600800004 } from '../migrations/0004-owed-offers.js';
 import { HubQueues1763600800005 } from '../migrations/0005-hub-queues.js';
 import { HubMessages1763600800007 } from '../migrations/0007-hub-messages.js';
+import { Reconciliation1763600800006 } from '../migrations/0006-reconciliation.js';
 import { configSchema, loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
 import { HubEventHandler } from './events/hub-event-handler.js';
 import { HubLinks } from './events/hub-links.js';
@@ -55,6 +67,9 @@ import { LimitedHubHandlers } from './outbound/limited-hubs.handlers.js';
 import { OwedOffers, startOwedOffers } from './outbound/owed-offers.js';
 import { sayAsDevice } from './outbound/say-as-device.js';
 import { SentMessages } from './outbound/sent-messages.js';
+import { Findings } from './reconcile/findings.js';
+import { reconcileDryRunJob, reconcileJob } from './reconcile/reconcile-job.js';
+import { ReconcileHandlers } from './reconcile/reconcile.handlers.js';
 import { MAX_HUBS } from './providers.js';
 
 const SERVICE = 'iothub-adapter';
@@ -62,7 +77,7 @@ const SCHEMA = 'iothub_adapter';
 
 /** Written in the transaction of their events, and rebuildable from them. */
 const projections = [hubs];
-const aggregates = [hub];
+const aggregates = [hub, job];
 
 const ActHandlers = actHandlersOf({ service: SERVICE, contract: listHubActs, kinds: { device: 'device' } });
 
@@ -78,6 +93,8 @@ export class AppModule {
       HubDeviceHandlers,
       IdentitiesReactor,
       LimitedHubHandlers,
+      ReconcileHandlers,
+      jobHandlersOf({ cancel: cancelHubJob, retry: retryHubJob }),
       ...reactors,
     ];
     return { module: AppModule, controllers, providers };
@@ -86,16 +103,22 @@ export class AppModule {
 
 const migrations = [
   ...eventStoreMigrations,
+  ...jobsMigrations,
   Hubs1763600800001,
   Identities1763600800002,
   Events1763600800003,
   OwedOffers1763600800004,
   HubQueues1763600800005,
   HubMessages1763600800007,
+  Reconciliation1763600800006,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
-export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
+export const migrate = async (url: string): Promise<string[]> => {
+  const ran = await migrateSchema({ url, schema: SCHEMA, migrations });
+  await migrateJobs({ url, schema: SCHEMA });
+  return ran;
+};
 
 /** What `npm run rebuild` makes again. */
 export const rebuilds = rebuildsOf({
@@ -131,6 +154,19 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
       const ledger = new IdentityLedger(database, bus);
       const budget = new HubBudget(database);
       const everyMs = config.syncEveryMs;
+      const store = createEventStore(database, { projections });
+      const findings = new Findings(database);
+      const reconciling = { database, bus, hubs, ledger, budget, findings };
+      const kinds = [reconcileJob(reconciling), reconcileDryRunJob(reconciling)];
+      const workers = startJobWorkers({
+        database,
+        store,
+        kinds,
+        concurrency: config.jobConcurrency,
+        retentionDays: config.jobRetentionDays,
+        logger,
+        metrics,
+      });
       const uplink = openUplink({ ...config, door: 'iothub', bus, logger, metrics });
       const links = new HubLinks(database, bus);
       const owed = new OwedOffers(database);
@@ -162,7 +198,9 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
       return {
         module: AppModule.of(reactorsOf(SERVICE, offers), [
           { provide: DATABASE, useValue: database },
-          { provide: EVENT_STORE, useFactory: () => createEventStore(database, { projections }) },
+          { provide: EVENT_STORE, useValue: store },
+          { provide: Jobs, useValue: new Jobs(database, store, kinds) },
+          { provide: Findings, useValue: findings },
           { provide: BUS, useValue: bus },
           { provide: HubKeys, useValue: keys },
           { provide: OpenHubs, useValue: hubs },
@@ -170,7 +208,13 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: OwedOffers, useValue: owed },
           { provide: MAX_HUBS, useValue: config.maxHubs },
         ]),
-        relay: { translate: translateBy(told(hub, publishedOfHub)), aggregates },
+        relay: {
+          translate: translateBy(
+            told(hub, publishedOfHub),
+            told(job, (event) => publishedOfJob(hubJobChanged, event)),
+          ),
+          aggregates,
+        },
         background: {
           identities: startIdentitySync({ hubs, ledger, budget, made: reachable, everyMs, logger, metrics }),
           events: startEventReaders({ ...config, database, hubs, handler, everyMs, logger, metrics }),
@@ -182,6 +226,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           }),
           downlink: startMakingUp(offers),
           messages: commands,
+          jobs: workers,
           uplink: { stop: () => uplink.stop() },
         },
         replays: { [PARKED_EVENTS]: replayEvent(hubs, handler) },

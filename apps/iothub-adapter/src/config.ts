@@ -1,3 +1,4 @@
+import { jobKeys } from '@muster/jobs';
 import { int, readConfig, secretFile, type ConfigOf } from '@muster/observability';
 import { serviceKeys } from '@muster/service-host';
 import { uplinkKeysBehindDoor } from '@muster/uplink';
@@ -5,6 +6,7 @@ import { uplinkKeysBehindDoor } from '@muster/uplink';
 export const configSchema = {
   ...uplinkKeysBehindDoor,
   ...serviceKeys({ prefix: 'IOTHUB_ADAPTER', schema: 'iothub_adapter' }),
+  ...jobKeys({ prefix: 'IOTHUB_ADAPTER' }),
   sealingKey: secretFile({
     env: 'MUSTER_SEALING_KEY_FILE',
     doc: 'Key that the keys of IoT Hubs are sealed with: 32 random bytes as base64url. Not set: no IoT Hubs',

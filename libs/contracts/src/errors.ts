@@ -146,6 +146,8 @@ export const errorCatalogue = {
   'iot-hub-unusable': { status: 409, title: 'The IoT Hub cannot be used as it is' },
   'iot-hub-name-taken': { status: 409, title: 'The name of the IoT Hub is taken' },
   'iot-hub-exists': { status: 409, title: 'The IoT Hub is known already' },
+  'iot-hub-busy': { status: 409, title: 'The IoT Hub is being reconciled already' },
+  'iot-hub-refused': { status: 409, title: 'The IoT Hub does not take it' },
   'iot-hub-device-type-taken': { status: 409, title: 'The devices of the type are in another IoT Hub' },
   'iot-hubs-not-set-up': {
     status: 409,

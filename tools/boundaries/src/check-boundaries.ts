@@ -52,6 +52,7 @@ const PURE_MODULES = [
   '@muster/contracts/canonical-json',
   '@muster/contracts/same-json',
   '@muster/contracts/configuration/values',
+  '@muster/contracts/iothub-adapter/twin-limits',
   'node:crypto',
 ];
 const IMPURE =

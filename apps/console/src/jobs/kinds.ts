@@ -9,6 +9,8 @@ const NAMES: Readonly<Record<string, string>> = {
   'device-import': 'Import of devices',
   [DRY_RUN]: 'Dry run of an import',
   'command-bulk': 'A command for many devices',
+  'iot-hub-reconcile': 'Reconciliation of an IoT Hub',
+  'iot-hub-reconcile-dry-run': 'Dry run of a reconciliation of an IoT Hub',
   campaign: 'Campaign',
   'campaign-batch': 'Batch of a campaign',
 };

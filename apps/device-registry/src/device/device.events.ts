@@ -14,7 +14,7 @@ export interface GeoPosition {
 
 /** What has vouched for a device that nobody made by hand. */
 export interface EnrolledBy {
-  readonly kind: 'certificate-authority' | 'claim-key';
+  readonly kind: 'certificate-authority' | 'claim-key' | 'iot-hub';
   readonly id: string;
 }
 

@@ -303,7 +303,8 @@ export class Enrolments {
   }
 }
 
-const statusIn = ({ settings }: DeviceTypeView): 'pending' | undefined =>
+/** Where its type says so, a device that enrols waits for an approval. */
+export const statusIn = ({ settings }: DeviceTypeView): 'pending' | undefined =>
   settings.enrolmentNeedsApproval === true ? 'pending' : undefined;
 
 const shownOf = ({ next, shown }: PlannedCredential): EnrolledDevice['credential'] => ({
@@ -340,11 +341,11 @@ const tokenFor = (subject: string): string => {
   return token;
 };
 
-const refused = (why: string): AppError =>
+export const refused = (why: string): AppError =>
   new AppError('enrolment-refused', `No device can be made: ${why}.`);
 
 /** What no repetition would change, told as what it is for who enrols. */
-const asRefusal = async <T>(run: () => Promise<T>): Promise<T> => {
+export const asRefusal = async <T>(run: () => Promise<T>): Promise<T> => {
   try {
     return await run();
   } catch (error) {
@@ -360,5 +361,7 @@ const REFUSALS: Partial<Record<ErrorCode, ErrorCode>> = {
   'device-type-not-found': 'enrolment-refused',
   'app-version-not-found': 'enrolment-refused',
   'token-taken': 'enrolment-refused',
+  'certificate-taken': 'device-exists',
+  'subject-taken': 'device-exists',
   'folder-moving': 'unavailable',
 };

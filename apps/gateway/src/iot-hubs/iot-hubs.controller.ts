@@ -1,4 +1,5 @@
 import { Controller, Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
+import { IsIn, IsOptional } from 'class-validator';
 import type { Done } from '@muster/contracts';
 import {
   checkHub,
@@ -13,7 +14,19 @@ import {
   type HubPage,
   type HubView,
 } from '@muster/contracts/iothub-adapter/hubs.requests';
+import {
+  FINDING_KINDS,
+  FINDING_OUTCOMES,
+  listFindings,
+  ReconcileInput,
+  startReconcile,
+  type FindingKind,
+  type FindingOutcome,
+  type FindingPage,
+} from '@muster/contracts/iothub-adapter/reconcile.requests';
+import type { JobStarted } from '@muster/contracts/jobs/requests';
 import { type Asking, ASKING } from '../providers.js';
+import { jobLocation } from '../http/answer-rules.js';
 import { CheckedBody, CheckedPatch } from '../http/body.js';
 import { Changing, Creating, Reading, Who, type Caller } from '../http/caller.js';
 import { PageQuery } from '../http/page-query.js';
@@ -22,6 +35,16 @@ import { Operation } from '../openapi/operation.js';
 
 /** A hub is asked several things, one after the other, before it is answered; the one over AMQP waits up to 20 s. */
 const PATIENT = { timeoutMs: 60_000 };
+
+class FindingsQuery extends PageQuery {
+  @IsOptional()
+  @IsIn(FINDING_KINDS)
+  finding?: FindingKind;
+
+  @IsOptional()
+  @IsIn(FINDING_OUTCOMES)
+  outcome?: FindingOutcome;
+}
 
 @Controller('api/v1/iot-hubs')
 export class IotHubsController {
@@ -76,6 +99,36 @@ export class IotHubsController {
   })
   checkIotHub(@Param('id') hubId: string, @Reading() reading: { tenantId: string }): Promise<HubCheck> {
     return this.bus.request(checkHub, { ...reading, hubId }, PATIENT);
+  }
+
+  @Post(':id/reconcile')
+  @Operation({
+    summary: 'Bring an IoT Hub and the devices here together, both ways, as a job',
+    asks: [startReconcile],
+    body: ReconcileInput,
+    status: 202,
+    location: jobLocation,
+  })
+  reconcileIotHub(
+    @Param('id') hubId: string,
+    @CheckedBody(ReconcileInput) reconcile: ReconcileInput,
+    @Creating() creating: Caller,
+  ): Promise<JobStarted> {
+    return this.bus.request(startReconcile, { ...creating, hubId, reconcile });
+  }
+
+  @Get(':id/findings')
+  @Operation({
+    summary: 'What the IoT Hub has and we have not, and the other way round: by the last reconciliation',
+    asks: [listFindings],
+    query: FindingsQuery,
+  })
+  listIotHubFindings(
+    @Param('id') hubId: string,
+    @CheckedQuery(FindingsQuery) query: FindingsQuery,
+    @Reading() reading: { tenantId: string },
+  ): Promise<FindingPage> {
+    return this.bus.request(listFindings, { ...reading, hubId, ...query });
   }
 
   @Delete(':id')

@@ -45,6 +45,19 @@ export const IOT_HUB_EXAMPLES: Readonly<Record<string, Example>> = {
       },
     },
   },
+  reconcileIotHub: {
+    request: { dryRun: true },
+    response: { jobId: '01936c34-4d5e-7f60-8b7c-8d9e0f1a2b3d' },
+  },
+  listIotHubFindings: {
+    response: page({
+      hubDeviceId: 'press-17',
+      finding: 'unknown',
+      outcome: 'open',
+      jobId: '01936c34-4d5e-7f60-8b7c-8d9e0f1a2b3d',
+      at: AT,
+    }),
+  },
 
   getHubDevice: {
     response: {

@@ -54,6 +54,79 @@ export const readIdentityKey = async (rest: HubRest, id: string): Promise<string
   return authentication.symmetricKey?.primaryKey ?? undefined;
 };
 
+/** An identity that a hub has, in the words in which one is wanted. */
+export interface FoundIdentity {
+  readonly id: string;
+  readonly identity: WantedIdentity;
+}
+
+export interface IdentityPage {
+  readonly found: readonly FoundIdentity[];
+  /** Where the next page begins; undefined: this was the last. */
+  readonly next: string | undefined;
+}
+
+/** The rows of a page; a hub gives no more. */
+const PAGE = 100;
+const ALL_IDENTITIES = 'SELECT deviceId, status, authenticationType, x509Thumbprint FROM devices';
+
+interface IdentityRow {
+  readonly deviceId: string;
+  readonly status: 'enabled' | 'disabled';
+  readonly authenticationType?: string;
+  readonly x509Thumbprint?: HubIdentity['authentication']['x509Thumbprint'];
+}
+
+/** All identities of a hub, page by page, by its query language: its list has no pages. Throws `HubFailure`. */
+export const listIdentities = async (
+  rest: HubRest,
+  continuation: string | undefined,
+): Promise<IdentityPage> => {
+  const { headers, body } = await rest.exchange<readonly IdentityRow[]>({
+    method: 'POST',
+    path: '/devices/query',
+    headers: {
+      'x-ms-max-item-count': String(PAGE),
+      ...(continuation === undefined ? {} : { 'x-ms-continuation': continuation }),
+    },
+    body: { query: ALL_IDENTITIES },
+  });
+  const found = body.map(({ deviceId, status, authenticationType = 'sas', x509Thumbprint }) => ({
+    id: deviceId,
+    identity: shown(status, { type: authenticationType, ...(x509Thumbprint ? { x509Thumbprint } : {}) }),
+  }));
+  return { found, next: headers.get('x-ms-continuation') ?? undefined };
+};
+
+/** Undefined: there is none of this id. Throws `HubFailure`. */
+export const readIdentity = async (rest: HubRest, id: string): Promise<WantedIdentity | undefined> => {
+  try {
+    const { status, authentication } = await rest.request<HubIdentity>({ method: 'GET', path: pathOf(id) });
+    return shown(status, authentication);
+  } catch (error) {
+    if (error instanceof HubFailure && error.status === NO_SUCH_DEVICE) return undefined;
+    throw error;
+  }
+};
+
+const shown = (
+  status: WantedIdentity['status'],
+  { type, x509Thumbprint: pinned }: HubIdentity['authentication'],
+): WantedIdentity => {
+  switch (type) {
+    case 'selfSigned': {
+      const thumbprints = [pinned?.primaryThumbprint, pinned?.secondaryThumbprint].flatMap((one) =>
+        one ? [one.replaceAll(':', '').toUpperCase()] : [],
+      );
+      return { status, authentication: { type, thumbprints: [...new Set(thumbprints)] } };
+    }
+    case 'certificateAuthority':
+      return { status, authentication: { type } };
+    default:
+      return { status, authentication: { type: 'sas' } };
+  }
+};
+
 const pathOf = (id: string): string => `/devices/${encodeURIComponent(id)}`;
 
 const authenticationOf = (

@@ -8,7 +8,13 @@ export interface HubRequest {
   /** An ETag, or `*`. */
   readonly ifMatch?: string;
   readonly body?: object;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
+}
+
+export interface HubAnswer<Body> {
+  readonly headers: Headers;
+  readonly body: Body;
 }
 
 /** What a hub answered instead of what was asked. `status` 0: nothing did. */
@@ -48,6 +54,11 @@ export class HubRest {
 
   /** Throws `HubFailure` for whatever is no 2xx. The body is undefined where there is none. */
   async request<Body = unknown>(request: HubRequest): Promise<Body> {
+    return (await this.exchange<Body>(request)).body;
+  }
+
+  /** The same, with the headers of the answer. */
+  async exchange<Body = unknown>(request: HubRequest): Promise<HubAnswer<Body>> {
     const { method, path, ifMatch, body, timeoutMs = TIMEOUT_MS } = request;
     const { hostName } = this.access;
     const url = `https://${hostName}${path}${path.includes('?') ? '&' : '?'}api-version=${API_VERSION}`;
@@ -57,6 +68,7 @@ export class HubRest {
       response = await fetch(url, {
         method,
         headers: {
+          ...request.headers,
           authorization: this.authorization(),
           ...(ifMatch === undefined ? {} : { 'if-match': `"${ifMatch}"` }),
           ...(body === undefined ? {} : { 'content-type': 'application/json; charset=utf-8' }),
@@ -70,7 +82,8 @@ export class HubRest {
       throw away(hostName, error);
     }
     if (!response.ok) throw failureOf(response, text);
-    return (text === '' ? undefined : JSON.parse(text)) as Body; // as documented for this call
+    const read: unknown = text === '' ? undefined : JSON.parse(text);
+    return { headers: response.headers, body: read as Body }; // as documented for this call
   }
 
   private authorization(): string {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '@muster/event-store';
 import { rateOf, type RateClass } from './hub-rates.js';
 import type { StoredHub } from './hubs.projection.js';
@@ -72,6 +73,16 @@ export class HubBudget {
       id,
       of,
     ]);
+  }
+
+  /** Waits until one more may be asked. False: not within `ms`. */
+  async wait(hub: ThrottledHub, of: RateClass, ms: number): Promise<boolean> {
+    const until = Date.now() + ms;
+    while ((await this.take(hub, of, 1)) === 0) {
+      if (Date.now() >= until) return false;
+      await sleep(50 + Math.random() * 100);
+    }
+    return true;
   }
 
   /** The hub has told to wait: nobody asks for so long. */

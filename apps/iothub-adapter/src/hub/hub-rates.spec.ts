@@ -16,6 +16,8 @@ it.each([
   ['methods', 'S3', 1, 6_144, 6_144],
   ['messages', 'S2', 3, 5, 5],
   ['messages', 'S3', 1, 5_000 / 60, 83],
+  ['queries', 'S1', 1, 20 / 60, 1],
+  ['queries', 'S3', 1, 1_000 / 60, 16],
 ] as const)('%s of %s with %i units', (of, tier, units, perSecond, burst) => {
   expect(rateOf(of, tier, units)).toEqual({ perSecond, burst });
 });

@@ -1,7 +1,7 @@
 import type { HubTier } from '@muster/contracts/iothub-adapter/hubs.requests';
 
 /** What a hub throttles by itself. */
-export type RateClass = 'identities' | 'twin-reads' | 'twin-updates' | 'methods' | 'messages';
+export type RateClass = 'identities' | 'twin-reads' | 'twin-updates' | 'methods' | 'messages' | 'queries';
 
 export interface Rate {
   readonly perSecond: number;
@@ -37,4 +37,6 @@ const RATES: Readonly<Record<RateClass, (tier: HubTier, units: number) => number
   },
   /** 100 a minute and unit; S3: 5,000. */
   messages: (tier, units) => ((tier === 'S3' ? 5_000 : 100) * units) / 60,
+  /** 20 a minute and unit; S3: 1,000. */
+  queries: (tier, units) => ((tier === 'S3' ? 1_000 : 20) * units) / 60,
 };

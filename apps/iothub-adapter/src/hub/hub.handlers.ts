@@ -146,7 +146,14 @@ export class HubHandlers {
       });
       await this.keys.forget(tx, tenantId, hubId);
       await this.ledger.forget(tx, hubId);
-      for (const table of ['hub_budgets', 'hub_partitions', 'hub_links']) {
+      for (const table of [
+        'hub_budgets',
+        'hub_partitions',
+        'hub_links',
+        'hub_seen',
+        'hub_findings',
+        'hub_reconciliations',
+      ]) {
         await tx.query(`DELETE FROM ${table} WHERE hub_id = $1`, [hubId]);
       }
     });

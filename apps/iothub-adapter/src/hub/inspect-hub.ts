@@ -3,6 +3,7 @@ import type { HubCheck, HubEndpoint, HubFault } from '@muster/contracts/iothub-a
 import { readEndpoint } from '../azure/built-in-endpoint.js';
 import { HubFailure, HubRest } from '../azure/hub-rest.js';
 import type { PolicyAccess } from './connection-string.js';
+import { PROBE_PREFIX } from './probe.js';
 
 /** What we do with a hub → the right that its policy needs for it. In this order: a later one may need an earlier. */
 type Right = 'RegistryRead' | 'RegistryWrite' | 'ServiceConnect';
@@ -14,7 +15,7 @@ type Right = 'RegistryRead' | 'RegistryWrite' | 'ServiceConnect';
  */
 export const inspectHub = async (hub: PolicyAccess): Promise<HubCheck> => {
   const rest = new HubRest(hub);
-  const probe = `/devices/muster-check-${newId()}`;
+  const probe = `/devices/${PROBE_PREFIX}${newId()}`;
   const refused: Right[] = [];
   let endpoint: HubEndpoint | undefined;
   const attempt = async (right: Right, work: () => Promise<unknown>): Promise<boolean> => {

@@ -1,6 +1,6 @@
 import { findAccess, type AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import { wrongHubDeviceId } from '@muster/contracts/iothub-adapter/hub-device-id';
-import type { Database } from '@muster/event-store';
+import type { Database, Queryable } from '@muster/event-store';
 import type { Bus } from '@muster/messaging';
 import type pg from 'pg';
 import { wantedOf, type WantedIdentity } from './wanted-identity.js';
@@ -149,7 +149,7 @@ export class IdentityLedger {
       if (rowCount === 1) return;
     }
     await this.database.query(
-      `UPDATE hub_identities SET made = $4, leased_until = NULL, fault = NULL, fault_at = NULL, attempts = 0,
+      `UPDATE hub_identities SET made = $4, made_at = now(), leased_until = NULL, fault = NULL, fault_at = NULL, attempts = 0,
          due_at = CASE WHEN revision = $3 THEN NULL ELSE now() END
        WHERE hub_id = $1 AND hub_device_id = $2`,
       [...key, wanted === null ? null : JSON.stringify(wanted)],
@@ -168,6 +168,49 @@ export class IdentityLedger {
        WHERE hub_id = $1 AND hub_device_id = $2`,
       [hubId, hubDeviceId, revision, fault, againAfterSeconds],
     );
+  }
+
+  /** What these are in the hub is not what it was taken for: it is brought there again what is wanted. */
+  async doubt(tx: pg.PoolClient, hubId: string, hubDeviceIds: readonly string[]): Promise<void> {
+    await tx.query(
+      `UPDATE hub_identities SET made = NULL, due_at = now(), revision = revision + 1, attempts = 0
+       WHERE hub_id = $1 AND hub_device_id = ANY($2) AND wanted IS NOT NULL AND due_at IS NULL`,
+      [hubId, hubDeviceIds],
+    );
+  }
+
+  /** Of these, those that are not brought to the hub yet, and what it has said of them. */
+  async open(
+    from: Queryable,
+    hubId: string,
+    hubDeviceIds: readonly string[],
+  ): Promise<
+    { readonly hubDeviceId: string; readonly attempts: number; readonly fault: string | undefined }[]
+  > {
+    const { rows } = await from.query<{
+      hub_device_id: string;
+      attempts: number;
+      fault: string | null;
+    }>({
+      text: `SELECT hub_device_id, attempts, fault FROM hub_identities
+             WHERE hub_id = $1 AND hub_device_id = ANY($2) AND due_at IS NOT NULL`,
+      values: [hubId, hubDeviceIds],
+    });
+    return rows.map((row) => ({
+      hubDeviceId: row.hub_device_id,
+      attempts: row.attempts,
+      fault: row.fault ?? undefined,
+    }));
+  }
+
+  /** Devices that are to be in a hub, in order. */
+  async devicesIn(hubId: string, after: string, limit: number): Promise<string[]> {
+    const { rows } = await this.database.query<{ device_id: string }>({
+      text: `SELECT DISTINCT device_id FROM hub_identities WHERE hub_id = $1 AND wanted IS NOT NULL AND device_id > $2
+             ORDER BY device_id LIMIT $3`,
+      values: [hubId, after, limit],
+    });
+    return rows.map((row) => row.device_id);
   }
 
   /** The hub has it no more: it is made again, if it is still wanted. */

@@ -28,6 +28,8 @@ export const cancelDeviceRegistryJob = cancelJobOf('device-registry');
 export const retryDeviceRegistryJob = retryJobOf('device-registry');
 export const cancelCommandsJob = cancelJobOf('commands');
 export const retryCommandsJob = retryJobOf('commands');
+export const cancelHubJob = cancelJobOf('iothub-adapter');
+export const retryHubJob = retryJobOf('iothub-adapter');
 /** Of its own jobs: the service that lists all jobs answers `cancelJob` and `retryJob` for all of them. */
 export const cancelCampaignJob = cancelJobOf('campaign-orchestrator', 'campaign-job');
 export const retryCampaignJob = retryJobOf('campaign-orchestrator', 'campaign-job');
@@ -42,5 +44,6 @@ export const jobOwners: Readonly<Record<string, JobOwner>> = {
   configuration: { cancel: cancelConfigurationJob, retry: retryConfigurationJob },
   'device-registry': { cancel: cancelDeviceRegistryJob, retry: retryDeviceRegistryJob },
   commands: { cancel: cancelCommandsJob, retry: retryCommandsJob },
+  'iothub-adapter': { cancel: cancelHubJob, retry: retryHubJob },
   'campaign-orchestrator': { cancel: cancelCampaignJob, retry: retryCampaignJob },
 };

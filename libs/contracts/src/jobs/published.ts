@@ -152,6 +152,7 @@ const jobChanged = (service: string): PublishedContract<JobChanged> =>
 export const configurationJobChanged = jobChanged('configuration');
 export const deviceRegistryJobChanged = jobChanged('device-registry');
 export const commandsJobChanged = jobChanged('commands');
+export const hubJobChanged = jobChanged('iothub-adapter');
 export const campaignJobChanged = jobChanged('campaign-orchestrator');
 
 /** Every service that runs jobs. Whoever lists jobs follows all of these. */
@@ -159,5 +160,6 @@ export const jobsChanged: readonly PublishedContract<JobChanged>[] = [
   configurationJobChanged,
   deviceRegistryJobChanged,
   commandsJobChanged,
+  hubJobChanged,
   campaignJobChanged,
 ];

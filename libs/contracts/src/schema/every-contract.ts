@@ -52,6 +52,8 @@ import * as hubDevices from '../iothub-adapter/devices.requests.js';
 import * as hubs from '../iothub-adapter/hubs.requests.js';
 import * as hubLimits from '../iothub-adapter/limits.requests.js';
 import * as hubsPublished from '../iothub-adapter/published.js';
+import * as hubReconcile from '../iothub-adapter/reconcile.requests.js';
+import * as hubEnrolment from '../device-registry/hub-enrolment.requests.js';
 import * as jobOwners from '../jobs/owner.requests.js';
 import * as jobsPublished from '../jobs/published.js';
 import * as jobs from '../jobs/requests.js';
@@ -95,6 +97,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'device-registry/folders.requests': folders,
   'device-registry/groups.requests': groups,
   'device-registry/filters.requests': filters,
+  'device-registry/hub-enrolment.requests': hubEnrolment,
   'device-registry/imports.requests': imports,
   'device-registry/metadata.requests': metadata,
   'device-registry/published': registryPublished,
@@ -116,6 +119,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'iothub-adapter/hubs.requests': hubs,
   'iothub-adapter/limits.requests': hubLimits,
   'iothub-adapter/published': hubsPublished,
+  'iothub-adapter/reconcile.requests': hubReconcile,
   'jobs/owner.requests': jobOwners,
   'jobs/published': jobsPublished,
   'jobs/requests': jobs,

@@ -1,0 +1,242 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import tls from 'node:tls';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventStream } from '@muster/contracts';
+import { createDeviceType } from '@muster/contracts/device-registry/device-types.requests';
+import { listDevices, provisionDevice } from '@muster/contracts/device-registry/devices.requests';
+import { getHubDevice } from '@muster/contracts/iothub-adapter/devices.requests';
+import { createHub, type HubView } from '@muster/contracts/iothub-adapter/hubs.requests';
+import {
+  listFindings,
+  startReconcile,
+  type HubFinding,
+  type ReconcileInput,
+} from '@muster/contracts/iothub-adapter/reconcile.requests';
+import { migrate as migrateRegistry, start as startRegistry } from '@muster/device-registry';
+import { startSimulator, type Simulator } from '@muster/iothub-simulator';
+import { migrate as migrateAdapter, start as startAdapter } from '@muster/iothub-adapter';
+import { connectBus, type Bus } from '@muster/messaging';
+import { createLogger, type RunningApp } from '@muster/observability';
+import { eventually, startNats, testDatabase, type NatsServer, type TestDatabase } from '@muster/testing';
+import type { Registry } from 'azure-iothub';
+import pg from 'pg';
+import { EVERY_ROUTE, openRegistry } from './iot-hub.fixture.js';
+
+/** Newer than the types of Node that are installed. */
+const { getCACertificates, setDefaultCACertificates } = tls as unknown as {
+  getCACertificates(which: 'default'): string[];
+  setDefaultCACertificates(certificates: readonly string[]): void;
+};
+
+const tenantId = 'default';
+const actor = { kind: 'user', id: 'anna' } as const;
+const base = { tenantId, actor } as const;
+
+let directory: string;
+let trusted: string[];
+let simulator: Simulator;
+let nats: NatsServer;
+let database: TestDatabase;
+let sql: pg.Client;
+let bus: Bus;
+let registry: RunningApp;
+/** Two replicas. */
+let adapters: RunningApp[];
+let hub: HubView;
+
+/** The machine may be busy. */
+const ask: Bus['request'] = (contract, body) => bus.request(contract, body, { timeoutMs: 30_000 });
+
+const startOne = () =>
+  startAdapter({
+    MUSTER_DATABASE_URL: database.url,
+    MUSTER_NATS_URL: nats.url,
+    MUSTER_LOG_LEVEL: 'silent',
+    MUSTER_SEALING_KEY_FILE: join(directory, 'sealing-key'),
+    MUSTER_IOTHUB_ADAPTER_SYNC_EVERY_MS: '100',
+    MUSTER_IOTHUB_ADAPTER_CLAIM_SECONDS: '3',
+  });
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'muster-iothub-'));
+  await writeFile(join(directory, 'sealing-key'), randomBytes(32).toString('base64url'));
+  simulator = await startSimulator({ routes: EVERY_ROUTE });
+  trusted = getCACertificates('default');
+  setDefaultCACertificates([...trusted, simulator.authority]);
+  [nats, database] = await Promise.all([
+    startNats(),
+    testDatabase({
+      name: 'hub-identities',
+      migrate: async (url) => {
+        await migrateRegistry(url);
+        await migrateAdapter(url);
+      },
+    }),
+  ]);
+  sql = new pg.Client({ connectionString: database.url });
+  await sql.connect();
+  bus = await connectBus({
+    url: nats.url,
+    name: 'spec',
+    logger: createLogger({ service: 'spec', level: 'silent' }),
+  });
+  for (const service of ['configuration', 'commands', 'firmware', 'telemetry']) {
+    const { name, subject } = eventStream(service);
+    await bus.ensureStream({ name, subjects: [subject], maxAgeMs: 3_600_000, maxBytes: 10_000_000 });
+  }
+  registry = await startRegistry({
+    MUSTER_DATABASE_URL: database.url,
+    MUSTER_NATS_URL: nats.url,
+    MUSTER_LOG_LEVEL: 'silent',
+  });
+  adapters = await Promise.all([startOne(), startOne()]);
+  await ask(createDeviceType, { ...base, deviceType: { name: 'press' } });
+  hub = await ask(createHub, {
+    ...base,
+    hub: { name: 'factory', connectionString: simulator.connectionString(), tier: 'S3' },
+  });
+}, 180_000);
+
+afterEach(() => simulator.faults.clear());
+
+afterAll(async () => {
+  await Promise.all(adapters.map((adapter) => adapter.stop()));
+  await registry.stop();
+  await bus.close();
+  await sql.end();
+  await nats.stop();
+  await database.drop();
+  await simulator.close();
+  setDefaultCACertificates(trusted);
+  await rm(directory, { recursive: true, force: true });
+}, 60_000);
+
+/** Longer than `until`: it is much work on a busy machine. */
+const within = (what: string, assertions: () => Promise<void>): Promise<true> =>
+  eventually(() => assertions().then((): true => true), { what, deadlineMs: 60_000, everyMs: 200 });
+
+let named = 0;
+const newDevice = (): Promise<{ id: string; token: string }> =>
+  // A hub that is new is heard of by events.
+  eventually(
+    async () => {
+      named += 1;
+      const device = { name: `press-${named}`, deviceType: 'press', interface: 'iothub' as const };
+      const { id, token = '' } = await ask(provisionDevice, { ...base, device });
+      return { id, token };
+    },
+    { what: 'a device is made', deadlineMs: 60_000 },
+  );
+
+const made = ({ id: deviceId }: { id: string }) =>
+  within('its identity is made', async () =>
+    expect(await ask(getHubDevice, { tenantId, deviceId })).toMatchObject({ identity: 'made' }),
+  );
+
+/** Somebody else works in the hub, and it does not tell. */
+const unseen = async (work: (registry: Registry) => Promise<unknown>): Promise<void> => {
+  simulator.setRoutes(EVERY_ROUTE.filter((route) => route !== 'DeviceLifecycleEvents'));
+  await work(openRegistry(simulator));
+  simulator.setRoutes(EVERY_ROUTE);
+};
+
+const findings = async (which: Partial<Pick<HubFinding, 'finding' | 'outcome'>> = {}) => {
+  const { items } = await ask(listFindings, { tenantId, hubId: hub.id, limit: 500, ...which });
+  return Object.fromEntries(items.map((one) => [one.hubDeviceId, `${one.finding} ${one.outcome}`]));
+};
+
+const devicesCalled = async (prefix: string): Promise<number> => {
+  const { total } = await ask(listDevices, {
+    tenantId,
+    filter: `name==${prefix}*`,
+    limit: 1,
+    count: true,
+  });
+  return total ?? 0;
+};
+
+describe('a reconciliation', () => {
+  const start = (reconcile: ReconcileInput) => ask(startReconcile, { ...base, hubId: hub.id, reconcile });
+
+  interface Progress {
+    readonly data: { readonly job: { readonly total: number }; readonly errors?: object[] };
+  }
+
+  /** All that the job has told, by its end. */
+  const ended = async ({ jobId }: { readonly jobId: string }) => {
+    let ending: Progress[] = [];
+    await within('the job has ended', async () => {
+      const { rows } = await sql.query<Progress & { ended: boolean }>(
+        `SELECT e.data, w.ended_at IS NOT NULL AS ended FROM iothub_adapter.job_work w
+         JOIN iothub_adapter.events e ON e.stream = 'job-' || w.job_id WHERE w.job_id = $1 ORDER BY e.version`,
+        [jobId],
+      );
+      expect(rows[0]?.ended).toBe(true);
+      ending = rows;
+    });
+    return {
+      total: ending.at(-1)?.data.job.total,
+      errors: ending.flatMap(({ data }) => data.errors ?? []),
+    };
+  };
+
+  it('makes, mends and adopts what is different, each once, also when those who do it are stopped half way', async () => {
+    const [gone, changed] = await Promise.all([newDevice(), newDevice()]);
+    await Promise.all([gone, changed].map(made));
+    const strangers = Array.from({ length: 110 }, (_, nth) => `stranger-${nth}`);
+    await unseen(async (others) => {
+      await others.delete(gone.token);
+      const { responseBody: there } = await others.get(changed.token);
+      await others.update({ ...there, status: 'disabled' });
+      for (const id of strangers) simulator.createDevice(id);
+      await others.create({ deviceId: 'asleep', status: 'disabled' });
+    });
+    const dry = await ended(await start({ dryRun: true }));
+    expect(dry).toEqual({ total: 113, errors: [] });
+    expect(await findings()).toEqual({
+      [gone.token]: 'missing open',
+      [changed.token]: 'different open',
+      asleep: 'unknown open',
+      ...Object.fromEntries(strangers.map((id) => [id, 'unknown open'])),
+    });
+    expect(() => simulator.deviceConnectionString(gone.token)).toThrow();
+
+    const before = simulator.deviceConnectionString('stranger-7');
+    const { id: slow } = simulator.faults.add({ kind: 'rest-delay', ms: 50, path: '/devices/stranger-' });
+    const started = await start({ unknown: 'adopt', deviceType: 'press' });
+    await expect(start({})).rejects.toMatchObject({ code: 'iot-hub-busy' });
+    await within('some are adopted', async () =>
+      expect(Object.keys(await findings({ outcome: 'adopted' })).length).toBeGreaterThan(5),
+    );
+    await Promise.all(adapters.map((adapter) => adapter.stop()));
+    simulator.faults.remove(slow);
+    adapters = await Promise.all([startOne(), startOne()]);
+    // What is disabled in the hub would be enabled as a device here.
+    expect(await ended(started)).toEqual({
+      total: 113,
+      errors: [expect.objectContaining({ item: 'asleep', code: 'enrolment-refused' })],
+    });
+    expect(await findings()).toMatchObject({
+      [gone.token]: 'missing made',
+      [changed.token]: 'different mended',
+      asleep: 'unknown refused',
+      'stranger-7': 'unknown adopted',
+    });
+    expect(simulator.deviceConnectionString('stranger-7')).toBe(before);
+    expect(simulator.deviceConnectionString(gone.token)).toContain('SharedAccessKey=');
+    expect(await devicesCalled('stranger-')).toBe(strangers.length);
+
+    expect(await ended(await start({ unknown: 'remove' }))).toEqual({ total: 1, errors: [] });
+    expect(await findings()).toEqual({ asleep: 'unknown removed' });
+    expect(await ended(await start({}))).toEqual({ total: 0, errors: [] });
+    expect(await findings()).toEqual({});
+  }, 180_000);
+
+  it('is refused where nobody could say what the devices are to be', async () => {
+    await expect(start({ unknown: 'adopt' })).rejects.toMatchObject({ code: 'invalid-request' });
+    await expect(start({ deviceType: 'press' })).rejects.toMatchObject({ code: 'invalid-request' });
+  });
+});
