@@ -8,7 +8,14 @@ import { eventStream } from '@muster/contracts';
 import { createDeviceType } from '@muster/contracts/device-registry/device-types.requests';
 import { listDevices, provisionDevice } from '@muster/contracts/device-registry/devices.requests';
 import { getHubDevice } from '@muster/contracts/iothub-adapter/devices.requests';
-import { createHub, type HubView } from '@muster/contracts/iothub-adapter/hubs.requests';
+import {
+  checkHub,
+  createHub,
+  editHub,
+  getHub,
+  type HubEnrolment,
+  type HubView,
+} from '@muster/contracts/iothub-adapter/hubs.requests';
 import {
   listFindings,
   startReconcile,
@@ -112,7 +119,7 @@ afterAll(async () => {
   await simulator.close();
   setDefaultCACertificates(trusted);
   await rm(directory, { recursive: true, force: true });
-}, 60_000);
+});
 
 /** Longer than `until`: it is much work on a busy machine. */
 const within = (what: string, assertions: () => Promise<void>): Promise<true> =>
@@ -239,4 +246,136 @@ describe('a reconciliation', () => {
     await expect(start({ unknown: 'adopt' })).rejects.toMatchObject({ code: 'invalid-request' });
     await expect(start({ deviceType: 'press' })).rejects.toMatchObject({ code: 'invalid-request' });
   });
+});
+
+describe('an identity that somebody else makes in the hub', () => {
+  const rule = (enrolment: HubEnrolment) => ask(editHub, { ...base, hubId: hub.id, edit: { enrolment } });
+  const enrolled = async () => (await ask(getHub, { tenantId, hubId: hub.id })).enrolment?.enrolled;
+  const create = (deviceId: string, authentication: object) =>
+    openRegistry(simulator).create({ deviceId, status: 'enabled', authentication } as never);
+  const byAuthority = { type: 'certificateAuthority' };
+  const found = (hubDeviceId: string, expected: object) =>
+    within(`${hubDeviceId} is looked at`, async () => {
+      const { items } = await ask(listFindings, { tenantId, hubId: hub.id, limit: 500 });
+      expect(items.find((one) => one.hubDeviceId === hubDeviceId)).toMatchObject(expected);
+    });
+
+  it('is shown where there is no rule, and enrols when there is one that takes it', async () => {
+    await create('early', byAuthority);
+    await create('by-key', { type: 'sas', symmetricKey: {} });
+    const refused = { finding: 'unknown', outcome: 'refused', code: 'enrolment-disabled' };
+    await found('early', refused);
+    await found('by-key', refused);
+    await rule({ enabled: true, deviceType: 'press', folder: '/plant', tags: ['dps'], limit: 3 });
+    await found('early', { outcome: 'adopted' });
+    await found('by-key', { code: 'enrolment-refused', detail: expect.stringContaining('sas') as unknown });
+    expect(await enrolled()).toBe(1);
+    const { items } = await ask(listDevices, { tenantId, filter: 'name==early' });
+    expect(items).toMatchObject([{ folder: '/plant', tags: ['dps'], interface: 'iothub' }]);
+  }, 120_000);
+
+  it('is one device, also when it is told of twice and looked at by several; as many as the rule allows', async () => {
+    simulator.faults.add({ kind: 'event-duplicate' });
+    const certificate = randomBytes(32).toString('hex');
+    await Promise.all([
+      create('twice', byAuthority),
+      create('pinned', { type: 'selfSigned', x509Thumbprint: { primaryThumbprint: certificate } }),
+    ]);
+    await found('twice', { outcome: 'adopted' });
+    await found('pinned', { outcome: 'adopted' });
+    expect(await enrolled()).toBe(3);
+    await create('too-many', byAuthority);
+    await found('too-many', { outcome: 'refused', code: 'enrolment-limit-reached' });
+    const { items } = await ask(listDevices, { tenantId, filter: 'name=in=(twice,pinned,too-many)' });
+    expect(items.map(({ name }) => name).sort()).toEqual(['pinned', 'twice']);
+    // Its proof is left as it was, also by what we then want of it.
+    await Promise.all(items.map(made));
+    const { responseBody } = await openRegistry(simulator).get('pinned');
+    expect(responseBody).toMatchObject({
+      status: 'enabled',
+      authentication: { x509Thumbprint: { primaryThumbprint: certificate.toUpperCase() } },
+    });
+    await rule({ enabled: true, deviceType: 'press', limit: 4 });
+    await found('too-many', { outcome: 'adopted' });
+    expect(await enrolled()).toBe(4);
+  }, 120_000);
+
+  it('is left alone where the rule is off, and no finding any more when it goes', async () => {
+    await rule({ enabled: false, deviceType: 'press' });
+    await create('late', byAuthority);
+    await found('late', { outcome: 'refused', code: 'enrolment-disabled' });
+    await openRegistry(simulator).delete('late');
+    await within('it is gone', async () => expect(await findings()).not.toHaveProperty('late'));
+    expect(await enrolled()).toBe(4);
+  }, 120_000);
+});
+
+describe('a twin that somebody else changes', () => {
+  const foreign = async ({ id: deviceId }: { id: string }) =>
+    (await ask(getHubDevice, { tenantId, deviceId })).foreignChange;
+  const desired = async (token: string) => {
+    const { responseBody } = await openRegistry(simulator).getTwin(token);
+    return responseBody.properties.desired as { $version: number; muster?: object; theirs?: object };
+  };
+  const change = (token: string, to: object) =>
+    openRegistry(simulator).updateTwin(token, { properties: { desired: to } }, '*');
+
+  it('keeps what is theirs, and is as we left it again in what is ours; both are shown', async () => {
+    const device = await newDevice();
+    await made(device);
+    // As the wire leaves it when it has told the device something.
+    const ours = { configuration: { configId: 'c1', config: { interval: 5, deep: { a: 1 } } } };
+    await change(device.token, { muster: ours });
+    const { $version } = await desired(device.token);
+    await sql.query(
+      `INSERT INTO iothub_adapter.hub_twins (hub_id, hub_device_id, version, ours) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (hub_id, hub_device_id) DO UPDATE SET version = excluded.version, ours = excluded.ours`,
+      [hub.id, device.token, $version, JSON.stringify(ours)],
+    );
+    await change(device.token, { theirs: { keep: true } });
+    await within('it is shown', async () =>
+      expect(await foreign(device)).toMatchObject({ keys: ['theirs'], undone: false }),
+    );
+    await change(device.token, { muster: { configuration: { config: { interval: 99, deep: null } } } });
+    await within('it is put back', async () => {
+      expect(await foreign(device)).toMatchObject({ keys: ['muster'], undone: true });
+      expect(await desired(device.token)).toMatchObject({ muster: ours, theirs: { keep: true } });
+    });
+    await change(device.token, { muster: null });
+    await within('it is there again', async () =>
+      expect(await desired(device.token)).toMatchObject({ muster: ours, theirs: { keep: true } }),
+    );
+  }, 120_000);
+});
+
+describe('the routes of a hub', () => {
+  const states = async () => {
+    const { routes = [] } = await ask(getHub, { tenantId, hubId: hub.id });
+    return Object.fromEntries(routes.map(({ source, state }) => [source, state]));
+  };
+
+  it('are seen to work by what was done when the hub was added', async () => {
+    await within('the hub has told of it', async () =>
+      expect(await states()).toEqual({
+        DeviceMessages: 'unknown',
+        TwinChangeEvents: 'works',
+        DeviceLifecycleEvents: 'works',
+        DeviceConnectionStateEvents: 'unknown',
+      }),
+    );
+  }, 120_000);
+
+  it('that are missing are named by a check', async () => {
+    expect(await ask(checkHub, { tenantId, hubId: hub.id })).toMatchObject({ works: true, faults: [] });
+    simulator.setRoutes(['DeviceMessages', 'DeviceLifecycleEvents']);
+    const { works, faults } = await ask(checkHub, { tenantId, hubId: hub.id });
+    simulator.setRoutes(EVERY_ROUTE);
+    expect(works).toBe(false);
+    expect(faults).toEqual([
+      {
+        about: 'route',
+        message: expect.stringContaining('no route of the source TwinChangeEvents') as unknown,
+      },
+    ]);
+  }, 120_000);
 });

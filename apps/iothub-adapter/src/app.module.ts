@@ -39,8 +39,10 @@ import { Identities1763600800002 } from '../migrations/0002-identities.js';
 import { Events1763600800003 } from '../migrations/0003-events.js';
 import { OwedOffers1763600800004 } from '../migrations/0004-owed-offers.js';
 import { HubQueues1763600800005 } from '../migrations/0005-hub-queues.js';
-import { HubMessages1763600800007 } from '../migrations/0007-hub-messages.js';
 import { Reconciliation1763600800006 } from '../migrations/0006-reconciliation.js';
+import { HubMessages1763600800007 } from '../migrations/0007-hub-messages.js';
+import { ToldByHubs1763600800008 } from '../migrations/0008-told-by-hubs.js';
+import { Twins1763600800009 } from '../migrations/0009-twins.js';
 import { configSchema, loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
 import { HubEventHandler } from './events/hub-event-handler.js';
 import { HubLinks } from './events/hub-links.js';
@@ -48,11 +50,16 @@ import { startEventReaders } from './events/event-readers.js';
 import { PARKED_EVENTS } from './events/parked-events.js';
 import { replayEvent } from './events/replay-events.js';
 import { HubBudget } from './hub/hub-budget.js';
+import { HubRoutes } from './hub/hub-routes.js';
+import { startRouteWatch } from './hub/route-watch.js';
+import { startHubEnrolments } from './reconcile/hub-enrolments.js';
 import { HubKeys } from './hub/hub-keys.js';
 import { hub } from './hub/hub.decider.js';
 import { HubHandlers } from './hub/hub.handlers.js';
 import { publishedOfHub } from './hub/hub.published.js';
 import { hubs } from './hub/hubs.projection.js';
+import { startForeignChanges } from './twin/foreign-changes.js';
+import { LeftTwins } from './twin/left-twins.js';
 import { Sealer } from './hub/sealed.js';
 import { OpenHubs } from './hub/open-hubs.js';
 import { HubDeviceHandlers } from './identity/hub-device.handlers.js';
@@ -74,6 +81,7 @@ import { MAX_HUBS } from './providers.js';
 
 const SERVICE = 'iothub-adapter';
 const SCHEMA = 'iothub_adapter';
+const ROUTES_EVERY_MS = 10_000;
 
 /** Written in the transaction of their events, and rebuildable from them. */
 const projections = [hubs];
@@ -109,8 +117,10 @@ const migrations = [
   Events1763600800003,
   OwedOffers1763600800004,
   HubQueues1763600800005,
-  HubMessages1763600800007,
   Reconciliation1763600800006,
+  HubMessages1763600800007,
+  ToldByHubs1763600800008,
+  Twins1763600800009,
 ];
 
 /** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
@@ -156,6 +166,8 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
       const everyMs = config.syncEveryMs;
       const store = createEventStore(database, { projections });
       const findings = new Findings(database);
+      const routes = new HubRoutes(database);
+      const twins = new LeftTwins(database);
       const reconciling = { database, bus, hubs, ledger, budget, findings };
       const kinds = [reconcileJob(reconciling), reconcileDryRunJob(reconciling)];
       const workers = startJobWorkers({
@@ -175,7 +187,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
       const say = sayAsDevice(uplink);
       const commands = new HubCommands({ throttle, owed, sent, uplink, say, bus });
       const offers: Downlink = new Downlink({
-        wire: hubWire({ hubs, ledger, links, throttle, commands, owed, say, logger }),
+        wire: hubWire({ hubs, ledger, links, throttle, commands, owed, twins, say, logger }),
         uplink,
         bus,
         logger,
@@ -190,6 +202,9 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         links,
         ledger,
         budget,
+        findings,
+        routes,
+        twins,
         bus,
         connected: reachable,
         logger,
@@ -201,6 +216,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: EVENT_STORE, useValue: store },
           { provide: Jobs, useValue: new Jobs(database, store, kinds) },
           { provide: Findings, useValue: findings },
+          { provide: HubRoutes, useValue: routes },
           { provide: BUS, useValue: bus },
           { provide: HubKeys, useValue: keys },
           { provide: OpenHubs, useValue: hubs },
@@ -226,6 +242,9 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           }),
           downlink: startMakingUp(offers),
           messages: commands,
+          enrolments: startHubEnrolments({ ...reconciling, everyMs, logger, metrics }),
+          routes: startRouteWatch({ hubs, routes, everyMs: ROUTES_EVERY_MS, logger, metrics }),
+          twins: startForeignChanges({ hubs, twins, budget, everyMs, logger, metrics }),
           jobs: workers,
           uplink: { stop: () => uplink.stop() },
         },

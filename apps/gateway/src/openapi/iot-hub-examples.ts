@@ -27,7 +27,27 @@ export const IOT_HUB_EXAMPLES: Readonly<Record<string, Example>> = {
     response: iotHub,
   },
   listIotHubs: { response: page(iotHub) },
-  getIotHub: { response: iotHub },
+  getIotHub: {
+    response: {
+      ...iotHub,
+      enrolment: {
+        enabled: true,
+        deviceType: '01936c34-4d5e-7f60-8b7c-8d9e0f1a2b3e',
+        folder: '/plants',
+        limit: 1000,
+        authentication: ['certificateAuthority', 'selfSigned'],
+        enrolled: 17,
+      },
+      routes: [
+        { source: 'DeviceMessages', state: 'works', message: 'it has told something', seenAt: AT },
+        {
+          source: 'TwinChangeEvents',
+          state: 'works',
+          message: 'what the last check did in the hub was told',
+        },
+      ],
+    },
+  },
   editIotHub: { request: { name: 'plant' }, response: { ...iotHub, name: 'plant', version: 2 } },
   checkIotHub: {
     response: {
@@ -67,6 +87,7 @@ export const IOT_HUB_EXAMPLES: Readonly<Record<string, Example>> = {
       hubDeviceId: 'k3Jq9ZtYw2PvXh5LmRbN8sDc',
       identity: 'made',
       connected: true,
+      foreignChange: { at: AT, keys: ['muster'], undone: true },
     },
   },
   readHubConnectionString: {

@@ -11,14 +11,18 @@ export interface HubTwin {
 export const readTwin = (rest: HubRest, id: string): Promise<HubTwin> =>
   rest.request<HubTwin>({ method: 'GET', path: pathOf(id) });
 
-/** Merges into what is desired; null removes. Throws `HubFailure`, 412 where the twin is another than with this ETag. */
+/** Merges into what is desired; null removes. Returns the twin as it is then. Throws `HubFailure`, 412 where the twin is another than with this ETag. */
 export const patchDesired = async (
   rest: HubRest,
   id: string,
   etag: string,
   desired: JsonObject,
-): Promise<void> => {
-  await rest.request({ method: 'PATCH', path: pathOf(id), ifMatch: etag, body: { properties: { desired } } });
-};
+): Promise<HubTwin> =>
+  rest.request<HubTwin>({
+    method: 'PATCH',
+    path: pathOf(id),
+    ifMatch: etag,
+    body: { properties: { desired } },
+  });
 
 const pathOf = (id: string): string => `/twins/${encodeURIComponent(id)}`;

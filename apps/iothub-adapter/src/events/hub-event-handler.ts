@@ -4,12 +4,16 @@ import { AppError, isPassing, type JsonObject } from '@muster/contracts';
 import { park, reasonOf, type Bus } from '@muster/messaging';
 import type { Logger, Metrics } from '@muster/observability';
 import { tokenHint, Unprocessable, type Admitted, type Outcome, type Uplink } from '@muster/uplink';
+import type { HubRoutes } from '../hub/hub-routes.js';
+import { isProbe } from '../hub/probe.js';
+import type { LeftTwins } from '../twin/left-twins.js';
+import type { Findings } from '../reconcile/findings.js';
 import { HubFailure } from '../azure/hub-rest.js';
 import { readTwin } from '../azure/hub-twins.js';
 import type { HubBudget } from '../hub/hub-budget.js';
 import type { OpenHub } from '../hub/open-hubs.js';
 import type { IdentityLedger } from '../identity/identity-ledger.js';
-import { readHubEvent, type HubEvent } from './hub-event.js';
+import { readHubEvent, routeOf, type HubEvent } from './hub-event.js';
 import { asParked, PARKED_EVENTS } from './parked-events.js';
 import type { HubLinks } from './hub-links.js';
 import { partlyTold, reportsOf } from './reported-requests.js';
@@ -19,6 +23,9 @@ export interface HubEventParts {
   readonly links: HubLinks;
   readonly ledger: IdentityLedger;
   readonly budget: HubBudget;
+  readonly findings: Findings;
+  readonly routes: HubRoutes;
+  readonly twins: LeftTwins;
   readonly bus: Bus;
   /** A device of the hub can be reached since then, ISO. */
   readonly connected: (device: Admitted['entry'], since: string) => void;
@@ -55,7 +62,9 @@ export class HubEventHandler {
     await Promise.all(
       events.map((received) => {
         const event = this.read(hub, received);
-        if (event === undefined || event.kind === 'nothing') return Promise.resolve();
+        if (event === undefined) return Promise.resolve();
+        const seen = this.saw(hub, received, event);
+        if (event.kind === 'nothing' || isProbe(event.hubDeviceId)) return seen;
         const work = () => this.untilDone(hub, event, isWanted);
         if (event.kind === 'message') return work();
         const before = ordered.get(event.hubDeviceId) ?? Promise.resolve();
@@ -64,6 +73,17 @@ export class HubEventHandler {
         return after;
       }),
     );
+  }
+
+  /** That a route tells. To miss it once does no harm: the next event says the same. */
+  private async saw({ hub }: OpenHub, received: ReceivedEventData, event: HubEvent): Promise<void> {
+    const route = routeOf(received);
+    if (route === undefined) return;
+    try {
+      await this.parts.routes.saw(hub.id, route, event.hubDeviceId, new Date(event.arrivedAt / 1_000));
+    } catch (error) {
+      this.parts.logger.warn({ err: error, hub: hub.name, route }, 'it was not noted that a route works');
+    }
   }
 
   private read(hub: OpenHub, received: ReceivedEventData): HubEvent | undefined {
@@ -110,7 +130,15 @@ export class HubEventHandler {
     const { hubDeviceId } = event;
     if (event.kind === 'deleted') {
       await this.parts.ledger.gone(hub.hub.id, hubDeviceId);
+      await this.parts.findings.goneThere(hub.hub, hubDeviceId);
+      await this.parts.twins.forget(hub.hub.id, hubDeviceId);
       return 'done';
+    }
+    if (event.kind === 'created') {
+      // By us, mostly. Of others it is looked at beside: it may need the hub, and nobody behind it shall wait for that.
+      const isOurs = await this.parts.ledger.has(hub.hub.id, hubDeviceId);
+      if (!isOurs) await this.parts.findings.stranger(hub.hub, hubDeviceId);
+      return isOurs ? 'known' : 'done';
     }
     const device = await this.admit(hub, hubDeviceId);
     if (device === undefined) return 'refused';
@@ -121,6 +149,8 @@ export class HubEventHandler {
       }
       case 'reported': {
         let outcome = 'done';
+        if (event.desired !== undefined)
+          await this.parts.twins.changed(hub.hub.id, hubDeviceId, event.desired);
         for (const { extension, path, body } of reportsOf(await this.whole(hub, event))) {
           const payload = Buffer.from(JSON.stringify(body));
           const { arrivedAt } = event;

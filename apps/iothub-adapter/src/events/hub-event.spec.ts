@@ -43,7 +43,11 @@ describe('an event of a hub', () => {
       kind: 'reported',
       patch: { a: 1, b: null },
     });
-    expect(readHubEvent(twin({ desired: { a: 1, $version: 2 } }))).toMatchObject({ kind: 'nothing' });
+    expect(readHubEvent(twin({ desired: { a: 1, $version: 2 } }))).toMatchObject({
+      kind: 'reported',
+      patch: {},
+      desired: { keys: ['a'], whole: false, version: 2 },
+    });
     expect(readHubEvent(twin({ reported: { $metadata: {}, $version: 2 } }))).toMatchObject({
       kind: 'nothing',
     });
@@ -52,10 +56,11 @@ describe('an event of a hub', () => {
     });
   });
 
-  it('of an identity matters when there is none any more', () => {
+  it('of an identity says that it is there or not any more', () => {
     const lifecycle = (opType: string) => readHubEvent(received('deviceLifecycleEvents', {}, { opType }));
     expect(lifecycle('deleteDeviceIdentity')).toEqual({ ...of, kind: 'deleted' });
-    expect(lifecycle('createDeviceIdentity')).toMatchObject({ kind: 'nothing' });
+    expect(lifecycle('createDeviceIdentity')).toMatchObject({ kind: 'created' });
+    expect(lifecycle('somethingNew')).toMatchObject({ kind: 'nothing' });
   });
 
   it('of a connection has the count of the hub', () => {

@@ -1,5 +1,7 @@
 import type { ReceivedEventData } from '@azure/event-hubs';
 import type { JsonObject, JsonValue } from '@muster/contracts';
+import { HUB_ROUTES } from '@muster/contracts/iothub-adapter/hubs.requests';
+import type { DesiredChange } from '../twin/left-twins.js';
 import { isObject, withoutMetadata } from './reported-requests.js';
 
 /** What a hub tells of one of its devices. */
@@ -10,8 +12,9 @@ export type HubEvent = {
   readonly arrivedAt: number;
 } & (
   | { readonly kind: 'message'; readonly payload: Buffer; readonly resource: string }
-  /** Changed properties that the device reported; null: removed. */
-  | { readonly kind: 'reported'; readonly patch: JsonObject }
+  /** Changed properties that the device reported; null: removed. And what was changed of the desired ones, if anything was. */
+  | { readonly kind: 'reported'; readonly patch: JsonObject; readonly desired?: DesiredChange }
+  | { readonly kind: 'created' }
   | { readonly kind: 'deleted' }
   | { readonly kind: 'connection'; readonly connected: boolean; readonly sequence: string }
   /** Nothing that anybody here has to know. */
@@ -46,14 +49,17 @@ export const readHubEvent = (event: Received): HubEvent => {
       return { ...of, kind: 'message', payload: bytesOf(event.body), resource };
     }
     case 'twinchangeevents': {
-      const { properties: { reported } = {} } = objectOf(event.body) as {
-        properties?: { reported?: JsonValue };
+      const { properties: told = {} } = objectOf(event.body) as {
+        properties?: { reported?: JsonValue; desired?: JsonValue };
       };
-      const patch = reportedOf(reported);
-      return patch === undefined ? { ...of, kind: 'nothing' } : { ...of, kind: 'reported', patch };
+      const patch = reportedOf(told.reported);
+      const at = new Date(enqueued).toISOString();
+      const desired = desiredOf(told.desired, properties['opType'] === 'replaceTwin', at);
+      if (patch === undefined && desired === undefined) return { ...of, kind: 'nothing' };
+      return { ...of, kind: 'reported', patch: patch ?? {}, ...(desired === undefined ? {} : { desired }) };
     }
     case 'devicelifecycleevents':
-      return { ...of, kind: properties['opType'] === 'deleteDeviceIdentity' ? 'deleted' : 'nothing' };
+      return { ...of, kind: LIFECYCLE[text(properties['opType']) ?? ''] ?? 'nothing' };
     case 'deviceconnectionstateevents': {
       const sequence = text(objectOf(event.body)['sequenceNumber']);
       if (sequence === undefined) throw new Error('an event of a connection has no sequenceNumber');
@@ -62,6 +68,17 @@ export const readHubEvent = (event: Received): HubEvent => {
     default:
       return { ...of, kind: 'nothing' };
   }
+};
+
+const LIFECYCLE: Readonly<Record<string, 'created' | 'deleted'>> = {
+  createDeviceIdentity: 'created',
+  deleteDeviceIdentity: 'deleted',
+};
+
+/** By which of the hub's routes it came; undefined: by none that we know. */
+export const routeOf = ({ systemProperties: system = {} }: Pick<Received, 'systemProperties'>) => {
+  const source = text(system['iothub-message-source'])?.toLowerCase() ?? 'telemetry';
+  return source === 'telemetry' ? 'DeviceMessages' : HUB_ROUTES.find((one) => one.toLowerCase() === source);
 };
 
 const text = (value: unknown): string | undefined =>
@@ -84,6 +101,12 @@ const objectOf = (body: unknown): JsonObject => {
   const value: unknown = JSON.parse(bytesOf(body).toString('utf8'));
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject; // parsed
   throw new Error('the body of an event of a hub is no object');
+};
+
+/** Undefined: nothing of it was changed. */
+const desiredOf = (desired: JsonValue | undefined, whole: boolean, at: string): DesiredChange | undefined => {
+  if (!isObject(desired) || typeof desired['$version'] !== 'number') return undefined;
+  return { keys: Object.keys(withoutMetadata(desired)), whole, version: desired['$version'], at };
 };
 
 /** Undefined: nothing was reported. */

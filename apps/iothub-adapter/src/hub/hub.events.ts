@@ -1,4 +1,18 @@
-import type { HubTier } from '@muster/contracts/iothub-adapter/hubs.requests';
+import type { HubAuthentication, HubTier } from '@muster/contracts/iothub-adapter/hubs.requests';
+
+/** What identities become that others make in a hub. */
+export interface HubEnrolment {
+  readonly enabled: boolean;
+  /** Id. */
+  readonly deviceType: string;
+  /** Name. Absent: the type's newest when a device enrols. */
+  readonly appVersion?: string;
+  readonly folder?: string;
+  readonly tags?: readonly string[];
+  /** Absent: as many as come. */
+  readonly limit?: number;
+  readonly authentication: readonly HubAuthentication[];
+}
 
 /** Everything of a hub but its key. */
 export interface HubSettings {
@@ -13,6 +27,8 @@ export interface HubSettings {
   readonly units: number;
   /** Ids, in order. Empty: all that no other hub of the tenant names. */
   readonly deviceTypes: readonly string[];
+  /** Absent and null: there is no rule. */
+  readonly enrolment?: HubEnrolment | null;
 }
 
 export interface HubAdded {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Controller, Inject } from '@nestjs/common';
 import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
 import { getDeviceType } from '@muster/contracts/device-registry/device-types.requests';
@@ -13,24 +14,50 @@ import {
   type DeleteHub,
   type EditHub,
   type HubCheck,
+  type HubEnrolment as EnrolmentInput,
   type HubPage,
   type HubRef,
+  type HubRoute,
   type HubView,
   type ListHubs,
 } from '@muster/contracts/iothub-adapter/hubs.requests';
-import { idempotently, type Database, type EventStore } from '@muster/event-store';
+import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles, type Bus } from '@muster/messaging';
 import { BUS, DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
 import { IdentityLedger } from '../identity/identity-ledger.js';
 import { MAX_HUBS } from '../providers.js';
+import { enrolledIn } from '../reconcile/hub-enrolments.js';
+import { Findings } from '../reconcile/findings.js';
 import { readConnectionString, type PolicyAccess } from './connection-string.js';
 import { HubKeys } from './hub-keys.js';
+import { HubRoutes } from './hub-routes.js';
 import { hub as hubAggregate } from './hub.decider.js';
-import type { HubSettings } from './hub.events.js';
+import type { HubEnrolment, HubSettings } from './hub.events.js';
 import { countHubs, findHub, listHubsByName, type StoredHub } from './hubs.projection.js';
 import { inspectHub } from './inspect-hub.js';
 
 const FINGERPRINT_DIGITS = 16;
+const TABLES_OF_HUB = [
+  'hub_budgets',
+  'hub_partitions',
+  'hub_links',
+  'hub_seen',
+  'hub_findings',
+  'hub_reconciliations',
+  'hub_probes',
+  'hub_routes',
+  'hub_enrolments',
+  'hub_twins',
+];
+/** How long a check waits for the hub to tell of it. */
+const COME_BACK_MS = 15_000;
+const LOOK_EVERY_MS = 100;
+
+const asInput = ({ tags, authentication, ...rule }: HubEnrolment | EnrolmentInput): EnrolmentInput => ({
+  ...rule,
+  ...(tags === undefined ? {} : { tags: [...tags] }),
+  ...(authentication === undefined ? {} : { authentication: [...authentication] }),
+});
 
 @Controller()
 export class HubHandlers {
@@ -40,6 +67,8 @@ export class HubHandlers {
     @Inject(BUS) private readonly bus: Pick<Bus, 'request'>,
     @Inject(HubKeys) private readonly keys: HubKeys,
     @Inject(IdentityLedger) private readonly ledger: IdentityLedger,
+    @Inject(Findings) private readonly findings: Findings,
+    @Inject(HubRoutes) private readonly routes: HubRoutes,
     @Inject(MAX_HUBS) private readonly maxHubs: number,
   ) {}
 
@@ -53,6 +82,7 @@ export class HubHandlers {
       body: { operation: createHub.subject, request },
       prepare: async () => {
         const { key, ...access } = readConnectionString(hub.connectionString, 'hub.connectionString');
+        const deviceTypes = await this.idsOf(tenantId, hub.deviceTypes ?? []);
         const settings: HubSettings = {
           name: hub.name,
           ...access,
@@ -60,12 +90,15 @@ export class HubHandlers {
           consumerGroup: hub.consumerGroup ?? '$Default',
           tier: hub.tier ?? 'S1',
           units: hub.units ?? 1,
-          deviceTypes: await this.idsOf(tenantId, hub.deviceTypes ?? []),
+          deviceTypes,
+          ...(hub.enrolment == null
+            ? {}
+            : { enrolment: await this.enrolmentOf(tenantId, hub.enrolment, deviceTypes, 'hub') }),
         };
-        await assertUsable({ ...access, key }, 'hub');
-        return { settings, key };
+        const probeId = await assertUsable({ ...access, key }, 'hub');
+        return { settings, key, probeId };
       },
-      run: async (tx, { settings, key }) => {
+      run: async (tx, { settings, key, probeId }) => {
         const id = newId();
         await this.store.execute(hubAggregate, {
           tenantId,
@@ -78,7 +111,8 @@ export class HubHandlers {
           throw new AppError('iot-hub-unusable', `There are ${this.maxHubs} IoT Hubs; remove one first.`);
         }
         await this.keys.keep(tx, tenantId, id, key);
-        return viewOf(await findHub(tx, tenantId, id));
+        await this.routes.probed(tx, id, probeId);
+        return this.viewOf(tx, await findHub(tx, tenantId, id));
       },
     });
   }
@@ -91,35 +125,102 @@ export class HubHandlers {
     const page = pageBy('iot-hubs', found, limit, ({ name }) => [name]);
     return {
       ...page,
-      items: page.items.map(viewOf),
+      items: await Promise.all(page.items.map((one) => this.viewOf(this.database, one))),
       ...(count === true ? { total: await countHubs(this.database, tenantId) } : {}),
     };
   }
 
   @Handles(getHub)
   async get({ tenantId, hubId }: HubRef): Promise<HubView> {
-    return viewOf(await findHub(this.database, tenantId, hubId));
+    const view = await this.viewOf(this.database, await findHub(this.database, tenantId, hubId));
+    return { ...view, routes: await this.routes.of(hubId) };
   }
 
   @Handles(checkHub)
   async check({ tenantId, hubId }: HubRef): Promise<HubCheck> {
     const stored = await findHub(this.database, tenantId, hubId);
-    return inspectHub(await this.keys.accessTo(this.database, stored));
+    const { probeId, ...found } = await inspectHub(await this.keys.accessTo(this.database, stored));
+    if (!found.works) return found;
+    await this.routes.probed(this.database, hubId, probeId);
+    const routes = await this.comeBack(hubId);
+    const missing = routes
+      .filter(({ state }) => state === 'missing' || state === 'checking')
+      .map(({ message }) => ({ about: 'route', message }));
+    return { ...found, works: missing.length === 0, faults: missing, routes };
+  }
+
+  /** Once the hub has told of the check by all routes that can, or its time is over. */
+  private async comeBack(hubId: string): Promise<HubRoute[]> {
+    for (const until = Date.now() + COME_BACK_MS; ;) {
+      const routes = await this.routes.of(hubId);
+      if (!routes.some(({ state }) => state === 'checking') || Date.now() >= until) return routes;
+      await sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  private async viewOf(from: Queryable, hub: StoredHub): Promise<HubView> {
+    const { enrolment } = hub;
+    if (enrolment == null) return viewOf(hub);
+    const enrolled = await enrolledIn(from, hub.id);
+    const { tags, authentication, ...rule } = enrolment;
+    return {
+      ...viewOf(hub),
+      enrolment: {
+        ...rule,
+        ...(tags === undefined ? {} : { tags: [...tags] }),
+        authentication: [...authentication],
+        enrolled,
+      },
+    };
+  }
+
+  /** Throws `invalid-request` where its devices would be in another hub, `device-type-not-found`. */
+  private async enrolmentOf(
+    tenantId: string,
+    { enabled, deviceType, appVersion, folder, tags, limit, authentication }: EnrolmentInput,
+    deviceTypes: readonly string[],
+    path: string,
+  ): Promise<HubEnrolment> {
+    const [id = ''] = await this.idsOf(tenantId, [deviceType]);
+    if (deviceTypes.length > 0 && !deviceTypes.includes(id)) {
+      const message = 'must be one of the deviceTypes of the IoT Hub: its devices would be in another';
+      const at = `${path}.enrolment.deviceType`;
+      throw new AppError('invalid-request', `${at} ${message}.`, { errors: [{ path: at, message }] });
+    }
+    return {
+      enabled,
+      deviceType: id,
+      ...(appVersion == null ? {} : { appVersion }),
+      ...(folder == null ? {} : { folder }),
+      ...(tags == null ? {} : { tags }),
+      ...(limit == null ? {} : { limit }),
+      authentication: authentication ?? ['certificateAuthority', 'selfSigned'],
+    };
   }
 
   @Handles(editHub)
   async edit({ tenantId, actor, expectedVersion, hubId, edit }: EditHub): Promise<HubView> {
     refuseNulls('edit', edit, ['name', 'connectionString', 'consumerGroup', 'deviceTypes', 'tier', 'units']);
-    const { connectionString, deviceTypes, ...rest } = edit;
+    const { connectionString, deviceTypes, enrolment, ...rest } = edit;
     const before = await findHub(this.database, tenantId, hubId);
     const given = connectionString && readConnectionString(connectionString, 'edit.connectionString');
     if (given && given.hostName !== before.hostName) throw otherHost(before.hostName);
+    const typeIds = deviceTypes === undefined ? undefined : await this.idsOf(tenantId, deviceTypes);
+    const rule = enrolment === undefined ? before.enrolment : enrolment;
     const settings: Partial<HubSettings> = {
       ...rest,
       ...(given ? { policy: given.policy, keyFingerprint: fingerprintOf(given.key) } : {}),
-      ...(deviceTypes === undefined ? {} : { deviceTypes: await this.idsOf(tenantId, deviceTypes) }),
+      ...(typeIds === undefined ? {} : { deviceTypes: typeIds }),
+      // Also one that stays must be of a type that stays.
+      ...(rule == null
+        ? before.enrolment == null
+          ? {}
+          : { enrolment: null }
+        : {
+            enrolment: await this.enrolmentOf(tenantId, asInput(rule), typeIds ?? before.deviceTypes, 'edit'),
+          }),
     };
-    if (given) await assertUsable(given, 'edit');
+    const probeId = given ? await assertUsable(given, 'edit') : undefined;
     return this.database.transaction(async (tx) => {
       await this.store.execute(hubAggregate, {
         tenantId,
@@ -130,7 +231,10 @@ export class HubHandlers {
         command: { type: 'ChangeHub', settings, at: new Date().toISOString() },
       });
       if (given) await this.keys.keep(tx, tenantId, hubId, given.key);
-      return viewOf(await findHub(tx, tenantId, hubId));
+      if (probeId !== undefined) await this.routes.probed(tx, hubId, probeId);
+      // A rule that has changed is held against those who wait, too: nobody makes them in the hub a second time.
+      if (enrolment !== undefined) await this.findings.tryAgain(tx, hubId);
+      return this.viewOf(tx, await findHub(tx, tenantId, hubId));
     });
   }
 
@@ -146,14 +250,7 @@ export class HubHandlers {
       });
       await this.keys.forget(tx, tenantId, hubId);
       await this.ledger.forget(tx, hubId);
-      for (const table of [
-        'hub_budgets',
-        'hub_partitions',
-        'hub_links',
-        'hub_seen',
-        'hub_findings',
-        'hub_reconciliations',
-      ]) {
+      for (const table of TABLES_OF_HUB) {
         await tx.query(`DELETE FROM ${table} WHERE hub_id = $1`, [hubId]);
       }
     });
@@ -171,9 +268,10 @@ export class HubHandlers {
   }
 }
 
-const assertUsable = async (connection: PolicyAccess, path: string): Promise<void> => {
-  const { faults } = await inspectHub(connection);
-  if (faults.length === 0) return;
+/** Returns the identity that it was tried out with. */
+const assertUsable = async (connection: PolicyAccess, path: string): Promise<string> => {
+  const { faults, probeId } = await inspectHub(connection);
+  if (faults.length === 0) return probeId;
   const errors = faults.map(({ message }) => ({ path: `${path}.connectionString`, message }));
   throw new AppError('iot-hub-unusable', `${faults.map(({ message }) => message).join('; ')}.`, { errors });
 };

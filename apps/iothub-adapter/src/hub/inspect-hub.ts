@@ -1,22 +1,24 @@
-import { newId } from '@muster/contracts';
 import type { HubCheck, HubEndpoint, HubFault } from '@muster/contracts/iothub-adapter/hubs.requests';
 import { readEndpoint } from '../azure/built-in-endpoint.js';
 import { HubFailure, HubRest } from '../azure/hub-rest.js';
 import type { PolicyAccess } from './connection-string.js';
-import { PROBE_PREFIX } from './probe.js';
+import { newProbe } from './probe.js';
 
 /** What we do with a hub → the right that its policy needs for it. In this order: a later one may need an earlier. */
 type Right = 'RegistryRead' | 'RegistryWrite' | 'ServiceConnect';
 
+const TOUCH = { tags: { muster: 'check' } };
+
 /**
  * Does once each kind of thing that will be done with a hub, and says what of it is not possible and why. An identity is made
- * in it, disabled, and removed again: whether a policy may write is not to be learnt in another way. Throws nothing that the
+ * in it, disabled, touched, and removed again: whether a policy may write is not to be learnt in another way. Throws nothing that the
  * hub says.
  */
-export const inspectHub = async (hub: PolicyAccess): Promise<HubCheck> => {
+export const inspectHub = async (hub: PolicyAccess): Promise<HubCheck & { readonly probeId: string }> => {
   const rest = new HubRest(hub);
-  const probe = `/devices/${PROBE_PREFIX}${newId()}`;
-  const refused: Right[] = [];
+  const probeId = newProbe();
+  const probe = `/devices/${probeId}`;
+  const refused = new Set<Right>();
   let endpoint: HubEndpoint | undefined;
   const attempt = async (right: Right, work: () => Promise<unknown>): Promise<boolean> => {
     try {
@@ -24,27 +26,32 @@ export const inspectHub = async (hub: PolicyAccess): Promise<HubCheck> => {
       return true;
     } catch (error) {
       if (!(error instanceof HubFailure) || error.status !== 401) throw error;
-      refused.push(right);
+      refused.add(right);
       return false;
     }
   };
   try {
     await attempt('RegistryRead', () => rest.request({ method: 'GET', path: '/devices?top=1' }));
     const body = {
-      deviceId: probe.slice('/devices/'.length),
+      deviceId: probeId,
       status: 'disabled',
       authentication: { type: 'sas' },
     };
     const isMade = await attempt('RegistryWrite', () => rest.request({ method: 'PUT', path: probe, body }));
+    await attempt('ServiceConnect', async () => {
+      // Of this the route of twins has to tell.
+      if (isMade)
+        await rest.request({ method: 'PATCH', path: `/twins/${probeId}`, ifMatch: '*', body: TOUCH });
+    });
     if (isMade) await rest.request({ method: 'DELETE', path: probe, ifMatch: '*' });
     await attempt('ServiceConnect', async () => {
       endpoint = await readEndpoint(hub);
     });
   } catch (error) {
-    return { works: false, faults: [faultOf(hub, error)] };
+    return { works: false, faults: [faultOf(hub, error)], probeId };
   }
-  const faults = faultsOf(hub, refused);
-  return { works: faults.length === 0, faults, ...(endpoint === undefined ? {} : { endpoint }) };
+  const faults = faultsOf(hub, [...refused]);
+  return { works: faults.length === 0, faults, probeId, ...(endpoint === undefined ? {} : { endpoint }) };
 };
 
 const ALL = 3;

@@ -24,6 +24,9 @@ interface DeviceRow {
   fault: string | null;
   fault_at: Date | null;
   connected: boolean | null;
+  foreign_at: Date | null;
+  foreign_keys: string[] | null;
+  undone: boolean | null;
 }
 
 @Controller()
@@ -37,9 +40,11 @@ export class HubDeviceHandlers {
   async get({ tenantId, deviceId }: DeviceRef): Promise<HubDevice> {
     const { rows } = await this.database.query<DeviceRow>({
       text: `SELECT i.hub_id, h.name AS hub, h.host_name, i.hub_device_id, i.due_at IS NULL AND i.made IS NOT NULL AS is_made,
-               i.fault, i.fault_at, l.connected
+               i.fault, i.fault_at, l.connected,
+               t.foreign_at, t.foreign_keys, t.undone
              FROM hub_identities i JOIN hubs h ON h.tenant_id = i.tenant_id AND h.id = i.hub_id
              LEFT JOIN hub_links l ON l.hub_id = i.hub_id AND l.hub_device_id = i.hub_device_id
+             LEFT JOIN hub_twins t ON t.hub_id = i.hub_id AND t.hub_device_id = i.hub_device_id
              WHERE i.tenant_id = $1 AND i.device_id = $2 AND i.wanted IS NOT NULL ORDER BY i.hub_device_id LIMIT 1`,
       values: [tenantId, deviceId],
     });
@@ -59,6 +64,15 @@ export class HubDeviceHandlers {
       ...(row.fault === null ? {} : { fault: row.fault }),
       ...(row.fault_at === null ? {} : { faultAt: row.fault_at.toISOString() }),
       connected: row.connected,
+      ...(row.foreign_at === null
+        ? {}
+        : {
+            foreignChange: {
+              at: row.foreign_at.toISOString(),
+              keys: row.foreign_keys ?? [],
+              undone: row.undone === true,
+            },
+          }),
     };
   }
 

@@ -213,6 +213,15 @@ export class IdentityLedger {
     return rows.map((row) => row.device_id);
   }
 
+  /** Whether a device here has, or had until just now, this identity. */
+  async has(hubId: string, hubDeviceId: string): Promise<boolean> {
+    const { rowCount } = await this.database.query({
+      text: 'SELECT FROM hub_identities WHERE hub_id = $1 AND hub_device_id = $2',
+      values: [hubId, hubDeviceId],
+    });
+    return rowCount === 1;
+  }
+
   /** The hub has it no more: it is made again, if it is still wanted. */
   async gone(hubId: string, hubDeviceId: string): Promise<void> {
     await this.database.query(

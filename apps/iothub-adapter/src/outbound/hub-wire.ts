@@ -14,6 +14,7 @@ import type { HubCommands } from './hub-commands.js';
 import { NotItsTurn, type HubThrottle } from './hub-throttle.js';
 import type { OwedOffers } from './owed-offers.js';
 import type { SayAsDevice } from './say-as-device.js';
+import type { LeftTwins } from '../twin/left-twins.js';
 
 export interface HubWireParts {
   readonly hubs: OpenHubs;
@@ -23,6 +24,7 @@ export interface HubWireParts {
   readonly commands: HubCommands;
   readonly owed: OwedOffers;
   readonly say: SayAsDevice;
+  readonly twins: LeftTwins;
   readonly logger: Logger;
 }
 
@@ -35,7 +37,7 @@ const TRIES = 5;
  * more often, the device is offered what is due to it later, and nobody waits for it here.
  */
 export const hubWire = (parts: HubWireParts): Wire => {
-  const { hubs, ledger, links, throttle, commands, owed, say, logger } = parts;
+  const { hubs, ledger, links, throttle, commands, owed, twins, say, logger } = parts;
   return {
     interface: 'iothub',
     covers: () => true,
@@ -116,7 +118,9 @@ export const hubWire = (parts: HubWireParts): Wire => {
         return wrong;
       }
       try {
-        await throttle.heeded(hub, 'twin-updates', patchDesired(rest, id, etag, { [NAMESPACE]: patch }));
+        await twins.begin(hub.id, id);
+        const asked = patchDesired(rest, id, etag, { [NAMESPACE]: patch });
+        await twins.left(hub.id, id, await throttle.heeded(hub, 'twin-updates', asked));
         return undefined;
       } catch (error) {
         if (!(error instanceof HubFailure)) throw error;

@@ -46,6 +46,9 @@ interface FindingRow {
   asked: boolean;
 }
 
+/** Longer than a call of a hub and one of the registry. */
+const LEASE_SECONDS = 60;
+
 /** What hubs have and we have not, and the other way round. */
 export class Findings {
   constructor(private readonly database: Database) {}
@@ -124,6 +127,59 @@ export class Findings {
       text: `UPDATE hub_findings SET outcome = $3, code = $4, detail = $5, due_at = NULL, attempts = 0
              WHERE hub_id = $1 AND hub_device_id = $2`,
       values: [id, hubDeviceId, settled.outcome, settled.code ?? null, settled.detail ?? null],
+    });
+  }
+
+  /** A hub has told of an identity that nobody here has: the rule for enrolment is held against it. Again: once more. */
+  async stranger({ tenantId, id }: Hub, hubDeviceId: string): Promise<void> {
+    await this.database.query({
+      text: `INSERT INTO hub_findings (tenant_id, hub_id, hub_device_id, finding, due_at) VALUES ($1, $2, $3, 'unknown', now())
+             ON CONFLICT (hub_id, hub_device_id) DO UPDATE SET finding = 'unknown', device_id = NULL, job_id = NULL,
+               outcome = 'open', code = NULL, detail = NULL, at = now(), due_at = now(), attempts = 0`,
+      values: [tenantId, id, hubDeviceId],
+    });
+  }
+
+  /** A hub has told that it has an identity no more. */
+  async goneThere({ id }: Pick<Hub, 'id'>, hubDeviceId: string): Promise<void> {
+    await this.database.query({
+      text: `DELETE FROM hub_findings
+             WHERE hub_id = $1 AND hub_device_id = $2 AND finding = 'unknown' AND outcome <> 'removed'`,
+      values: [id, hubDeviceId],
+    });
+  }
+
+  /** The rule for enrolment is held anew against all who were not taken. */
+  async tryAgain(tx: Queryable, hubId: string): Promise<void> {
+    await tx.query({
+      text: `UPDATE hub_findings SET due_at = now(), attempts = 0
+             WHERE hub_id = $1 AND finding = 'unknown' AND outcome IN ('open', 'refused')`,
+      values: [hubId],
+    });
+  }
+
+  /** Some identities that the rule is to be held against now, for whoever calls alone, and how often that was tried. */
+  async claimStrangers(
+    hubId: string,
+    most: number,
+  ): Promise<{ readonly hubDeviceId: string; readonly attempts: number }[]> {
+    const { rows } = await this.database.query<{ hub_device_id: string; attempts: number }>({
+      text: `UPDATE hub_findings f SET due_at = now() + $3 * interval '1 second'
+             FROM (SELECT hub_id, hub_device_id FROM hub_findings WHERE hub_id = $1 AND due_at <= now()
+                   ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) due
+             WHERE f.hub_id = due.hub_id AND f.hub_device_id = due.hub_device_id
+             RETURNING f.hub_device_id, f.attempts`,
+      values: [hubId, most, LEASE_SECONDS],
+    });
+    return rows.map((row) => ({ hubDeviceId: row.hub_device_id, attempts: row.attempts }));
+  }
+
+  /** It could not be decided now. */
+  async later(hubId: string, hubDeviceId: string, seconds: number): Promise<void> {
+    await this.database.query({
+      text: `UPDATE hub_findings SET due_at = now() + $3 * interval '1 second', attempts = attempts + 1
+             WHERE hub_id = $1 AND hub_device_id = $2 AND due_at IS NOT NULL`,
+      values: [hubId, hubDeviceId, seconds],
     });
   }
 

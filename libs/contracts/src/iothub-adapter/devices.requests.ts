@@ -1,5 +1,6 @@
 import { Type } from 'class-transformer';
 import {
+  IsArray,
   IsBoolean,
   IsIn,
   IsISO8601,
@@ -14,6 +15,22 @@ import { Actor } from '../fields.js';
 
 export const IDENTITY_STATES = ['made', 'due', 'failing'] as const;
 export type IdentityState = (typeof IDENTITY_STATES)[number];
+
+/** What somebody else has changed of the desired properties of a device's twin. */
+export class ForeignChange {
+  /** By the hub. */
+  @IsISO8601()
+  at!: string;
+
+  /** At the top of the desired properties, at most 20. `muster` is what the platform writes there. */
+  @IsArray()
+  @IsString({ each: true })
+  keys!: string[];
+
+  /** It was in `muster`, and was put back. What is elsewhere stays. */
+  @IsBoolean()
+  undone!: boolean;
+}
 
 /** A device as its IoT Hub knows it, or is to. */
 export class HubDevice {
@@ -47,6 +64,12 @@ export class HubDevice {
   @ValidateIf(({ connected }: HubDevice) => connected !== null)
   @IsBoolean()
   connected!: boolean | null;
+
+  /** The last one. Absent: none was told. */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => ForeignChange)
+  foreignChange?: ForeignChange;
 }
 
 export class ReadHubConnectionString extends DeviceRef {

@@ -16,6 +16,8 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { NullRemoves } from '../described.js';
+import { EnrolmentRule } from '../device-registry/certificate-authorities.requests.js';
 import {
   Actor,
   ChangeRequest,
@@ -33,6 +35,26 @@ export const MAX_HUB_DEVICE_TYPES = 100;
 /** As Azure names them; what a hub may be asked how often depends on it. */
 export const HUB_TIERS = ['F1', 'S1', 'S2', 'S3'] as const;
 export type HubTier = (typeof HUB_TIERS)[number];
+
+/** How a hub lets an identity in, as Azure names it. */
+export const HUB_AUTHENTICATIONS = ['certificateAuthority', 'selfSigned', 'sas'] as const;
+export type HubAuthentication = (typeof HUB_AUTHENTICATIONS)[number];
+
+/**
+ * What identities become that others make in the hub, as the Device Provisioning Service does: whoever may make them vouches for
+ * them, and the hub has proved their certificate.
+ */
+export class HubEnrolment extends EnrolmentRule {
+  /**
+   * What lets such an identity in at the hub. Default: `certificateAuthority` and `selfSigned`, a certificate in any case; the
+   * Device Provisioning Service pins the certificate of a device that an authority vouches for.
+   */
+  @IsOptional()
+  @IsArray()
+  @ArrayUnique()
+  @IsIn(HUB_AUTHENTICATIONS, { each: true })
+  authentication?: HubAuthentication[];
+}
 
 /** What can be said of a hub besides its name. */
 class HubDetails {
@@ -61,6 +83,13 @@ class HubDetails {
   @Min(1)
   @Max(200)
   units?: number;
+
+  /** A rule by which identities become devices that others have made in the hub. Default, and null: there is none. Replaces the whole rule; the count of those who enrolled goes on. */
+  @IsOptional()
+  @NullRemoves()
+  @ValidateNested()
+  @Type(() => HubEnrolment)
+  enrolment?: HubEnrolment | null;
 }
 
 export class HubInput extends HubDetails {
@@ -130,6 +159,44 @@ export class HubEndpoint {
   partitions!: string[];
 }
 
+/** What a hub tells by its routes: where one is missing nobody here learns of it. */
+export const HUB_ROUTES = [
+  'DeviceMessages',
+  'TwinChangeEvents',
+  'DeviceLifecycleEvents',
+  'DeviceConnectionStateEvents',
+] as const;
+export type HubRouteSource = (typeof HUB_ROUTES)[number];
+
+export const ROUTE_STATES = ['works', 'checking', 'missing', 'unknown'] as const;
+export type RouteState = (typeof ROUTE_STATES)[number];
+
+/** No call shows the routes of a hub: this is what is concluded from what it tells. */
+export class HubRoute {
+  /** As Azure names the source of a route. */
+  @IsIn(HUB_ROUTES)
+  source!: HubRouteSource;
+
+  /** `checking`: a check was made just now, and is to be told of; `missing`: it seems so; `unknown`: nothing has happened that would have been told. */
+  @IsIn(ROUTE_STATES)
+  state!: RouteState;
+
+  /** Why, for people. */
+  @IsString()
+  message!: string;
+
+  /** The last event of a device, to within a minute. */
+  @IsOptional()
+  @IsISO8601()
+  seenAt?: string;
+}
+
+export class HubEnrolmentView extends HubEnrolment {
+  /** In all. */
+  @IsInt()
+  enrolled!: number;
+}
+
 export class HubView {
   @IsString()
   id!: string;
@@ -163,6 +230,18 @@ export class HubView {
   @IsString({ each: true })
   deviceTypes!: string[];
 
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => HubEnrolmentView)
+  enrolment?: HubEnrolmentView;
+
+  /** In the answer of one hub, not in the list. */
+  @IsOptional()
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => HubRoute)
+  routes?: HubRoute[];
+
   @IsInt()
   version!: number;
 
@@ -183,7 +262,7 @@ export class HubPage extends Page {
 
 /** One thing that keeps us from working with a hub. */
 export class HubFault {
-  /** What it lies in: `host-name`, `key`, `right`, `endpoint` or `consumer-group`. */
+  /** What it lies in: `host-name`, `key`, `right`, `endpoint`, `consumer-group` or `route`. */
   @IsString()
   about!: string;
 
@@ -208,6 +287,13 @@ export class HubCheck {
   @ValidateNested()
   @Type(() => HubEndpoint)
   endpoint?: HubEndpoint;
+
+  /** Absent: they could not be looked at. */
+  @IsOptional()
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => HubRoute)
+  routes?: HubRoute[];
 }
 
 /**
@@ -248,7 +334,7 @@ export const getHub = defineRequest({
   idempotent: true,
 });
 
-/** Asks the hub now what is checked when it is created. Makes an identity in it and removes that again. */
+/** Asks the hub now what is checked when it is created. Makes an identity in it and removes that again, and waits up to 15 s for the hub to tell of it. */
 export const checkHub = defineRequest({
   subject: 'muster.v1.service.iothub-adapter.hub.check',
   request: HubRef,
