@@ -306,7 +306,7 @@ describe('editIntegration', () => {
     });
     await expect(edit(id, { name: null as unknown as string })).rejects.toMatchObject({
       code: 'invalid-request',
-      errors: [{ path: 'edit.name', message: 'name must not be null' }],
+      errors: [{ path: 'edit.name', message: 'must not be null' }],
     });
     await expect(edit(newId(), { name: 'nobody' })).rejects.toMatchObject({ code: 'integration-not-found' });
   });

@@ -13,7 +13,7 @@ export {
 } from './handles.js';
 export { consumerKeys, type ConsumerPace } from './consumer-keys.js';
 export { NatsStrategy, type NatsStrategyOptions } from './nats-strategy.js';
-export { invalidFields, nullsInPatch, withoutNulls } from './invalid-fields.js';
+export { invalidFields, withoutNulls } from './invalid-fields.js';
 export { HEADER } from './headers.js';
 export { idsIn } from './ids-in.js';
 export {

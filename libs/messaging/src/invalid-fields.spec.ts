@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { IsString } from 'class-validator';
 import { Done } from '@muster/contracts';
-import { CreateCommand, ReportResults } from '@muster/contracts/commands/requests';
+import { CreateCommand } from '@muster/contracts/commands/requests';
 import { BulkChangeInput } from '@muster/contracts/configuration/bulk.requests';
 import { HistoryPage } from '@muster/contracts/configuration/requests';
 import { ReportConnections } from '@muster/contracts/device-registry/connectivity.requests';
 import { DeviceRef, EditDevice, ProvisionDevice } from '@muster/contracts/device-registry/devices.requests';
 import { ListJobs } from '@muster/contracts/jobs/requests';
 import { StoreSamples } from '@muster/contracts/telemetry/requests';
-import { invalidFields, nullsInPatch, withoutNulls } from './invalid-fields.js';
+import { invalidFields, withoutNulls } from './invalid-fields.js';
 
 const actor = { kind: 'api-key', id: 'local-admin' };
 const door = { door: 'd', isNew: true, leaseSeconds: 15 };
@@ -42,23 +42,23 @@ describe('the rules of a contract', () => {
 
   describe('about null where a field may be missing', () => {
     const edit = (to: object) => ({ tenantId: 'default', actor, deviceId: 'd', edit: to });
+    const command = { tenantId: 'default', actor, deviceId: 'd', type: 'blink', payload: null };
 
-    it('take it out of a request, at every depth, and leave it where it is a value or removes one', () => {
+    it('take it for nothing, at every depth, and leave it where it is a value', () => {
       const asked = { ...provision({ name: 'd', deviceType: 't', position: null }), idempotencyKey: null };
+      expect(invalidFields(ProvisionDevice, asked, 'refuse')).toEqual([]);
       expect(withoutNulls(ProvisionDevice, asked)).toStrictEqual(provision({ name: 'd', deviceType: 't' }));
-      const command = { tenantId: 'default', actor, deviceId: 'd', type: 'blink', payload: null };
       expect(withoutNulls(CreateCommand, { ...command, ttlSeconds: null })).toStrictEqual(command);
-      expect(withoutNulls(EditDevice, edit({ position: null }))).toStrictEqual(edit({ position: null }));
-      const results = [{ deviceId: 'd', reasonPhrase: null }, { deviceId: 'e' }];
-      expect(withoutNulls(ReportResults, { results })).toStrictEqual({
-        results: [{ deviceId: 'd' }, { deviceId: 'e' }],
-      });
     });
 
-    it('fault it in a patch for what cannot be removed', () => {
-      expect(nullsInPatch(EditDevice, edit({ name: null, position: null }))).toEqual([
+    it('refuse it in a patch for what cannot be removed, and leave it where it removes', () => {
+      expect(invalidFields(EditDevice, edit({ name: null }), 'refuse')).toEqual([
         { path: 'edit.name', message: 'must not be null' },
       ]);
+      expect(invalidFields(EditDevice, edit({ name: null }), 'ignore')).toEqual([]);
+      const removal = edit({ position: null });
+      expect(invalidFields(EditDevice, removal, 'refuse')).toEqual([]);
+      expect(withoutNulls(EditDevice, removal)).toStrictEqual(edit({ position: null }));
     });
   });
 

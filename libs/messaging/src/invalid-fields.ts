@@ -4,7 +4,7 @@ import type { TypeMetadata } from 'class-transformer';
 import { getMetadataStorage, validateSync, ValidationTypes, type ValidationError } from 'class-validator';
 import type { FieldError, Shape } from '@muster/contracts';
 import { kindOf } from '@muster/json';
-import { keepsRules } from './keeps-rules.js';
+import { keepsRules, nullsOf, type Nulls } from './keeps-rules.js';
 
 /**
  * class-validator goes through the rules of all classes for each object that it checks, to find those of its class and what that
@@ -31,8 +31,9 @@ rulesOnce();
 const MAX_REPORTED = 50;
 
 /**
- * Which rules of `shape` the parsed JSON `value` breaks; empty: none. Unknown fields are faults when `unknown` is
- * `refuse` (requests), and passed over when it is `ignore` (replies and events, which may have grown).
+ * Which rules of `shape` the parsed JSON `value` breaks; empty: none. Unknown fields, and null
+ * in a patch for what cannot be removed, are faults when `unknown` is `refuse` (requests), and passed over when it is `ignore`
+ * (replies and events, which may have grown).
  */
 export const invalidFields = (
   shape: Shape<object>,
@@ -50,46 +51,27 @@ export const brokenRules = (
   unknown: 'refuse' | 'ignore',
 ): readonly FieldError[] => {
   const refuse = unknown === 'refuse';
-  const inherited: FieldError[] = [];
-  const faults = validateSync(dressed(shape, value, '', inherited), {
+  const refused: FieldError[] = [];
+  const faults = validateSync(dressed(shape, value, '', refused), {
     whitelist: refuse,
     forbidNonWhitelisted: refuse,
     // A class without rules (`Done`) is not a fault.
     forbidUnknownValues: false,
   });
-  return [...(refuse ? inherited : []), ...faults.flatMap((fault) => flat(fault, ''))].slice(0, MAX_REPORTED);
+  return [...(refuse ? refused : []), ...faults.flatMap((fault) => flat(fault, ''))].slice(0, MAX_REPORTED);
 };
 
-/**
- * Takes out of a request that keeps the rules of `shape` every null that stands for nothing: to @IsOptional null is as good as
- * absent, so no other rule was asked, and a service that reads `?: string` must not find it. Changes `value`, and returns it.
- */
+/** Takes out of a request that keeps the rules of `shape` every null that says nothing. Changes `value`, and returns it. */
 export const withoutNulls = <T>(shape: Shape<object>, value: T): T => {
-  for (const { of, key } of emptyFields(shape, value, '')) Reflect.deleteProperty(of, key);
-  return value;
-};
-
-/** The same nulls as faults of a patch, in which null would have to remove what cannot be removed. */
-export const nullsInPatch = (shape: Shape<object>, value: unknown): readonly FieldError[] =>
-  emptyFields(shape, value, '').map(({ path }) => ({ path, message: 'must not be null' }));
-
-interface EmptyField {
-  readonly of: Record<string, unknown>;
-  readonly key: string;
-  readonly path: string;
-}
-
-const emptyFields = (shape: Shape<object>, value: unknown, path: string): readonly EmptyField[] => {
-  if (Array.isArray(value)) {
-    return value.flatMap((item, index) => emptyFields(shape, item, pathOf(path, String(index))));
+  if (!isObject(value)) return value;
+  const { fields, nulls } = nestedOf(shape);
+  for (const key of nulls.absent) if (value[key] === null) Reflect.deleteProperty(value, key);
+  for (const [key, nested] of fields) {
+    const field = value[key];
+    for (const item of Array.isArray(field) ? (field as unknown[]) : [field])
+      withoutNulls(nested.shape, item);
   }
-  if (!isObject(value)) return [];
-  const { fields, optional } = nestedOf(shape);
-  const own = optional.filter((key) => value[key] === null);
-  return [
-    ...own.map((key) => ({ of: value, key, path: pathOf(path, key) })),
-    ...[...fields].flatMap(([key, nested]) => emptyFields(nested.shape, value[key], pathOf(path, key))),
-  ];
+  return value;
 };
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -101,8 +83,7 @@ interface Nested {
   readonly fields: ReadonlyMap<string, NestedField>;
   /** class-validator passes nested validation over where there is nothing; these have no other rule that asks for them. */
   readonly required: readonly string[];
-  /** Where null is neither a value nor removes one. */
-  readonly optional: readonly string[];
+  readonly nulls: Nulls;
 }
 
 interface NestedField {
@@ -128,13 +109,7 @@ const nestedOf = (shape: Shape<object>): Nested => {
   const required = Object.entries(rules)
     .filter(([, ofField]) => ofField.every((rule) => rule.type === ValidationTypes.NESTED_VALIDATION))
     .map(([name]) => name);
-  const optional = Object.entries(rules)
-    .filter(([, ofField]) => {
-      const names = ofField.map((rule) => rule.name);
-      return names.includes('isOptional') && !names.includes('anyJson') && !names.includes('nullRemoves');
-    })
-    .map(([name]) => name);
-  const nested = { fields: new Map(fields), required, optional };
+  const nested = { fields: new Map(fields), required, nulls: nullsOf(shape, rules) };
   known.set(shape, nested);
   return nested;
 };
@@ -147,19 +122,20 @@ const dressed = (
   shape: Shape<object>,
   value: Record<string, unknown>,
   path: string,
-  inherited: FieldError[],
+  refused: FieldError[],
 ): object => {
   const instance = new shape() as Record<string, unknown>; // filled with what JSON brought, to be checked
-  const { fields, required } = nestedOf(shape);
+  const { fields, required, nulls } = nestedOf(shape);
   for (const [key, field] of Object.entries(value)) {
     const at = pathOf(path, key);
     if (key in Object.prototype) {
       // `__proto__` would replace the class, and class-validator takes `constructor` or `toString` for known fields.
-      inherited.push({ path: at, message: NOT_KNOWN });
+      refused.push({ path: at, message: NOT_KNOWN });
       continue;
     }
+    if (field === null && nulls.refused.has(key)) refused.push({ path: at, message: 'must not be null' });
     const nested = fields.get(key);
-    instance[key] = nested === undefined ? field : dressedField(nested, field, at, inherited);
+    instance[key] = nested === undefined ? field : dressedField(nested, field, at, refused);
   }
   // class-validator faults null where it passes a missing object over.
   for (const key of required) instance[key] ??= null;
@@ -170,14 +146,14 @@ const dressedField = (
   { shape, list }: NestedField,
   field: unknown,
   path: string,
-  inherited: FieldError[],
+  refused: FieldError[],
 ): unknown => {
-  if (isObject(field)) return dressed(shape, field, path, inherited);
+  if (isObject(field)) return dressed(shape, field, path, refused);
   if (!Array.isArray(field)) return field;
   // class-validator would look for objects in the list, and find no fault with an empty one.
   if (!list) return NOT_AN_OBJECT;
   return field.map((item: unknown, index) =>
-    dressedField({ shape, list: false }, item, pathOf(path, String(index)), inherited),
+    dressedField({ shape, list: false }, item, pathOf(path, String(index)), refused),
   );
 };
 

@@ -12,6 +12,7 @@ interface Field {
   /** Of @IsOptional and @ValidateIf: when one of them is false, nothing else is asked of the field. */
   readonly conditions: readonly Check[];
   readonly checks: readonly Check[];
+  readonly refusesNull: boolean;
   readonly nested: {
     readonly shape: Shape<object>;
     readonly list: boolean;
@@ -38,6 +39,7 @@ export const keepsRules = (shape: Shape<object>, value: Json, unknown: 'refuse' 
   if (unknown === 'refuse' && !Object.keys(value).every((name) => rules.names.has(name))) return false;
   return rules.fields.every((field) => {
     const own = value[field.name];
+    if (unknown === 'refuse' && own === null && field.refusesNull) return false;
     if (!field.conditions.every((holds) => holds(value, own))) return true;
     return field.checks.every((check) => check(value, own)) && keepsNested(field, own, unknown);
   });
@@ -66,12 +68,43 @@ const rulesOf = (shape: Shape<object>): Rules | undefined => {
 const readRules = (shape: Shape<object>): Rules | undefined => {
   const storage = getMetadataStorage();
   const byName = storage.groupByPropertyName(storage.getTargetValidationMetadatas(shape, '', false, false));
-  const fields = Object.entries(byName).map(([name, ofField]) => fieldOf(shape, name, ofField));
-  if (!fields.every((field) => field !== undefined)) return undefined;
+  const { refused } = nullsOf(shape, byName);
+  const read = Object.entries(byName).map(([name, ofField]) => fieldOf(shape, name, ofField));
+  if (!read.every((field) => field !== undefined)) return undefined;
+  const fields = read.map((field) => ({ ...field, refusesNull: refused.has(field.name) }));
   return { fields, names: new Set(fields.map(({ name }) => name)) };
 };
 
-const fieldOf = (shape: Shape<object>, name: string, metadata: readonly Metadata[]): Field | undefined => {
+/** What null says in the optional fields of a request; where it is a value, or removes one, a service is told of it. */
+export interface Nulls {
+  /** That nothing is said: it is taken out before a service reads the request. */
+  readonly absent: ReadonlySet<string>;
+  /** Nothing that can be done: in a patch null would remove what cannot be missing. */
+  readonly refused: ReadonlySet<string>;
+}
+
+/** To @IsOptional null is as good as nothing, so none of the other rules is asked, and `?: string` in a class would not be true. */
+export const nullsOf = (
+  shape: Shape<object>,
+  byName: Readonly<Record<string, readonly Metadata[]>>,
+): Nulls => {
+  const has = (ofField: readonly Metadata[], rule: string) => ofField.some(({ name }) => name === rule);
+  const all = Object.entries(byName);
+  // What is merged into something is named so, or has fields that null removes.
+  const isPatch = shape.name.endsWith('Edit') || all.some(([, ofField]) => has(ofField, 'nullRemoves'));
+  const without = all.flatMap(([name, ofField]) =>
+    has(ofField, 'isOptional') && !has(ofField, 'anyJson') && !has(ofField, 'nullRemoves') ? [name] : [],
+  );
+  return isPatch
+    ? { absent: new Set(), refused: new Set(without) }
+    : { absent: new Set(without), refused: new Set() };
+};
+
+const fieldOf = (
+  shape: Shape<object>,
+  name: string,
+  metadata: readonly Metadata[],
+): Omit<Field, 'refusesNull'> | undefined => {
   if (name in Object.prototype) return undefined;
   const of = (type: string): readonly Metadata[] => metadata.filter((one) => one.type === type);
   const nestedRules = of(ValidationTypes.NESTED_VALIDATION);

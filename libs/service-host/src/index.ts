@@ -1,7 +1,6 @@
 export { actHandlersOf, type ActsOptions } from './act-handlers.js';
 export { checkupOf, type CheckedService, type Checkup, type Finding } from './checkup.js';
 export { serverFindings } from './server-findings.js';
-export { refuseNulls } from './not-null.js';
 export { BUS, DATABASE, EVENT_STORE, LOGGER } from './providers.js';
 export { COUNT, decodeCursor, digestOf, encodeCursor, pageBy, TEXT, TIME } from './page-cursor.js';
 export { serviceKeys } from './service-keys.js';

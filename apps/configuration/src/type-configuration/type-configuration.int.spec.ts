@@ -186,14 +186,11 @@ describe('rules of a device type', () => {
     expect((await viewOfType(type)).version).toBe(0);
   });
 
-  it('take null for absent', async () => {
+  it('take null where it puts a default back, and nowhere else', async () => {
     const type = muster.type('a');
-    const nothing = {
-      keys: null,
-      undeclaredKeys: null,
-      limits: null,
-    } as unknown as EditTypeConfiguration['edit'];
-    expect((await edit(type, nothing)).version).toBe(0);
+    expect((await edit(type, { undeclaredKeys: null, limits: null })).version).toBe(0);
+    const nothing = { keys: null } as unknown as EditTypeConfiguration['edit'];
+    await expect(edit(type, nothing)).rejects.toEqual(code('invalid-request'));
   });
 
   it('are refused at once where they are far too many', async () => {
@@ -562,8 +559,8 @@ describe('a change of defaults beside other changes', () => {
     const ids = Array.from({ length: count }, newId).sort();
     const versionOf = (index: number) => (index % 3 === 0 ? 'b' : 'a');
     await muster.sql.query(
-      `INSERT INTO configuration.known_devices (tenant_id, device_id, deleted, device_type_id, app_version, version)
-       SELECT $1, d, false, $2, CASE WHEN (nth - 1) % 3 = 0 THEN 'b' ELSE 'a' END, 1
+      `INSERT INTO configuration.known_devices (tenant_id, device_id, deleted, device_type_id, app_version, version, interface)
+       SELECT $1, d, false, $2, CASE WHEN (nth - 1) % 3 = 0 THEN 'b' ELSE 'a' END, 1, 'mqtt'
        FROM unnest($3::text[]) WITH ORDINALITY AS n (d, nth)`,
       [tenantId, type.id, ids],
     );

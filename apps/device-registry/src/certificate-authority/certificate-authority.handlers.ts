@@ -20,7 +20,7 @@ import {
 } from '@muster/contracts/device-registry/certificate-authorities.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
-import { DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import type pg from 'pg';
 import { assertAuthority, assertInTime, isSignedBy, readCertificate } from '../authentication/certificate.js';
 import { asInvalidRequest, readGiven } from '../credential/credential-plan.js';
@@ -155,7 +155,6 @@ export class CertificateAuthorityHandlers {
   async edit(request: EditCertificateAuthority): Promise<CertificateAuthorityView> {
     const { tenantId, actor, expectedVersion, authorityId } = request;
     const { name, status, subject, enrolment, validFrom, validUntil } = request.edit;
-    refuseNulls('edit', request.edit, ['name', 'status', 'subject']);
     return this.database.transaction(async (tx) => {
       await this.store.execute(certificateAuthority, {
         tenantId,

@@ -20,7 +20,7 @@ import {
 } from '@muster/contracts/device-registry/claim-keys.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
-import { DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import { newSecret } from '../credential/secret.js';
 import { findDeviceType } from '../device-type/device-type-list.projection.js';
 import { holdFolders } from '../folder/folder-tree.js';
@@ -110,7 +110,6 @@ export class ClaimKeyHandlers {
   async edit(request: EditClaimKey): Promise<ClaimKeyView> {
     const { tenantId, actor, expectedVersion, claimKeyId } = request;
     const { name, status, limit, validFrom, validUntil } = request.edit;
-    refuseNulls('edit', request.edit, ['name', 'status', 'limit', 'validUntil']);
     await this.store.execute(claimKey, {
       tenantId,
       id: claimKeyId,

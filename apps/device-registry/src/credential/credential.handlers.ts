@@ -19,7 +19,7 @@ import {
 } from '@muster/contracts/device-registry/credentials.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
-import { DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import type pg from 'pg';
 import { findAuthority } from '../certificate-authority/certificate-authority-list.projection.js';
 import { viewDevice } from '../device/device-list.projection.js';
@@ -128,7 +128,6 @@ export class CredentialHandlers {
   async edit(request: EditCredential): Promise<DeviceCredential> {
     const { tenantId, actor, deviceId, credentialId } = request;
     const { status, validFrom, validUntil } = request.edit;
-    refuseNulls('edit', request.edit, ['status']);
     await this.store.execute(device, {
       tenantId,
       id: deviceId,

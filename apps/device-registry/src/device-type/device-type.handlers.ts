@@ -26,7 +26,7 @@ import {
 } from '@muster/contracts/device-registry/device-types.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
-import { COUNT, DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
+import { COUNT, DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import {
   appVersionsOf,
   countDeviceTypes,
@@ -94,7 +94,6 @@ export class DeviceTypeHandlers {
     const { tenantId, actor, expectedVersion } = request;
     const id = await this.resolve(tenantId, request.deviceType);
     const { name, description, settings } = request.edit;
-    refuseNulls('edit', request.edit, ['name', 'settings']);
     await this.store.execute(deviceType, {
       tenantId,
       id,

@@ -38,16 +38,7 @@ import { idempotently, type Database, type EventStore } from '@muster/event-stor
 import { Jobs } from '@muster/jobs';
 import { Handles } from '@muster/messaging';
 import type pg from 'pg';
-import {
-  DATABASE,
-  decodeCursor,
-  digestOf,
-  EVENT_STORE,
-  pageBy,
-  refuseNulls,
-  TEXT,
-  TIME,
-} from '@muster/service-host';
+import { DATABASE, decodeCursor, digestOf, EVENT_STORE, pageBy, TEXT, TIME } from '@muster/service-host';
 import { DEVICE_ERASE_JOB } from '../bulk/device-erase-job.js';
 import { knownAppVersions } from '../device-type/app-version-owner.js';
 import { among, deviceCondition, type DeviceCondition } from './device-filter.js';
@@ -225,15 +216,6 @@ export class DeviceHandlers {
 
   @Handles(editDevice)
   async edit(request: EditDevice): Promise<DeviceView> {
-    refuseNulls('edit', request.edit, [
-      'name',
-      'appVersion',
-      'interface',
-      'folder',
-      'tags',
-      'status',
-      'tokenOnly',
-    ]);
     this.assertServed(request.edit.interface);
     const { appVersion: wanted, ...fields } = request.edit;
     const [appVersion] =

@@ -17,7 +17,7 @@ import {
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Jobs } from '@muster/jobs';
 import { Handles } from '@muster/messaging';
-import { DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import type pg from 'pg';
 import { countFolders, listFoldersByPath, viewFolder } from './folder-list.projection.js';
 import { followersOf } from './folder-followers.js';
@@ -91,7 +91,6 @@ export class FolderHandlers {
   @Handles(editFolder)
   edit(request: EditFolder): Promise<FolderView> {
     const { tenantId, actor, expectedVersion, edit } = request;
-    refuseNulls('edit', edit, ['name', 'parent']);
     return this.database.transaction(async (tx) => {
       await lockTree(tx, tenantId);
       const { id, ...before } = await viewFolder(tx, tenantId, request.folder);

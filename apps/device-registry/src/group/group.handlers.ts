@@ -17,7 +17,7 @@ import {
 } from '@muster/contracts/device-registry/groups.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles, type Bus } from '@muster/messaging';
-import { BUS, DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
+import { BUS, DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import { readGroupFilter } from '../device/device-filter.js';
 import { countGroups, findGroup, listGroupsByName } from './group-list.projection.js';
 import { group } from './group.decider.js';
@@ -92,7 +92,6 @@ export class GroupHandlers {
   async edit(request: EditGroup): Promise<GroupView> {
     const { tenantId, actor, expectedVersion } = request;
     const { name, description, filter } = request.edit;
-    refuseNulls('edit', request.edit, ['name', 'filter']);
     if (filter !== undefined) assertReadable('edit', filter);
     const id = await this.resolve(tenantId, request.group);
     await this.store.execute(group, {

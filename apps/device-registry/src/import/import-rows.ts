@@ -2,7 +2,7 @@ import { AppError, newId, tokenHint, type Actor } from '@muster/contracts';
 import { ImportRow, type ImportLine } from '@muster/contracts/device-registry/imports.requests';
 import type { DeviceTypeView } from '@muster/contracts/device-registry/device-types.requests';
 import type { BulkOutcome, EventStore } from '@muster/event-store';
-import { invalidFields, nullsInPatch } from '@muster/messaging';
+import { invalidFields } from '@muster/messaging';
 import type pg from 'pg';
 import type { Device } from '../device/device-state.js';
 import { device, type DeviceCommand } from '../device/device.decider.js';
@@ -51,7 +51,7 @@ export const importRows = async (
   const at = new Date().toISOString();
   const failed: RowResult[] = [];
   const valid = lines.flatMap((line) => {
-    const [fault] = [...invalidFields(ImportRow, line.row, 'refuse'), ...nullsInPatch(ImportRow, line.row)];
+    const [fault] = invalidFields(ImportRow, line.row, 'refuse');
     if (fault === undefined) return [{ line: line.line, row: Object.assign(new ImportRow(), line.row) }];
     const what = fault.path === '' ? 'The row' : fault.path;
     failed.push(failure(line.line, new AppError('invalid-request', `${what} ${fault.message}`)));

@@ -17,7 +17,7 @@ import {
 } from '@muster/contracts/device-registry/tokens.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles } from '@muster/messaging';
-import { DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import { settingsOf, viewDevice } from '../device/device-list.projection.js';
 import { device } from '../device/device.decider.js';
 import { countTokens, findToken, tokensOf } from './endpoint-token.projection.js';
@@ -100,7 +100,6 @@ export class EndpointTokenHandlers {
   /** Without `expectedVersion`: a status is final or replaces another, whatever else of the device has changed. */
   @Handles(editToken)
   async edit({ tenantId, actor, deviceId, tokenId, edit }: EditToken): Promise<TokenView> {
-    refuseNulls('edit', edit, ['status']);
     await this.store.execute(device, {
       tenantId,
       id: deviceId,

@@ -15,7 +15,7 @@ import {
   type IntegrationView,
 } from '@muster/contracts/identity/requests';
 import { type Asking, ASKING } from '../providers.js';
-import { CheckedBody, CheckedPatch } from '../http/body.js';
+import { CheckedBody } from '../http/body.js';
 import { Changing, Creating, Reading, Who, type Caller } from '../http/caller.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
@@ -67,7 +67,7 @@ export class IntegrationsController {
   })
   editIntegration(
     @Param('id') integrationId: string,
-    @CheckedPatch(IntegrationEdit) edit: IntegrationEdit,
+    @CheckedBody(IntegrationEdit) edit: IntegrationEdit,
     @Changing() changing: Caller,
   ): Promise<IntegrationView> {
     return this.bus.request(editIntegration, { ...changing, integrationId, edit });

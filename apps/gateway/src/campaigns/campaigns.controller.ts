@@ -43,7 +43,7 @@ import {
   type CampaignPreview,
 } from '@muster/contracts/campaign-orchestrator/targets.requests';
 import { type Asking, ASKING } from '../providers.js';
-import { CheckedBody, CheckedPatch, OptionalBody } from '../http/body.js';
+import { CheckedBody, OptionalBody } from '../http/body.js';
 import { Changing, Creating, Reading, Who, type Caller } from '../http/caller.js';
 import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
@@ -130,7 +130,7 @@ export class CampaignsController {
   })
   editCampaign(
     @Param('id') campaignId: string,
-    @CheckedPatch(CampaignEdit) edit: CampaignEdit,
+    @CheckedBody(CampaignEdit) edit: CampaignEdit,
     @Changing() changing: Caller,
   ): Promise<CampaignDetails> {
     return this.bus.request(editCampaign, { ...changing, campaignId, edit }, { timeoutMs: TIMEOUT_MS });
@@ -265,7 +265,7 @@ export class CampaignsController {
   })
   changeCampaignRate(
     @Param('id') campaignId: string,
-    @CheckedPatch(RateInput) rate: RateInput,
+    @CheckedBody(RateInput) rate: RateInput,
     @Who() who: Caller,
   ): Promise<CampaignDetails> {
     return this.bus.request(changeCampaignRate, { ...who, campaignId, rate });

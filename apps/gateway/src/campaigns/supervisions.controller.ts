@@ -26,7 +26,7 @@ import {
   type VerdictReasonCode,
 } from '@muster/contracts/campaign-orchestrator/supervisions.requests';
 import { type Asking, ASKING } from '../providers.js';
-import { CheckedBody, CheckedPatch } from '../http/body.js';
+import { CheckedBody } from '../http/body.js';
 import { Changing, Creating, Reading, Who, type Caller } from '../http/caller.js';
 import { LIST_OR_FILE, ListOrFileQuery, sendListOrFile, type CsvColumns } from '../http/csv.js';
 import { PageQuery } from '../http/page-query.js';
@@ -120,7 +120,7 @@ export class SupervisionsController {
   })
   editSupervision(
     @Param('id') supervisionId: string,
-    @CheckedPatch(SupervisionEdit) edit: SupervisionEdit,
+    @CheckedBody(SupervisionEdit) edit: SupervisionEdit,
     @Changing() changing: Caller,
   ): Promise<SupervisionView> {
     return this.bus.request(editSupervision, { ...changing, supervisionId, edit });

@@ -10,7 +10,7 @@ import {
 } from '@muster/contracts/configuration/type-configuration.requests';
 import { type Asking, ASKING } from '../providers.js';
 import { jobLocation } from '../http/answer-rules.js';
-import { CheckedPatch, ObjectBody } from '../http/body.js';
+import { CheckedBody, ObjectBody } from '../http/body.js';
 import { Changing, Reading, type Caller } from '../http/caller.js';
 import { Operation } from '../openapi/operation.js';
 
@@ -39,7 +39,7 @@ export class TypeConfigurationController {
   })
   editTypeConfiguration(
     @Param('id') deviceType: string,
-    @CheckedPatch(TypeConfigurationEdit) edit: TypeConfigurationEdit,
+    @CheckedBody(TypeConfigurationEdit) edit: TypeConfigurationEdit,
     @Changing() changing: Caller,
   ): Promise<TypeConfigurationView> {
     return this.bus.request(editTypeConfiguration, { ...changing, deviceType, edit });

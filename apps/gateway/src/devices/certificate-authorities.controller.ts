@@ -14,7 +14,7 @@ import {
   type CertificateAuthorityView,
 } from '@muster/contracts/device-registry/certificate-authorities.requests';
 import { type Asking, ASKING } from '../providers.js';
-import { CheckedBody, CheckedPatch } from '../http/body.js';
+import { CheckedBody } from '../http/body.js';
 import { Changing, Creating, Reading, type Caller } from '../http/caller.js';
 import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
@@ -84,7 +84,7 @@ export class CertificateAuthoritiesController {
   })
   editCertificateAuthority(
     @Param('id') authorityId: string,
-    @CheckedPatch(CertificateAuthorityEdit) edit: CertificateAuthorityEdit,
+    @CheckedBody(CertificateAuthorityEdit) edit: CertificateAuthorityEdit,
     @Changing() changing: Caller,
   ): Promise<CertificateAuthorityView> {
     return this.bus.request(editCertificateAuthority, { ...changing, authorityId, edit });

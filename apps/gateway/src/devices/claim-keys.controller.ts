@@ -13,7 +13,7 @@ import {
   type IssuedClaimKey,
 } from '@muster/contracts/device-registry/claim-keys.requests';
 import { type Asking, ASKING } from '../providers.js';
-import { CheckedBody, CheckedPatch } from '../http/body.js';
+import { CheckedBody } from '../http/body.js';
 import { Changing, Creating, Reading, type Caller } from '../http/caller.js';
 import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
@@ -69,7 +69,7 @@ export class ClaimKeysController {
   })
   editClaimKey(
     @Param('id') claimKeyId: string,
-    @CheckedPatch(ClaimKeyEdit) edit: ClaimKeyEdit,
+    @CheckedBody(ClaimKeyEdit) edit: ClaimKeyEdit,
     @Changing() changing: Caller,
   ): Promise<ClaimKeyView> {
     return this.bus.request(editClaimKey, { ...changing, claimKeyId, edit });

@@ -15,7 +15,7 @@ import {
 } from '@muster/contracts/device-registry/credentials.requests';
 import { CredentialInput } from '@muster/contracts/device-registry/credential-input';
 import { type Asking, ASKING } from '../providers.js';
-import { CheckedBody, CheckedPatch, OptionalBody } from '../http/body.js';
+import { CheckedBody, OptionalBody } from '../http/body.js';
 import { Creating, Reading, Who, type Caller } from '../http/caller.js';
 import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
@@ -104,7 +104,7 @@ export class CredentialsController {
   editCredential(
     @Param('id') deviceId: string,
     @Param('credentialId') credentialId: string,
-    @CheckedPatch(CredentialEdit) edit: CredentialEdit,
+    @CheckedBody(CredentialEdit) edit: CredentialEdit,
     @Who() who: Caller,
   ): Promise<DeviceCredential> {
     return this.bus.request(editCredential, { ...who, deviceId, credentialId, edit });

@@ -19,7 +19,7 @@ import {
   type DeviceTypeView,
 } from '@muster/contracts/device-registry/device-types.requests';
 import { type Asking, ASKING } from '../providers.js';
-import { CheckedBody, CheckedPatch } from '../http/body.js';
+import { CheckedBody } from '../http/body.js';
 import { Changing, Creating, Reading, type Caller } from '../http/caller.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
@@ -67,7 +67,7 @@ export class DeviceTypesController {
   @Operation({ summary: 'Edit a device type', asks: [editDeviceType], body: DeviceTypeEdit })
   editDeviceType(
     @Param('id') deviceType: string,
-    @CheckedPatch(DeviceTypeEdit) edit: DeviceTypeEdit,
+    @CheckedBody(DeviceTypeEdit) edit: DeviceTypeEdit,
     @Changing() changing: Caller,
   ): Promise<DeviceTypeView> {
     return this.bus.request(editDeviceType, { ...changing, deviceType, edit });

@@ -23,7 +23,7 @@ import {
 import { JobStarted } from '@muster/contracts/jobs/requests';
 import { type Asking, ASKING } from '../providers.js';
 import { jobLocation } from '../http/answer-rules.js';
-import { CheckedBody, CheckedPatch } from '../http/body.js';
+import { CheckedBody } from '../http/body.js';
 import { Changing, Creating, Reading, type Caller } from '../http/caller.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
@@ -107,7 +107,7 @@ export class DevicesController {
   @Operation({ summary: 'Edit a device', asks: [editDevice], body: DeviceEdit })
   editDevice(
     @Param('id') deviceId: string,
-    @CheckedPatch(DeviceEdit) edit: DeviceEdit,
+    @CheckedBody(DeviceEdit) edit: DeviceEdit,
     @Changing() changing: Caller,
   ): Promise<DeviceView> {
     return this.bus.request(editDevice, { ...changing, deviceId, edit });

@@ -15,7 +15,7 @@ import {
 } from '@muster/contracts/device-registry/folders.requests';
 import { type Asking, ASKING } from '../providers.js';
 import { jobLocation } from '../http/answer-rules.js';
-import { CheckedBody, CheckedPatch } from '../http/body.js';
+import { CheckedBody } from '../http/body.js';
 import { Changing, Creating, Reading, type Caller } from '../http/caller.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
@@ -95,7 +95,7 @@ export class FoldersController {
   })
   async editFolder(
     @Param('id') folder: string,
-    @CheckedPatch(FolderEdit) edit: FolderEdit,
+    @CheckedBody(FolderEdit) edit: FolderEdit,
     @Changing() changing: Caller,
     @Res({ passthrough: true }) response: Response,
   ): Promise<FolderView> {

@@ -13,7 +13,7 @@ import {
   type GroupView,
 } from '@muster/contracts/device-registry/groups.requests';
 import { type Asking, ASKING } from '../providers.js';
-import { CheckedBody, CheckedPatch } from '../http/body.js';
+import { CheckedBody } from '../http/body.js';
 import { Changing, Creating, Reading, type Caller } from '../http/caller.js';
 import { CheckedQuery } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
@@ -73,7 +73,7 @@ export class GroupsController {
   @Operation({ summary: 'Edit a group', asks: [editGroup], body: GroupEdit })
   editGroup(
     @Param('id') group: string,
-    @CheckedPatch(GroupEdit) edit: GroupEdit,
+    @CheckedBody(GroupEdit) edit: GroupEdit,
     @Changing() changing: Caller,
   ): Promise<GroupView> {
     return this.bus.request(editGroup, { ...changing, group, edit });

@@ -13,7 +13,7 @@ import {
   type TokenView,
 } from '@muster/contracts/device-registry/tokens.requests';
 import { type Asking, ASKING } from '../providers.js';
-import { CheckedPatch, OptionalBody } from '../http/body.js';
+import { CheckedBody, OptionalBody } from '../http/body.js';
 import { Creating, Reading, Who, type Caller } from '../http/caller.js';
 import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
@@ -88,7 +88,7 @@ export class TokensController {
   editToken(
     @Param('id') deviceId: string,
     @Param('tokenId') tokenId: string,
-    @CheckedPatch(TokenEdit) edit: TokenEdit,
+    @CheckedBody(TokenEdit) edit: TokenEdit,
     @Who() who: Caller,
   ): Promise<TokenView> {
     return this.bus.request(editToken, { ...who, deviceId, tokenId, edit });

@@ -26,7 +26,7 @@ import {
 import { safeFileName, type FileStore, type StoredFile } from '@muster/files';
 import { invalidFields } from '@muster/messaging';
 import { type Asking, ASKING, type FileParts, FILES } from '../providers.js';
-import { CheckedBody, CheckedPatch, refuse } from '../http/body.js';
+import { CheckedBody, refuse } from '../http/body.js';
 import { Changing, Creating, Reading, type Caller } from '../http/caller.js';
 import { receiveForm, type FormFields } from '../http/multipart.js';
 import { CheckedQuery } from '../http/query.js';
@@ -100,7 +100,7 @@ export class FirmwareTypesController {
   editFirmwareType(
     @Param('id') deviceType: string,
     @Param('firmwareTypeId') firmwareType: string,
-    @CheckedPatch(FirmwareTypeEdit) edit: FirmwareTypeEdit,
+    @CheckedBody(FirmwareTypeEdit) edit: FirmwareTypeEdit,
     @Changing() changing: Caller,
   ): Promise<FirmwareTypeView> {
     return this.bus.request(editFirmwareType, { ...changing, deviceType, firmwareType, edit });
@@ -234,7 +234,7 @@ export class FirmwaresController {
   })
   editFirmware(
     @Param('id') firmwareId: string,
-    @CheckedPatch(FirmwareEdit) edit: FirmwareEdit,
+    @CheckedBody(FirmwareEdit) edit: FirmwareEdit,
     @Changing() changing: Caller,
   ): Promise<FirmwareView> {
     return this.bus.request(editFirmware, { ...changing, firmwareId, edit });

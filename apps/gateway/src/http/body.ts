@@ -2,7 +2,7 @@ import { Body, type PipeTransform } from '@nestjs/common';
 import { raw, type Request, type RequestHandler } from 'express';
 import { AppError, type FieldError, type Shape } from '@muster/contracts';
 import { JsonFault, readJson, type Json } from '@muster/json';
-import { invalidFields, nullsInPatch, withoutNulls } from '@muster/messaging';
+import { invalidFields, withoutNulls } from '@muster/messaging';
 import { callerIn, pathOf } from './caller.js';
 
 /** Every body but a firmware's. */
@@ -126,18 +126,7 @@ export const CheckedBody = (shape: Shape<object>): ParameterDecorator =>
     },
   } satisfies PipeTransform);
 
-/** A merge patch: null is for what it can remove. */
-export const CheckedPatch = (shape: Shape<object>): ParameterDecorator =>
-  Body({
-    transform: (body: unknown) => {
-      refuseNone(body);
-      refuse(invalidFields(shape, body, 'refuse'), 'The body');
-      refuse(nullsInPatch(shape, body), 'The body');
-      return body;
-    },
-  } satisfies PipeTransform);
-
-/** As CheckedBody, where no body stands for `{}`. */
+/** The same, where no body stands for `{}`. */
 export const OptionalBody = (shape: Shape<object>): ParameterDecorator =>
   Body({
     transform: (body: unknown = {}) => {

@@ -27,7 +27,7 @@ import {
 import type { JobStarted } from '@muster/contracts/jobs/requests';
 import { type Asking, ASKING } from '../providers.js';
 import { jobLocation } from '../http/answer-rules.js';
-import { CheckedBody, CheckedPatch } from '../http/body.js';
+import { CheckedBody } from '../http/body.js';
 import { Changing, Creating, Reading, Who, type Caller } from '../http/caller.js';
 import { PageQuery } from '../http/page-query.js';
 import { CheckedQuery } from '../http/query.js';
@@ -85,7 +85,7 @@ export class IotHubsController {
   })
   editIotHub(
     @Param('id') hubId: string,
-    @CheckedPatch(HubEdit) edit: HubEdit,
+    @CheckedBody(HubEdit) edit: HubEdit,
     @Changing() changing: Caller,
   ): Promise<HubView> {
     return this.bus.request(editHub, { ...changing, hubId, edit }, PATIENT);

@@ -22,7 +22,7 @@ import { liveSubject } from '@muster/contracts/schema/published-events';
 import { idempotently, type Database, type EventStore } from '@muster/event-store';
 import { Handles, type StartAt } from '@muster/messaging';
 import { INTEGRATORS_API } from '@muster/nats-accounts';
-import { DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
+import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import { RULES } from '../providers.js';
 import { integration } from './integration.decider.js';
 import {
@@ -121,7 +121,6 @@ export class IntegrationHandlers {
   async edit(request: EditIntegration): Promise<IntegrationView> {
     const { tenantId, actor, expectedVersion, integrationId: id } = request;
     const { name, services } = request.edit;
-    refuseNulls('edit', request.edit, ['name']);
     requireKnownServices('edit', services ?? undefined);
     const edited = await this.database.transaction(async (tx) => {
       await this.store.execute(integration, {

@@ -23,7 +23,7 @@ import {
 } from '@muster/contracts/iothub-adapter/hubs.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles, type Bus } from '@muster/messaging';
-import { BUS, DATABASE, decodeCursor, EVENT_STORE, pageBy, refuseNulls, TEXT } from '@muster/service-host';
+import { BUS, DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
 import { IdentityLedger } from '../identity/identity-ledger.js';
 import { MAX_HUBS } from '../providers.js';
 import { enrolledIn } from '../reconcile/hub-enrolments.js';
@@ -200,7 +200,6 @@ export class HubHandlers {
 
   @Handles(editHub)
   async edit({ tenantId, actor, expectedVersion, hubId, edit }: EditHub): Promise<HubView> {
-    refuseNulls('edit', edit, ['name', 'connectionString', 'consumerGroup', 'deviceTypes', 'tier', 'units']);
     const { connectionString, deviceTypes, enrolment, ...rest } = edit;
     const before = await findHub(this.database, tenantId, hubId);
     const given = connectionString && readConnectionString(connectionString, 'edit.connectionString');

@@ -62,7 +62,10 @@ export const startHubEnrolments = (parts: HubEnrolmentParts): Upkeep => {
     const { hub } = open;
     try {
       const settled = await judge(open, hubDeviceId);
-      if (settled === undefined) return await findings.drop(database, hub, hubDeviceId);
+      if (settled === undefined) {
+        await findings.drop(database, hub, hubDeviceId);
+        return;
+      }
       await findings.settle(database, hub, hubDeviceId, settled);
       outcomes.inc({ outcome: settled.code ?? settled.outcome });
       const { code, detail } = settled;

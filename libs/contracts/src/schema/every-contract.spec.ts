@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { getMetadataStorage } from 'class-validator';
+import type { Shape } from '../contract.js';
 import { contractModules } from './every-contract.js';
 
 describe('every contract', () => {
@@ -18,8 +19,8 @@ describe('every contract', () => {
   it('has no field that may be missing only because the class it inherits from says so', () => {
     const storage = getMetadataStorage();
     const shapes = Object.values(contractModules)
-      .flatMap((module) => Object.values(module))
-      .filter((exported) => typeof exported === 'function');
+      .flatMap((module): unknown[] => Object.values(module))
+      .filter((exported): exported is Shape<object> => typeof exported === 'function');
     const loosened = shapes.flatMap((shape) => {
       const rules = storage.groupByPropertyName(
         storage.getTargetValidationMetadatas(shape, '', false, false),
