@@ -25,10 +25,10 @@ describeWithHelm('the chart refuses', () => {
   });
 
   it('more connections than PostgreSQL has, and says how many each service may open', () => {
-    expect(refusal('minimal', 'database.maxConnections=319')).toContain(
-      'may open 300 connections to PostgreSQL, and 299 are there',
+    expect(refusal('minimal', 'database.maxConnections=323')).toContain(
+      'may open 304 connections to PostgreSQL, and 303 are there',
     );
-    expect(refusal('minimal', 'database.maxConnections=320')).toBe('');
+    expect(refusal('minimal', 'database.maxConnections=324')).toBe('');
     const more = ['services.telemetry.replicas=5', 'services.telemetry.env.MUSTER_TELEMETRY_POOL_SIZE=20'];
     expect(refusal('minimal', ...more)).toContain('telemetry 7 x 20');
     expect(refusal('minimal', 'autoscaling.by=hpa')).toContain('telemetry 6 x 8');
