@@ -134,9 +134,12 @@ describe('the queue of a hub', () => {
     const [debts, ofOther] = [await owed.claim(), await new OwedOffers(database).claim()];
     expect(debts.map(({ deviceId }) => deviceId).sort()).toEqual(['d1', 'd2']);
     expect(ofOther).toEqual([]);
-    expect(owed.isOffering(device('d1'))).toBe(true);
-    await owed.queue(device('d1'), hub, 'twin-updates');
-    for (const debt of debts) await owed.offered(debt);
+    for (const debt of debts) {
+      await owed.pay(debt, async () => {
+        expect(owed.isOffering(debt)).toBe(true);
+        if (debt.deviceId === 'd1') await owed.queue(device('d1'), hub, 'twin-updates');
+      });
+    }
     expect(owed.isOffering(device('d1'))).toBe(false);
     expect(await owed.limited('default', undefined)).toMatchObject([{ waiting: 1 }]);
     const { rows } = await database.query('SELECT device_id FROM hub_owed_offers');
@@ -153,12 +156,27 @@ describe('the queue of a hub', () => {
     await pass(60);
     const [second] = await owed.claim();
     if (second === undefined) throw new Error('nobody had his next turn');
-    await owed.offered(first);
-    // Of the second offer, which is still under way.
-    expect(owed.isOffering(device('d1'))).toBe(true);
-    await owed.queue(device('d1'), hub, 'twin-updates');
-    await owed.offered(second);
+    await owed.pay(second, async () => {
+      await owed.pay(first, () => Promise.resolve());
+      // Of the second offer, which is still under way.
+      expect(owed.isOffering(device('d1'))).toBe(true);
+      await owed.queue(device('d1'), hub, 'twin-updates');
+    });
     expect(await owed.limited('default', undefined)).toMatchObject([{ waiting: 1 }]);
+  });
+
+  it('is not passed by who could not be offered anything in his turn, and is offered it again', async () => {
+    await exhaust(1);
+    await owed.queue(device('d1'), hub, 'twin-updates');
+    await pass(60);
+    const [debt] = await owed.claim();
+    if (debt === undefined) throw new Error('nobody had his turn');
+    await expect(owed.pay(debt, () => Promise.reject(new Error('a service is away')))).rejects.toThrow(
+      'away',
+    );
+    expect(owed.isOffering(debt)).toBe(false);
+    await pass(600);
+    expect(await owed.claim()).toMatchObject([{ deviceId: 'd1' }]);
   });
 
   it('is left by who then meets a hub that is away, which is no matter of its throttle', async () => {

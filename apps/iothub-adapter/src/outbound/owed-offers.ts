@@ -97,21 +97,28 @@ export class OwedOffers {
              RETURNING o.tenant_id, o.device_id, o.extension, o.due_at::text AS claim`,
       values: [AT_ONCE, MAX_PAUSE_SECONDS],
     });
-    const debts = rows.map(({ tenant_id: tenantId, device_id: deviceId, ...debt }) => ({
+    return rows.map(({ tenant_id: tenantId, device_id: deviceId, ...debt }) => ({
       tenantId,
       deviceId,
       ...debt,
     }));
-    for (const debt of debts) this.offering.set(keyOf(debt), (this.offering.get(keyOf(debt)) ?? 0) + 1);
-    return debts;
   }
 
-  /** It was offered what is due to it; unless it could not be told something again, that is all. */
-  async offered(debt: Debt): Promise<void> {
+  /**
+   * Does `offer`, which tells the device what is due to it; unless it could not be told something again, that is all. Rejects as
+   * `offer` does, and the debt stays. Either way its turn is over: else it would pass the queue for ever.
+   */
+  async pay(debt: Debt, offer: () => Promise<void>): Promise<void> {
     const { tenantId, deviceId, extension, claim } = debt;
-    const others = (this.offering.get(keyOf(debt)) ?? 1) - 1;
-    if (others === 0) this.offering.delete(keyOf(debt));
-    else this.offering.set(keyOf(debt), others);
+    const key = keyOf(debt);
+    this.offering.set(key, (this.offering.get(key) ?? 0) + 1);
+    try {
+      await offer();
+    } finally {
+      const others = (this.offering.get(key) ?? 1) - 1;
+      if (others === 0) this.offering.delete(key);
+      else this.offering.set(key, others);
+    }
     await this.database.query({
       text: `DELETE FROM hub_owed_offers
              WHERE tenant_id = $1 AND device_id = $2 AND extension = $3 AND due_at = $4::timestamptz`,
@@ -135,9 +142,10 @@ export const startOwedOffers = (
       const reachableAt = new Date().toISOString();
       for (const debt of debts) {
         const { tenantId, deviceId, extension } = debt;
-        void downlink
-          .becameReachable({ tenantId, deviceId, reachableAt }, (one) => one === extension)
-          .then(() => owed.offered(debt))
+        void owed
+          .pay(debt, () =>
+            downlink.becameReachable({ tenantId, deviceId, reachableAt }, (one) => one === extension),
+          )
           .catch((error: unknown) => logger.warn({ err: error }, 'a device is offered the same once more'));
       }
       return debts.length === AT_ONCE;
