@@ -98,6 +98,30 @@ describe('a step', () => {
     }
   });
 
+  it('goes on after a living worker was taken for dead and two had the same task', async () => {
+    const { database } = used.works;
+    const holds = [held(), held()];
+    let begun = 0;
+    work(async (step) => {
+      begun += 1;
+      const nth = begun;
+      await holds[nth - 1]?.opened;
+      await note(step.key, `ran ${nth}`);
+    });
+    await set('a');
+    await eventually(() => begun === 1);
+    await database.query(
+      `SELECT ${database.schema}_worker.force_unlock_workers(array_agg(locked_by)) FROM ${database.schema}_worker.jobs`,
+    );
+    await eventually(() => begun === 2);
+    holds[0]?.open();
+    await eventually(async () => (await done('a')).length === 1);
+    holds[1]?.open();
+    await eventually(async () => (await done('a')).length === 2);
+    await set('a');
+    await eventually(() => begun === 3, { deadlineMs: 10_000, what: 'the step runs again' });
+  });
+
   it('is not set when the transaction is undone', async () => {
     const undone = used.works.database.transaction(async (tx) => {
       await steps.set(tx, { ...key('undone'), at: inMs(0) });

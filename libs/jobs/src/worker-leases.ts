@@ -22,8 +22,9 @@ const UNWELL_AFTER_MS = 10_000;
  * a second: each worker's life is a session lock of PostgreSQL, which ends with the connection of its process however that
  * ends; every process looks for tasks whose holder's lock is free, and frees them.
  *
- * It only saves time. Where a living worker is taken for dead (its connection broke, it has just begun), its task runs
- * twice, and the second finds the chunk locked or done.
+ * Where a living worker is taken for dead (its connection broke, it has just begun), its task runs twice, and the second finds
+ * the chunk locked or done. Whoever is done first removes the task, and graphile-worker frees the queue of a task only together
+ * with it: the other one leaves the queue locked, in the name of a worker that may live on. That is freed here, too.
  */
 export const keepWorkerLeases = (database: Database, logger: Logger): WorkerLeases => {
   const stopping = new AbortController();
@@ -46,6 +47,8 @@ export const keepWorkerLeases = (database: Database, logger: Logger): WorkerLeas
         for (const id of own) held.add(id);
         const dead = await freeTasksOfTheDead(client, database.schema, [...own]);
         if (dead.length > 0) logger.warn({ workers: dead }, 'tasks of workers that died are free again');
+        const queues = await freeQueuesOfNobody(client, database.schema);
+        if (queues.length > 0) logger.warn({ queues }, 'queues in which nobody works are free again');
         failingSince = undefined;
         await pause(SWEEP_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
       }
@@ -120,4 +123,15 @@ const freeTasksOfTheDead = async (
     dead.push(worker);
   }
   return dead;
+};
+
+/** A task and its queue are locked by one statement, and freed by one. */
+const freeQueuesOfNobody = async (client: pg.Client, schema: string): Promise<string[]> => {
+  const { rows } = await client.query<{ queue: string }>(
+    `UPDATE ${workerSchema(schema)}._private_job_queues q SET locked_at = NULL, locked_by = NULL
+     WHERE locked_at < now() - interval '1 second' AND NOT EXISTS (
+       SELECT FROM ${workerSchema(schema)}._private_jobs j WHERE j.job_queue_id = q.id AND j.locked_by = q.locked_by)
+     RETURNING queue_name AS queue`,
+  );
+  return rows.map(({ queue }) => queue);
 };
