@@ -50,6 +50,7 @@ import { startEventReaders } from './events/event-readers.js';
 import { PARKED_EVENTS } from './events/parked-events.js';
 import { replayEvent } from './events/replay-events.js';
 import { HubBudget } from './hub/hub-budget.js';
+import { HubThrottle } from './hub/hub-throttle.js';
 import { HubRoutes } from './hub/hub-routes.js';
 import { startRouteWatch } from './hub/route-watch.js';
 import { startHubEnrolments } from './reconcile/hub-enrolments.js';
@@ -68,7 +69,6 @@ import { IdentityLedger } from './identity/identity-ledger.js';
 import { startIdentitySync } from './identity/identity-sync.js';
 import { startFeedbackReaders } from './outbound/feedback-readers.js';
 import { HubCommands } from './outbound/hub-commands.js';
-import { HubThrottle } from './outbound/hub-throttle.js';
 import { hubWire } from './outbound/hub-wire.js';
 import { LimitedHubHandlers } from './outbound/limited-hubs.handlers.js';
 import { OwedOffers, startOwedOffers } from './outbound/owed-offers.js';
@@ -201,7 +201,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
         uplink,
         links,
         ledger,
-        budget,
+        throttle,
         findings,
         routes,
         twins,
@@ -244,7 +244,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           messages: commands,
           enrolments: startHubEnrolments({ ...reconciling, everyMs, logger, metrics }),
           routes: startRouteWatch({ hubs, routes, everyMs: ROUTES_EVERY_MS, logger, metrics }),
-          twins: startForeignChanges({ hubs, twins, budget, everyMs, logger, metrics }),
+          twins: startForeignChanges({ hubs, twins, throttle, everyMs, logger, metrics }),
           jobs: workers,
           uplink: { stop: () => uplink.stop() },
         },

@@ -9,8 +9,7 @@ import { isProbe } from '../hub/probe.js';
 import type { LeftTwins } from '../twin/left-twins.js';
 import type { Findings } from '../reconcile/findings.js';
 import { HubFailure } from '../azure/hub-rest.js';
-import { readTwin } from '../azure/hub-twins.js';
-import type { HubBudget } from '../hub/hub-budget.js';
+import type { HubThrottle } from '../hub/hub-throttle.js';
 import type { OpenHub } from '../hub/open-hubs.js';
 import type { IdentityLedger } from '../identity/identity-ledger.js';
 import { readHubEvent, routeOf, type HubEvent } from './hub-event.js';
@@ -22,7 +21,7 @@ export interface HubEventParts {
   readonly uplink: Pick<Uplink, 'questions' | 'answer' | 'refusals'>;
   readonly links: HubLinks;
   readonly ledger: IdentityLedger;
-  readonly budget: HubBudget;
+  readonly throttle: HubThrottle;
   readonly findings: Findings;
   readonly routes: HubRoutes;
   readonly twins: LeftTwins;
@@ -230,19 +229,12 @@ export class HubEventHandler {
   ): Promise<JsonObject> {
     const nested = partlyTold(patch);
     if (nested.length === 0) return patch;
-    // It is stored before anything behind it is read: it is waited for, and no queue.
-    const waitMs = await this.parts.budget.reserve(hub, 'twin-reads', { isQueued: true });
-    if (waitMs === undefined)
-      throw new HubFailure(429, 'Throttled', `${hub.hostName} may not be asked more often`);
-    await sleep(waitMs);
     try {
-      const { reported } = (await readTwin(rest, hubDeviceId)).properties;
+      const { reported } = (await this.parts.throttle.readTwin(hub, rest, hubDeviceId)).properties;
       return { ...patch, ...Object.fromEntries(nested.map((key) => [key, reported[key] ?? null])) };
     } catch (error) {
       // Deleted since then, and what it had reported with it.
       if (error instanceof HubFailure && error.status === 404) return {};
-      if (error instanceof HubFailure && error.status === 429)
-        await this.parts.budget.drain(hub, 'twin-reads', error.retryAfterSeconds ?? 1);
       throw error;
     }
   }

@@ -41,6 +41,18 @@ export class OpenHubs {
     return all.find(({ hub }) => hub.id === hubId);
   }
 
+  /**
+   * Does `some` for each, side by side: one that is away does not hold up the others. True: of one of them there is more that may
+   * be done at once.
+   */
+  async eachSome(
+    some: (open: OpenHub) => Promise<boolean>,
+    unusable: (hub: StoredHub, error: unknown) => void = () => undefined,
+  ): Promise<boolean> {
+    const done = await Promise.all((await this.all(unusable)).map(some));
+    return done.includes(true);
+  }
+
   private async openOne(hub: StoredHub): Promise<OpenHub> {
     const known = this.open.get(hub.id);
     if (known !== undefined && known.hub.version === hub.version) return known;

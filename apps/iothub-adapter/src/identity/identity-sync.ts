@@ -35,15 +35,11 @@ export const startIdentitySync = (parts: IdentitySyncParts): Upkeep => {
   return startUpkeep({
     what: 'bringing identities to IoT Hubs',
     everyMs: parts.everyMs,
-    round: async () => {
-      const open = await parts.hubs.all((hub, error) => {
+    round: () =>
+      parts.hubs.eachSome(someOf, (hub, error) => {
         if (!told.has(hub.id)) parts.logger.error({ err: error, hub: hub.name }, 'an IoT Hub cannot be used');
         told.add(hub.id);
-      });
-      // Side by side: one that is away does not hold up the others.
-      const done = await Promise.all(open.map((hub) => someOf(hub)));
-      return done.some((more) => more);
-    },
+      }),
     logger: parts.logger,
   });
 

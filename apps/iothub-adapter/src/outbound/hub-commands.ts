@@ -10,7 +10,7 @@ import { HubFailure } from '../azure/hub-rest.js';
 import { RESOURCE_PROPERTY } from '../events/hub-event.js';
 import { isObject, NAMESPACE } from '../events/reported-requests.js';
 import type { OpenHub } from '../hub/open-hubs.js';
-import type { HubThrottle } from './hub-throttle.js';
+import type { HubThrottle } from '../hub/hub-throttle.js';
 import type { OwedOffers } from './owed-offers.js';
 import type { SayAsDevice } from './say-as-device.js';
 import {

@@ -46,6 +46,15 @@ interface FindingRow {
   asked: boolean;
 }
 
+/** An identity that the rule for enrolment is to be held against. */
+export interface ClaimedStranger {
+  readonly hubDeviceId: string;
+  /** How often that was tried. */
+  readonly attempts: number;
+  /** By when it must be done; told back, to see whether the rule has changed meanwhile. */
+  readonly claim: string;
+}
+
 /** Longer than a call of a hub and one of the registry. */
 const LEASE_SECONDS = 60;
 
@@ -130,6 +139,19 @@ export class Findings {
     });
   }
 
+  /** The same of a stranger; no more where the rule has changed since it was claimed: it is held anew then. */
+  async judged(
+    { id }: Pick<Hub, 'id'>,
+    { hubDeviceId, claim }: ClaimedStranger,
+    settled: Settled,
+  ): Promise<void> {
+    await this.database.query({
+      text: `UPDATE hub_findings SET outcome = $4, code = $5, detail = $6, due_at = NULL, attempts = 0
+             WHERE hub_id = $1 AND hub_device_id = $2 AND due_at = $3::timestamptz`,
+      values: [id, hubDeviceId, claim, settled.outcome, settled.code ?? null, settled.detail ?? null],
+    });
+  }
+
   /** A hub has told of an identity that nobody here has: the rule for enrolment is held against it. Again: once more. */
   async stranger({ tenantId, id }: Hub, hubDeviceId: string): Promise<void> {
     await this.database.query({
@@ -158,28 +180,25 @@ export class Findings {
     });
   }
 
-  /** Some identities that the rule is to be held against now, for whoever calls alone, and how often that was tried. */
-  async claimStrangers(
-    hubId: string,
-    most: number,
-  ): Promise<{ readonly hubDeviceId: string; readonly attempts: number }[]> {
-    const { rows } = await this.database.query<{ hub_device_id: string; attempts: number }>({
+  /** Some identities that the rule is to be held against now, for whoever calls alone. */
+  async claimStrangers(hubId: string, most: number): Promise<ClaimedStranger[]> {
+    const { rows } = await this.database.query<{ hub_device_id: string; attempts: number; claim: string }>({
       text: `UPDATE hub_findings f SET due_at = now() + $3 * interval '1 second'
              FROM (SELECT hub_id, hub_device_id FROM hub_findings WHERE hub_id = $1 AND due_at <= now()
                    ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) due
              WHERE f.hub_id = due.hub_id AND f.hub_device_id = due.hub_device_id
-             RETURNING f.hub_device_id, f.attempts`,
+             RETURNING f.hub_device_id, f.attempts, f.due_at::text AS claim`,
       values: [hubId, most, LEASE_SECONDS],
     });
-    return rows.map((row) => ({ hubDeviceId: row.hub_device_id, attempts: row.attempts }));
+    return rows.map(({ hub_device_id: hubDeviceId, ...more }) => ({ hubDeviceId, ...more }));
   }
 
   /** It could not be decided now. */
-  async later(hubId: string, hubDeviceId: string, seconds: number): Promise<void> {
+  async later(hubId: string, { hubDeviceId, claim }: ClaimedStranger, seconds: number): Promise<void> {
     await this.database.query({
       text: `UPDATE hub_findings SET due_at = now() + $3 * interval '1 second', attempts = attempts + 1
-             WHERE hub_id = $1 AND hub_device_id = $2 AND due_at IS NOT NULL`,
-      values: [hubId, hubDeviceId, seconds],
+             WHERE hub_id = $1 AND hub_device_id = $2 AND due_at = $4::timestamptz`,
+      values: [hubId, hubDeviceId, seconds, claim],
     });
   }
 

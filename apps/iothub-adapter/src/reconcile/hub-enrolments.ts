@@ -1,4 +1,4 @@
-import { AppError, isRefused } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
 import type { Database, Queryable } from '@muster/event-store';
 import type { Bus } from '@muster/messaging';
 import { startUpkeep, type Logger, type Metrics, type Upkeep } from '@muster/observability';
@@ -6,8 +6,8 @@ import { readIdentity } from '../azure/hub-identities.js';
 import { HubFailure } from '../azure/hub-rest.js';
 import type { HubBudget } from '../hub/hub-budget.js';
 import type { OpenHub, OpenHubs } from '../hub/open-hubs.js';
-import { adoptIdentity } from './adopt-identity.js';
-import type { Findings, Settled } from './findings.js';
+import { adoptIdentity, refusal } from './adopt-identity.js';
+import type { ClaimedStranger, Findings, Settled } from './findings.js';
 
 export interface HubEnrolmentParts {
   readonly database: Database;
@@ -39,34 +39,31 @@ export const startHubEnrolments = (parts: HubEnrolmentParts): Upkeep => {
   return startUpkeep({
     what: 'enrolling devices of IoT Hubs',
     everyMs,
-    round: async () => {
-      const open = await hubs.all(() => undefined);
-      // Side by side: one that is away does not hold up the others.
-      const done = await Promise.all(open.map((one) => someOf(one)));
-      return done.some((more) => more);
-    },
+    round: () => hubs.eachSome(someOf),
     logger,
   });
 
   /** True: there is more that may be done at once. */
   async function someOf(open: OpenHub): Promise<boolean> {
     const strangers = await findings.claimStrangers(open.hub.id, AT_ONCE);
-    await Promise.all(strangers.map((one) => decide(open, one)));
+    if (strangers.length === 0) return false;
+    // With the rule as it is after they were claimed: a change of it before that has made them due.
+    const now = await hubs.one(open.hub.id);
+    if (now === undefined) return false;
+    await Promise.all(strangers.map((one) => decide(now, one)));
     return strangers.length === AT_ONCE;
   }
 
-  async function decide(
-    open: OpenHub,
-    { hubDeviceId, attempts }: { readonly hubDeviceId: string; readonly attempts: number },
-  ): Promise<void> {
+  async function decide(open: OpenHub, stranger: ClaimedStranger): Promise<void> {
     const { hub } = open;
+    const { hubDeviceId, attempts } = stranger;
     try {
       const settled = await judge(open, hubDeviceId);
       if (settled === undefined) {
         await findings.drop(database, hub, hubDeviceId);
         return;
       }
-      await findings.settle(database, hub, hubDeviceId, settled);
+      await findings.judged(hub, stranger, settled);
       outcomes.inc({ outcome: settled.code ?? settled.outcome });
       const { code, detail } = settled;
       if (code !== undefined)
@@ -82,7 +79,7 @@ export const startHubEnrolments = (parts: HubEnrolmentParts): Upkeep => {
         await budget.drain(hub, 'identities', seconds ?? 1);
       await findings.later(
         hub.id,
-        hubDeviceId,
+        stranger,
         seconds ?? Math.min(MAX_PAUSE_SECONDS, 2 ** Math.min(attempts, 10)),
       );
     }
@@ -91,53 +88,33 @@ export const startHubEnrolments = (parts: HubEnrolmentParts): Upkeep => {
   /** Undefined: the hub has it no more. */
   async function judge({ hub, rest }: OpenHub, hubDeviceId: string): Promise<Settled | undefined> {
     const { enrolment: rule } = hub;
-    if (rule == null) return left('enrolment-disabled', 'The IoT Hub has no rule for enrolment.');
-    if (!rule.enabled) return left('enrolment-disabled', "The IoT Hub's rule for enrolment is switched off.");
+    if (rule == null) return refusal('enrolment-disabled', 'The IoT Hub has no rule for enrolment.');
+    if (!rule.enabled)
+      return refusal('enrolment-disabled', "The IoT Hub's rule for enrolment is switched off.");
     if ((await budget.take(hub, 'identities', 1)) === 0)
       throw new AppError('unavailable', 'The IoT Hub may not be asked more often.');
     const found = await readIdentity(rest, hubDeviceId);
     if (found === undefined) return undefined;
-    const { status, authentication } = found;
-    if (status === 'disabled')
-      return left(
-        'enrolment-refused',
-        'It is disabled in the IoT Hub; as a device here it would be enabled.',
-      );
-    if (!rule.authentication.includes(authentication.type))
-      return left(
-        'enrolment-refused',
-        `Its authentication is ${authentication.type}, which the rule does not take.`,
-      );
+    const { type } = found.authentication;
+    if (!rule.authentication.includes(type))
+      return refusal('enrolment-refused', `Its authentication is ${type}, which the rule does not take.`);
     const { deviceType, appVersion, folder, tags, limit } = rule;
-    try {
-      const { enrolled } = await adoptIdentity(bus, {
-        hub,
-        hubDeviceId,
-        authentication,
-        device: {
-          deviceType,
-          ...(appVersion === undefined ? {} : { appVersion }),
-          ...(folder === undefined ? {} : { folder }),
-          ...(tags === undefined ? {} : { tags: [...tags] }),
-        },
-        // The registry writes down the device itself, as of all who enrol.
-        actor: { kind: 'system', id: 'iothub-adapter' },
-        byRule: { limit },
-      });
-      await countEnrolled(database, hub.id, enrolled);
-      return { outcome: 'adopted' };
-    } catch (error) {
-      if (!(error instanceof AppError) || !isRefused(error)) throw error;
-      return { outcome: 'refused', code: error.code, detail: error.detail };
-    }
+    const { enrolled, ...settled } = await adoptIdentity(bus, {
+      ...{ hub, hubDeviceId, found },
+      device: {
+        deviceType,
+        ...(appVersion === undefined ? {} : { appVersion }),
+        ...(folder === undefined ? {} : { folder }),
+        ...(tags === undefined ? {} : { tags: [...tags] }),
+      },
+      // The registry writes down the device itself, as of all who enrol.
+      actor: { kind: 'system', id: 'iothub-adapter' },
+      byRule: { limit },
+    });
+    if (enrolled !== undefined) await countEnrolled(database, hub.id, enrolled);
+    return settled;
   }
 };
-
-const left = (code: NonNullable<Settled['code']>, detail: string): Settled => ({
-  outcome: 'refused',
-  code,
-  detail,
-});
 
 /** What the registry has counted, which never falls. */
 const countEnrolled = async (to: Queryable, hubId: string, enrolled: number): Promise<void> => {

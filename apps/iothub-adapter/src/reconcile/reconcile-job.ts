@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError, isRefused } from '@muster/contracts';
+import { AppError } from '@muster/contracts';
 import { listAccess } from '@muster/contracts/device-registry/access.requests';
 import type { StrangerChoice } from '@muster/contracts/iothub-adapter/reconcile.requests';
 import type { Database } from '@muster/event-store';
@@ -228,32 +228,9 @@ const decideStranger = async (
       const found = await asked(parts, open, 'identities', () => readIdentity(open.rest, hubDeviceId));
       // Removed since the walk.
       if (found === undefined) return findings.drop(database, open.hub, hubDeviceId);
-      if (found.status === 'disabled')
-        return settle({
-          outcome: 'refused',
-          code: 'enrolment-refused',
-          detail:
-            'It is disabled in the IoT Hub, and as a device here it would be enabled: enable it there first.',
-        });
-      return settle(
-        await refusable(async () => {
-          const { authentication } = found;
-          const device = { deviceType: params.deviceType ?? '' };
-          await adoptIdentity(bus, { hub: open.hub, hubDeviceId, authentication, device, actor });
-          return { outcome: 'adopted' };
-        }),
-      );
+      const device = { deviceType: params.deviceType ?? '' };
+      return settle(await adoptIdentity(bus, { hub: open.hub, hubDeviceId, found, device, actor }));
     }
-  }
-};
-
-/** What no repetition would change, as an outcome. */
-export const refusable = async (run: () => Promise<Settled>): Promise<Settled> => {
-  try {
-    return await run();
-  } catch (error) {
-    if (!(error instanceof AppError) || !isRefused(error)) throw error;
-    return { outcome: 'refused', code: error.code, detail: error.detail };
   }
 };
 

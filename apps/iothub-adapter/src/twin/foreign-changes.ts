@@ -1,9 +1,9 @@
 import { sameJson } from '@muster/contracts/same-json';
 import { startUpkeep, type Logger, type Metrics, type Upkeep } from '@muster/observability';
 import { HubFailure } from '../azure/hub-rest.js';
-import { patchDesired, readTwin } from '../azure/hub-twins.js';
+import { patchDesired } from '../azure/hub-twins.js';
 import { isObject, NAMESPACE } from '../events/reported-requests.js';
-import type { HubBudget } from '../hub/hub-budget.js';
+import type { HubThrottle } from '../hub/hub-throttle.js';
 import type { OpenHub, OpenHubs } from '../hub/open-hubs.js';
 import { desiredPatch } from '../outbound/desired-patch.js';
 import type { LeftTwins, SuspectTwin } from './left-twins.js';
@@ -17,12 +17,12 @@ const AT_ONCE = 20;
 export const startForeignChanges = (parts: {
   readonly hubs: OpenHubs;
   readonly twins: LeftTwins;
-  readonly budget: HubBudget;
+  readonly throttle: HubThrottle;
   readonly everyMs: number;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }): Upkeep => {
-  const { hubs, twins, budget, everyMs, logger } = parts;
+  const { hubs, twins, throttle, everyMs, logger } = parts;
   const undone = parts.metrics.counter(
     'muster_iothub_foreign_changes_total',
     'Twins in which somebody else had changed what is ours, and in which it was put back',
@@ -30,12 +30,7 @@ export const startForeignChanges = (parts: {
   return startUpkeep({
     what: 'putting back what others have changed in twins',
     everyMs,
-    round: async () => {
-      const open = await hubs.all(() => undefined);
-      // Side by side: one that is away does not hold up the others.
-      const done = await Promise.all(open.map((one) => someOf(one)));
-      return done.some((more) => more);
-    },
+    round: () => hubs.eachSome(someOf),
     logger,
   });
 
@@ -58,16 +53,15 @@ export const startForeignChanges = (parts: {
   }
 
   async function look({ hub, rest }: OpenHub, { hubDeviceId, version, ours }: SuspectTwin): Promise<void> {
-    const { etag, properties } = await readTwin(rest, hubDeviceId);
+    const { etag, properties } = await throttle.readTwin(hub, rest, hubDeviceId);
     const current = properties.desired[NAMESPACE];
     if (properties.desired['$version'] === version || sameJson(isObject(current) ? current : {}, ours))
-      return twins.settled(hub.id, hubDeviceId, { undone: false });
-    const patch = desiredPatch(current, ours);
-    if ((await budget.take(hub, 'twin-updates', 1)) === 0)
-      throw new HubFailure(429, 'ThrottledByUs', `${hub.hostName} may not be asked more often`);
-    const body = isObject(current) ? { [NAMESPACE]: patch ?? {} } : { [NAMESPACE]: ours };
-    await twins.left(hub.id, hubDeviceId, await patchDesired(rest, hubDeviceId, etag, body));
-    await twins.settled(hub.id, hubDeviceId, { undone: true });
+      return twins.unchanged(hub.id, hubDeviceId);
+    await throttle.turn(hub, 'twin-updates', false);
+    const patch = isObject(current) ? (desiredPatch(current, ours) ?? {}) : ours;
+    const asked = patchDesired(rest, hubDeviceId, etag, { [NAMESPACE]: patch });
+    await twins.left(hub.id, hubDeviceId, await throttle.heeded(hub, 'twin-updates', asked));
+    await twins.putBack(hub.id, hubDeviceId);
     undone.inc();
     logger.warn(
       { hub: hub.name, hubDeviceId },

@@ -90,13 +90,19 @@ export class LeftTwins {
     }));
   }
 
-  /** It is as we left it, or again: `undone` says which. */
-  async settled(hubId: string, hubDeviceId: string, { undone }: { readonly undone: boolean }): Promise<void> {
+  /** What is suspected was a change of ours: it is as we left it. */
+  async unchanged(hubId: string, hubDeviceId: string): Promise<void> {
     await this.database.query({
-      text: undone
-        ? `UPDATE hub_twins SET due_at = NULL, foreign_at = suspect_at, foreign_keys = $3, undone = true
-           WHERE hub_id = $1 AND hub_device_id = $2`
-        : 'UPDATE hub_twins SET due_at = NULL WHERE hub_id = $1 AND hub_device_id = $2 AND $3::text[] IS NOT NULL',
+      text: 'UPDATE hub_twins SET due_at = NULL WHERE hub_id = $1 AND hub_device_id = $2',
+      values: [hubId, hubDeviceId],
+    });
+  }
+
+  /** Somebody else had changed what is ours, and it is again as we left it. */
+  async putBack(hubId: string, hubDeviceId: string): Promise<void> {
+    await this.database.query({
+      text: `UPDATE hub_twins SET due_at = NULL, foreign_at = suspect_at, foreign_keys = $3, undone = true
+             WHERE hub_id = $1 AND hub_device_id = $2`,
       values: [hubId, hubDeviceId, [NAMESPACE]],
     });
   }

@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HubFailure, type HubRest } from '../azure/hub-rest.js';
 import { readTwin, type HubTwin } from '../azure/hub-twins.js';
-import type { HubBudget } from '../hub/hub-budget.js';
-import type { RateClass } from '../hub/hub-rates.js';
-import type { StoredHub } from '../hub/hubs.projection.js';
+import type { HubBudget } from './hub-budget.js';
+import type { RateClass } from './hub-rates.js';
+import type { StoredHub } from './hubs.projection.js';
 
-/** The hub may not be asked more often now. */
-export class NotItsTurn extends Error {
-  override readonly name = 'NotItsTurn';
-
-  /** In whose queue to wait. */
-  constructor(readonly of: RateClass) {
-    super(`the throttle of ${of}`);
+/** The hub may not be asked more often now: what it would say itself. */
+export class NotItsTurn extends HubFailure {
+  /** `of`: in whose queue to wait. */
+  constructor(
+    { hostName }: Pick<StoredHub, 'hostName'>,
+    readonly of: RateClass,
+  ) {
+    super(429, 'Throttled', `${hostName} may not be asked more often (${of})`);
   }
 }
 
@@ -22,7 +23,7 @@ export class HubThrottle {
   /** Waits until the hub may be asked, a moment at most. Throws `NotItsTurn`. */
   async turn(hub: StoredHub, of: RateClass, isQueued: boolean): Promise<void> {
     const waitMs = await this.budget.reserve(hub, of, { isQueued });
-    if (waitMs === undefined) throw new NotItsTurn(of);
+    if (waitMs === undefined) throw new NotItsTurn(hub, of);
     if (waitMs > 0) await sleep(waitMs);
   }
 
@@ -33,7 +34,7 @@ export class HubThrottle {
       return await this.heeded(hub, 'twin-reads', readTwin(rest, id));
     } catch (error) {
       if (!(error instanceof NotItsTurn)) throw error;
-      throw new NotItsTurn('twin-updates');
+      throw new NotItsTurn(hub, 'twin-updates');
     }
   }
 
@@ -44,7 +45,7 @@ export class HubThrottle {
     } catch (error) {
       if (!(error instanceof HubFailure) || error.status !== 429) throw error;
       await this.budget.drain(hub, of, error.retryAfterSeconds ?? 1);
-      throw new NotItsTurn(of);
+      throw new NotItsTurn(hub, of);
     }
   }
 
