@@ -439,3 +439,29 @@ describe('after a kill', () => {
     await until('all are stored', async () => expect(await stored()).toBe(sent));
   }, 120_000);
 });
+
+describe('a hub that is removed', () => {
+  it('leaves nothing of itself, not even by who was just reading it', async () => {
+    const tables = await platform.sql(
+      `SELECT table_name AS name FROM information_schema.columns
+       WHERE table_schema = 'iothub_adapter' AND column_name = 'hub_id'`,
+    );
+    const filled = async () => {
+      const counted = tables.map(
+        ({ name }) =>
+          `SELECT '${String(name)}' AS name FROM iothub_adapter.${String(name)} WHERE hub_id = $1`,
+      );
+      const rows = await platform.sql(counted.join(' UNION '), [hubId]);
+      return rows.map(({ name }) => name);
+    };
+    expect(await filled()).toEqual(
+      expect.arrayContaining(['hub_partitions', 'hub_links', 'hub_messages', 'hub_identities', 'hub_keys']),
+    );
+    expect(await platform.api('DELETE', `/iot-hubs/${hubId}`)).toMatchObject({ status: 204 });
+    await until('nobody reads it', () => {
+      expect(platform.log()).toContain('the events of an IoT Hub are not read any more');
+      return Promise.resolve();
+    });
+    expect(await filled()).toEqual([]);
+  });
+});

@@ -2,6 +2,7 @@ import { EventHubConsumerClient, earliestEventPosition, type Subscription } from
 import type { Database } from '@muster/event-store';
 import { startUpkeep, type Logger, type Metrics, type Upkeep } from '@muster/observability';
 import { endpointConnectionString, findEndpoint } from '../azure/built-in-endpoint.js';
+import { forgetHub } from '../hub/hub-tables.js';
 import type { OpenHub, OpenHubs } from '../hub/open-hubs.js';
 import { checkpointStore } from './checkpoint-store.js';
 import { NotWanted, type HubEventHandler } from './hub-event-handler.js';
@@ -48,7 +49,11 @@ export const startEventReaders = (parts: EventReaderParts): Upkeep => {
     round: async () => {
       const open = await parts.hubs.all(() => undefined);
       for (const id of readers.keys()) {
-        if (!open.some(({ hub }) => hub.id === id)) await end(id);
+        if (open.some(({ hub }) => hub.id === id)) continue;
+        await end(id);
+        // Who stops reading gives its claims back, and writes them for that; what was in hand may have been noted as well.
+        await forgetHub(parts.database, id);
+        logger.info({ hubId: id }, 'the events of an IoT Hub are not read any more');
       }
       // Side by side: one that is away does not hold up the others.
       await Promise.all(open.map((hub) => follow(hub)));

@@ -31,24 +31,13 @@ import { Findings } from '../reconcile/findings.js';
 import { readConnectionString, type PolicyAccess } from './connection-string.js';
 import { HubKeys } from './hub-keys.js';
 import { HubRoutes } from './hub-routes.js';
+import { forgetHub } from './hub-tables.js';
 import { hub as hubAggregate } from './hub.decider.js';
 import type { HubEnrolment, HubSettings } from './hub.events.js';
 import { countHubs, findHub, listHubsByName, type StoredHub } from './hubs.projection.js';
 import { inspectHub } from './inspect-hub.js';
 
 const FINGERPRINT_DIGITS = 16;
-const TABLES_OF_HUB = [
-  'hub_budgets',
-  'hub_partitions',
-  'hub_links',
-  'hub_seen',
-  'hub_findings',
-  'hub_reconciliations',
-  'hub_probes',
-  'hub_routes',
-  'hub_enrolments',
-  'hub_twins',
-];
 /** How long a check waits for the hub to tell of it. */
 const COME_BACK_MS = 15_000;
 const LOOK_EVERY_MS = 100;
@@ -249,9 +238,7 @@ export class HubHandlers {
       });
       await this.keys.forget(tx, tenantId, hubId);
       await this.ledger.forget(tx, hubId);
-      for (const table of TABLES_OF_HUB) {
-        await tx.query(`DELETE FROM ${table} WHERE hub_id = $1`, [hubId]);
-      }
+      await forgetHub(tx, hubId);
     });
     return {};
   }

@@ -3,6 +3,7 @@ import { openDatabase, type Database } from '@muster/event-store';
 import { testDatabase, type TestDatabase } from '@muster/testing';
 import { migrate } from '../app.module.js';
 import { HubBudget } from '../hub/hub-budget.js';
+import { forgetHub } from '../hub/hub-tables.js';
 import type { StoredHub } from '../hub/hubs.projection.js';
 import { OwedOffers } from './owed-offers.js';
 
@@ -184,5 +185,9 @@ describe('the queue of a hub', () => {
     await owed.queue(device('d1'), hub, 'twin-updates');
     await owed.owe(device('d1'));
     expect(await owed.limited('default', undefined)).toEqual([]);
+    // When that hub is removed, what another one is owed stays.
+    await forgetHub(database, hub.id);
+    const { rows } = await database.query('SELECT device_id, hub_id FROM hub_owed_offers');
+    expect(rows).toEqual([{ device_id: 'd1', hub_id: null }]);
   });
 });

@@ -36,8 +36,8 @@ export class OwedOffers {
     await this.database.query({
       text: `INSERT INTO hub_owed_offers AS o (tenant_id, device_id, extension, due_at)
              VALUES ($1, $2, $3, now() + interval '1 second')
-             ON CONFLICT (tenant_id, device_id, extension) DO UPDATE SET attempts = o.attempts + 1, limited_by = NULL, claimed = false,
-               due_at = now() + least($4, 2 ^ least(o.attempts, 10)) * interval '1 second'`,
+             ON CONFLICT (tenant_id, device_id, extension) DO UPDATE SET attempts = o.attempts + 1, hub_id = NULL, limited_by = NULL,
+               claimed = false, due_at = now() + least($4, 2 ^ least(o.attempts, 10)) * interval '1 second'`,
       values: [tenantId, deviceId, extension, MAX_PAUSE_SECONDS],
     });
   }
