@@ -51,7 +51,7 @@ export const startEventReaders = (parts: EventReaderParts): Upkeep => {
       for (const id of readers.keys()) {
         if (open.some(({ hub }) => hub.id === id)) continue;
         await end(id);
-        // Who stops reading gives its claims back, and writes them for that; what was in hand may have been noted as well.
+        // Until it saw that the hub is gone it may have renewed its claims, or noted what it had in hand.
         await forgetHub(parts.database, id);
         logger.info({ hubId: id }, 'the events of an IoT Hub are not read any more');
       }
