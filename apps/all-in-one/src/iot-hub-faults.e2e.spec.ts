@@ -3,7 +3,7 @@ import type { Simulator } from '@muster/iothub-simulator';
 import { mqttUrl, type Platform } from '@muster/testing';
 import { Message } from 'azure-iot-device';
 import { connectAsync } from 'mqtt';
-import { MqttFleet, type Made } from './campaign.fixture.js';
+import type { Made } from './campaign.fixture.js';
 import {
   report,
   startPlatformWithHub,
@@ -131,6 +131,22 @@ describe('events', () => {
     expect(Math.abs(Date.parse(items[0]?.ts ?? '') - sentAt)).toBeLessThan(1_500);
   });
 
+  it('that a hub has twice: a state and a connection are what they are, a sample is there as often as the hub has it', async () => {
+    const device = await world.newDevice();
+    await world.inHub(device);
+    simulator.faults.add({ kind: 'event-duplicate', deviceId: device.token });
+    const client = await world.connect(device);
+    await report(await client.getTwin(), { mode: 'eco' });
+    await client.sendEvent(new Message('{"a": 1}'));
+    await until('both samples are stored', async () => expect(await samplesOf(device)).toBe(2));
+    await until('the state is reported', async () =>
+      expect(await world.get(`/devices/${device.id}/configuration`)).toMatchObject({
+        keys: { mode: { reported: 'eco' } },
+      }),
+    );
+    expect(await world.get(`/devices/${device.id}/connectivity`)).toMatchObject({ connected: true });
+  });
+
   it('of a partition that gives none out are stored when it does; other partitions go on', async () => {
     const fleet = await Promise.all([1, 2, 3, 4, 5, 6].map(() => world.newDevice()));
     const clients = await Promise.all(fleet.map((device) => world.connect(device)));
@@ -197,53 +213,5 @@ describe('a campaign', () => {
     await until('every batch is done', async () =>
       expect(await world.get(path)).toMatchObject({ status: 'completed' }),
     );
-  }, 60_000);
-
-  it('over devices of both interfaces stops at its canary, and touches nobody else', async () => {
-    const hubDevices = await Promise.all([1, 2, 3, 4].map(() => world.newDevice()));
-    const mqttDevices = await Promise.all(
-      [1, 2, 3, 4].map(async (nth) => {
-        const created = await platform.api('POST', '/devices', {
-          name: `mqtt-${nth}`,
-          deviceType: 'radiator',
-        });
-        return created.body as Made;
-      }),
-    );
-    const fleet = new MqttFleet();
-    await Promise.all(mqttDevices.map((device) => fleet.connect(device)));
-    // The canaries refuse: one of each interface.
-    await Promise.all(
-      hubDevices.map(async (device) => {
-        const twin = await (await world.connect(device)).getTwin();
-        twin.on('properties.desired.muster.configuration', () => {
-          const { configId } = told(twin) ?? {};
-          void report(twin, { muster: { configuration: { configId, statusCode: 422 } } });
-        });
-      }),
-    );
-    await until('they are connected', async () => {
-      for (const { id } of hubDevices) {
-        expect(await world.get(`/devices/${id}/connectivity`)).toMatchObject({ connected: true });
-      }
-    });
-    const [canary, ...others] = [...hubDevices, ...mqttDevices].map(({ id }) => id);
-    const created = await platform.api('POST', '/campaigns', {
-      name: 'both interfaces',
-      target: { deviceIds: [canary, ...others] },
-      configurations: { interval: 99 },
-      batches: [{ deviceIds: [canary], gate: { maxFailurePercent: 5 } }, { percent: 100 }],
-    });
-    expect(created).toMatchObject({ status: 201 });
-    const path = `/campaigns/${(created.body as { id: string }).id}`;
-    expect(await platform.api('POST', `${path}/launch`)).toMatchObject({ status: 200 });
-    await until('it is paused at its gate', async () =>
-      expect(await world.get(path)).toMatchObject({ status: 'paused' }),
-    );
-    expect(await world.get(`${path}/statistics`)).toMatchObject({ byStatus: { failed: 1, planned: 7 } });
-    for (const id of others) {
-      expect(await world.get(`/devices/${id}/configuration`)).not.toHaveProperty('keys.interval.desired');
-    }
-    await fleet.stop();
   }, 60_000);
 });
