@@ -78,7 +78,7 @@ const device = createRoute({
   path: '/devices/$id',
   beforeLoad: ({ params, location }) => {
     if (location.pathname.replace(/\/$/, '') !== `/devices/${encodeURIComponent(params.id)}`) return;
-    // eslint-disable-next-line @typescript-eslint/only-throw-error -- how the router is told to go elsewhere
+    // oxlint-disable-next-line typescript/only-throw-error -- how the router is told to go elsewhere
     throw redirect({ to: '/devices/$id/$tab', params: { id: params.id, tab: 'configuration' } });
   },
 });
@@ -198,7 +198,7 @@ const access = createRoute({
   getParentRoute: () => root,
   path: '/access',
   beforeLoad: () => {
-    // eslint-disable-next-line @typescript-eslint/only-throw-error -- how the router is told to go elsewhere
+    // oxlint-disable-next-line typescript/only-throw-error -- how the router is told to go elsewhere
     throw redirect({ to: '/access/$section', params: { section: 'you' } });
   },
 });

@@ -7,27 +7,27 @@ import { NestFactory } from '@nestjs/core';
 import { AppError, type Done } from '@muster/contracts';
 import {
   changeDesired,
-  ChangeDesired,
+  type ChangeDesired,
   eraseConfigurationHistory,
   getConfiguration,
   listConfigurationHistory,
-  ListHistory,
+  type ListHistory,
   type DesiredChanged,
   type ConfigurationView,
-  EraseHistory,
-  GetConfiguration,
+  type EraseHistory,
+  type GetConfiguration,
   type HistoryPage,
 } from '@muster/contracts/configuration/requests';
 import {
   changeDefaults,
-  ChangeDefaults,
+  type ChangeDefaults,
   type DefaultsChanged,
 } from '@muster/contracts/configuration/type-configuration.requests';
 import {
   editCredential,
-  EditCredential,
+  type EditCredential,
   issueCredential,
-  IssueCredential,
+  type IssueCredential,
   listCredentials,
   type CredentialList,
   type DeviceCredential,
@@ -35,49 +35,53 @@ import {
 } from '@muster/contracts/device-registry/credentials.requests';
 import {
   createDeviceType,
-  CreateDeviceType,
+  type CreateDeviceType,
   type DeviceTypeView,
 } from '@muster/contracts/device-registry/device-types.requests';
 import {
   deleteDevice,
-  DeleteDevice,
-  DeviceRef,
+  type DeleteDevice,
+  type DeviceRef,
   editDevice,
-  EditDevice,
+  type EditDevice,
   getDevice,
   listDevices,
-  ListDevices,
+  type ListDevices,
   provisionDevice,
-  ProvisionDevice,
+  type ProvisionDevice,
   type DeviceList,
   type DeviceView,
   type ProvisionedDevice,
 } from '@muster/contracts/device-registry/devices.requests';
 import {
   changeMetadata,
-  ChangeMetadata,
+  type ChangeMetadata,
   deleteMetadataKey,
-  DeleteMetadataKey,
+  type DeleteMetadataKey,
 } from '@muster/contracts/device-registry/metadata.requests';
 import {
   closeSession,
   openSession,
-  OpenSession,
-  SessionRef,
+  type OpenSession,
+  type SessionRef,
   useSession,
-  UseSession,
+  type UseSession,
   type SessionView,
 } from '@muster/contracts/identity/sessions.requests';
-import { issueToken, IssueToken, type IssuedToken } from '@muster/contracts/device-registry/tokens.requests';
-import { listRegistryActs, ListActs, type ActList } from '@muster/contracts/audit/requests';
-import { queryBuckets, QueryBuckets } from '@muster/contracts/telemetry/buckets.requests';
+import {
+  issueToken,
+  type IssueToken,
+  type IssuedToken,
+} from '@muster/contracts/device-registry/tokens.requests';
+import { listRegistryActs, type ListActs, type ActList } from '@muster/contracts/audit/requests';
+import { queryBuckets, type QueryBuckets } from '@muster/contracts/telemetry/buckets.requests';
 import {
   forgetLatest,
-  ForgetLatest,
+  type ForgetLatest,
   getLatest,
-  GetLatest,
+  type GetLatest,
   querySamples,
-  QuerySamples,
+  type QuerySamples,
   type LatestForgotten,
   type LatestValues,
   type SamplePage,

@@ -1,6 +1,10 @@
 import { Controller } from '@nestjs/common';
 import { AppError } from '@muster/contracts';
-import { DeviceRef, getDevice, type DeviceView } from '@muster/contracts/device-registry/devices.requests';
+import {
+  type DeviceRef,
+  getDevice,
+  type DeviceView,
+} from '@muster/contracts/device-registry/devices.requests';
 import { Handles } from '@muster/messaging';
 
 /** Stands for the registry: every device is there but `unknown`. */

@@ -21,7 +21,7 @@ export type ReplySuffix = (typeof REPLY_SUFFIXES)[number];
 const PREFIX = 'kp1';
 
 /** `.` is not escaped by RabbitMQ and comes back as `/`; `+ #` and a `*` alone are wildcards of the two worlds. */
-// eslint-disable-next-line no-control-regex -- control characters are what it keeps out
+// oxlint-disable-next-line no-control-regex -- control characters are what it keeps out
 const LEVEL = /^(?!\*$)[^./+#\u0000-\u0020\u007f]+$/;
 
 /**

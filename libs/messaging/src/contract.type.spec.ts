@@ -1,4 +1,4 @@
-/* eslint-disable @typescript-eslint/no-unused-expressions, @typescript-eslint/no-unused-vars -- only types are looked at */
+/* oxlint-disable no-unused-expressions -- only types are looked at */
 import { expect, it } from '@jest/globals';
 import { AppError } from '@muster/contracts';
 import {

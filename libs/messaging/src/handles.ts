@@ -48,7 +48,7 @@ export interface ConsumesOptions<Events extends readonly PublishedContract<objec
 }
 
 /** One result per event, in their order; nothing: all are done. */
-// eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a method that returns nothing is the ordinary case
+// oxlint-disable-next-line typescript/no-invalid-void-type -- a method that returns nothing is the ordinary case
 export type Results = void | readonly ItemResult[];
 
 interface RequestExtras {

@@ -1,5 +1,5 @@
 import {
-  AppError,
+  type AppError,
   eventStream,
   type BulkOutcome,
   type Done,

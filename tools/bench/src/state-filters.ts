@@ -181,7 +181,7 @@ const measureFollowing = async (api: Api, database: pg.Client): Promise<Followin
     for (const [nth, filter] of filters.entries()) {
       const start = performance.now();
       await api('GET', pathOf(filter));
-      (pages[nth]?.times as number[]).push(performance.now() - start);
+      (pages[nth]?.times as number[] | undefined)?.push(performance.now() - start);
     }
   }
   const publishedMs = await published;

@@ -70,6 +70,7 @@ const checkProject = (project: Project, projects: readonly Project[]): Violation
   sourceFiles(project.directory).flatMap((file) => {
     const isTest = /\.(spec|fixture)\.tsx?$/.test(file);
     const rules = importsOf(file).flatMap((found) => checkImport(project, projects, file, found, isTest));
+    rules.push(...checkExports(file));
     if (/\.(events|decider)\.ts$/.test(file)) rules.push(...checkPurity(file));
     return rules.map((rule) => ({ file, rule }));
   });
@@ -162,6 +163,18 @@ const checkPurity = (file: string, seen = new Set<string>()): string[] => {
     }
   }
   return rules;
+};
+
+/** What is not written here, though the language has it. */
+const NOT_WRITTEN: readonly (readonly [RegExp, string])[] = [
+  [/^export \* from/m, 'lists its public names by hand, so not with export *'],
+  [/^export default\b/m, 'names what it exports, so not with export default'],
+  [/^(export )?(const )?enum /m, 'uses a union of strings, so not an enum'],
+];
+
+const checkExports = (file: string): string[] => {
+  const text = readFileSync(file, 'utf8');
+  return NOT_WRITTEN.flatMap(([pattern, rule]) => (pattern.test(text) ? [rule] : []));
 };
 
 /** One version of a package in the whole workspace: two would be installed twice and tested once. */

@@ -45,7 +45,8 @@ const putToken = (token: string, name = `${simulator.hostName}/messages/events`)
     const sender = connection.open_sender('$cbs');
     const receiver = connection.open_receiver('$cbs');
     receiver.once('message', ({ message }: EventContext) => {
-      resolve(Number((message?.application_properties as Record<string, unknown>)['status-code']));
+      const answer = message?.application_properties as Record<string, unknown> | undefined;
+      resolve(Number(answer?.['status-code']));
     });
     sender.once('sendable', () => {
       sender.send({

@@ -101,17 +101,16 @@ const runSteps = async (instance: Instance, patterns: readonly string[], counts:
   await Promise.race([steps(), interrupted]);
 };
 
-/** What prettier has seen in the same words is not looked at again. eslint has no such thing here: its rules read the types of other files. */
+/** What prettier has seen in the same words is not looked at again. */
 const CACHED = ['--cache', '--cache-strategy', 'content', '--cache-location', '.muster/prettier-cache'];
 
 /**
- * Beside the specs, which mostly wait, and with the lowest priority, so that they do not notice. One eslint for all
- * projects: each would load the types of those it uses anew.
+ * Beside the specs, which mostly wait, and with the lowest priority, so that they do not notice.
  */
 const formatAndLint = (run: Run): Promise<Count[]> =>
   Promise.all([
     check(run, 'format', ['node_modules/prettier/bin/prettier.cjs', '--check', ...CACHED, '.']),
-    check(run, 'lint', ['node_modules/eslint/bin/eslint.js', '.']),
+    check(run, 'lint', ['node_modules/oxlint/bin/oxlint']),
   ]);
 
 const bringUpBroker = async (instance: Instance): Promise<void> => {

@@ -41,6 +41,6 @@ export const useLive = (
       clearTimeout(timer);
     };
     // isMeant is a constant of its page.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
+    // oxlint-disable-next-line react/exhaustive-deps
   }, [topic, names, queries, everyMs]);
 };

@@ -57,7 +57,7 @@ export const VirtualGrid = <Row,>({
   useEffect(() => {
     onSeen(first, last);
     // Whoever is told looks at what it has by itself.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
+    // oxlint-disable-next-line react/exhaustive-deps
   }, [first, last, known]);
 
   const go = (index: number) => {

@@ -8,13 +8,13 @@ import { AppError, eventStream, newId } from '@muster/contracts';
 import { commandExecuted, commandExpired, type CommandAnswered } from '@muster/contracts/commands/published';
 import {
   cancelCommand,
-  CancelCommand,
-  CommandRef,
+  type CancelCommand,
+  type CommandRef,
   createCommand,
-  CreateCommand,
+  type CreateCommand,
   getCommand,
   listCommands,
-  ListCommands,
+  type ListCommands,
   type CommandPage,
   type CommandView,
 } from '@muster/contracts/commands/requests';

@@ -11,16 +11,16 @@ import { NestFactory } from '@nestjs/core';
 import { AppError, newId, type Done } from '@muster/contracts';
 import {
   createFirmwareType,
-  CreateFirmwareType,
+  type CreateFirmwareType,
   deleteFirmware,
   editFirmware,
-  EditFirmware,
-  FirmwareRef,
+  type EditFirmware,
+  type FirmwareRef,
   getFirmware,
   listFirmwares,
   listFirmwareTypes,
   registerFirmware,
-  RegisterFirmware,
+  type RegisterFirmware,
   type FileToSend,
   type FirmwarePage,
   type FirmwareTypeList,
@@ -32,7 +32,7 @@ import {
   deleteUpload,
   getUpload,
   listUploads,
-  UploadRef,
+  type UploadRef,
   type UploadPage,
 } from '@muster/contracts/firmware/uploads.requests';
 import { openFileStore, type FileStore } from '@muster/files';

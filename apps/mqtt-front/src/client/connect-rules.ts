@@ -32,7 +32,7 @@ export const judgeConnect = (
   if (Buffer.byteLength(clientId) > MAX_CLIENT_ID_BYTES) {
     return bad(`a client id of more than ${MAX_CLIENT_ID_BYTES} bytes`);
   }
-  // eslint-disable-next-line no-control-regex -- control characters are what it keeps out
+  // oxlint-disable-next-line no-control-regex -- control characters are what it keeps out
   if (/[\u0000-\u001f\u007f\uFFFD]/.test(clientId)) return bad('a client id that is no text');
   return { ok: true, clientId, isAssigned: false };
 };

@@ -75,7 +75,7 @@ const textFault = (text: string): string | undefined => {
   if (Buffer.byteLength(text) > MAX_TOPIC_BYTES) return `has more than ${MAX_TOPIC_BYTES} bytes`;
   // What the codec makes of bytes that are no UTF-8.
   if (text.includes('\uFFFD')) return 'is not UTF-8';
-  // eslint-disable-next-line no-control-regex -- control characters are what it keeps out
+  // oxlint-disable-next-line no-control-regex -- control characters are what it keeps out
   if (/[\u0000-\u001f\u007f]/.test(text)) return 'holds a control character';
   return undefined;
 };

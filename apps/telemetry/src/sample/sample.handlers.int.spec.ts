@@ -305,15 +305,19 @@ describe('the same batch from two sides', () => {
     );
     const both = Promise.all([store(...sent), store(...sent.toReversed())]);
     both.catch(() => undefined);
-    await eventually(
-      async () => {
-        const { rows } = await sql.query(
-          `SELECT 1 FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted`,
-        );
-        return rows.length >= 2;
-      },
-      { what: 'both batches wait' },
-    ).finally(() => sql.query('ROLLBACK'));
+    try {
+      await eventually(
+        async () => {
+          const { rows } = await sql.query(
+            `SELECT 1 FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted`,
+          );
+          return rows.length >= 2;
+        },
+        { what: 'both batches wait' },
+      );
+    } finally {
+      await sql.query('ROLLBACK');
+    }
     expect(await both).toEqual([
       [{}, {}, {}],
       [{}, {}, {}],

@@ -26,7 +26,7 @@ export const TWIN_LIMITS: TwinLimits = {
 };
 
 /** Control characters (C0, C1), point, dollar sign and space. */
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex
 const FORBIDDEN_IN_KEYS = /[\u0000-\u001f\u007f-\u009f.$ ]/;
 
 /** Throws ArgumentInvalid with the path of what breaks a rule. */

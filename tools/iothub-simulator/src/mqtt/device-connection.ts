@@ -64,7 +64,7 @@ export class DeviceConnection implements DeviceSession {
 
   /** False: nothing more is wanted from this client. */
   receive(packet: Packet): boolean {
-    // eslint-disable-next-line @typescript-eslint/switch-exhaustiveness-check -- a client may send no others
+    // oxlint-disable-next-line typescript/switch-exhaustiveness-check -- a client may send no others
     switch (packet.cmd) {
       case 'publish':
         return this.published(packet);
