@@ -3,14 +3,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { listCampaignActs } from '@muster/contracts/audit/requests';
 import { eventStream } from '@muster/contracts';
 import { campaignJobChanged } from '@muster/contracts/jobs/published';
-import {
-  createEventStore,
-  eventStoreMigrations,
-  migrateSchema,
-  rebuildsOf,
-  told,
-  translateBy,
-} from '@muster/event-store';
+import { createEventStore, eventStoreMigrations, told, translateBy } from '@muster/event-store';
 import {
   DeviceTargets,
   job,
@@ -24,7 +17,7 @@ import {
 import { startUpkeep, type RunningApp } from '@muster/observability';
 import {
   actHandlersOf,
-  checkupOf,
+  maintenanceOf,
   serverFindings,
   BUS,
   DATABASE,
@@ -164,31 +157,15 @@ const migrations = [
   ByReason1764300000014,
 ];
 
-/** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
-export const migrate = async (url: string): Promise<string[]> => {
-  const ran = await migrateSchema({ url, schema: SCHEMA, migrations });
-  await migrateJobs({ url, schema: SCHEMA });
-  return ran;
-};
-
-/** What `npm run rebuild` makes again. */
-export const rebuilds = rebuildsOf({
-  name: SERVICE,
-  schema: SCHEMA,
-  aggregates,
-  projections,
-  streamMaxAgeHours: loadStreamMaxAgeHours,
-});
-
-/** What `doctor` asks of it. */
-export const checkup = checkupOf({
+export const { migrate, rebuilds, checkup } = maintenanceOf({
   name: SERVICE,
   schema: SCHEMA,
   migrations,
-  stream: eventStream(SERVICE).name,
-  hasEvents: true,
+  alsoMigrate: migrateJobs,
+  aggregates,
+  projections,
   streamMaxAgeHours: loadStreamMaxAgeHours,
-  more: async (database) => [...(await parkedFindings(database)), ...(await serverFindings(database))],
+  alsoCheck: async (database) => [...(await parkedFindings(database)), ...(await serverFindings(database))],
 });
 
 /** Resolves when requests are served: waits for PostgreSQL and NATS, however long they take. */

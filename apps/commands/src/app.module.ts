@@ -7,8 +7,6 @@ import { commandsJobChanged } from '@muster/contracts/jobs/published';
 import {
   createEventStore,
   eventStoreMigrations,
-  migrateSchema,
-  rebuildsOf,
   streamName,
   streamsWithActs,
   told,
@@ -28,7 +26,7 @@ import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
 import {
   actHandlersOf,
-  checkupOf,
+  maintenanceOf,
   DATABASE,
   EVENT_STORE,
   startService,
@@ -108,29 +106,13 @@ const migrations = [
   CommandsUnderWay1763600300005,
 ];
 
-/** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
-export const migrate = async (url: string): Promise<string[]> => {
-  const ran = await migrateSchema({ url, schema: SCHEMA, migrations });
-  await migrateJobs({ url, schema: SCHEMA });
-  return ran;
-};
-
-/** What `npm run rebuild` makes again. */
-export const rebuilds = rebuildsOf({
-  name: SERVICE,
-  schema: SCHEMA,
-  aggregates: everyAggregate,
-  projections,
-  streamMaxAgeHours: loadStreamMaxAgeHours,
-});
-
-/** What `doctor` asks of it. */
-export const checkup = checkupOf({
+export const { migrate, rebuilds, checkup } = maintenanceOf({
   name: SERVICE,
   schema: SCHEMA,
   migrations,
-  stream: eventStream(SERVICE).name,
-  hasEvents: true,
+  alsoMigrate: migrateJobs,
+  aggregates: everyAggregate,
+  projections,
   streamMaxAgeHours: loadStreamMaxAgeHours,
 });
 

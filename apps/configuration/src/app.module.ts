@@ -4,14 +4,7 @@ import { listConfigurationActs } from '@muster/contracts/audit/requests';
 import { eventStream } from '@muster/contracts';
 import { cancelConfigurationJob, retryConfigurationJob } from '@muster/contracts/jobs/owner.requests';
 import { configurationJobChanged } from '@muster/contracts/jobs/published';
-import {
-  createEventStore,
-  eventStoreMigrations,
-  migrateSchema,
-  rebuildsOf,
-  told,
-  translateBy,
-} from '@muster/event-store';
+import { createEventStore, eventStoreMigrations, told, translateBy } from '@muster/event-store';
 import {
   DeviceTargets,
   job,
@@ -26,7 +19,7 @@ import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
 import {
   actHandlersOf,
-  checkupOf,
+  maintenanceOf,
   BUS,
   DATABASE,
   EVENT_STORE,
@@ -100,28 +93,12 @@ export class AppModule {
 
 const migrations = [...eventStoreMigrations, ...knownDevicesMigrations, ...jobsMigrations];
 
-/** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
-export const migrate = async (url: string): Promise<string[]> => {
-  const ran = await migrateSchema({ url, schema: SCHEMA, migrations });
-  await migrateJobs({ url, schema: SCHEMA });
-  return ran;
-};
-
-/** What `npm run rebuild` makes again. */
-export const rebuilds = rebuildsOf({
-  name: SERVICE,
-  schema: SCHEMA,
-  aggregates,
-  streamMaxAgeHours: loadStreamMaxAgeHours,
-});
-
-/** What `doctor` asks of it. */
-export const checkup = checkupOf({
+export const { migrate, rebuilds, checkup } = maintenanceOf({
   name: SERVICE,
   schema: SCHEMA,
   migrations,
-  stream: eventStream(SERVICE).name,
-  hasEvents: true,
+  alsoMigrate: migrateJobs,
+  aggregates,
   streamMaxAgeHours: loadStreamMaxAgeHours,
 });
 

@@ -7,13 +7,10 @@ import { deviceRegistryJobChanged } from '@muster/contracts/jobs/published';
 import {
   createEventStore,
   eventStoreMigrations,
-  migrateSchema,
   openDatabase,
-  rebuildsOf,
   told,
   translateBy,
   type Projection,
-  type Rebuilds,
 } from '@muster/event-store';
 import {
   DeviceTargets,
@@ -26,7 +23,7 @@ import {
   startJobWorkers,
 } from '@muster/jobs';
 import type { RunningApp, Upkeep } from '@muster/observability';
-import { actHandlersOf, checkupOf, BUS, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
+import { actHandlersOf, maintenanceOf, BUS, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { DeviceTypes1763600200001 } from '../migrations/0001-device-types.js';
 import { Devices1763600200002 } from '../migrations/0002-devices.js';
 import { DeviceSecrets1763600200003 } from '../migrations/0003-device-secrets.js';
@@ -206,42 +203,26 @@ export const migrations = [
   HubEnrolments1764440000019,
 ];
 
-/** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
-export const migrate = async (url: string): Promise<string[]> => {
-  const ran = await migrateSchema({ url, schema: SCHEMA, migrations });
-  await migrateJobs({ url, schema: SCHEMA });
-  return ran;
-};
-
-/** What `npm run rebuild` makes again. */
-export const rebuilds: Rebuilds = {
-  ...rebuildsOf({
-    name: SERVICE,
-    schema: SCHEMA,
-    aggregates: everyAggregate,
-    projections: projections.filter((projection) => !followed.includes(projection)),
-    streamMaxAgeHours: loadStreamMaxAgeHours,
-  }),
-  state: {
-    what: 'what filters know from configuration and firmware: the running service asks them for all of it again',
-    run: async (url) => {
-      const database = openDatabase({ url, schema: SCHEMA, poolSize: 2, name: `rebuild ${SERVICE}` });
-      try {
-        return `${await fillStateAgain(database)} devices are asked for again by the running service`;
-      } finally {
-        await database.close();
-      }
-    },
-  },
-};
-
-/** What `doctor` asks of it. */
-export const checkup = checkupOf({
+export const { migrate, rebuilds, checkup } = maintenanceOf({
   name: SERVICE,
   schema: SCHEMA,
   migrations,
-  stream: eventStream(SERVICE).name,
-  hasEvents: true,
+  alsoMigrate: migrateJobs,
+  aggregates: everyAggregate,
+  projections: projections.filter((projection) => !followed.includes(projection)),
+  alsoRebuild: {
+    state: {
+      what: 'what filters know from configuration and firmware: the running service asks them for all of it again',
+      run: async (url) => {
+        const database = openDatabase({ url, schema: SCHEMA, poolSize: 2, name: `rebuild ${SERVICE}` });
+        try {
+          return `${await fillStateAgain(database)} devices are asked for again by the running service`;
+        } finally {
+          await database.close();
+        }
+      },
+    },
+  },
   streamMaxAgeHours: loadStreamMaxAgeHours,
 });
 

@@ -2,18 +2,11 @@ import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { listFirmwareActs } from '@muster/contracts/audit/requests';
 import { eventStream } from '@muster/contracts';
-import {
-  createEventStore,
-  eventStoreMigrations,
-  migrateSchema,
-  rebuildsOf,
-  told,
-  translateBy,
-} from '@muster/event-store';
+import { createEventStore, eventStoreMigrations, told, translateBy } from '@muster/event-store';
 import { openFileStore } from '@muster/files';
 import { KnownDevices, knownDevicesMigrations } from '@muster/known-devices';
 import type { RunningApp } from '@muster/observability';
-import { actHandlersOf, checkupOf, BUS, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
+import { actHandlersOf, maintenanceOf, BUS, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { SETTINGS } from './providers.js';
 import { Firmware1763600200001 } from '../migrations/0001-firmware.js';
 import { FirmwareKnownDevices1763600200002 } from '../migrations/0002-known-devices.js';
@@ -105,25 +98,12 @@ const migrations = [
   FirmwareTypeRevisions1763600200004,
 ];
 
-/** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
-export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
-
-/** What `npm run rebuild` makes again. */
-export const rebuilds = rebuildsOf({
-  name: SERVICE,
-  schema: SCHEMA,
-  aggregates,
-  projections,
-  streamMaxAgeHours: loadStreamMaxAgeHours,
-});
-
-/** What `doctor` asks of it. */
-export const checkup = checkupOf({
+export const { migrate, rebuilds, checkup } = maintenanceOf({
   name: SERVICE,
   schema: SCHEMA,
   migrations,
-  stream: eventStream(SERVICE).name,
-  hasEvents: true,
+  aggregates,
+  projections,
   streamMaxAgeHours: loadStreamMaxAgeHours,
 });
 

@@ -2,17 +2,10 @@ import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { listIdentityActs } from '@muster/contracts/audit/requests';
 import { eventStream } from '@muster/contracts';
-import {
-  createEventStore,
-  eventStoreMigrations,
-  migrateSchema,
-  rebuildsOf,
-  told,
-  translateBy,
-} from '@muster/event-store';
+import { createEventStore, eventStoreMigrations, told, translateBy } from '@muster/event-store';
 import type { IntegrationKeys } from '@muster/nats-accounts';
 import { ConfigError, type RunningApp } from '@muster/observability';
-import { actHandlersOf, checkupOf, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
+import { actHandlersOf, maintenanceOf, DATABASE, EVENT_STORE, startService } from '@muster/service-host';
 import { RULES, SESSION_RULES } from './providers.js';
 import { Integrations1763600700001 } from '../migrations/0001-integrations.js';
 import { IntegrationAccounts1763600700002 } from '../migrations/0002-integration-accounts.js';
@@ -51,25 +44,12 @@ const migrations = [
   Sessions1763600700003,
 ];
 
-/** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
-export const migrate = (url: string): Promise<string[]> => migrateSchema({ url, schema: SCHEMA, migrations });
-
-/** What `npm run rebuild` makes again. */
-export const rebuilds = rebuildsOf({
-  name: SERVICE,
-  schema: SCHEMA,
-  aggregates,
-  projections,
-  streamMaxAgeHours: loadStreamMaxAgeHours,
-});
-
-/** What `doctor` asks of it. */
-export const checkup = checkupOf({
+export const { migrate, rebuilds, checkup } = maintenanceOf({
   name: SERVICE,
   schema: SCHEMA,
   migrations,
-  stream: eventStream(SERVICE).name,
-  hasEvents: true,
+  aggregates,
+  projections,
   streamMaxAgeHours: loadStreamMaxAgeHours,
 });
 

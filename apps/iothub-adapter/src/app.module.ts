@@ -6,14 +6,7 @@ import type { DeviceKey } from '@muster/contracts/configuration/documents.reques
 import { cancelHubJob, retryHubJob } from '@muster/contracts/jobs/owner.requests';
 import { hubJobChanged } from '@muster/contracts/jobs/published';
 import { listHubActs } from '@muster/contracts/audit/requests';
-import {
-  createEventStore,
-  eventStoreMigrations,
-  migrateSchema,
-  rebuildsOf,
-  told,
-  translateBy,
-} from '@muster/event-store';
+import { createEventStore, eventStoreMigrations, told, translateBy } from '@muster/event-store';
 import {
   job,
   jobHandlersOf,
@@ -31,7 +24,7 @@ import {
   EVENT_STORE,
   startService,
   type Background,
-  checkupOf,
+  maintenanceOf,
 } from '@muster/service-host';
 import { openUplink } from '@muster/uplink';
 import { Hubs1763600800001 } from '../migrations/0001-hubs.js';
@@ -123,29 +116,13 @@ const migrations = [
   Twins1763600800009,
 ];
 
-/** Brings the schema up to date and returns the names of the migrations that ran. Safe to run twice and side by side. */
-export const migrate = async (url: string): Promise<string[]> => {
-  const ran = await migrateSchema({ url, schema: SCHEMA, migrations });
-  await migrateJobs({ url, schema: SCHEMA });
-  return ran;
-};
-
-/** What `npm run rebuild` makes again. */
-export const rebuilds = rebuildsOf({
-  name: SERVICE,
-  schema: SCHEMA,
-  aggregates,
-  projections,
-  streamMaxAgeHours: loadStreamMaxAgeHours,
-});
-
-/** What `doctor` asks of it. */
-export const checkup = checkupOf({
+export const { migrate, rebuilds, checkup } = maintenanceOf({
   name: SERVICE,
   schema: SCHEMA,
   migrations,
-  stream: eventStream(SERVICE).name,
-  hasEvents: true,
+  alsoMigrate: migrateJobs,
+  aggregates,
+  projections,
   streamMaxAgeHours: loadStreamMaxAgeHours,
 });
 
