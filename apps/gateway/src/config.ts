@@ -8,6 +8,7 @@ import {
   secretFile,
   string,
   url,
+  urls,
   type ConfigOf,
 } from '@muster/observability';
 
@@ -40,11 +41,11 @@ export const configSchema = {
     optional: true,
     doc: 'Other processes that /health and /metrics speak for, too: `<name>=<address of its operations port>`, with commas between.',
   }),
-  natsUrl: url({
+  natsUrl: urls({
     env: 'MUSTER_NATS_URL',
     default: 'nats://127.0.0.1:4222',
     protocols: ['nats', 'tls'],
-    doc: 'The bus.',
+    doc: 'The bus; of a cluster, several servers.',
   }),
   natsCredentials: secretFile({
     env: 'MUSTER_NATS_CREDENTIALS_FILE',

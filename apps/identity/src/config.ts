@@ -1,4 +1,4 @@
-import { int, readConfig, secretFile, url, type ConfigOf } from '@muster/observability';
+import { int, readConfig, secretFile, urls, type ConfigOf } from '@muster/observability';
 import { serviceKeys } from '@muster/service-host';
 
 export const configSchema = {
@@ -8,7 +8,7 @@ export const configSchema = {
     doc: 'Keys that make credentials for integrators (`integrations.json` of nats-accounts). Not set: no integrations',
     optional: true,
   }),
-  natsPublicUrl: url({
+  natsPublicUrl: urls({
     env: 'MUSTER_NATS_PUBLIC_URL',
     doc: 'Where integrators reach NATS; not set: where we do',
     protocols: ['nats', 'tls', 'ws', 'wss'],

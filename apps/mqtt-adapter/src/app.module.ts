@@ -16,7 +16,7 @@ import {
   type RunningApp,
 } from '@muster/observability';
 import { openUplink, type Uplink } from '@muster/uplink';
-import { consumeBrokerEvents, followSessions } from './broker/broker-events.js';
+import { BrokerEvents } from './broker/broker-events.js';
 import { assertTopology, channelOf, Downlink, RabbitConnection } from './broker/rabbitmq-connection.js';
 import { Sessions } from './broker/sessions.js';
 import { Subscribers } from './broker/subscribers.js';
@@ -62,6 +62,12 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
   const { uplink, consumers, downlink, reachable } = parts;
   const stopping = new AbortController();
   let isAgain = false;
+  const events = new BrokerEvents({
+    handle: (event) => reachable.handle(event),
+    follower: reachable,
+    missed: () => void parts.offers.makeUp(stopping.signal),
+    logger,
+  });
   const uplinkConnection = new RabbitConnection({
     url: config.amqpUrl,
     name: `${SERVICE} uplink`,
@@ -75,8 +81,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       // Who was away is not known any more, and neither is what was kept from them.
       if (isAgain) void parts.offers.makeUp(stopping.signal);
       isAgain = true;
-      await followSessions(connection, reachable, logger);
-      await consumeBrokerEvents(connection, (event) => reachable.handle(event), logger);
+      await events.open(connection);
     },
     lost: () => {
       for (const consumer of consumers) consumer.lost();

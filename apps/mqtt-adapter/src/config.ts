@@ -1,11 +1,11 @@
-import { int, readConfig, url, type ConfigOf, type ConfigSchema } from '@muster/observability';
+import { int, readConfig, urls, type ConfigOf, type ConfigSchema } from '@muster/observability';
 import { consumerKeys } from '@muster/messaging';
 import { uplinkKeysBehindDoor } from '@muster/uplink';
 
 export const configSchema = {
-  amqpUrl: url({
+  amqpUrl: urls({
     env: 'MUSTER_AMQP_URL',
-    doc: "RabbitMQ, with the adapter's own user",
+    doc: "RabbitMQ, with the adapter's own user; of a cluster, several nodes: the next one when one is away",
     protocols: ['amqp', 'amqps'],
   }),
   ...uplinkKeysBehindDoor,

@@ -9,6 +9,7 @@ import {
   atBroker,
   brokerMqttUrl,
   eventually,
+  freePort,
   mosquittoPub,
   mosquittoSub,
   startNats,
@@ -20,6 +21,7 @@ import { startStandIns, World, type StandIns } from '@muster/uplink/stand-in-ser
 import { connect, type ChannelModel } from 'amqplib';
 import mqtt from 'mqtt';
 import { start } from './app.module.js';
+import { BROKER_EVENTS_QUEUE } from './broker/topology.js';
 
 /** Real RabbitMQ, real NATS, real MQTT clients; the three services behind are stand-ins that can be made to fail. */
 let nats: NatsServer;
@@ -41,11 +43,12 @@ const isReady = async (): Promise<true> => {
   if (failing.length > 0) throw new Error(JSON.stringify(failing));
   return true;
 };
-const startAdapter = async (): Promise<void> => {
+const startAdapter = async (env: Readonly<Record<string, string>> = {}): Promise<void> => {
   adapter = await start({
     MUSTER_NATS_URL: nats.url,
     MUSTER_AMQP_URL: amqpUrl(),
     MUSTER_LOG_LEVEL: process.env['MUSTER_LOG_LEVEL'] ?? 'silent',
+    ...env,
   });
   await eventually(isReady, { what: 'the adapter is ready', deadlineMs: 15_000 });
 };
@@ -331,9 +334,9 @@ describe('two equal readings that the door took at two times', () => {
   }, 60_000);
 });
 
-describe('configuration', () => {
-  const document = { configId: 'c1', config: { interval: 5 } };
+const document = { configId: 'c1', config: { interval: 5 } };
 
+describe('configuration', () => {
   it('is answered with and without an id, and says when it is unchanged', async () => {
     const { id, token } = newDevice();
     const answers = await subscribe(`kp1/radiator-v1/cmx/${token}/config/json/#`);
@@ -453,3 +456,53 @@ describe('access', () => {
     );
   });
 });
+
+describe('a cluster of RabbitMQ', () => {
+  it('is worked with when one of its nodes is away', async () => {
+    const away = new URL(amqpUrl());
+    away.port = String(await freePort());
+    await adapter.stop();
+    await startAdapter({ MUSTER_AMQP_URL: `${away.href.replace(/\/$/, '')},${amqpUrl()}` });
+    const { id, token } = newDevice();
+    await publish(`kp1/radiator-v1/dcx/${token}/json`, '{"temperature":21}');
+    await eventually(() => world.stored.some(({ deviceId }) => deviceId === id));
+  });
+
+  it('may be without the node that has the queue of its events: devices are served and get what is due to them', async () => {
+    const channel = await broker.createChannel();
+    await adapter.stop();
+    await channel.deleteQueue(BROKER_EVENTS_QUEUE);
+    // Another one of its name: neither can be had.
+    await channel.assertQueue(BROKER_EVENTS_QUEUE, { durable: true, arguments: { 'x-max-length': 1 } });
+    await startAdapter();
+    const [before, after] = [newDevice(), newDevice()];
+    for (const { id } of [before, after]) world.documents.set(id, document);
+    const subscription = await subscribe(`kp1/radiator-v1/+/${before.token}/#`);
+    expect(json(await subscription.line((line) => line.includes('config/json/status')))).toMatchObject(
+      document,
+    );
+    await publish(`kp1/radiator-v1/dcx/${before.token}/json`, '{"temperature":21}');
+    await eventually(() => world.stored.some(({ deviceId }) => deviceId === before.id));
+
+    await channel.deleteQueue(BROKER_EVENTS_QUEUE);
+    await eventually(() => hasConsumer(BROKER_EVENTS_QUEUE), { what: 'the queue is back' });
+    const late = await subscribe(`kp1/radiator-v1/+/${after.token}/#`);
+    expect(json(await late.line((line) => line.includes('config/json/status')))).toMatchObject(document);
+    await sleep(500);
+    expect(late.lines()).toHaveLength(1);
+    await channel.close();
+  });
+});
+
+/** Of a channel of its own: one that asks for what is not there is closed. */
+const hasConsumer = async (queue: string): Promise<boolean> => {
+  const channel = await broker.createChannel();
+  channel.on('error', () => undefined);
+  try {
+    return (await channel.checkQueue(queue)).consumerCount > 0;
+  } catch {
+    return false;
+  } finally {
+    await channel.close().catch(() => undefined);
+  }
+};

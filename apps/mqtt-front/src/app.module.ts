@@ -23,7 +23,8 @@ import {
   arrivalClock,
 } from '@muster/uplink';
 import pLimit from 'p-limit';
-import { BrokerSession, type BrokerAddress } from './broker/broker-session.js';
+import { BrokerNodes } from './broker/broker-nodes.js';
+import { BrokerSession } from './broker/broker-session.js';
 import { BrokerWatch } from './broker/broker-watch.js';
 import { BufferRoom } from './client/buffer-room.js';
 import type { ClientParts } from './client/client-parts.js';
@@ -116,8 +117,8 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     for (const deviceId of deviceIds) clients.review(deviceId);
   });
   const sightings = new Sightings(directory, bus, logger);
-  const address = brokerAddressOf(config.brokerUrl);
-  const watch = new BrokerWatch(address, logger);
+  const nodes = new BrokerNodes(config.brokerUrl);
+  const watch = new BrokerWatch(nodes, logger);
   const trustedProxies = trustedProxiesOf(config.trustedProxies);
   const bounds = connectionBounds({
     ...config,
@@ -128,7 +129,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
   const inTurn = pLimit(config.brokerConnects);
   const refusals = new BoundedLog(logger);
   const endSession = (brokerId: string): void => {
-    inTurn(() => BrokerSession.discard(address, brokerId)).then(
+    inTurn(() => BrokerSession.discard(nodes, brokerId)).then(
       () => refusals.info(brokerId, { brokerId }, 'a session was ended: its device has more than it may'),
       (error: unknown) => logger.warn({ err: error, brokerId }, 'a session could not be ended'),
     );
@@ -161,7 +162,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     sessions: new KeptSessions(config, (brokerId) => clients.isConnected(brokerId), endSession),
     room: new BufferRoom(config.bufferBytes),
     broker: {
-      address,
+      nodes,
       watch,
       inTurn,
     },
@@ -176,16 +177,6 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     metrics: new FrontMetrics(metrics),
   };
   return { follower, sightings, bounds, trustedProxies, parts };
-};
-
-const brokerAddressOf = (text: string): BrokerAddress => {
-  const { hostname, port, username, password } = new URL(text);
-  return {
-    host: hostname,
-    port: port === '' ? 1_883 : Number(port),
-    username: decodeURIComponent(username),
-    password: decodeURIComponent(password),
-  };
 };
 
 const addChecks = (

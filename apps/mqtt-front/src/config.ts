@@ -5,7 +5,7 @@ import {
   networks,
   readConfig,
   string,
-  url,
+  urls,
   type ConfigOf,
   type ConfigSchema,
 } from '@muster/observability';
@@ -41,9 +41,9 @@ export const configSchema = {
     max: 65_535,
     default: 1_883,
   }),
-  brokerUrl: url({
+  brokerUrl: urls({
     env: 'MUSTER_BROKER_MQTT_URL',
-    doc: "RabbitMQ's MQTT port, which only the front may reach, with the front's own user",
+    doc: "RabbitMQ's MQTT port, which only the front may reach, with the front's own user; of a cluster, several nodes: clients are spread over those that are there",
     protocols: ['mqtt'],
   }),
   anonymous: choice({

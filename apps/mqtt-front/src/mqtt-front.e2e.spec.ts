@@ -1,7 +1,14 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, mosquittoPub, mosquittoRr, mosquittoSub } from '@muster/testing';
+import {
+  brokerMqttUrl,
+  eventually,
+  freePort,
+  mosquittoPub,
+  mosquittoRr,
+  mosquittoSub,
+} from '@muster/testing';
 import { generate, parser, type IConnackPacket, type Packet } from 'mqtt-packet';
 import mqtt from 'mqtt';
 import { startFrontRun, type FrontRun } from './running-front.fixture.js';
@@ -369,6 +376,21 @@ it('stores all of 1,500 messages that come at once, at the pace of the device', 
   expect(arrived(token).map(({ body }) => body)).toEqual(
     Array.from({ length: 1_500 }, (_, n) => `{"n":${n}}`),
   );
+  await run.restart();
+});
+
+it('spreads its clients over the nodes of a cluster, and lets all in when one is away', async () => {
+  const there = brokerMqttUrl();
+  const away = new URL(there);
+  away.port = String(await freePort());
+  await run.restart({ MUSTER_BROKER_MQTT_URL: `${away.href.replace(/\/$/, '')},${there}` });
+  // One after another: the turns of one and the other.
+  for (let n = 0; n < 4; n += 1) {
+    const { token } = run.newDevice();
+    const client = await run.client();
+    await client.publishAsync(`kp1/radiator-v1/dcx/${token}/json`, '{"a":1}', { qos: 1 });
+    await eventually(() => arrived(token).length === 1);
+  }
   await run.restart();
 });
 

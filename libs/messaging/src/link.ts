@@ -1,5 +1,5 @@
 import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
-import type { Logger } from '@muster/observability';
+import { urlsIn, type Logger } from '@muster/observability';
 import { backoffMs, pause } from './backoff.js';
 
 export interface Address {
@@ -34,7 +34,7 @@ export class Link {
     for (let attempt = 0; ; attempt += 1) {
       try {
         const connection = await connect({
-          servers: url.split(','),
+          servers: [...urlsIn(url)],
           ...(credentials === undefined ? {} : { authenticator: authenticatorOf(credentials) }),
           name,
           timeout: 5_000,

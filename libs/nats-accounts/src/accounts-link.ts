@@ -31,7 +31,7 @@ export class AccountsLink {
   static async open(url: string, keys: IntegrationKeys): Promise<AccountsLink> {
     try {
       const connection = await connect({
-        servers: url.split(','),
+        servers: url.split(/,\s*/),
         name: 'identity accounts',
         authenticator: credsAuthenticator(new TextEncoder().encode(keys.systemCredentials)),
         timeout: TIMEOUT_MS,

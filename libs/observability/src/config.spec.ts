@@ -13,6 +13,8 @@ import {
   secretFile,
   string,
   url,
+  urls,
+  urlsIn,
 } from './index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'muster-config-'));
@@ -101,6 +103,36 @@ describe('configuration', () => {
     expect(lines).toContain('| `NAME` | text | not set | A name. |');
     expect(lines).toContain('| `VERBOSE` | true or false | `false` | Says \\| more. |');
   });
+});
+
+describe('the servers of a cluster', () => {
+  const bus = { bus: urls({ env: 'BUS', protocols: ['nats', 'tls'], doc: 'The bus.' }) };
+  const rulesOf = (text: string): readonly string[] => {
+    try {
+      readConfig(bus, { BUS: text });
+    } catch (error) {
+      if (error instanceof ConfigError) return error.faults.map(({ rule }) => rule);
+      throw error;
+    }
+    return [];
+  };
+
+  it.each([
+    ['nats://a:4222', ['nats://a:4222']],
+    ['nats://a:4222,tls://b', ['nats://a:4222', 'tls://b']],
+    ['nats://a:4222, nats://b:4222', ['nats://a:4222', 'nats://b:4222']],
+    ['nats://user:pass,word@a:4222,nats://b', ['nats://user:pass,word@a:4222', 'nats://b']],
+  ])('are %j', (text, servers) => {
+    expect(readConfig(bus, { BUS: text }).bus).toBe(text);
+    expect(urlsIn(text)).toEqual(servers);
+  });
+
+  it.each(['nats://a:4222,http://b', 'nats://a:4222,,nats://b', 'nats://a:4222,b:4222', ','])(
+    'are not %j',
+    (text) => {
+      expect(rulesOf(text)).toHaveLength(1);
+    },
+  );
 });
 
 describe('addresses and networks', () => {

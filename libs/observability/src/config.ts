@@ -88,21 +88,41 @@ export const boolean: KeyMaker<boolean> = maker(
   },
 );
 
-/** An absolute URL with one of `protocols` (without colon: `nats`). It may carry a password: never log it. */
-export const url: KeyMaker<string, { readonly protocols?: readonly string[] }> = maker(
+interface Protocols {
+  /** Without colon: `nats`. */
+  readonly protocols?: readonly string[];
+}
+
+/** An absolute URL with one of `protocols`. It may carry a password: never log it. */
+export const url: KeyMaker<string, Protocols> = maker(
   () => 'URL',
-  ({ protocols }: { protocols?: readonly string[] }) =>
+  ({ protocols }: Protocols) =>
     (text) => {
-      const parsed = URL.canParse(text) ? new URL(text) : undefined;
-      if (parsed === undefined) throw new Error('must be a URL');
-      if (protocols !== undefined && !protocols.includes(parsed.protocol.slice(0, -1))) {
-        throw new Error(
-          `must be a URL that starts with ${protocols.map((name) => `${name}://`).join(' or ')}`,
-        );
-      }
+      requireUrl(text, protocols);
       return text;
     },
 );
+
+/** The same for the servers of a cluster, with commas between; `urlsIn` takes them apart. */
+export const urls: KeyMaker<string, Protocols> = maker(
+  () => 'URLs',
+  ({ protocols }: Protocols) =>
+    (text) => {
+      for (const one of urlsIn(text)) requireUrl(one, protocols);
+      return text;
+    },
+);
+
+/** A comma that no URL follows belongs to a password. */
+export const urlsIn = (text: string): readonly string[] => text.split(/,\s*(?=[a-z]+:\/\/)/);
+
+const requireUrl = (text: string, protocols: readonly string[] | undefined): void => {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  if (parsed === undefined) throw new Error('must be a URL');
+  if (protocols !== undefined && !protocols.includes(parsed.protocol.slice(0, -1))) {
+    throw new Error(`must be a URL that starts with ${protocols.map((name) => `${name}://`).join(' or ')}`);
+  }
+};
 
 /** The key names a file; the value is its content without white space around it. */
 export const secretFile: KeyMaker<string> = maker(

@@ -18,6 +18,8 @@ export {
   secretFile,
   string,
   url,
+  urls,
+  urlsIn,
   type ConfigKey,
   type ConfigOf,
   type ConfigSchema,

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openDatabase, type Database, type MigrationClass } from '@muster/event-store';
 import { connectBus, examineStream, type Bus } from '@muster/messaging';
-import { createLogger } from '@muster/observability';
+import { createLogger, urlsIn } from '@muster/observability';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -222,7 +222,7 @@ const openBus = async (env: Environment): Promise<Bus | undefined> => {
 
 const somebodyListens = async (urls: string): Promise<boolean> => {
   const answers = await Promise.all(
-    urls.split(',').map((url) => {
+    urlsIn(urls).map((url) => {
       const { hostname, port } = new URL(url);
       return accepts(hostname, Number(port) || 4_222);
     }),

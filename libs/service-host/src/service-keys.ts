@@ -1,5 +1,5 @@
 import { consumerKeys } from '@muster/messaging';
-import { int, processKeys, secretFile, url } from '@muster/observability';
+import { int, processKeys, secretFile, url, urls } from '@muster/observability';
 
 /** The configuration every service with a database has; `prefix` as in `MUSTER_<prefix>_POOL_SIZE`. */
 export const serviceKeys = ({
@@ -16,7 +16,11 @@ export const serviceKeys = ({
     doc: `PostgreSQL; waits until its schema \`${schema}\` is migrated`,
     protocols: ['postgres', 'postgresql'],
   }),
-  natsUrl: url({ env: 'MUSTER_NATS_URL', doc: 'The bus', protocols: ['nats', 'tls'] }),
+  natsUrl: urls({
+    env: 'MUSTER_NATS_URL',
+    doc: 'The bus; of a cluster, several servers',
+    protocols: ['nats', 'tls'],
+  }),
   natsCredentials: secretFile({
     env: 'MUSTER_NATS_CREDENTIALS_FILE',
     doc: 'Credentials file (.creds) for a NATS server that asks for one',

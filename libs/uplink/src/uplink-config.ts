@@ -1,10 +1,10 @@
-import { int, processKeys, secretFile, url } from '@muster/observability';
+import { int, processKeys, secretFile, urls } from '@muster/observability';
 import type { RateLimitOptions } from './rate-limits.js';
 
 const doorKeys = {
-  natsUrl: url({
+  natsUrl: urls({
     env: 'MUSTER_NATS_URL',
-    doc: 'NATS server',
+    doc: 'NATS server; of a cluster, several',
     protocols: ['nats', 'tls'],
   }),
   natsCredentials: secretFile({

@@ -81,6 +81,10 @@ const resources = object({ requests: quantities, limits: quantities });
 const secret = object({ existingSecret: given, key: given });
 const optionalSecret = { existingSecret: text, key: given };
 const url = (schemes: string) => ({ type: 'string', pattern: `^(${schemes})://[^/\\s]+$` });
+const urls = (schemes: string) => ({
+  type: 'string',
+  pattern: `^(${schemes})://[^/\\s,]+(,(${schemes})://[^/\\s,]+)*$`,
+});
 const peer = object({ ports: list(whole(1, 65_535)), to: foreigners });
 const networks = list({ type: 'string', pattern: '^[0-9a-fA-F.:]+(/[0-9]{1,3})?$' });
 
@@ -120,8 +124,8 @@ const chartValues = (): Schema => ({
     reservedConnections: whole(0),
   }),
   nats: object({
-    url: url('nats|tls'),
-    publicUrl: { type: 'string', pattern: '^((nats|tls|wss?)://[^/\\s]+)?$' },
+    url: urls('nats|tls'),
+    publicUrl: { anyOf: [{ const: '' }, urls('nats|tls|wss?')] },
     streamReplicas: whole(1, 5),
     credentials: secret,
     integrations: object(optionalSecret),

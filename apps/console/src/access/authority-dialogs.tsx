@@ -1,13 +1,14 @@
-import { Group, Select, SimpleGrid, Text, TextInput, Textarea } from '@mantine/core';
+import { Checkbox, Group, Select, SimpleGrid, Stack, Switch, Text, TextInput, Textarea } from '@mantine/core';
 import { useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
 import { faultAt } from '../api/problem.js';
 import { ActDialog } from '../shared/act-dialog.js';
+import { NumberField } from '../shared/number-field.js';
 import { sameJson } from '../shared/same-json.js';
 import { CopyText } from '../shared/shown-once.js';
 import { TimeInput } from '../shared/time-input.js';
 import type { Authority } from './access.queries.js';
-import { EnrolmentRuleFields, NEW_RULE, ruleOf, type RuleDraft } from './enrolment-rule.js';
+import { enrolledAs, EnrolledAsFields, NOTHING_YET } from './enrolled-as.js';
 
 type SubjectRule = Schema<'SubjectRule'>;
 
@@ -182,12 +183,15 @@ export const EditAuthority = ({
   const { id, enrolment: was } = authority;
   const [name, setName] = useState(authority.name);
   const [subject, setSubject] = useState<SubjectRule>(authority.subject);
-  const [isRuled, setRuled] = useState(was !== undefined);
-  const wasRule = { ...NEW_RULE, ...was };
-  const [rule, setRule] = useState<RuleDraft>(wasRule);
+  const [ruled, setRuled] = useState(was !== undefined);
+  const [enabled, setEnabled] = useState(was?.enabled ?? true);
+  const [limit, setLimit] = useState<number | undefined>(was?.limit);
+  const [as, setAs] = useState({ ...NOTHING_YET, ...was });
   const [from, setFrom] = useState<string | undefined>(authority.validFrom);
   const [until, setUntil] = useState<string | undefined>(authority.validUntil);
-  const enrolment = isRuled ? ruleOf(rule) : null;
+  // How many have enrolled is no part of the rule.
+  const wasRule = was === undefined ? null : { ...was, enrolled: undefined };
+  const rule = ruled ? { ...enrolledAs(as), enabled, ...(limit === undefined ? {} : { limit }) } : null;
   return (
     <ActDialog
       title={`Edit ${authority.name}`}
@@ -200,7 +204,7 @@ export const EditAuthority = ({
             body: {
               ...(name === authority.name ? {} : { name }),
               ...(sameJson(subject, authority.subject) ? {} : { subject }),
-              ...(sameJson(enrolment, was === undefined ? null : ruleOf(wasRule)) ? {} : { enrolment }),
+              ...(sameJson(rule, wasRule) ? {} : { enrolment: rule }),
               ...(from === authority.validFrom ? {} : { validFrom: from ?? null }),
               ...(until === authority.validUntil ? {} : { validUntil: until ?? null }),
             },
@@ -235,16 +239,36 @@ export const EditAuthority = ({
               onChange={(value) => value !== null && setSubject({ ...subject, is: value })}
             />
           </Group>
-          <EnrolmentRuleFields
+          <Checkbox
             label="There is a rule for devices that are not known yet"
-            on="They enrol by their certificate"
-            isThere={isRuled}
-            onThere={setRuled}
-            rule={rule}
-            onChange={setRule}
-            enrolled={was?.enrolled}
-            problem={problem}
+            checked={ruled}
+            onChange={(event) => setRuled(event.currentTarget.checked)}
           />
+          {ruled && (
+            <Stack gap="sm" className="card">
+              <Switch
+                label="They enrol by their certificate"
+                checked={enabled}
+                onChange={(event) => setEnabled(event.currentTarget.checked)}
+              />
+              <EnrolledAsFields
+                value={as}
+                onChange={(next) => setAs({ ...as, ...next })}
+                problem={problem}
+                path="enrolment."
+              />
+              <NumberField
+                label="At most so many"
+                placeholder="as many as come"
+                {...(was === undefined ? {} : { description: `${was.enrolled} have enrolled` })}
+                value={limit}
+                min={1}
+                onChange={setLimit}
+                fault={faultAt(problem, 'enrolment.limit')}
+                width={260}
+              />
+            </Stack>
+          )}
           <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
             <TimeInput
               label="Opens from"

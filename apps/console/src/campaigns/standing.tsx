@@ -93,15 +93,7 @@ export const Standing = ({ campaign }: { readonly campaign: Campaign }) => {
       {phaseDetail ?? PHASES[phase ?? ''] ?? ''}{' '}
       {nextAt !== null && (
         <>
-          {phase === 'dispatching' ? (
-            <>
-              It goes on by itself, <Countdown until={nextAt} /> at the latest.
-            </>
-          ) : (
-            <>
-              It goes on <Countdown until={nextAt} />.
-            </>
-          )}{' '}
+          It goes on <Countdown until={nextAt} />.{' '}
         </>
       )}
       {phaseSince !== null && (

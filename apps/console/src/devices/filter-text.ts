@@ -95,9 +95,3 @@ export const endOfQuote = (text: string, start: number): number => {
   }
   return text.length;
 };
-
-/** A pattern of all that begins with a text. */
-export const startingWith = (text: string): string => {
-  const quoted = valueText(text);
-  return quoted.startsWith('"') ? `${quoted.slice(0, -1)}*"` : `${quoted}*`;
-};

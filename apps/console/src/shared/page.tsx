@@ -65,8 +65,7 @@ export const Loaded = <T,>({
   );
 };
 
-/** What is shown is old, since when, and why nothing newer can be read. */
-export const Stale = ({
+const Stale = ({
   error,
   since,
   retry,

@@ -1,7 +1,6 @@
 import {
   BroadcastIcon,
   ChecklistIcon,
-  CloudIcon,
   CpuIcon,
   DeviceMobileIcon,
   GearIcon,
@@ -27,7 +26,6 @@ interface Page {
     | '/jobs'
     | '/parked'
     | '/access'
-    | '/iot-hubs'
     | '/audit'
     | '/settings';
   readonly name: string;
@@ -46,7 +44,6 @@ export const PAGES: readonly Page[] = [
   { to: '/jobs', name: 'Jobs', icon: TasklistIcon },
   { to: '/parked', name: 'Parked messages', icon: InboxIcon },
   { to: '/access', name: 'Access', icon: KeyIcon },
-  { to: '/iot-hubs', name: 'IoT Hubs', icon: CloudIcon },
   { to: '/audit', name: 'Audit trail', icon: LogIcon },
   { to: '/settings', name: 'Settings', icon: GearIcon },
 ];

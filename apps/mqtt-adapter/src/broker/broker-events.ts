@@ -1,7 +1,8 @@
-import type { ChannelModel, ConsumeMessage } from 'amqplib';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import type { Logger } from '@muster/observability';
 import { AckWindow } from '../inbound/ack-window.js';
-import { acknowledgeOn, channelOf } from './rabbitmq-connection.js';
+import { acknowledgeOn, assertEventsQueue, channelOf } from './rabbitmq-connection.js';
 import { BROKER_EVENTS_QUEUE, EVENT_EXCHANGE, MQTT_EXCHANGE, SUBSCRIBED_KEY } from './topology.js';
 
 export interface BrokerEvent {
@@ -13,31 +14,7 @@ export interface BrokerEvent {
 }
 
 const PREFETCH = 1_000;
-
-/**
- * What RabbitMQ tells of its clients (rabbitmq_event_exchange): the body is empty, the routing key is the event's name, the
- * data is in the headers. Replicas share the queue. An event is acknowledged when it has been acted upon.
- */
-export const consumeBrokerEvents = async (
-  connection: ChannelModel,
-  handle: (event: BrokerEvent) => Promise<void>,
-  logger: Logger,
-): Promise<void> => {
-  const channel = await channelOf(connection, () => connection.createChannel(), logger);
-  await channel.prefetch(PREFETCH);
-  const window = new AckWindow(acknowledgeOn(channel), PREFETCH / 4);
-  channel.once('close', () => window.close());
-  await channel.consume(BROKER_EVENTS_QUEUE, (delivery) => {
-    if (delivery === null) {
-      logger.error('RabbitMQ cancelled the consumer of its events');
-      void connection.close().catch(() => undefined);
-      return;
-    }
-    const { deliveryTag } = delivery.fields;
-    window.delivered(deliveryTag);
-    void handle(eventOf(delivery)).then(() => window.finish(deliveryTag));
-  });
-};
+const AGAIN_MS = 2_000;
 
 /** What sessions come and go by. */
 const OF_SESSIONS = [
@@ -57,26 +34,103 @@ export interface SessionFollower {
   subscribed(clientId: string, patterns: readonly string[]): void;
 }
 
-/** The same for every replica, each with a queue of its own that ends with its connection. */
-export const followSessions = async (
-  connection: ChannelModel,
-  follower: SessionFollower,
-  logger: Logger,
-): Promise<void> => {
-  const channel = await channelOf(connection, () => connection.createChannel(), logger);
-  const { queue } = await channel.assertQueue('', { exclusive: true });
-  for (const key of OF_SESSIONS) await channel.bindQueue(queue, EVENT_EXCHANGE, key);
-  await channel.bindQueue(queue, MQTT_EXCHANGE, SUBSCRIBED_KEY);
-  await channel.consume(
-    queue,
-    (delivery) => {
-      if (delivery === null) void connection.close().catch(() => undefined);
-      else if (delivery.fields.routingKey === SUBSCRIBED_KEY) tellSubscribed(delivery.content, follower);
-      else follower.follow(eventOf(delivery));
-    },
-    { noAck: true },
-  );
-};
+export interface BrokerEventsParts {
+  /** Of an event that one replica gets. Resolves when it has been acted upon. */
+  readonly handle: (event: BrokerEvent) => Promise<void>;
+  readonly follower: SessionFollower;
+  /** Events may have been told to nobody. */
+  readonly missed: () => void;
+  readonly logger: Logger;
+}
+
+/**
+ * What RabbitMQ tells of its clients (rabbitmq_event_exchange): the body is empty, the routing key is the event's name, the
+ * data is in the headers. Replicas share a queue, and an event is acknowledged when it has been acted upon. Each has another
+ * queue besides, of its own, that ends with its connection.
+ *
+ * One node of a cluster has the queue that is shared. While that one is away, each replica acts upon what its own queue tells:
+ * then a device may be given twice what is due to it, which it can stand, and telemetry goes on.
+ */
+export class BrokerEvents {
+  private isShared = false;
+
+  constructor(private readonly parts: BrokerEventsParts) {}
+
+  async open(connection: ChannelModel): Promise<void> {
+    const ended = new AbortController();
+    connection.once('close', () => ended.abort());
+    this.isShared = false;
+    await this.follow(connection);
+    await this.share(connection, ended.signal);
+  }
+
+  private async follow(connection: ChannelModel): Promise<void> {
+    const { logger, follower, handle } = this.parts;
+    const channel = await channelOf(connection, () => connection.createChannel(), logger);
+    const { queue } = await channel.assertQueue('', { exclusive: true });
+    for (const key of OF_SESSIONS) await channel.bindQueue(queue, EVENT_EXCHANGE, key);
+    await channel.bindQueue(queue, MQTT_EXCHANGE, SUBSCRIBED_KEY);
+    await channel.consume(
+      queue,
+      (delivery) => {
+        if (delivery === null) void connection.close().catch(() => undefined);
+        else if (delivery.fields.routingKey === SUBSCRIBED_KEY) tellSubscribed(delivery.content, follower);
+        else {
+          const event = eventOf(delivery);
+          follower.follow(event);
+          if (!this.isShared) void handle(event);
+        }
+      },
+      { noAck: true },
+    );
+  }
+
+  /** Or tries it again and again, until the connection has ended. */
+  private async share(connection: ChannelModel, ended: AbortSignal, tries = 0): Promise<void> {
+    const { logger, missed } = this.parts;
+    const again = (next: number): void => {
+      void sleep(AGAIN_MS, undefined, { signal: ended }).then(
+        () => this.share(connection, ended, next),
+        () => undefined,
+      );
+    };
+    try {
+      const channel = await connection.createChannel();
+      channel.on('error', () => undefined); // the call that caused it rejects
+      await assertEventsQueue(channel);
+      await this.consume(channel);
+      channel.once('close', () => {
+        this.isShared = false;
+        if (ended.aborted) return;
+        missed();
+        again(0);
+      });
+      this.isShared = true;
+      if (tries > 0) logger.info('the queue of the events of RabbitMQ is back');
+    } catch (error) {
+      if (ended.aborted) throw error;
+      if (tries % 30 === 0) logger.warn({ err: error }, 'the queue of the events of RabbitMQ is away');
+      again(tries + 1);
+    }
+  }
+
+  private async consume(channel: Channel): Promise<void> {
+    const { handle } = this.parts;
+    await channel.prefetch(PREFETCH);
+    const window = new AckWindow(acknowledgeOn(channel), PREFETCH / 4);
+    channel.once('close', () => window.close());
+    await channel.consume(BROKER_EVENTS_QUEUE, (delivery) => {
+      if (delivery === null) {
+        // Its node has gone, or it was deleted.
+        void channel.close().catch(() => undefined);
+        return;
+      }
+      const { deliveryTag } = delivery.fields;
+      window.delivered(deliveryTag);
+      void handle(eventOf(delivery)).then(() => window.finish(deliveryTag));
+    });
+  }
+}
 
 const eventOf = ({ fields, properties }: ConsumeMessage): BrokerEvent => ({
   name: fields.routingKey,

@@ -8,12 +8,12 @@ import {
 } from 'amqplib';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '@muster/contracts';
-import type { Logger } from '@muster/observability';
+import { urlsIn, type Logger } from '@muster/observability';
 import type { Acknowledge } from '../inbound/ack-window.js';
-import { MQTT_EXCHANGE, TOPOLOGY, type Topology } from './topology.js';
+import { BROKER_EVENTS_QUEUE, MQTT_EXCHANGE, TOPOLOGY, type Topology } from './topology.js';
 
 export interface RabbitConnectionOptions {
-  /** May hold a password: never logged. */
+  /** Of one node or, with commas between, several. May hold a password: never logged. */
   readonly url: string;
   /** For the broker's own lists: `mqtt-adapter uplink`. */
   readonly name: string;
@@ -28,8 +28,8 @@ export interface RabbitConnectionOptions {
 const BACKOFF_MS = [100, 200, 500, 1_000];
 
 /**
- * One AMQP connection, for ever. There is a single way to recover: whatever breaks (socket, channel, a consumer that the
- * broker cancelled) ends the connection, and everything is made anew on the next. What was unacknowledged on it comes
+ * One AMQP connection, for ever; after every end, to the next node. There is a single way to recover: whatever breaks (socket,
+ * channel, a consumer that the broker cancelled) ends the connection, and everything is made anew on the next. What was unacknowledged on it comes
  * again, marked as redelivered; what was unconfirmed is told as failed to who published it.
  */
 export class RabbitConnection {
@@ -37,8 +37,13 @@ export class RabbitConnection {
   private current: ChannelModel | undefined;
   private running: Promise<void> | undefined;
   private opened = false;
+  private readonly nodes: readonly string[];
+  /** Replicas begin at different ones. */
+  private turn = Math.floor(Math.random() * 1_000);
 
-  constructor(private readonly options: RabbitConnectionOptions) {}
+  constructor(private readonly options: RabbitConnectionOptions) {
+    this.nodes = urlsIn(options.url).map(withHeartbeat);
+  }
 
   start(): void {
     this.running = this.run();
@@ -80,10 +85,15 @@ export class RabbitConnection {
     }
   }
 
+  private nextNode(): string {
+    this.turn += 1;
+    return this.nodes[this.turn % this.nodes.length] ?? '';
+  }
+
   /** Resolves when the connection has ended. */
   private async live(onOpen: () => void): Promise<void> {
     const { open, lost, logger, name } = this.options;
-    const connection = await connect(withHeartbeat(this.options.url), {
+    const connection = await connect(this.nextNode(), {
       clientProperties: { connection_name: name },
       noDelay: true,
       timeout: 10_000,
@@ -146,8 +156,9 @@ const ack = (channel: Channel, deliveryTag: number, which: 'all up to it' | 'it 
 };
 
 /**
- * Makes what is missing, so that a broker that was not set up by our definitions serves too. Fails, and says so, when an
- * existing queue has other arguments: they cannot be changed in place.
+ * Makes what is missing, so that a broker that was not set up by our definitions serves too; all but the queue of the broker's
+ * events, which is made where it is consumed. Fails, and says so, when an existing queue has other arguments: they cannot be
+ * changed in place.
  */
 export const assertTopology = async (
   connection: ChannelModel,
@@ -158,18 +169,31 @@ export const assertTopology = async (
   for (const { name, type, arguments: args } of topology.exchanges) {
     await channel.assertExchange(name, type, { durable: true, arguments: args });
   }
-  for (const { name, arguments: args } of topology.queues) {
-    await channel.assertQueue(name, { durable: true, arguments: args });
-  }
-  for (const { source, destination, destinationType, routingKey } of topology.bindings) {
-    if (destinationType === 'queue') await channel.bindQueue(destination, source, routingKey);
-    else await channel.bindExchange(destination, source, routingKey);
-  }
+  await assertQueues(channel, topology, (queue) => queue !== BROKER_EVENTS_QUEUE);
   for (const { source, destination, routingKey } of topology.obsoleteBindings) {
     await channel.unbindQueue(destination, source, routingKey);
   }
   for (const name of topology.obsoleteQueues) await channel.deleteQueue(name);
   await channel.close();
+};
+
+/** The same for the queue of the broker's events. Fails while its node is away: of a classic queue, there is one. */
+export const assertEventsQueue = (channel: Channel): Promise<void> =>
+  assertQueues(channel, TOPOLOGY, (queue) => queue === BROKER_EVENTS_QUEUE);
+
+const assertQueues = async (
+  channel: Channel,
+  { queues, bindings }: Topology,
+  isWanted: (queue: string) => boolean,
+): Promise<void> => {
+  for (const { name, arguments: args } of queues) {
+    if (isWanted(name)) await channel.assertQueue(name, { durable: true, arguments: args });
+  }
+  for (const { source, destination, destinationType, routingKey } of bindings) {
+    if (!isWanted(destination)) continue;
+    if (destinationType === 'queue') await channel.bindQueue(destination, source, routingKey);
+    else await channel.bindExchange(destination, source, routingKey);
+  }
 };
 
 export interface DownlinkMessage {

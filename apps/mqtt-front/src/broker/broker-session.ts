@@ -2,15 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { AppError } from '@muster/contracts';
 import { generate, type IConnackPacket, type IConnectPacket, type Packet } from 'mqtt-packet';
 import { PacketReader } from '../client/packet-reader.js';
-
-/** Where the broker takes MQTT, and as whom the front logs in there. */
-export interface BrokerAddress {
-  readonly host: string;
-  readonly port: number;
-  readonly username: string;
-  /** Never logged. */
-  readonly password: string;
-}
+import type { BrokerAddress, BrokerNodes } from './broker-nodes.js';
 
 /** What a client's own CONNECT says, checked. */
 export type BrokerConnect = Pick<
@@ -49,8 +41,21 @@ export class BrokerSession {
     readonly connack: IConnackPacket,
   ) {}
 
-  /** Throws `unavailable`: it is away, silent, or does not let the front in. */
-  static open(address: BrokerAddress, wanted: BrokerConnect): Promise<BrokerSession> {
+  /** At the next node that takes connections. Throws `unavailable`: all are away; that one is silent, or does not let the front in. */
+  static async open(nodes: BrokerNodes, wanted: BrokerConnect): Promise<BrokerSession> {
+    let away: unknown;
+    for (const address of nodes.inTurn()) {
+      try {
+        return await BrokerSession.openAt(address, wanted);
+      } catch (error) {
+        if (!(error instanceof NodeAway)) throw error;
+        away = error.cause;
+      }
+    }
+    throw new AppError('unavailable', 'the broker is away', { cause: away });
+  }
+
+  private static openAt(address: BrokerAddress, wanted: BrokerConnect): Promise<BrokerSession> {
     const { protocolVersion = 4 } = wanted;
     const { host, port, username, password } = address;
     const reader = new PacketReader(MAX_PACKET_BYTES, protocolVersion);
@@ -60,7 +65,9 @@ export class BrokerSession {
         clearTimeout(late);
         socket.removeAllListeners().on('error', () => undefined);
         socket.destroy();
-        reject(new AppError('unavailable', why, { cause }));
+        // Nothing was said yet: there was no connection.
+        const isAway = socket.bytesWritten === 0;
+        reject(isAway ? new NodeAway(cause ?? why) : new AppError('unavailable', why, { cause }));
       };
       const late = setTimeout(() => fail('the broker did not answer in time'), CONNECT_MS);
       socket.on('error', (error) => fail('the broker is away', error));
@@ -101,8 +108,8 @@ export class BrokerSession {
   }
 
   /** The broker forgets the session of this client, with all that waits in it. Throws as `open` does. */
-  static async discard(address: BrokerAddress, clientId: string): Promise<void> {
-    (await BrokerSession.open(address, { clientId, clean: true })).leave();
+  static async discard(nodes: BrokerNodes, clientId: string): Promise<void> {
+    (await BrokerSession.open(nodes, { clientId, clean: true })).leave();
   }
 
   /** From here on its packets are handed over; what came together with the CONNACK first. */
@@ -174,6 +181,13 @@ export class BrokerSession {
       this.isOver = true;
       this.events?.closed();
     });
+  }
+}
+
+/** It took no connection: another node may. */
+class NodeAway extends Error {
+  constructor(override readonly cause: unknown) {
+    super('a node of the broker is away');
   }
 }
 

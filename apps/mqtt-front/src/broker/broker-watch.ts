@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@muster/observability';
 import { generate } from 'mqtt-packet';
 import { patternOf } from '../client/topic-rules.js';
-import { BrokerSession, type BrokerAddress } from './broker-session.js';
+import type { BrokerNodes } from './broker-nodes.js';
+import { BrokerSession } from './broker-session.js';
 
 const BACKOFF_MS = [100, 200, 500, 1_000];
 const PING_MS = 5_000;
@@ -11,8 +12,8 @@ const PING_MS = 5_000;
 const SILENT_MS = 20_000;
 
 /**
- * One connection to the broker that no client has: whether it is there, so that a client can be told at CONNECT, and whether
- * it speaks MQTT 5. 3.10 closes a CONNECT of 5 without a word and writes a page into its log; so it is asked once for each of
+ * One connection to the broker, to whichever of its nodes, that no client has: whether it is there, so that a client can be told
+ * at CONNECT, and whether it speaks MQTT 5. 3.10 closes a CONNECT of 5 without a word and writes a page into its log; so it is asked once for each of
  * its lives, and not by each client that tries.
  */
 export class BrokerWatch {
@@ -23,7 +24,7 @@ export class BrokerWatch {
   private readonly running: Promise<void>;
 
   constructor(
-    private readonly address: BrokerAddress,
+    private readonly nodes: BrokerNodes,
     private readonly logger: Logger,
   ) {
     this.running = this.run();
@@ -75,9 +76,9 @@ export class BrokerWatch {
   private async open(): Promise<BrokerSession> {
     const wanted = { clientId: `mqtt-front-${randomUUID()}`, clean: true, protocolId: 'MQTT' as const };
     // The old one first: it tells whether the broker is there at all.
-    const session = await BrokerSession.open(this.address, { ...wanted, protocolVersion: 4 });
+    const session = await BrokerSession.open(this.nodes, { ...wanted, protocolVersion: 4 });
     try {
-      const five = await BrokerSession.open(this.address, {
+      const five = await BrokerSession.open(this.nodes, {
         ...wanted,
         clientId: `${wanted.clientId}-5`,
         protocolVersion: 5,

@@ -4,7 +4,8 @@ import type { Logger } from '@muster/observability';
 import type { BoundedLog, Sightings } from '@muster/uplink';
 import type { LimitFunction } from 'p-limit';
 import type { Arrival } from '../arrival.js';
-import type { BrokerAddress, BrokerSession } from '../broker/broker-session.js';
+import type { BrokerNodes } from '../broker/broker-nodes.js';
+import type { BrokerSession } from '../broker/broker-session.js';
 import type { BrokerWatch } from '../broker/broker-watch.js';
 import type { Identity } from '../login/identity.js';
 import type { Login } from '../login/login.js';
@@ -39,7 +40,7 @@ export interface ClientParts {
   readonly sessions: KeptSessions;
   readonly room: BufferRoom;
   readonly broker: {
-    readonly address: BrokerAddress;
+    readonly nodes: BrokerNodes;
     readonly watch: BrokerWatch;
     readonly inTurn: LimitFunction;
   };

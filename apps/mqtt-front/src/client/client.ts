@@ -184,7 +184,7 @@ export class Client implements Listed, Speaker {
 
   private async bind({ tenantId, deviceId }: { tenantId: string; deviceId: string }): Promise<void> {
     const { parts, connect, clientId } = this;
-    const { address, inTurn, watch } = parts.broker;
+    const { nodes, inTurn, watch } = parts.broker;
     if (connect === undefined) return;
     const { clean, protocolId, protocolVersion, properties } = connect;
     const brokerId = brokerClientId(tenantId, deviceId, clientId);
@@ -201,7 +201,7 @@ export class Client implements Listed, Speaker {
       // While the broker does not answer, many wait for their turn and leave before it has come.
       if (this.isOver) throw new AppError('unavailable', 'it left before its turn');
       if (!watch.isThere) throw new AppError('unavailable', 'the broker is away');
-      const asked = BrokerSession.open(address, {
+      const asked = BrokerSession.open(nodes, {
         clientId: brokerId,
         clean: clean === true,
         ...(protocolId === undefined ? {} : { protocolId }),
