@@ -36,6 +36,17 @@ describe('the Secrets of an installation', () => {
     );
   });
 
+  it('have what the keys of IoT Hubs are sealed with, in the place where the values of our chart look', async () => {
+    const made = parseAllDocuments(await secretsOf(directory)).map((document) => document.toJS() as Secret);
+    const chart = parse(readFileSync(join(CHART, 'values.yaml'), 'utf8')) as { iotHubs: { key: string } };
+    const { iotHubs } = parse(infrastructure()['muster-values.yaml'] ?? '') as {
+      iotHubs: { existingSecret: string };
+    };
+    const secret = made.find(({ metadata }) => metadata.name === iotHubs.existingSecret);
+    const key = Buffer.from(secret?.stringData[chart.iotHubs.key] ?? '', 'base64url');
+    expect(key).toHaveLength(32);
+  });
+
   it('let the broker know the adapter and the door by hashes of their passwords', async () => {
     const made = parseAllDocuments(await secretsOf(directory)).map((document) => document.toJS() as Secret);
     const contentOf = (name: string): string =>

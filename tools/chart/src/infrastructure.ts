@@ -11,6 +11,7 @@ export const NAMES = {
   natsTrust: 'muster-nats-trust',
   rabbitmq: 'muster-rabbitmq',
   definitions: 'muster-broker-definitions',
+  sealing: 'muster-sealing-key',
   mqttTls: 'muster-mqtt-tls',
 } as const;
 
@@ -175,6 +176,7 @@ export const SECRET_KEYS: Readonly<Record<string, string>> = {
   'muster-nats-integrations': 'integrations.json',
   [NAMES.natsTrust]: 'trust.conf',
   [NAMES.definitions]: 'definitions.json',
+  [NAMES.sealing]: 'sealing-key',
 };
 
 const externalSecrets = (): readonly object[] =>
@@ -194,4 +196,5 @@ const musterValues = {
   database: { existingSecret: `${NAMES.postgres}-app`, key: 'uri', maxConnections: database.maxConnections },
   nats: { url: `nats://${NAMES.nats}:4222`, streamReplicas: 3 },
   mqtt: { tls: { existingSecret: NAMES.mqttTls } },
+  iotHubs: { existingSecret: NAMES.sealing },
 };

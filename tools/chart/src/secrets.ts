@@ -10,7 +10,7 @@ import { ROOT } from './places.js';
 export const secretsOf = async (directory: string): Promise<string> => {
   const { server, servicesFile, integrationsFile } = await openTrust(directory);
   const secrets = readSecrets(directory);
-  const { amqpPassword, frontPassword, adminApiKeyFile } = secrets;
+  const { amqpPassword, frontPassword, adminApiKeyFile, sealingKeyFile } = secrets;
   const definitions = readFileSync(join(ROOT, 'deploy/rabbitmq/definitions.json'), 'utf8');
   const contents: Readonly<Record<string, string>> = {
     'muster-amqp': `amqp://muster-adapter:${amqpPassword}@${NAMES.rabbitmq}:5672`,
@@ -20,6 +20,7 @@ export const secretsOf = async (directory: string): Promise<string> => {
     'muster-nats-integrations': readFileSync(integrationsFile, 'utf8'),
     [NAMES.natsTrust]: `${trustLines(server, NATS_ACCOUNTS).join('\n')}\n`,
     [NAMES.definitions]: withUsers(definitions, secrets),
+    [NAMES.sealing]: readFileSync(sealingKeyFile, 'utf8').trim(),
   };
   return Object.entries(SECRET_KEYS)
     .map(([name, key]) =>
