@@ -18,7 +18,7 @@ export type Node = {
 };
 
 export type NatsCluster = {
-  readonly nodes: readonly (Node & { readonly port: number; /** http */ readonly monitorPort: number })[];
+  readonly nodes: readonly (Node & { readonly port: number })[];
 };
 
 export type RabbitmqCluster = {
@@ -33,14 +33,12 @@ export const bringUpNatsCluster = async (instance: Instance, count: number): Pro
   const { settings } = instance;
   const program = await found('NATS', resolveNats(whereOf(instance)));
   const trust = await openNatsTrust(settings);
-  const routePorts = await freePorts(count);
-  const nodes = await Promise.all(
-    routePorts.map(async (routePort, index) => {
-      const [port = 0, monitorPort = 0] = await freePorts(2);
-      const place = { name: `nats-${index + 1}`, port, monitorPort, routePort, routePorts };
-      return { ...nodeOf(instance, natsServer(settings, program, trust, place)), port, monitorPort };
-    }),
-  );
+  const all = await freePorts(2 * count);
+  const [routePorts, ports] = [all.slice(0, count), all.slice(count)];
+  const nodes = routePorts.map((routePort, index) => {
+    const place = { name: `nats-${index + 1}`, port: ports[index] ?? 0, routePort, routePorts };
+    return { ...nodeOf(instance, natsServer(settings, program, trust, place)), port: place.port };
+  });
   await Promise.all(nodes.map((node) => node.start()));
   return { nodes };
 };

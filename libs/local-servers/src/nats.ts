@@ -20,7 +20,6 @@ export type NatsNode = {
   /** `nats-2`: its name in the cluster, of its log and of its data. */
   readonly name: string;
   readonly port: number;
-  readonly monitorPort: number;
   readonly routePort: number;
   /** Of all of them. */
   readonly routePorts: readonly number[];
@@ -72,8 +71,7 @@ export const natsServer = (
   };
 };
 
-const clusterLines = ({ monitorPort, routePort, routePorts }: NatsNode): readonly string[] => [
-  `http: "127.0.0.1:${monitorPort}"`,
+const clusterLines = ({ routePort, routePorts }: NatsNode): readonly string[] => [
   `cluster { name: muster, listen: "127.0.0.1:${routePort}", routes: [${routePorts
     .map((port) => `"nats://127.0.0.1:${port}"`)
     .join(', ')}] }`,

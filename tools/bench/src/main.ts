@@ -10,7 +10,6 @@ import { door } from './door/door.js';
 import { consoleBench } from './console.js';
 import { deviceFilter } from './device-filter.js';
 import { importBench } from './import.js';
-import { iothub } from './iothub/iothub.js';
 import { jsonReading } from './json-reading.js';
 import { domains } from './domains.js';
 import { killDrill } from './kill-drill.js';
@@ -20,6 +19,7 @@ import { pushBurst } from './push-burst.js';
 import { pushLatency } from './push-latency.js';
 import { reconnectStorm } from './reconnect-storm.js';
 import { replicas } from './drill/replicas.js';
+import { cluster } from './drill/cluster.js';
 import { upgrade } from './drill/upgrade.js';
 import { stateFilters } from './state-filters.js';
 import { stopDrill } from './stop-drill.js';
@@ -36,13 +36,13 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   'campaign-drill': campaignDrill,
   'campaign-scale': campaignScale,
   changes,
+  cluster,
   bulk,
   'bulk-drill': bulkDrill,
   burst,
   domains,
   console: consoleBench,
   import: importBench,
-  iothub,
   'json-reading': jsonReading,
   'reconnect-storm': reconnectStorm,
   replicas,
@@ -59,7 +59,7 @@ const name = process.argv[2] ?? '';
 const bench = benches[name];
 if (bench === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; campaigns, campaign-scale, device-filter, state-filters, console, iothub, json-reading, replicas and upgrade run alone)\n`,
+    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; campaigns, campaign-scale, cluster, device-filter, state-filters, console, json-reading, replicas and upgrade run alone)\n`,
   );
   process.exitCode = 64;
 } else {

@@ -40,12 +40,13 @@ export type Replica = {
 };
 
 export type ReplicasOptions = {
-  /** Brings the servers up; PostgreSQL, NATS and RabbitMQ, one of each, when it is not said. */
-  readonly servers?: (instance: Instance) => Promise<void>;
-  /** What the services find in their environment besides. */
-  readonly environment?: (settings: Settings) => NodeJS.ProcessEnv;
-  /** Changes where the servers are. */
-  readonly settings?: (settings: Settings) => Settings;
+  /**
+   * Brings the servers up; PostgreSQL, NATS and RabbitMQ, one of each, when it is not said. Resolves with what the services
+   * find in their environment besides.
+   */
+  readonly servers?: (instance: Instance) => Promise<NodeJS.ProcessEnv>;
+  /** Before anything is there: changes where the servers are, and brings what they are to find. */
+  readonly prepare?: (settings: Settings) => Promise<Settings>;
 };
 
 /** Names of all services, in the order in which they are started. */
@@ -73,23 +74,23 @@ export class Replicas {
   static async open(
     root: string,
     run: string,
-    { servers = oneOfEach, environment = () => ({}), settings: change = (as) => as }: ReplicasOptions = {},
+    { servers = oneOfEach, prepare = (as) => Promise.resolve(as) }: ReplicasOptions = {},
   ): Promise<Replicas> {
-    const settings = change({
+    const settings = await prepare({
       ...testSettings(root, `${run}-${process.pid}`, await freePortBase(TEST_OFFSETS)),
       durable: true,
       postgres: { max_connections: MOST_REPLICAS * CONNECTIONS_OF_A_REPLICA_OF_ALL + CONNECTIONS_BESIDE },
     });
     const instance = await openInstance(settings, () => undefined);
     try {
-      await servers(instance);
+      const environment = await servers(instance);
       const { gateway, mqtt, httpDevices } = settings.ports;
       const doors = {
         gateway: await Balancer.listen(gateway),
         'mqtt-front': await Balancer.listen(mqtt),
         'http-adapter': await Balancer.listen(httpDevices),
       };
-      return new Replicas(instance, doors, environment(settings));
+      return new Replicas(instance, doors, environment);
     } catch (error) {
       await instance.stop();
       throw error;
@@ -109,11 +110,6 @@ export class Replicas {
   async migrate(root = this.instance.settings.root): Promise<void> {
     const { settings, ...rest } = this.instance;
     await migrateDatabase({ ...rest, settings: { ...settings, root } });
-  }
-
-  /** Where PostgreSQL's files are. */
-  get databaseDirectory(): string {
-    return databaseDirectory(this.instance.settings);
   }
 
   /** A command of the services' image, `rebuild` or `doctor`, to its end. */
@@ -181,19 +177,17 @@ export class Replicas {
   }
 }
 
-/** Where the directory of PostgreSQL's files is, which has its major version in its name. */
-export const databasePlace = (settings: Settings): string =>
-  join(postgresPlace(settings, serverUser()).base, 'data');
-
-const databaseDirectory = (settings: Settings): string => {
-  const data = databasePlace(settings);
-  const found = existsSync(data) ? readdirSync(data).find((name) => name.startsWith('postgres-')) : undefined;
+/** The directory of PostgreSQL's files has its major version in its name. */
+export const databaseDirectory = (settings: Settings): string => {
+  const data = join(postgresPlace(settings, serverUser()).base, 'data');
+  const found = existsSync(data) ? readdirSync(data).find((name) => /^postgres-\d+$/.test(name)) : undefined;
   if (found === undefined) throw new Error(`there is no PostgreSQL in ${data}`);
   return join(data, found);
 };
 
-const oneOfEach = async (instance: Instance): Promise<void> => {
+export const oneOfEach = async (instance: Instance): Promise<NodeJS.ProcessEnv> => {
   await Promise.all([bringUpPostgres(instance), bringUpNats(instance), bringUpRabbitmq(instance)]);
+  return {};
 };
 
 /** The port, and the variable that says it, by which devices and operators reach it. */

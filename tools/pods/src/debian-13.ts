@@ -11,9 +11,10 @@ const OVER_SERVERS = ['\\.int\\.spec', '\\.e2e\\.spec'];
 
 /**
  * `npm run pods -- debian-13 [part of a path]…`: what `npm test` does, in Debian 13: with RabbitMQ 4.0, NATS 2.10, PostgreSQL 17
- * and its mosquitto. The checkout is the one outside, as it is, with the Node.js of its packages.
+ * and its mosquitto; and `npm run pods -- debian-13 bench <name>` a bench that brings its own servers up. The checkout is the
+ * one outside, as it is, with the Node.js of its packages.
  */
-const inDebian13 = async ({ root, environment }: Places, patterns: readonly string[]): Promise<number> => {
+const inDebian13 = async ({ root, environment }: Places, command: readonly string[]): Promise<number> => {
   const container = spawn(
     'podman',
     [
@@ -24,7 +25,8 @@ const inDebian13 = async ({ root, environment }: Places, patterns: readonly stri
       ...['--cap-add', 'SYS_NICE'],
       ...['--env', `PATH=${dirname(process.execPath)}:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`],
       ...['--env', 'MUSTER_POSTGRES_PROGRAMS=/usr/lib/postgresql/17', '--env', 'LC_ALL=C.UTF-8'],
-      ...[SERVERS_IMAGE, 'node', 'tools/run.mjs', 'test', ...patterns],
+      ...Object.keys(process.env).flatMap((name) => (name.startsWith('BENCH_') ? ['--env', name] : [])),
+      ...[SERVERS_IMAGE, 'node', 'tools/run.mjs', ...command],
     ],
     { env: environment, stdio: ['ignore', 'inherit', 'inherit'] },
   );
@@ -35,8 +37,9 @@ const inDebian13 = async ({ root, environment }: Places, patterns: readonly stri
 
 await requirePodman();
 const places = openPlaces(resolve(import.meta.dirname, '../../../..'));
-const patterns = process.argv.slice(2);
+const args = process.argv.slice(2);
 process.exitCode = await guarded(places, async () => {
   if (await buildServers(places)) console.log('built Debian 13 with its servers');
-  return inDebian13(places, patterns.length > 0 ? patterns : OVER_SERVERS);
+  if (args[0] === 'bench') return inDebian13(places, args);
+  return inDebian13(places, ['test', ...(args.length > 0 ? args : OVER_SERVERS)]);
 });

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Job } from '../bulk.js';
 import type { Counted } from '../campaign-recount.js';
-import { waitFor } from '../parts.js';
+import { DEADLINE_SECONDS, waitFor } from '../parts.js';
 import { call } from '../platform.js';
 
 /** Acts on many devices, one of each kind, begun together. Times are of `performance.now()`. */
@@ -15,7 +15,6 @@ export interface Round {
 }
 
 const KINDS = ['configuration', 'device-registry', 'commands'];
-const ENDED_WITHIN_SECONDS = 180;
 
 /** Begins a change of desired values, one of metadata and a command for all devices of a type, and watches the jobs. */
 export const startRound = async (deviceType: string, name: string): Promise<Round> => {
@@ -51,7 +50,7 @@ const start = async (path: string, body: object, name: string): Promise<string> 
 
 /** Looks until all of them have ended well. */
 export const watchRound = async (round: Round): Promise<void> => {
-  const deadline = performance.now() + ENDED_WITHIN_SECONDS * 1_000;
+  const deadline = performance.now() + DEADLINE_SECONDS * 1_000;
   while (round.ended.size < KINDS.length && performance.now() < deadline) {
     for (const [kind, id] of Object.entries(round.jobs)) {
       if (round.ended.has(kind)) continue;

@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { answerDocuments, documentsOf, expectedOf, hasAnswered, type Connected } from '../campaign-fleet.js';
 import { isAsWanted, recount, type Counted } from '../campaign-recount.js';
 import { CampaignWatch, type SeenCampaign, type Watched } from '../campaign-watch.js';
-import { waitFor } from '../parts.js';
+import { DEADLINE_SECONDS, waitFor } from '../parts.js';
 import { call, provision, runName, type BenchDevice } from '../platform.js';
 import { connectSenders, countSamples, sendSteadily, type Samples, type Sender } from '../samples.js';
 import { startFlow, type Flow } from '../steady-flow.js';
@@ -23,7 +23,6 @@ const BATCHES = 5;
 const JOB_DEVICES = Number(process.env['BENCH_JOB_DEVICES'] ?? 1_500);
 /** So many requests of a device may be under way and are told apart. */
 const REQUEST_IDS = 10_000;
-const SETTLED_WITHIN_SECONDS = 120;
 
 export interface LoadOptions {
   readonly devices: number;
@@ -58,7 +57,7 @@ export class Load {
     private readonly options: LoadOptions,
     private readonly run: string,
     private readonly parkedBefore: number,
-    private readonly senders: readonly Sender[],
+    readonly senders: readonly Sender[],
     readonly fleet: readonly Connected[],
     readonly flows: readonly Flow[],
     readonly flowDevices: readonly BenchDevice[],
@@ -121,9 +120,14 @@ export class Load {
     return round;
   }
 
+  /** How many of the devices that send samples are connected. */
+  get connected(): number {
+    return this.senders.filter(({ client }) => client.connected).length;
+  }
+
   /** Every device is connected: what a drill waits for before it does the next harm. */
   isConnected(): boolean {
-    return this.senders.every(({ client }) => client.connected);
+    return this.connected === this.senders.length;
   }
 
   /** Nothing more is sent, changed or asked. */
@@ -134,8 +138,8 @@ export class Load {
     for (const flow of this.flows) await flow.stop();
   }
 
-  /** It rests, and comes to its end; then all of it is counted. */
-  async end(database: pg.Client): Promise<Outcome> {
+  /** It rests, and what it began comes to its end. */
+  async calm(): Promise<void> {
     await this.campaignCompleted();
     await settled('every document to be answered', () => this.fleet.every(hasAnswered));
     await this.rest();
@@ -143,30 +147,37 @@ export class Load {
     await settled('every sample to be acknowledged', () =>
       this.senders.every(({ acknowledged, sent }) => acknowledged.size === sent),
     );
+  }
+
+  /** What an operator and devices saw. After `calm`. */
+  async seen(): Promise<Omit<Outcome, 'counted' | 'samples'>> {
+    this.ending.watch.abort();
+    const { pushes, flows, rounds } = this;
+    return { watched: await this.watching, asked: await this.asking, pushes, flows, rounds };
+  }
+
+  /** It comes to its end; then all of it is counted. */
+  async end(database: pg.Client): Promise<Outcome> {
+    await this.calm();
     // Pushes, answers and numbers may still be on their way; what is wrong at the deadline stays wrong.
-    const deadline = Date.now() + SETTLED_WITHIN_SECONDS * 1_000;
+    const deadline = Date.now() + DEADLINE_SECONDS * 1_000;
     let counted = await this.count(database);
     while (!counted.every(isAsWanted) && Date.now() < deadline) {
       await delay(1_000);
       counted = await this.count(database);
     }
-    this.ending.watch.abort();
     const samples = await countSamples(this.senders);
-    const watched = await this.watching;
+    const seen = await this.seen();
     return {
+      ...seen,
+      samples,
       counted: [
         ...counted,
         ['samples that were never acknowledged', 0, samples.sent - samples.acknowledged],
         ['acknowledged samples that are not stored', 0, samples.missing],
         ['samples stored twice', 0, samples.twice],
-        ['figures and states of the campaign that cannot be', 0, watched.wrong.size],
+        ['figures and states of the campaign that cannot be', 0, seen.watched.wrong.size],
       ],
-      samples,
-      watched,
-      asked: await this.asking,
-      pushes: this.pushes,
-      flows: this.flows,
-      rounds: this.rounds,
     };
   }
 
@@ -182,15 +193,14 @@ export class Load {
   }
 
   private async count(database: pg.Client): Promise<Counted[]> {
-    const { campaignId, fleet, options, pushes, aside } = this;
+    const { pushes, aside } = this;
     const lost = await lostOf(this.flows, this.flowDevices);
     const times = await timesRecorded(database, aside);
     const done = pushes.filter(({ words }) => words === '200');
     const last = pushes.at(-1);
     return [
-      ...(await recount(database, { campaignId, ...expectedOf(fleet, options.devices, BATCHES) })),
-      ...(await documentsOf(database, fleet)),
-      ...(await countRounds(database, this.rounds, JOB_DEVICES)),
+      ...(await this.countCampaign(database)),
+      ...(await this.countJobs(database)),
       ...this.flows.map(({ kind }): Counted => [`${kind.name}: lost`, 0, lost[kind.name] ?? 0]),
       [
         'messages answered with an error',
@@ -203,8 +213,26 @@ export class Load {
         done.filter(({ n }) => times.get(n) === 1).length,
       ],
       ['the last of them at its device', 'yes', last?.hadAt === undefined ? 'no' : 'yes'],
-      ['parked', 0, (await openParked()) - this.parkedBefore],
+      ['parked', 0, await this.parked()],
     ];
+  }
+
+  /** Of its devices, and what they hold. */
+  async countCampaign(database: pg.Client): Promise<Counted[]> {
+    const { campaignId, fleet, options } = this;
+    return [
+      ...(await recount(database, { campaignId, ...expectedOf(fleet, options.devices, BATCHES) })),
+      ...(await documentsOf(database, fleet)),
+    ];
+  }
+
+  /** Messages set aside since it began. */
+  async parked(): Promise<number> {
+    return (await openParked()) - this.parkedBefore;
+  }
+
+  countJobs(database: pg.Client): Promise<Counted[]> {
+    return countRounds(database, this.rounds, JOB_DEVICES);
   }
 
   /** Or has had the time for it: the count tells. */
@@ -219,7 +247,7 @@ export class Load {
 
 /** What is not so at the deadline is told by the count. */
 const settled = (what: string, condition: () => boolean | Promise<boolean>): Promise<void> =>
-  waitFor(what, condition, SETTLED_WITHIN_SECONDS).catch(() => undefined);
+  waitFor(what, condition).catch(() => undefined);
 
 const launch = async (run: string, { devices, writingSeconds }: LoadOptions): Promise<string> => {
   const { id } = await call<{ id: string }>('POST', '/campaigns', {

@@ -1,5 +1,7 @@
 import { resolve } from 'node:path';
 import { Replicas, type ReplicasOptions } from '@muster/launcher';
+import pg from 'pg';
+import { databaseUrl } from '../platform.js';
 import { keepRaw } from '../raw-results.js';
 import { isAsWanted } from '../campaign-recount.js';
 import { markdownTable } from '../statistics.js';
@@ -19,6 +21,14 @@ export const openDrill = async (name: string, options: ReplicasOptions = {}): Pr
   process.env['MUSTER_DATABASE_URL'] = replicas.urls.database;
   process.env['MUSTER_DIRECTORY'] = replicas.directory;
   return replicas;
+};
+
+/** With the database of the drill's platform. */
+export const connectDatabase = async (): Promise<pg.Client> => {
+  const database = new pg.Client({ connectionString: databaseUrl() });
+  database.on('error', () => undefined); // a platform may end before who counts in it
+  await database.connect();
+  return database;
 };
 
 /** Ends with the table of what was counted; throws with everything when something is not as it should be. */
