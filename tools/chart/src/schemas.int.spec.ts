@@ -28,7 +28,7 @@ describeWithSchemas('what Kubernetes knows', () => {
     const documents = files.flatMap(([, text]) =>
       parseAllDocuments(text).map((document) => document.toJS() as unknown),
     );
-    expect(documents).toHaveLength(9);
+    expect(documents).toHaveLength(10);
     expect(faultsOf(documents)).toEqual([]);
   }, 120_000);
 
