@@ -16,7 +16,13 @@ export { chartTools } from './chart-tools.js';
 export { chromiumOptions } from './chromium.js';
 export { amqpUrl, brokerMqttUrl, mqttUrl, runMark } from './test-environment.js';
 export { freePort } from '@muster/local-servers';
-export { startPlatform, type ApiAnswer, type Platform, type PlatformOptions } from './platform.js';
+export {
+  startPlatform,
+  type ApiAnswer,
+  type Platform,
+  type PlatformOptions,
+  type PlatformReplica,
+} from './platform.js';
 export { unrulyNats, type UnrulyNats, type UnrulyOptions } from './unruly-nats.js';
 export { withoutFixture, type NewestVersions } from './stored-events.js';
 export { startService, type ServiceProcess } from './service-process.js';

@@ -45,7 +45,21 @@ export interface Platform {
   readonly kill9: () => Promise<void>;
   /** Starts the services again after `kill9` and waits until they are ready. */
   readonly restart: () => Promise<void>;
+  /**
+   * Another process of one service, beside the platform's own and over the same servers. It may not serve yet when this
+   * resolves. Stopped with the platform.
+   */
+  readonly addReplica: (app: 'iothub-adapter') => PlatformReplica;
   /** Stops everything this started. */
+  readonly stop: () => Promise<void>;
+}
+
+export interface PlatformReplica {
+  /** What it logged so far. */
+  readonly log: () => string;
+  /** SIGKILL. */
+  readonly kill9: () => Promise<void>;
+  /** SIGTERM. */
   readonly stop: () => Promise<void>;
 }
 
@@ -101,13 +115,15 @@ export const startPlatform = async (
   };
   let log = '';
   let services: ChildProcess;
+  const run = (main: string, logged: (text: string) => void): ChildProcess => {
+    const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', logged);
+    return child;
+  };
   const start = async (): Promise<void> => {
-    services = spawn(process.execPath, [program('main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [services.stdout, services.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        log = (log + text).slice(-KEPT_LOG_CHARACTERS);
-      });
-    }
+    services = run(program('main.js'), (text) => {
+      log = (log + text).slice(-KEPT_LOG_CHARACTERS);
+    });
     await eventually(() => ready(url, services), { what: 'the platform is ready', deadlineMs: 60_000 }).catch(
       (error: unknown) => {
         services.kill('SIGKILL');
@@ -115,14 +131,16 @@ export const startPlatform = async (
       },
     );
   };
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    if (services.exitCode !== null || services.signalCode !== null) return;
-    const gone = once(services, 'exit');
-    services.kill(signal);
+  const end = async (child: ChildProcess, signal: NodeJS.Signals): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill(signal);
     await gone;
   };
+  const replicas: PlatformReplica[] = [];
   const stop = async (): Promise<void> => {
-    await end('SIGTERM');
+    await Promise.all(replicas.map((replica) => replica.stop()));
+    await end(services, 'SIGTERM');
     await bus?.stop();
     await nats.stop();
     await rm(directory, { recursive: true, force: true });
@@ -166,8 +184,22 @@ export const startPlatform = async (
         body: text === '' ? undefined : (JSON.parse(text) as unknown),
       };
     },
-    kill9: () => end('SIGKILL'),
+    kill9: () => end(services, 'SIGKILL'),
     restart: start,
+    addReplica: (app) => {
+      let logged = '';
+      const main = resolve(import.meta.dirname, '../../../../apps', app, 'dist/src/main.js');
+      const child = run(main, (text) => {
+        logged = (logged + text).slice(-KEPT_LOG_CHARACTERS);
+      });
+      const replica: PlatformReplica = {
+        log: () => logged,
+        kill9: () => end(child, 'SIGKILL'),
+        stop: () => end(child, 'SIGTERM'),
+      };
+      replicas.push(replica);
+      return replica;
+    },
     stop,
   };
 };
