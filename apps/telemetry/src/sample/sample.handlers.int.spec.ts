@@ -150,7 +150,7 @@ const hashOfStored = async (data: JsonValue): Promise<string> => {
   return rows[0]!.hash;
 };
 const query = (deviceId: string, more: Partial<QuerySamples> = {}) =>
-  bus.request(querySamples, { tenantId, deviceId, ...more });
+  bus.request(querySamples, { tenantId, deviceId, ...more }, { timeoutMs: 20_000 });
 const latest = async (deviceId: string, keys?: string[]) =>
   (await bus.request(getLatest, { tenantId, deviceId, ...(keys && { keys }) })).items;
 const code = (name: string): unknown => expect.objectContaining({ code: name });
