@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { generate } from 'mqtt-packet';
+import { generate, type Packet } from 'mqtt-packet';
 import { PacketReader } from './packet-reader.js';
 
 const publish = (bytes: number): Buffer =>
@@ -37,5 +37,26 @@ it('takes whatever the codec throws for a fault of the client', () => {
     const reader = new PacketReader(1_000);
     expect(reader.push(Buffer.from(bytes))).toEqual([]);
     expect([bytes, reader.fault]).toEqual([bytes, expect.any(String)]);
+  }
+});
+
+it('takes a packet identifier of 0 for a fault, where the answer would name it', () => {
+  const fault = (packet: Packet): string | undefined => {
+    const reader = new PacketReader(1_000);
+    reader.push(generate(packet));
+    return reader.fault;
+  };
+  const message = { cmd: 'publish', topic: 'a', payload: 'x', dup: false, retain: false } as const;
+  expect(fault({ ...message, qos: 0 })).toBeUndefined();
+  expect(fault({ ...message, qos: 1, messageId: 1 })).toBeUndefined();
+  for (const [bytes, cmd] of [
+    [[0x32, 0x06, 0, 1, 0x61, 0, 0, 0x78], 'publish'],
+    [[0x34, 0x06, 0, 1, 0x61, 0, 0, 0x78], 'publish'],
+    [[0x82, 0x06, 0, 0, 0, 1, 0x61, 1], 'subscribe'],
+    [[0xa2, 0x05, 0, 0, 0, 1, 0x61], 'unsubscribe'],
+  ] as const) {
+    const reader = new PacketReader(1_000);
+    expect(reader.push(Buffer.from(bytes))).toEqual([]);
+    expect(reader.fault).toBe(`a ${cmd} whose packet identifier is 0`);
   }
 });

@@ -6,6 +6,10 @@ type OpenParser = Parser & { readonly packet: { readonly length?: number } };
 /** So much is given to the codec at once: what comes out of it before anybody can say "wait" is bounded by that. */
 export const SLICE_BYTES = 8_192;
 
+/** What the answer names it by, which is never 0 (MQTT 3.1.1, [MQTT-2.3.1-1]; MQTT 5, [MQTT-2.2.1-3]). */
+const wantsId = (packet: Packet): boolean =>
+  packet.cmd === 'subscribe' || packet.cmd === 'unsubscribe' || (packet.cmd === 'publish' && packet.qos > 0);
+
 /**
  * mqtt-packet with bounds: a packet that is announced to be larger than `maxBytes` is a fault before its bytes are kept, and
  * whatever the codec throws is a fault of the client.
@@ -23,6 +27,8 @@ export class PacketReader {
     this.parser = parser(protocolVersion === undefined ? undefined : { protocolVersion }) as OpenParser;
     this.parser.on('packet', (packet) => {
       if ((packet.length ?? 0) > this.maxBytes) this.fail(this.tooLarge());
+      if (wantsId(packet) && packet.messageId === 0)
+        this.fail(`a ${packet.cmd} whose packet identifier is 0`);
       if (this.firstFault === undefined) this.read.push(packet);
     });
     this.parser.on('error', (error: Error) => this.fail(error.message));
