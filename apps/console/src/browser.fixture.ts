@@ -9,6 +9,7 @@ import {
   type BrowserContextOptions,
   type Page,
 } from 'playwright-core';
+import { startHub, type HubBeside } from './hub.fixture.js';
 
 /** The built files, as they ship. */
 const WEB = resolve(import.meta.dirname, '../web');
@@ -18,9 +19,16 @@ export const browserOptions = chromiumOptions();
 
 export interface Console {
   readonly platform: Platform;
+  /** Nobody has added it yet. */
+  readonly hub: HubBeside;
   readonly browser: Browser;
   /** A page that is signed in, in a browser of its own, with what must not happen in it: faults, other hosts. */
-  readonly open: (path: string, options?: BrowserContextOptions) => Promise<Page>;
+  readonly open: (
+    path: string,
+    options?: BrowserContextOptions,
+    /** Before it asks for anything. */
+    prepare?: (page: Page) => Promise<unknown>,
+  ) => Promise<Page>;
   /** A page without a session. */
   readonly openSignedOut: (path: string) => Promise<Page>;
   /** What was said on the console and asked of other hosts, since the last look; of `page`, or all. */
@@ -30,18 +38,30 @@ export interface Console {
 
 /** The whole platform with its console, and Chromium. */
 export const startConsole = async (): Promise<Console> => {
-  const platform = await startPlatform({ MUSTER_GATEWAY_CONSOLE: WEB });
+  const hub = await startHub();
+  const platform = await startPlatform({ MUSTER_GATEWAY_CONSOLE: WEB, ...hub.environment }).catch(
+    async (error: unknown) => {
+      await hub.stop();
+      throw error;
+    },
+  );
   const browser = await chromium.launch(browserOptions).catch(async (error: unknown) => {
     await platform.stop();
+    await hub.stop();
     throw error;
   });
   let faults: string[] = [];
   /** The cookie of the first sign-in serves for all. */
   let session: Awaited<ReturnType<BrowserContext['storageState']>> | undefined;
-  const openSignedOut = async (path: string, options: BrowserContextOptions = {}): Promise<Page> => {
+  const openSignedOut = async (
+    path: string,
+    options: BrowserContextOptions = {},
+    prepare?: (page: Page) => Promise<unknown>,
+  ): Promise<Page> => {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(25_000);
+    // A wait ends when what it is for is there; this is for a machine that has much else to do.
+    page.setDefaultTimeout(40_000);
     page.on('console', (message) => {
       // A refusal that is shown is no fault of the page, but browsers say it there too.
       if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
@@ -53,21 +73,23 @@ export const startConsole = async (): Promise<Console> => {
       if (protocol !== 'data:' && protocol !== 'blob:' && origin !== platform.url)
         faults.push(`${page.url()} asks ${origin}`);
     });
+    await prepare?.(page);
     await page.goto(platform.url + path);
     return page;
   };
   return {
     platform,
+    hub,
     browser,
     openSignedOut,
-    open: async (path, options) => {
+    open: async (path, options, prepare) => {
       if (session === undefined) {
         const page = await openSignedOut('/');
         await signIn(page, platform.apiKey);
         session = await page.context().storageState();
         await page.context().close();
       }
-      return openSignedOut(path, { storageState: session, ...options });
+      return openSignedOut(path, { storageState: session, ...options }, prepare);
     },
     faults: () => {
       const seen = faults;
@@ -77,6 +99,7 @@ export const startConsole = async (): Promise<Console> => {
     stop: async () => {
       await browser.close();
       await platform.stop();
+      await hub.stop();
     },
   };
 };
@@ -168,7 +191,7 @@ export const apply = (
       await say(platform, type, token, ['cmx', 'applied/json'], { configId, statusCode, reasonPhrase });
       return true;
     },
-    { what: `${token} has its document`, deadlineMs: 10_000 },
+    { what: `${token} has its document`, deadlineMs: 30_000 },
   );
 
 /** An event that nobody can read, as a consumer has set it aside; only an operator can decide on it. */

@@ -1,55 +1,109 @@
 import type { Platform } from '@muster/testing';
 import type { Page } from 'playwright-core';
 
-interface Pages {
-  readonly paths: readonly string[];
-  /** That of a campaign that was launched, which shows all that there is. */
+/** Ids of what pages show, of which a spec has made each before. */
+export interface Things {
+  /** All that it may be called or said is markup. */
+  readonly device: string;
+  /** A campaign that is not launched yet. */
+  readonly draft: string;
+  /** One that was launched, which shows all that there is. */
   readonly launched: string;
+  readonly supervision: string;
+  readonly type: string;
+  readonly import: string;
+  readonly job: string;
+  readonly parked: string;
+  readonly integration: string;
+  readonly hub: string;
+  /** A device of it. */
+  readonly hubDevice: string;
 }
 
-/** An address of every page, with things that a spec has made before. */
-export const pagesOf = async ({ api }: Platform, device: string): Promise<Pages> => {
+export const thingsOf = async ({ api }: Platform, device: string): Promise<Things> => {
   const first = async (list: string): Promise<string> => {
-    const { body } = await api('GET', `/${list}?limit=1`);
-    return (body as { items: { id: string }[] }).items[0]?.id ?? '';
+    const { body } = await api('GET', `/${list}${list.includes('?') ? '&' : '?'}limit=1`);
+    return there(list, (body as { items: { id: string }[] }).items[0]);
+  };
+  const there = (what: string, thing: { readonly id: string } | undefined): string => {
+    if (thing === undefined) throw new Error(`There is nothing to show of ${what}: specs before make it.`);
+    return thing.id;
   };
   const { body } = await api('GET', '/campaigns?limit=50');
   const campaigns = (body as { items: { id: string; status: string; launchedAt?: string }[] }).items;
-  const draft = campaigns.find(({ status }) => status === 'draft')?.id ?? '';
-  const launched = `/campaigns/${campaigns.find(({ launchedAt }) => launchedAt !== undefined)?.id ?? ''}`;
-  const paths = [
-    '/',
-    '/devices',
-    ...['configuration', 'telemetry', 'commands', 'firmware', 'connectivity', 'history', 'files'].map(
-      (tab) => `/devices/${device}/${tab}`,
+  return {
+    device,
+    draft: there(
+      'a draft',
+      campaigns.find(({ status }) => status === 'draft'),
     ),
-    '/campaigns',
-    '/campaigns/new',
-    launched,
-    ...['definition', 'batches', 'review'].map((step) => `/campaigns/${draft}/edit/${step}`),
-    '/supervisions',
-    '/supervisions/new',
-    `/supervisions/${await first('supervisions')}`,
-    '/types',
-    `/types/${await first('device-types')}`,
-    '/firmware',
-    '/imports',
-    `/imports/${await first('imports')}`,
-    '/jobs',
-    '/audit',
-    `/jobs/${await first('jobs')}`,
-    '/parked',
-    `/parked/${await first('parked')}`,
-    '/folders',
-    '/groups',
-    '/access/you',
-    '/access/certificate-authorities',
-    '/access/claim-keys',
-    '/settings',
-    `/settings/integrations/${await first('integrations')}`,
-    '/nowhere',
-  ];
-  return { paths, launched };
+    launched: there(
+      'a launched campaign',
+      campaigns.find(({ launchedAt }) => launchedAt !== undefined),
+    ),
+    supervision: await first('supervisions'),
+    type: await first('device-types'),
+    import: await first('imports'),
+    job: await first('jobs'),
+    parked: await first('parked'),
+    integration: await first('integrations'),
+    hub: await first('iot-hubs'),
+    hubDevice: await first('devices?filter=interface==iothub'),
+  };
+};
+
+interface PageOf {
+  readonly path: (things: Things) => string;
+  /** It shows a text that is markup, which somebody has written or a device has said. */
+  readonly showsMarkup?: true;
+}
+
+const tab =
+  (name: string) =>
+  ({ device }: Things): string =>
+    `/devices/${device}/${name}`;
+
+/** Every page, by a name for it. */
+export const PAGES: Readonly<Record<string, PageOf>> = {
+  start: { path: () => '/' },
+  devices: { path: () => '/devices', showsMarkup: true },
+  'the configuration of a device': { path: tab('configuration'), showsMarkup: true },
+  'the telemetry of a device': { path: tab('telemetry'), showsMarkup: true },
+  'the commands of a device': { path: tab('commands'), showsMarkup: true },
+  'the firmware of a device': { path: tab('firmware') },
+  'the connectivity of a device': { path: tab('connectivity') },
+  'the history of a device': { path: tab('history'), showsMarkup: true },
+  'the files of a device': { path: tab('files'), showsMarkup: true },
+  campaigns: { path: () => '/campaigns', showsMarkup: true },
+  'a new campaign': { path: () => '/campaigns/new' },
+  'a campaign': { path: ({ launched }) => `/campaigns/${launched}`, showsMarkup: true },
+  'what a draft does': { path: ({ draft }) => `/campaigns/${draft}/edit/definition` },
+  'the batches of a draft': { path: ({ draft }) => `/campaigns/${draft}/edit/batches` },
+  'the review of a draft': { path: ({ draft }) => `/campaigns/${draft}/edit/review` },
+  supervisions: { path: () => '/supervisions', showsMarkup: true },
+  'a new supervision': { path: () => '/supervisions/new' },
+  'a supervision': { path: ({ supervision }) => `/supervisions/${supervision}` },
+  'device types': { path: () => '/types' },
+  'a device type': { path: ({ type }) => `/types/${type}` },
+  firmware: { path: () => '/firmware' },
+  imports: { path: () => '/imports' },
+  'an import': { path: (things) => `/imports/${things.import}` },
+  jobs: { path: () => '/jobs' },
+  'a job': { path: ({ job }) => `/jobs/${job}` },
+  audit: { path: () => '/audit' },
+  'parked messages': { path: () => '/parked' },
+  'a parked message': { path: ({ parked }) => `/parked/${parked}` },
+  folders: { path: () => '/folders' },
+  groups: { path: () => '/groups', showsMarkup: true },
+  'access: you': { path: () => '/access/you' },
+  'access: certificate authorities': { path: () => '/access/certificate-authorities' },
+  'access: claim keys': { path: () => '/access/claim-keys', showsMarkup: true },
+  settings: { path: () => '/settings' },
+  'an integration': { path: ({ integration }) => `/settings/integrations/${integration}` },
+  'IoT Hubs': { path: () => '/iot-hubs' },
+  'an IoT Hub': { path: ({ hub }) => `/iot-hubs/${hub}` },
+  'a device in an IoT Hub': { path: ({ hubDevice }) => `/devices/${hubDevice}/connectivity` },
+  'no page': { path: () => '/nowhere' },
 };
 
 /** The page is there, and what it reads has come. */

@@ -18,6 +18,7 @@ import { STEPS } from './campaigns/steps.js';
 import { RANGES, type Range } from './device/series.js';
 import { DEVICE_TABS } from './device/tabs.js';
 import { IMPORT_OUTCOMES, type RowOutcome } from './imports/imports.queries.js';
+import { FINDING_KINDS, FINDING_OUTCOMES } from './iot-hubs/iot-hubs.queries.js';
 import { JOB_STATUSES, type JobStatus } from './jobs/jobs.queries.js';
 import { PARKED_STATES, type ParkedState } from './parked/parked.queries.js';
 import type { Sort } from './devices/devices.queries.js';
@@ -227,6 +228,27 @@ const integration = createRoute({
   component: lazyRouteComponent(() => import('./settings/integration.page.js'), 'IntegrationPage'),
 });
 
+const iotHubs = createRoute({
+  getParentRoute: () => root,
+  path: '/iot-hubs',
+  validateSearch: (search: Search) => given({ cursor: text(search, 'cursor') }),
+  component: lazyRouteComponent(() => import('./iot-hubs/iot-hubs.page.js'), 'IotHubsPage'),
+});
+
+const iotHub = createRoute({
+  getParentRoute: () => root,
+  path: '/iot-hubs/$id',
+  validateSearch: (search: Search) =>
+    given({
+      // A reconciliation that was started here.
+      job: text(search, 'job'),
+      finding: oneOf(search, 'finding', FINDING_KINDS),
+      outcome: oneOf(search, 'outcome', FINDING_OUTCOMES),
+      cursor: text(search, 'cursor'),
+    }),
+  component: lazyRouteComponent(() => import('./iot-hubs/iot-hub.page.js'), 'IotHubPage'),
+});
+
 const folders = createRoute({
   getParentRoute: () => root,
   path: '/folders',
@@ -313,6 +335,8 @@ const tree = root.addChildren([
   accessSection,
   settings,
   integration,
+  iotHubs,
+  iotHub,
   supervisions,
   newSupervision,
   supervision,

@@ -4,19 +4,18 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
-import { valueText } from '../devices/filter-text.js';
 import { ActButton, ActItem } from '../shared/act-button.js';
 import { ActDialog } from '../shared/act-dialog.js';
-import { AnchorLink } from '../shared/anchor-link.js';
-import { ActsHead, Listed } from '../shared/listed.js';
-import { count } from '../shared/format.js';
+import { Listed } from '../shared/listed.js';
 import { Moment, useNow } from '../shared/moment.js';
 import { Nothing, Section } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { standingOf } from '../shared/standing.js';
 import { StateMark } from '../shared/state-mark.js';
 import { authoritiesQuery, type Authority } from './access.queries.js';
+import { Enrols } from './enrolment-rule.js';
 import { EditAuthority, RegisterAuthority, VerifyAuthority } from './authority-dialogs.js';
+import { ActsHead } from '../shared/table.js';
 
 type Asked = 'verify' | 'edit' | 'revoke' | 'delete';
 
@@ -85,7 +84,11 @@ export const Authorities = () => {
               <StateMark state={standingOf(authority, now)} />
             </td>
             <td className="anywhere wide">
-              <Enrols authority={authority} />
+              {authority.enrolment === undefined ? (
+                <span className="dim">are refused</span>
+              ) : (
+                <Enrols rule={authority.enrolment} />
+              )}
             </td>
             <td className="wide">
               <Moment at={authority.lastUsedAt} />
@@ -160,29 +163,6 @@ export const Authorities = () => {
         </ActDialog>
       )}
     </Section>
-  );
-};
-
-const Enrols = ({ authority: { enrolment } }: { readonly authority: Authority }) => {
-  if (enrolment === undefined) return <span className="dim">are refused</span>;
-  const { deviceType, enabled, enrolled, limit, folder, tags } = enrolment;
-  const full = limit !== undefined && enrolled >= limit;
-  return (
-    <>
-      <StateMark
-        state={!enabled ? 'suspended' : full ? 'used_up' : 'active'}
-        word={!enabled ? 'rule is off' : full ? 'used up' : 'enrol'}
-      />
-      <div className="dim anywhere">
-        as{' '}
-        <AnchorLink to="/devices" search={{ filter: `deviceType==${valueText(deviceType)}` }}>
-          {deviceType}
-        </AnchorLink>
-        {folder === undefined ? '' : ` in ${folder}`}
-        {tags === undefined || tags.length === 0 ? '' : `, ${tags.join(', ')}`}: {count(enrolled)}
-        {limit === undefined ? '' : ` of ${count(limit)}`}
-      </div>
-    </>
   );
 };
 

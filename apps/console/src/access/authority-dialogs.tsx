@@ -1,14 +1,13 @@
-import { Checkbox, Group, Select, SimpleGrid, Stack, Switch, Text, TextInput, Textarea } from '@mantine/core';
+import { Group, Select, SimpleGrid, Text, TextInput, Textarea } from '@mantine/core';
 import { useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
 import { faultAt } from '../api/problem.js';
 import { ActDialog } from '../shared/act-dialog.js';
-import { NumberField } from '../shared/number-field.js';
 import { sameJson } from '../shared/same-json.js';
 import { CopyText } from '../shared/shown-once.js';
 import { TimeInput } from '../shared/time-input.js';
 import type { Authority } from './access.queries.js';
-import { enrolledAs, EnrolledAsFields, NOTHING_YET } from './enrolled-as.js';
+import { EnrolmentRuleFields, NEW_RULE, ruleOf, type RuleDraft } from './enrolment-rule.js';
 
 type SubjectRule = Schema<'SubjectRule'>;
 
@@ -183,15 +182,12 @@ export const EditAuthority = ({
   const { id, enrolment: was } = authority;
   const [name, setName] = useState(authority.name);
   const [subject, setSubject] = useState<SubjectRule>(authority.subject);
-  const [ruled, setRuled] = useState(was !== undefined);
-  const [enabled, setEnabled] = useState(was?.enabled ?? true);
-  const [limit, setLimit] = useState<number | undefined>(was?.limit);
-  const [as, setAs] = useState({ ...NOTHING_YET, ...was });
+  const [isRuled, setRuled] = useState(was !== undefined);
+  const wasRule = { ...NEW_RULE, ...was };
+  const [rule, setRule] = useState<RuleDraft>(wasRule);
   const [from, setFrom] = useState<string | undefined>(authority.validFrom);
   const [until, setUntil] = useState<string | undefined>(authority.validUntil);
-  // How many have enrolled is no part of the rule.
-  const wasRule = was === undefined ? null : { ...was, enrolled: undefined };
-  const rule = ruled ? { ...enrolledAs(as), enabled, ...(limit === undefined ? {} : { limit }) } : null;
+  const enrolment = isRuled ? ruleOf(rule) : null;
   return (
     <ActDialog
       title={`Edit ${authority.name}`}
@@ -204,7 +200,7 @@ export const EditAuthority = ({
             body: {
               ...(name === authority.name ? {} : { name }),
               ...(sameJson(subject, authority.subject) ? {} : { subject }),
-              ...(sameJson(rule, wasRule) ? {} : { enrolment: rule }),
+              ...(sameJson(enrolment, was === undefined ? null : ruleOf(wasRule)) ? {} : { enrolment }),
               ...(from === authority.validFrom ? {} : { validFrom: from ?? null }),
               ...(until === authority.validUntil ? {} : { validUntil: until ?? null }),
             },
@@ -239,36 +235,16 @@ export const EditAuthority = ({
               onChange={(value) => value !== null && setSubject({ ...subject, is: value })}
             />
           </Group>
-          <Checkbox
+          <EnrolmentRuleFields
             label="There is a rule for devices that are not known yet"
-            checked={ruled}
-            onChange={(event) => setRuled(event.currentTarget.checked)}
+            on="They enrol by their certificate"
+            isThere={isRuled}
+            onThere={setRuled}
+            rule={rule}
+            onChange={setRule}
+            enrolled={was?.enrolled}
+            problem={problem}
           />
-          {ruled && (
-            <Stack gap="sm" className="card">
-              <Switch
-                label="They enrol by their certificate"
-                checked={enabled}
-                onChange={(event) => setEnabled(event.currentTarget.checked)}
-              />
-              <EnrolledAsFields
-                value={as}
-                onChange={(next) => setAs({ ...as, ...next })}
-                problem={problem}
-                path="enrolment."
-              />
-              <NumberField
-                label="At most so many"
-                placeholder="as many as come"
-                {...(was === undefined ? {} : { description: `${was.enrolled} have enrolled` })}
-                value={limit}
-                min={1}
-                onChange={setLimit}
-                fault={faultAt(problem, 'enrolment.limit')}
-                width={260}
-              />
-            </Stack>
-          )}
           <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
             <TimeInput
               label="Opens from"

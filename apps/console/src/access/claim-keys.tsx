@@ -6,7 +6,7 @@ import { useState } from 'react';
 import { answered, api } from '../api/client.js';
 import { ActButton, ActItem } from '../shared/act-button.js';
 import { ActDialog } from '../shared/act-dialog.js';
-import { ActsHead, Listed } from '../shared/listed.js';
+import { Listed } from '../shared/listed.js';
 import { count } from '../shared/format.js';
 import { Moment, useNow } from '../shared/moment.js';
 import { Nothing, Section } from '../shared/page.js';
@@ -15,6 +15,7 @@ import { standingOf } from '../shared/standing.js';
 import { StateMark } from '../shared/state-mark.js';
 import { claimKeysQuery, type ClaimKey } from './access.queries.js';
 import { EditClaimKey, IssueClaimKey } from './claim-key-dialogs.js';
+import { ActsHead } from '../shared/table.js';
 
 type Asked = 'edit' | 'revoke' | 'delete';
 

@@ -5,6 +5,7 @@ import { Loaded, Nothing, Section } from '../shared/page.js';
 import { StateMark } from '../shared/state-mark.js';
 import { ENTITY_NAMES } from '../shell/entities.js';
 import { meQuery } from '../shell/session.js';
+import { Table } from '../shared/table.js';
 
 /** Who is signed in, for how long, and what that allows. */
 export const You = () => {
@@ -40,32 +41,29 @@ export const You = () => {
             {rights.length === 0 ? (
               <Nothing why="You have no rights: nothing can be read." />
             ) : (
-              <div className="table-scroll">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th>What</th>
-                      <th>Read</th>
-                      <th>Change</th>
-                      <th className="wide">In the folder and below</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {rights.map(({ entity, permissions, folder }) => (
-                      <tr key={`${entity} ${folder}`}>
-                        <td>{ENTITY_NAMES[entity]}</td>
-                        <td>
-                          <Allowed is={permissions.includes('read')} />
-                        </td>
-                        <td>
-                          <Allowed is={permissions.includes('change')} />
-                        </td>
-                        <td className="wide">{folder === '/' ? 'everywhere' : folder}</td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
+              <Table
+                head={
+                  <>
+                    <th>What</th>
+                    <th>Read</th>
+                    <th>Change</th>
+                    <th className="wide">In the folder and below</th>
+                  </>
+                }
+              >
+                {rights.map(({ entity, permissions, folder }) => (
+                  <tr key={`${entity} ${folder}`}>
+                    <td>{ENTITY_NAMES[entity]}</td>
+                    <td>
+                      <Allowed is={permissions.includes('read')} />
+                    </td>
+                    <td>
+                      <Allowed is={permissions.includes('change')} />
+                    </td>
+                    <td className="wide">{folder === '/' ? 'everywhere' : folder}</td>
+                  </tr>
+                ))}
+              </Table>
             )}
             <Text c="dimmed" mt="sm">
               To change is also to create and to delete. What is not in the list may not be read. Certificate

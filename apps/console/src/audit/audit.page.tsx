@@ -15,6 +15,7 @@ import { TraceCopy } from '../shared/problem-view.js';
 import { FILTER_BOX } from '../shell/keys.js';
 import { auditQuery, type AuditSearch, type Entry } from './audit.queries.js';
 import { inWords, rowsOf, type Row } from './audit-text.js';
+import { Table } from '../shared/table.js';
 
 /** What is done elsewhere shows after this; the page of the newest acts only. */
 const FRESH_MS = 10_000;
@@ -151,69 +152,66 @@ const AuditTable = ({
   readonly rows: readonly Row[];
   readonly onNarrow: (field: 'actor' | 'action', value: string) => void;
 }) => (
-  <div className="table-scroll">
-    <table className="table">
-      <thead>
-        <tr>
-          <th>When</th>
-          <th>Who</th>
-          <th>What</th>
-          <th>To what</th>
-          <th className="wide">Through</th>
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map(({ first, others }) => (
-          <tr key={first.id}>
-            <td>
-              <Moment at={first.at} clock />
-            </td>
-            <td>
-              {first.actor.kind === 'campaign' || first.actor.kind === 'default' ? (
-                <ActorName actor={first.actor} />
-              ) : (
-                <button
-                  type="button"
-                  className="cell-button"
-                  title={`${first.actor.kind}: only what they did`}
-                  onClick={() => onNarrow('actor', first.actor.id)}
-                >
-                  {first.actor.id}
-                </button>
-              )}
-            </td>
-            <td>
-              <button
-                type="button"
-                className="cell-button"
-                title="Only this"
-                onClick={() => onNarrow('action', first.action)}
-              >
-                {inWords(first.action)}
-              </button>
-              {others.length > 0 && (
-                <div className="dim">and {others.map(({ action }) => inWords(action)).join(', ')}</div>
-              )}
-            </td>
-            <td>
-              <div className="anywhere">
-                <ResourceLink resource={first.resource} />
-              </div>
-            </td>
-            <td className="wide">
-              {first.jobId === undefined ? (
-                first.traceId !== undefined && <TraceCopy traceId={first.traceId} />
-              ) : (
-                <AnchorLink to="/jobs/$id" params={{ id: first.jobId }}>
-                  a job
-                </AnchorLink>
-              )}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
+  <Table
+    head={
+      <>
+        <th>When</th>
+        <th>Who</th>
+        <th>What</th>
+        <th>To what</th>
+        <th className="wide">Through</th>
+      </>
+    }
+  >
+    {rows.map(({ first, others }) => (
+      <tr key={first.id}>
+        <td>
+          <Moment at={first.at} clock />
+        </td>
+        <td>
+          {first.actor.kind === 'campaign' || first.actor.kind === 'default' ? (
+            <ActorName actor={first.actor} />
+          ) : (
+            <button
+              type="button"
+              className="cell-button"
+              title={`${first.actor.kind}: only what they did`}
+              onClick={() => onNarrow('actor', first.actor.id)}
+            >
+              {first.actor.id}
+            </button>
+          )}
+        </td>
+        <td>
+          <button
+            type="button"
+            className="cell-button"
+            title="Only this"
+            onClick={() => onNarrow('action', first.action)}
+          >
+            {inWords(first.action)}
+          </button>
+          {others.length > 0 && (
+            <div className="dim">and {others.map(({ action }) => inWords(action)).join(', ')}</div>
+          )}
+        </td>
+        <td>
+          <div className="anywhere">
+            <ResourceLink resource={first.resource} />
+          </div>
+        </td>
+        <td className="wide">
+          {first.jobId === undefined ? (
+            first.traceId !== undefined && <TraceCopy traceId={first.traceId} />
+          ) : (
+            <AnchorLink to="/jobs/$id" params={{ id: first.jobId }}>
+              a job
+            </AnchorLink>
+          )}
+        </td>
+      </tr>
+    ))}
+  </Table>
 );
 
 /** A thing with its page, where it has one. */

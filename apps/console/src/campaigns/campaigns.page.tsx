@@ -20,6 +20,7 @@ import {
   type CampaignRow,
   type CampaignStatus,
 } from './campaigns.queries.js';
+import { Table } from '../shared/table.js';
 
 interface Search {
   readonly status?: CampaignStatus;
@@ -107,25 +108,22 @@ export const CampaignsPage = () => {
             </Nothing>
           ) : (
             <>
-              <div className="table-scroll">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th>Campaign</th>
-                      <th>State</th>
-                      <th className="wide">Written and synchronised</th>
-                      <th className="wide">As they should be</th>
-                      <th className="right">Devices</th>
-                      <th className="wide">Created</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {items.map((campaign) => (
-                      <Row key={campaign.id} campaign={campaign} />
-                    ))}
-                  </tbody>
-                </table>
-              </div>
+              <Table
+                head={
+                  <>
+                    <th>Campaign</th>
+                    <th>State</th>
+                    <th className="wide">Written and synchronised</th>
+                    <th className="wide">As they should be</th>
+                    <th className="right">Devices</th>
+                    <th className="wide">Created</th>
+                  </>
+                }
+              >
+                {items.map((campaign) => (
+                  <Row key={campaign.id} campaign={campaign} />
+                ))}
+              </Table>
               {nextCursor !== null && (
                 <Button mt="sm" variant="default" onClick={() => go({ ...search, cursor: nextCursor })}>
                   Older

@@ -6,6 +6,7 @@ import { Section } from '../shared/page.js';
 import type { ChartLine, Mark } from '../shared/chart.js';
 import { historyQuery, type Campaign, type Statistics } from './campaigns.queries.js';
 import { outcomeOf } from './numbers.js';
+import { Table } from '../shared/table.js';
 
 const Chart = lazy(async () => ({ default: (await import('../shared/chart.js')).Chart }));
 
@@ -53,36 +54,29 @@ export const Course = ({
       }
     >
       {asTable ? (
-        <div
-          className="table-scroll"
+        <Table
+          label="Over time"
           style={{ maxHeight: 320, overflowY: 'auto' }}
-          tabIndex={0}
-          role="region"
-          aria-label="Over time"
+          head={
+            <>
+              <th>Time</th>
+              <th className="right">Succeeded</th>
+              <th className="right">Failed</th>
+              <th className="right">In progress</th>
+              <th className="right">Valid</th>
+            </>
+          }
         >
-          <table className="table">
-            <thead>
-              <tr>
-                <th>Time</th>
-                <th className="right">Succeeded</th>
-                <th className="right">Failed</th>
-                <th className="right">In progress</th>
-                <th className="right">Valid</th>
-              </tr>
-            </thead>
-            <tbody>
-              {points.map(({ at, succeeded, bad, inProgress, valid }) => (
-                <tr key={at}>
-                  <td className="nowrap">{exact(at * 1000)}</td>
-                  <td className="right">{count(succeeded)}</td>
-                  <td className="right">{count(bad)}</td>
-                  <td className="right">{count(inProgress)}</td>
-                  <td className="right">{valid === undefined ? '–' : count(valid)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+          {points.map(({ at, succeeded, bad, inProgress, valid }) => (
+            <tr key={at}>
+              <td className="nowrap">{exact(at * 1000)}</td>
+              <td className="right">{count(succeeded)}</td>
+              <td className="right">{count(bad)}</td>
+              <td className="right">{count(inProgress)}</td>
+              <td className="right">{valid === undefined ? '–' : count(valid)}</td>
+            </tr>
+          ))}
+        </Table>
       ) : points.length < 2 ? (
         <Text c="dimmed">There is one point so far; a point comes each minute.</Text>
       ) : (

@@ -1,3 +1,4 @@
+import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count, duration } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
@@ -11,6 +12,25 @@ export const Definition = ({ campaign }: { readonly campaign: Campaign }) => {
     campaign;
   return (
     <dl className="facts">
+      {campaign.launchedAt !== undefined && (
+        <>
+          <dt>Launched</dt>
+          <dd>
+            <Moment at={campaign.launchedAt} clock /> by <ActorName actor={campaign.launchedBy} />
+          </dd>
+        </>
+      )}
+      {campaign.revertOf !== undefined && (
+        <>
+          <dt>Gives back</dt>
+          <dd>
+            what devices had before{' '}
+            <AnchorLink to="/campaigns/$id" params={{ id: campaign.revertOf }}>
+              another campaign
+            </AnchorLink>
+          </dd>
+        </>
+      )}
       <dt>Devices</dt>
       <dd>
         {target.filter !== undefined && (

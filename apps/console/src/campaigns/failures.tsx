@@ -5,6 +5,7 @@ import { Section } from '../shared/page.js';
 import { StateMark } from '../shared/state-mark.js';
 import { sentencesQuery, type Statistics, type TargetFilter } from './campaigns.queries.js';
 import { saidBy } from './reasons.js';
+import { Table } from '../shared/table.js';
 
 /** Reasons whose devices are asked what they said, those of the most devices; the list of devices has all. */
 const MOST_ASKED = 10;
@@ -20,45 +21,42 @@ export const Failures = ({ id, failures }: { readonly id: string } & Pick<Statis
   if (failures.length === 0) return null;
   return (
     <Section title="Why devices did not succeed">
-      <div className="table-scroll">
-        <table className="table">
-          <thead>
-            <tr>
-              <th>State</th>
-              <th>Reason</th>
-              <th>Says</th>
-              <th className="right">Devices</th>
+      <Table
+        head={
+          <>
+            <th>State</th>
+            <th>Reason</th>
+            <th>Says</th>
+            <th className="right">Devices</th>
+          </>
+        }
+      >
+        {[...failures]
+          .sort((a, b) => b.count - a.count)
+          .map(({ status, origin, code, count: devices }, index) => (
+            <tr key={`${status} ${origin} ${code}`}>
+              <td>
+                <StateMark state={status} />
+              </td>
+              <td className="anywhere">
+                <span className="mono">{code}</span>
+                {index < MOST_ASKED && <Sentences id={id} filter={{ status, origin, reason: code }} />}
+              </td>
+              <td>{saidBy(origin)}</td>
+              <td className="right">
+                <AnchorLink
+                  to="/campaigns/$id"
+                  params={{ id }}
+                  search={{ status, origin, reason: code }}
+                  hash="devices"
+                  title="Show exactly these devices"
+                >
+                  {count(devices)}
+                </AnchorLink>
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {[...failures]
-              .sort((a, b) => b.count - a.count)
-              .map(({ status, origin, code, count: devices }, index) => (
-                <tr key={`${status} ${origin} ${code}`}>
-                  <td>
-                    <StateMark state={status} />
-                  </td>
-                  <td className="anywhere">
-                    <span className="mono">{code}</span>
-                    {index < MOST_ASKED && <Sentences id={id} filter={{ status, origin, reason: code }} />}
-                  </td>
-                  <td>{saidBy(origin)}</td>
-                  <td className="right">
-                    <AnchorLink
-                      to="/campaigns/$id"
-                      params={{ id }}
-                      search={{ status, origin, reason: code }}
-                      hash="devices"
-                      title="Show exactly these devices"
-                    >
-                      {count(devices)}
-                    </AnchorLink>
-                  </td>
-                </tr>
-              ))}
-          </tbody>
-        </table>
-      </div>
+          ))}
+      </Table>
     </Section>
   );
 };

@@ -8,7 +8,7 @@ const sum = (counts: Statistics['byStatus'], statuses: readonly TargetStatus[]):
   statuses.reduce((whole, status) => whole + ofStatus(counts, status), 0);
 
 /** Devices that wait for what they were given, or have not been given it. */
-export const IN_PROGRESS: readonly TargetStatus[] = ['written', 'dispatched', 'acknowledged', 'retry_wait'];
+const IN_PROGRESS: readonly TargetStatus[] = ['written', 'dispatched', 'acknowledged', 'retry_wait'];
 const BAD: readonly TargetStatus[] = ['failed', 'timed_out'];
 const LEFT_OUT: readonly TargetStatus[] = ['skipped', 'superseded', 'cancelled', 'removed'];
 

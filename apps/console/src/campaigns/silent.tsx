@@ -4,6 +4,7 @@ import { count } from '../shared/format.js';
 import { Section } from '../shared/page.js';
 import type { Statistics } from './campaigns.queries.js';
 import { silentOf } from './numbers.js';
+import { Table } from '../shared/table.js';
 
 /** Devices that were written and have said nothing since, by their batch; whether they were heard at all is in their list. */
 export const SilentDevices = ({
@@ -31,26 +32,23 @@ export const SilentDevices = ({
     );
   return (
     <Section title="Silent devices">
-      <div className="table-scroll">
-        <table className="table">
-          <thead>
-            <tr>
-              <th>Batch</th>
-              <th className="right">Not reached</th>
-              <th className="right">Reached, no answer</th>
-            </tr>
-          </thead>
-          <tbody>
-            {silent.map(({ index, unreached, unanswered }) => (
-              <tr key={index}>
-                <td>{index}</td>
-                <td className="right">{link(index, 'written', unreached)}</td>
-                <td className="right">{link(index, 'dispatched', unanswered)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        head={
+          <>
+            <th>Batch</th>
+            <th className="right">Not reached</th>
+            <th className="right">Reached, no answer</th>
+          </>
+        }
+      >
+        {silent.map(({ index, unreached, unanswered }) => (
+          <tr key={index}>
+            <td>{index}</td>
+            <td className="right">{link(index, 'written', unreached)}</td>
+            <td className="right">{link(index, 'dispatched', unanswered)}</td>
+          </tr>
+        ))}
+      </Table>
       <Text c="dimmed">
         Not reached: the device is away, or it polls and has not asked since. It gets its values when it comes
         back. The list says when each was heard last.

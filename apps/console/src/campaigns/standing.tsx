@@ -93,7 +93,15 @@ export const Standing = ({ campaign }: { readonly campaign: Campaign }) => {
       {phaseDetail ?? PHASES[phase ?? ''] ?? ''}{' '}
       {nextAt !== null && (
         <>
-          It goes on <Countdown until={nextAt} />.{' '}
+          {phase === 'dispatching' ? (
+            <>
+              It goes on by itself, <Countdown until={nextAt} /> at the latest.
+            </>
+          ) : (
+            <>
+              It goes on <Countdown until={nextAt} />.
+            </>
+          )}{' '}
         </>
       )}
       {phaseSince !== null && (

@@ -26,6 +26,7 @@ import {
 } from './campaigns.queries.js';
 import { retryOf } from './draft-for.js';
 import { saidBy } from './reasons.js';
+import { ActsHead, Table } from '../shared/table.js';
 
 /** The devices of a campaign, page by page. */
 export const Targets = ({
@@ -158,54 +159,47 @@ export const Targets = ({
             </Nothing>
           ) : (
             <>
-              <div className="table-scroll">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      {ended && (
-                        <th>
-                          <span className="visually-hidden">Pick</span>
-                        </th>
-                      )}
-                      <th>Device</th>
-                      <th>State</th>
-                      <th className="wide right">Batch</th>
-                      <th className="wide right">Offered</th>
-                      <th>Reason</th>
-                      <th className="wide">Written</th>
-                      <th className="wide">Reached the device</th>
-                      <th>Last heard</th>
-                      <th className="wide">Settled</th>
-                      {open && (
-                        <th>
-                          <span className="visually-hidden">Acts</span>
-                        </th>
-                      )}
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {items.map((target) => (
-                      <Row
-                        key={target.deviceId}
-                        target={target}
-                        lastSeenAt={lastSeen?.get(target.deviceId)}
-                        {...(open ? { onExclude: () => setTakingOut(target) } : {})}
-                        {...(ended
-                          ? {
-                              picked: picked.includes(target.deviceId),
-                              onPick: () =>
-                                setPicked((before) =>
-                                  before.includes(target.deviceId)
-                                    ? before.filter((one) => one !== target.deviceId)
-                                    : [...before, target.deviceId],
-                                ),
-                            }
-                          : {})}
-                      />
-                    ))}
-                  </tbody>
-                </table>
-              </div>
+              <Table
+                head={
+                  <>
+                    {ended && (
+                      <th>
+                        <span className="visually-hidden">Pick</span>
+                      </th>
+                    )}
+                    <th>Device</th>
+                    <th>State</th>
+                    <th className="wide right">Batch</th>
+                    <th className="wide right">Offered</th>
+                    <th>Reason</th>
+                    <th className="wide">Written</th>
+                    <th className="wide">Reached the device</th>
+                    <th>Last heard</th>
+                    <th className="wide">Settled</th>
+                    {open && <ActsHead />}
+                  </>
+                }
+              >
+                {items.map((target) => (
+                  <Row
+                    key={target.deviceId}
+                    target={target}
+                    lastSeenAt={lastSeen?.get(target.deviceId)}
+                    {...(open ? { onExclude: () => setTakingOut(target) } : {})}
+                    {...(ended
+                      ? {
+                          picked: picked.includes(target.deviceId),
+                          onPick: () =>
+                            setPicked((before) =>
+                              before.includes(target.deviceId)
+                                ? before.filter((one) => one !== target.deviceId)
+                                : [...before, target.deviceId],
+                            ),
+                        }
+                      : {})}
+                  />
+                ))}
+              </Table>
               <Group mt="sm" gap="xs">
                 {cursors.length > 0 && (
                   <Button variant="default" onClick={() => setAt({ of, cursors: cursors.slice(0, -1) })}>
@@ -264,6 +258,7 @@ const Row = ({
     finishedAt,
     late,
     retryAt,
+    deadlineAt,
   } = target;
   return (
     <tr>
@@ -307,6 +302,11 @@ const Row = ({
         {retryAt !== undefined && (
           <div className="dim">
             again <Moment at={retryAt} />
+          </div>
+        )}
+        {finishedAt === undefined && deadlineAt !== undefined && (
+          <div className="dim">
+            times out <Moment at={deadlineAt} />
           </div>
         )}
       </td>

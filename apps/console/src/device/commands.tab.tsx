@@ -15,6 +15,7 @@ import { ProblemView } from '../shared/problem-view.js';
 import { StateMark } from '../shared/state-mark.js';
 import { Value } from '../shared/value.js';
 import { commandsQuery } from './device.queries.js';
+import { ActsHead, Table } from '../shared/table.js';
 
 export const CommandsTab = ({ id }: { readonly id: string }) => {
   const queries = useQueryClient();
@@ -36,62 +37,63 @@ export const CommandsTab = ({ id }: { readonly id: string }) => {
             items.length === 0 ? (
               <Nothing why="This device was given no command yet." />
             ) : (
-              <div className="table-scroll" tabIndex={0} role="region" aria-label="Commands that were given">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th>Command</th>
-                      <th>State</th>
-                      <th>Answer of the device</th>
-                      <th className="wide">Payload</th>
-                      <th>Created</th>
-                      <th className="wide">By</th>
-                      <th>
-                        <span className="visually-hidden">Acts</span>
-                      </th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {items.map((command) => (
-                      <tr key={command.id}>
-                        <td className="anywhere">
-                          <b>{command.type}</b>
-                        </td>
-                        <td>
-                          <StateMark state={command.status} />
-                          {command.late === true && <div className="state-pending">answered late</div>}
-                        </td>
-                        <td className="value">
-                          {command.statusCode !== undefined && `${command.statusCode} `}
-                          {command.reasonPhrase}{' '}
-                          {command.result !== undefined && <Value name="" of={command.result} />}
-                        </td>
-                        <td className="value wide">
-                          {command.payload !== undefined && <Value name="" of={command.payload} />}
-                        </td>
-                        <td>
-                          <Moment at={command.createdAt} />
-                        </td>
-                        <td className="wide">
-                          <ActorName actor={command.createdBy} />
-                        </td>
-                        <td className="right">
-                          {(command.status === 'pending' || command.status === 'sent') && (
-                            <ActButton
-                              needs="command"
-                              variant="default"
-                              onClick={() => cancel.mutate(command.id)}
-                              aria-label={`Cancel ${command.id}`}
-                            >
-                              Cancel
-                            </ActButton>
-                          )}
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
+              <Table
+                label="Commands that were given"
+                head={
+                  <>
+                    <th>Command</th>
+                    <th>State</th>
+                    <th>Answer of the device</th>
+                    <th className="wide">Payload</th>
+                    <th>Created</th>
+                    <th className="wide">By</th>
+                    <ActsHead />
+                  </>
+                }
+              >
+                {items.map((command) => (
+                  <tr key={command.id}>
+                    <td className="anywhere">
+                      <b>{command.type}</b>
+                    </td>
+                    <td>
+                      <StateMark state={command.status} />
+                      {command.sentAt !== undefined && command.status === 'sent' && (
+                        <div className="dim">
+                          <Moment at={command.sentAt} />
+                        </div>
+                      )}
+                      {command.late === true && <div className="state-pending">answered late</div>}
+                    </td>
+                    <td className="value">
+                      {command.statusCode !== undefined && `${command.statusCode} `}
+                      {command.reasonPhrase}{' '}
+                      {command.result !== undefined && <Value name="" of={command.result} />}
+                    </td>
+                    <td className="value wide">
+                      {command.payload !== undefined && <Value name="" of={command.payload} />}
+                    </td>
+                    <td>
+                      <Moment at={command.createdAt} />
+                    </td>
+                    <td className="wide">
+                      <ActorName actor={command.createdBy} />
+                    </td>
+                    <td className="right">
+                      {(command.status === 'pending' || command.status === 'sent') && (
+                        <ActButton
+                          needs="command"
+                          variant="default"
+                          onClick={() => cancel.mutate(command.id)}
+                          aria-label={`Cancel ${command.id}`}
+                        >
+                          Cancel
+                        </ActButton>
+                      )}
+                    </td>
+                  </tr>
+                ))}
+              </Table>
             )
           }
         </Loaded>

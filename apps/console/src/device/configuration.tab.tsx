@@ -17,6 +17,7 @@ import { keyState } from './change.js';
 import { configurationQuery, type Configuration } from './device.queries.js';
 import { EditKey } from './edit-key.js';
 import type { Upon } from './use-change.js';
+import { ActsHead, Table } from '../shared/table.js';
 
 const ORIGINS = {
   device: 'its own',
@@ -93,77 +94,68 @@ const KeyTable = ({
 }) => {
   const keys = [...new Set([...Object.keys(configuration.keys), ...Object.keys(then?.keys ?? {})])].sort();
   return (
-    <div className="table-scroll">
-      <table className="table">
-        <thead>
-          <tr>
-            <th>Key</th>
-            <th>Desired</th>
-            {then !== undefined && <th>Desired then</th>}
-            <th>Reported</th>
-            <th>State</th>
-            <th className="wide">Whose value</th>
-            <th className="wide">Since</th>
-            <th className="wide">By</th>
-            <th>
-              <span className="visually-hidden">Acts</span>
-            </th>
+    <Table
+      head={
+        <>
+          <th>Key</th>
+          <th>Desired</th>
+          {then !== undefined && <th>Desired then</th>}
+          <th>Reported</th>
+          <th>State</th>
+          <th className="wide">Whose value</th>
+          <th className="wide">Since</th>
+          <th className="wide">By</th>
+          <ActsHead />
+        </>
+      }
+    >
+      {keys.map((key) => {
+        const view = configuration.keys[key];
+        const before = then?.keys[key]?.desired;
+        const differs = then !== undefined && JSON.stringify(before) !== JSON.stringify(view?.desired);
+        return (
+          <tr key={key} className={differs ? 'changed' : undefined}>
+            <td className="anywhere">
+              <b>{key}</b>
+            </td>
+            <td className="value">
+              <Value name={key} of={view?.desired} />
+            </td>
+            {then !== undefined && (
+              <td className="value">
+                <Value name={key} of={before} />
+              </td>
+            )}
+            <td
+              className="value"
+              title={
+                view?.reportedAt === undefined ? undefined : `Reported ${exact(Date.parse(view.reportedAt))}`
+              }
+            >
+              <Value name={key} of={view?.reported} />
+            </td>
+            <td>
+              <StateMark state={toState(keyState(configuration, key))} />
+            </td>
+            <td className="wide">{view?.origin === undefined ? '' : ORIGINS[view.origin]}</td>
+            <td className="wide">
+              <Moment at={view?.desiredAt} fallback="" />
+            </td>
+            <td className="wide">{view?.desiredBy !== undefined && <ActorName actor={view.desiredBy} />}</td>
+            <td className="right">
+              <ActButton
+                needs="configuration"
+                variant="default"
+                onClick={() => onEdit(key)}
+                aria-label={`Edit ${key}`}
+              >
+                Edit
+              </ActButton>
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {keys.map((key) => {
-            const view = configuration.keys[key];
-            const before = then?.keys[key]?.desired;
-            const differs = then !== undefined && JSON.stringify(before) !== JSON.stringify(view?.desired);
-            return (
-              <tr key={key} className={differs ? 'changed' : undefined}>
-                <td className="anywhere">
-                  <b>{key}</b>
-                </td>
-                <td className="value">
-                  <Value name={key} of={view?.desired} />
-                </td>
-                {then !== undefined && (
-                  <td className="value">
-                    <Value name={key} of={before} />
-                  </td>
-                )}
-                <td
-                  className="value"
-                  title={
-                    view?.reportedAt === undefined
-                      ? undefined
-                      : `Reported ${exact(Date.parse(view.reportedAt))}`
-                  }
-                >
-                  <Value name={key} of={view?.reported} />
-                </td>
-                <td>
-                  <StateMark state={toState(keyState(configuration, key))} />
-                </td>
-                <td className="wide">{view?.origin === undefined ? '' : ORIGINS[view.origin]}</td>
-                <td className="wide">
-                  <Moment at={view?.desiredAt} fallback="" />
-                </td>
-                <td className="wide">
-                  {view?.desiredBy !== undefined && <ActorName actor={view.desiredBy} />}
-                </td>
-                <td className="right">
-                  <ActButton
-                    needs="configuration"
-                    variant="default"
-                    onClick={() => onEdit(key)}
-                    aria-label={`Edit ${key}`}
-                  >
-                    Edit
-                  </ActButton>
-                </td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
+        );
+      })}
+    </Table>
   );
 };
 

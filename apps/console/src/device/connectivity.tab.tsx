@@ -4,16 +4,19 @@ import { Moment } from '../shared/moment.js';
 import { Loaded, Section } from '../shared/page.js';
 import { connectionState, StateMark } from '../shared/state-mark.js';
 import { ENDS } from './connection-ends.js';
-import { Credentials } from './credentials.js';
+import { Credentials, type Via } from './credentials.js';
 import { connectivityQuery } from './device.queries.js';
+import { InItsHub } from './in-its-hub.js';
 import { Tokens } from './tokens.js';
+import { Table } from '../shared/table.js';
 
 /** Whether and how the device is connected, and what it may connect with. */
-export const ConnectivityTab = ({ id, http }: { readonly id: string; readonly http: boolean }) => (
+export const ConnectivityTab = ({ id, via }: { readonly id: string; readonly via: Via }) => (
   <>
     <Connection id={id} />
+    {via === 'iothub' && <InItsHub id={id} />}
     <Tokens id={id} />
-    <Credentials id={id} http={http} />
+    <Credentials id={id} via={via} />
   </>
 );
 
@@ -49,35 +52,33 @@ const Connection = ({ id }: { readonly id: string }) => {
               )}
             </dl>
             {connections.length > 0 && (
-              <div className="table-scroll" style={{ marginTop: 10 }}>
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th>Client</th>
-                      <th>Transport</th>
-                      <th>MQTT</th>
-                      <th>Address</th>
-                      <th>Since</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {connections.map(({ clientId, deviceId, transport, protocol, address, since: begun }) => (
-                      <tr key={clientId}>
-                        <td className="value">
-                          {clientId}
-                          {deviceId !== id && <div className="dim">of a gateway</div>}
-                        </td>
-                        <td>{transport}</td>
-                        <td>{protocol}</td>
-                        <td className="value">{address ?? '–'}</td>
-                        <td>
-                          <Moment at={begun} />
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
+              <Table
+                style={{ marginTop: 10 }}
+                head={
+                  <>
+                    <th>Client</th>
+                    <th>Transport</th>
+                    <th>MQTT</th>
+                    <th>Address</th>
+                    <th>Since</th>
+                  </>
+                }
+              >
+                {connections.map(({ clientId, deviceId, transport, protocol, address, since: begun }) => (
+                  <tr key={clientId}>
+                    <td className="value">
+                      {clientId}
+                      {deviceId !== id && <div className="dim">of a gateway</div>}
+                    </td>
+                    <td>{transport}</td>
+                    <td>{protocol}</td>
+                    <td className="value">{address ?? '–'}</td>
+                    <td>
+                      <Moment at={begun} />
+                    </td>
+                  </tr>
+                ))}
+              </Table>
             )}
           </>
         )}

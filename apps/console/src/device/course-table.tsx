@@ -1,6 +1,7 @@
 import { Text } from '@mantine/core';
 import { exact, json, number } from '../shared/format.js';
 import type { Series } from './course.js';
+import { Table } from '../shared/table.js';
 
 const MOST_ROWS = 500;
 
@@ -18,52 +19,45 @@ export const CourseTable = ({
   return (
     <>
       {rows.length > MOST_ROWS && <Text c="dimmed">The newest {MOST_ROWS} of them:</Text>}
-      <div
-        className="table-scroll"
+      <Table
+        label="Values"
         style={{ maxHeight: 420, overflowY: 'auto' }}
-        tabIndex={0}
-        role="region"
-        aria-label="Values"
+        head={
+          <>
+            <th>{areSamples ? 'Time' : 'From'}</th>
+            <th>Key</th>
+            {areSamples ? (
+              <th>Value</th>
+            ) : (
+              <>
+                <th className="right">Least</th>
+                <th className="right">Average</th>
+                <th className="right">Greatest</th>
+                <th>Last, where it is no number</th>
+                <th className="right">Values</th>
+              </>
+            )}
+          </>
+        }
       >
-        <table className="table">
-          <thead>
-            <tr>
-              <th>{areSamples ? 'Time' : 'From'}</th>
-              <th>Key</th>
-              {areSamples ? (
-                <th>Value</th>
-              ) : (
-                <>
-                  <th className="right">Least</th>
-                  <th className="right">Average</th>
-                  <th className="right">Greatest</th>
-                  <th>Last, where it is no number</th>
-                  <th className="right">Values</th>
-                </>
-              )}
-            </tr>
-          </thead>
-          <tbody>
-            {rows.slice(0, MOST_ROWS).map(({ at, key, of }, index) => (
-              <tr key={`${key} ${at} ${index}`}>
-                <td className="nowrap">{exact(Date.parse(at))}</td>
-                <td className="anywhere">{key}</td>
-                {areSamples ? (
-                  <td className="value">{json(of[''])}</td>
-                ) : (
-                  <>
-                    <td className="right">{numberOf(of['min'])}</td>
-                    <td className="right">{numberOf(of['avg'])}</td>
-                    <td className="right">{numberOf(of['max'])}</td>
-                    <td className="value">{typeof of['last'] === 'number' ? '–' : json(of['last'])}</td>
-                    <td className="right">{numberOf(of['count'])}</td>
-                  </>
-                )}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+        {rows.slice(0, MOST_ROWS).map(({ at, key, of }, index) => (
+          <tr key={`${key} ${at} ${index}`}>
+            <td className="nowrap">{exact(Date.parse(at))}</td>
+            <td className="anywhere">{key}</td>
+            {areSamples ? (
+              <td className="value">{json(of[''])}</td>
+            ) : (
+              <>
+                <td className="right">{numberOf(of['min'])}</td>
+                <td className="right">{numberOf(of['avg'])}</td>
+                <td className="right">{numberOf(of['max'])}</td>
+                <td className="value">{typeof of['last'] === 'number' ? '–' : json(of['last'])}</td>
+                <td className="right">{numberOf(of['count'])}</td>
+              </>
+            )}
+          </tr>
+        ))}
+      </Table>
     </>
   );
 };

@@ -104,7 +104,7 @@ const USUAL_TIMES = 3;
  * For how long, in seconds, nothing may come before the line is broken off: some times what is usual between two points of this
  * line, and no less than `least`. Of two points nobody knows what is usual.
  */
-export const longestPause = (times: readonly number[], least: number): number => {
+const longestPause = (times: readonly number[], least: number): number => {
   if (times.length < 3) return least;
   const pauses = times.slice(1).map((at, index) => at - (times[index] ?? at));
   pauses.sort((a, b) => a - b);

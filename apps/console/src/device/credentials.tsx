@@ -23,8 +23,17 @@ const KINDS: Readonly<Record<Kind, string>> = {
   secret: 'a secret in a header',
 };
 
-/** By what else than its token the device shows who it is. Over HTTP that is a secret, and nothing else. */
-export const Credentials = ({ id, http }: { readonly id: string; readonly http: boolean }) => {
+/** How the device speaks. */
+export type Via = Schema<'DeviceView'>['interface'];
+
+/** By what else than its token a device can show who it is. A hub lets its devices in without a token too, by a key that it has made. */
+const KINDS_OVER: Readonly<Record<Via, readonly [Kind, ...Kind[]]>> = {
+  mqtt: ['password', 'self-signed', 'ca-signed'],
+  http: ['secret'],
+  iothub: ['self-signed', 'ca-signed'],
+};
+
+export const Credentials = ({ id, via }: { readonly id: string; readonly via: Via }) => {
   const credentials = useQuery(credentialsQuery(id));
   const [issuing, setIssuing] = useState(false);
   const [replacing, setReplacing] = useState<Credential>();
@@ -34,7 +43,11 @@ export const Credentials = ({ id, http }: { readonly id: string; readonly http: 
         deviceId={id}
         title="Credentials"
         noun="credential"
-        nothing="It has no credential beside its token."
+        nothing={
+          via === 'iothub'
+            ? 'It has no certificate: the hub lets it in by a key.'
+            : 'It has no credential beside its token.'
+        }
         revoked="Whoever is connected with it is disconnected at once."
         query={credentials}
         known={({ kind, username, subject, sha256 }) => (
@@ -65,7 +78,7 @@ export const Credentials = ({ id, http }: { readonly id: string; readonly http: 
         }
         onRotate={setReplacing}
       />
-      {issuing && <IssueCredential id={id} http={http} onClose={() => setIssuing(false)} />}
+      {issuing && <IssueCredential id={id} via={via} onClose={() => setIssuing(false)} />}
       {replacing !== undefined && (
         <RotateCredential id={id} credential={replacing} onClose={() => setReplacing(undefined)} />
       )}
@@ -86,15 +99,15 @@ const shownOf = ({ kind, username, password, secret }: Issued, onClose: () => vo
 
 const IssueCredential = ({
   id,
-  http,
+  via,
   onClose,
 }: {
   readonly id: string;
-  readonly http: boolean;
+  readonly via: Via;
   readonly onClose: () => void;
 }) => {
-  const kinds: readonly Kind[] = http ? ['secret'] : ['password', 'self-signed', 'ca-signed'];
-  const [kind, setKind] = useState<Kind>(kinds[0] ?? 'password');
+  const kinds = KINDS_OVER[via];
+  const [kind, setKind] = useState(kinds[0]);
   const [username, setUsername] = useState('');
   const [shown, setShown] = useState('');
   const [subject, setSubject] = useState('');
@@ -173,7 +186,7 @@ const IssueCredential = ({
             onChange={setUntil}
             error={faultAt(problem, 'validUntil')}
           />
-          {!http && (
+          {via === 'mqtt' && (
             <Text c="dimmed">
               While the device is let in by its token alone, this is one way more. “Edit” at the top of the
               page ends that.

@@ -4,9 +4,16 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
 import { faultAt, type Problem } from '../api/problem.js';
-import { valueText } from '../devices/filter-text.js';
+import { startingWith } from '../devices/filter-text.js';
 import { NumberField } from '../shared/number-field.js';
 import { deviceQuery } from './device.queries.js';
+
+/** What a device can speak. */
+export const INTERFACES = [
+  { value: 'mqtt', label: 'MQTT' },
+  { value: 'http', label: 'HTTP' },
+  { value: 'iothub', label: 'IoT Hub' },
+] as const;
 
 type Position = NonNullable<Schema<'DeviceView'>['position']>;
 
@@ -78,13 +85,13 @@ export const Parent = ({
   const parent = useQuery({ ...deviceQuery(parentId ?? ''), enabled: parentId !== null }).data?.data;
   const found = useQuery({
     queryKey: ['devices', 'parents', typed],
-    queryFn: ({ signal }) => {
-      const beginning = valueText(typed);
-      const pattern = beginning.startsWith('"') ? `${beginning.slice(0, -1)}*"` : `${beginning}*`;
-      return answered(
-        api.GET('/api/v1/devices', { params: { query: { filter: `name==${pattern}`, limit: 10 } }, signal }),
-      );
-    },
+    queryFn: ({ signal }) =>
+      answered(
+        api.GET('/api/v1/devices', {
+          params: { query: { filter: `name==${startingWith(typed)}`, limit: 10 } },
+          signal,
+        }),
+      ),
     enabled: typed !== '',
   }).data?.items;
   const known = [

@@ -90,7 +90,7 @@ const Tab = ({
     case 'firmware':
       return <FirmwareTab id={id} deviceTypeId={deviceTypeId} />;
     case 'connectivity':
-      return <ConnectivityTab id={id} http={via === 'http'} />;
+      return <ConnectivityTab id={id} via={via} />;
     case 'history':
       return <HistoryTab id={id} keyName={search.key} onKey={(key) => go({ ...search, key })} />;
     case 'files':
@@ -219,6 +219,10 @@ const Header = ({ device, etag }: { readonly device: Device; readonly etag: stri
             checked={erase}
             onChange={(event) => setErase(event.currentTarget.checked)}
           />
+          <Text c="dimmed">
+            Its history of values can be erased afterwards too, by the call{' '}
+            <code>DELETE /api/v1/devices/{id}/configuration/history</code>.
+          </Text>
         </Confirm>
       )}
     </>

@@ -5,17 +5,11 @@ import { answered, api, type Schema } from '../api/client.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { deviceTypesQuery } from '../devices/devices.queries.js';
 import { Confirm } from '../shared/confirm-count.js';
-import { Parent, PositionFields, positionIn, type PositionDraft } from './device-fields.js';
+import { INTERFACES, Parent, PositionFields, positionIn, type PositionDraft } from './device-fields.js';
 import { deviceQuery } from './device.queries.js';
 
 type Device = Schema<'DeviceView'>;
 type Edit = Schema<'DeviceEdit'>;
-
-const INTERFACES = [
-  { value: 'mqtt', label: 'MQTT' },
-  { value: 'http', label: 'HTTP' },
-  { value: 'iothub', label: 'IoT Hub' },
-] as const;
 
 /**
  * What is known of a device beside its configuration. Only what was changed is sent, upon what was seen when it was opened:

@@ -1,11 +1,11 @@
-import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
+import { Button, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { faultAt, problemOf } from '../api/problem.js';
 import { Conflict, type ConflictRow } from '../shared/conflict.js';
+import { EditDialog } from '../shared/edit-dialog.js';
 import { json } from '../shared/format.js';
 import { JsonInput, readJson } from '../shared/json-input.js';
-import { ProblemView } from '../shared/problem-view.js';
 import { Value } from '../shared/value.js';
 import { ActorName } from '../shared/actor.js';
 import { Moment } from '../shared/moment.js';
@@ -57,87 +57,71 @@ export const EditKey = ({
     }
   };
   const save = () => {
-    if ('value' in read && read.value !== null && name.trim() !== '') {
-      void send({
-        key: name.trim(),
-        kind: 'set',
-        value: read.value as Exclude<Change, { kind: 'withdraw' }>['value'],
-      });
-    }
+    if (!('value' in read)) return;
+    void send({
+      key: name.trim(),
+      kind: 'set',
+      value: read.value,
+    });
   };
 
   return (
-    <Modal opened onClose={onClose} title={keyName === '' ? 'Set a key' : `Set ${keyName}`} size="lg">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          save();
-        }}
-      >
-        <Stack gap="sm">
-          {keyName === '' && (
-            <TextInput
-              data-autofocus
-              required
-              label="Key"
-              value={name}
-              onChange={(event) => setName(event.currentTarget.value)}
-            />
-          )}
-          <JsonInput
-            autoFocus={keyName !== ''}
-            label="Value (JSON)"
-            of={name}
-            text={text}
-            onChange={setText}
-            fault={
-              'value' in read && read.value === null
-                ? 'null cannot be a value. Take the own value away instead.'
-                : faultAt(problem, name)
+    <EditDialog
+      title={keyName === '' ? 'Set a key' : `Set ${keyName}`}
+      act="Set"
+      isReady={'value' in read && read.value !== null && name.trim() !== ''}
+      busy={mutation.isPending}
+      error={problem?.status === 412 ? undefined : mutation.error}
+      conflict={
+        theirs === undefined ? undefined : (
+          <Conflict
+            thing="Key"
+            keyOf={(key) => key}
+            rows={conflictRows({ opened, theirs, keyName, mine: text })}
+            note={
+              changedBetween(opened.data, theirs.data).includes(keyName)
+                ? undefined
+                : `${keyName} is as it was when you began; other keys were changed.`
             }
           />
-          {theirs === undefined ? (
-            problem?.status !== 412 && <ProblemView error={mutation.error} />
-          ) : (
-            <Conflict
-              thing="Key"
-              keyOf={(key) => key}
-              rows={conflictRows({ opened, theirs, keyName, mine: text })}
-              note={
-                changedBetween(opened.data, theirs.data).includes(keyName)
-                  ? undefined
-                  : `${keyName} is as it was when you began; other keys were changed.`
-              }
-            />
-          )}
-          <Group justify="space-between">
-            {was?.origin === 'device' ? (
-              <Button
-                variant="default"
-                onClick={() => void send({ key: keyName, kind: 'withdraw' })}
-                title="The default of its type holds again, or the key goes away"
-              >
-                Take the own value away
-              </Button>
-            ) : (
-              <span />
-            )}
-            <Group gap="xs">
-              <Button variant="default" onClick={onClose}>
-                {theirs === undefined ? 'Cancel' : 'Leave theirs'}
-              </Button>
-              <Button
-                type="submit"
-                disabled={'fault' in read || read.value === null || name.trim() === ''}
-                loading={mutation.isPending}
-              >
-                {theirs === undefined ? 'Set' : 'Set mine over it'}
-              </Button>
-            </Group>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+        )
+      }
+      besides={
+        was?.origin === 'device' && (
+          <Button
+            variant="default"
+            onClick={() => void send({ key: keyName, kind: 'withdraw' })}
+            title="The default of its type holds again, or the key goes away"
+          >
+            Take the own value away
+          </Button>
+        )
+      }
+      onSave={save}
+      onClose={onClose}
+    >
+      {keyName === '' && (
+        <TextInput
+          data-autofocus
+          required
+          label="Key"
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+      )}
+      <JsonInput
+        autoFocus={keyName !== ''}
+        label="Value (JSON)"
+        of={name}
+        text={text}
+        onChange={setText}
+        fault={
+          'value' in read && read.value === null
+            ? 'null cannot be a value. Take the own value away instead.'
+            : faultAt(problem, name)
+        }
+      />
+    </EditDialog>
   );
 };
 

@@ -8,6 +8,7 @@ import { bytes } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing } from '../shared/page.js';
 import { filesQuery } from './device.queries.js';
+import { ActsHead, Table } from '../shared/table.js';
 
 /** What the device uploaded. A file is saved and never shown here: it may be anything. */
 export const FilesTab = ({ id }: { readonly id: string }) => {
@@ -27,50 +28,45 @@ export const FilesTab = ({ id }: { readonly id: string }) => {
           items.length === 0 ? (
             <Nothing why="This device has uploaded nothing." />
           ) : (
-            <div className="table-scroll">
-              <table className="table">
-                <thead>
-                  <tr>
-                    <th>Name</th>
-                    <th className="right">Size</th>
-                    <th>Stored</th>
-                    <th className="wide">SHA-256</th>
-                    <th>
-                      <span className="visually-hidden">Acts</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {items.map(({ id: fileId, name, size, storedAt, sha256 }) => (
-                    <tr key={fileId}>
-                      <td className="anywhere">
-                        <Anchor
-                          href={`/api/v1/devices/${encodeURIComponent(id)}/files/${encodeURIComponent(fileId)}`}
-                          download={name}
-                        >
-                          {name}
-                        </Anchor>
-                      </td>
-                      <td className="right">{bytes(size)}</td>
-                      <td>
-                        <Moment at={storedAt} />
-                      </td>
-                      <td className="value wide">{sha256.slice(0, 16)}…</td>
-                      <td className="right">
-                        <ActButton
-                          needs="file"
-                          variant="default"
-                          onClick={() => setDeleting({ fileId, name })}
-                          aria-label={`Delete … ${name}`}
-                        >
-                          Delete …
-                        </ActButton>
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <Table
+              head={
+                <>
+                  <th>Name</th>
+                  <th className="right">Size</th>
+                  <th>Stored</th>
+                  <th className="wide">SHA-256</th>
+                  <ActsHead />
+                </>
+              }
+            >
+              {items.map(({ id: fileId, name, size, storedAt, sha256 }) => (
+                <tr key={fileId}>
+                  <td className="anywhere">
+                    <Anchor
+                      href={`/api/v1/devices/${encodeURIComponent(id)}/files/${encodeURIComponent(fileId)}`}
+                      download={name}
+                    >
+                      {name}
+                    </Anchor>
+                  </td>
+                  <td className="right">{bytes(size)}</td>
+                  <td>
+                    <Moment at={storedAt} />
+                  </td>
+                  <td className="value wide">{sha256.slice(0, 16)}…</td>
+                  <td className="right">
+                    <ActButton
+                      needs="file"
+                      variant="default"
+                      onClick={() => setDeleting({ fileId, name })}
+                      aria-label={`Delete … ${name}`}
+                    >
+                      Delete …
+                    </ActButton>
+                  </td>
+                </tr>
+              ))}
+            </Table>
           )
         }
       </Loaded>

@@ -5,6 +5,7 @@ import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, Section } from '../shared/page.js';
 import { StateMark } from '../shared/state-mark.js';
 import { firmwaresQuery, softwareQuery } from './device.queries.js';
+import { Table } from '../shared/table.js';
 
 /** What the device says it runs, what it was offered, what it refused and why. */
 export const FirmwareTab = ({ id, deviceTypeId }: { readonly id: string; readonly deviceTypeId: string }) => {
@@ -18,53 +19,50 @@ export const FirmwareTab = ({ id, deviceTypeId }: { readonly id: string; readonl
             items.length === 0 ? (
               <Nothing why="The device has not said which software it runs." />
             ) : (
-              <div className="table-scroll">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th>Firmware type</th>
-                      <th>Runs</th>
-                      <th>Said</th>
-                      <th>Offered</th>
-                      <th>Refused</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {items.map(({ name, reportedVersion, reportedAt, offered, rejected }) => (
-                      <tr key={name}>
-                        <td className="anywhere">{name}</td>
-                        <td className="value">{reportedVersion ?? 'not known'}</td>
-                        <td>
-                          <Moment at={reportedAt} />
-                        </td>
-                        <td>
-                          {offered === undefined ? (
-                            <span className="dim">nothing</span>
-                          ) : (
-                            <>
-                              <code>{offered.version}</code> <Moment at={offered.at} />
-                              {!offered.subscriber && (
-                                <div className="state-pending">nobody was there to take it</div>
-                              )}
-                            </>
+              <Table
+                head={
+                  <>
+                    <th>Firmware type</th>
+                    <th>Runs</th>
+                    <th>Said</th>
+                    <th>Offered</th>
+                    <th>Refused</th>
+                  </>
+                }
+              >
+                {items.map(({ name, reportedVersion, reportedAt, offered, rejected }) => (
+                  <tr key={name}>
+                    <td className="anywhere">{name}</td>
+                    <td className="value">{reportedVersion ?? 'not known'}</td>
+                    <td>
+                      <Moment at={reportedAt} />
+                    </td>
+                    <td>
+                      {offered === undefined ? (
+                        <span className="dim">nothing</span>
+                      ) : (
+                        <>
+                          <code>{offered.version}</code> <Moment at={offered.at} />
+                          {!offered.subscriber && (
+                            <div className="state-pending">nobody was there to take it</div>
                           )}
-                        </td>
-                        <td className="anywhere">
-                          {rejected === undefined ? (
-                            ''
-                          ) : (
-                            <>
-                              <StateMark state="rejected" word={rejected.version} /> {rejected.statusCode}{' '}
-                              {rejected.reasonPhrase !== undefined && `“${rejected.reasonPhrase}”`}{' '}
-                              <Moment at={rejected.at} />
-                            </>
-                          )}
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
+                        </>
+                      )}
+                    </td>
+                    <td className="anywhere">
+                      {rejected === undefined ? (
+                        ''
+                      ) : (
+                        <>
+                          <StateMark state="rejected" word={rejected.version} /> {rejected.statusCode}{' '}
+                          {rejected.reasonPhrase !== undefined && `“${rejected.reasonPhrase}”`}{' '}
+                          <Moment at={rejected.at} />
+                        </>
+                      )}
+                    </td>
+                  </tr>
+                ))}
+              </Table>
             )
           }
         </Loaded>
@@ -75,38 +73,35 @@ export const FirmwareTab = ({ id, deviceTypeId }: { readonly id: string; readonl
             items.length === 0 ? (
               <Nothing why="No firmware was uploaded for this device type." />
             ) : (
-              <div className="table-scroll">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th>Version</th>
-                      <th>Firmware type</th>
-                      <th>Offered to</th>
-                      <th className="right">Size</th>
-                      <th>Uploaded</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {items.map(({ id: firmwareId, version, firmwareType, rollout, size, createdAt }) => (
-                      <tr key={firmwareId}>
-                        <td className="value">{version}</td>
-                        <td className="anywhere">{firmwareType}</td>
-                        <td>
-                          {rollout.strategy === 'general'
-                            ? 'every device'
-                            : rollout.strategy === 'targeted'
-                              ? 'some devices'
-                              : 'nobody'}
-                        </td>
-                        <td className="right">{bytes(size)}</td>
-                        <td>
-                          <Moment at={createdAt} />
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
+              <Table
+                head={
+                  <>
+                    <th>Version</th>
+                    <th>Firmware type</th>
+                    <th>Offered to</th>
+                    <th className="right">Size</th>
+                    <th>Uploaded</th>
+                  </>
+                }
+              >
+                {items.map(({ id: firmwareId, version, firmwareType, rollout, size, createdAt }) => (
+                  <tr key={firmwareId}>
+                    <td className="value">{version}</td>
+                    <td className="anywhere">{firmwareType}</td>
+                    <td>
+                      {rollout.strategy === 'general'
+                        ? 'every device'
+                        : rollout.strategy === 'targeted'
+                          ? 'some devices'
+                          : 'nobody'}
+                    </td>
+                    <td className="right">{bytes(size)}</td>
+                    <td>
+                      <Moment at={createdAt} />
+                    </td>
+                  </tr>
+                ))}
+              </Table>
             )
           }
         </Loaded>

@@ -11,6 +11,7 @@ import { ProblemView } from '../shared/problem-view.js';
 import { standingOf } from '../shared/standing.js';
 import { StateMark } from '../shared/state-mark.js';
 import { TimeInput } from '../shared/time-input.js';
+import { ActsHead, Table } from '../shared/table.js';
 
 /** What tokens and credentials of a device have in common. */
 export interface Issued {
@@ -88,50 +89,45 @@ export const IssuedList = <Item extends Issued>({
           items.length === 0 ? (
             <Nothing why={nothing} />
           ) : (
-            <div className="table-scroll">
-              <table className="table">
-                <thead>
-                  <tr>
-                    <th>Known by</th>
-                    <th>State</th>
-                    <th className="wide">Created</th>
-                    <th className="wide">Last used</th>
-                    <th className="wide">Ends</th>
-                    <th>
-                      <span className="visually-hidden">Acts</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {items.map((item) => (
-                    <tr key={item.id}>
-                      <td className="value">{known(item)}</td>
-                      <td>
-                        <StateMark state={standingOf(item, now)} />
-                      </td>
-                      <td className="wide">
-                        <Moment at={item.createdAt} />
-                      </td>
-                      <td className="wide">
-                        <Moment at={item.lastUsedAt} />
-                      </td>
-                      <td className="wide">
-                        <Moment at={item.validUntil} />
-                      </td>
-                      <td className="right">
-                        <Acts
-                          name={nameOf(item)}
-                          status={item.status}
-                          onStatus={(status) => edit(item.id, { status })}
-                          onAsk={(to) => ask(to, item)}
-                          {...(onRotate === undefined ? {} : { onRotate: () => onRotate(item) })}
-                        />
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <Table
+              head={
+                <>
+                  <th>Known by</th>
+                  <th>State</th>
+                  <th className="wide">Created</th>
+                  <th className="wide">Last used</th>
+                  <th className="wide">Ends</th>
+                  <ActsHead />
+                </>
+              }
+            >
+              {items.map((item) => (
+                <tr key={item.id}>
+                  <td className="value">{known(item)}</td>
+                  <td>
+                    <StateMark state={standingOf(item, now)} />
+                  </td>
+                  <td className="wide">
+                    <Moment at={item.createdAt} />
+                  </td>
+                  <td className="wide">
+                    <Moment at={item.lastUsedAt} />
+                  </td>
+                  <td className="wide">
+                    <Moment at={item.validUntil} />
+                  </td>
+                  <td className="right">
+                    <Acts
+                      name={nameOf(item)}
+                      status={item.status}
+                      onStatus={(status) => edit(item.id, { status })}
+                      onAsk={(to) => ask(to, item)}
+                      {...(onRotate === undefined ? {} : { onRotate: () => onRotate(item) })}
+                    />
+                  </td>
+                </tr>
+              ))}
+            </Table>
           )
         }
       </Loaded>

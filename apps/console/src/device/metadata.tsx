@@ -7,6 +7,7 @@ import { ActButton } from '../shared/act-button.js';
 import { ActDialog } from '../shared/act-dialog.js';
 import { JsonInput, readJson } from '../shared/json-input.js';
 import { Value } from '../shared/value.js';
+import { Table } from '../shared/table.js';
 
 type Device = Schema<'DeviceView'>;
 
@@ -28,42 +29,38 @@ export const Metadata = ({
       </summary>
       <div className="card">
         {known.length > 0 && (
-          <div className="table-scroll">
-            <table className="table">
-              <tbody>
-                {known.map(([key, value]) => (
-                  <tr key={key}>
-                    <td className="anywhere">
-                      <b>{key}</b>
-                    </td>
-                    <td className="value">
-                      <Value name={key} of={value} />
-                    </td>
-                    <td className="right">
-                      <Group gap={4} justify="flex-end" wrap="nowrap">
-                        <ActButton
-                          needs="device"
-                          variant="default"
-                          onClick={() => setEditing({ key, etag })}
-                          aria-label={`Edit metadata ${key}`}
-                        >
-                          Edit
-                        </ActButton>
-                        <ActButton
-                          needs="device"
-                          variant="default"
-                          onClick={() => setRemoving(key)}
-                          aria-label={`Remove metadata ${key}`}
-                        >
-                          Remove
-                        </ActButton>
-                      </Group>
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table>
+            {known.map(([key, value]) => (
+              <tr key={key}>
+                <td className="anywhere">
+                  <b>{key}</b>
+                </td>
+                <td className="value">
+                  <Value name={key} of={value} />
+                </td>
+                <td className="right">
+                  <Group gap={4} justify="flex-end" wrap="nowrap">
+                    <ActButton
+                      needs="device"
+                      variant="default"
+                      onClick={() => setEditing({ key, etag })}
+                      aria-label={`Edit metadata ${key}`}
+                    >
+                      Edit
+                    </ActButton>
+                    <ActButton
+                      needs="device"
+                      variant="default"
+                      onClick={() => setRemoving(key)}
+                      aria-label={`Remove metadata ${key}`}
+                    >
+                      Remove
+                    </ActButton>
+                  </Group>
+                </td>
+              </tr>
+            ))}
+          </Table>
         )}
         <ActButton
           needs="device"

@@ -9,6 +9,7 @@ import { latestQuery } from './device.queries.js';
 import { RemoveLatest } from './remove-latest.js';
 import { readKeys, writeKeys, type Range } from './series.js';
 import { TelemetryCourse } from './telemetry-course.js';
+import { ActsHead, Table } from '../shared/table.js';
 
 /** So many lines can be told apart. */
 const MOST_KEYS = 6;
@@ -52,47 +53,42 @@ export const TelemetryTab = ({
           <>
             <TelemetryCourse id={id} keys={keys} search={search} onSearch={onSearch} />
             <Section title="Latest values">
-              <div className="table-scroll">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th>Key</th>
-                      <th>Value</th>
-                      <th>Of</th>
-                      <th>
-                        <span className="visually-hidden">Acts</span>
-                      </th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {items.map(({ key, value, ts }) => (
-                      <tr key={key}>
-                        <td className="anywhere">
-                          <Checkbox
-                            label={key === '' ? '(the empty key)' : key}
-                            checked={keys.includes(key)}
-                            onChange={() => toggle(key)}
-                          />
-                        </td>
-                        <td className="value">{json(value)}</td>
-                        <td>
-                          <Moment at={ts} />
-                        </td>
-                        <td className="right">
-                          <ActButton
-                            needs="telemetry"
-                            variant="default"
-                            onClick={() => setRemoving(key)}
-                            aria-label={`Remove ${key}`}
-                          >
-                            Remove …
-                          </ActButton>
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
+              <Table
+                head={
+                  <>
+                    <th>Key</th>
+                    <th>Value</th>
+                    <th>Of</th>
+                    <ActsHead />
+                  </>
+                }
+              >
+                {items.map(({ key, value, ts }) => (
+                  <tr key={key}>
+                    <td className="anywhere">
+                      <Checkbox
+                        label={key === '' ? '(the empty key)' : key}
+                        checked={keys.includes(key)}
+                        onChange={() => toggle(key)}
+                      />
+                    </td>
+                    <td className="value">{json(value)}</td>
+                    <td>
+                      <Moment at={ts} />
+                    </td>
+                    <td className="right">
+                      <ActButton
+                        needs="telemetry"
+                        variant="default"
+                        onClick={() => setRemoving(key)}
+                        aria-label={`Remove ${key}`}
+                      >
+                        Remove …
+                      </ActButton>
+                    </td>
+                  </tr>
+                ))}
+              </Table>
             </Section>
             {removing !== undefined && (
               <RemoveLatest id={id} keyName={removing} onClose={() => setRemoving(undefined)} />

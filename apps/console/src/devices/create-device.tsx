@@ -1,9 +1,15 @@
-import { Group, Select, TagsInput, TextInput } from '@mantine/core';
+import { Group, Select, TagsInput, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
 import { faultAt } from '../api/problem.js';
-import { Parent, PositionFields, positionIn, type PositionDraft } from '../device/device-fields.js';
+import {
+  INTERFACES,
+  Parent,
+  PositionFields,
+  positionIn,
+  type PositionDraft,
+} from '../device/device-fields.js';
 import { ActDialog } from '../shared/act-dialog.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { JsonInput } from '../shared/json-input.js';
@@ -19,6 +25,7 @@ export const CreateDevice = ({ onClose }: { readonly onClose: () => void }) => {
   const [deviceType, setDeviceType] = useState<string | null>(null);
   const [appVersion, setAppVersion] = useState<string | null>(null);
   const [via, setVia] = useState<Via>('mqtt');
+  const [token, setToken] = useState('');
   const [folder, setFolder] = useState('');
   const [tags, setTags] = useState<string[]>([]);
   const [serialNumber, setSerialNumber] = useState('');
@@ -41,6 +48,7 @@ export const CreateDevice = ({ onClose }: { readonly onClose: () => void }) => {
               deviceType: deviceType ?? '',
               interface: via,
               ...(appVersion === null ? {} : { appVersion }),
+              ...(token === '' ? {} : { token }),
               ...(folder === '' ? {} : { folder }),
               ...(tags.length === 0 ? {} : { tags }),
               ...(serialNumber === '' ? {} : { serialNumber }),
@@ -93,15 +101,25 @@ export const CreateDevice = ({ onClose }: { readonly onClose: () => void }) => {
             />
             <Select
               label="Speaks"
-              data={[
-                { value: 'mqtt', label: 'MQTT' },
-                { value: 'http', label: 'HTTP' },
-              ]}
+              data={INTERFACES}
               value={via}
-              onChange={(value) => setVia(value === 'http' ? 'http' : 'mqtt')}
+              onChange={(value) => value !== null && setVia(value)}
               allowDeselect={false}
+              error={faultAt(problem, 'interface')}
             />
           </Group>
+          <TextInput
+            label="Endpoint token"
+            description={
+              via === 'iothub'
+                ? 'Its id in the hub; one that is there already is taken over. Empty: the platform makes one'
+                : 'Empty: the platform makes one'
+            }
+            value={token}
+            onChange={(event) => setToken(event.currentTarget.value)}
+            error={faultAt(problem, 'token')}
+            autoComplete="off"
+          />
           <Group grow align="start">
             <TextInput
               label="Folder"
@@ -133,7 +151,7 @@ export const CreateDevice = ({ onClose }: { readonly onClose: () => void }) => {
 };
 
 const Created = ({
-  device: { id, name, token, credential },
+  device: { id, name, token, credential, interface: via },
   onClose,
 }: {
   readonly device: Schema<'ProvisionedDevice'>;
@@ -150,8 +168,17 @@ const Created = ({
     lost="Issue another credential on the device’s tab Connectivity."
     onClose={onClose}
   >
+    {via === 'iothub' && (
+      <Text>
+        Its identity is made in its hub now. What it connects with is on its tab Connectivity, as soon as it
+        is there.
+      </Text>
+    )}
     <Group justify="flex-end">
-      <AnchorLink to="/devices/$id/$tab" params={{ id, tab: 'configuration' }}>
+      <AnchorLink
+        to="/devices/$id/$tab"
+        params={{ id, tab: via === 'iothub' ? 'connectivity' : 'configuration' }}
+      >
         Open the device
       </AnchorLink>
     </Group>

@@ -15,7 +15,7 @@ import { useLive } from '../api/live.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
 import { count } from '../shared/format.js';
-import { Nothing, PageHeader } from '../shared/page.js';
+import { Nothing, PageHeader, Stale } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { VirtualGrid, type GridColumn } from '../shared/virtual-grid.js';
 import { BulkBar } from './bulk-bar.js';
@@ -28,6 +28,7 @@ import { narrowed } from './filter-text.js';
 import { Groups } from './groups.js';
 import { ALL, isSelected, NOTHING, sizeOf, toggled, type Selection } from './selection.js';
 import { Counters } from './counters.js';
+import { StateAge } from './state-age.js';
 
 export const DevicesPage = () => {
   const { filter = '', sort: chosenSort, columns: chosenColumns } = useSearch({ from: '/devices' });
@@ -38,7 +39,8 @@ export const DevicesPage = () => {
   const [selection, setSelection] = useState<Selection>(NOTHING);
   const [creating, setCreating] = useState(false);
   const summary = useQuery(fleetSummaryQuery(filter));
-  const { query, rowAt, known, onSeen } = useDeviceRows(filter, sort);
+  const [isHeld, setHeld] = useState(false);
+  const { query, rowAt, known, onSeen, fresh } = useDeviceRows(filter, sort, isHeld);
   useLive('fleet', [['devices', 'summary']], undefined, 2_000);
   useEffect(() => setSelection(NOTHING), [filter]);
 
@@ -105,6 +107,7 @@ export const DevicesPage = () => {
         beside={
           <Text c="dimmed" aria-live="off">
             {total === undefined ? ' ' : `${count(total)} ${filter === '' ? 'in all' : 'match'}`}
+            {fresh > 0 && ` · ${count(fresh)} new, shown when the pointer leaves the list`}
           </Text>
         }
         actions={
@@ -139,10 +142,15 @@ export const DevicesPage = () => {
         <FilterBox applied={filter} onApply={(next) => go({ filter: next })} fault={filterFault} />
         <Groups filter={filter} onApply={(next) => go({ filter: next })} />
       </div>
+      {summary.data !== undefined && <StateAge {...summary.data} />}
       {summary.data !== undefined && <Counters summary={summary.data} onNarrow={narrow} />}
-      {refusal !== undefined && filterFault === undefined && (
-        <ProblemView error={query.error} retry={() => void query.refetch()} />
-      )}
+      {refusal !== undefined &&
+        filterFault === undefined &&
+        (query.data === undefined ? (
+          <ProblemView error={query.error} retry={() => void query.refetch()} />
+        ) : (
+          <Stale error={query.error} since={query.dataUpdatedAt} retry={() => void query.refetch()} />
+        ))}
       {query.isSuccess && known === 0 ? (
         filter === '' ? (
           <Nothing why="There are no devices yet.">
@@ -172,6 +180,7 @@ export const DevicesPage = () => {
             void navigate({ to: '/devices/$id/$tab', params: { id, tab: 'configuration' } })
           }
           onSeen={onSeen}
+          onPointed={setHeld}
         />
       )}
       {sizeOf(selection, total ?? 0) > 0 && (

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { conjuncts, narrowed, valueText, without } from './filter-text.js';
+import { conjuncts, narrowed, startingWith, valueText, without } from './filter-text.js';
 import { faultOf } from './filter-check.js';
 import {
   isSelected,
@@ -20,6 +20,11 @@ describe('a filter in parts', () => {
     expect(texts('a=="x;y";b==\\;')).toEqual(['a=="x;y"', 'b==\\;']);
     expect(texts('a==1,b==2;c==3')).toEqual(['a==1,b==2;c==3']);
     expect(texts('  ')).toEqual([]);
+  });
+
+  it('finds all that begins with a text, whatever is in it', () => {
+    expect(startingWith('radiator-04')).toBe('radiator-04*');
+    expect(startingWith('hall, left')).toBe('"hall, left*"');
   });
 
   it('loses one part and keeps the others', () => {

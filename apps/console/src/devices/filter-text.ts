@@ -95,3 +95,9 @@ export const endOfQuote = (text: string, start: number): number => {
   }
   return text.length;
 };
+
+/** A pattern of all that begins with a text. */
+export const startingWith = (text: string): string => {
+  const quoted = valueText(text);
+  return quoted.startsWith('"') ? `${quoted.slice(0, -1)}*"` : `${quoted}*`;
+};

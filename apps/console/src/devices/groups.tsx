@@ -1,13 +1,12 @@
-import { Button, Menu, Modal, Stack, TextInput } from '@mantine/core';
+import { Button, Menu, TextInput } from '@mantine/core';
 import { BookmarkIcon } from '@primer/octicons-react';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
-import { useIdempotencyKey } from '../api/idempotency.js';
-import { faultAt, problemOf } from '../api/problem.js';
+import { faultAt } from '../api/problem.js';
 import { ActItem } from '../shared/act-button.js';
-import { ProblemView } from '../shared/problem-view.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { groupsQuery } from './devices.queries.js';
 
 /** Saved filters: take one, or save the one that is applied. */
@@ -54,34 +53,24 @@ export const Groups = ({
 };
 
 const SaveGroup = ({ filter, onClose }: { readonly filter: string; readonly onClose: () => void }) => {
-  const queries = useQueryClient();
   const [name, setName] = useState('');
-  const once = useIdempotencyKey(name);
-  const save = useMutation({
-    mutationFn: () =>
-      once((key) =>
+  return (
+    <ActDialog
+      title="Save the filter as a group"
+      act="Save"
+      refreshes={['groups']}
+      run={(key) =>
         answered(
           api.POST('/api/v1/groups', {
             body: { name, filter },
             params: { header: { 'Idempotency-Key': key } },
           }),
-        ),
-      ),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ['groups'] });
-      onClose();
-    },
-  });
-  const problem = save.isError ? problemOf(save.error) : undefined;
-  return (
-    <Modal opened onClose={onClose} title="Save the filter as a group">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          save.mutate();
-        }}
-      >
-        <Stack gap="sm">
+        )
+      }
+      onClose={onClose}
+    >
+      {(problem) => (
+        <>
           <code className="anywhere">{filter}</code>
           <TextInput
             data-autofocus
@@ -92,12 +81,8 @@ const SaveGroup = ({ filter, onClose }: { readonly filter: string; readonly onCl
             onChange={(event) => setName(event.currentTarget.value)}
             error={faultAt(problem, 'name')}
           />
-          <ProblemView error={save.error} />
-          <Button type="submit" loading={save.isPending}>
-            Save
-          </Button>
-        </Stack>
-      </form>
-    </Modal>
+        </>
+      )}
+    </ActDialog>
   );
 };

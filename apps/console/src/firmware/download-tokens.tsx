@@ -11,6 +11,7 @@ import { Loaded, Nothing } from '../shared/page.js';
 import { NumberField } from '../shared/number-field.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { ShownOnce } from '../shared/shown-once.js';
+import { ActsHead, Table } from '../shared/table.js';
 
 type Firmware = Schema<'FirmwareView'>;
 
@@ -62,43 +63,38 @@ export const DownloadTokens = ({
               <Nothing why="No token opens the file now." />
             ) : (
               <>
-                <div className="table-scroll">
-                  <table className="table">
-                    <thead>
-                      <tr>
-                        <th>Name</th>
-                        <th className="wide">By</th>
-                        <th>Ends</th>
-                        <th>
-                          <span className="visually-hidden">Acts</span>
-                        </th>
-                      </tr>
-                    </thead>
-                    <tbody>
-                      {items.map(({ id: tokenId, name, createdBy, expiresAt }) => (
-                        <tr key={tokenId}>
-                          <td className="anywhere">{name ?? tokenId}</td>
-                          <td className="wide">
-                            <ActorName actor={createdBy} />
-                          </td>
-                          <td>
-                            <Moment at={expiresAt} />
-                          </td>
-                          <td className="right">
-                            <ActButton
-                              needs="firmware"
-                              variant="default"
-                              onClick={() => revoke.mutate(tokenId)}
-                              aria-label={`Revoke ${name ?? tokenId}`}
-                            >
-                              Revoke
-                            </ActButton>
-                          </td>
-                        </tr>
-                      ))}
-                    </tbody>
-                  </table>
-                </div>
+                <Table
+                  head={
+                    <>
+                      <th>Name</th>
+                      <th className="wide">By</th>
+                      <th>Ends</th>
+                      <ActsHead />
+                    </>
+                  }
+                >
+                  {items.map(({ id: tokenId, name, createdBy, expiresAt }) => (
+                    <tr key={tokenId}>
+                      <td className="anywhere">{name ?? tokenId}</td>
+                      <td className="wide">
+                        <ActorName actor={createdBy} />
+                      </td>
+                      <td>
+                        <Moment at={expiresAt} />
+                      </td>
+                      <td className="right">
+                        <ActButton
+                          needs="firmware"
+                          variant="default"
+                          onClick={() => revoke.mutate(tokenId)}
+                          aria-label={`Revoke ${name ?? tokenId}`}
+                        >
+                          Revoke
+                        </ActButton>
+                      </td>
+                    </tr>
+                  ))}
+                </Table>
                 {nextCursor !== null && (
                   <Text c="dimmed">
                     These are the newest {MOST}; GET /api/v1/firmwares/{'{id}'}/download-tokens lists all.

@@ -3,7 +3,6 @@ import {
   FileInput,
   Group,
   Menu,
-  Modal,
   Radio,
   Select,
   Stack,
@@ -15,20 +14,20 @@ import { KebabHorizontalIcon, UploadIcon } from '@primer/octicons-react';
 import { useMutation, useQueries, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api, withEtag, type Schema } from '../api/client.js';
-import { useIdempotencyKey } from '../api/idempotency.js';
-import { faultAt, problemOf, readProblem, Refused } from '../api/problem.js';
+import { faultAt, readProblem, Refused } from '../api/problem.js';
 import { deviceTypesQuery } from '../devices/devices.queries.js';
 import { valueText } from '../devices/filter-text.js';
 import { ActButton, ActItem } from '../shared/act-button.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { Confirm } from '../shared/confirm-count.js';
 import { bytes } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, PageHeader } from '../shared/page.js';
-import { ProblemView } from '../shared/problem-view.js';
 import { Describe } from './describe.js';
 import { DownloadTokens } from './download-tokens.js';
 import { firmwareTypesQuery } from '../types/types.queries.js';
+import { ActsHead, Table } from '../shared/table.js';
 
 type Firmware = Schema<'FirmwareView'>;
 
@@ -75,96 +74,91 @@ export const FirmwarePage = () => {
             </Nothing>
           ) : (
             <>
-              <div className="table-scroll">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th>Firmware type</th>
-                      <th>Version</th>
-                      <th>Offered to</th>
-                      <th className="wide">Upgrades from</th>
-                      <th className="right wide">Size</th>
-                      <th className="wide">Uploaded</th>
-                      <th>
-                        <span className="visually-hidden">Acts</span>
-                      </th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {items.map((firmware) => (
-                      <tr key={firmware.id}>
-                        <td className="anywhere">
-                          {firmware.firmwareType} of{' '}
-                          <AnchorLink to="/types/$id" params={{ id: firmware.deviceTypeId }}>
-                            {typeNames.get(firmware.deviceTypeId) ?? 'its type'}
-                          </AnchorLink>
-                          {firmware.description !== undefined && (
-                            <div className="dim">{firmware.description}</div>
-                          )}
-                        </td>
-                        <td className="value">
-                          {firmware.version}
-                          <div>
-                            <AnchorLink
-                              to="/devices"
-                              search={{ filter: `software.default==${valueText(firmware.version)}` }}
-                              title="For the first firmware type of a device type"
-                            >
-                              devices that run it
-                            </AnchorLink>
-                          </div>
-                        </td>
-                        <td>{OFFERED[firmware.rollout.strategy]}</td>
-                        <td className="anywhere wide">
-                          {firmware.upgradableFrom.length === 0
-                            ? 'every version'
-                            : firmware.upgradableFrom.join(', ')}
-                        </td>
-                        <td className="right wide">{bytes(firmware.size)}</td>
-                        <td className="wide">
-                          <Moment at={firmware.createdAt} />
-                        </td>
-                        <td>
-                          <Group gap={4} justify="flex-end" wrap="nowrap">
-                            <ActButton
-                              needs="firmware"
+              <Table
+                head={
+                  <>
+                    <th>Firmware type</th>
+                    <th>Version</th>
+                    <th>Offered to</th>
+                    <th className="wide">Upgrades from</th>
+                    <th className="right wide">Size</th>
+                    <th className="wide">Uploaded</th>
+                    <ActsHead />
+                  </>
+                }
+              >
+                {items.map((firmware) => (
+                  <tr key={firmware.id}>
+                    <td className="anywhere">
+                      {firmware.firmwareType} of{' '}
+                      <AnchorLink to="/types/$id" params={{ id: firmware.deviceTypeId }}>
+                        {typeNames.get(firmware.deviceTypeId) ?? 'its type'}
+                      </AnchorLink>
+                      {firmware.description !== undefined && (
+                        <div className="dim">{firmware.description}</div>
+                      )}
+                    </td>
+                    <td className="value">
+                      {firmware.version}
+                      <div>
+                        <AnchorLink
+                          to="/devices"
+                          search={{ filter: `software.default==${valueText(firmware.version)}` }}
+                          title="For the first firmware type of a device type"
+                        >
+                          devices that run it
+                        </AnchorLink>
+                      </div>
+                    </td>
+                    <td>{OFFERED[firmware.rollout.strategy]}</td>
+                    <td className="anywhere wide">
+                      {firmware.upgradableFrom.length === 0
+                        ? 'every version'
+                        : firmware.upgradableFrom.join(', ')}
+                    </td>
+                    <td className="right wide">{bytes(firmware.size)}</td>
+                    <td className="wide">
+                      <Moment at={firmware.createdAt} />
+                    </td>
+                    <td>
+                      <Group gap={4} justify="flex-end" wrap="nowrap">
+                        <ActButton
+                          needs="firmware"
+                          variant="default"
+                          onClick={() => setChanging(firmware)}
+                          aria-label={`Offer … ${firmware.version}`}
+                        >
+                          Offer …
+                        </ActButton>
+                        <Menu position="bottom-end">
+                          <Menu.Target>
+                            <Button
                               variant="default"
-                              onClick={() => setChanging(firmware)}
-                              aria-label={`Offer … ${firmware.version}`}
+                              px={8}
+                              aria-label={`More acts: ${firmware.firmwareType} ${firmware.version}`}
                             >
-                              Offer …
-                            </ActButton>
-                            <Menu position="bottom-end">
-                              <Menu.Target>
-                                <Button
-                                  variant="default"
-                                  px={8}
-                                  aria-label={`More acts: ${firmware.firmwareType} ${firmware.version}`}
-                                >
-                                  <KebabHorizontalIcon size={16} />
-                                </Button>
-                              </Menu.Target>
-                              <Menu.Dropdown>
-                                <ActItem needs="firmware" onClick={() => setDescribing(firmware)}>
-                                  Describe …
-                                </ActItem>
-                                <Menu.Item onClick={() => setTokensOf(firmware)}>Download tokens</Menu.Item>
-                                <ActItem
-                                  needs="firmware"
-                                  color="var(--bad)"
-                                  onClick={() => setDeleting(firmware)}
-                                >
-                                  Delete …
-                                </ActItem>
-                              </Menu.Dropdown>
-                            </Menu>
-                          </Group>
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
+                              <KebabHorizontalIcon size={16} />
+                            </Button>
+                          </Menu.Target>
+                          <Menu.Dropdown>
+                            <ActItem needs="firmware" onClick={() => setDescribing(firmware)}>
+                              Describe …
+                            </ActItem>
+                            <Menu.Item onClick={() => setTokensOf(firmware)}>Download tokens</Menu.Item>
+                            <ActItem
+                              needs="firmware"
+                              color="var(--bad)"
+                              onClick={() => setDeleting(firmware)}
+                            >
+                              Delete …
+                            </ActItem>
+                          </Menu.Dropdown>
+                        </Menu>
+                      </Group>
+                    </td>
+                  </tr>
+                ))}
+              </Table>
               {nextCursor !== null && (
                 <Text c="dimmed">These are the first 200; GET /api/v1/firmwares lists all.</Text>
               )}
@@ -186,7 +180,6 @@ export const FirmwarePage = () => {
 };
 
 const Upload = ({ onClose }: { readonly onClose: () => void }) => {
-  const queries = useQueryClient();
   const types = useQuery(deviceTypesQuery).data?.items ?? [];
   const firmwareTypes = useQueries({
     queries: types.map(({ id }) => firmwareTypesQuery(id)),
@@ -200,10 +193,13 @@ const Upload = ({ onClose }: { readonly onClose: () => void }) => {
   const [version, setVersion] = useState('');
   const [from, setFrom] = useState<string[]>([]);
   const [file, setFile] = useState<File | null>(null);
-  const once = useIdempotencyKey();
-  const upload = useMutation({
-    mutationFn: () =>
-      once(async (key) => {
+  return (
+    <ActDialog
+      title="Upload a firmware"
+      act="Upload"
+      refreshes={['firmwares']}
+      isReady={file !== null && firmwareType !== null}
+      run={async (key) => {
         // The file comes last: what is wrong with the other fields is told before it is sent.
         const form = new FormData();
         form.set('firmwareType', firmwareType ?? '');
@@ -216,22 +212,11 @@ const Upload = ({ onClose }: { readonly onClose: () => void }) => {
           body: form,
         });
         if (!response.ok) throw new Refused(readProblem(await response.json(), response.status));
-      }),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ['firmwares'] });
-      onClose();
-    },
-  });
-  const problem = upload.isError ? problemOf(upload.error) : undefined;
-  return (
-    <Modal opened onClose={onClose} title="Upload a firmware">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          upload.mutate();
-        }}
-      >
-        <Stack gap="sm">
+      }}
+      onClose={onClose}
+    >
+      {(problem) => (
+        <>
           <Select
             required
             searchable
@@ -257,14 +242,13 @@ const Upload = ({ onClose }: { readonly onClose: () => void }) => {
             error={faultAt(problem, 'upgradableFrom')}
           />
           <FileInput required label="File" value={file} onChange={setFile} error={faultAt(problem, 'file')} />
-          <Text c="dimmed">Nobody is offered it before you say to whom. The file never changes.</Text>
-          <ProblemView error={upload.error} />
-          <Button type="submit" loading={upload.isPending} disabled={file === null || firmwareType === null}>
-            Upload
-          </Button>
-        </Stack>
-      </form>
-    </Modal>
+          <Text c="dimmed">
+            Nobody is offered it before you say to whom. The file never changes. Keep this open until it is
+            there.
+          </Text>
+        </>
+      )}
+    </ActDialog>
   );
 };
 
@@ -333,32 +317,22 @@ const Offer = ({ firmware, onClose }: { readonly firmware: Firmware; readonly on
   );
 };
 
-const Delete = ({ firmware, onClose }: { readonly firmware: Firmware; readonly onClose: () => void }) => {
-  const queries = useQueryClient();
-  const remove = useMutation({
-    mutationFn: () =>
+const Delete = ({ firmware, onClose }: { readonly firmware: Firmware; readonly onClose: () => void }) => (
+  <ActDialog
+    title={`Delete ${firmware.firmwareType} ${firmware.version}`}
+    act="Delete"
+    danger
+    toType={firmware.version}
+    refreshes={['firmwares']}
+    run={() =>
       answered(
         api.DELETE('/api/v1/firmwares/{id}', {
           params: { path: { id: firmware.id }, header: { 'If-Match': `"${firmware.revision}"` } },
         }),
-      ),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ['firmwares'] });
-      onClose();
-    },
-  });
-  return (
-    <Confirm
-      title={`Delete ${firmware.firmwareType} ${firmware.version}`}
-      act="Delete"
-      danger
-      toType={firmware.version}
-      busy={remove.isPending}
-      error={remove.error}
-      onClose={onClose}
-      onConfirm={() => remove.mutate()}
-    >
-      <Text>Devices that are fetching it cannot finish. This cannot be undone.</Text>
-    </Confirm>
-  );
-};
+      )
+    }
+    onClose={onClose}
+  >
+    <Text>Devices that are fetching it cannot finish. This cannot be undone.</Text>
+  </ActDialog>
+);

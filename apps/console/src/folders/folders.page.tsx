@@ -12,8 +12,9 @@ import { ActDialog } from '../shared/act-dialog.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { Confirm } from '../shared/confirm-count.js';
 import { count } from '../shared/format.js';
-import { ActsHead, Listed } from '../shared/listed.js';
+import { Listed } from '../shared/listed.js';
 import { Nothing, PageHeader } from '../shared/page.js';
+import { ActsHead } from '../shared/table.js';
 
 type Folder = Schema<'FolderView'>;
 

@@ -10,9 +10,10 @@ import { FilterBox } from '../devices/filter-box.js';
 import { ActButton } from '../shared/act-button.js';
 import { ActDialog } from '../shared/act-dialog.js';
 import { AnchorLink } from '../shared/anchor-link.js';
-import { ActsHead, Listed } from '../shared/listed.js';
+import { Listed } from '../shared/listed.js';
 import { Moment } from '../shared/moment.js';
 import { Nothing, PageHeader } from '../shared/page.js';
+import { ActsHead } from '../shared/table.js';
 
 type Saved = Schema<'GroupView'>;
 

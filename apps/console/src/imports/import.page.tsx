@@ -1,14 +1,14 @@
 import { Anchor, Button, Text } from '@mantine/core';
 import { DownloadIcon } from '@primer/octicons-react';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
 import { useLive, usePolling } from '../api/live.js';
 import { useJob } from '../jobs/use-job.js';
 import { ActButton } from '../shared/act-button.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { AnchorLink } from '../shared/anchor-link.js';
-import { Confirm } from '../shared/confirm-count.js';
 import { count } from '../shared/format.js';
 import { Paging } from '../shared/listed.js';
 import { Moment } from '../shared/moment.js';
@@ -23,6 +23,7 @@ import {
   rowState,
   type RowOutcome,
 } from './imports.queries.js';
+import { Table } from '../shared/table.js';
 
 /** What became of each row of one file, live while its job is at it. */
 export const ImportPage = () => {
@@ -173,57 +174,46 @@ const Rows = ({
 const RowTable = ({ rows }: { readonly rows: readonly Schema<'ImportedRow'>[] }) => {
   const hasTokens = rows.some(({ token }) => token !== undefined);
   return (
-    <div className="table-scroll">
-      <table className="table">
-        <thead>
-          <tr>
-            <th className="right">Line</th>
-            <th>Device</th>
-            <th>Came to</th>
-            {hasTokens && <th title="Until the device has used it">Token</th>}
-            <th>Why not</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ line, outcome, deviceId, name, token, code, detail }) => (
-            <tr key={line}>
-              <td className="right">{count(line)}</td>
-              <td className="anywhere">
-                {deviceId === undefined ? (
-                  (name ?? <span className="dim">–</span>)
-                ) : (
-                  <AnchorLink to="/devices/$id/$tab" params={{ id: deviceId, tab: 'configuration' }}>
-                    {name ?? deviceId}
-                  </AnchorLink>
-                )}
-              </td>
-              <td>
-                <StateMark state={rowState(outcome)} />
-              </td>
-              {hasTokens && <td className="value">{token !== undefined && <Covered>{token}</Covered>}</td>}
-              <td className="anywhere">
-                {detail}
-                {code !== undefined && <div className="mono dim">{code}</div>}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      head={
+        <>
+          <th className="right">Line</th>
+          <th>Device</th>
+          <th>Came to</th>
+          {hasTokens && <th title="Until the device has used it">Token</th>}
+          <th>Why not</th>
+        </>
+      }
+    >
+      {rows.map(({ line, outcome, deviceId, name, token, code, detail }) => (
+        <tr key={line}>
+          <td className="right">{count(line)}</td>
+          <td className="anywhere">
+            {deviceId === undefined ? (
+              (name ?? <span className="dim">–</span>)
+            ) : (
+              <AnchorLink to="/devices/$id/$tab" params={{ id: deviceId, tab: 'configuration' }}>
+                {name ?? deviceId}
+              </AnchorLink>
+            )}
+          </td>
+          <td>
+            <StateMark state={rowState(outcome)} />
+          </td>
+          {hasTokens && <td className="value">{token !== undefined && <Covered>{token}</Covered>}</td>}
+          <td className="anywhere">
+            {detail}
+            {code !== undefined && <div className="mono dim">{code}</div>}
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 };
 
 const Delete = ({ id, isOver }: { readonly id: string; readonly isOver: boolean }) => {
   const navigate = useNavigate();
-  const queries = useQueryClient();
   const [asking, setAsking] = useState(false);
-  const remove = useMutation({
-    mutationFn: () => answered(api.DELETE('/api/v1/imports/{id}', { params: { path: { id } } })),
-    onSuccess: () => {
-      void navigate({ to: '/imports' });
-      void queries.invalidateQueries({ queryKey: ['imports', 'list'] });
-    },
-  });
   return (
     <>
       <ActButton
@@ -236,20 +226,20 @@ const Delete = ({ id, isOver }: { readonly id: string; readonly isOver: boolean 
         Delete …
       </ActButton>
       {asking && (
-        <Confirm
+        <ActDialog
           title="Delete the import"
           act="Delete"
           danger
-          busy={remove.isPending}
-          error={remove.error}
+          refreshes={['imports', 'list']}
+          run={() => answered(api.DELETE('/api/v1/imports/{id}', { params: { path: { id } } }))}
+          onDone={() => void navigate({ to: '/imports' })}
           onClose={() => setAsking(false)}
-          onConfirm={() => remove.mutate()}
         >
           <Text>
             What became of its rows is forgotten, and tokens that it still shows are shown nowhere else. The
             devices stay. This cannot be undone.
           </Text>
-        </Confirm>
+        </ActDialog>
       )}
     </>
   );

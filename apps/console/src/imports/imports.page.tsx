@@ -12,6 +12,7 @@ import { Loaded, Nothing, PageHeader, Section } from '../shared/page.js';
 import { StateMark } from '../shared/state-mark.js';
 import { importsQuery } from './imports.queries.js';
 import { StartImport } from './start-import.js';
+import { Table } from '../shared/table.js';
 
 /** Files of devices: a new one, and those that were imported or tried. */
 export const ImportsPage = () => {
@@ -44,51 +45,48 @@ export const ImportsPage = () => {
               <Nothing why="No file was imported or tried in the last weeks. Choose one above." />
             ) : (
               <>
-                <div className="table-scroll">
-                  <table className="table">
-                    <thead>
-                      <tr>
-                        <th>Begun</th>
-                        <th>State</th>
-                        <th className="right">Rows</th>
-                        <th className="right">Failed</th>
-                        <th className="wide">Ended</th>
-                        <th className="wide">By</th>
-                      </tr>
-                    </thead>
-                    <tbody>
-                      {items.map(({ id, dryRun, status, total, done, failed, ...one }) => (
-                        <tr key={id}>
-                          <td>
-                            <AnchorLink to="/imports/$id" params={{ id }}>
-                              <Moment at={one.createdAt} clock />
-                            </AnchorLink>
-                            {dryRun && (
-                              <div>
-                                <StateMark state="dry_run" />
-                              </div>
-                            )}
-                          </td>
-                          <td>
-                            <StateMark state={status} />
-                          </td>
-                          <td className="right">
-                            {count(done)} of {total === null ? '?' : count(total)}
-                          </td>
-                          <td className="right">
-                            {failed > 0 ? <span className="state-bad">{count(failed)}</span> : '0'}
-                          </td>
-                          <td className="wide">
-                            <Moment at={one.endedAt} fallback="" clock />
-                          </td>
-                          <td className="wide">
-                            <ActorName actor={one.createdBy} />
-                          </td>
-                        </tr>
-                      ))}
-                    </tbody>
-                  </table>
-                </div>
+                <Table
+                  head={
+                    <>
+                      <th>Begun</th>
+                      <th>State</th>
+                      <th className="right">Rows</th>
+                      <th className="right">Failed</th>
+                      <th className="wide">Ended</th>
+                      <th className="wide">By</th>
+                    </>
+                  }
+                >
+                  {items.map(({ id, dryRun, status, total, done, failed, ...one }) => (
+                    <tr key={id}>
+                      <td>
+                        <AnchorLink to="/imports/$id" params={{ id }}>
+                          <Moment at={one.createdAt} clock />
+                        </AnchorLink>
+                        {dryRun && (
+                          <div>
+                            <StateMark state="dry_run" />
+                          </div>
+                        )}
+                      </td>
+                      <td>
+                        <StateMark state={status} />
+                      </td>
+                      <td className="right">
+                        {count(done)} of {total === null ? '?' : count(total)}
+                      </td>
+                      <td className="right">
+                        {failed > 0 ? <span className="state-bad">{count(failed)}</span> : '0'}
+                      </td>
+                      <td className="wide">
+                        <Moment at={one.endedAt} fallback="" clock />
+                      </td>
+                      <td className="wide">
+                        <ActorName actor={one.createdBy} />
+                      </td>
+                    </tr>
+                  ))}
+                </Table>
                 <Paging
                   cursor={cursor}
                   nextCursor={nextCursor}

@@ -17,6 +17,7 @@ import { useCampaignsOfJobs } from './campaigns-of-jobs.js';
 import { kindName } from './kinds.js';
 import { doneOf, isOfCampaign } from './outcome.js';
 import { jobErrorsQuery, jobQuery, namesQuery } from './jobs.queries.js';
+import { Table } from '../shared/table.js';
 
 const DEVICE_ID = /^[0-9a-f]{8}-/;
 
@@ -62,6 +63,7 @@ export const JobPage = () => {
           startedAt,
           endedAt,
           createdBy,
+          cancelledBy,
           reason,
           children,
           parent,
@@ -137,6 +139,14 @@ export const JobPage = () => {
                     </dd>
                   </>
                 )}
+                {cancelledBy !== undefined && (
+                  <>
+                    <dt>Cancelled by</dt>
+                    <dd>
+                      <ActorName actor={cancelledBy} />
+                    </dd>
+                  </>
+                )}
                 {parent !== undefined && (
                   <>
                     <dt>Part of</dt>
@@ -181,36 +191,33 @@ export const JobPage = () => {
               )}
               {children.length > 0 && (
                 <Section title="Parts">
-                  <div className="table-scroll">
-                    <table className="table">
-                      <thead>
-                        <tr>
-                          <th>Part</th>
-                          <th>State</th>
-                          <th className="right">{ofCampaign ? 'Written' : 'Done'}</th>
-                          {!ofCampaign && <th className="right">Failed</th>}
-                        </tr>
-                      </thead>
-                      <tbody>
-                        {children.map((child, index) => (
-                          <tr key={child.id}>
-                            <td>
-                              <AnchorLink to="/jobs/$id" params={{ id: child.id }}>
-                                {kindName(child.kind)} {index + 1}
-                              </AnchorLink>
-                            </td>
-                            <td>
-                              <StateMark state={child.status} />
-                            </td>
-                            <td className="right">
-                              {count(doneOf(child))} of {child.total === null ? '?' : count(child.total)}
-                            </td>
-                            {!ofCampaign && <td className="right">{count(child.failed)}</td>}
-                          </tr>
-                        ))}
-                      </tbody>
-                    </table>
-                  </div>
+                  <Table
+                    head={
+                      <>
+                        <th>Part</th>
+                        <th>State</th>
+                        <th className="right">{ofCampaign ? 'Written' : 'Done'}</th>
+                        {!ofCampaign && <th className="right">Failed</th>}
+                      </>
+                    }
+                  >
+                    {children.map((child, index) => (
+                      <tr key={child.id}>
+                        <td>
+                          <AnchorLink to="/jobs/$id" params={{ id: child.id }}>
+                            {kindName(child.kind)} {index + 1}
+                          </AnchorLink>
+                        </td>
+                        <td>
+                          <StateMark state={child.status} />
+                        </td>
+                        <td className="right">
+                          {count(doneOf(child))} of {child.total === null ? '?' : count(child.total)}
+                        </td>
+                        {!ofCampaign && <td className="right">{count(child.failed)}</td>}
+                      </tr>
+                    ))}
+                  </Table>
                 </Section>
               )}
             </>
@@ -224,38 +231,35 @@ export const JobPage = () => {
               <Text c="dimmed">Nothing has failed.</Text>
             ) : (
               <>
-                <div className="table-scroll">
-                  <table className="table">
-                    <thead>
-                      <tr>
-                        <th>Device or row</th>
-                        <th>Reason</th>
-                        <th className="wide">Code</th>
-                      </tr>
-                    </thead>
-                    <tbody>
-                      {items.map(({ item, code, detail }) => (
-                        <tr key={item + code}>
-                          <td className="value">
-                            {DEVICE_ID.test(item) ? (
-                              <AnchorLink
-                                to="/devices/$id/$tab"
-                                params={{ id: item, tab: 'configuration' }}
-                                title={item}
-                              >
-                                {names?.get(item) ?? item}
-                              </AnchorLink>
-                            ) : (
-                              item
-                            )}
-                          </td>
-                          <td className="anywhere">{detail}</td>
-                          <td className="value wide">{code}</td>
-                        </tr>
-                      ))}
-                    </tbody>
-                  </table>
-                </div>
+                <Table
+                  head={
+                    <>
+                      <th>Device or row</th>
+                      <th>Reason</th>
+                      <th className="wide">Code</th>
+                    </>
+                  }
+                >
+                  {items.map(({ item, code, detail }) => (
+                    <tr key={item + code}>
+                      <td className="value">
+                        {DEVICE_ID.test(item) ? (
+                          <AnchorLink
+                            to="/devices/$id/$tab"
+                            params={{ id: item, tab: 'configuration' }}
+                            title={item}
+                          >
+                            {names?.get(item) ?? item}
+                          </AnchorLink>
+                        ) : (
+                          item
+                        )}
+                      </td>
+                      <td className="anywhere">{detail}</td>
+                      <td className="value wide">{code}</td>
+                    </tr>
+                  ))}
+                </Table>
                 <Group mt="sm">
                   {total !== undefined && <Text c="dimmed">{count(total)} in all</Text>}
                   {nextCursor !== null && (

@@ -13,6 +13,7 @@ import { kindName } from './kinds.js';
 import { doneOf, isOfCampaign } from './outcome.js';
 import { JOB_STATUSES, jobsQuery, type Job, type JobStatus } from './jobs.queries.js';
 import { useCampaignsOfJobs } from './campaigns-of-jobs.js';
+import { Table } from '../shared/table.js';
 
 export const JobsPage = () => {
   const { status, cursor } = useSearch({ from: '/jobs' });
@@ -75,69 +76,66 @@ export const JobsPage = () => {
 const JobTable = ({ jobs }: { readonly jobs: readonly Job[] }) => {
   const campaigns = useCampaignsOfJobs(jobs.some(isOfCampaign));
   return (
-    <div className="table-scroll">
-      <table className="table">
-        <thead>
-          <tr>
-            <th>Job</th>
-            <th>State</th>
-            <th className="right">Done</th>
-            <th className="right">Failed</th>
-            <th>Begun</th>
-            <th className="wide">Ended</th>
-            <th className="wide">By</th>
-          </tr>
-        </thead>
-        <tbody>
-          {jobs.map((job) => {
-            const { id, kind, status, total, failed, startedAt, endedAt, createdBy, parent } = job;
-            const campaign = isOfCampaign(job) ? campaigns.get(parent ?? id) : undefined;
-            return (
-              <tr key={id}>
-                <td>
-                  <AnchorLink to="/jobs/$id" params={{ id }}>
-                    {kindName(kind)}
+    <Table
+      head={
+        <>
+          <th>Job</th>
+          <th>State</th>
+          <th className="right">Done</th>
+          <th className="right">Failed</th>
+          <th>Begun</th>
+          <th className="wide">Ended</th>
+          <th className="wide">By</th>
+        </>
+      }
+    >
+      {jobs.map((job) => {
+        const { id, kind, status, total, failed, startedAt, endedAt, createdBy, parent } = job;
+        const campaign = isOfCampaign(job) ? campaigns.get(parent ?? id) : undefined;
+        return (
+          <tr key={id}>
+            <td>
+              <AnchorLink to="/jobs/$id" params={{ id }}>
+                {kindName(kind)}
+              </AnchorLink>
+              {campaign !== undefined && (
+                <div className="anywhere">
+                  <AnchorLink to="/campaigns/$id" params={{ id: campaign.id }}>
+                    {campaign.name}
                   </AnchorLink>
-                  {campaign !== undefined && (
-                    <div className="anywhere">
-                      <AnchorLink to="/campaigns/$id" params={{ id: campaign.id }}>
-                        {campaign.name}
-                      </AnchorLink>
-                    </div>
-                  )}
-                </td>
-                <td>
-                  <StateMark state={status} />
-                </td>
-                <td className="right">
-                  {count(doneOf(job))} of {total === null ? '?' : count(total)}
-                  {isOfCampaign(job) && ' written'}
-                </td>
-                <td className="right">
-                  {isOfCampaign(job) ? (
-                    <span className="dim" title="How devices took it is on the page of the campaign">
-                      –
-                    </span>
-                  ) : failed > 0 ? (
-                    <span className="state-bad">{count(failed)}</span>
-                  ) : (
-                    '0'
-                  )}
-                </td>
-                <td>
-                  <Moment at={startedAt} fallback="" clock />
-                </td>
-                <td className="wide">
-                  <Moment at={endedAt} fallback="" clock />
-                </td>
-                <td className="wide">
-                  <ActorName actor={createdBy} />
-                </td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
+                </div>
+              )}
+            </td>
+            <td>
+              <StateMark state={status} />
+            </td>
+            <td className="right">
+              {count(doneOf(job))} of {total === null ? '?' : count(total)}
+              {isOfCampaign(job) && ' written'}
+            </td>
+            <td className="right">
+              {isOfCampaign(job) ? (
+                <span className="dim" title="How devices took it is on the page of the campaign">
+                  –
+                </span>
+              ) : failed > 0 ? (
+                <span className="state-bad">{count(failed)}</span>
+              ) : (
+                '0'
+              )}
+            </td>
+            <td>
+              <Moment at={startedAt} fallback="" clock />
+            </td>
+            <td className="wide">
+              <Moment at={endedAt} fallback="" clock />
+            </td>
+            <td className="wide">
+              <ActorName actor={createdBy} />
+            </td>
+          </tr>
+        );
+      })}
+    </Table>
   );
 };

@@ -13,6 +13,7 @@ import { Loaded, Nothing, PageHeader } from '../shared/page.js';
 import { StateMark } from '../shared/state-mark.js';
 import { PARKED_STATES, parkedListQuery, type Parked, type ParkedState } from './parked.queries.js';
 import { ReplayMatching } from './replay-matching.js';
+import { Table } from '../shared/table.js';
 
 const WORDS: Readonly<Record<ParkedState, string>> = {
   open: 'open',
@@ -175,41 +176,38 @@ const FilterLine = ({
 };
 
 const ParkedTable = ({ messages }: { readonly messages: readonly Parked[] }) => (
-  <div className="table-scroll">
-    <table className="table">
-      <thead>
-        <tr>
-          <th>Message</th>
-          <th>Why not</th>
-          <th className="right wide">Tries</th>
-          <th>Parked</th>
-          <th className="wide">State</th>
-        </tr>
-      </thead>
-      <tbody>
-        {messages.map(({ id, state, service, consumer, subject, code, reason, tries, ...parked }) => (
-          <tr key={id}>
-            <td className="anywhere">
-              <AnchorLink to="/parked/$id" params={{ id }}>
-                {consumer}
-              </AnchorLink>
-              <div className="dim">of {service}</div>
-              <div className="mono wide">{subject}</div>
-            </td>
-            <td className="anywhere">
-              {reason}
-              {code !== undefined && !reason.startsWith(code) && <div className="mono dim">{code}</div>}
-            </td>
-            <td className="right wide">{count(tries)}</td>
-            <td>
-              <Moment at={parked.lastParkedAt} />
-            </td>
-            <td className="wide">
-              <StateMark state={state === 'open' ? 'undecided' : state} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
+  <Table
+    head={
+      <>
+        <th>Message</th>
+        <th>Why not</th>
+        <th className="right wide">Tries</th>
+        <th>Parked</th>
+        <th className="wide">State</th>
+      </>
+    }
+  >
+    {messages.map(({ id, state, service, consumer, subject, code, reason, tries, ...parked }) => (
+      <tr key={id}>
+        <td className="anywhere">
+          <AnchorLink to="/parked/$id" params={{ id }}>
+            {consumer}
+          </AnchorLink>
+          <div className="dim">of {service}</div>
+          <div className="mono wide">{subject}</div>
+        </td>
+        <td className="anywhere">
+          {reason}
+          {code !== undefined && !reason.startsWith(code) && <div className="mono dim">{code}</div>}
+        </td>
+        <td className="right wide">{count(tries)}</td>
+        <td>
+          <Moment at={parked.lastParkedAt} />
+        </td>
+        <td className="wide">
+          <StateMark state={state === 'open' ? 'undecided' : state} />
+        </td>
+      </tr>
+    ))}
+  </Table>
 );

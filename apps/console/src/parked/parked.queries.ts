@@ -6,7 +6,7 @@ export type ParkedState = Parked['state'];
 export const PARKED_STATES: readonly ParkedState[] = ['open', 'replayed', 'dropped'];
 
 /** Both must hold; `filter` may have an "or" in it. */
-export const parkedFilter = (state: ParkedState, filter: string): string =>
+const parkedFilter = (state: ParkedState, filter: string): string =>
   filter === '' ? `state==${state}` : `state==${state};(${filter})`;
 
 export const parkedListQuery = (state: ParkedState, filter: string, cursor: string | undefined) =>

@@ -1,17 +1,18 @@
 import { Text } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
 import { ActButton } from '../shared/act-button.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
-import { Confirm } from '../shared/confirm-count.js';
 import { count } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, PageHeader, Section } from '../shared/page.js';
 import { EditIntegration, RenewCredentials } from './integration-dialogs.js';
 import { integrationQuery, type IntegrationState } from './settings.queries.js';
+import { Table } from '../shared/table.js';
 
 /** What an integration reads, and how far it is behind. */
 export const IntegrationPage = () => {
@@ -40,36 +41,33 @@ export const IntegrationPage = () => {
               </dd>
             </dl>
             <Section title="What it reads">
-              <div className="table-scroll">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th>Service</th>
-                      <th className="right">Waiting</th>
-                      <th className="right">In hand</th>
-                      <th>Acknowledged</th>
-                      <th className="wide">Stream and consumer</th>
+              <Table
+                head={
+                  <>
+                    <th>Service</th>
+                    <th className="right">Waiting</th>
+                    <th className="right">In hand</th>
+                    <th>Acknowledged</th>
+                    <th className="wide">Stream and consumer</th>
+                  </>
+                }
+              >
+                {data.consumers.map(
+                  ({ service, stream, consumer, waiting, unacknowledged, lastAcknowledgedAt }) => (
+                    <tr key={consumer + service}>
+                      <td>{service}</td>
+                      <td className="right">{known(waiting)}</td>
+                      <td className="right">{known(unacknowledged)}</td>
+                      <td>
+                        <Moment at={lastAcknowledgedAt} />
+                      </td>
+                      <td className="value wide">
+                        {stream} {consumer}
+                      </td>
                     </tr>
-                  </thead>
-                  <tbody>
-                    {data.consumers.map(
-                      ({ service, stream, consumer, waiting, unacknowledged, lastAcknowledgedAt }) => (
-                        <tr key={consumer + service}>
-                          <td>{service}</td>
-                          <td className="right">{known(waiting)}</td>
-                          <td className="right">{known(unacknowledged)}</td>
-                          <td>
-                            <Moment at={lastAcknowledgedAt} />
-                          </td>
-                          <td className="value wide">
-                            {stream} {consumer}
-                          </td>
-                        </tr>
-                      ),
-                    )}
-                  </tbody>
-                </table>
-              </div>
+                  ),
+                )}
+              </Table>
               <Text c="dimmed" mt="sm">
                 Waiting: events that it has not fetched. In hand: fetched and not acknowledged; after a minute
                 they are given out again. What it misses for longer than a stream keeps it is gone.
@@ -86,17 +84,9 @@ const known = (events: number | null): string => (events === null ? 'not known' 
 
 const Header = ({ integration, etag }: { readonly integration: IntegrationState; readonly etag: string }) => {
   const { id, name } = integration;
-  const queries = useQueryClient();
   const navigate = useNavigate();
   const [asked, setAsked] = useState<'edit' | 'renew' | 'delete'>();
   const close = () => setAsked(undefined);
-  const remove = useMutation({
-    mutationFn: () => answered(api.DELETE('/api/v1/integrations/{id}', { params: { path: { id } } })),
-    onSuccess: () => {
-      void navigate({ to: '/settings' });
-      void queries.invalidateQueries({ queryKey: ['integrations', 'list'] });
-    },
-  });
   return (
     <>
       <PageHeader
@@ -123,21 +113,21 @@ const Header = ({ integration, etag }: { readonly integration: IntegrationState;
       {asked === 'edit' && <EditIntegration integration={integration} etag={etag} onClose={close} />}
       {asked === 'renew' && <RenewCredentials integration={integration} onClose={close} />}
       {asked === 'delete' && (
-        <Confirm
+        <ActDialog
           title={`Delete ${name}`}
           act="Delete"
           danger
           toType={name}
-          busy={remove.isPending}
-          error={remove.error}
+          refreshes={['integrations', 'list']}
+          run={() => answered(api.DELETE('/api/v1/integrations/{id}', { params: { path: { id } } }))}
+          onDone={() => void navigate({ to: '/settings' })}
           onClose={close}
-          onConfirm={() => remove.mutate()}
         >
           <Text>
             Its connections are closed at once, and where it was in the events is forgotten. This cannot be
             undone.
           </Text>
-        </Confirm>
+        </ActDialog>
       )}
     </>
   );

@@ -1,7 +1,6 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { answered, api, withEtag, type Schema } from '../api/client.js';
 
-export type Integration = Schema<'IntegrationView'>;
 export type IntegrationState = Schema<'IntegrationState'>;
 
 export const integrationsQuery = (cursor?: string) =>

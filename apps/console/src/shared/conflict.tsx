@@ -2,6 +2,7 @@ import { Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { readJson } from './json-input.js';
 import { Value } from './value.js';
+import { Table } from './table.js';
 
 /** Of one thing that either side has changed: what it was when the edit began, what it is now, what was typed. */
 export interface ConflictRow {
@@ -28,30 +29,28 @@ export const Conflict = ({
   <div role="alert" className="card">
     <Text fw={600}>Somebody was faster. Nothing of yours is saved yet.</Text>
     {note !== undefined && <Text>{note}</Text>}
-    <div className="table-scroll" style={{ marginTop: 8 }}>
-      <table className="table">
-        <thead>
-          <tr>
-            <th>{thing}</th>
-            <th>Was</th>
-            <th>Theirs</th>
-            <th>Yours</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ name, was, theirs, yours }) => (
-            <tr key={name}>
-              <td className="anywhere">{name}</td>
-              {[was, theirs, yours].map((side, index) => (
-                <td key={index} className="value">
-                  <Side of={keyOf?.(name)}>{side}</Side>
-                </td>
-              ))}
-            </tr>
+    <Table
+      style={{ marginTop: 8 }}
+      head={
+        <>
+          <th>{thing}</th>
+          <th>Was</th>
+          <th>Theirs</th>
+          <th>Yours</th>
+        </>
+      }
+    >
+      {rows.map(({ name, was, theirs, yours }) => (
+        <tr key={name}>
+          <td className="anywhere">{name}</td>
+          {[was, theirs, yours].map((side, index) => (
+            <td key={index} className="value">
+              <Side of={keyOf?.(name)}>{side}</Side>
+            </td>
           ))}
-        </tbody>
-      </table>
-    </div>
+        </tr>
+      ))}
+    </Table>
   </div>
 );
 

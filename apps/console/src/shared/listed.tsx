@@ -3,6 +3,7 @@ import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { Moment } from './moment.js';
 import { Loaded } from './page.js';
+import { Table } from './table.js';
 
 interface PagingProps {
   /** Where the page that is shown begins; undefined: the first one. */
@@ -33,18 +34,11 @@ export const Listed = <Item extends { readonly id: string }>({
         nothing
       ) : (
         <>
-          <div className="table-scroll">
-            <table className="table">
-              <thead>
-                <tr>{head}</tr>
-              </thead>
-              <tbody>
-                {items.map((item) => (
-                  <tr key={item.id}>{children(item)}</tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table head={<>{head}</>}>
+            {items.map((item) => (
+              <tr key={item.id}>{children(item)}</tr>
+            ))}
+          </Table>
           <Paging {...paging} nextCursor={nextCursor} readAt={query.dataUpdatedAt} />
         </>
       )
@@ -82,11 +76,4 @@ export const Paging = ({
       </Text>
     )}
   </Group>
-);
-
-/** Over the buttons at the end of a row. */
-export const ActsHead = () => (
-  <th>
-    <span className="visually-hidden">Acts</span>
-  </th>
 );

@@ -65,7 +65,8 @@ export const Loaded = <T,>({
   );
 };
 
-const Stale = ({
+/** What is shown is old, since when, and why nothing newer can be read. */
+export const Stale = ({
   error,
   since,
   retry,

@@ -44,7 +44,7 @@ export const ProblemView = ({
   );
 };
 
-export const TraceId = ({ problem: { traceId } }: { readonly problem: Problem }) =>
+const TraceId = ({ problem: { traceId } }: { readonly problem: Problem }) =>
   traceId === undefined ? null : <TraceCopy traceId={traceId} />;
 
 export const TraceCopy = ({ traceId }: { readonly traceId: string }) => (

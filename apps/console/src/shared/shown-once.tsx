@@ -28,13 +28,16 @@ export const ShownOnce = ({
   title,
   secrets,
   lost,
+  again,
   onClose,
   children,
 }: {
   readonly title: string;
   readonly secrets: Readonly<Record<string, string | undefined>>;
   /** What to do when the answer was lost. */
-  readonly lost: string;
+  readonly lost?: string;
+  /** Said in place of that it is not shown again: how it can be had once more. */
+  readonly again?: string;
   readonly onClose: () => void;
   readonly children?: ReactNode;
 }) => {
@@ -44,8 +47,8 @@ export const ShownOnce = ({
       <Stack gap="sm">
         <Text>
           {shown.length === 0
-            ? `The answer that showed it did not arrive, and it is not shown again. ${lost}`
-            : 'Copy it now: it is not shown again.'}
+            ? `The answer that showed it did not arrive, and it is not shown again. ${lost ?? ''}`
+            : (again ?? 'Copy it now: it is not shown again.')}
         </Text>
         {shown.map(([label, text]) => (
           <CopyText key={label} label={label} text={text} />

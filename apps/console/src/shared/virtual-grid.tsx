@@ -27,6 +27,7 @@ export const VirtualGrid = <Row,>({
   onToggle,
   selected,
   onSeen,
+  onPointed,
 }: {
   readonly label: string;
   readonly columns: readonly GridColumn[];
@@ -42,6 +43,8 @@ export const VirtualGrid = <Row,>({
   readonly selected?: (row: Row) => boolean;
   /** The first and the last row that are on the page. */
   readonly onSeen: (first: number, last: number) => void;
+  /** The mouse is over its rows, or has left them. */
+  readonly onPointed?: (isPointed: boolean) => void;
 }) => {
   const scroller = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState(0);
@@ -102,12 +105,15 @@ export const VirtualGrid = <Row,>({
         aria-label={label}
         aria-rowcount={(total ?? known) + 1}
         aria-colcount={columns.length}
+        aria-busy={known === 0}
         {...(selected === undefined ? {} : { 'aria-multiselectable': true })}
         tabIndex={0}
         {...(rowAt(active) === undefined || active < first || active > last
           ? {}
           : { 'aria-activedescendant': `${label}-row-${active}`.replaceAll(' ', '-') })}
         onKeyDown={onKeyDown}
+        onPointerEnter={({ pointerType }) => pointerType === 'mouse' && onPointed?.(true)}
+        onPointerLeave={() => onPointed?.(false)}
       >
         <div role="row" aria-rowindex={1} className="grid-row grid-head">
           {columns.map((column) => (

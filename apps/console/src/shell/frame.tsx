@@ -11,7 +11,7 @@ import {
   useMantineColorScheme,
 } from '@mantine/core';
 import { KebabHorizontalIcon, SearchIcon } from '@primer/octicons-react';
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { focusManager, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
 import { useEffect, useMemo, useState } from 'react';
 import { problemOf } from '../api/problem.js';
@@ -24,11 +24,20 @@ import { meQuery, signOut } from './session.js';
 import { SignIn } from './sign-in.js';
 import { SingleKeys } from './single-keys.js';
 
-/** Everything around a page; in its place the sign-in, where nobody is signed in. */
+/**
+ * Everything around a page; in its place the sign-in, where nobody is signed in. Where a session has ended meanwhile, the page
+ * stays behind the sign-in, unseen, with what was typed on it.
+ */
 export const Frame = () => {
   const me = useQuery(meQuery);
-  if (me.isError && problemOf(me.error).status === 401) return <SignIn />;
+  const isSignedOut = me.isError && problemOf(me.error).status === 401;
+  useEffect(() => {
+    document.body.toggleAttribute('data-signed-out', isSignedOut);
+    // What is not looked at is not read every few seconds: each time would be refused.
+    focusManager.setFocused(isSignedOut ? false : undefined);
+  }, [isSignedOut]);
   if (me.data === undefined) {
+    if (isSignedOut) return <SignIn />;
     return me.isError ? (
       <main className="sign-in">
         <ProblemView error={me.error} retry={() => void me.refetch()} />
@@ -37,7 +46,15 @@ export const Frame = () => {
       <main aria-busy="true" />
     );
   }
-  return <SignedIn name={me.data.id} />;
+  const { id, tenantId } = me.data;
+  return (
+    <>
+      {isSignedOut && <SignIn after={me.data} />}
+      <div className="signed-in">
+        <SignedIn key={`${tenantId} ${id}`} name={id} />
+      </div>
+    </>
+  );
 };
 
 const SignedIn = ({ name }: { readonly name: string }) => {

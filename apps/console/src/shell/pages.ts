@@ -1,6 +1,7 @@
 import {
   BroadcastIcon,
   ChecklistIcon,
+  CloudIcon,
   CpuIcon,
   DeviceMobileIcon,
   GearIcon,
@@ -26,6 +27,7 @@ interface Page {
     | '/jobs'
     | '/parked'
     | '/access'
+    | '/iot-hubs'
     | '/audit'
     | '/settings';
   readonly name: string;
@@ -44,6 +46,7 @@ export const PAGES: readonly Page[] = [
   { to: '/jobs', name: 'Jobs', icon: TasklistIcon },
   { to: '/parked', name: 'Parked messages', icon: InboxIcon },
   { to: '/access', name: 'Access', icon: KeyIcon },
+  { to: '/iot-hubs', name: 'IoT Hubs', icon: CloudIcon },
   { to: '/audit', name: 'Audit trail', icon: LogIcon },
   { to: '/settings', name: 'Settings', icon: GearIcon },
 ];

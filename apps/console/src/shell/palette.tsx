@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
-import { valueText } from '../devices/filter-text.js';
+import { startingWith } from '../devices/filter-text.js';
 import { PAGES } from './pages.js';
 
 interface Hit {
@@ -114,9 +114,4 @@ export const Palette = ({ onClose }: { readonly onClose: () => void }) => {
       {hits.length === 0 && <p className="dim">Nothing begins with that.</p>}
     </Modal>
   );
-};
-
-const startingWith = (text: string): string => {
-  const quoted = valueText(text);
-  return quoted.startsWith('"') ? `${quoted.slice(0, -1)}*"` : `${quoted}*`;
 };

@@ -15,6 +15,8 @@ import { count } from '../shared/format.js';
 import { Moment, useNow } from '../shared/moment.js';
 import { Loaded, PageHeader, Section } from '../shared/page.js';
 import { StateMark, syncState } from '../shared/state-mark.js';
+import { StateAge } from '../devices/state-age.js';
+import { Table } from '../shared/table.js';
 
 /** A job that failed longer ago is no news. */
 const RECENT_MS = 86_400_000;
@@ -176,6 +178,7 @@ const Fleet = ({ fleet }: { readonly fleet: Schema<'FleetSummary'> }) => {
   return (
     <>
       <Section title={`${count(total)} devices`}>
+        <StateAge {...fleet} />
         <div className="counters">
           <Tile devices={connectivity.connected} state="online" filter="connected==true" />
           <Tile
@@ -253,20 +256,16 @@ const Counts = ({
   rows.length === 0 ? (
     <Text c="dimmed">{nothing}</Text>
   ) : (
-    <div className="table-scroll">
-      <table className="table">
-        <tbody>
-          {rows.map(({ name, devices, filter }) => (
-            <tr key={name}>
-              <td className="anywhere">
-                <AnchorLink to="/devices" search={{ filter }}>
-                  {name}
-                </AnchorLink>
-              </td>
-              <td className="right">{count(devices)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table>
+      {rows.map(({ name, devices, filter }) => (
+        <tr key={name}>
+          <td className="anywhere">
+            <AnchorLink to="/devices" search={{ filter }}>
+              {name}
+            </AnchorLink>
+          </td>
+          <td className="right">{count(devices)}</td>
+        </tr>
+      ))}
+    </Table>
   );

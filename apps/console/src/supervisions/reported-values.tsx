@@ -9,6 +9,7 @@ import { StateMark } from '../shared/state-mark.js';
 import { useCover, Value } from '../shared/value.js';
 import { sharesOf, type Share } from './shares.js';
 import { reportedValuesQuery, type Supervision } from './supervisions.queries.js';
+import { Table } from '../shared/table.js';
 
 /** How many devices report which value of each key that is written or expected: how far a version has come. */
 export const ReportedValues = ({
@@ -27,75 +28,63 @@ export const ReportedValues = ({
     <Loaded query={values}>
       {({ keys }) => (
         <>
-          <div className="table-scroll" tabIndex={0} role="region" aria-label="Reported values">
-            <table className="table">
-              <thead>
-                <tr>
-                  <th style={{ minWidth: 110 }}>Key</th>
-                  <th>Devices report</th>
-                  <th className="right">Devices</th>
-                  <th className="right">Part</th>
-                  <th style={{ minWidth: 120 }}>
-                    <span className="visually-hidden">Part, as a bar</span>
-                  </th>
+          <Table
+            label="Reported values"
+            head={
+              <>
+                <th style={{ minWidth: 110 }}>Key</th>
+                <th>Devices report</th>
+                <th className="right">Devices</th>
+                <th className="right">Part</th>
+                <th style={{ minWidth: 120 }}>
+                  <span className="visually-hidden">Part, as a bar</span>
+                </th>
+              </>
+            }
+          >
+            {keys.map((key) => {
+              const { total, shares } = sharesOf(key, verdicts);
+              return shares.map(({ kind, value, devices, stands }, index) => (
+                <tr key={`${key.key} ${index}`}>
+                  {index === 0 && (
+                    <td className="value" rowSpan={shares.length}>
+                      {key.key}
+                    </td>
+                  )}
+                  <td className="value">
+                    {kind === 'value' || kind === 'expected' ? (
+                      <code>
+                        <Value name={key.key} of={value} />
+                      </code>
+                    ) : (
+                      <span className="dim">{WORDS[kind]}</span>
+                    )}{' '}
+                    {kind === 'expected' && <StateMark state="valid" word="as it should be" />}
+                    {stands !== undefined && <StateMark {...STANDS[stands]} />}
+                  </td>
+                  <td className="right">
+                    <DevicesWith filter={filter} of={key.key} kind={kind} value={value} devices={devices} />
+                  </td>
+                  <td className="right">{percent(devices, total)}</td>
+                  <td>
+                    <PartBar
+                      label={`${key.key} ${kind === 'value' || kind === 'expected' ? (cover(key.key, value) ?? json(value)) : WORDS[kind]}`}
+                      total={total}
+                      legend={false}
+                      parts={[
+                        {
+                          name: 'devices',
+                          value: devices,
+                          fill:
+                            kind === 'expected' ? 'ok' : stands === undefined ? 'off' : STANDS[stands].fill,
+                        },
+                      ]}
+                    />
+                  </td>
                 </tr>
-              </thead>
-              <tbody>
-                {keys.map((key) => {
-                  const { total, shares } = sharesOf(key, verdicts);
-                  return shares.map(({ kind, value, devices, stands }, index) => (
-                    <tr key={`${key.key} ${index}`}>
-                      {index === 0 && (
-                        <td className="value" rowSpan={shares.length}>
-                          {key.key}
-                        </td>
-                      )}
-                      <td className="value">
-                        {kind === 'value' || kind === 'expected' ? (
-                          <code>
-                            <Value name={key.key} of={value} />
-                          </code>
-                        ) : (
-                          <span className="dim">{WORDS[kind]}</span>
-                        )}{' '}
-                        {kind === 'expected' && <StateMark state="valid" word="as it should be" />}
-                        {stands !== undefined && <StateMark {...STANDS[stands]} />}
-                      </td>
-                      <td className="right">
-                        <DevicesWith
-                          filter={filter}
-                          of={key.key}
-                          kind={kind}
-                          value={value}
-                          devices={devices}
-                        />
-                      </td>
-                      <td className="right">{percent(devices, total)}</td>
-                      <td>
-                        <PartBar
-                          label={`${key.key} ${kind === 'value' || kind === 'expected' ? (cover(key.key, value) ?? json(value)) : WORDS[kind]}`}
-                          total={total}
-                          legend={false}
-                          parts={[
-                            {
-                              name: 'devices',
-                              value: devices,
-                              fill:
-                                kind === 'expected'
-                                  ? 'ok'
-                                  : stands === undefined
-                                    ? 'off'
-                                    : STANDS[stands].fill,
-                            },
-                          ]}
-                        />
-                      </td>
-                    </tr>
-                  ));
-                })}
-              </tbody>
-            </table>
-          </div>
+              ));
+            })}
+          </Table>
           <Text c="dimmed" mt={4}>
             What devices report or have applied, as it is now. It says nothing of what they were sent.
             {verdicts.pending > 0 &&

@@ -25,6 +25,7 @@ import {
   type VerdictReason,
 } from './supervisions.queries.js';
 import { VerdictBar, VerdictWords } from './verdict-bar.js';
+import { Table } from '../shared/table.js';
 
 /** Per device: whether it is as it should be, by which marks, and why not. */
 export const SupervisionPage = () => {
@@ -71,6 +72,16 @@ export const SupervisionPage = () => {
                   . It goes on after the campaign has ended, until it is closed.
                 </Text>
               )}
+              <Text c="dimmed">
+                Opened <Moment at={data.openedAt} clock /> by <ActorName actor={data.openedBy} />
+                {data.closedAt !== undefined && (
+                  <>
+                    , closed <Moment at={data.closedAt} clock /> by <ActorName actor={data.closedBy} />:
+                    verdicts are those of then
+                  </>
+                )}
+                .
+              </Text>
               {data.error !== undefined && <Text className="state-bad">{data.error.detail}</Text>}
               {data.judging && <Text c="dimmed">Verdicts are still being found.</Text>}
               <Section title={`As they should be, of ${count(data.total)}`}>
@@ -207,57 +218,54 @@ const Devices = ({
                 </Button>
               </Group>
             )}
-            <div className="table-scroll">
-              <table className="table">
-                <thead>
-                  <tr>
-                    <th>Device</th>
-                    <th>Verdict</th>
-                    <th>Reasons</th>
-                    <th title="The wanted value is in place">Desired</th>
-                    <th title="Of the document as it is now">Delivered</th>
-                    <th title="The device has the value">Reported</th>
-                    <th className="wide">Since</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {items.map((device) => (
-                    <tr key={device.deviceId}>
-                      <td className="name">
-                        <AnchorLink
-                          to="/devices/$id/$tab"
-                          params={{ id: device.deviceId, tab: 'configuration' }}
-                          title={device.name}
-                        >
-                          {device.name}
-                        </AnchorLink>
-                      </td>
-                      <td>
-                        <StateMark state={device.verdict} />
-                      </td>
-                      <td className="anywhere">
-                        {device.reasons.map((reason, index) => (
-                          <Reason key={index} reason={reason} ofCampaign={ofCampaign} />
-                        ))}
-                      </td>
-                      <td>
-                        <Yes is={device.desired} />
-                      </td>
-                      <td>
-                        <StateMark state={device.delivered} quiet={device.reported} />
-                      </td>
-                      <td>
-                        <Yes is={device.reported} />
-                        {device.knownBy === 'applied' && <div className="dim">by applying</div>}
-                      </td>
-                      <td className="wide">
-                        <Moment at={device.since} fallback="" clock />
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <Table
+              head={
+                <>
+                  <th>Device</th>
+                  <th>Verdict</th>
+                  <th>Reasons</th>
+                  <th title="The wanted value is in place">Desired</th>
+                  <th title="Of the document as it is now">Delivered</th>
+                  <th title="The device has the value">Reported</th>
+                  <th className="wide">Since</th>
+                </>
+              }
+            >
+              {items.map((device) => (
+                <tr key={device.deviceId}>
+                  <td className="name">
+                    <AnchorLink
+                      to="/devices/$id/$tab"
+                      params={{ id: device.deviceId, tab: 'configuration' }}
+                      title={device.name}
+                    >
+                      {device.name}
+                    </AnchorLink>
+                  </td>
+                  <td>
+                    <StateMark state={device.verdict} />
+                  </td>
+                  <td className="anywhere">
+                    {device.reasons.map((reason, index) => (
+                      <Reason key={index} reason={reason} ofCampaign={ofCampaign} />
+                    ))}
+                  </td>
+                  <td>
+                    <Yes is={device.desired} />
+                  </td>
+                  <td>
+                    <StateMark state={device.delivered} quiet={device.reported} />
+                  </td>
+                  <td>
+                    <Yes is={device.reported} />
+                    {device.knownBy === 'applied' && <div className="dim">by applying</div>}
+                  </td>
+                  <td className="wide">
+                    <Moment at={device.since} fallback="" clock />
+                  </td>
+                </tr>
+              ))}
+            </Table>
             <Group mt="sm" gap="xs">
               {cursors.length > 0 && (
                 <Button variant="default" onClick={() => setCursors(cursors.slice(0, -1))}>

@@ -1,19 +1,17 @@
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Text, TextInput } from '@mantine/core';
 import { PlusIcon } from '@primer/octicons-react';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
-import { useIdempotencyKey } from '../api/idempotency.js';
-import { faultAt, problemOf } from '../api/problem.js';
+import { faultAt } from '../api/problem.js';
 import { valueText } from '../devices/filter-text.js';
 import { ActButton } from '../shared/act-button.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { AnchorLink } from '../shared/anchor-link.js';
-import { Confirm } from '../shared/confirm-count.js';
 import { count } from '../shared/format.js';
 import { Section } from '../shared/page.js';
-import { ProblemView } from '../shared/problem-view.js';
 import type { Versioned } from '../shared/use-edit.js';
 import type { DeviceType } from './types.queries.js';
+import { ActsHead, Table } from '../shared/table.js';
 
 /** The versions of the application that devices of a type run; a new device has the newest. */
 export const AppVersions = ({
@@ -43,50 +41,45 @@ export const AppVersions = ({
       {appVersions.length === 0 ? (
         <Text c="dimmed">It has none, so no device of it can be made.</Text>
       ) : (
-        <div className="table-scroll">
-          <table className="table">
-            <thead>
-              <tr>
-                <th>Version</th>
-                <th className="right">Devices</th>
-                <th>
-                  <span className="visually-hidden">Acts</span>
-                </th>
+        <Table
+          head={
+            <>
+              <th>Version</th>
+              <th className="right">Devices</th>
+              <ActsHead />
+            </>
+          }
+        >
+          {appVersions.map(({ id: versionId, name }) => {
+            const devices = devicesOf(name);
+            return (
+              <tr key={versionId}>
+                <td className="anywhere">{name}</td>
+                <td className="right">
+                  <AnchorLink
+                    to="/devices"
+                    search={{ filter: `appVersion==${valueText(name)}` }}
+                    title={`Devices with ${name}`}
+                  >
+                    {devices === undefined ? '…' : count(devices)}
+                  </AnchorLink>
+                </td>
+                <td className="right">
+                  <ActButton
+                    needs="device-type"
+                    variant="default"
+                    disabled={devices !== 0}
+                    title={devices === undefined || devices === 0 ? undefined : 'Devices have it'}
+                    aria-label={`Take away ${name} …`}
+                    onClick={() => setRemoving({ name, etag: read.etag })}
+                  >
+                    Take away …
+                  </ActButton>
+                </td>
               </tr>
-            </thead>
-            <tbody>
-              {appVersions.map(({ id: versionId, name }) => {
-                const devices = devicesOf(name);
-                return (
-                  <tr key={versionId}>
-                    <td className="anywhere">{name}</td>
-                    <td className="right">
-                      <AnchorLink
-                        to="/devices"
-                        search={{ filter: `appVersion==${valueText(name)}` }}
-                        title={`Devices with ${name}`}
-                      >
-                        {devices === undefined ? '…' : count(devices)}
-                      </AnchorLink>
-                    </td>
-                    <td className="right">
-                      <ActButton
-                        needs="device-type"
-                        variant="default"
-                        disabled={devices !== 0}
-                        title={devices === undefined || devices === 0 ? undefined : 'Devices have it'}
-                        aria-label={`Take away ${name} …`}
-                        onClick={() => setRemoving({ name, etag: read.etag })}
-                      >
-                        Take away …
-                      </ActButton>
-                    </td>
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
-        </div>
+            );
+          })}
+        </Table>
       )}
       {adding && <AddVersion typeId={id} onClose={() => setAdding(false)} />}
       {removing !== undefined && (
@@ -97,52 +90,34 @@ export const AppVersions = ({
 };
 
 const AddVersion = ({ typeId, onClose }: { readonly typeId: string; readonly onClose: () => void }) => {
-  const queries = useQueryClient();
   const [name, setName] = useState('');
-  const once = useIdempotencyKey();
-  const add = useMutation({
-    mutationFn: () =>
-      once((key) =>
+  return (
+    <ActDialog
+      title="Add an application version"
+      act="Add"
+      refreshes={['device-types']}
+      run={(key) =>
         answered(
           api.POST('/api/v1/device-types/{id}/app-versions', {
             params: { path: { id: typeId }, header: { 'Idempotency-Key': key } },
             body: { name },
           }),
-        ),
-      ),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ['device-types'] });
-      onClose();
-    },
-  });
-  const problem = add.isError ? problemOf(add.error) : undefined;
-  return (
-    <Modal opened onClose={onClose} title="Add an application version">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          add.mutate();
-        }}
-      >
-        <Stack gap="sm">
-          <TextInput
-            data-autofocus
-            required
-            label="Name"
-            description="A level of every topic, so unique in the whole platform: letters, digits, _ and -."
-            value={name}
-            onChange={(event) => setName(event.currentTarget.value)}
-            error={faultAt(problem, 'name')}
-          />
-          <ProblemView error={add.error} />
-          <Group justify="flex-end">
-            <Button type="submit" loading={add.isPending}>
-              Add
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+        )
+      }
+      onClose={onClose}
+    >
+      {(problem) => (
+        <TextInput
+          data-autofocus
+          required
+          label="Name"
+          description="A level of every topic, so unique in the whole platform: letters, digits, _ and -."
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+          error={faultAt(problem, 'name')}
+        />
+      )}
+    </ActDialog>
   );
 };
 
@@ -156,29 +131,21 @@ const RemoveVersion = ({
   readonly name: string;
   readonly etag: string;
   readonly onClose: () => void;
-}) => {
-  const queries = useQueryClient();
-  const remove = useMutation({
-    mutationFn: () =>
+}) => (
+  <ActDialog
+    title={`Take ${name} away`}
+    act="Take it away"
+    danger
+    refreshes={['device-types']}
+    run={() =>
       answered(
         api.DELETE('/api/v1/device-types/{id}/app-versions/{name}', {
           params: { path: { id: typeId, name }, header: { 'If-Match': etag } },
         }),
-      ),
-    onSuccess: onClose,
-    onSettled: () => void queries.invalidateQueries({ queryKey: ['device-types'] }),
-  });
-  return (
-    <Confirm
-      title={`Take ${name} away`}
-      act="Take it away"
-      danger
-      busy={remove.isPending}
-      error={remove.error}
-      onClose={onClose}
-      onConfirm={() => remove.mutate()}
-    >
-      <Text>No device can be given it any more.</Text>
-    </Confirm>
-  );
-};
+      )
+    }
+    onClose={onClose}
+  >
+    <Text>No device can be given it any more.</Text>
+  </ActDialog>
+);

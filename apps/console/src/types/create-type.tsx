@@ -1,25 +1,24 @@
-import { Button, Modal, Stack, TagsInput, Textarea, TextInput } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { TagsInput, Textarea, TextInput } from '@mantine/core';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
-import { useIdempotencyKey } from '../api/idempotency.js';
-import { faultAt, problemOf } from '../api/problem.js';
-import { ProblemView } from '../shared/problem-view.js';
+import { faultAt } from '../api/problem.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { SettingFields } from './setting-fields.js';
 import type { Settings } from './type-settings.js';
 
 export const CreateType = ({ onClose }: { readonly onClose: () => void }) => {
-  const queries = useQueryClient();
   const navigate = useNavigate();
   const [name, setName] = useState('');
   const [description, setDescription] = useState('');
   const [versions, setVersions] = useState<string[]>([]);
   const [settings, setSettings] = useState<Settings>({});
-  const once = useIdempotencyKey();
-  const create = useMutation({
-    mutationFn: () =>
-      once((key) =>
+  return (
+    <ActDialog
+      title="Create a device type"
+      act="Create"
+      refreshes={['device-types']}
+      run={(key) =>
         answered(
           api.POST('/api/v1/device-types', {
             body: {
@@ -32,23 +31,13 @@ export const CreateType = ({ onClose }: { readonly onClose: () => void }) => {
             },
             params: { header: { 'Idempotency-Key': key } },
           }),
-        ),
-      ),
-    onSuccess: ({ id }) => {
-      void queries.invalidateQueries({ queryKey: ['device-types'] });
-      void navigate({ to: '/types/$id', params: { id } });
-    },
-  });
-  const problem = create.isError ? problemOf(create.error) : undefined;
-  return (
-    <Modal opened onClose={onClose} title="Create a device type" size="lg">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          create.mutate();
-        }}
-      >
-        <Stack gap="sm">
+        )
+      }
+      onDone={({ id }) => void navigate({ to: '/types/$id', params: { id } })}
+      onClose={onClose}
+    >
+      {(problem) => (
+        <>
           <TextInput
             data-autofocus
             required
@@ -79,12 +68,8 @@ export const CreateType = ({ onClose }: { readonly onClose: () => void }) => {
               <SettingFields settings={settings} onChange={setSettings} problem={problem} />
             </div>
           </details>
-          <ProblemView error={create.error} />
-          <Button type="submit" loading={create.isPending}>
-            Create
-          </Button>
-        </Stack>
-      </form>
-    </Modal>
+        </>
+      )}
+    </ActDialog>
   );
 };

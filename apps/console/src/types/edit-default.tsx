@@ -1,13 +1,12 @@
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { faultAt } from '../api/problem.js';
-import type { Change } from '../device/change.js';
 import { Conflict } from '../shared/conflict.js';
 import { conflictRows } from '../shared/conflict-rows.js';
 import { TYPE_ABOVE } from '../shared/confirm-count.js';
+import { EditDialog } from '../shared/edit-dialog.js';
 import { count } from '../shared/format.js';
 import { JsonInput, readJson } from '../shared/json-input.js';
-import { ProblemView } from '../shared/problem-view.js';
 import type { Versioned } from '../shared/use-edit.js';
 import {
   defaultName,
@@ -50,98 +49,77 @@ export const EditDefault = ({
   const was = namedConfiguration(opened.data);
   const whose = version ?? 'the type';
   return (
-    <Modal
-      opened
-      onClose={onClose}
+    <EditDialog
       title={keyName === '' ? `Set a default of ${whose}` : `${keyName}: default of ${whose}`}
-      size="lg"
-    >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          if ('value' in read && read.value !== null && key !== '' && allowed)
-            save({ key, kind: 'set', value: read.value as Exclude<Change, { kind: 'withdraw' }>['value'] });
-        }}
-      >
-        <Stack gap="sm">
-          {keyName === '' && (
-            <TextInput
-              data-autofocus
-              required
-              label="Key"
-              value={name}
-              onChange={(event) => setName(event.currentTarget.value)}
-            />
-          )}
-          <JsonInput
-            autoFocus={keyName !== ''}
-            label="Value (JSON)"
-            of={key}
-            text={text}
-            onChange={setText}
-            fault={
-              'value' in read && read.value === null
-                ? 'null cannot be a value. Take the default away instead.'
-                : faultAt(problem, key)
-            }
-          />
-          <Text>
-            {devices === undefined
-              ? 'Every device'
-              : `${count(devices)} ${devices === 1 ? 'device' : 'devices'}`}{' '}
-            of {whose}: each that has no value of its own
-            {version === undefined ? ', and whose version has no default,' : ''} gets it by a job. Back goes
-            the same way only: set what it was before.
-          </Text>
-          {asks && devices !== undefined && (
-            <TextInput
-              label={`Type ${String(devices)} to confirm`}
-              value={typed}
-              onChange={(event) => setTyped(event.currentTarget.value)}
-              autoComplete="off"
-              maw={260}
-            />
-          )}
-          {theirs === undefined ? (
-            <ProblemView error={error} />
-          ) : (
-            <Conflict
-              thing="Of the type"
-              keyOf={keyOfDefault}
-              rows={conflictRows(
-                was,
-                namedConfiguration(theirs),
-                withMine(was, { [defaultName(key, version)]: text }),
-              )}
-            />
-          )}
-          <Group justify="space-between">
-            {own === undefined ? (
-              <span />
-            ) : (
-              <Button
-                variant="default"
-                disabled={!allowed}
-                onClick={() => save({ key: keyName, kind: 'withdraw' })}
-              >
-                Take the default away
-              </Button>
+      act="Set"
+      isReady={'value' in read && read.value !== null && key !== '' && allowed}
+      busy={busy}
+      error={error}
+      conflict={
+        theirs === undefined ? undefined : (
+          <Conflict
+            thing="Of the type"
+            keyOf={keyOfDefault}
+            rows={conflictRows(
+              was,
+              namedConfiguration(theirs),
+              withMine(was, { [defaultName(key, version)]: text }),
             )}
-            <Group gap="xs">
-              <Button variant="default" onClick={onClose}>
-                {theirs === undefined ? 'Cancel' : 'Leave theirs'}
-              </Button>
-              <Button
-                type="submit"
-                loading={busy}
-                disabled={'fault' in read || read.value === null || key === '' || !allowed}
-              >
-                {theirs === undefined ? 'Set' : 'Set mine over it'}
-              </Button>
-            </Group>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+          />
+        )
+      }
+      besides={
+        own !== undefined && (
+          <Button
+            variant="default"
+            disabled={!allowed}
+            onClick={() => save({ key: keyName, kind: 'withdraw' })}
+          >
+            Take the default away
+          </Button>
+        )
+      }
+      onSave={() => {
+        if ('value' in read) save({ key, kind: 'set', value: read.value });
+      }}
+      onClose={onClose}
+    >
+      {keyName === '' && (
+        <TextInput
+          data-autofocus
+          required
+          label="Key"
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+      )}
+      <JsonInput
+        autoFocus={keyName !== ''}
+        label="Value (JSON)"
+        of={key}
+        text={text}
+        onChange={setText}
+        fault={
+          'value' in read && read.value === null
+            ? 'null cannot be a value. Take the default away instead.'
+            : faultAt(problem, key)
+        }
+      />
+      <Text>
+        {devices === undefined ? 'Every device' : `${count(devices)} ${devices === 1 ? 'device' : 'devices'}`}{' '}
+        of {whose}: each that has no value of its own
+        {version === undefined ? ', and whose version has no default,' : ''} gets it by a job. Back goes the
+        same way only: set what it was before.
+      </Text>
+      {asks && devices !== undefined && (
+        <TextInput
+          label={`Type ${String(devices)} to confirm`}
+          value={typed}
+          onChange={(event) => setTyped(event.currentTarget.value)}
+          autoComplete="off"
+          maw={260}
+        />
+      )}
+    </EditDialog>
   );
 };

@@ -1,10 +1,10 @@
-import { Button, Group, Modal, Select, Stack } from '@mantine/core';
+import { Select } from '@mantine/core';
 import { useState } from 'react';
 import { faultAt } from '../api/problem.js';
 import { Conflict } from '../shared/conflict.js';
 import { conflictRows } from '../shared/conflict-rows.js';
+import { EditDialog } from '../shared/edit-dialog.js';
 import { NumberField } from '../shared/number-field.js';
-import { ProblemView } from '../shared/problem-view.js';
 import { withValue } from '../shared/with-value.js';
 import type { Versioned } from '../shared/use-edit.js';
 import { keyOfDefault, limitName, namedConfiguration, UNDECLARED, withMine } from './configuration-values.js';
@@ -38,65 +38,55 @@ export const EditRules = ({
   };
   const was = namedConfiguration(opened.data);
   return (
-    <Modal opened onClose={onClose} title="Rules for configurations">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          save(edit);
-        }}
-      >
-        <Stack gap="sm">
-          <Select
-            label="Keys that are not declared"
-            data={[
-              { value: 'allowed', label: 'allowed' },
-              { value: 'refused', label: 'refused' },
-            ]}
-            value={undeclaredKeys}
-            onChange={(value) => setUndeclaredKeys(value === 'refused' ? 'refused' : 'allowed')}
-            allowDeselect={false}
-            error={faultAt(problem, 'undeclaredKeys')}
+    <EditDialog
+      title="Rules for configurations"
+      isReady={Object.keys(edit).length > 0}
+      busy={busy}
+      error={error}
+      conflict={
+        theirs === undefined ? undefined : (
+          <Conflict
+            thing="Of the type"
+            keyOf={keyOfDefault}
+            rows={conflictRows(
+              was,
+              namedConfiguration(theirs),
+              withMine(was, {
+                [UNDECLARED]: undeclaredKeys,
+                ...Object.fromEntries(
+                  changed.map(({ name }) => [limitName(name), String(limits[name] ?? 'the service’s own')]),
+                ),
+              }),
+            )}
           />
-          {LIMITS.map(({ name, label }) => (
-            <NumberField
-              key={name}
-              label={label}
-              description="At most; empty: as much as the service takes."
-              min={1}
-              value={limits[name]}
-              onChange={(value) => setLimits((now) => withValue(now, name, value))}
-              fault={faultAt(problem, `limits.${name}`)}
-              width="100%"
-            />
-          ))}
-          {theirs === undefined ? (
-            <ProblemView error={error} />
-          ) : (
-            <Conflict
-              thing="Of the type"
-              keyOf={keyOfDefault}
-              rows={conflictRows(
-                was,
-                namedConfiguration(theirs),
-                withMine(was, {
-                  [UNDECLARED]: undeclaredKeys,
-                  ...Object.fromEntries(
-                    changed.map(({ name }) => [limitName(name), String(limits[name] ?? 'the service’s own')]),
-                  ),
-                }),
-              )}
-            />
-          )}
-          <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={onClose}>
-              {theirs === undefined ? 'Cancel' : 'Leave theirs'}
-            </Button>
-            <Button type="submit" loading={busy} disabled={Object.keys(edit).length === 0}>
-              {theirs === undefined ? 'Save' : 'Save mine over it'}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+        )
+      }
+      onSave={() => save(edit)}
+      onClose={onClose}
+    >
+      <Select
+        label="Keys that are not declared"
+        data={[
+          { value: 'allowed', label: 'allowed' },
+          { value: 'refused', label: 'refused' },
+        ]}
+        value={undeclaredKeys}
+        onChange={(value) => setUndeclaredKeys(value === 'refused' ? 'refused' : 'allowed')}
+        allowDeselect={false}
+        error={faultAt(problem, 'undeclaredKeys')}
+      />
+      {LIMITS.map(({ name, label }) => (
+        <NumberField
+          key={name}
+          label={label}
+          description="At most; empty: as much as the service takes."
+          min={1}
+          value={limits[name]}
+          onChange={(value) => setLimits((now) => withValue(now, name, value))}
+          fault={faultAt(problem, `limits.${name}`)}
+          width="100%"
+        />
+      ))}
+    </EditDialog>
   );
 };

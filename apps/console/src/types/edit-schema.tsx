@@ -1,11 +1,11 @@
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import type { Schema } from '../api/client.js';
 import { faultAt } from '../api/problem.js';
 import { Conflict } from '../shared/conflict.js';
 import { conflictRows } from '../shared/conflict-rows.js';
+import { EditDialog } from '../shared/edit-dialog.js';
 import { JsonInput, readJson } from '../shared/json-input.js';
-import { ProblemView } from '../shared/problem-view.js';
 import type { Versioned } from '../shared/use-edit.js';
 import { keyOfDefault, namedConfiguration, schemaName, withMine } from './configuration-values.js';
 import type { TypeConfiguration } from './types.queries.js';
@@ -37,70 +37,53 @@ export const EditSchema = ({
       (typeof read.value === 'object' && read.value !== null && !Array.isArray(read.value)));
   const was = namedConfiguration(opened.data);
   return (
-    <Modal
-      opened
-      onClose={onClose}
+    <EditDialog
       title={keyName === '' ? 'Declare a key' : `Schema of ${keyName}`}
-      size="lg"
-    >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (isSchema && key !== '') save({ keys: { [key]: { schema: read.value as DeclaredSchema } } });
-        }}
-      >
-        <Stack gap="sm">
-          {keyName === '' && (
-            <TextInput
-              data-autofocus
-              required
-              label="Key"
-              value={name}
-              onChange={(event) => setName(event.currentTarget.value)}
-            />
-          )}
-          <JsonInput
-            autoFocus={keyName !== ''}
-            label="Schema (JSON)"
-            text={text}
-            onChange={setText}
-            fault={
-              'value' in read && !isSchema
-                ? 'A schema is an object, or true for any value.'
-                : (faultAt(problem, `keys.${key}`) ?? faultAt(problem, 'keys'))
-            }
+      isReady={isSchema && key !== ''}
+      busy={busy}
+      error={error}
+      conflict={
+        theirs === undefined ? undefined : (
+          <Conflict
+            thing="Of the type"
+            keyOf={keyOfDefault}
+            rows={conflictRows(was, namedConfiguration(theirs), withMine(was, { [schemaName(key)]: text }))}
           />
-          <Text c="dimmed">
-            JSON Schema, draft 2020-12. What devices have already stays as it is: the rule is for changes.
-          </Text>
-          {theirs === undefined ? (
-            <ProblemView error={error} />
-          ) : (
-            <Conflict
-              thing="Of the type"
-              keyOf={keyOfDefault}
-              rows={conflictRows(was, namedConfiguration(theirs), withMine(was, { [schemaName(key)]: text }))}
-            />
-          )}
-          <Group justify="space-between">
-            {declared === undefined ? (
-              <span />
-            ) : (
-              <Button variant="default" onClick={() => save({ keys: { [keyName]: null } })}>
-                Declare it no more
-              </Button>
-            )}
-            <Group gap="xs">
-              <Button variant="default" onClick={onClose}>
-                {theirs === undefined ? 'Cancel' : 'Leave theirs'}
-              </Button>
-              <Button type="submit" loading={busy} disabled={!isSchema || key === ''}>
-                {theirs === undefined ? 'Save' : 'Save mine over it'}
-              </Button>
-            </Group>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+        )
+      }
+      besides={
+        declared !== undefined && (
+          <Button variant="default" onClick={() => save({ keys: { [keyName]: null } })}>
+            Declare it no more
+          </Button>
+        )
+      }
+      onSave={() => isSchema && save({ keys: { [key]: { schema: read.value as DeclaredSchema } } })}
+      onClose={onClose}
+    >
+      {keyName === '' && (
+        <TextInput
+          data-autofocus
+          required
+          label="Key"
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+      )}
+      <JsonInput
+        autoFocus={keyName !== ''}
+        label="Schema (JSON)"
+        text={text}
+        onChange={setText}
+        fault={
+          'value' in read && !isSchema
+            ? 'A schema is an object, or true for any value.'
+            : (faultAt(problem, `keys.${key}`) ?? faultAt(problem, 'keys'))
+        }
+      />
+      <Text c="dimmed">
+        JSON Schema, draft 2020-12. What devices have already stays as it is: the rule is for changes.
+      </Text>
+    </EditDialog>
   );
 };

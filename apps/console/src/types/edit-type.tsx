@@ -1,11 +1,11 @@
-import { Button, Group, Modal, Stack, Textarea, TextInput } from '@mantine/core';
+import { Textarea, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, withEtag } from '../api/client.js';
 import { faultAt } from '../api/problem.js';
 import { Conflict } from '../shared/conflict.js';
 import { conflictRows } from '../shared/conflict-rows.js';
-import { ProblemView } from '../shared/problem-view.js';
+import { EditDialog } from '../shared/edit-dialog.js';
 import { useEdit, type Versioned } from '../shared/use-edit.js';
 import { withValue } from '../shared/with-value.js';
 import { SettingFields } from './setting-fields.js';
@@ -41,54 +41,45 @@ export const EditType = ({
   });
   const edit = editOf(before, draft);
   return (
-    <Modal opened onClose={onClose} title={`Change ${opened.data.name}`} size="lg">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          save(edit);
-        }}
-      >
-        <Stack gap="sm">
-          <TextInput
-            data-autofocus
-            required
-            label="Name"
-            description="Filters and addresses that have the old name do not follow."
-            value={draft.name}
-            onChange={(event) => setDraft({ ...draft, name: event.currentTarget.value })}
-            error={faultAt(problem, 'name')}
+    <EditDialog
+      title={`Change ${opened.data.name}`}
+      isReady={Object.keys(edit).length > 0}
+      busy={busy}
+      error={error}
+      conflict={
+        theirs === undefined ? undefined : (
+          <Conflict
+            thing="Field"
+            rows={conflictRows(namedValues(before), namedValues(draftOf(theirs)), namedValues(draft))}
           />
-          <Textarea
-            label="Description"
-            autosize
-            value={draft.description ?? ''}
-            onChange={({ currentTarget: { value } }) =>
-              setDraft((now) => withValue(now, 'description', value === '' ? undefined : value))
-            }
-            error={faultAt(problem, 'description')}
-          />
-          <SettingFields
-            settings={draft.settings}
-            onChange={(settings) => setDraft((now) => ({ ...now, settings }))}
-            problem={problem}
-          />
-          {theirs !== undefined && (
-            <Conflict
-              thing="Field"
-              rows={conflictRows(namedValues(before), namedValues(draftOf(theirs)), namedValues(draft))}
-            />
-          )}
-          <ProblemView error={error} />
-          <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={onClose}>
-              {theirs === undefined ? 'Cancel' : 'Leave theirs'}
-            </Button>
-            <Button type="submit" loading={busy} disabled={Object.keys(edit).length === 0}>
-              {theirs === undefined ? 'Save' : 'Save mine over it'}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+        )
+      }
+      onSave={() => save(edit)}
+      onClose={onClose}
+    >
+      <TextInput
+        data-autofocus
+        required
+        label="Name"
+        description="Filters and addresses that have the old name do not follow."
+        value={draft.name}
+        onChange={(event) => setDraft({ ...draft, name: event.currentTarget.value })}
+        error={faultAt(problem, 'name')}
+      />
+      <Textarea
+        label="Description"
+        autosize
+        value={draft.description ?? ''}
+        onChange={({ currentTarget: { value } }) =>
+          setDraft((now) => withValue(now, 'description', value === '' ? undefined : value))
+        }
+        error={faultAt(problem, 'description')}
+      />
+      <SettingFields
+        settings={draft.settings}
+        onChange={(settings) => setDraft((now) => ({ ...now, settings }))}
+        problem={problem}
+      />
+    </EditDialog>
   );
 };

@@ -1,19 +1,20 @@
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Group, Text, TextInput } from '@mantine/core';
 import { PlusIcon } from '@primer/octicons-react';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState, type ReactNode } from 'react';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
 import { answered, api, withEtag, type Schema } from '../api/client.js';
-import { useIdempotencyKey } from '../api/idempotency.js';
-import { faultAt, problemOf, type Problem } from '../api/problem.js';
+import { faultAt, type Problem } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { AnchorLink } from '../shared/anchor-link.js';
-import { Confirm } from '../shared/confirm-count.js';
+import { changedOnly } from '../shared/changed-only.js';
 import { Conflict } from '../shared/conflict.js';
 import { conflictRows } from '../shared/conflict-rows.js';
+import { EditDialog } from '../shared/edit-dialog.js';
 import { Loaded, Nothing, Section } from '../shared/page.js';
-import { ProblemView } from '../shared/problem-view.js';
 import { useEdit, type Versioned } from '../shared/use-edit.js';
 import { firmwareTypeQuery, firmwareTypesQuery, type FirmwareType } from './types.queries.js';
+import { ActsHead, Table } from '../shared/table.js';
 
 type Input = Schema<'FirmwareTypeInput'>;
 
@@ -71,61 +72,56 @@ export const FirmwareTypes = ({ typeId }: { readonly typeId: string }) => {
               </ActButton>
             </Nothing>
           ) : (
-            <div className="table-scroll">
-              <table className="table">
-                <thead>
-                  <tr>
-                    <th>Firmware type</th>
-                    <th className="wide">Version</th>
-                    <th className="wide">Address</th>
-                    <th className="wide">Token</th>
-                    <th>
-                      <span className="visually-hidden">Acts</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {items.map((one) => (
-                    <tr key={one.id}>
-                      <td className="anywhere">
-                        {one.name}
-                        {one.isDefault && (
-                          <div
-                            className="dim"
-                            title="Its topic has no name, and a filter calls it software.default"
-                          >
-                            the default
-                          </div>
-                        )}
-                      </td>
-                      <td className="value wide">{one.versionKey}</td>
-                      <td className="value wide">{one.urlKey}</td>
-                      <td className="value wide">{one.tokenKey}</td>
-                      <td>
-                        <Group gap={4} justify="flex-end">
-                          <ActButton
-                            needs="firmware"
-                            variant="default"
-                            aria-label={`Change ${one.name} …`}
-                            onClick={() => setEditing(one)}
-                          >
-                            Change …
-                          </ActButton>
-                          <ActButton
-                            needs="firmware"
-                            variant="default"
-                            aria-label={`Delete ${one.name} …`}
-                            onClick={() => setDeleting(one)}
-                          >
-                            Delete …
-                          </ActButton>
-                        </Group>
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <Table
+              head={
+                <>
+                  <th>Firmware type</th>
+                  <th className="wide">Version</th>
+                  <th className="wide">Address</th>
+                  <th className="wide">Token</th>
+                  <ActsHead />
+                </>
+              }
+            >
+              {items.map((one) => (
+                <tr key={one.id}>
+                  <td className="anywhere">
+                    {one.name}
+                    {one.isDefault && (
+                      <div
+                        className="dim"
+                        title="Its topic has no name, and a filter calls it software.default"
+                      >
+                        the default
+                      </div>
+                    )}
+                  </td>
+                  <td className="value wide">{one.versionKey}</td>
+                  <td className="value wide">{one.urlKey}</td>
+                  <td className="value wide">{one.tokenKey}</td>
+                  <td>
+                    <Group gap={4} justify="flex-end">
+                      <ActButton
+                        needs="firmware"
+                        variant="default"
+                        aria-label={`Change ${one.name} …`}
+                        onClick={() => setEditing(one)}
+                      >
+                        Change …
+                      </ActButton>
+                      <ActButton
+                        needs="firmware"
+                        variant="default"
+                        aria-label={`Delete ${one.name} …`}
+                        onClick={() => setDeleting(one)}
+                      >
+                        Delete …
+                      </ActButton>
+                    </Group>
+                  </td>
+                </tr>
+              ))}
+            </Table>
           )
         }
       </Loaded>
@@ -144,83 +140,50 @@ export const FirmwareTypes = ({ typeId }: { readonly typeId: string }) => {
   );
 };
 
-const FirmwareTypeForm = ({
-  title,
+const Fields = ({
   value,
   onChange,
   problem,
-  onSubmit,
-  onClose,
-  children,
 }: {
-  readonly title: string;
   readonly value: Input;
   readonly onChange: (value: Input) => void;
   readonly problem: Problem | undefined;
-  readonly onSubmit: () => void;
-  readonly onClose: () => void;
-  /** What was refused, and the buttons. */
-  readonly children: ReactNode;
 }) => (
-  <Modal opened onClose={onClose} title={title} size="lg">
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        onSubmit();
-      }}
-    >
-      <Stack gap="sm">
-        {FIELDS.map(({ name, label, says }, nth) => (
-          <TextInput
-            key={name}
-            {...(nth === 0 ? { 'data-autofocus': true } : {})}
-            required
-            label={label}
-            description={says}
-            value={value[name]}
-            onChange={(event) => onChange({ ...value, [name]: event.currentTarget.value })}
-            error={faultAt(problem, name)}
-          />
-        ))}
-        {children}
-      </Stack>
-    </form>
-  </Modal>
+  <>
+    {FIELDS.map(({ name, label, says }, nth) => (
+      <TextInput
+        key={name}
+        {...(nth === 0 ? { 'data-autofocus': true } : {})}
+        required
+        label={label}
+        description={says}
+        value={value[name]}
+        onChange={(event) => onChange({ ...value, [name]: event.currentTarget.value })}
+        error={faultAt(problem, name)}
+      />
+    ))}
+  </>
 );
 
 const Create = ({ typeId, onClose }: { readonly typeId: string; readonly onClose: () => void }) => {
-  const queries = useQueryClient();
   const [value, setValue] = useState(NEW);
-  const once = useIdempotencyKey();
-  const create = useMutation({
-    mutationFn: () =>
-      once((key) =>
+  return (
+    <ActDialog
+      title="Create a firmware type"
+      act="Create"
+      refreshes={['firmware-types']}
+      run={(key) =>
         answered(
           api.POST('/api/v1/device-types/{id}/firmware-types', {
             params: { path: { id: typeId }, header: { 'Idempotency-Key': key } },
             body: value,
           }),
-        ),
-      ),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ['firmware-types'] });
-      onClose();
-    },
-  });
-  return (
-    <FirmwareTypeForm
-      title="Create a firmware type"
-      value={value}
-      onChange={setValue}
-      problem={create.isError ? problemOf(create.error) : undefined}
-      onSubmit={() => create.mutate()}
+        )
+      }
       onClose={onClose}
     >
-      <ProblemView error={create.error} />
-      <Button type="submit" loading={create.isPending}>
-        Create
-      </Button>
-    </FirmwareTypeForm>
+      {(problem) => <Fields value={value} onChange={setValue} problem={problem} />}
+    </ActDialog>
   );
 };
 
@@ -250,31 +213,23 @@ const Edit = ({
       onClose();
     },
   });
-  const edit = Object.fromEntries(
-    FIELDS.filter(({ name }) => value[name] !== before[name]).map(({ name }) => [name, value[name]]),
-  );
+  const edit = changedOnly(value, before);
   return (
-    <FirmwareTypeForm
+    <EditDialog
       title={`Change ${opened.data.name}`}
-      value={value}
-      onChange={setValue}
-      problem={problem}
-      onSubmit={() => save(edit)}
+      isReady={Object.keys(edit).length > 0}
+      busy={busy}
+      error={error}
+      conflict={
+        theirs === undefined ? undefined : (
+          <Conflict thing="Field" rows={conflictRows({ ...before }, { ...inputOf(theirs) }, { ...value })} />
+        )
+      }
+      onSave={() => save(edit)}
       onClose={onClose}
     >
-      {theirs !== undefined && (
-        <Conflict thing="Field" rows={conflictRows({ ...before }, { ...inputOf(theirs) }, { ...value })} />
-      )}
-      <ProblemView error={error} />
-      <Group justify="flex-end" gap="xs">
-        <Button variant="default" onClick={onClose}>
-          {theirs === undefined ? 'Cancel' : 'Leave theirs'}
-        </Button>
-        <Button type="submit" loading={busy} disabled={Object.keys(edit).length === 0}>
-          {theirs === undefined ? 'Save' : 'Save mine over it'}
-        </Button>
-      </Group>
-    </FirmwareTypeForm>
+      <Fields value={value} onChange={setValue} problem={problem} />
+    </EditDialog>
   );
 };
 
@@ -284,30 +239,22 @@ const Delete = ({
 }: {
   readonly firmwareType: FirmwareType;
   readonly onClose: () => void;
-}) => {
-  const queries = useQueryClient();
-  const remove = useMutation({
-    mutationFn: () =>
+}) => (
+  <ActDialog
+    title={`Delete ${name}`}
+    act="Delete"
+    danger
+    toType={name}
+    refreshes={['firmware-types']}
+    run={() =>
       answered(
         api.DELETE('/api/v1/device-types/{id}/firmware-types/{firmwareTypeId}', {
           params: { path: { id, firmwareTypeId }, header: { 'If-Match': `"${revision}"` } },
         }),
-      ),
-    onSuccess: onClose,
-    onSettled: () => void queries.invalidateQueries({ queryKey: ['firmware-types'] }),
-  });
-  return (
-    <Confirm
-      title={`Delete ${name}`}
-      act="Delete"
-      danger
-      toType={name}
-      busy={remove.isPending}
-      error={remove.error}
-      onClose={onClose}
-      onConfirm={() => remove.mutate()}
-    >
-      <Text>Devices are offered nothing of it any more. This cannot be undone.</Text>
-    </Confirm>
-  );
-};
+      )
+    }
+    onClose={onClose}
+  >
+    <Text>Devices are offered nothing of it any more. This cannot be undone.</Text>
+  </ActDialog>
+);

@@ -16,6 +16,7 @@ import { EditDefault } from './edit-default.js';
 import { EditRules, LIMITS } from './edit-rules.js';
 import { EditSchema } from './edit-schema.js';
 import { typeConfigurationQuery, type DeviceType, type TypeConfiguration } from './types.queries.js';
+import { ActsHead, Table } from '../shared/table.js';
 
 type Open = { readonly upon: Versioned<TypeConfiguration> } & (
   { readonly what: 'rules' } | { readonly what: 'schema' | 'default'; readonly key: string }
@@ -147,63 +148,58 @@ const KeyTable = ({
   readonly version: string | undefined;
   readonly onOpen: (what: 'schema' | 'default', key: string) => void;
 }) => (
-  <div className="table-scroll">
-    <table className="table">
-      <thead>
-        <tr>
-          <th>Key</th>
-          <th>Must be</th>
-          <th>Default{version === undefined ? '' : ` of ${version}`}</th>
-          {version !== undefined && <th>Default of the type</th>}
-          <th>
-            <span className="visually-hidden">Acts</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {keysOf(configuration, version).map((key) => (
-          <tr key={key}>
-            <td className="anywhere">
-              <b>{key}</b>
-            </td>
-            <td className="value">
-              {configuration.keys[key] === undefined ? (
-                <span className="dim">not declared</span>
-              ) : (
-                json(configuration.keys[key].schema)
-              )}
-            </td>
-            <td className="value">
-              <Value name={key} of={defaultsOf(configuration, version)[key]} />
-            </td>
-            {version !== undefined && (
-              <td className="value">
-                <Value name={key} of={configuration.defaults[key]} />
-              </td>
-            )}
-            <td>
-              <Group gap={4} justify="flex-end">
-                <ActButton
-                  needs="device-type"
-                  variant="default"
-                  aria-label={`Schema of ${key} …`}
-                  onClick={() => onOpen('schema', key)}
-                >
-                  Schema …
-                </ActButton>
-                <ActButton
-                  needs="configuration"
-                  variant="default"
-                  aria-label={`Default of ${key} …`}
-                  onClick={() => onOpen('default', key)}
-                >
-                  Default …
-                </ActButton>
-              </Group>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
+  <Table
+    head={
+      <>
+        <th>Key</th>
+        <th>Must be</th>
+        <th>Default{version === undefined ? '' : ` of ${version}`}</th>
+        {version !== undefined && <th>Default of the type</th>}
+        <ActsHead />
+      </>
+    }
+  >
+    {keysOf(configuration, version).map((key) => (
+      <tr key={key}>
+        <td className="anywhere">
+          <b>{key}</b>
+        </td>
+        <td className="value">
+          {configuration.keys[key] === undefined ? (
+            <span className="dim">not declared</span>
+          ) : (
+            json(configuration.keys[key].schema)
+          )}
+        </td>
+        <td className="value">
+          <Value name={key} of={defaultsOf(configuration, version)[key]} />
+        </td>
+        {version !== undefined && (
+          <td className="value">
+            <Value name={key} of={configuration.defaults[key]} />
+          </td>
+        )}
+        <td>
+          <Group gap={4} justify="flex-end">
+            <ActButton
+              needs="device-type"
+              variant="default"
+              aria-label={`Schema of ${key} …`}
+              onClick={() => onOpen('schema', key)}
+            >
+              Schema …
+            </ActButton>
+            <ActButton
+              needs="configuration"
+              variant="default"
+              aria-label={`Default of ${key} …`}
+              onClick={() => onOpen('default', key)}
+            >
+              Default …
+            </ActButton>
+          </Group>
+        </td>
+      </tr>
+    ))}
+  </Table>
 );

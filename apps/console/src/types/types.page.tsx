@@ -8,12 +8,13 @@ import { valueText } from '../devices/filter-text.js';
 import { ActButton } from '../shared/act-button.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
-import { ActsHead, Listed } from '../shared/listed.js';
+import { Listed } from '../shared/listed.js';
 import { Moment } from '../shared/moment.js';
 import { Nothing, PageHeader } from '../shared/page.js';
 import { CreateType } from './create-type.js';
 import { DeleteType } from './delete-type.js';
 import { typesQuery } from './types.queries.js';
+import { ActsHead } from '../shared/table.js';
 
 /** Every device type, with how many devices are of it. */
 export const TypesPage = () => {
