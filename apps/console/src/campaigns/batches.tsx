@@ -14,6 +14,7 @@ import {
   outcomeOf,
   type GateStanding,
 } from './numbers.js';
+import { Table } from '../shared/table.js';
 
 const ANSWERS = { pass: 'passed', fail: 'failed', inconclusive: 'inconclusive' } as const;
 
@@ -31,111 +32,112 @@ export const Batches = ({
 }) => {
   const now = useNow();
   const next = campaign.batches.find(({ status }) => status === 'waiting' || status === 'planned')?.index;
+  // In other phases it is about the batch that is out, not about the next one.
+  const releasesAt =
+    campaign.phase === 'awaiting_spacing' || campaign.phase === 'outside_window' ? campaign.nextAt : null;
   return (
-    <div className="table-scroll">
-      <table className="table cards">
-        <thead>
-          <tr>
-            <th style={{ minWidth: 120 }}>Batch</th>
-            <th className="right">Devices</th>
-            <th>State</th>
-            <th style={{ minWidth: 170 }}>How they went</th>
-            <th>Gate</th>
-            <th>Released</th>
-          </tr>
-        </thead>
-        <tbody>
-          {campaign.batches.map((batch) => {
-            const counts = statistics?.batches.find(({ index }) => index === batch.index)?.byStatus ?? {};
-            const { succeeded, bad, inProgress, leftOut } = outcomeOf(counts);
-            return (
-              <tr key={batch.index} className={chosen === batch.index ? 'changed' : undefined}>
-                <td className="anywhere" data-label="Batch">
-                  <button
-                    type="button"
-                    className="cell-button"
-                    aria-pressed={chosen === batch.index}
-                    title="Only the devices of this batch"
-                    onClick={() => onChoose(chosen === batch.index ? undefined : batch.index)}
-                  >
-                    <b>{batch.index}</b>
-                  </button>{' '}
-                  <span className="dim">{chosenBy(batch)}</span>
-                </td>
-                <td className="right" data-label="Devices">
-                  {batch.size === null ? '–' : count(batch.size)}
-                </td>
-                <td data-label="State">
-                  <StateMark state={batchState(batch, counts)} />
-                </td>
-                <td>
-                  {batch.size !== null && batch.size > 0 && (
-                    <>
-                      <PartBar
-                        label={`Batch ${batch.index}`}
-                        total={batch.size}
-                        legend={false}
-                        parts={[
-                          { name: 'succeeded', value: succeeded, fill: 'ok' },
-                          { name: 'failed or timed out', value: bad, fill: 'bad' },
-                          { name: 'in progress', value: inProgress, fill: 'pending' },
-                          { name: 'left out', value: leftOut, fill: 'off' },
-                        ]}
-                      />
-                      <span className="dim">
-                        {count(succeeded)} ok, {count(bad)} failed, {count(inProgress)} open
-                      </span>
-                    </>
-                  )}
-                </td>
-                <td className="anywhere" data-label="Gate">
-                  {batch.gate !== undefined && (
-                    <>
-                      {gateRule(batch.gate)}
-                      {batch.verdict === undefined ? (
-                        <GateNow standing={gateStanding(batch, counts, now)} />
-                      ) : (
-                        <div>
-                          <StateMark
-                            state={
-                              batch.verdict.answer === 'pass'
-                                ? 'passed'
-                                : batch.verdict.answer === 'fail'
-                                  ? 'failed'
-                                  : 'unknown'
-                            }
-                            word={ANSWERS[batch.verdict.answer]}
-                          />{' '}
-                          <span className="dim">{answeredAt(batch.verdict, batch.size)}</span>
-                        </div>
-                      )}
-                    </>
-                  )}
-                </td>
-                <td data-label="Released">
-                  {batch.releasedAt !== undefined ? (
-                    <>
-                      <Moment at={batch.releasedAt} clock />
-                      {batch.releasedBy !== undefined && (
-                        <div className="dim">
-                          by <ActorName actor={batch.releasedBy} />
-                        </div>
-                      )}
-                    </>
-                  ) : batch.release === 'manual' ? (
-                    'by hand'
-                  ) : batch.index === next && campaign.nextAt !== null && campaign.status === 'running' ? (
-                    <Countdown until={campaign.nextAt} />
+    <Table
+      isCards
+      head={
+        <>
+          <th style={{ minWidth: 120 }}>Batch</th>
+          <th className="right">Devices</th>
+          <th>State</th>
+          <th style={{ minWidth: 170 }}>How they went</th>
+          <th>Gate</th>
+          <th>Released</th>
+        </>
+      }
+    >
+      {campaign.batches.map((batch) => {
+        const counts = statistics?.batches.find(({ index }) => index === batch.index)?.byStatus ?? {};
+        const { succeeded, bad, inProgress, leftOut } = outcomeOf(counts);
+        return (
+          <tr key={batch.index} className={chosen === batch.index ? 'changed' : undefined}>
+            <td className="anywhere" data-label="Batch">
+              <button
+                type="button"
+                className="cell-button"
+                aria-pressed={chosen === batch.index}
+                title="Only the devices of this batch"
+                onClick={() => onChoose(chosen === batch.index ? undefined : batch.index)}
+              >
+                <b>{batch.index}</b>
+              </button>{' '}
+              <span className="dim">{chosenBy(batch)}</span>
+            </td>
+            <td className="right" data-label="Devices">
+              {batch.size === null ? '–' : count(batch.size)}
+            </td>
+            <td data-label="State">
+              <StateMark state={batchState(batch, counts)} />
+            </td>
+            <td>
+              {batch.size !== null && batch.size > 0 && (
+                <>
+                  <PartBar
+                    label={`Batch ${batch.index}`}
+                    total={batch.size}
+                    legend={false}
+                    parts={[
+                      { name: 'succeeded', value: succeeded, fill: 'ok' },
+                      { name: 'failed or timed out', value: bad, fill: 'bad' },
+                      { name: 'in progress', value: inProgress, fill: 'pending' },
+                      { name: 'left out', value: leftOut, fill: 'off' },
+                    ]}
+                  />
+                  <span className="dim">
+                    {count(succeeded)} ok, {count(bad)} failed, {count(inProgress)} open
+                  </span>
+                </>
+              )}
+            </td>
+            <td className="anywhere" data-label="Gate">
+              {batch.gate !== undefined && (
+                <>
+                  {gateRule(batch.gate)}
+                  {batch.verdict === undefined ? (
+                    <GateNow standing={gateStanding(batch, counts, now)} />
                   ) : (
-                    <span className="dim">by itself</span>
+                    <div>
+                      <StateMark
+                        state={
+                          batch.verdict.answer === 'pass'
+                            ? 'passed'
+                            : batch.verdict.answer === 'fail'
+                              ? 'failed'
+                              : 'unknown'
+                        }
+                        word={ANSWERS[batch.verdict.answer]}
+                      />{' '}
+                      <span className="dim">{answeredAt(batch.verdict, batch.size)}</span>
+                    </div>
                   )}
-                </td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
+                </>
+              )}
+            </td>
+            <td data-label="Released">
+              {batch.releasedAt !== undefined ? (
+                <>
+                  <Moment at={batch.releasedAt} clock />
+                  {batch.releasedBy !== undefined && (
+                    <div className="dim">
+                      by <ActorName actor={batch.releasedBy} />
+                    </div>
+                  )}
+                </>
+              ) : batch.release === 'manual' ? (
+                'by hand'
+              ) : releasesAt !== null && batch.index === next ? (
+                <Countdown until={releasesAt} />
+              ) : (
+                <span className="dim">by itself</span>
+              )}
+            </td>
+          </tr>
+        );
+      })}
+    </Table>
   );
 };
 

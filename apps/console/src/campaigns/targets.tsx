@@ -160,6 +160,7 @@ export const Targets = ({
           ) : (
             <>
               <Table
+                isCards
                 head={
                   <>
                     {ended && (
@@ -274,13 +275,17 @@ const Row = ({
           {name}
         </AnchorLink>
       </td>
-      <td>
+      <td data-label="State">
         <StateMark state={status} />
         {late === true && <div className="state-pending">late</div>}
       </td>
-      <td className="wide right">{batch}</td>
-      <td className="wide right">{count(attempts)}×</td>
-      <td className="anywhere">
+      <td className="wide right" data-label="Batch">
+        {batch}
+      </td>
+      <td className="wide right" data-label="Offered">
+        {count(attempts)}×
+      </td>
+      <td className="anywhere" data-label="Reason">
         {reason !== undefined && (
           <>
             {reason.detail ?? reason.code}{' '}
@@ -310,17 +315,17 @@ const Row = ({
           </div>
         )}
       </td>
-      <td className="wide">
+      <td className="wide" data-label="Written">
         <Moment at={writtenAt} fallback="" />
       </td>
-      <td className="wide">
+      <td className="wide" data-label="Reached the device">
         <Moment at={dispatchedAt} fallback="" />
       </td>
-      <td>
+      <td data-label="Last heard">
         {lastSeenAt !== undefined && <Moment at={lastSeenAt} />}
         {isSilent(target, lastSeenAt) && <div className="state-pending">not since it was written</div>}
       </td>
-      <td className="wide">
+      <td className="wide" data-label="Settled">
         <Moment at={finishedAt} fallback="" />
       </td>
       {onExclude !== undefined && (

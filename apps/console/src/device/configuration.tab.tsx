@@ -95,6 +95,7 @@ const KeyTable = ({
   const keys = [...new Set([...Object.keys(configuration.keys), ...Object.keys(then?.keys ?? {})])].sort();
   return (
     <Table
+      isCards
       head={
         <>
           <th>Key</th>
@@ -118,30 +119,35 @@ const KeyTable = ({
             <td className="anywhere">
               <b>{key}</b>
             </td>
-            <td className="value">
+            <td className="value" data-label="Desired">
               <Value name={key} of={view?.desired} />
             </td>
             {then !== undefined && (
-              <td className="value">
+              <td className="value" data-label="Desired then">
                 <Value name={key} of={before} />
               </td>
             )}
             <td
               className="value"
+              data-label="Reported"
               title={
                 view?.reportedAt === undefined ? undefined : `Reported ${exact(Date.parse(view.reportedAt))}`
               }
             >
               <Value name={key} of={view?.reported} />
             </td>
-            <td>
+            <td data-label="State">
               <StateMark state={toState(keyState(configuration, key))} />
             </td>
-            <td className="wide">{view?.origin === undefined ? '' : ORIGINS[view.origin]}</td>
-            <td className="wide">
+            <td className="wide" data-label="Whose value">
+              {view?.origin === undefined ? '' : ORIGINS[view.origin]}
+            </td>
+            <td className="wide" data-label="Since">
               <Moment at={view?.desiredAt} fallback="" />
             </td>
-            <td className="wide">{view?.desiredBy !== undefined && <ActorName actor={view.desiredBy} />}</td>
+            <td className="wide" data-label="By">
+              {view?.desiredBy !== undefined && <ActorName actor={view.desiredBy} />}
+            </td>
             <td className="right">
               <ActButton
                 needs="configuration"

@@ -3,6 +3,7 @@ import { usePolling } from '../api/live.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Section } from '../shared/page.js';
 import { connectionState, StateMark } from '../shared/state-mark.js';
+import { INTERFACES } from './device-fields.js';
 import { ENDS } from './connection-ends.js';
 import { Credentials, type Via } from './credentials.js';
 import { connectivityQuery } from './device.queries.js';
@@ -30,7 +31,8 @@ const Connection = ({ id }: { readonly id: string }) => {
             <dl className="facts">
               <dt>Now</dt>
               <dd>
-                <StateMark state={connectionState(connected, lastSeenAt)} /> over {via}
+                <StateMark state={connectionState(connected, lastSeenAt)} /> over{' '}
+                {INTERFACES.find(({ value }) => value === via)?.label}
                 {since !== null && (
                   <>
                     , since <Moment at={since} />

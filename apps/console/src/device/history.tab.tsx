@@ -23,6 +23,7 @@ import {
 } from './device.queries.js';
 import { EditKey } from './edit-key.js';
 import { mergedBack, ofCommands, ofConnections, ofIssued, ofSoftware, type Happened } from './timeline.js';
+import { INTERFACES } from './device-fields.js';
 
 type Item = Schema<'HistoryItem'>;
 
@@ -262,7 +263,7 @@ const Entry = ({ item, onBack }: { readonly item: Item; readonly onBack?: () => 
         <span>
           {item.subscriber === false
             ? 'It was to be sent, and the device was not there.'
-            : `Sent to the device${item.interface === undefined ? '' : ` over ${item.interface}`}.`}
+            : `Sent to the device${item.interface === undefined ? '' : ` over ${INTERFACES.find(({ value }) => value === item.interface)?.label ?? item.interface}`}.`}
         </span>
       );
     case 'reoffered':

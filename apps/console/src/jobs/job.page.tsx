@@ -168,6 +168,12 @@ export const JobPage = () => {
                   </>
                 )}
               </dl>
+              {kind.startsWith('iot-hub-reconcile') && (
+                <Text mt="sm">
+                  It counts what differs. What was found, and what was done about it, is on the page of its{' '}
+                  <AnchorLink to="/iot-hubs">IoT Hub</AnchorLink>.
+                </Text>
+              )}
               {kind.startsWith('device-import') && retryOf === undefined && (
                 <Text mt="sm">
                   <AnchorLink to="/imports/$id" params={{ id }}>

@@ -27,7 +27,7 @@ export const duration = (seconds: number): string => {
 const both = (large: number, largeUnit: string, small: number, smallUnit: string): string =>
   small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
 
-const relativeTimes = new Intl.RelativeTimeFormat(undefined, { numeric: 'always', style: 'narrow' });
+const relativeTimes = new Intl.RelativeTimeFormat(undefined, { numeric: 'always', style: 'short' });
 
 /** `3 min. ago`, `in 2 hr.`; `now` within five seconds. */
 export const relative = (at: number, now: number): string => {

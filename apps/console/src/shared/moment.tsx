@@ -32,7 +32,8 @@ export const Moment = ({
   readonly clock?: boolean;
 }) => {
   const now = useNow();
-  if (at === null || at === undefined) return <span className="dim">{fallback}</span>;
+  if (at === null || at === undefined)
+    return fallback === '' ? null : <span className="dim">{fallback}</span>;
   const time = Date.parse(at);
   return (
     <time dateTime={at} title={exact(time)} className="nowrap">

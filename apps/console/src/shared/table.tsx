@@ -4,12 +4,15 @@ import type { CSSProperties, ReactNode } from 'react';
 export const Table = ({
   label,
   style,
+  isCards = false,
   head,
   children,
 }: {
   /** What it is called where keys must be able to scroll it: nothing in it can be gone to. */
   readonly label?: string;
   readonly style?: CSSProperties;
+  /** Its last columns matter as much as the first: on a narrow screen each row is a card, its cells by their `data-label`. */
+  readonly isCards?: boolean;
   /** The cells of its head; undefined: it has none. */
   readonly head?: ReactNode;
   /** Its rows. */
@@ -20,7 +23,7 @@ export const Table = ({
     style={style}
     {...(label === undefined ? {} : { tabIndex: 0, role: 'region', 'aria-label': label })}
   >
-    <table className="table">
+    <table className={isCards ? 'table cards' : 'table'}>
       {head !== undefined && (
         <thead>
           <tr>{head}</tr>

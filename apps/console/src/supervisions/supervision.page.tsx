@@ -219,6 +219,7 @@ const Devices = ({
               </Group>
             )}
             <Table
+              isCards
               head={
                 <>
                   <th>Device</th>
@@ -242,25 +243,25 @@ const Devices = ({
                       {device.name}
                     </AnchorLink>
                   </td>
-                  <td>
+                  <td data-label="Verdict">
                     <StateMark state={device.verdict} />
                   </td>
-                  <td className="anywhere">
+                  <td className="anywhere" data-label="Reasons">
                     {device.reasons.map((reason, index) => (
                       <Reason key={index} reason={reason} ofCampaign={ofCampaign} />
                     ))}
                   </td>
-                  <td>
+                  <td data-label="Desired">
                     <Yes is={device.desired} />
                   </td>
-                  <td>
+                  <td data-label="Delivered">
                     <StateMark state={device.delivered} quiet={device.reported} />
                   </td>
-                  <td>
+                  <td data-label="Reported">
                     <Yes is={device.reported} />
                     {device.knownBy === 'applied' && <div className="dim">by applying</div>}
                   </td>
-                  <td className="wide">
+                  <td className="wide" data-label="Since">
                     <Moment at={device.since} fallback="" clock />
                   </td>
                 </tr>
