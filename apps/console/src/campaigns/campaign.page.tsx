@@ -153,7 +153,7 @@ export const CampaignPage = () => {
               </Text>
             )}
             {data.jobId !== null && (
-              <Text>
+              <Text mt="md">
                 <AnchorLink to="/jobs/$id" params={{ id: data.jobId }}>
                   Its job
                 </AnchorLink>

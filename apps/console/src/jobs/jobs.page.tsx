@@ -99,7 +99,7 @@ const JobTable = ({ jobs }: { readonly jobs: readonly Job[] }) => {
                 {kindName(kind)}
               </AnchorLink>
               {campaign !== undefined && (
-                <div className="anywhere">
+                <div className="anywhere" style={{ marginTop: 6 }}>
                   <AnchorLink to="/campaigns/$id" params={{ id: campaign.id }}>
                     {campaign.name}
                   </AnchorLink>
