@@ -112,8 +112,8 @@ export const connectHubDevice = async (
 };
 
 /** The platform shares a busy machine with the simulator. */
-export const until = (what: string, assertions: () => Promise<void>): Promise<true> =>
-  eventually(() => assertions().then((): true => true), { what, deadlineMs: 20_000, everyMs: 100 });
+export const until = (what: string, assertions: () => Promise<void>, deadlineMs = 20_000): Promise<true> =>
+  eventually(() => assertions().then((): true => true), { what, deadlineMs, everyMs: 100 });
 
 /** What the device says of itself. */
 export const report = (twin: Twin, patch: object): Promise<void> =>

@@ -135,6 +135,17 @@ describe('a message from the cloud', () => {
     expect(told).toMatchObject([{ originalMessageId: 'm1', statusCode: 'DeliveryCountExceeded' }]);
   });
 
+  it('is rejected, which devices over MQTT cannot do, and its sender is told', async () => {
+    const told = await feedback();
+    await service.send('d1', message('m1'));
+    await service.send('d1', message('m2'));
+    expect(sdk.simulator.rejectMessage('d1')).toBe(true);
+    await eventually(() => told.length === 1);
+    expect(told).toMatchObject([{ originalMessageId: 'm1', statusCode: 'Rejected', deviceId: 'd1' }]);
+    expect(sdk.simulator.rejectMessage('d1')).toBe(true);
+    expect(sdk.simulator.rejectMessage('d1')).toBe(false);
+  });
+
   it('reaches who has subscribed at once', async () => {
     const device = sdk.deviceClient('d1');
     const ids = listen(device);

@@ -50,6 +50,8 @@ export interface Simulator {
   dropAmqp(condition?: string, description?: string): number;
   /** Cuts a device's connection, as a lost network does. False: it had none. */
   dropDevice(deviceId: string): boolean;
+  /** Rejects the oldest message that waits for a device, as that does over AMQP or HTTPS: MQTT has no word for it. False: none waits. */
+  rejectMessage(deviceId: string): boolean;
   /** Moves the hub's clock: expiries, locks, retention, quotas. Not that of signatures: for it there is the fault `clock-skew`. */
   advanceTime(ms: number): void;
 
@@ -184,6 +186,7 @@ export const startSimulator = async (options: SimulatorOptions = {}): Promise<Si
       session?.close('dropped on purpose');
       return session !== undefined;
     },
+    rejectMessage: (deviceId) => hub.rejectOldest(deviceId),
     advanceTime: (ms) => {
       advancedMs += ms;
       hub.tick();

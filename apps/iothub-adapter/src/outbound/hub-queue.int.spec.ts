@@ -180,6 +180,16 @@ describe('the queue of a hub', () => {
     expect(await owed.claim()).toMatchObject([{ deviceId: 'd1' }]);
   });
 
+  it('is there for a class of which nobody has asked anything yet', async () => {
+    await owed.queue(device('d1'), hub, 'twin-updates');
+    await owed.queue(device('d2'), hub, 'twin-updates');
+    expect(await owed.limited('default', undefined)).toMatchObject([{ id: 'h1', waiting: 2 }]);
+    await pass(1);
+    expect(await owed.claim()).toHaveLength(2);
+    // The places themselves are all there.
+    expect(await budget.take(hub, 'twin-updates', 100)).toBe(PER_SECOND);
+  });
+
   it('is left by who then meets a hub that is away, which is no matter of its throttle', async () => {
     await exhaust(30);
     await owed.queue(device('d1'), hub, 'twin-updates');

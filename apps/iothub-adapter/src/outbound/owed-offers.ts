@@ -42,22 +42,27 @@ export class OwedOffers {
     });
   }
 
-  /** The hub's throttle does not allow it now: after all that wait for it already. Who waits keeps his turn. */
+  /**
+   * The hub's throttle does not allow it now: after all that wait for it already. Who waits keeps his turn. Nobody may have asked
+   * for anything of that class yet: who has to wait for a reading of a twin waits with those who change them.
+   */
   async queue({ tenantId, deviceId, extension }: Owed, hub: StoredHub, of: RateClass): Promise<void> {
-    const { perSecond } = rateOf(of, hub.tier, hub.units);
+    const { perSecond, burst } = rateOf(of, hub.tier, hub.units);
     await this.database.query({
       text: `WITH turn AS (
-               UPDATE hub_budgets SET queue_ends_at =
-                 greatest(clock_timestamp(), at, queue_ends_at) + interval '1 second' / $6::float8
-               WHERE hub_id = $4 AND class = $5 AND NOT EXISTS (
+               INSERT INTO hub_budgets AS b (hub_id, class, tokens, at, queue_ends_at)
+               SELECT $4, $5, $7::float8, clock_timestamp(), clock_timestamp() + interval '1 second' / $6::float8
+               WHERE NOT EXISTS (
                  SELECT FROM hub_owed_offers
                  WHERE tenant_id = $1 AND device_id = $2 AND extension = $3 AND limited_by IS NOT NULL AND NOT claimed)
+               ON CONFLICT (hub_id, class) DO UPDATE SET queue_ends_at =
+                 greatest(clock_timestamp(), b.at, b.queue_ends_at) + interval '1 second' / $6::float8
                RETURNING queue_ends_at)
              INSERT INTO hub_owed_offers (tenant_id, device_id, extension, hub_id, limited_by, due_at)
              SELECT $1, $2, $3, $4, $5, queue_ends_at FROM turn
              ON CONFLICT (tenant_id, device_id, extension) DO UPDATE SET attempts = 1, hub_id = excluded.hub_id,
                limited_by = excluded.limited_by, due_at = excluded.due_at, claimed = false`,
-      values: [tenantId, deviceId, extension, hub.id, of, perSecond],
+      values: [tenantId, deviceId, extension, hub.id, of, perSecond, burst],
     });
   }
 

@@ -20,8 +20,8 @@ export const commandOfMessage = (hubDeviceId: string, messageId: string): SentCo
   return type === undefined ? undefined : { hubDeviceId, type, number: Number(number) };
 };
 
-/** A hub keeps a message for two days at most. */
-const MOST_MS = 2 * 86_400_000 - 60_000;
+/** A hub refuses a message that it would have to keep for more than two days, by its own clock. */
+const MOST_MS = 47 * 3_600_000;
 
 /** Until when a hub is to keep the message of a command. */
 export const keptUntil = (expiresAt: string | undefined, now: number): Date =>

@@ -30,6 +30,9 @@ const ROUTES: Readonly<Record<string, (request: Request) => unknown>> = {
     connectionString: simulator.deviceConnectionString(name),
   }),
   'POST /devices/:name/drop': ({ simulator, name }) => ({ dropped: simulator.dropDevice(name) }),
+  'POST /devices/:name/reject-message': ({ simulator, name }) => ({
+    rejected: simulator.rejectMessage(name),
+  }),
   'GET /faults': ({ simulator }) => simulator.faults.list(),
   'POST /faults': ({ simulator, json }) => simulator.faults.add(readFault(json)),
   'DELETE /faults': ({ simulator }) => {

@@ -191,6 +191,15 @@ export class Hub {
     this.settled(asList(device.queue.abandon(lockToken)), device.identity);
   }
 
+  /** The oldest that nobody has locked. False: there is none. */
+  rejectOldest(deviceId: string): boolean {
+    const device = this.registry.get(deviceId);
+    const locked = this.lockForDevice(device);
+    if (locked === undefined) return false;
+    this.settled(asList(device.queue.reject(locked.lockToken)), device.identity);
+    return true;
+  }
+
   /** How many were removed. */
   purge(deviceId: string): number {
     const device = this.registry.get(deviceId);
