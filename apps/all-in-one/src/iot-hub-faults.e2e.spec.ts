@@ -13,6 +13,8 @@ import {
   type PlatformWithHub,
 } from './iot-hub.fixture.js';
 
+const MINUTE_MS = 60_000;
+
 let world: PlatformWithHub;
 let platform: Platform;
 let simulator: Simulator;
@@ -214,4 +216,62 @@ describe('a campaign', () => {
       expect(await world.get(path)).toMatchObject({ status: 'completed' }),
     );
   }, 60_000);
+});
+
+describe('a hub whose clock is another', () => {
+  it.each([
+    ['ahead', 9 * MINUTE_MS],
+    ['behind', -9 * MINUTE_MS],
+  ])('is used as any, nine minutes %s', async (_where, ms) => {
+    simulator.faults.add({ kind: 'clock-skew', ms });
+    // Whoever is let in already is asked anew.
+    simulator.dropAmqp();
+    const device = await world.newDevice();
+    const client = await world.connect(device);
+    await client.sendEvent(new Message('{"a": 1}'));
+    await until('the sample is stored', async () => expect(await samplesOf(device)).toBe(1));
+    expect(await platform.api('POST', `${hubPath}/check`)).toMatchObject({ body: { works: true } });
+  });
+
+  it('two hours ahead is out of reach, in words; what was left undone is done when the clocks agree', async () => {
+    simulator.faults.add({ kind: 'clock-skew', ms: 120 * MINUTE_MS });
+    expect(await platform.api('POST', `${hubPath}/check`)).toMatchObject({
+      body: {
+        works: false,
+        faults: [{ about: 'key', message: expect.stringContaining('our clock is wrong') }],
+      },
+    });
+    const device = await world.newDevice();
+    await until('the fault is shown', async () =>
+      expect(await world.get(`/devices/${device.id}/iot-hub`)).toMatchObject({ identity: 'failing' }),
+    );
+    simulator.faults.clear();
+    const client = await world.connect(device);
+    await client.sendEvent(new Message('{"a": 1}'));
+    // Microsoft's client waits longer each time that it is refused.
+    await until('the sample is stored', async () => expect(await samplesOf(device)).toBe(1), 60_000);
+  }, 90_000);
+
+  // It does not come back: the last ones.
+  it('counts for the times of samples; nobody is shown as connected since a time to come', async () => {
+    simulator.advanceTime(60 * MINUTE_MS);
+    const device = await world.newDevice();
+    const client = await world.connect(device);
+    const sentAt = Date.now();
+    await client.sendEvent(new Message('{"a": 1}'));
+    await until('the sample is stored', async () => expect(await samplesOf(device)).toBe(1));
+    const { items } = (await world.get(`/devices/${device.id}/telemetry/latest`)) as {
+      items: { ts: string }[];
+    };
+    expect((Date.parse(items[0]?.ts ?? '') - sentAt) / MINUTE_MS).toBeCloseTo(60, 0);
+    await until('it is connected', async () =>
+      expect(await world.get(`/devices/${device.id}/connectivity`)).toMatchObject({ connected: true }),
+    );
+    const { since } = (await world.get(`/devices/${device.id}/connectivity`)) as { since: string };
+    expect(Date.parse(since)).toBeLessThanOrEqual(Date.now());
+    await world.closeClients();
+    await until('it is connected no more', async () =>
+      expect(await world.get(`/devices/${device.id}/connectivity`)).toMatchObject({ connected: false }),
+    );
+  });
 });

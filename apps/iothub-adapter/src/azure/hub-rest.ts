@@ -1,5 +1,5 @@
 import type { PolicyAccess } from '../hub/connection-string.js';
-import { sasToken } from './sas.js';
+import { Signature } from './sas.js';
 
 export interface HubRequest {
   readonly method: 'GET' | 'PUT' | 'PATCH' | 'POST' | 'DELETE';
@@ -40,17 +40,16 @@ export class HubFailure extends Error {
 }
 
 const API_VERSION = '2021-04-12';
-const TOKEN_SECONDS = 3_600;
-/** A signature is not used up to its end: the hub's clock is another. */
-const RENEW_SECONDS = 600;
 const TIMEOUT_MS = 30_000;
 
 /** The service API of a hub over HTTPS: the few calls that are needed, signed. Stateless but for the signature. */
 export class HubRest {
-  private token = '';
-  private renewAt = 0;
+  private readonly signature: Signature;
 
-  constructor(private readonly access: PolicyAccess) {}
+  constructor(private readonly access: PolicyAccess) {
+    const { hostName, policy, key } = access;
+    this.signature = new Signature({ resource: hostOf(hostName).name, policy, key });
+  }
 
   /** Throws `HubFailure` for whatever is no 2xx. The body is undefined where there is none. */
   async request<Body = unknown>(request: HubRequest): Promise<Body> {
@@ -69,7 +68,7 @@ export class HubRest {
         method,
         headers: {
           ...request.headers,
-          authorization: this.authorization(),
+          authorization: this.signature.at(Math.floor(Date.now() / 1_000)),
           ...(ifMatch === undefined ? {} : { 'if-match': `"${ifMatch}"` }),
           ...(body === undefined ? {} : { 'content-type': 'application/json; charset=utf-8' }),
         },
@@ -84,17 +83,6 @@ export class HubRest {
     if (!response.ok) throw failureOf(response, text);
     const read: unknown = text === '' ? undefined : JSON.parse(text);
     return { headers: response.headers, body: read as Body }; // as documented for this call
-  }
-
-  private authorization(): string {
-    const now = Math.floor(Date.now() / 1_000);
-    if (now >= this.renewAt) {
-      const { hostName, policy, key } = this.access;
-      const resource = hostOf(hostName).name;
-      this.token = sasToken({ resource, policy, key, until: now + TOKEN_SECONDS });
-      this.renewAt = now + TOKEN_SECONDS - RENEW_SECONDS;
-    }
-    return this.token;
   }
 }
 

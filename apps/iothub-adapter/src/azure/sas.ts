@@ -21,3 +21,24 @@ export const sasToken = ({
   const name = policy === undefined ? '' : `&skn=${encodeURIComponent(policy)}`;
   return `SharedAccessSignature sr=${sr}&sig=${encodeURIComponent(sig)}&se=${until}${name}`;
 };
+
+const SIGNED_SECONDS = 3_600;
+/** A signature is not used up to its end: the hub's clock is another. */
+const RENEW_SECONDS = 600;
+
+/** The signature of a service, made anew in time: a hub whose clock is up to ten minutes ahead of ours takes it. */
+export class Signature {
+  private token = '';
+  private renewAt = 0;
+
+  constructor(private readonly of: Omit<Parameters<typeof sasToken>[0], 'until'>) {}
+
+  /** `now`: Unix seconds. */
+  at(now: number): string {
+    if (now >= this.renewAt) {
+      this.token = sasToken({ ...this.of, until: now + SIGNED_SECONDS });
+      this.renewAt = now + SIGNED_SECONDS - RENEW_SECONDS;
+    }
+    return this.token;
+  }
+}

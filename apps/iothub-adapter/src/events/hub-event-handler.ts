@@ -160,7 +160,8 @@ export class HubEventHandler {
       case 'connection': {
         const { connected, sequence, arrivedAt } = event;
         const { tenantId, deviceId } = device.entry;
-        const at = new Date(Math.floor(arrivedAt / 1_000)).toISOString();
+        // By a hub whose clock is ahead nobody is connected since a time to come, and called again for what he was called for by now.
+        const at = new Date(Math.min(Math.floor(arrivedAt / 1_000), Date.now())).toISOString();
         const key = { hubId: hub.hub.id, hubDeviceId, tenantId, deviceId };
         const isNews = await this.parts.links.note({ ...key, connected, sequence, at });
         if (isNews && connected) this.parts.connected(device.entry, at);
