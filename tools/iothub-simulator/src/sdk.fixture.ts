@@ -10,6 +10,8 @@ import iotCommon from 'azure-iot-common';
 import iotDevice from 'azure-iot-device';
 import iotDeviceMqtt from 'azure-iot-device-mqtt';
 import iothub from 'azure-iothub';
+import rhea, { type AmqpError, type EventContext } from 'rhea';
+import { makeSasToken } from './security/sas.js';
 import { startSimulator, type Simulator } from './simulator.js';
 import type { SimulatorOptions } from './options.js';
 import type { CertificateAndKey } from './security/certificates.js';
@@ -27,51 +29,106 @@ export const sourceOf = ({ systemProperties }: ReceivedEventData): unknown =>
 export const deviceOf = ({ systemProperties }: ReceivedEventData): unknown =>
   systemProperties?.['iothub-connection-device-id'];
 
-/** Microsoft's SDKs against a simulator, and the end of all that was opened. */
+/** An IoT Hub of Azure that is there for tests, by a policy with all rights. Undefined: there is none. */
+const GIVEN_HUB = process.env['MUSTER_IOTHUB_CONNECTION_STRING'];
+
+/** Azure takes its time: feedback comes in batches of 15 s, queries see a change some seconds later. */
+const AZURE_MS = 60_000;
+const HERE_MS = 5_000;
+const CLOCKS_DIFFER_MS = 60_000;
+
+/** Microsoft's SDKs against a simulator or a hub of Azure, and the end of all that was opened. */
 export class Sdk {
   private readonly closings: (() => Promise<unknown>)[] = [];
+  private readonly startedAt = Date.now();
 
-  private constructor(readonly simulator: Simulator) {}
+  private constructor(
+    private readonly hub: {
+      connectionString(policy?: string): string;
+      deviceConnectionString(deviceId: string): string | Promise<string>;
+      eventHubConnectionString(policy?: string): string | Promise<string>;
+    },
+    private readonly simulated?: Simulator,
+  ) {}
 
   static async start(options: SimulatorOptions = {}): Promise<Sdk> {
     const simulator = await startSimulator(options);
     trust(simulator.authority);
-    return new Sdk(simulator);
+    return new Sdk(simulator, simulator);
+  }
+
+  /** Against the hub of Azure, if one is given. */
+  static async startWherever(options: SimulatorOptions): Promise<Sdk> {
+    if (GIVEN_HUB === undefined) return Sdk.start(options);
+    const sdk: Sdk = new Sdk({
+      connectionString: () => GIVEN_HUB,
+      deviceConnectionString: async (deviceId) => {
+        const { responseBody } = await sdk.registry().get(deviceId);
+        const { authentication } = responseBody as unknown as {
+          authentication: { type: string; symmetricKey: { primaryKey: string } };
+        };
+        const { primaryKey } = authentication.symmetricKey;
+        const proof = authentication.type === 'sas' ? `SharedAccessKey=${primaryKey}` : 'x509=true';
+        return `HostName=${partOf(GIVEN_HUB, 'HostName')};DeviceId=${deviceId};${proof}`;
+      },
+      eventHubConnectionString: () => findEventHub(GIVEN_HUB),
+    });
+    return sdk;
+  }
+
+  /** What only a simulator can do. */
+  get simulator(): Simulator {
+    if (this.simulated === undefined) throw new Error('there is no simulator: a hub of Azure is given');
+    return this.simulated;
+  }
+
+  /** For whatever is waited for. */
+  get patience(): { readonly deadlineMs: number } {
+    return { deadlineMs: this.simulated === undefined ? AZURE_MS : HERE_MS };
+  }
+
+  /** Asked of the hub itself. */
+  eventHub(): Promise<string> {
+    return findEventHub(this.hub.connectionString());
   }
 
   registry(policy?: string): iothub.Registry {
-    const registry = iothub.Registry.fromConnectionString(this.simulator.connectionString(policy));
-    // It always calls port 443.
-    const { _restApiClient } = registry as unknown as {
-      readonly _restApiClient: { setOptions(options: object): void };
-    };
-    _restApiClient.setOptions({ http: { agent: this.simulator.httpsAgent() } });
+    const registry = iothub.Registry.fromConnectionString(this.hub.connectionString(policy));
+    this.lead(registry);
     return registry;
   }
 
   async service(policy?: string): Promise<iothub.Client> {
-    const client = iothub.Client.fromConnectionString(this.simulator.connectionString(policy));
-    const { _restApiClient } = client as unknown as {
-      readonly _restApiClient: { setOptions(options: object): void };
-    };
-    _restApiClient.setOptions({ http: { agent: this.simulator.httpsAgent() } });
+    const client = iothub.Client.fromConnectionString(this.hub.connectionString(policy));
+    this.lead(client);
     await client.open();
     this.closings.push(() => client.close());
     return client;
   }
 
+  /** To the simulator: the SDK always calls port 443. */
+  private lead(client: object): void {
+    if (this.simulated === undefined) return;
+    const { _restApiClient } = client as {
+      readonly _restApiClient: { setOptions(options: object): void };
+    };
+    _restApiClient.setOptions({ http: { agent: this.simulated.httpsAgent() } });
+  }
+
   /** Connects. With a certificate, by it; else by the key of the identity. */
   async device(deviceId: string, certificate?: CertificateAndKey): Promise<iotDevice.Client> {
-    const client = this.deviceClient(deviceId, certificate);
+    const client = this.clientOf(await this.hub.deviceConnectionString(deviceId), certificate);
     await client.open();
     return client;
   }
 
+  /** Of a device in the simulator; it does not connect yet. */
   deviceClient(deviceId: string, certificate?: CertificateAndKey): iotDevice.Client {
-    const client = iotDevice.Client.fromConnectionString(
-      this.simulator.deviceConnectionString(deviceId),
-      iotDeviceMqtt.Mqtt,
-    );
+    return this.clientOf(this.simulator.deviceConnectionString(deviceId), certificate);
+  }
+
+  private clientOf(connectionString: string, certificate?: CertificateAndKey): iotDevice.Client {
+    const client = iotDevice.Client.fromConnectionString(connectionString, iotDeviceMqtt.Mqtt);
     if (certificate !== undefined) {
       void client.setOptions({ cert: certificate.certificate, key: certificate.key });
     }
@@ -113,11 +170,74 @@ export class Sdk {
     return reading;
   }
 
+  /** Everything that came since the start, wherever it is. */
+  async readAll(): Promise<Reading> {
+    const consumer = new EventHubConsumerClient('$Default', await this.hub.eventHubConnectionString());
+    this.closings.push(() => consumer.close());
+    const before = this.startedAt - CLOCKS_DIFFER_MS;
+    return this.read(consumer, { startPosition: { enqueuedOn: before } });
+  }
+
   async stop(): Promise<void> {
     for (const close of this.closings.reverse()) await close().catch(() => undefined);
-    await this.simulator.close();
+    await this.simulated?.close();
   }
 }
+
+const partOf = (connectionString: string, name: string): string =>
+  new RegExp(`(?:^|;)${name}=([^;]+)`).exec(connectionString)?.[1] ?? '';
+
+/**
+ * As Microsoft tells how: who would read `messages/events` is redirected to the event hub, whose connection string has the same
+ * policy and key.
+ */
+const findEventHub = async (connectionString: string): Promise<string> => {
+  const [host = '', port = '5671'] = partOf(connectionString, 'HostName').split(':');
+  const [policy, key] = ['SharedAccessKeyName', 'SharedAccessKey'].map((name) =>
+    partOf(connectionString, name),
+  );
+  const connection = rhea.create_container().connect({
+    ...{ host, port: Number(port), transport: 'tls', servername: host, reconnect: false },
+    username: 'anonymous',
+  });
+  const found = new Promise<string>((resolve, reject) => {
+    connection.on('disconnected', () => reject(new Error(`${host} has closed the connection`)));
+    connection.on('connection_error', () => reject(new Error(`${host} has ended the connection`)));
+    connection.on('receiver_error', ({ receiver }: EventContext) => {
+      const error = receiver?.error as AmqpError | undefined;
+      const { hostname = '', address = '' } = (error?.info ?? {}) as { hostname?: string; address?: string };
+      const [, entity] = /^amqps?:\/\/[^/]+\/([^/]+)/.exec(address) ?? [];
+      if (error?.condition !== 'amqp:link:redirect' || entity === undefined) {
+        reject(new Error(`no redirect: ${error?.condition ?? ''} ${error?.description ?? ''}`));
+        return;
+      }
+      resolve(
+        `Endpoint=sb://${hostname}/;SharedAccessKeyName=${policy ?? ''};SharedAccessKey=${key ?? ''};EntityPath=${entity}`,
+      );
+    });
+    const claims = connection.open_sender('$cbs');
+    connection.open_receiver('$cbs').on('message', ({ message }: EventContext) => {
+      const answer: Readonly<Record<string, unknown>> = message?.application_properties ?? {};
+      const status = Number(answer['status-code']);
+      if (status >= 300) reject(new Error(`the token is refused: ${status}`));
+      else connection.open_receiver(`amqps://${host}/messages/events/$management`);
+    });
+    claims.once('sendable', () => {
+      const token = makeSasToken(host, key ?? '', Date.now() + 300_000, policy);
+      const application_properties = {
+        ...{ operation: 'put-token', type: 'servicebus.windows.net:sastoken', name: host },
+      };
+      claims.send({ message_id: '1', reply_to: '$cbs', application_properties, body: token });
+    });
+  });
+  try {
+    return await found;
+  } finally {
+    connection.removeAllListeners('disconnected');
+    connection.on('disconnected', () => undefined);
+    connection.close();
+  }
+};
 
 /** What NODE_EXTRA_CA_CERTS does for a process from its start. */
 const trust = (authority: string): void => {
