@@ -10,6 +10,7 @@ import { door } from './door/door.js';
 import { consoleBench } from './console.js';
 import { deviceFilter } from './device-filter.js';
 import { importBench } from './import.js';
+import { iothub } from './iothub/iothub.js';
 import { jsonReading } from './json-reading.js';
 import { domains } from './domains.js';
 import { killDrill } from './kill-drill.js';
@@ -43,6 +44,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   domains,
   console: consoleBench,
   import: importBench,
+  iothub,
   'json-reading': jsonReading,
   'reconnect-storm': reconnectStorm,
   replicas,
@@ -59,7 +61,7 @@ const name = process.argv[2] ?? '';
 const bench = benches[name];
 if (bench === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; campaigns, campaign-scale, cluster, device-filter, state-filters, console, json-reading, replicas and upgrade run alone)\n`,
+    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; campaigns, campaign-scale, cluster, device-filter, state-filters, console, iothub, json-reading, replicas and upgrade run alone)\n`,
   );
   process.exitCode = 64;
 } else {

@@ -1,10 +1,13 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { generate, parser, type Packet } from 'mqtt-packet';
 
 export interface PlainOptions {
-  /** `mqtt://user:password@host:port` */
+  /** `mqtt://user:password@host:port`, or `mqtts:` */
   readonly url: string;
+  /** Of `mqtts:`: the authority that is trusted, PEM. */
+  readonly ca?: string;
   readonly clientId: string;
   /** For each answer. */
   readonly waitMs?: number;
@@ -37,10 +40,12 @@ export class PlainDevice {
   }
 
   /** Throws when it is not let in. */
-  static async open({ url, clientId, waitMs = WAIT_MS }: PlainOptions): Promise<PlainDevice> {
-    const { hostname, port, username, password } = new URL(url);
-    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
-    await once(socket, 'connect');
+  static async open({ url, ca, clientId, waitMs = WAIT_MS }: PlainOptions): Promise<PlainDevice> {
+    const { protocol, hostname, port, username, password } = new URL(url);
+    const to = { host: hostname, port: Number(port), noDelay: true };
+    const isSecure = protocol === 'mqtts:';
+    const socket = isSecure ? connectTls({ ...to, servername: hostname, ca }) : connect(to);
+    await once(socket, isSecure ? 'secureConnect' : 'connect');
     const device = new PlainDevice(socket, waitMs);
     const answer = device.answer('connack');
     socket.write(
