@@ -21,6 +21,7 @@ import { pushLatency } from './push-latency.js';
 import { reconnectStorm } from './reconnect-storm.js';
 import { replicas } from './drill/replicas.js';
 import { cluster } from './drill/cluster.js';
+import { restore } from './drill/restore.js';
 import { upgrade } from './drill/upgrade.js';
 import { stateFilters } from './state-filters.js';
 import { stopDrill } from './stop-drill.js';
@@ -48,6 +49,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   'json-reading': jsonReading,
   'reconnect-storm': reconnectStorm,
   replicas,
+  restore,
   'state-filters': stateFilters,
   'stop-drill': stopDrill,
   upgrade,
@@ -61,7 +63,7 @@ const name = process.argv[2] ?? '';
 const bench = benches[name];
 if (bench === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; campaigns, campaign-scale, cluster, device-filter, state-filters, console, iothub, json-reading, replicas and upgrade run alone)\n`,
+    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; campaigns, campaign-scale, cluster, device-filter, state-filters, console, iothub, json-reading, replicas, restore and upgrade run alone)\n`,
   );
   process.exitCode = 64;
 } else {

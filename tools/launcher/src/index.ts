@@ -1,3 +1,4 @@
+export { archiving, copyBroker, copyDatabase, copySecrets, removeBackup, restoring } from './backup.js';
 export { chromiumOf } from './chromium.js';
 export { severalNodes, type Cluster } from './cluster.js';
 export { startPrivatePlatform, type PrivatePlatform } from './private-platform.js';
