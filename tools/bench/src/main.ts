@@ -23,6 +23,7 @@ import { replicas } from './drill/replicas.js';
 import { cluster } from './drill/cluster.js';
 import { restore } from './drill/restore.js';
 import { upgrade } from './drill/upgrade.js';
+import { sampleSize } from './sample-size.js';
 import { stateFilters } from './state-filters.js';
 import { stopDrill } from './stop-drill.js';
 
@@ -50,6 +51,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   'reconnect-storm': reconnectStorm,
   replicas,
   restore,
+  'sample-size': sampleSize,
   'state-filters': stateFilters,
   'stop-drill': stopDrill,
   upgrade,
@@ -63,7 +65,7 @@ const name = process.argv[2] ?? '';
 const bench = benches[name];
 if (bench === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; campaigns, campaign-scale, cluster, device-filter, state-filters, console, iothub, json-reading, replicas, restore and upgrade run alone)\n`,
+    `usage: npm run bench -- ${Object.keys(benches).join(' | ')}   (while npm start runs; campaigns, campaign-scale, cluster, device-filter, state-filters, console, iothub, json-reading, replicas, restore, sample-size and upgrade run alone)\n`,
   );
   process.exitCode = 64;
 } else {
