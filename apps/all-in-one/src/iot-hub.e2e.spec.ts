@@ -12,6 +12,7 @@ import {
   until,
   type PlatformWithHub,
 } from './iot-hub.fixture.js';
+import { uploadFirmware } from './operator.fixture.js';
 
 let world: PlatformWithHub;
 let platform: Platform;
@@ -301,6 +302,30 @@ describe('what a device is told', () => {
         muster: { configuration: { config: { interval: 3 } } },
       });
     });
+  });
+
+  it('the firmware that is to be next, as desired properties; it says what it runs and what it took', async () => {
+    const type = { name: 'main', versionKey: 'version', urlKey: 'url', tokenKey: 'token' };
+    expect(await platform.api('POST', '/device-types/radiator/firmware-types', type)).toMatchObject({
+      status: 201,
+    });
+    const firmware = await uploadFirmware(platform, '0.0.2', '0.0.1');
+    await platform.api('PATCH', firmware, { rollout: { strategy: 'general' } });
+    const device = await world.newDevice();
+    const client = await world.connect(device);
+    const twin = await client.getTwin();
+    await report(twin, { muster: { software: { configId: '0.0.1' } } });
+    await until('it is offered the next', async () =>
+      expect((await client.getTwin()).properties.desired).toMatchObject({
+        muster: { software: { configId: '0.0.2', config: { version: '0.0.2', firmwareType: 'main' } } },
+      }),
+    );
+    await report(twin, { muster: { software: { configId: '0.0.2' } } });
+    await until('it runs that', async () =>
+      expect(await world.get(`/devices/${device.id}/software`)).toMatchObject({
+        items: [{ reportedVersion: '0.0.2' }],
+      }),
+    );
   });
 
   it('what a twin cannot hold is refused at once; what does not fit beside what others have there, by the adapter', async () => {

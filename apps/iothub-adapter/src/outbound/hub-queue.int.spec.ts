@@ -183,9 +183,12 @@ describe('the queue of a hub', () => {
   it('is there for a class of which nobody has asked anything yet', async () => {
     await owed.queue(device('d1'), hub, 'twin-updates');
     await owed.queue(device('d2'), hub, 'twin-updates');
+    await owed.queue({ ...device('d3'), extension: 'cex' }, hub, 'twin-updates');
+    // A command waits there too, and is no document.
     expect(await owed.limited('default', undefined)).toMatchObject([{ id: 'h1', waiting: 2 }]);
+    expect(await owed.limited('default', ['d3'])).toEqual([]);
     await pass(1);
-    expect(await owed.claim()).toHaveLength(2);
+    expect(await owed.claim()).toHaveLength(3);
     // The places themselves are all there.
     expect(await budget.take(hub, 'twin-updates', 100)).toBe(PER_SECOND);
   });

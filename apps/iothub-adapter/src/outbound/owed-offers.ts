@@ -71,15 +71,18 @@ export class OwedOffers {
     return this.offering.has(keyOf(owed));
   }
 
-  /** Which hubs of the tenant cannot be told configuration as fast as there is; of these devices alone, if any are given. */
+  /**
+   * Which hubs of the tenant cannot be told documents as fast as there are; of these devices alone, if any are given. Commands wait
+   * in the same queue, for a reading of a twin, and are no document.
+   */
   async limited(tenantId: string, deviceIds: readonly string[] | undefined): Promise<LimitedHub[]> {
     const { rows } = await this.database.query<{ id: string; name: string; waiting: number; until: Date }>({
       text: `SELECT h.id, h.name, greatest(now(), b.queue_ends_at) AS until,
                (SELECT count(*)::integer FROM hub_owed_offers o
-                WHERE o.hub_id = h.id AND o.limited_by = b.class) AS waiting
+                WHERE o.hub_id = h.id AND o.limited_by = b.class AND o.extension <> 'cex') AS waiting
              FROM hubs h JOIN hub_budgets b ON b.hub_id = h.id AND b.class = 'twin-updates'
              WHERE h.tenant_id = $1 AND EXISTS (
-               SELECT FROM hub_owed_offers o WHERE o.hub_id = h.id AND o.limited_by = b.class
+               SELECT FROM hub_owed_offers o WHERE o.hub_id = h.id AND o.limited_by = b.class AND o.extension <> 'cex'
                  AND ($2::text[] IS NULL OR (o.tenant_id = $1 AND o.device_id = ANY($2))))
              ORDER BY b.queue_ends_at DESC`,
       values: [tenantId, deviceIds ?? null],
