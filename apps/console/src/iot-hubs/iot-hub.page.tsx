@@ -239,7 +239,14 @@ const Check = ({ id }: { readonly id: string }) => {
         <ul className="plain-list" role="status">
           {check.data.faults.map(({ about, message }) => (
             <li key={about + message} className="anywhere">
-              <StateMark state="failed" word={about} /> {message}
+              {check.data.routes?.some((route) => route.state === 'checking' && route.message === message) ===
+              true ? (
+                // The hub was not given the time to tell: nothing is known to be wrong.
+                <StateMark state="route_checking" />
+              ) : (
+                <StateMark state="failed" word={about} />
+              )}{' '}
+              {message}
             </li>
           ))}
         </ul>
