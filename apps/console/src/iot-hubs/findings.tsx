@@ -124,14 +124,16 @@ export const Findings = ({
               )}
             </td>
             <td className="wide">
-              <Moment at={at} />{' '}
-              {jobId === undefined ? (
-                <span className="dim">told by the hub</span>
-              ) : (
-                <AnchorLink to="/jobs/$id" params={{ id: jobId }}>
-                  by a job
-                </AnchorLink>
-              )}
+              <Moment at={at} />
+              <div className="dim">
+                {jobId === undefined ? (
+                  'told by the hub'
+                ) : (
+                  <AnchorLink to="/jobs/$id" params={{ id: jobId }}>
+                    by a job
+                  </AnchorLink>
+                )}
+              </div>
             </td>
           </>
         )}
