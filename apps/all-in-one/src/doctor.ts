@@ -41,9 +41,11 @@ const main = async (): Promise<number> => {
     warnings += others;
   }
   say('');
-  say(faults + warnings === 0 ? 'All is well.' : `${faults} faults, ${warnings} warnings.`);
+  say(faults + warnings === 0 ? 'All is well.' : `${count(faults, 'fault')}, ${count(warnings, 'warning')}.`);
   return faults === 0 ? 0 : 1;
 };
+
+const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
 const look = async (service: string, checkup: typeof configuration): Promise<Sum> => {
   try {
