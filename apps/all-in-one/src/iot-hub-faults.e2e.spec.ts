@@ -1,10 +1,17 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Simulator } from '@muster/iothub-simulator';
+import {
+  makeCertificate,
+  startSimulator,
+  type CertificateAndKey,
+  type Simulator,
+} from '@muster/iothub-simulator';
 import { mqttUrl, type Platform } from '@muster/testing';
 import { Message } from 'azure-iot-device';
 import { connectAsync } from 'mqtt';
 import type { Made } from './campaign.fixture.js';
 import {
+  connectHubDevice,
+  EVERY_ROUTE,
   report,
   startPlatformWithHub,
   told,
@@ -15,13 +22,16 @@ import {
 
 const MINUTE_MS = 60_000;
 
+/** Of all hubs: the platform trusts it. */
+let authority: CertificateAndKey;
 let world: PlatformWithHub;
 let platform: Platform;
 let simulator: Simulator;
 let hubPath: string;
 
 beforeAll(async () => {
-  world = await startPlatformWithHub();
+  authority = await makeCertificate({ commonName: 'hubs', isAuthority: true });
+  world = await startPlatformWithHub({ authority });
   ({ platform, simulator } = world);
   const hub = { name: 'factory', connectionString: simulator.connectionString(), tier: 'S3' };
   const added = await platform.api('POST', '/iot-hubs', hub);
@@ -96,6 +106,51 @@ describe('a hub that is away', () => {
       expect(told(await client.getTwin())?.config).toEqual({ interval: 5 }),
     );
   });
+});
+
+describe('two hubs', () => {
+  it('have each its devices; one that is away keeps nobody of the other waiting', async () => {
+    const other = await startSimulator({ routes: EVERY_ROUTE, authority });
+    try {
+      await platform.api('POST', '/device-types', { name: 'valve' });
+      const added = await platform.api('POST', '/iot-hubs', {
+        ...{ name: 'other', connectionString: other.connectionString(), tier: 'S3', deviceTypes: ['valve'] },
+      });
+      expect(added).toMatchObject({ status: 201 });
+      const here = await world.newDevice();
+      const there = await world.newDevice({ deviceType: 'valve' });
+      const clientHere = await world.connect(here);
+      await until('it is in the other hub', () => {
+        expect(other.deviceConnectionString(there.token)).toBeTruthy();
+        return Promise.resolve();
+      });
+      expect(() => other.deviceConnectionString(here.token)).toThrow();
+      expect(() => simulator.deviceConnectionString(there.token)).toThrow();
+
+      simulator.faults.add({ kind: 'rest-drop', path: '/' });
+      simulator.faults.add({ kind: 'attach-error', address: '', condition: 'com.microsoft:server-busy' });
+      simulator.dropAmqp();
+      await desire(here, { interval: 8 });
+      await desire(there, { interval: 9 });
+      const clientThere = await connectHubDevice(other, there.token);
+      await clientThere.sendEvent(new Message('{"a": 1}'));
+      await until('the sample is stored', async () => expect(await samplesOf(there)).toBe(1));
+      await until('the device has its configuration', async () =>
+        expect(told(await clientThere.getTwin())?.config).toEqual({ interval: 9 }),
+      );
+      expect(told(await clientHere.getTwin())).toBeUndefined();
+      await clientThere.close();
+
+      simulator.faults.clear();
+      await until('the device has its own', async () =>
+        expect(told(await clientHere.getTwin())?.config).toEqual({ interval: 8 }),
+      );
+      const { id } = added.body as { id: string };
+      expect(await platform.api('DELETE', `/iot-hubs/${id}`)).toMatchObject({ status: 204 });
+    } finally {
+      await other.close();
+    }
+  }, 90_000);
 });
 
 describe('a key that is revoked', () => {
