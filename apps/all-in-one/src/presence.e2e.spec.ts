@@ -269,8 +269,9 @@ describe('after a kill', () => {
     lost.freeze();
     await killBroker();
     await becomes(gone, { connected: false, lastEnded: { reason: 'broker' } }, 60_000);
-    const state = await becomes(back, { connected: true, lastEnded: { reason: 'broker' } }, 60_000);
+    // A broker that starts on a busy machine takes its time, and the client tries less and less often.
+    const state = await becomes(back, { connected: true, lastEnded: { reason: 'broker' } }, 120_000);
     expect(state.since).not.toBe(since);
     lost.thaw();
-  }, 180_000);
+  }, 240_000);
 });
