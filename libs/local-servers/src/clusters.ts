@@ -43,20 +43,23 @@ export const bringUpNatsCluster = async (instance: Instance, count: number): Pro
   return { nodes };
 };
 
-/** Nodes of RabbitMQ: the first, which makes what the definitions declare, and then those that join it. */
+/**
+ * Nodes of RabbitMQ. Of 3.x the first, which makes what the definitions declare, and then those that join it; of 4.x all at once,
+ * because there none begins before it has reached the others.
+ */
 export const bringUpRabbitmqCluster = async (instance: Instance, count: number): Promise<RabbitmqCluster> => {
   const { settings, secrets } = instance;
   const program = await found('RabbitMQ', resolveRabbitmq(whereOf(instance)));
   const names = Array.from({ length: count }, (_, index) => `rabbitmq-${index + 1}`);
   await nodeOf(instance, epmdServer(settings, program)).start();
-  const nodes: RabbitmqCluster['nodes'][number][] = [];
-  for (const name of names) {
-    const [amqp = 0, brokerMqtt = 0, distribution = 0] = await freePorts(3);
+  const ports = await freePorts(3 * count);
+  const nodes = names.map((name, index) => {
+    const [amqp = 0, brokerMqtt = 0, distribution = 0] = ports.slice(3 * index);
     const place: RabbitmqNode = { name, amqp, brokerMqtt, distribution, names };
-    const node = { ...nodeOf(instance, rabbitmqServer(settings, program, secrets, place)), amqp, brokerMqtt };
-    nodes.push(node);
-    await node.start();
-  }
+    return { ...nodeOf(instance, rabbitmqServer(settings, program, secrets, place)), amqp, brokerMqtt };
+  });
+  if (Number(program.version.split('.')[0]) >= 4) await Promise.all(nodes.map((node) => node.start()));
+  else for (const node of nodes) await node.start();
   return {
     nodes,
     version: program.version,

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accepts, amqpAnswers, epmdAnswers } from './probe.js';
 import { erlangEnvironment, ertsOf, type RabbitmqProgram } from './resolve.js';
@@ -115,7 +115,7 @@ export const rabbitmqServer = (
     prepare: () => {
       privateDirectory(data);
       privateDirectory(config);
-      if (!isAlone) privateDirectory(cookieHome(settings));
+      if (!isAlone) makeCookie(cookieHome(settings));
     },
     // AMQP opens last, after all plugins.
     ready: async () =>
@@ -147,8 +147,15 @@ const ERLANG_ARGUMENTS = [
 
 const isVersion4 = ({ version }: RabbitmqProgram): boolean => Number(version.split('.')[0]) >= 4;
 
-/** Nodes of a cluster, and who commands them, know each other by the cookie that is made there. */
+/** Nodes of a cluster, and who commands them, know each other by the cookie there. */
 const cookieHome = ({ home }: Settings): string => join(home, 'data', 'rabbitmq-cookie');
+
+/** By us: of nodes that begin at the same moment each would make its own. */
+const makeCookie = (home: string): void => {
+  privateDirectory(home);
+  const cookie = join(home, '.erlang.cookie');
+  if (!existsSync(cookie)) writeFileSync(cookie, randomBytes(20).toString('hex'), { mode: 0o400 });
+};
 
 const nodeName = (name: string): string => `${name}@localhost`;
 
