@@ -69,7 +69,8 @@ const waiting = async ({ token }: HubDevice): Promise<number> =>
 
 /** Which of our notes of messages are of these devices; another one where a message was sent anew. */
 const notes = async (devices: readonly HubDevice[]): Promise<readonly unknown[]> => {
-  const sql = 'SELECT xmin::text AS note FROM iothub_adapter.hub_messages WHERE hub_device_id = ANY($1)';
+  const sql =
+    'SELECT xmin::text AS note FROM iothub_adapter.hub_messages WHERE hub_device_id = ANY($1) AND in_hub';
   return (await platform.sql(sql, [devices.map(({ token }) => token)])).map(({ note }) => note);
 };
 
@@ -119,6 +120,19 @@ describe('a command that a hub has as a message', () => {
       }),
     );
     expect(await waiting(device)).toBe(0);
+  });
+
+  it('fails so, too, when the words come before it is noted that the hub has the message', async () => {
+    const device = await messageTaker();
+    const path = await command(device);
+    await untilInHub(device);
+    await platform.sql('UPDATE iothub_adapter.hub_messages SET in_hub = false WHERE hub_device_id = $1', [
+      device.token,
+    ]);
+    expect(simulator.rejectMessage(device.token)).toBe(true);
+    await until('it has failed', async () =>
+      expect(await world.get(path)).toMatchObject({ status: 'failed', statusCode: 422 }),
+    );
   });
 
   it('fails when somebody empties the queue of the device', async () => {

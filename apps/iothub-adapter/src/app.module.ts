@@ -36,6 +36,7 @@ import { Reconciliation1763600800006 } from '../migrations/0006-reconciliation.j
 import { HubMessages1763600800007 } from '../migrations/0007-hub-messages.js';
 import { ToldByHubs1763600800008 } from '../migrations/0008-told-by-hubs.js';
 import { Twins1763600800009 } from '../migrations/0009-twins.js';
+import { BegunMessages1763600800010 } from '../migrations/0010-begun-messages.js';
 import { configSchema, loadConfig, loadStreamMaxAgeHours, type Config } from './config.js';
 import { HubEventHandler } from './events/hub-event-handler.js';
 import { HubLinks } from './events/hub-links.js';
@@ -114,6 +115,7 @@ const migrations = [
   HubMessages1763600800007,
   ToldByHubs1763600800008,
   Twins1763600800009,
+  BegunMessages1763600800010,
 ];
 
 export const { migrate, rebuilds, checkup } = maintenanceOf({

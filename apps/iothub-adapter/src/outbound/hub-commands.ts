@@ -56,7 +56,7 @@ export class HubCommands {
     let inHub = false;
     for (const command of commands) {
       const sent: SentCommand = { hubDeviceId: to.token, type, number: command.id };
-      if (await this.parts.sent.isSent(open.hub.id, sent)) {
+      if ((await this.parts.sent.stateOf(open.hub.id, sent)) === 'in hub') {
         inHub = true;
         continue;
       }
@@ -75,7 +75,7 @@ export class HubCommands {
     const { sent, uplink, bus, say, owed } = this.parts;
     const command = commandOfMessage(feedback.deviceId, feedback.originalMessageId);
     // Of somebody else who sends messages.
-    if (command === undefined || !(await sent.isSent(hub.id, command))) return;
+    if (command === undefined || (await sent.stateOf(hub.id, command)) === 'unknown') return;
     const admission = await uplink.questions.admitOnRecord(command.hubDeviceId);
     const { entry } = (admission.admitted ? admission : admission.of) ?? {};
     const { type, number: id } = command;
@@ -132,32 +132,36 @@ export class HubCommands {
     return isObject(ours) && ours['commands'] === 'messages';
   }
 
-  private async sendMessage(open: OpenHub, to: Addressee, push: Push, command: Command): Promise<void> {
+  private async sendMessage(
+    open: OpenHub,
+    to: Addressee,
+    push: Push,
+    { id, payload }: Command,
+  ): Promise<void> {
     const { throttle, sent } = this.parts;
     const [, type = ''] = push.path;
     const { hub } = open;
     await throttle.turn(hub, 'messages', this.isQueued(to, push));
     const now = Date.now();
     const message = {
-      id: messageIdOf({ type, number: command.id }),
+      id: messageIdOf({ type, number: id }),
       // As over MQTT, so that devices read it by the same code.
-      body: encodeCommands([{ type, ...command }], false),
+      body: encodeCommands([{ type, id, ...(payload === undefined ? {} : { payload }) }], false),
       properties: { [RESOURCE_PROPERTY]: [push.extension, ...push.path].join('/') },
       expiresAt: keptUntil(push.expiresAt, now),
     };
+    const command: SentCommand = { hubDeviceId: to.token, type, number: id };
+    const expiresAt = push.expiresAt === undefined ? message.expiresAt : new Date(push.expiresAt);
+    await sent.begin(hub.id, command, expiresAt);
     try {
       await throttle.heeded(hub, 'messages', this.senderOf(open).send(to.token, message));
     } catch (error) {
       if (!(error instanceof HubFailure) || error.status !== 413) throw error;
+      await sent.forget(hub.id, command);
       const reasonPhrase = 'it is larger than a message to a device of an IoT Hub may be (64 KB)';
-      return this.parts.say(to.token, ['cex', 'result', type], {
-        id: command.id,
-        statusCode: 413,
-        reasonPhrase,
-      });
+      return this.parts.say(to.token, ['cex', 'result', type], { id, statusCode: 413, reasonPhrase });
     }
-    const expiresAt = push.expiresAt === undefined ? message.expiresAt : new Date(push.expiresAt);
-    await sent.sent(hub.id, { hubDeviceId: to.token, type, number: command.id }, expiresAt);
+    await sent.sent(hub.id, command);
   }
 
   private isQueued(to: Addressee, { extension }: Push): boolean {

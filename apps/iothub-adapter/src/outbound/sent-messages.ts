@@ -34,20 +34,35 @@ export const keptUntil = (expiresAt: string | undefined, now: number): Date =>
 export class SentMessages {
   constructor(private readonly database: Database) {}
 
-  async isSent(hubId: string, { hubDeviceId, type, number }: SentCommand): Promise<boolean> {
-    const { rowCount } = await this.database.query({
-      text: `SELECT FROM hub_messages WHERE hub_id = $1 AND hub_device_id = $2 AND type = $3 AND number = $4`,
+  /** `unknown`: none of ours. `begun`: it is being sent, or whoever sent it was killed. */
+  async stateOf(
+    hubId: string,
+    { hubDeviceId, type, number }: SentCommand,
+  ): Promise<'unknown' | 'begun' | 'in hub'> {
+    const { rows } = await this.database.query<{ in_hub: boolean }>({
+      text: `SELECT in_hub FROM hub_messages WHERE hub_id = $1 AND hub_device_id = $2 AND type = $3 AND number = $4`,
       values: [hubId, hubDeviceId, type, number],
     });
-    return rowCount === 1;
+    const [row] = rows;
+    if (row === undefined) return 'unknown';
+    return row.in_hub ? 'in hub' : 'begun';
+  }
+
+  /** Before it is sent, so that nothing that its hub tells of it comes too early. */
+  async begin(hubId: string, { hubDeviceId, type, number }: SentCommand, expiresAt: Date): Promise<void> {
+    await this.database.query({
+      text: `INSERT INTO hub_messages (hub_id, hub_device_id, type, number, expires_at, in_hub) VALUES ($1, $2, $3, $4, $5, false)
+             ON CONFLICT (hub_id, hub_device_id, type, number) DO UPDATE SET expires_at = excluded.expires_at`,
+      values: [hubId, hubDeviceId, type, number, expiresAt],
+    });
   }
 
   /** After it was sent: who is killed in between sends it again, and the device knows it by its id. */
-  async sent(hubId: string, { hubDeviceId, type, number }: SentCommand, expiresAt: Date): Promise<void> {
+  async sent(hubId: string, { hubDeviceId, type, number }: SentCommand): Promise<void> {
     await this.database.query({
-      text: `INSERT INTO hub_messages (hub_id, hub_device_id, type, number, expires_at) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (hub_id, hub_device_id, type, number) DO UPDATE SET expires_at = excluded.expires_at`,
-      values: [hubId, hubDeviceId, type, number, expiresAt],
+      text: `UPDATE hub_messages SET in_hub = true
+             WHERE hub_id = $1 AND hub_device_id = $2 AND type = $3 AND number = $4`,
+      values: [hubId, hubDeviceId, type, number],
     });
   }
 
