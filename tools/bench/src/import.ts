@@ -102,7 +102,8 @@ const importFile = async (what: string, file: Buffer, query: string): Promise<Re
       const totalSeconds = (performance.now() - began) / 1_000;
       return { what, uploadSeconds, totalSeconds, counts: { created, updated, unchanged, failed } };
     }
-    await pause(200);
+    // Each time the rows are counted.
+    await pause(1_000);
   }
 };
 
