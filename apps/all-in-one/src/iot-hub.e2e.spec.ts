@@ -157,6 +157,33 @@ describe('provisioning', () => {
     ).rejects.toThrow();
   });
 
+  it('by either of two self-signed certificates, while one follows the other; not by the one that is taken back', async () => {
+    const [first, second] = [
+      await makeCertificate({ commonName: 'first' }),
+      await makeCertificate({ commonName: 'second' }),
+    ];
+    const device = await world.newDevice({
+      credential: { kind: 'self-signed', certificate: first.certificate },
+    });
+    const proofOf = ({ certificate: cert, key }: typeof first) => ({ cert, key });
+    await world.connect(device, proofOf(first));
+    const credentials = `/devices/${device.id}/credentials`;
+    const added = { kind: 'self-signed', certificate: second.certificate };
+    expect((await platform.api('POST', credentials, added)).status).toBe(201);
+    await until('the second lets it in', async () => {
+      await world.connect(device, proofOf(second));
+    });
+    await world.connect(device, proofOf(first));
+    const { items } = (await world.get(credentials)) as { items: { id: string; createdAt: string }[] };
+    const [oldest] = items.toSorted((a, b) => a.createdAt.localeCompare(b.createdAt));
+    const revoked = await platform.api('PATCH', `${credentials}/${oldest?.id ?? ''}`, { status: 'revoked' });
+    expect(revoked).toMatchObject({ status: 200 });
+    await until('the first lets it in no more', () =>
+      expect(connectHubDevice(simulator, device.token, proofOf(first))).rejects.toThrow(),
+    );
+    await world.connect(device, proofOf(second));
+  });
+
   it('by a certificate that an authority of the hub has signed', async () => {
     const authority = await makeCertificate({ commonName: 'devices', isAuthority: true });
     simulator.addDeviceAuthority(authority.certificate);
@@ -227,6 +254,27 @@ describe('what a device says', () => {
         'keys.firmware_version',
       ),
     );
+  });
+
+  it('what it reports is judged by a supervision, as of every device', async () => {
+    const device = await world.newDevice();
+    const twin = await (await world.connect(device)).getTwin();
+    const { status, body } = await platform.api('POST', '/supervisions', {
+      name: 'Presses',
+      target: { deviceIds: [device.id] },
+      expectedStates: { firmware_version: '1.1' },
+    });
+    expect([status, body]).toEqual([201, body]);
+    const path = `/supervisions/${(body as { id: string }).id}`;
+    const isJudged = (verdicts: object) =>
+      until(`it is judged ${JSON.stringify(verdicts)}`, async () =>
+        expect(await world.get(path)).toMatchObject({ verdicts }),
+      );
+    await isJudged({ unknown: 1 });
+    await report(twin, { firmware_version: '1.1' });
+    await isJudged({ valid: 1 });
+    await report(twin, { firmware_version: '1.0' });
+    await isJudged({ invalid: 1 });
   });
 
   it('how it is connected is followed, both ways', async () => {
