@@ -709,6 +709,44 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
     });
   });
 
+  describe('a firmware', () => {
+    it('is uploaded, with how much of it is sent, and what is wrong is told beside it', async () => {
+      const { platform, open } = running;
+      expect(
+        await platform.api('POST', `/device-types/${TYPE}/firmware-types`, { name: 'main' }),
+      ).toMatchObject({ status: 201 });
+      const page = await open('/firmware');
+      await page.getByRole('button', { name: 'Upload' }).first().click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('combobox', { name: 'Firmware type' }).click();
+      await page.getByRole('option', { name: `main (of ${TYPE})` }).click();
+      await dialog.getByLabel('Version', { exact: true }).fill('2'.repeat(300));
+      await dialog.locator('input[type=file]').setInputFiles({
+        name: 'two.bin',
+        mimeType: 'application/octet-stream',
+        buffer: Buffer.alloc(9_000),
+      });
+      let send = (): void => undefined;
+      const told = new Promise<void>((resolve) => (send = resolve));
+      await page.route('**/api/v1/firmwares', async (route) => {
+        if (route.request().method() === 'POST') await told;
+        await route.continue();
+      });
+      await dialog.getByRole('button', { name: 'Upload', exact: true }).click();
+      await dialog.getByText(/^Sending 9/).waitFor();
+      send();
+      await dialog
+        .getByText(/^version must/)
+        .first()
+        .waitFor();
+      await dialog.getByLabel('Version', { exact: true }).fill('2.0');
+      await dialog.getByRole('button', { name: 'Upload', exact: true }).click();
+      await dialog.waitFor({ state: 'hidden' });
+      await page.getByRole('row', { name: /2\.0/ }).first().waitFor();
+      running.faults();
+    });
+  });
+
   describe('an IoT Hub', () => {
     it('is added after it was tried out, tells what differs, and takes unknown devices in', async () => {
       const { platform, hub, open } = running;

@@ -18,10 +18,10 @@ const operations = Object.entries(paths).flatMap(([path, methods]) =>
 /** Not by the generated client: files and streams. Operation → where, and by what text. */
 const BY_ADDRESS: Readonly<Record<string, readonly [file: string, text: string]>> = {
   followStream: ['api/stream.ts', 'fetch(`/api/v1/stream?'],
-  importDevices: ['imports/send-file.ts', 'fetch(`/api/v1/devices/import'],
+  importDevices: ['imports/send-file.ts', 'sendBody(`/api/v1/devices/import'],
   exportDevices: ['devices/devices.page.tsx', '/api/v1/exports/devices?'],
   exportTelemetry: ['device/telemetry.queries.ts', '/telemetry/export?'],
-  uploadFirmware: ['firmware/firmware.page.tsx', "fetch('/api/v1/firmwares', {"],
+  uploadFirmware: ['firmware/firmware.page.tsx', "sendBody('/api/v1/firmwares', {"],
   downloadFile: ['device/files.tab.tsx', 'href={`/api/v1/devices/${encodeURIComponent(id)}/files/'],
 };
 

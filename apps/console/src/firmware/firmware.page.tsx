@@ -14,7 +14,8 @@ import { KebabHorizontalIcon, UploadIcon } from '@primer/octicons-react';
 import { useMutation, useQueries, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api, withEtag, type Schema } from '../api/client.js';
-import { faultAt, readProblem, Refused } from '../api/problem.js';
+import { faultAt } from '../api/problem.js';
+import { sendBody } from '../api/send-body.js';
 import { deviceTypesQuery } from '../devices/devices.queries.js';
 import { valueText } from '../devices/filter-text.js';
 import { ActButton, ActItem } from '../shared/act-button.js';
@@ -24,6 +25,7 @@ import { Confirm } from '../shared/confirm-count.js';
 import { bytes } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, PageHeader } from '../shared/page.js';
+import { Sending } from '../shared/sending.js';
 import { Describe } from './describe.js';
 import { DownloadTokens } from './download-tokens.js';
 import { firmwareTypesQuery } from '../types/types.queries.js';
@@ -193,6 +195,8 @@ const Upload = ({ onClose }: { readonly onClose: () => void }) => {
   const [version, setVersion] = useState('');
   const [from, setFrom] = useState<string[]>([]);
   const [file, setFile] = useState<File | null>(null);
+  /** Undefined: nothing is being sent. */
+  const [sent, setSent] = useState<number>();
   return (
     <ActDialog
       title="Upload a firmware"
@@ -206,12 +210,16 @@ const Upload = ({ onClose }: { readonly onClose: () => void }) => {
         form.set('version', version);
         for (const one of from) form.append('upgradableFrom', one);
         if (file !== null) form.set('file', file);
-        const response = await fetch('/api/v1/firmwares', {
-          method: 'POST',
-          headers: { 'idempotency-key': key },
-          body: form,
-        });
-        if (!response.ok) throw new Refused(readProblem(await response.json(), response.status));
+        setSent(0);
+        try {
+          await sendBody('/api/v1/firmwares', {
+            body: form,
+            headers: { 'idempotency-key': key },
+            onSent: setSent,
+          });
+        } finally {
+          setSent(undefined);
+        }
       }}
       onClose={onClose}
     >
@@ -246,6 +254,7 @@ const Upload = ({ onClose }: { readonly onClose: () => void }) => {
             Nobody is offered it before you say to whom. The file never changes. Keep this open until it is
             there.
           </Text>
+          {sent !== undefined && file !== null && <Sending file={file} share={sent} />}
         </>
       )}
     </ActDialog>

@@ -1,4 +1,4 @@
-import { readProblem, Refused } from '../api/problem.js';
+import { sendBody } from '../api/send-body.js';
 
 /** What a file of devices is sent as, by its name; undefined: the platform does not take it. */
 export const mediaTypeOf = (name: string): 'text/csv' | 'application/x-ndjson' | undefined => {
@@ -10,14 +10,16 @@ export const mediaTypeOf = (name: string): 'text/csv' | 'application/x-ndjson' |
 /** Begins the job; the browser reads the file while it sends it. Throws `Refused`, with the place where it cannot be read. */
 export const sendFile = async (
   file: File,
-  { dryRun, key }: { readonly dryRun: boolean; readonly key: string },
+  {
+    dryRun,
+    key,
+    onSent,
+  }: { readonly dryRun: boolean; readonly key: string; readonly onSent: (share: number) => void },
 ): Promise<string> => {
-  const response = await fetch(`/api/v1/devices/import${dryRun ? '?dryRun=true' : ''}`, {
-    method: 'POST',
-    headers: { 'content-type': mediaTypeOf(file.name) ?? 'text/csv', 'idempotency-key': key },
+  const answer = await sendBody(`/api/v1/devices/import${dryRun ? '?dryRun=true' : ''}`, {
     body: file,
+    headers: { 'content-type': mediaTypeOf(file.name) ?? 'text/csv', 'idempotency-key': key },
+    onSent,
   });
-  const body = (await response.json().catch(() => undefined)) as { readonly jobId: string } | undefined;
-  if (!response.ok || body === undefined) throw new Refused(readProblem(body, response.status));
-  return body.jobId;
+  return (answer as { readonly jobId: string }).jobId;
 };

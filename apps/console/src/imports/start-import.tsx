@@ -9,8 +9,9 @@ import { useJob } from '../jobs/use-job.js';
 import { ActButton, useRefusal } from '../shared/act-button.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { Confirm, TYPE_ABOVE } from '../shared/confirm-count.js';
-import { bytes, count } from '../shared/format.js';
+import { count } from '../shared/format.js';
 import { ProblemView } from '../shared/problem-view.js';
+import { Sending } from '../shared/sending.js';
 import { StateMark } from '../shared/state-mark.js';
 import { ColumnHelp } from './columns.js';
 import { ImportBar } from './import-bar.js';
@@ -23,11 +24,13 @@ import { mediaTypeOf, sendFile } from './send-file.js';
  */
 export const StartImport = () => {
   const [file, setFile] = useState<File | null>(null);
+  const [sent, setSent] = useState(0);
   const once = useIdempotencyKey(file);
   const queries = useQueryClient();
   const refusal = useRefusal('device');
   const attempt = useMutation({
-    mutationFn: (chosen: File) => once((key) => sendFile(chosen, { dryRun: true, key })),
+    mutationFn: (chosen: File) => once((key) => sendFile(chosen, { dryRun: true, key, onSent: setSent })),
+    onMutate: () => setSent(0),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ['imports', 'list'] }),
   });
   const choose = (chosen: File | null) => {
@@ -62,7 +65,7 @@ export const StartImport = () => {
           Try it first
         </ActButton>
       </Group>
-      {attempt.isPending && file !== null && <Text c="dimmed">Sending {bytes(file.size)} …</Text>}
+      {attempt.isPending && file !== null && <Sending file={file} share={sent} />}
       <ProblemView error={attempt.error} />
       {attempt.data !== undefined && file !== null && (
         <Tried key={attempt.data} id={attempt.data} file={file} />
@@ -133,8 +136,10 @@ const Import = ({
   const navigate = useNavigate();
   const queries = useQueryClient();
   const once = useIdempotencyKey();
+  const [sent, setSent] = useState(0);
   const start = useMutation({
-    mutationFn: () => once((key) => sendFile(file, { dryRun: false, key })),
+    mutationFn: () => once((key) => sendFile(file, { dryRun: false, key, onSent: setSent })),
+    onMutate: () => setSent(0),
     onSuccess: (id) => {
       void queries.invalidateQueries({ queryKey: ['imports', 'list'] });
       void navigate({ to: '/imports/$id', params: { id } });
@@ -162,6 +167,7 @@ const Import = ({
         This is how it was when it was tried. It has no undo: devices that were changed keep what the file
         says, and those that were created are deleted one by one or with the list.
       </Text>
+      {start.isPending && <Sending file={file} share={sent} />}
     </Confirm>
   );
 };
