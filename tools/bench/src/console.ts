@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { chromiumOf, startPrivatePlatform } from '@muster/launcher';
 import pg from 'pg';
 import { chromium, type Browser, type BrowserContext, type CDPSession, type Page } from 'playwright-core';
@@ -47,6 +48,8 @@ export const consoleBench = async (): Promise<string> => {
       ratePerMinute: RATE_PER_MINUTE,
     });
     await api('POST', `/campaigns/${String(id)}/launch`, { expectedCount: DEVICES });
+    // Its rows are there when its devices are.
+    while ((await api('GET', `/campaigns/${String(id)}`))['total'] === null) await pause(500);
     const campaign = await opened(browser, session, `${own.gatewayUrl}/campaigns/${String(id)}`);
     const first = await heapOf(campaign.cdp);
     await campaign.page.waitForTimeout(LIVE_SECONDS * 1_000);
