@@ -47,10 +47,13 @@ export const startEventReaders = (parts: EventReaderParts): Upkeep => {
     what: 'reading the events of IoT Hubs',
     everyMs: parts.everyMs,
     round: async () => {
-      const open = await parts.hubs.all(() => undefined);
+      const unusable = new Set<string>();
+      const open = await parts.hubs.all(({ id }) => unusable.add(id));
       for (const id of readers.keys()) {
         if (open.some(({ hub }) => hub.id === id)) continue;
         await end(id);
+        // One whose key cannot be had is still ours, with all that is owed to its devices.
+        if (unusable.has(id)) continue;
         // Until it saw that the hub is gone it may have renewed its claims, or noted what it had in hand.
         await forgetHub(parts.database, id);
         logger.info({ hubId: id }, 'the events of an IoT Hub are not read any more');
