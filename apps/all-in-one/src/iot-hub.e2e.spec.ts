@@ -513,6 +513,39 @@ describe('after a kill', () => {
   }, 120_000);
 });
 
+describe('a hub whose key cannot be had', () => {
+  it('is still ours: nothing of it is forgotten, and it is read again when there is one', async () => {
+    const known = () =>
+      platform.sql('SELECT partition_id FROM iothub_adapter.hub_partitions WHERE hub_id = $1 ORDER BY 1', [
+        hubId,
+      ]);
+    const partitions = await known();
+    expect(partitions).not.toEqual([]);
+    const device = await world.newDevice();
+    const client = await world.connect(device);
+    // As after the key of the installation was lost; a hub is opened anew when its version is another.
+    const change = async (sealed: string, by: number): Promise<void> => {
+      await platform.sql(`UPDATE iothub_adapter.hub_keys SET sealed = ${sealed} WHERE hub_id = $1`, [hubId]);
+      await platform.sql('UPDATE iothub_adapter.hubs SET version = version + $2 WHERE id = $1', [hubId, by]);
+    };
+    await platform.sql('CREATE TABLE iothub_adapter.kept AS SELECT * FROM iothub_adapter.hub_keys');
+    await change(`'no key'`, 1);
+    await until('it is not read', () => {
+      expect(platform.log()).toContain('are not read while its key cannot be had');
+      return Promise.resolve();
+    });
+    await client.sendEvent(new Message(JSON.stringify({ afterwards: 1 })));
+    expect(await known()).toEqual(partitions);
+    await change('(SELECT sealed FROM iothub_adapter.kept k WHERE k.hub_id = $1)', -1);
+    await platform.sql('DROP TABLE iothub_adapter.kept');
+    await until('what came meanwhile is stored', async () =>
+      expect(await world.get(`/devices/${device.id}/telemetry/latest`)).toMatchObject({
+        items: [{ key: 'afterwards', value: 1 }],
+      }),
+    );
+  }, 60_000);
+});
+
 describe('a hub that is removed', () => {
   it('leaves nothing of itself, not even by who was just reading it', async () => {
     const tables = await platform.sql(

@@ -53,7 +53,10 @@ export const startEventReaders = (parts: EventReaderParts): Upkeep => {
         if (open.some(({ hub }) => hub.id === id)) continue;
         await end(id);
         // One whose key cannot be had is still ours, with all that is owed to its devices.
-        if (unusable.has(id)) continue;
+        if (unusable.has(id)) {
+          logger.warn({ hubId: id }, 'the events of an IoT Hub are not read while its key cannot be had');
+          continue;
+        }
         // Until it saw that the hub is gone it may have renewed its claims, or noted what it had in hand.
         await forgetHub(parts.database, id);
         logger.info({ hubId: id }, 'the events of an IoT Hub are not read any more');
