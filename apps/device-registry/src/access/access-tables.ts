@@ -38,15 +38,11 @@ const SELECT = `
     ELSE '{}' END AS secret_hashes
 `;
 
-const OF_TOKEN = `
-  JOIN endpoint_tokens e ON e.tenant_id = t.tenant_id AND e.id = t.id
-  JOIN devices d ON d.tenant_id = t.tenant_id AND d.id = t.device_id`;
-
 /**
- * The same, row by row by their keys: OFFSET 0 keeps the planner from joining whole tables. It does so where it knows nothing of
- * tables yet that grow by thousands a second, as in an import, and each answer to a door took as long as all devices are many.
+ * Row by row by their keys: OFFSET 0 keeps the planner from joining whole tables. It does so where it knows nothing of tables yet
+ * that grow by thousands a second, as in an import, and each answer to a door took as long as all devices are many.
  */
-const OF_TOKEN_BY_KEY = `
+const OF_TOKEN = `
   CROSS JOIN LATERAL (SELECT * FROM endpoint_tokens WHERE tenant_id = t.tenant_id AND id = t.id OFFSET 0) e
   CROSS JOIN LATERAL (SELECT * FROM devices WHERE tenant_id = t.tenant_id AND id = t.device_id OFFSET 0) d`;
 
@@ -80,7 +76,7 @@ export const accessEntries = async (
              CROSS JOIN LATERAL (SELECT * FROM endpoint_tokens WHERE token = w.token OFFSET 0) e)
            ${SELECT} FROM ids
            CROSS JOIN LATERAL (SELECT * FROM device_tokens WHERE tenant_id = ids.tenant_id AND id = ids.id OFFSET 0) t
-           ${OF_TOKEN_BY_KEY}`,
+           ${OF_TOKEN}`,
     values: [deviceIds, tokens],
   });
   return rows.map(entryOf);
