@@ -89,10 +89,10 @@ export class BrokerEvents {
   private async share(connection: ChannelModel, ended: AbortSignal, tries = 0): Promise<void> {
     const { logger, missed } = this.parts;
     const again = (next: number): void => {
-      void sleep(AGAIN_MS, undefined, { signal: ended }).then(
-        () => this.share(connection, ended, next),
-        () => undefined,
-      );
+      void sleep(AGAIN_MS, undefined, { signal: ended })
+        .then(() => this.share(connection, ended, next))
+        // It has ended, also while this was tried: the next connection begins anew.
+        .catch(() => undefined);
     };
     try {
       const channel = await connection.createChannel();
