@@ -88,15 +88,19 @@ export class HubCommands {
       await bus.request(recordCommandsDispatched, { dispatches: [dispatch] }, DEADLINE);
       return sent.taken(hub.id, command, at);
     }
-    await sent.forget(hub.id, command);
-    // A hub keeps messages for two days, and commands may be wanted for longer.
-    if (status === 'Expired') return owed.owe({ tenantId, deviceId, extension: 'cex' });
+    if (status === 'Expired') {
+      // A hub keeps messages for two days, and commands may be wanted for longer.
+      await sent.forget(hub.id, command);
+      return owed.owe({ tenantId, deviceId, extension: 'cex' });
+    }
     const reasonPhrase = `the IoT Hub says of the message: ${feedback.description ?? status}`;
     await say(command.hubDeviceId, ['cex', 'result', type], {
       id,
       statusCode: REFUSALS[status],
       reasonPhrase,
     });
+    // Not before: whoever offers commands meanwhile would send it once more.
+    await sent.forget(hub.id, command);
   }
 
   stop(): Promise<void> {
