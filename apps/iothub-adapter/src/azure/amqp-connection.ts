@@ -2,19 +2,16 @@ import { CbsClient, TokenType } from '@azure/core-amqp';
 import { Connection } from 'rhea-promise';
 import type { PolicyAccess } from '../hub/connection-string.js';
 import { HubFailure, hostOf } from './hub-rest.js';
-import { sasToken } from './sas.js';
+import { sasToken, SIGNED_SECONDS } from './sas.js';
 
 const AMQPS = 5671;
 export const TIMEOUT_SECONDS = 20;
 
 /**
- * A connection to a hub over AMQP, let in for so long by the right ServiceConnect; it is not renewed. Whoever opens it closes it.
+ * A connection to a hub over AMQP, let in for an hour by the right ServiceConnect; it is not renewed. Whoever opens it closes it.
  * Throws what rhea does; see `amqpFailure`.
  */
-export const openConnection = async (
-  { hostName, policy, key }: PolicyAccess,
-  seconds: number,
-): Promise<Connection> => {
+export const openConnection = async ({ hostName, policy, key }: PolicyAccess): Promise<Connection> => {
   const { name: host, port = AMQPS } = hostOf(hostName);
   const connection = new Connection({
     transport: 'tls',
@@ -29,7 +26,7 @@ export const openConnection = async (
   });
   try {
     await connection.open();
-    const until = Math.floor(Date.now() / 1_000) + seconds;
+    const until = Math.floor(Date.now() / 1_000) + SIGNED_SECONDS;
     // By claims-based security, as IoT Hub wants it: an exchange at the node `$cbs`.
     const claims = new CbsClient(connection, 'cbs of the hub');
     await claims.init();

@@ -13,9 +13,6 @@ export interface EndpointAddress {
 }
 
 const AMQPS = 5671;
-/** As long as all others, so that it fails with a hub whose clock is ahead no earlier than they do. */
-const TOKEN_SECONDS = 3_600;
-
 /**
  * Asks a hub for its Event Hubs-compatible endpoint: it answers who would read `messages/events` with `amqp:link:redirect`.
  * Needs the right ServiceConnect. Throws `HubFailure`, 401 where the hub lets us not in.
@@ -25,7 +22,7 @@ export const findEndpoint = async (hub: PolicyAccess): Promise<EndpointAddress> 
   const { name: host } = hostOf(hostName);
   let connection: Connection | undefined;
   try {
-    const opened = await openConnection(hub, TOKEN_SECONDS);
+    const opened = await openConnection(hub);
     connection = opened;
     const redirected = new Promise<EndpointAddress>((resolve, reject) => {
       const judge = (error: AmqpError | Error | undefined): void => {

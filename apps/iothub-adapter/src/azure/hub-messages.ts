@@ -27,7 +27,6 @@ export interface Feedback {
 }
 
 /** A connection is let in for an hour, and used for most of it. */
-const LET_IN_SECONDS = 3_600;
 const USED_MS = 50 * 60_000;
 
 interface Open {
@@ -84,7 +83,7 @@ export class MessageSender {
   }
 
   private async connect(): Promise<Open> {
-    const connection = await openConnection(this.access, LET_IN_SECONDS);
+    const connection = await openConnection(this.access);
     try {
       const sender = await connection.createAwaitableSender({ target: { address: '/messages/devicebound' } });
       return { connection, sender, since: Date.now() };
@@ -106,7 +105,7 @@ export const readFeedback = async (
 ): Promise<void> => {
   let connection: Connection | undefined;
   try {
-    connection = await openConnection(access, LET_IN_SECONDS);
+    connection = await openConnection(access);
     const opened = connection;
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(resolve, USED_MS);
