@@ -708,7 +708,7 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
           expect(found).toMatchObject({ verdicts: { invalid: 1 } });
           return true;
         },
-        { what: 'the device is judged' },
+        { what: 'the device is judged', deadlineMs: 40_000 },
       );
       await page.goto(`${running.platform.url}/supervisions/${id}`);
       await page.getByRole('button', { name: 'Campaign for the 1 invalid …' }).click();
