@@ -547,7 +547,9 @@ describe('a hub whose key cannot be had', () => {
 });
 
 describe('a hub that is removed', () => {
-  it('leaves nothing of itself, not even by who was just reading it', async () => {
+  it('leaves nothing of itself, not even by who was just reading it or noting what it shall have', async () => {
+    const device = await world.newDevice();
+    await world.inHub(device);
     const tables = await platform.sql(
       `SELECT table_name AS name FROM information_schema.columns
        WHERE table_schema = 'iothub_adapter' AND column_name = 'hub_id'`,
@@ -572,10 +574,23 @@ describe('a hub that is removed', () => {
        CREATE CONSTRAINT TRIGGER claim_late AFTER DELETE ON iothub_adapter.hubs DEFERRABLE INITIALLY DEFERRED
          FOR EACH ROW EXECUTE FUNCTION iothub_adapter.claim_late()`,
     );
+    // As who found the hub for a device, and has not written that yet.
+    await platform.sql(
+      `CREATE FUNCTION iothub_adapter.note_late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         PERFORM pg_sleep(2);
+         RETURN NEW;
+       END $$;
+       CREATE TRIGGER note_late BEFORE INSERT ON iothub_adapter.hub_identities
+         FOR EACH ROW EXECUTE FUNCTION iothub_adapter.note_late()`,
+    );
+    const late = async () =>
+      (await platform.sql(`SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'`)).length;
+    await platform.api('PATCH', `/devices/${device.id}`, { status: 'suspended' });
+    await until('it is being noted', async () => expect(await late()).toBe(1));
     expect(await platform.api('DELETE', `/iot-hubs/${hubId}`)).toMatchObject({ status: 204 });
-    await until('nobody reads it', () => {
+    await until('nobody reads or notes it', async () => {
       expect(platform.log()).toContain('the events of an IoT Hub are not read any more');
-      return Promise.resolve();
+      expect(await late()).toBe(0);
     });
     expect(await filled()).toEqual([]);
   });

@@ -60,13 +60,15 @@ export class IdentityLedger {
       const identity = wantedOf(entry);
       return identity === undefined ? [] : [{ entry, identity }];
     });
+    // Who removes a hub waits for those who note something of it, and then removes that, too.
     const { rows } = await tx.query<{ hub_id: string; hub_device_id: string }>(
       `INSERT INTO hub_identities AS i (tenant_id, hub_id, hub_device_id, device_id, wanted, due_at, fault)
        SELECT w.tenant_id, t.hub_id, w.token, w.device_id, w.wanted, CASE WHEN w.fault IS NULL THEN now() END, w.fault
        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[])
          AS w (tenant_id, device_type_id, token, device_id, wanted, fault)
-       JOIN LATERAL (SELECT hub_id FROM hub_device_types t WHERE t.tenant_id = w.tenant_id
-         AND t.device_type_id IN (w.device_type_id, '') ORDER BY t.device_type_id DESC LIMIT 1) t ON true
+       JOIN LATERAL (SELECT hub_id FROM hub_device_types t JOIN hubs h ON h.tenant_id = t.tenant_id AND h.id = t.hub_id
+         WHERE t.tenant_id = w.tenant_id AND t.device_type_id IN (w.device_type_id, '')
+         ORDER BY t.device_type_id DESC LIMIT 1 FOR KEY SHARE OF h) t ON true
        ON CONFLICT (hub_id, hub_device_id) DO UPDATE SET
          wanted = excluded.wanted, device_id = excluded.device_id, tenant_id = excluded.tenant_id,
          revision = CASE WHEN i.wanted IS NOT DISTINCT FROM excluded.wanted THEN i.revision ELSE i.revision + 1 END,
