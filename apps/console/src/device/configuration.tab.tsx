@@ -13,10 +13,10 @@ import { ProblemView } from '../shared/problem-view.js';
 import { StateMark, syncState as toState } from '../shared/state-mark.js';
 import { Value } from '../shared/value.js';
 import { TimeInput } from '../shared/time-input.js';
+import type { Versioned } from '../shared/use-edit.js';
 import { keyState } from './change.js';
 import { configurationQuery, type Configuration } from './device.queries.js';
 import { EditKey } from './edit-key.js';
-import type { Upon } from './use-change.js';
 import { ActsHead, Table } from '../shared/table.js';
 
 const ORIGINS = {
@@ -37,7 +37,7 @@ export const ConfigurationTab = ({
 }) => {
   const now = useQuery({ ...configurationQuery(id), refetchInterval: usePolling() });
   const then = useQuery({ ...configurationQuery(id, at), enabled: at !== undefined });
-  const [editing, setEditing] = useState<{ readonly key: string; readonly upon: Upon }>();
+  const [editing, setEditing] = useState<{ readonly key: string; readonly upon: Versioned<Configuration> }>();
   return (
     <Loaded query={now}>
       {(upon) => (

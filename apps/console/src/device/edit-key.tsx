@@ -1,17 +1,19 @@
-import { Button, TextInput } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { faultAt, problemOf } from '../api/problem.js';
+import { faultAt } from '../api/problem.js';
 import { Conflict, type ConflictRow } from '../shared/conflict.js';
 import { EditDialog } from '../shared/edit-dialog.js';
 import { json } from '../shared/format.js';
-import { JsonInput, readJson } from '../shared/json-input.js';
+import { readJson } from '../shared/json-input.js';
+import { KeyAndJson } from '../shared/key-and-json.js';
+import { useEdit, type Versioned } from '../shared/use-edit.js';
 import { Value } from '../shared/value.js';
 import { ActorName } from '../shared/actor.js';
 import { Moment } from '../shared/moment.js';
-import { changedBetween, type Change } from './change.js';
-import { configurationQuery } from './device.queries.js';
-import { useChange, type Upon } from './use-change.js';
+import { changedBetween } from './change.js';
+import { configurationQuery, type Configuration } from './device.queries.js';
+import { useChange } from './use-change.js';
 
 /**
  * A new value for a key, or a new key. What was looked at when it was opened is what the change is made upon: if somebody
@@ -25,7 +27,7 @@ export const EditKey = ({
   onClose,
 }: {
   readonly id: string;
-  readonly opened: Upon;
+  readonly opened: Versioned<Configuration>;
   /** Empty: a new one. */
   readonly keyName: string;
   /** What to begin with, where it is not the value in effect. */
@@ -33,55 +35,39 @@ export const EditKey = ({
   readonly onClose: () => void;
 }) => {
   const queries = useQueryClient();
-  const [upon, setUpon] = useState(opened);
   const [name, setName] = useState(keyName);
   const was = opened.data.keys[keyName];
   const [text, setText] = useState(() => {
     const begin = proposed ?? was?.desired;
     return begin === undefined ? '' : JSON.stringify(begin, null, 2);
   });
-  const [theirs, setTheirs] = useState<Upon>();
-  const { mutation, make } = useChange(id);
+  const { make } = useChange(id);
+  const { save, busy, theirs, error, problem } = useEdit({
+    opened,
+    now: () => queries.query({ ...configurationQuery(id), staleTime: 0 }),
+    send: make,
+    onSaved: onClose,
+  });
+  const key = name.trim();
   const read = readJson(text);
-  const problem = mutation.isError ? problemOf(mutation.error) : undefined;
-
-  const send = async (change: Change) => {
-    try {
-      await make(change, upon);
-      onClose();
-    } catch (error) {
-      if (problemOf(error).status !== 412) return; // shown by the mutation
-      const now = await queries.query({ ...configurationQuery(id), staleTime: 0 });
-      setTheirs(now);
-      setUpon(now);
-    }
-  };
-  const save = () => {
-    if (!('value' in read)) return;
-    void send({
-      key: name.trim(),
-      kind: 'set',
-      value: read.value,
-    });
-  };
 
   return (
     <EditDialog
       title={keyName === '' ? 'Set a key' : `Set ${keyName}`}
       act="Set"
-      isReady={'value' in read && read.value !== null && name.trim() !== ''}
-      busy={mutation.isPending}
-      error={problem?.status === 412 ? undefined : mutation.error}
+      isReady={'value' in read && read.value !== null && key !== ''}
+      busy={busy}
+      error={error}
       conflict={
         theirs === undefined ? undefined : (
           <Conflict
             thing="Key"
-            keyOf={(key) => key}
-            rows={conflictRows({ opened, theirs, keyName, mine: text })}
+            keyOf={(row) => row}
+            rows={conflictRows({ opened: opened.data, theirs, keyName: key, mine: text })}
             note={
-              changedBetween(opened.data, theirs.data).includes(keyName)
+              changedBetween(opened.data, theirs).includes(key)
                 ? undefined
-                : `${keyName} is as it was when you began; other keys were changed.`
+                : `${key} is as it was when you began; other keys were changed.`
             }
           />
         )
@@ -90,35 +76,29 @@ export const EditKey = ({
         was?.origin === 'device' && (
           <Button
             variant="default"
-            onClick={() => void send({ key: keyName, kind: 'withdraw' })}
+            onClick={() => save({ key: keyName, kind: 'withdraw' })}
             title="The default of its type holds again, or the key goes away"
           >
             Take the own value away
           </Button>
         )
       }
-      onSave={save}
+      onSave={() => {
+        if ('value' in read) save({ key, kind: 'set', value: read.value });
+      }}
       onClose={onClose}
     >
-      {keyName === '' && (
-        <TextInput
-          data-autofocus
-          required
-          label="Key"
-          value={name}
-          onChange={(event) => setName(event.currentTarget.value)}
-        />
-      )}
-      <JsonInput
-        autoFocus={keyName !== ''}
+      <KeyAndJson
+        isNew={keyName === ''}
+        name={name}
+        onName={setName}
         label="Value (JSON)"
-        of={name}
         text={text}
-        onChange={setText}
+        onText={setText}
         fault={
           'value' in read && read.value === null
             ? 'null cannot be a value. Take the own value away instead.'
-            : faultAt(problem, name)
+            : faultAt(problem, key)
         }
       />
     </EditDialog>
@@ -131,20 +111,20 @@ const conflictRows = ({
   keyName,
   mine,
 }: {
-  readonly opened: Upon;
-  readonly theirs: Upon;
+  readonly opened: Configuration;
+  readonly theirs: Configuration;
   readonly keyName: string;
   readonly mine: string;
 }): readonly ConflictRow[] =>
-  [...new Set([keyName, ...changedBetween(opened.data, theirs.data)])].map((key) => ({
+  [...new Set([keyName, ...changedBetween(opened, theirs)])].map((key) => ({
     name: key,
-    was: json(opened.data.keys[key]?.desired),
+    was: json(opened.keys[key]?.desired),
     theirs: (
       <>
-        <Value name={key} of={theirs.data.keys[key]?.desired} />
+        <Value name={key} of={theirs.keys[key]?.desired} />
         <div className="dim">
-          <ActorName actor={theirs.data.keys[key]?.desiredBy} />,{' '}
-          <Moment at={theirs.data.keys[key]?.desiredAt} fallback="" />
+          <ActorName actor={theirs.keys[key]?.desiredBy} />,{' '}
+          <Moment at={theirs.keys[key]?.desiredAt} fallback="" />
         </div>
       </>
     ),

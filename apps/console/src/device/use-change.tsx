@@ -4,13 +4,9 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, withEtag } from '../api/client.js';
 import { problemOf } from '../api/problem.js';
 import { announce } from '../shared/announce.js';
+import type { Versioned } from '../shared/use-edit.js';
 import { isInPlace, requestOf, undoOf, withChange, type Change } from './change.js';
 import { configurationQuery, type Configuration } from './device.queries.js';
-
-export interface Upon {
-  readonly data: Configuration;
-  readonly etag: string;
-}
 
 /**
  * Changes one key upon what was looked at, and shows it at once. If somebody was faster the platform answers 412, and
@@ -20,7 +16,7 @@ export const useChange = (id: string) => {
   const queries = useQueryClient();
   const { queryKey } = configurationQuery(id);
   const mutation = useMutation({
-    mutationFn: ({ change, upon }: { readonly change: Change; readonly upon: Upon }) => {
+    mutationFn: ({ change, upon }: { readonly change: Change; readonly upon: Versioned<Configuration> }) => {
       const { method, body } = requestOf(upon.data, change);
       const params = { path: { id }, header: { 'If-Match': upon.etag } };
       return withEtag(
@@ -84,7 +80,7 @@ export const useChange = (id: string) => {
   };
   return {
     mutation,
-    make: async (change: Change, upon: Upon) => {
+    make: async (change: Change, upon: Versioned<Configuration>) => {
       await mutation.mutateAsync({ change, upon });
       offerUndo(change, upon.data);
     },

@@ -6,7 +6,8 @@ import { conflictRows } from '../shared/conflict-rows.js';
 import { TYPE_ABOVE } from '../shared/confirm-count.js';
 import { EditDialog } from '../shared/edit-dialog.js';
 import { count } from '../shared/format.js';
-import { JsonInput, readJson } from '../shared/json-input.js';
+import { readJson } from '../shared/json-input.js';
+import { KeyAndJson } from '../shared/key-and-json.js';
 import type { Versioned } from '../shared/use-edit.js';
 import {
   defaultName,
@@ -84,21 +85,13 @@ export const EditDefault = ({
       }}
       onClose={onClose}
     >
-      {keyName === '' && (
-        <TextInput
-          data-autofocus
-          required
-          label="Key"
-          value={name}
-          onChange={(event) => setName(event.currentTarget.value)}
-        />
-      )}
-      <JsonInput
-        autoFocus={keyName !== ''}
+      <KeyAndJson
+        isNew={keyName === ''}
+        name={name}
+        onName={setName}
         label="Value (JSON)"
-        of={key}
         text={text}
-        onChange={setText}
+        onText={setText}
         fault={
           'value' in read && read.value === null
             ? 'null cannot be a value. Take the default away instead.'

@@ -1,11 +1,12 @@
-import { Button, Text, TextInput } from '@mantine/core';
+import { Button, Text } from '@mantine/core';
 import { useState } from 'react';
 import type { Schema } from '../api/client.js';
 import { faultAt } from '../api/problem.js';
 import { Conflict } from '../shared/conflict.js';
 import { conflictRows } from '../shared/conflict-rows.js';
 import { EditDialog } from '../shared/edit-dialog.js';
-import { JsonInput, readJson } from '../shared/json-input.js';
+import { readJson } from '../shared/json-input.js';
+import { KeyAndJson } from '../shared/key-and-json.js';
 import type { Versioned } from '../shared/use-edit.js';
 import { keyOfDefault, namedConfiguration, schemaName, withMine } from './configuration-values.js';
 import type { TypeConfiguration } from './types.queries.js';
@@ -61,20 +62,14 @@ export const EditSchema = ({
       onSave={() => isSchema && save({ keys: { [key]: { schema: read.value as DeclaredSchema } } })}
       onClose={onClose}
     >
-      {keyName === '' && (
-        <TextInput
-          data-autofocus
-          required
-          label="Key"
-          value={name}
-          onChange={(event) => setName(event.currentTarget.value)}
-        />
-      )}
-      <JsonInput
-        autoFocus={keyName !== ''}
+      <KeyAndJson
+        isNew={keyName === ''}
+        name={name}
+        onName={setName}
         label="Schema (JSON)"
+        isSchema
         text={text}
-        onChange={setText}
+        onText={setText}
         fault={
           'value' in read && !isSchema
             ? 'A schema is an object, or true for any value.'
