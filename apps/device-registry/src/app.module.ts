@@ -42,6 +42,7 @@ import { Folders1764420000016 } from '../migrations/0016-folders.js';
 import { TokenTimes1764420000017 } from '../migrations/0017-token-times.js';
 import { IotHubs1764440000018 } from '../migrations/0018-iot-hubs.js';
 import { HubEnrolments1764440000019 } from '../migrations/0019-hub-enrolments.js';
+import { ImportCounts1764490000020 } from '../migrations/0020-import-counts.js';
 import { DeviceFilters1763600200005 } from '../migrations/0005-device-filters.js';
 import { DeviceBulkHandlers } from './bulk/device-bulk.handlers.js';
 import { deviceBulkDeleteJob, deviceBulkJob } from './bulk/device-bulk-job.js';
@@ -201,6 +202,7 @@ export const migrations = [
   TokenTimes1764420000017,
   IotHubs1764440000018,
   HubEnrolments1764440000019,
+  ImportCounts1764490000020,
 ];
 
 export const { migrate, rebuilds, checkup } = maintenanceOf({

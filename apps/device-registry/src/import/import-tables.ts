@@ -5,7 +5,7 @@ import type {
   ImportView,
   RowOutcome,
 } from '@muster/contracts/device-registry/imports.requests';
-import { recordAct, type Database } from '@muster/event-store';
+import { recordAct, type Database, type Queryable } from '@muster/event-store';
 import type pg from 'pg';
 import type { DesiredOfRow, DesiredResult } from './desired-of-rows.js';
 import { IMPORT_KINDS } from './import-kinds.js';
@@ -79,11 +79,7 @@ export class Imports {
       [tenantId, importId, dryRun],
     );
     if (rowCount === 0) throw notFound();
-    const { rows } = await tx.query<{ count: string }>(
-      'SELECT count(*) FROM import_rows WHERE tenant_id = $1 AND import_id = $2',
-      [tenantId, importId],
-    );
-    return Number(rows[0]?.count ?? 0);
+    return countOf(await readCounts(tx, { tenantId, importId }));
   }
 
   async drop({ tenantId, importId }: ImportKey): Promise<void> {
@@ -95,26 +91,19 @@ export class Imports {
 
   /** Throws `import-not-found`. */
   async view({ tenantId, importId }: ImportKey): Promise<ImportView> {
-    const { rows } = await this.database.query<{
-      dry_run: boolean;
-      created_at: Date;
-      counts: Partial<Record<RowOutcome, number>> | null;
-    }>(
-      `SELECT dry_run, created_at, (
-         SELECT jsonb_object_agg(outcome, count) FROM (
-           SELECT outcome, count(*) FROM import_rows WHERE tenant_id = $1 AND import_id = $2 GROUP BY 1) AS c) AS counts
-       FROM imports WHERE tenant_id = $1 AND id = $2`,
+    const { rows } = await this.database.query<{ dry_run: boolean; created_at: Date }>(
+      'SELECT dry_run, created_at FROM imports WHERE tenant_id = $1 AND id = $2',
       [tenantId, importId],
     );
     if (rows[0] === undefined) throw notFound();
     const { dry_run: dryRun, created_at: createdAt } = rows[0];
-    const counts = rows[0].counts ?? {};
+    const counts = await readCounts(this.database, { tenantId, importId });
     const { waiting = 0, created = 0, updated = 0, unchanged = 0, failed = 0 } = counts;
     return {
       id: importId,
       dryRun,
       createdAt: createdAt.toISOString(),
-      rows: waiting + created + updated + unchanged + failed,
+      rows: countOf(counts),
       waiting,
       created,
       updated,
@@ -185,12 +174,9 @@ export class Imports {
     return rows.map(rowOf);
   }
 
-  async countRows({ tenantId, importId }: ImportKey, outcome: RowOutcome | undefined): Promise<number> {
-    const { rows } = await this.database.query<{ count: string }>(
-      `SELECT count(*) FROM import_rows WHERE tenant_id = $1 AND import_id = $2 AND ($3::text IS NULL OR outcome = $3)`,
-      [tenantId, importId, outcome ?? null],
-    );
-    return Number(rows[0]?.count ?? 0);
+  async countRows(key: ImportKey, outcome: RowOutcome | undefined): Promise<number> {
+    const counts = await readCounts(this.database, key);
+    return outcome === undefined ? countOf(counts) : (counts[outcome] ?? 0);
   }
 
   /** Lines, ascending. */
@@ -202,6 +188,19 @@ export class Imports {
     return rows.map(({ line }) => line);
   }
 }
+
+type RowCounts = Readonly<Partial<Record<RowOutcome, number>>>;
+
+const readCounts = async (from: Queryable, { tenantId, importId }: ImportKey): Promise<RowCounts> => {
+  const { rows } = await from.query<{ outcome: RowOutcome; n: number }>({
+    text: 'SELECT outcome, n FROM import_counts WHERE tenant_id = $1 AND import_id = $2',
+    values: [tenantId, importId],
+  });
+  return Object.fromEntries(rows.map(({ outcome, n }) => [outcome, n]));
+};
+
+/** All rows. */
+const countOf = (counts: RowCounts): number => Object.values(counts).reduce((sum, n) => sum + n, 0);
 
 /**
  * The content of these lines, in the order of the file; not of what is forgotten. `of`: what is to be done is what waits or has

@@ -63,13 +63,30 @@ const ended = async (jobId: string) =>
     },
     { deadlineMs: 30_000, what: 'the import has ended' },
   );
-const rowsOf = async (importId: string): Promise<readonly ImportedRow[]> =>
-  (await registry.bus.request(listImportedRows, { tenantId, importId, limit: 500 })).items;
+const rowsOf = async (importId: string): Promise<readonly ImportedRow[]> => {
+  const rows: ImportedRow[] = [];
+  for (let page = {}; ;) {
+    const { items, nextCursor } = await registry.bus.request(listImportedRows, {
+      ...{ tenantId, importId, limit: 500 },
+      ...page,
+    });
+    rows.push(...items);
+    if (nextCursor === null) return rows;
+    page = { cursor: nextCursor };
+  }
+};
 const imported = async (rows: readonly JsonObject[], more: { dryRun?: boolean } = {}) => {
   const importId = await begin(rows);
   const { jobId } = await start(importId, more);
   await ended(jobId);
-  return { importId, rows: await rowsOf(importId), view: await viewOf(importId) };
+  const [done, view] = [await rowsOf(importId), await viewOf(importId)];
+  expect(view).toMatchObject(recounted(done));
+  return { importId, rows: done, view };
+};
+const recounted = (rows: readonly ImportedRow[]) => {
+  const counted = { rows: rows.length, waiting: 0, created: 0, updated: 0, unchanged: 0, failed: 0 };
+  for (const { outcome } of rows) counted[outcome] += 1;
+  return counted;
 };
 const outcomes = (rows: readonly ImportedRow[]) => rows.map(({ outcome, code: why }) => why ?? outcome);
 const named = async (name: string) => {
@@ -366,6 +383,7 @@ describe('an import', () => {
       deadlineMs: 30_000,
       what: 'the retry is through',
     });
+    expect(await viewOf(importId)).toMatchObject(recounted(await rowsOf(importId)));
     await eventually(() => remove(importId), { deadlineMs: 30_000, what: 'it may be deleted' });
     expect(await code(viewOf(importId))).toBe('import-not-found');
     expect(await code(remove(importId))).toBe('import-not-found');
