@@ -14,7 +14,7 @@ import { openDatabase, type Database } from '@muster/event-store';
 import { connectBus, type Bus } from '@muster/messaging';
 import { createLogger, type RunningApp } from '@muster/observability';
 import { startNats, testDatabase, type NatsServer } from '@muster/testing';
-import { learnHub } from './iot-hub/known-hubs.js';
+import { keepHub } from './iot-hub/known-hubs.js';
 import { migrate, start } from './app.module.js';
 
 export const tenantId = 'default';
@@ -137,6 +137,6 @@ export const code = async (promise: Promise<unknown>): Promise<string> => (await
 /** Devices of the interface iothub are let in, as iothub-adapter would tell; of its own events is its spec. */
 const withHub = async (url: string): Promise<void> => {
   const database = openDatabase({ url, schema: 'device_registry', poolSize: 2, name: 'spec' });
-  await learnHub(database, { tenantId: base.tenantId, hubId: 'hub', version: 1, deviceTypes: [] });
+  await keepHub(database, { tenantId: base.tenantId, hubId: 'hub', version: 1, deviceTypes: [] });
   await database.close();
 };

@@ -1,20 +1,13 @@
 import { AppError } from '@muster/contracts';
 import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
+import type { LearnHub } from '@muster/contracts/device-registry/iot-hubs.requests';
 import { wrongHubDeviceId } from '@muster/contracts/iothub-adapter/hub-device-id';
 import type { Queryable } from '@muster/event-store';
 
-export interface ToldHub {
-  readonly tenantId: string;
-  readonly hubId: string;
-  readonly version: number;
-  /** Undefined: it is removed. */
-  readonly deviceTypes: readonly string[] | undefined;
-}
-
 /** What is newer than what is known; events may come in any order, and again. */
-export const learnHub = async (
+export const keepHub = async (
   to: Queryable,
-  { tenantId, hubId, version, deviceTypes }: ToldHub,
+  { tenantId, hubId, version, deviceTypes }: LearnHub,
 ): Promise<void> => {
   await to.query({
     text: `INSERT INTO iot_hubs AS h (tenant_id, hub_id, version, device_types) VALUES ($1, $2, $3, $4)

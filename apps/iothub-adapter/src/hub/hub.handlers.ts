@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
+import { AppError, DEFAULT_PAGE, isPassing, newId, type Done } from '@muster/contracts';
 import { getDeviceType } from '@muster/contracts/device-registry/device-types.requests';
+import { learnHub } from '@muster/contracts/device-registry/iot-hubs.requests';
 import {
   checkHub,
   createHub,
@@ -41,6 +42,7 @@ const FINGERPRINT_DIGITS = 16;
 /** How long a check waits for the hub to tell of it. */
 const COME_BACK_MS = 15_000;
 const LOOK_EVERY_MS = 100;
+const TELL_MS = 2_000;
 
 const asInput = ({ tags, authentication, ...rule }: HubEnrolment | EnrolmentInput): EnrolmentInput => ({
   ...rule,
@@ -65,7 +67,7 @@ export class HubHandlers {
   async create(request: CreateHub): Promise<HubView> {
     const { tenantId, actor, idempotencyKey, hub } = request;
     this.keys.required();
-    return idempotently(this.database, {
+    const view = await idempotently(this.database, {
       tenantId,
       key: idempotencyKey,
       body: { operation: createHub.subject, request },
@@ -104,6 +106,8 @@ export class HubHandlers {
         return this.viewOf(tx, await findHub(tx, tenantId, id));
       },
     });
+    await this.tell(tenantId, view);
+    return view;
   }
 
   @Handles(listHubs)
@@ -209,7 +213,7 @@ export class HubHandlers {
           }),
     };
     const probeId = given ? await assertUsable(given, 'edit') : undefined;
-    return this.database.transaction(async (tx) => {
+    const view = await this.database.transaction(async (tx) => {
       await this.store.execute(hubAggregate, {
         tenantId,
         id: hubId,
@@ -224,12 +228,14 @@ export class HubHandlers {
       if (enrolment !== undefined) await this.findings.tryAgain(tx, hubId);
       return this.viewOf(tx, await findHub(tx, tenantId, hubId));
     });
+    await this.tell(tenantId, view);
+    return view;
   }
 
   @Handles(deleteHub)
   async delete({ tenantId, actor, hubId }: DeleteHub): Promise<Done> {
-    await this.database.transaction(async (tx) => {
-      await this.store.execute(hubAggregate, {
+    const { version } = await this.database.transaction(async (tx) => {
+      const removed = await this.store.execute(hubAggregate, {
         tenantId,
         id: hubId,
         metadata: { actor },
@@ -239,8 +245,26 @@ export class HubHandlers {
       await this.keys.forget(tx, tenantId, hubId);
       await this.ledger.forget(tx, hubId);
       await forgetHub(tx, hubId);
+      return removed;
     });
+    await this.tell(tenantId, { id: hubId, version });
     return {};
+  }
+
+  /**
+   * So that a device that is made after this answer is refused or taken in by what was answered. While device-registry is away
+   * it makes no devices, and learns it by the hub's event afterwards.
+   */
+  private async tell(
+    tenantId: string,
+    { id: hubId, version, deviceTypes }: Pick<HubView, 'id' | 'version'> & { deviceTypes?: string[] },
+  ): Promise<void> {
+    const told = { tenantId, hubId, version, ...(deviceTypes === undefined ? {} : { deviceTypes }) };
+    try {
+      await this.bus.request(learnHub, told, { timeoutMs: TELL_MS });
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+    }
   }
 
   /** Throws `device-type-not-found`. */

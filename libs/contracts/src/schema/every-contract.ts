@@ -32,6 +32,7 @@ import * as folders from '../device-registry/folders.requests.js';
 import * as groups from '../device-registry/groups.requests.js';
 import * as filters from '../device-registry/filters.requests.js';
 import * as imports from '../device-registry/imports.requests.js';
+import * as iotHubs from '../device-registry/iot-hubs.requests.js';
 import * as metadata from '../device-registry/metadata.requests.js';
 import * as registryPublished from '../device-registry/published.js';
 import * as selection from '../device-registry/selection.requests.js';
@@ -99,6 +100,7 @@ export const contractModules: Readonly<Record<string, object>> = {
   'device-registry/filters.requests': filters,
   'device-registry/hub-enrolment.requests': hubEnrolment,
   'device-registry/imports.requests': imports,
+  'device-registry/iot-hubs.requests': iotHubs,
   'device-registry/metadata.requests': metadata,
   'device-registry/published': registryPublished,
   'device-registry/selection.requests': selection,
