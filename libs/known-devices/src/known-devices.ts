@@ -146,7 +146,6 @@ export class KnownDevices {
   /** The same for many at once: one per device, undefined or the error to answer with. Their rows are locked in one order. */
   async holdMany(tx: pg.PoolClient, devices: readonly DeviceId[]): Promise<(AppError | undefined)[]> {
     const { rows } = await tx.query<{ tenant_id: string; device_id: string }>({
-      name: 'hold-known-devices',
       text: `SELECT tenant_id, device_id FROM known_devices
              WHERE (tenant_id, device_id) IN (SELECT * FROM unnest($1::text[], $2::text[])) AND NOT deleted
              ORDER BY tenant_id, device_id FOR SHARE`,
@@ -200,7 +199,6 @@ export class KnownDevices {
     const possible = devices.filter(isPossible);
     if (possible.length === 0) return new Map();
     const { rows } = await queryable.query<Row>({
-      name: 'known-devices',
       text: `SELECT tenant_id, device_id, deleted, device_type_id AS "deviceTypeId", interface,
                     app_version AS "appVersion", name, tags, folder
              FROM known_devices

@@ -92,13 +92,17 @@ const fill = async (database: pg.Client): Promise<void> => {
   await database.query('VACUUM ANALYZE');
 };
 
-/** Configuration would ask the registry for each device that it does not know. */
+/** They would ask the registry for each device that they do not know, one by one. */
+const KNOW_DEVICES = ['configuration', 'firmware', 'commands'];
+
 export const makeKnown = async (database: pg.Client): Promise<void> => {
-  await database.query(
-    `INSERT INTO configuration.known_devices (tenant_id, device_id, deleted, device_type_id, app_version, version, interface, name,
-       tags, folder)
-     SELECT tenant_id, id, false, device_type_id, app_version, 1, interface, name, tags, folder FROM devices`,
-  );
+  for (const schema of KNOW_DEVICES) {
+    await database.query(
+      `INSERT INTO ${schema}.known_devices (tenant_id, device_id, deleted, device_type_id, app_version, version, interface, name,
+         tags, folder)
+       SELECT tenant_id, id, false, device_type_id, app_version, 1, interface, name, tags, folder FROM devices`,
+    );
+  }
 };
 
 const create = async (api: Api): Promise<string> => {

@@ -88,7 +88,6 @@ export const countReports = async (
   });
   if (rows.every(([, { n }]) => n > 0)) return;
   await tx.query({
-    name: 'forget-unreported',
     text: `DELETE FROM supervision_values WHERE tenant_id = $1 AND supervision_id = $2 AND n <= 0
              AND (key, digest) IN (SELECT * FROM unnest($3::text[], $4::text[]))`,
     values: [tenantId, supervisionId, rows.map(([, { key }]) => key), rows.map(([, { digest }]) => digest)],

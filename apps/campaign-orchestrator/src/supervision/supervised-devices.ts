@@ -117,7 +117,6 @@ export class SupervisedDevices {
     deviceIds: readonly string[],
   ): Promise<{ readonly deviceIds: readonly string[]; readonly keys: readonly string[] }> {
     const { rows } = await this.database.query<{ device_id: string; keys: string[] }>({
-      name: 'watched-devices',
       // First the devices, then what watches them: joined, and planned while a supervision was still empty, it read every device
       // of the supervision for each 500.
       text: `WITH d AS MATERIALIZED (
@@ -141,7 +140,6 @@ export class SupervisedDevices {
     if (states.length === 0) return;
     const byDevice = new Map(states.map((state) => [state.deviceId, state]));
     const { rows } = await tx.query<JudgedRow>({
-      name: 'rows-to-judge',
       // Locked in one order by everybody, so that nobody waits in a circle. First the devices, as in `watched`.
       text: `WITH d AS MATERIALIZED (
                SELECT ctid AS tuple, * FROM supervised_devices
@@ -219,7 +217,6 @@ export class SupervisedDevices {
   /** Of rows that this transaction has locked, so that they lie where they were. */
   private async write(tx: pg.PoolClient, changes: readonly Change[]): Promise<void> {
     await tx.query({
-      name: 'write-verdicts',
       text: `UPDATE supervised_devices d
              SET verdict = c.verdict, reasons = c.reasons, desired = c.desired, delivered = c.delivered,
                  reported = c.reported, known_by = c.known_by, was_valid = d.was_valid OR c.verdict = 'valid',

@@ -90,7 +90,6 @@ export const credentialsWith = async (
   ids: readonly { readonly tenantId: string; readonly credentialId: string }[],
 ): Promise<FittingCredential[]> => {
   const { rows } = await from.query<Row>({
-    name: 'credentials-with',
     text: `${SELECT} JOIN unnest($1::text[], $2::text[]) AS u (tenant_id, id) ON u.tenant_id = c.tenant_id AND u.id = c.id`,
     values: [ids.map(({ tenantId }) => tenantId), ids.map(({ credentialId }) => credentialId)],
   });

@@ -228,7 +228,6 @@ export const authoritiesNamed = async (
   names: readonly string[],
 ): Promise<readonly Candidate[]> => {
   const { rows } = await from.query<{ tenant_id: string; id: string; certificate: string }>({
-    name: 'authorities-named',
     text: `SELECT tenant_id, id, certificate FROM certificate_authorities
            WHERE distinguished_name = ANY($1) AND verified_sha256 IS NOT NULL
            ORDER BY status <> 'active'

@@ -7,7 +7,6 @@ export const knownAppVersions = async (
   names: readonly string[],
 ): Promise<{ readonly name: string; readonly deviceTypeId: string | undefined }[]> => {
   const { rows } = await from.query<{ name: string; device_type_id: string }>({
-    name: 'app-version-owners',
     text: 'SELECT name, device_type_id FROM app_versions WHERE name = ANY($2) AND tenant_id = $1',
     values: [tenantId, names],
   });

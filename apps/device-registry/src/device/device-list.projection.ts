@@ -165,7 +165,6 @@ const change = async (
   if (changes.size === 0) return;
   const rows = [...changes.values()];
   await tx.query({
-    name: 'change-devices',
     text: `UPDATE devices d SET
              version = c.version,
              name = coalesce(c.set ->> 'name', d.name),
@@ -366,7 +365,6 @@ export const rulesOf = async (
   devices: readonly { readonly tenantId: string; readonly deviceId: string }[],
 ): Promise<(MetadataRules | undefined)[]> => {
   const { rows } = await from.query<{ tenant_id: string; id: string; rules: MetadataRules }>({
-    name: 'metadata-rules-of',
     text: `SELECT d.tenant_id, d.id, t.settings AS rules
            FROM devices d JOIN device_types t ON t.tenant_id = d.tenant_id AND t.id = d.device_type_id
            WHERE (d.tenant_id, d.id) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,

@@ -38,7 +38,6 @@ export const holdFolders = async (
 /** A deletion or a move waits for this transaction, or this one for it. */
 const hold = async (tx: pg.PoolClient, tenantId: string, paths: readonly string[]): Promise<number> => {
   const { rowCount } = await tx.query({
-    name: 'hold-folders',
     text: 'SELECT FROM folders WHERE tenant_id = $1 AND path = ANY($2) ORDER BY path FOR KEY SHARE',
     values: [tenantId, paths],
   });

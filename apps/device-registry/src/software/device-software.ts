@@ -54,7 +54,6 @@ export const learnSoftware = async (database: Database, told: readonly RunningSo
   await database.transaction(async (tx) => {
     await holdDeletions(tx);
     await tx.query({
-      name: 'learn-software',
       text: `INSERT INTO device_software AS known (tenant_id, device_id, software, seen)
            SELECT r.tenant_id, r.device_id, r.software, r.seen
            FROM jsonb_to_recordset($1::jsonb) AS r (tenant_id text, device_id text, software jsonb, seen jsonb)

@@ -24,7 +24,6 @@ export class DeviceDownloads {
       device_id: string;
       version: number;
     }>({
-      name: 'device-download-tokens',
       text: `SELECT k.key, floor(extract(epoch FROM now())) AS now, r.tenant_id, r.device_id, r.version
              FROM download_key k LEFT JOIN device_revocations r
                ON (r.tenant_id, r.device_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,

@@ -205,7 +205,6 @@ export class Firmwares {
     deviceTypes: readonly { readonly tenantId: string; readonly deviceTypeId: string }[],
   ): Promise<StockedFirmware[]> {
     const { rows } = await this.database.query<FirmwareRow & { tenant_id: string }>({
-      name: 'available-firmwares',
       text: `SELECT s.*, n.tenant_id FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[])) AS n (tenant_id, type)
              CROSS JOIN LATERAL (${SELECT} WHERE f.tenant_id = n.tenant_id AND f.device_type_id = n.type
                AND f.rollout->>'strategy' <> 'suspended') AS s`,

@@ -71,7 +71,6 @@ export const readKeys = async (
   }
   const devices = [...asked].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, device]) => device);
   const { rows } = await tx.query<{ tenantId: string; deviceId: string; count: number; known: string[] }>({
-    name: 'read-keys',
     text: `SELECT l.tenant_id AS "tenantId", l.device_id AS "deviceId",
              (SELECT count(*) FROM jsonb_object_keys(l."values"))::integer AS count,
              ARRAY(SELECT k FROM jsonb_array_elements_text(n.keys) k WHERE l."values" ? k) AS known
@@ -97,7 +96,6 @@ export const readLatest = async (
 ): Promise<LatestValues> => {
   const [before = '0'] = decodeCursor('latest values', cursor, [COUNT]) ?? [];
   const { rows } = await database.query<{ key: string; value: JsonValue; at: string }>({
-    name: 'read-latest',
     text: `SELECT e.key, e.value -> 0 AS value, (e.value ->> 1)::bigint AS at
            FROM latest_values l, jsonb_each(l."values") e
            WHERE l.tenant_id = $1 AND l.device_id = $2 AND ($3::text[] IS NULL OR e.key = ANY ($3))
@@ -150,7 +148,6 @@ export const forgetLatest = async (
   devices: readonly { readonly tenantId: string; readonly deviceId: string }[],
 ): Promise<void> => {
   await database.query({
-    name: 'forget-latest',
     text: `DELETE FROM latest_values WHERE ctid = ANY (ARRAY(
              SELECT l.ctid FROM latest_values l JOIN unnest($1::text[], $2::text[]) AS d (t, d)
                ON l.tenant_id = d.t AND l.device_id = d.d

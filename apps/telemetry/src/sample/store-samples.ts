@@ -247,7 +247,6 @@ const insert = async (tx: pg.PoolClient, rows: readonly Row[]): Promise<readonly
   if (rowCount === sorted.length) return rows;
   // Seldom, so that no batch pays for telling its rows back.
   const { rows: own } = await tx.query<{ nth: string }>({
-    name: 'inserted-samples',
     text: `SELECT n.nth FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])
              WITH ORDINALITY AS n (t, d, at, h, nth)
            JOIN samples s ON s.tenant_id = n.t AND s.device_id = n.d AND s.hash = n.h
