@@ -254,13 +254,15 @@ const startMakingUp = (offers: Downlink): Background => {
 
 const sealerIn = ({ sealingKey }: Config): Sealer | undefined => {
   if (sealingKey === undefined) return undefined;
-  if (!/^[A-Za-z0-9_-]{43}$/.test(sealingKey)) {
+  const lines = sealingKey.split('\n').map((line) => line.trim());
+  if (!lines.every((line) => /^[A-Za-z0-9_-]{43}$/.test(line))) {
     throw new ConfigError([
       {
         env: configSchema.sealingKey.env,
-        rule: 'must name a file with 32 bytes as base64url (43 characters)',
+        rule: 'must name a file with 32 bytes as base64url (43 characters), or a line of that for each key',
       },
     ]);
   }
-  return new Sealer(Buffer.from(sealingKey, 'base64url'));
+  const [first = Buffer.alloc(0), ...others] = lines.map((line) => Buffer.from(line, 'base64url'));
+  return new Sealer([first, ...others]);
 };

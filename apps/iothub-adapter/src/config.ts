@@ -9,7 +9,7 @@ export const configSchema = {
   ...jobKeys({ prefix: 'IOTHUB_ADAPTER' }),
   sealingKey: secretFile({
     env: 'MUSTER_SEALING_KEY_FILE',
-    doc: 'Key that the keys of IoT Hubs are sealed with: 32 random bytes as base64url. Not set: no IoT Hubs',
+    doc: 'Key that the keys of IoT Hubs are sealed with: 32 random bytes as base64url. More lines: other keys, which open what they sealed. Not set: no IoT Hubs',
     optional: true,
   }),
   maxHubs: int({

@@ -33,7 +33,10 @@ export class HubKeys {
     });
   }
 
-  /** What is needed to be let in by the hub. Throws `iot-hubs-not-set-up`. */
+  /**
+   * What is needed to be let in by the hub. What another sealing key than the first had sealed is sealed by the first from then
+   * on, so that the other one can be taken away. Throws `iot-hubs-not-set-up`.
+   */
   async accessTo(from: Queryable, hub: StoredHub): Promise<PolicyAccess> {
     const { tenantId, id, hostName, policy } = hub;
     const { rows } = await from.query<{ sealed: Buffer }>({
@@ -43,7 +46,14 @@ export class HubKeys {
     const [row] = rows;
     if (row === undefined)
       throw new AppError('iot-hubs-not-set-up', 'The key of the IoT Hub is not kept any more.');
-    const key = this.required().open(row.sealed, placeOf(tenantId, id));
+    const [sealer, place] = [this.required(), placeOf(tenantId, id)];
+    const key = sealer.open(row.sealed, place);
+    if (!sealer.isSealedByFirst(row.sealed, place)) {
+      await from.query({
+        text: 'UPDATE hub_keys SET sealed = $4 WHERE tenant_id = $1 AND hub_id = $2 AND sealed = $3',
+        values: [tenantId, id, row.sealed, sealer.seal(key, place)],
+      });
+    }
     return { hostName, policy, key };
   }
 }
