@@ -83,6 +83,9 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.keyboard.press('Enter');
       await page.getByText('1 match').waitFor();
       expect(new URL(page.url()).searchParams.get('filter')).toBe('name==radiator-042');
+      await page.getByRole('button', { name: 'Name, sorted' }).press('Enter');
+      await page.locator('[role="columnheader"][aria-sort="descending"]').waitFor();
+      expect(new URL(page.url()).searchParams.get('sort')).toBe('-name');
       await page.getByRole('grid').focus();
       await page.keyboard.press('Enter');
       await page.getByRole('heading', { name: 'radiator-042' }).waitFor();
@@ -102,7 +105,7 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
     it('are changed together after their number was typed, in a job whose progress shows', async () => {
       const page = await running.open(`/devices?filter=deviceType==${TYPE}`);
       await page.getByText('110 match').waitFor();
-      await page.getByLabel('Select all that are loaded').check();
+      await page.getByLabel('Select all that match').check();
       await page.getByText('All 110 matching').waitFor();
       await page.getByRole('button', { name: 'Tags' }).click();
       await page.getByRole('combobox', { name: 'Add', exact: true }).fill('winter');
@@ -111,6 +114,11 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       const act = page.getByRole('button', { name: 'Change 110' });
       await act.waitFor();
       expect(await act.isDisabled()).toBe(true);
+      // What is about to be done is said where it is asked; "Back" loses nothing of what was typed.
+      await page.getByText('Adds winter').waitFor();
+      await page.getByRole('button', { name: 'Back' }).click();
+      await page.getByRole('dialog').getByText('winter').waitFor();
+      await page.getByRole('button', { name: 'Look first' }).click();
       await page.getByLabel('Type 110 to confirm').fill('11');
       expect(await act.isDisabled()).toBe(true);
       await page.getByLabel('Type 110 to confirm').fill('110');
@@ -186,6 +194,8 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       expect(await page.getByLabel('Value (JSON)').inputValue()).toContain('hush-hush');
       await page.keyboard.press('Escape');
       await page.getByRole('dialog').waitFor({ state: 'hidden' });
+      // Who works by keys goes on where they were.
+      await page.locator('[aria-label="Edit wifi"]:focus').waitFor();
       await page.getByRole('link', { name: 'History' }).click();
       await page.getByText('wifi', { exact: true }).waitFor();
       await covered();
@@ -234,6 +244,9 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await platform.api('PATCH', path, { tags: ['theirs'] });
       await page.getByRole('button', { name: 'Save' }).click();
       await page.getByText('Somebody was faster').waitFor();
+      expect(await page.getByRole('alert').getByRole('table').innerText()).toMatch(
+        /tags\s+\["winter"\]\s+\["theirs"\]\s+as theirs/,
+      );
       await page.getByRole('button', { name: 'Save mine over it' }).click();
       await page.getByRole('link', { name: '/hall' }).waitFor();
       await page.getByText(/metadata key/).click();
@@ -389,6 +402,7 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       );
       await page.getByRole('button', { name: 'Try it first' }).click();
       await page.getByText('Nothing was done yet').waitFor();
+      await page.getByText('2 would be created').waitFor();
       const before = await platform.api('GET', '/devices?filter=name==imported-*&count=true');
       expect(before.body).toMatchObject({ total: 0 });
       await page.getByRole('button', { name: 'Import …' }).click();
@@ -496,8 +510,12 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByRole('button', { name: 'Launch …' }).click();
       await page.getByLabel('Type 110 to confirm').fill('110');
       await page.getByRole('button', { name: 'Launch for 110' }).click();
+      // Somebody else releases it while it is asked about here: the question does not become one about the next batch.
       await page.getByRole('button', { name: 'Release batch 1 (2)' }).click();
-      await page.getByRole('dialog').getByRole('button', { name: 'Release' }).click();
+      await platform.api('POST', `/campaigns/${id}/batches/1/release`);
+      await page.getByText('The campaign has moved on since this was opened').waitFor();
+      expect(await page.getByRole('button', { name: 'Release', exact: true }).isDisabled()).toBe(true);
+      await page.getByRole('button', { name: 'Back' }).click();
       const targets = await eventually(
         async () => {
           const { body } = await platform.api('GET', `/campaigns/${id}/targets?batch=1`);
@@ -525,7 +543,7 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       });
       await page.getByText(/It paused itself/).waitFor();
       // 108 devices of the second batch were never touched.
-      await page.getByText('108 not written yet').waitFor();
+      await page.getByText('108 not written yet', { exact: true }).waitFor();
 
       await page.getByRole('button', { name: 'More acts' }).click();
       await page.getByRole('menuitem', { name: 'Cancel …' }).click();
@@ -940,6 +958,8 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByRole('heading', { name: 'Start' }).waitFor();
       await page.keyboard.press('?');
       await page.getByRole('dialog', { name: 'Keys' }).getByText('Go to the filter').waitFor();
+      await page.keyboard.press('Control+k');
+      expect(await page.getByRole('dialog').count()).toBe(1);
       await page.keyboard.press('Escape');
       await page.keyboard.press('Control+k');
       await page.getByRole('combobox', { name: 'Page, device or campaign' }).fill('radiator-07');
@@ -972,6 +992,17 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.goto(`${running.platform.url}/jobs`);
       await page.getByRole('heading', { name: 'Jobs' }).waitFor();
       running.faults(); // React says on the console what broke
+    });
+
+    it('does not say that nothing waits for anybody where that could not be looked at', async () => {
+      const refused = { code: 'forbidden', title: 'Forbidden', status: 403, detail: 'The right is missing.' };
+      const page = await running.open('/', {}, (opened) =>
+        opened.route('**/api/v1/parked?*', (route) => route.fulfill({ status: 403, json: refused })),
+      );
+      await page.getByText('Not known now: parked messages.').waitFor();
+      await page.getByText('The right is missing.').waitFor();
+      expect(await page.getByText('Nothing waits for you.').count()).toBe(0);
+      running.faults(); // the browser says that something was refused
     });
 
     it('keeps what was read while the platform is away, and says since when', async () => {

@@ -33,8 +33,10 @@ export const theme = createTheme({
   },
   components: {
     // At once: who opens one by a key types on.
+    // A click beside one closes none: what was typed in it would be gone.
     Modal: {
       defaultProps: {
+        closeOnClickOutside: false,
         closeButtonProps: { 'aria-label': 'Close' },
         yOffset: '8vh',
         transitionProps: { duration: 0 },

@@ -17,7 +17,7 @@ import { Enrols } from './enrolment-rule.js';
 import { EditAuthority, RegisterAuthority, VerifyAuthority } from './authority-dialogs.js';
 import { ActsHead } from '../shared/table.js';
 
-type Asked = 'verify' | 'edit' | 'revoke' | 'delete';
+type Asked = 'verify' | 'edit' | 'suspend' | 'revoke' | 'delete';
 
 /** Whose certificates let devices in, and which of them make devices that were not known. */
 export const Authorities = () => {
@@ -28,15 +28,16 @@ export const Authorities = () => {
   const authorities = useQuery(authoritiesQuery(cursor));
   const [registering, setRegistering] = useState(false);
   const [asked, setAsked] = useState<{ readonly to: Asked; readonly authority: Authority }>();
-  const set = useMutation({
-    mutationFn: ({ id, status }: { readonly id: string; readonly status: 'active' | 'suspended' }) =>
-      answered(
-        api.PATCH('/api/v1/certificate-authorities/{id}', { params: { path: { id } }, body: { status } }),
-      ),
+  const set = (id: string, status: 'active' | 'suspended' | 'revoked') =>
+    answered(
+      api.PATCH('/api/v1/certificate-authorities/{id}', { params: { path: { id } }, body: { status } }),
+    );
+  const activate = useMutation({
+    mutationFn: (id: string) => set(id, 'active'),
     onSettled: () => void queries.invalidateQueries({ queryKey: ['certificate-authorities'] }),
   });
   const ask = (to: Asked, authority: Authority) => {
-    set.reset();
+    activate.reset();
     setAsked({ to, authority });
   };
   const close = () => setAsked(undefined);
@@ -49,7 +50,7 @@ export const Authorities = () => {
         </ActButton>
       }
     >
-      <ProblemView error={set.error} />
+      <ProblemView error={activate.error} />
       <Listed
         query={authorities}
         cursor={cursor}
@@ -100,7 +101,7 @@ export const Authorities = () => {
               <Acts
                 authority={authority}
                 onAsk={(to) => ask(to, authority)}
-                onStatus={(status) => set.mutate({ id: authority.id, status })}
+                onActivate={() => activate.mutate(authority.id)}
               />
             </td>
           </>
@@ -117,6 +118,21 @@ export const Authorities = () => {
       )}
       {asked?.to === 'verify' && <VerifyAuthority authority={asked.authority} onClose={close} />}
       {asked?.to === 'edit' && <EditAuthority authority={asked.authority} onClose={close} />}
+      {asked?.to === 'suspend' && (
+        <ActDialog
+          title={`Suspend ${asked.authority.name}`}
+          act="Suspend"
+          danger
+          refreshes={['certificate-authorities']}
+          run={() => set(asked.authority.id, 'suspended')}
+          onClose={close}
+        >
+          <Text>
+            Every device that is connected by a certificate of it is disconnected at once, and none of its
+            certificates opens anything until you let them open again.
+          </Text>
+        </ActDialog>
+      )}
       {asked?.to === 'revoke' && (
         <ActDialog
           title={`Revoke ${asked.authority.name}`}
@@ -124,14 +140,7 @@ export const Authorities = () => {
           danger
           toType={asked.authority.name}
           refreshes={['certificate-authorities']}
-          run={() =>
-            answered(
-              api.PATCH('/api/v1/certificate-authorities/{id}', {
-                params: { path: { id: asked.authority.id } },
-                body: { status: 'revoked' },
-              }),
-            )
-          }
+          run={() => set(asked.authority.id, 'revoked')}
           onClose={close}
         >
           <Text>
@@ -169,11 +178,11 @@ export const Authorities = () => {
 const Acts = ({
   authority: { name, status },
   onAsk,
-  onStatus,
+  onActivate,
 }: {
   readonly authority: Authority;
   readonly onAsk: (to: Asked) => void;
-  readonly onStatus: (status: 'active' | 'suspended') => void;
+  readonly onActivate: () => void;
 }) => (
   <Group gap={4} justify="flex-end" wrap="nowrap">
     {status === 'unverified' && (
@@ -199,12 +208,12 @@ const Acts = ({
           </ActItem>
         )}
         {status === 'active' && (
-          <ActItem needs="device" onClick={() => onStatus('suspended')}>
-            Suspend: its certificates open nothing
+          <ActItem needs="device" onClick={() => onAsk('suspend')}>
+            Suspend …
           </ActItem>
         )}
         {status === 'suspended' && (
-          <ActItem needs="device" onClick={() => onStatus('active')}>
+          <ActItem needs="device" onClick={onActivate}>
             Let its certificates open again
           </ActItem>
         )}

@@ -8,8 +8,14 @@ const AT_MOST_EVERY_MS = 500;
 
 export const useLiveness = (): Liveness => useSyncExternalStore(sharedStream.watch, sharedStream.look);
 
-/** How often to ask where the stream does not tell: never while it is live. */
-export const usePolling = (): number | false => (useLiveness() === 'polling' ? 10_000 : false);
+/**
+ * How often to ask where the stream does not tell: never while it is live. While it is being connected again, too: where the
+ * platform is away, a page must say since when what it shows is old.
+ */
+export const usePolling = (): number | false => {
+  const liveness = useLiveness();
+  return liveness === 'polling' || liveness === 'reconnecting' ? 10_000 : false;
+};
 
 /**
  * While it is mounted, what happens to `topic` makes the queries of `keys` be read anew: at once the first time, then at

@@ -25,6 +25,10 @@ export const UNREACHED: Problem = {
   code: 'unreached',
 };
 
+/** Nobody has answered, or something between us: a change that was asked for may have been made. */
+export const isOpen = ({ status, code }: Problem): boolean =>
+  code === UNREACHED.code || (status >= 500 && status < 600);
+
 export const problemOf = (error: unknown): Problem => {
   if (error instanceof Refused) return error.problem;
   // What fetch throws when there is no answer.

@@ -156,8 +156,8 @@ const AuditTable = ({
     head={
       <>
         <th>When</th>
-        <th>Who</th>
-        <th>What</th>
+        <th style={{ minWidth: 110 }}>Who</th>
+        <th style={{ minWidth: 190 }}>What</th>
         <th>To what</th>
         <th className="wide">Through</th>
       </>

@@ -2,33 +2,33 @@ import { PartBar } from '../shared/part-bar.js';
 import { count } from '../shared/format.js';
 import { VerdictBar } from '../supervisions/verdict-bar.js';
 import type { Statistics } from './campaigns.queries.js';
-import { outcomeOf } from './numbers.js';
+import { writtenOf } from './numbers.js';
 
 /**
  * What the job has done. Written is only stored; synchronised says that the interface of the device knows it, so that the
  * batch need not wait. Neither says that a device has it: that is the other bar.
  */
 export const WrittenBar = ({
-  statistics: { targets, byStatus, synchronised },
+  statistics,
   legend = true,
 }: {
   readonly statistics: Statistics;
   readonly legend?: boolean;
 }) => {
-  const { planned, leftOut } = outcomeOf(byStatus);
-  const written = Math.max(0, targets - planned - leftOut);
+  const { synchronised, unsynchronised, planned, leftOut } = writtenOf(statistics);
   return (
     <PartBar
       label="Written by the job"
-      total={targets}
+      total={statistics.targets}
       legend={legend}
       parts={[
-        { name: 'synchronised', value: Math.min(synchronised, targets), fill: 'accent' },
-        { name: 'written, not synchronised', value: Math.max(0, written - synchronised), fill: 'written' },
+        { name: 'synchronised', value: synchronised, fill: 'accent' },
+        { name: 'written, not synchronised', value: unsynchronised, fill: 'written' },
+        ...(leftOut > 0 ? [{ name: 'left out', value: leftOut, fill: 'off' as const }] : []),
       ]}
       beside={
         <span>
-          <b>{count(planned)}</b> not written yet{leftOut > 0 && `, ${count(leftOut)} left out`}
+          <b>{count(planned)}</b> not written yet
         </span>
       }
     />

@@ -12,6 +12,7 @@ import {
   gateRule,
   gateStanding,
   outcomeOf,
+  wentHow,
   type GateStanding,
 } from './numbers.js';
 import { Table } from '../shared/table.js';
@@ -31,6 +32,8 @@ export const Batches = ({
   readonly onChoose: (batch: number | undefined) => void;
 }) => {
   const now = useNow();
+  // What was cancelled releases no batch any more.
+  const isOver = campaign.status === 'cancelled';
   const next = campaign.batches.find(({ status }) => status === 'waiting' || status === 'planned')?.index;
   // In other phases it is about the batch that is out, not about the next one.
   const releasesAt =
@@ -51,7 +54,8 @@ export const Batches = ({
     >
       {campaign.batches.map((batch) => {
         const counts = statistics?.batches.find(({ index }) => index === batch.index)?.byStatus ?? {};
-        const { succeeded, bad, inProgress, leftOut } = outcomeOf(counts);
+        const outcome = outcomeOf(counts);
+        const { succeeded, bad, inProgress, leftOut } = outcome;
         return (
           <tr key={batch.index} className={chosen === batch.index ? 'changed' : undefined}>
             <td className="anywhere" data-label="Batch">
@@ -70,7 +74,7 @@ export const Batches = ({
               {batch.size === null ? '–' : count(batch.size)}
             </td>
             <td data-label="State">
-              <StateMark state={batchState(batch, counts)} />
+              <StateMark state={isOver && isPlanned(batch) ? 'cancelled' : batchState(batch, counts)} />
             </td>
             <td>
               {batch.size !== null && batch.size > 0 && (
@@ -86,9 +90,7 @@ export const Batches = ({
                       { name: 'left out', value: leftOut, fill: 'off' },
                     ]}
                   />
-                  <span className="dim">
-                    {count(succeeded)} ok, {count(bad)} failed, {count(inProgress)} open
-                  </span>
+                  <span className="dim">{wentHow(outcome)}</span>
                 </>
               )}
             </td>
@@ -126,6 +128,8 @@ export const Batches = ({
                     </div>
                   )}
                 </>
+              ) : isOver ? (
+                <span className="dim">never</span>
               ) : batch.release === 'manual' ? (
                 'by hand'
               ) : releasesAt !== null && batch.index === next ? (
@@ -140,6 +144,9 @@ export const Batches = ({
     </Table>
   );
 };
+
+const isPlanned = ({ status }: Campaign['batches'][number]): boolean =>
+  status === 'planned' || status === 'waiting';
 
 /** The numbers that a gate waits with, and until when. */
 const GateNow = ({ standing }: { readonly standing: GateStanding | undefined }) => {

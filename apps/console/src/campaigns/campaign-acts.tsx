@@ -7,13 +7,19 @@ import { answered, api } from '../api/client.js';
 import { useIdempotencyKey } from '../api/idempotency.js';
 import { ActButton, ActItem, ActLink } from '../shared/act-button.js';
 import { announce } from '../shared/announce.js';
-import { Confirm } from '../shared/confirm-count.js';
+import { Confirm, TYPE_ABOVE } from '../shared/confirm-count.js';
 import { count } from '../shared/format.js';
 import { CancelDialog, ProblemModal, RateDialog, ReasonDialog } from './campaign-dialogs.js';
 import type { Campaign, Statistics } from './campaigns.queries.js';
 import { ofStatus, releasable } from './numbers.js';
 
-type Asked = 'cancel' | 'settle' | 'rate' | 'delete' | 'override' | 'release';
+/** What is asked about, as it was when it was: the page moves on below the dialog. */
+type Asked =
+  | { readonly to: 'cancel' | 'settle' | 'rate' | 'delete' }
+  | { readonly to: 'override'; readonly pause: NonNullable<Campaign['pause']> }
+  | { readonly to: 'release'; readonly batch: number; readonly size: number | null };
+
+const MOVED_ON = 'The campaign has moved on since this was opened. Close this, and look again.';
 
 /** What can be done with a campaign as it is now; what cannot is not offered. */
 export const CampaignActs = ({
@@ -77,7 +83,7 @@ export const CampaignActs = ({
         </ActLink>
       )}
       {status === 'running' && waiting !== undefined && (
-        <ActButton needs="campaign" onClick={() => setAsked('release')}>
+        <ActButton needs="campaign" onClick={() => setAsked({ to: 'release', batch: waiting, size })}>
           Release batch {waiting}
           {size === null ? '' : ` (${count(size)})`}
         </ActButton>
@@ -111,8 +117,8 @@ export const CampaignActs = ({
           {byGate ? 'Resume, judge again' : 'Resume'}
         </ActButton>
       )}
-      {status === 'paused' && byGate && (
-        <ActButton needs="campaign" variant="default" onClick={() => setAsked('override')}>
+      {status === 'paused' && pause !== undefined && byGate && (
+        <ActButton needs="campaign" variant="default" onClick={() => setAsked({ to: 'override', pause })}>
           Resume past the gate …
         </ActButton>
       )}
@@ -129,7 +135,7 @@ export const CampaignActs = ({
         </Menu.Target>
         <Menu.Dropdown>
           {open && (
-            <ActItem needs="campaign" onClick={() => setAsked('rate')}>
+            <ActItem needs="campaign" onClick={() => setAsked({ to: 'rate' })}>
               Change the rate …
             </ActItem>
           )}
@@ -147,7 +153,7 @@ export const CampaignActs = ({
             </ActItem>
           )}
           {status === 'completed' && outcome === 'unsettled' && (
-            <ActItem needs="campaign" onClick={() => setAsked('settle')}>
+            <ActItem needs="campaign" onClick={() => setAsked({ to: 'settle' })}>
               Wait for no more devices …
             </ActItem>
           )}
@@ -160,12 +166,12 @@ export const CampaignActs = ({
             Copy to a new draft …
           </ActItem>
           {(open || status === 'scheduled') && (
-            <ActItem needs="campaign" color="var(--bad)" onClick={() => setAsked('cancel')}>
+            <ActItem needs="campaign" color="var(--bad)" onClick={() => setAsked({ to: 'cancel' })}>
               Cancel …
             </ActItem>
           )}
           {editable && (
-            <ActItem needs="campaign" color="var(--bad)" onClick={() => setAsked('delete')}>
+            <ActItem needs="campaign" color="var(--bad)" onClick={() => setAsked({ to: 'delete' })}>
               Delete …
             </ActItem>
           )}
@@ -180,11 +186,12 @@ export const CampaignActs = ({
           }}
         />
       )}
-      {asked === 'release' && waiting !== undefined && (
+      {asked?.to === 'release' && (
         <Confirm
-          title={`Release batch ${waiting}`}
+          title={`Release batch ${asked.batch}`}
           act="Release"
-          {...(size !== null && size > 100 ? { toType: String(size) } : {})}
+          {...(asked.size !== null && asked.size > TYPE_ABOVE ? { toType: String(asked.size) } : {})}
+          gone={act.isPending || waiting === asked.batch ? undefined : MOVED_ON}
           busy={act.isPending}
           error={act.error}
           onClose={close}
@@ -193,25 +200,26 @@ export const CampaignActs = ({
               run: () =>
                 answered(
                   api.POST('/api/v1/campaigns/{id}/batches/{index}/release', {
-                    params: { path: { id, index: String(waiting) } },
+                    params: { path: { id, index: String(asked.batch) } },
                   }),
                 ),
-              said: `Batch ${waiting} is released`,
+              said: `Batch ${asked.batch} is released`,
             })
           }
         >
           <Text>
-            Values are written to the <b>{size === null ? '' : count(size)} devices</b> of batch {waiting}{' '}
-            now, without waiting for its spacing. This has no undo; “Give the devices back what they had” is a
-            campaign of its own.
+            Values are written to the <b>{asked.size === null ? '' : count(asked.size)} devices</b> of batch{' '}
+            {asked.batch} now, without waiting for its spacing. This has no undo; “Give the devices back what
+            they had” is a campaign of its own.
           </Text>
         </Confirm>
       )}
-      {asked === 'override' && (
+      {asked?.to === 'override' && (
         <Confirm
           title="Resume past the gate"
           act="Resume"
           danger
+          gone={act.isPending || pause?.at === asked.pause.at ? undefined : MOVED_ON}
           busy={act.isPending}
           error={act.error}
           onClose={close}
@@ -223,11 +231,11 @@ export const CampaignActs = ({
             })
           }
         >
-          <Text className="anywhere">{pause?.detail}</Text>
+          <Text className="anywhere">{asked.pause.detail}</Text>
           <Text>The next batch goes although this one did not pass.</Text>
         </Confirm>
       )}
-      {asked === 'cancel' && (
+      {asked?.to === 'cancel' && (
         <CancelDialog
           busy={act.isPending}
           error={act.error}
@@ -236,7 +244,7 @@ export const CampaignActs = ({
           onRun={(run) => act.mutate({ run, said: 'The campaign is cancelled' })}
         />
       )}
-      {asked === 'settle' && (
+      {asked?.to === 'settle' && (
         <ReasonDialog
           busy={act.isPending}
           error={act.error}
@@ -249,7 +257,7 @@ export const CampaignActs = ({
           }
         />
       )}
-      {asked === 'rate' && (
+      {asked?.to === 'rate' && (
         <RateDialog
           campaign={campaign}
           busy={act.isPending}
@@ -266,7 +274,7 @@ export const CampaignActs = ({
           }
         />
       )}
-      {asked === 'delete' && (
+      {asked?.to === 'delete' && (
         <Confirm
           title="Delete the draft"
           act="Delete"

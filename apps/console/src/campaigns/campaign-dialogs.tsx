@@ -1,6 +1,8 @@
-import { Checkbox, Modal, Radio, Stack, Text, TextInput } from '@mantine/core';
+import { Checkbox, Radio, Stack, Text, TextInput } from '@mantine/core';
+import { Dialog } from '../shared/dialog.js';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
+import { isOpen, problemOf } from '../api/problem.js';
 import { Confirm } from '../shared/confirm-count.js';
 import { NumberField } from '../shared/number-field.js';
 import { ProblemView } from '../shared/problem-view.js';
@@ -13,9 +15,9 @@ export const ProblemModal = ({
   readonly error: unknown;
   readonly onClose: () => void;
 }) => (
-  <Modal opened onClose={onClose} title="It was not done">
-    <ProblemView error={error} />
-  </Modal>
+  <Dialog onClose={onClose} title={isOpen(problemOf(error)) ? 'No answer came' : 'It was not done'}>
+    <ProblemView error={error} ofAct />
+  </Dialog>
 );
 
 export const CancelDialog = ({

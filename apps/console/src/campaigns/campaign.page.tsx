@@ -222,7 +222,9 @@ const Numbers = ({
       <Group gap="lg" c="dimmed">
         <span>
           {writing
-            ? `Writes ${rate === undefined ? '' : `${count(Math.round(rate))} `}a minute, at most ${count(campaign.ratePerMinute)}`
+            ? rate === undefined
+              ? `Writes at most ${count(campaign.ratePerMinute)} a minute`
+              : `Writes ${count(Math.round(rate))} a minute, at most ${count(campaign.ratePerMinute)}`
             : open
               ? `Writes nothing at this moment; at most ${count(campaign.ratePerMinute)} a minute`
               : `Wrote at most ${count(campaign.ratePerMinute)} a minute`}

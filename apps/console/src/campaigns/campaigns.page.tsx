@@ -6,13 +6,13 @@ import { useState } from 'react';
 import { useLive, usePolling } from '../api/live.js';
 import { ActLink } from '../shared/act-button.js';
 import { AnchorLink } from '../shared/anchor-link.js';
-import { count } from '../shared/format.js';
+import { count, withOwnTimes } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, PageHeader } from '../shared/page.js';
 import { StateMark, stateOf } from '../shared/state-mark.js';
 import { AdoptionBar, WrittenBar } from './bars.js';
 import { OfAll } from '../supervisions/verdict-bar.js';
-import { noLonger } from './numbers.js';
+import { noLonger, writtenOf } from './numbers.js';
 import {
   CAMPAIGN_STATUSES,
   campaignsQuery,
@@ -138,7 +138,8 @@ export const CampaignsPage = () => {
 };
 
 const Row = ({ campaign }: { readonly campaign: CampaignRow }) => {
-  const { id, name, status, outcome, phase, phaseDetail, pause, total, createdAt, launchedAt } = campaign;
+  const { id, name, status, outcome, phase, phaseDetail, pause, total, createdAt, launchedAt, launchError } =
+    campaign;
   const statistics = useQuery({
     ...statisticsQuery(id),
     enabled: launchedAt !== undefined,
@@ -155,7 +156,12 @@ const Row = ({ campaign }: { readonly campaign: CampaignRow }) => {
         {outcome === 'succeeded' && statistics !== undefined && statistics.adoption.invalid > 0 && (
           <div className="state-bad">{noLonger(statistics.adoption.invalid)}</div>
         )}
-        {waitsForHuman && <div className="state-pending">{pause?.detail ?? phaseDetail}</div>}
+        {status === 'draft' && launchError !== undefined && (
+          <div className="state-bad">The launch was refused: {launchError.detail}</div>
+        )}
+        {waitsForHuman && (
+          <div className="state-pending">{withOwnTimes(pause?.detail ?? phaseDetail ?? '')}</div>
+        )}
       </td>
       <td>
         {status === 'completed' && outcome !== null ? (
@@ -171,7 +177,7 @@ const Row = ({ campaign }: { readonly campaign: CampaignRow }) => {
         {statistics !== undefined && (
           <>
             <WrittenBar statistics={statistics} legend={false} />
-            <OfAll part={Math.min(statistics.synchronised, statistics.targets)} total={statistics.targets} />
+            <OfAll part={writtenOf(statistics).synchronised} total={statistics.targets} />
           </>
         )}
       </td>

@@ -2,6 +2,7 @@ import { Switch, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
 import { count, exact } from '../shared/format.js';
+import { MOST } from '../shared/most.js';
 import { Section } from '../shared/page.js';
 import type { ChartLine, Mark } from '../shared/chart.js';
 import { historyQuery, type Campaign, type Statistics } from './campaigns.queries.js';
@@ -17,9 +18,6 @@ const LINES: readonly ChartLine[] = [
   { name: 'in progress', colour: 1 },
   { name: 'valid', colour: 0, isDashed: true },
 ];
-
-/** The most that one page has. */
-const MOST = 500;
 
 /** How it has gone on, minute by minute, with the starts of batches and all pauses marked. */
 export const Course = ({

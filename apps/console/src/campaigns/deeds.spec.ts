@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Gate } from './batch-plan.js';
 import type { Campaign, Happening } from './campaigns.queries.js';
-import { deedOf } from './deeds.js';
+import { deedOf, standsAlone } from './deeds.js';
 
 const deed = (over: Partial<Happening>): string =>
   deedOf(
@@ -29,6 +29,11 @@ describe('what happened to a campaign', () => {
     expect(deed({ detail: 'by an operator' })).toBe('paused it: by an operator');
     expect(deed({ detail: '4 of 50 have failed', by: itself })).toBe('It paused itself: 4 of 50 have failed');
     expect(deed({ what: 'launched', by: itself })).toBe('It launched itself');
+  });
+
+  it('tells a sentence of its own from one that a name leads in', () => {
+    expect(standsAlone(deed({ what: 'cancelled' }))).toBe(true);
+    expect(standsAlone(deed({ what: 'cancel_requested', detail: 'force' }))).toBe(false);
   });
 
   it('says of a batch without a gate that it is done, since nothing has judged it', () => {

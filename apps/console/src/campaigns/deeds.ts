@@ -1,3 +1,4 @@
+import { withOwnTimes } from '../shared/format.js';
 import type { Campaign, Happening } from './campaigns.queries.js';
 
 const ANSWERS = { pass: 'passed', fail: 'failed', inconclusive: 'cannot tell' } as const;
@@ -18,7 +19,7 @@ export const deedOf = (
     case 'edited':
       return `edited it${said}`;
     case 'scheduled':
-      return `scheduled it${detail === undefined ? '' : ` ${detail}`}`;
+      return `scheduled it${detail === undefined ? '' : ` ${withOwnTimes(detail)}`}`;
     case 'unscheduled':
       return 'took it off the schedule';
     case 'deleted':
@@ -62,3 +63,6 @@ export const deedOf = (
       return `All devices are settled${said.replaceAll('_', ' ')}`;
   }
 };
+
+/** Whether a deed is a sentence of its own, that the name of who did it does not lead in. */
+export const standsAlone = (deed: string): boolean => /^\p{Lu}/u.test(deed);

@@ -14,6 +14,8 @@ import { answered, api, type Schema } from '../api/client.js';
 import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
+import { deviceTypesQuery } from '../devices/devices.queries.js';
+import { MOST } from '../shared/most.js';
 import { AskBeforeLeaving } from '../shared/ask-before-leaving.js';
 import { JsonInput } from '../shared/json-input.js';
 import { mapIn, mapText } from '../shared/json-map.js';
@@ -39,15 +41,11 @@ export const DefinitionStep = ({ draft, onUnsaved }: Partial<StepProps>) => {
   const [expected, setExpected] = useState(() => mapText(was?.expectedStates));
   const [firmwareIds, setFirmwareIds] = useState<string[]>([]);
   const once = useIdempotencyKey();
-  const types = useQuery({
-    queryKey: ['device-types', 'all'],
-    queryFn: ({ signal }) =>
-      answered(api.GET('/api/v1/device-types', { params: { query: { limit: 200 } }, signal })),
-  }).data;
+  const types = useQuery(deviceTypesQuery).data;
   const firmwares = useQuery({
     queryKey: ['firmwares', 'all'],
     queryFn: ({ signal }) =>
-      answered(api.GET('/api/v1/firmwares', { params: { query: { limit: 200 } }, signal })),
+      answered(api.GET('/api/v1/firmwares', { params: { query: { limit: MOST } }, signal })),
     enabled: by === 'firmware',
   }).data;
 
@@ -163,9 +161,9 @@ export const DefinitionStep = ({ draft, onUnsaved }: Partial<StepProps>) => {
             searchable
             label="Firmwares"
             description="At most one of each firmware type, all of one device type. Version, address and a download token are filled in under the keys of their type, and the version is expected."
-            data={(firmwares?.items ?? []).map(({ id, firmwareType, version }) => ({
+            data={(firmwares?.items ?? []).map(({ id, firmwareType, version, deviceTypeId }) => ({
               value: id,
-              label: `${firmwareType} ${version}`,
+              label: `${firmwareType} ${version} of ${types?.items.find((type) => type.id === deviceTypeId)?.name ?? 'its type'}`,
             }))}
             value={firmwareIds}
             onChange={setFirmwareIds}

@@ -113,7 +113,7 @@ export const Definition = ({ campaign }: { readonly campaign: Campaign }) => {
         <>
           <dt>Launches itself</dt>
           <dd>
-            <Moment at={campaign.startAt} />
+            <Moment at={campaign.startAt} clock />
           </dd>
         </>
       )}
@@ -122,7 +122,7 @@ export const Definition = ({ campaign }: { readonly campaign: Campaign }) => {
         {campaign.endAt === undefined ? (
           '30 days after the launch, unless the platform is set otherwise'
         ) : (
-          <Moment at={campaign.endAt} />
+          <Moment at={campaign.endAt} clock />
         )}
       </dd>
     </dl>

@@ -1,16 +1,14 @@
-import { Button } from '@mantine/core';
+import { Button, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count, percent } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
+import { MOST } from '../shared/most.js';
 import { Loaded } from '../shared/page.js';
 import { historyQuery, type Campaign, type Happening } from './campaigns.queries.js';
-import { deedOf } from './deeds.js';
-
-/** The most that one page has. */
-const MOST = 500;
+import { deedOf, standsAlone } from './deeds.js';
 
 /** Who did what to a campaign and when, and what it decided itself by which numbers. */
 export const CampaignHistory = ({ campaign: { id, batches } }: { readonly campaign: Campaign }) => {
@@ -25,7 +23,7 @@ export const CampaignHistory = ({ campaign: { id, batches } }: { readonly campai
               <li key={item.version}>
                 <Moment at={item.at} clock />
                 <span className="anywhere">
-                  {item.by.kind === 'system' ? '' : <ActorName actor={item.by} />} {deedOf(item, batches)}
+                  <Deed item={item} batches={batches} />
                   <Numbers item={item} />
                   {item.deviceId !== undefined && (
                     <>
@@ -41,12 +39,35 @@ export const CampaignHistory = ({ campaign: { id, batches } }: { readonly campai
           </ol>
           {nextCursor !== null && limit < MOST && (
             <Button variant="default" mt="sm" onClick={() => setLimit(MOST)}>
-              Show all {total === undefined ? '' : count(total)}
+              {total !== undefined && total <= MOST
+                ? `Show all ${count(total)}`
+                : `Show the newest ${count(MOST)}`}
             </Button>
+          )}
+          {nextCursor !== null && limit >= MOST && (
+            <Text c="dimmed" mt="sm">
+              These are the newest {count(MOST)}
+              {total === undefined ? '' : ` of ${count(total)}`}; GET /api/v1/campaigns/{id}/history lists
+              all.
+            </Text>
           )}
         </>
       )}
     </Loaded>
+  );
+};
+
+const Deed = ({ item, batches }: { readonly item: Happening; readonly batches: Campaign['batches'] }) => {
+  const deed = deedOf(item, batches);
+  if (item.by.kind === 'system') return deed;
+  return standsAlone(deed) ? (
+    <>
+      {deed}, by <ActorName actor={item.by} />
+    </>
+  ) : (
+    <>
+      <ActorName actor={item.by} /> {deed}
+    </>
   );
 };
 

@@ -11,6 +11,8 @@ import {
   releasable,
   secondsLeft,
   silentOf,
+  wentHow,
+  writtenOf,
 } from './numbers.js';
 
 const point = (at: string, planned: number) => ({ at, byStatus: { planned } });
@@ -54,6 +56,27 @@ describe('the numbers of a campaign', () => {
         removed: 12,
       }),
     ).toEqual({ planned: 1, inProgress: 14, succeeded: 6, bad: 15, leftOut: 42 });
+  });
+
+  it('of what the job has done are all of its devices: who was left out is not written', () => {
+    // Two of 110 were written when it was cancelled.
+    const byStatus = { succeeded: 1, failed: 1, cancelled: 100, skipped: 8 };
+    const written = writtenOf({ targets: 110, byStatus, synchronised: 110 });
+    expect(written).toEqual({ synchronised: 2, unsynchronised: 0, planned: 0, leftOut: 108 });
+    expect(
+      writtenOf({
+        targets: 10,
+        byStatus: { planned: 4, written: 3, succeeded: 2, skipped: 1 },
+        synchronised: 4,
+      }),
+    ).toEqual({ synchronised: 3, unsynchronised: 2, planned: 4, leftOut: 1 });
+  });
+
+  it('of a batch are all of its devices, in words', () => {
+    expect(wentHow(outcomeOf({ succeeded: 3, failed: 1 }))).toBe('3 ok, 1 failed, 0 open');
+    expect(wentHow(outcomeOf({ planned: 4, written: 3, succeeded: 2, cancelled: 1 }))).toBe(
+      '2 ok, 0 failed, 3 open, 4 not written yet, 1 left out',
+    );
   });
 
   it('tell the rate of what was written last, and none while it waits', () => {

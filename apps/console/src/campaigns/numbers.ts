@@ -28,6 +28,40 @@ export const outcomeOf = (counts: Statistics['byStatus']): Outcome => ({
   planned: ofStatus(counts, 'planned'),
 });
 
+/** What the job has done with its devices; together they are all of them. */
+export interface Written {
+  readonly synchronised: number;
+  readonly unsynchronised: number;
+  readonly planned: number;
+  /** Skipped, superseded, cancelled or taken out: whether they were written before is not counted. */
+  readonly leftOut: number;
+}
+
+/** The platform counts who was left out as synchronised, though nothing may have been written to them. */
+export const writtenOf = ({
+  targets,
+  byStatus,
+  synchronised,
+}: Pick<Statistics, 'targets' | 'byStatus' | 'synchronised'>): Written => {
+  const { planned, leftOut } = outcomeOf(byStatus);
+  return {
+    synchronised: Math.max(0, synchronised - leftOut),
+    unsynchronised: Math.max(0, targets - planned - synchronised),
+    planned,
+    leftOut,
+  };
+};
+
+/** How the devices of a batch went, in words: together they are all of its devices. */
+export const wentHow = ({ succeeded, bad, inProgress, leftOut, planned }: Outcome): string =>
+  [
+    `${count(succeeded)} ok`,
+    `${count(bad)} failed`,
+    `${count(inProgress)} open`,
+    ...(planned > 0 ? [`${count(planned)} not written yet`] : []),
+    ...(leftOut > 0 ? [`${count(leftOut)} left out`] : []),
+  ].join(', ');
+
 /**
  * Devices written in a minute, by the last points of the course; undefined while nothing is written. A campaign that waits
  * writes nothing, so its rate says nothing of how long it will take.

@@ -139,7 +139,7 @@ export const TimeFields = ({ plan, problem, onChange }: FieldsProps) => (
       />
       <TimeInput
         label="Everything ends"
-        description={plan.endAt === undefined ? '30 days after the launch' : `in your zone, ${ownZone()}`}
+        description="Empty: 30 days after the launch"
         at={plan.endAt}
         onChange={(endAt) => onChange({ endAt })}
         error={faultAt(problem, 'endAt')}

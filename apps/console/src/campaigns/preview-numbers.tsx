@@ -18,13 +18,13 @@ export const PreviewNumbers = ({
   id,
   revision,
   onConflict,
-  whole = false,
+  planned,
 }: {
   readonly id: string;
   readonly revision: number;
   readonly onConflict: Campaign['onConflict'];
-  /** With the batches and everything that is in the way. */
-  readonly whole?: boolean;
+  /** The batches as they are planned: then when each goes is said, too. */
+  readonly planned?: Campaign['batches'];
 }) => {
   const preview = useQuery(previewQuery(id, revision));
   if (preview.isError) return <ProblemView error={preview.error} retry={() => void preview.refetch()} />;
@@ -83,7 +83,7 @@ export const PreviewNumbers = ({
           {errors.map(({ path, message }) => `${path} ${message}`).join('; ')}
         </Text>
       ))}
-      {whole && (
+      {planned !== undefined && (
         <table className="table" style={{ marginTop: 8 }}>
           <thead>
             <tr>
@@ -101,6 +101,8 @@ export const PreviewNumbers = ({
                   {earliestAt === null
                     ? 'when somebody releases it'
                     : goesAt(earliestAt, preview.dataUpdatedAt)}
+                  {planned[index - 2]?.gate !== undefined &&
+                    `, once the gate of batch ${index - 1} is passed`}
                 </td>
               </tr>
             ))}

@@ -7,11 +7,9 @@ import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
 import { Confirm, TYPE_ABOVE, TypeSplit } from '../shared/confirm-count.js';
-import { count } from '../shared/format.js';
-import { ownZone } from '../shared/local-time.js';
+import { count, exact } from '../shared/format.js';
 import { TimeInput } from '../shared/time-input.js';
 import { Section } from '../shared/page.js';
-import { ProblemView } from '../shared/problem-view.js';
 import { previewQuery } from './campaigns.queries.js';
 import { Definition } from './definition.js';
 import { goesUnwatched } from './numbers.js';
@@ -25,7 +23,7 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
   const navigate = useNavigate();
   const queries = useQueryClient();
   const preview = useQuery(previewQuery(id, revision)).data;
-  const [asking, setAsking] = useState(false);
+  const [asking, setAsking] = useState<'launch' | 'schedule'>();
   const [startAt, setStartAt] = useState(campaign.startAt);
   const once = useIdempotencyKey();
   const done = () => {
@@ -60,7 +58,12 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
   return (
     <Stack gap="sm" maw={900}>
       {campaign.launchError !== undefined && <Standing campaign={campaign} />}
-      <PreviewNumbers id={id} revision={revision} onConflict={campaign.onConflict} whole />
+      <PreviewNumbers
+        id={id}
+        revision={revision}
+        onConflict={campaign.onConflict}
+        planned={campaign.batches}
+      />
       {goesUnwatched(campaign) && (
         <Text className="state-bad">
           {preview === undefined ? 'All devices' : `All ${count(preview.matched)} devices`} at once, no gate,
@@ -70,13 +73,11 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
       <Section title="What will be launched">
         <Definition campaign={campaign} />
       </Section>
-      <ProblemView error={schedule.error} />
       <Group justify="flex-end" align="end">
         {(status === 'draft' || status === 'scheduled') && (
           <>
             <TimeInput
               label="Or launch it by itself at"
-              description={`in your zone, ${ownZone()}`}
               at={startAt}
               onChange={setStartAt}
               error={faultAt(schedule.isError ? problemOf(schedule.error) : undefined, 'startAt')}
@@ -85,29 +86,31 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
               needs="campaign"
               variant="default"
               disabled={startAt === undefined}
-              loading={schedule.isPending}
-              onClick={() => schedule.mutate(startAt ?? '')}
+              onClick={() => {
+                schedule.reset();
+                setAsking('schedule');
+              }}
             >
-              {status === 'scheduled' ? 'Move the time' : 'Schedule'}
+              {status === 'scheduled' ? 'Move the time …' : 'Schedule …'}
             </ActButton>
           </>
         )}
         <ActButton
           needs="campaign"
           disabled={preview === undefined || preview.matched === 0}
-          onClick={() => setAsking(true)}
+          onClick={() => setAsking('launch')}
         >
           Launch …
         </ActButton>
       </Group>
-      {asking && preview !== undefined && (
+      {asking === 'launch' && preview !== undefined && (
         <Confirm
           title={`Launch ${campaign.name}`}
           act={`Launch for ${count(preview.matched)}`}
           {...(preview.matched > TYPE_ABOVE ? { toType: String(preview.matched) } : {})}
           busy={launch.isPending}
           error={launch.error}
-          onClose={() => setAsking(false)}
+          onClose={() => setAsking(undefined)}
           onConfirm={() => launch.mutate(preview.matched)}
         >
           <Text>
@@ -118,6 +121,26 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
           <TypeSplit byDeviceType={preview.byDeviceType} />
           <Text c="dimmed">
             After this the definition is not edited any more. It can be paused and cancelled.
+          </Text>
+        </Confirm>
+      )}
+      {asking === 'schedule' && startAt !== undefined && (
+        <Confirm
+          title={`Schedule ${campaign.name}`}
+          act="Schedule"
+          {...(preview !== undefined && preview.matched > TYPE_ABOVE
+            ? { toType: String(preview.matched) }
+            : {})}
+          busy={schedule.isPending}
+          error={schedule.error}
+          onClose={() => setAsking(undefined)}
+          onConfirm={() => schedule.mutate(startAt)}
+        >
+          <Text>
+            It launches itself <b>{exact(Date.parse(startAt))}</b>, without asking again, for the devices that
+            match then
+            {preview === undefined ? '.' : `: now they are ${count(preview.matched)}.`} When there are more by
+            then, they are meant too. Until then it can be edited, moved and taken off the schedule.
           </Text>
         </Confirm>
       )}

@@ -1,4 +1,5 @@
 import { Text } from '@mantine/core';
+import { exact, withOwnTimes } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { ActorName } from '../shared/actor.js';
 import { Countdown } from './countdown.js';
@@ -29,6 +30,7 @@ export const Standing = ({ campaign }: { readonly campaign: Campaign }) => {
     outcome,
     launchError,
     waitEnded,
+    launchedAt,
     endedAt,
   } = campaign;
   if (launchError !== undefined && status === 'draft') {
@@ -64,14 +66,17 @@ export const Standing = ({ campaign }: { readonly campaign: Campaign }) => {
             {cancel.mode === 'force' ? ', without waiting for devices' : ''}
           </>
         )}
-        . Values that were written stay.
+        .{' '}
+        {launchedAt === undefined
+          ? 'It was never launched: nothing was written.'
+          : 'Values that were written stay.'}
       </Text>
     );
   }
   if (status === 'scheduled' && nextAt !== null) {
     return (
       <Text>
-        It is launched <Countdown until={nextAt} />.
+        It is launched <b>{exact(Date.parse(nextAt))}</b>, <Countdown until={nextAt} />.
       </Text>
     );
   }
@@ -90,7 +95,7 @@ export const Standing = ({ campaign }: { readonly campaign: Campaign }) => {
   if (status === 'draft') return <Text>Nothing is written before it is launched.</Text>;
   return (
     <Text className="anywhere">
-      {phaseDetail ?? PHASES[phase ?? ''] ?? ''}{' '}
+      {withOwnTimes(phaseDetail ?? PHASES[phase ?? ''] ?? '')}{' '}
       {nextAt !== null && (
         <>
           {phase === 'dispatching' ? (

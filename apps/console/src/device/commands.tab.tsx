@@ -9,6 +9,8 @@ import { ActButton } from '../shared/act-button.js';
 import { ActorName } from '../shared/actor.js';
 import { JsonInput, readJson } from '../shared/json-input.js';
 import { Moment } from '../shared/moment.js';
+import { More } from '../shared/more.js';
+import { MOST } from '../shared/most.js';
 import { NumberField } from '../shared/number-field.js';
 import { Loaded, Nothing, Section } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
@@ -19,7 +21,8 @@ import { ActsHead, Table } from '../shared/table.js';
 
 export const CommandsTab = ({ id }: { readonly id: string }) => {
   const queries = useQueryClient();
-  const commands = useQuery({ ...commandsQuery(id), refetchInterval: usePolling() });
+  const [limit, setLimit] = useState(50);
+  const commands = useQuery({ ...commandsQuery(id, limit), refetchInterval: usePolling() });
   const cancel = useMutation({
     mutationFn: (commandId: string) =>
       answered(
@@ -33,67 +36,83 @@ export const CommandsTab = ({ id }: { readonly id: string }) => {
       <Section title="Commands">
         <ProblemView error={cancel.error} />
         <Loaded query={commands}>
-          {({ items }) =>
+          {({ items, nextCursor }) =>
             items.length === 0 ? (
               <Nothing why="This device was given no command yet." />
             ) : (
-              <Table
-                label="Commands that were given"
-                head={
-                  <>
-                    <th>Command</th>
-                    <th>State</th>
-                    <th>Answer of the device</th>
-                    <th className="wide">Payload</th>
-                    <th>Created</th>
-                    <th className="wide">By</th>
-                    <ActsHead />
-                  </>
-                }
-              >
-                {items.map((command) => (
-                  <tr key={command.id}>
-                    <td className="anywhere">
-                      <b>{command.type}</b>
-                    </td>
-                    <td>
-                      <StateMark state={command.status} />
-                      {command.sentAt !== undefined && command.status === 'sent' && (
-                        <div className="dim">
-                          <Moment at={command.sentAt} />
-                        </div>
-                      )}
-                      {command.late === true && <div className="state-pending">answered late</div>}
-                    </td>
-                    <td className="value">
-                      {command.statusCode !== undefined && `${command.statusCode} `}
-                      {command.reasonPhrase}{' '}
-                      {command.result !== undefined && <Value name="" of={command.result} />}
-                    </td>
-                    <td className="value wide">
-                      {command.payload !== undefined && <Value name="" of={command.payload} />}
-                    </td>
-                    <td>
-                      <Moment at={command.createdAt} />
-                    </td>
-                    <td className="wide">
-                      <ActorName actor={command.createdBy} />
-                    </td>
-                    <td className="right">
-                      {(command.status === 'pending' || command.status === 'sent') && (
-                        <ActButton
-                          needs="command"
-                          variant="default"
-                          onClick={() => cancel.mutate(command.id)}
-                          aria-label={`Cancel ${command.id}`}
-                        >
-                          Cancel
-                        </ActButton>
-                      )}
-                    </td>
-                  </tr>
-                ))}
-              </Table>
+              <>
+                <Table
+                  label="Commands that were given"
+                  head={
+                    <>
+                      <th>Command</th>
+                      <th>State</th>
+                      <th>Answer of the device</th>
+                      <th className="wide">Payload</th>
+                      <th>Created</th>
+                      <th className="wide">By</th>
+                      <ActsHead />
+                    </>
+                  }
+                >
+                  {items.map((command) => (
+                    <tr key={command.id}>
+                      <td className="anywhere">
+                        <b>{command.type}</b>
+                      </td>
+                      <td>
+                        <StateMark state={command.status} />
+                        {command.sentAt !== undefined && command.status === 'sent' && (
+                          <div className="dim">
+                            <Moment at={command.sentAt} />
+                          </div>
+                        )}
+                        {command.sentAt !== undefined && command.status === 'cancelled' && (
+                          <div className="state-pending">
+                            it had been given to the device, which may run it
+                          </div>
+                        )}
+                        {command.late === true && <div className="state-pending">answered late</div>}
+                        {command.status === 'expired' && command.sentAt === undefined && (
+                          <div className="dim">it was not given to the device</div>
+                        )}
+                      </td>
+                      <td className="value">
+                        {command.statusCode !== undefined && `${command.statusCode} `}
+                        {command.reasonPhrase}{' '}
+                        {command.result !== undefined && <Value name="" of={command.result} />}
+                      </td>
+                      <td className="value wide">
+                        {command.payload !== undefined && <Value name="" of={command.payload} />}
+                      </td>
+                      <td>
+                        <Moment at={command.createdAt} />
+                      </td>
+                      <td className="wide">
+                        <ActorName actor={command.createdBy} />
+                      </td>
+                      <td className="right">
+                        {(command.status === 'pending' || command.status === 'sent') && (
+                          <ActButton
+                            needs="command"
+                            variant="default"
+                            onClick={() => cancel.mutate(command.id)}
+                            aria-label={`Cancel ${command.id}`}
+                          >
+                            Cancel
+                          </ActButton>
+                        )}
+                      </td>
+                    </tr>
+                  ))}
+                </Table>
+                <More
+                  isMore={nextCursor !== null}
+                  shown={limit}
+                  call={`GET /api/v1/devices/${id}/commands`}
+                  onMore={() => setLimit(MOST)}
+                />
+              </>
             )
           }
         </Loaded>
@@ -151,7 +170,7 @@ const SendCommand = ({ id }: { readonly id: string }) => {
           Send
         </ActButton>
       </Group>
-      <ProblemView error={send.error} />
+      <ProblemView error={send.error} ofAct />
       <Text c="dimmed">A command that the device has been given cannot be called back.</Text>
     </form>
   );

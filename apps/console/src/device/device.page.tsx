@@ -141,9 +141,11 @@ const Header = ({ device, etag }: { readonly device: Device; readonly etag: stri
             )}
             <StateMark state={connectionState(connectivity.connected, connectivity.lastSeenAt)} />
             <StateMark state={syncState(device.syncState)} />
-            <Text c="dimmed">
-              seen <Moment at={connectivity.lastSeenAt} />
-            </Text>
+            {connectivity.lastSeenAt !== null && (
+              <Text c="dimmed">
+                seen <Moment at={connectivity.lastSeenAt} />
+              </Text>
+            )}
           </>
         }
         actions={
@@ -235,6 +237,7 @@ const Narrow = ({ selector, value }: { readonly selector: string; readonly value
     to="/devices"
     search={{ filter: `${selector}==${valueText(value)}` }}
     title={`All with this ${selector}`}
+    className="anywhere"
   >
     {value}
   </AnchorLink>

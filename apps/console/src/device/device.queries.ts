@@ -1,5 +1,6 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { answered, api, withEtag, type Schema } from '../api/client.js';
+import { MOST } from '../shared/most.js';
 
 const path = (id: string) => ({ path: { id } });
 
@@ -44,7 +45,7 @@ export const latestQuery = (id: string) =>
     queryFn: ({ signal }) =>
       answered(
         api.GET('/api/v1/devices/{id}/telemetry/latest', {
-          params: { ...path(id), query: { limit: 500 } },
+          params: { ...path(id), query: { limit: MOST } },
           signal,
         }),
       ),
@@ -70,7 +71,7 @@ export const firmwaresQuery = (deviceTypeId: string) =>
   queryOptions({
     queryKey: ['firmwares', 'of-type', deviceTypeId],
     queryFn: ({ signal }) =>
-      answered(api.GET('/api/v1/firmwares', { params: { query: { deviceTypeId, limit: 50 } }, signal })),
+      answered(api.GET('/api/v1/firmwares', { params: { query: { deviceTypeId, limit: MOST } }, signal })),
   });
 
 export const connectivityQuery = (id: string) =>
@@ -98,6 +99,6 @@ export const filesQuery = (id: string) =>
     queryKey: ['device', id, 'files'],
     queryFn: ({ signal }) =>
       answered(
-        api.GET('/api/v1/devices/{id}/files', { params: { ...path(id), query: { limit: 100 } }, signal }),
+        api.GET('/api/v1/devices/{id}/files', { params: { ...path(id), query: { limit: MOST } }, signal }),
       ),
   });

@@ -1,20 +1,22 @@
-import { Checkbox, Group, Select, TagsInput, Text, TextInput } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Checkbox, Group, Select, TagsInput, TextInput } from '@mantine/core';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
-import { faultAt, problemOf } from '../api/problem.js';
+import { faultAt } from '../api/problem.js';
 import { deviceTypesQuery } from '../devices/devices.queries.js';
-import { Confirm } from '../shared/confirm-count.js';
+import { conflictRows } from '../shared/conflict-rows.js';
+import { Conflict } from '../shared/conflict.js';
+import { EditDialog } from '../shared/edit-dialog.js';
+import { json } from '../shared/format.js';
+import { sameJson } from '../shared/same-json.js';
+import { useEdit, type Versioned } from '../shared/use-edit.js';
 import { INTERFACES, Parent, PositionFields, positionIn, type PositionDraft } from './device-fields.js';
 import { deviceQuery } from './device.queries.js';
 
 type Device = Schema<'DeviceView'>;
 type Edit = Schema<'DeviceEdit'>;
 
-/**
- * What is known of a device beside its configuration. Only what was changed is sent, upon what was seen when it was opened:
- * when somebody else was faster, nothing is saved, and the next try is upon theirs.
- */
+/** What is known of a device beside its configuration. Only what was changed is sent, upon what was seen when it was opened. */
 export const EditDevice = ({
   device: now,
   etag: opened,
@@ -28,7 +30,6 @@ export const EditDevice = ({
   const [device] = useState(now);
   const { id } = device;
   const queries = useQueryClient();
-  const [etag, setEtag] = useState(opened);
   const [name, setName] = useState(device.name);
   const [appVersion, setAppVersion] = useState(device.appVersion);
   const [via, setVia] = useState(device.interface);
@@ -43,47 +44,52 @@ export const EditDevice = ({
 
   const position = positionIn(place);
   const halfPosition = position === undefined;
-  const edit = useMutation({
-    mutationFn: () => {
-      const body: Edit = {
-        ...(name === device.name ? {} : { name }),
-        ...(appVersion === device.appVersion ? {} : { appVersion }),
-        ...(via === device.interface ? {} : { interface: via }),
-        ...(folder === device.folder ? {} : { folder }),
-        ...(tags.join() === device.tags.join() ? {} : { tags }),
-        ...(serialNumber === (device.serialNumber ?? '')
-          ? {}
-          : { serialNumber: serialNumber === '' ? null : serialNumber }),
-        ...(position === undefined || same(position, device.position) ? {} : { position }),
-        ...(parentId === (device.parentId ?? null) ? {} : { parentId }),
-        ...(tokenOnly === (device.tokenOnly ?? false) ? {} : { tokenOnly }),
-      };
-      return answered(
-        api.PATCH('/api/v1/devices/{id}', { params: { path: { id }, header: { 'If-Match': etag } }, body }),
-      );
-    },
-    onSuccess: onClose,
-    onError: async (error) => {
-      if (problemOf(error).status === 412) {
-        const theirs = await queries.query({ ...deviceQuery(id), staleTime: 0 });
-        setEtag(theirs.etag);
-      }
-    },
-    onSettled: () => {
+  const body: Edit = {
+    ...(name === device.name ? {} : { name }),
+    ...(appVersion === device.appVersion ? {} : { appVersion }),
+    ...(via === device.interface ? {} : { interface: via }),
+    ...(folder === device.folder ? {} : { folder }),
+    ...(sameJson(tags, device.tags) ? {} : { tags }),
+    ...(serialNumber === (device.serialNumber ?? '')
+      ? {}
+      : { serialNumber: serialNumber === '' ? null : serialNumber }),
+    ...(position === undefined || same(position, device.position) ? {} : { position }),
+    ...(parentId === (device.parentId ?? null) ? {} : { parentId }),
+    ...(tokenOnly === (device.tokenOnly ?? false) ? {} : { tokenOnly }),
+  };
+  const { save, busy, theirs, error, problem } = useEdit({
+    opened: { data: device, etag: opened },
+    now: () => queries.query({ ...deviceQuery(id), staleTime: 0 }),
+    send: (edit: Edit, { etag }: Versioned<Device>) =>
+      answered(
+        api.PATCH('/api/v1/devices/{id}', {
+          params: { path: { id }, header: { 'If-Match': etag } },
+          body: edit,
+        }),
+      ),
+    onSaved: () => {
       void queries.invalidateQueries({ queryKey: ['device', id] });
       void queries.invalidateQueries({ queryKey: ['devices'] });
+      onClose();
     },
   });
-  const problem = edit.isError ? problemOf(edit.error) : undefined;
-  const conflict = problem?.status === 412;
   return (
-    <Confirm
+    <EditDialog
       title={`Edit ${device.name}`}
-      act={conflict ? 'Save mine over it' : 'Save'}
-      busy={edit.isPending}
-      error={conflict ? undefined : edit.error}
+      isReady={!halfPosition && Object.keys(body).length > 0}
+      busy={busy}
+      error={error}
+      conflict={
+        theirs === undefined ? undefined : (
+          <Conflict
+            thing="Of the device"
+            rows={conflictRows(shownOf(device), shownOf(theirs), { ...shownOf(device), ...shownOf(body) })}
+            note="What you have not touched here stays as theirs."
+          />
+        )
+      }
+      onSave={() => save(body)}
       onClose={onClose}
-      onConfirm={() => !halfPosition && edit.mutate()}
     >
       <TextInput
         required
@@ -136,15 +142,29 @@ export const EditDevice = ({
           error={faultAt(problem, 'tokenOnly')}
         />
       )}
-      {conflict && (
-        <Text role="alert" className="state-bad">
-          Somebody was faster: the device was changed after you opened this. Nothing of yours is saved yet.
-          What you have not touched here stays as theirs.
-        </Text>
-      )}
-    </Confirm>
+    </EditDialog>
   );
 };
+
+const FIELDS = {
+  name: 'name',
+  appVersion: 'application version',
+  interface: 'speaks',
+  folder: 'folder',
+  tags: 'tags',
+  serialNumber: 'serial number',
+  position: 'position',
+  parentId: 'behind the device',
+  tokenOnly: 'token alone lets it in',
+} as const;
+
+/** What there is of a device, or is to be changed of it, by its name for people. */
+const shownOf = (of: Device | Edit): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    (Object.keys(FIELDS) as (keyof typeof FIELDS)[])
+      .filter((field) => of[field] !== undefined)
+      .map((field) => [FIELDS[field], json(of[field])]),
+  );
 
 const same = (a: PositionDraft | null, b: PositionDraft | undefined): boolean =>
   a?.latitude === b?.latitude && a?.longitude === b?.longitude && a?.altitude === b?.altitude;

@@ -2,6 +2,8 @@ import { useQuery } from '@tanstack/react-query';
 import { usePolling } from '../api/live.js';
 import { bytes } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
+import { More } from '../shared/more.js';
+import { MOST } from '../shared/most.js';
 import { Loaded, Nothing, Section } from '../shared/page.js';
 import { StateMark } from '../shared/state-mark.js';
 import { firmwaresQuery, softwareQuery } from './device.queries.js';
@@ -69,39 +71,46 @@ export const FirmwareTab = ({ id, deviceTypeId }: { readonly id: string; readonl
       </Section>
       <Section title="Firmwares of its type">
         <Loaded query={firmwares}>
-          {({ items }) =>
+          {({ items, nextCursor }) =>
             items.length === 0 ? (
               <Nothing why="No firmware was uploaded for this device type." />
             ) : (
-              <Table
-                head={
-                  <>
-                    <th>Version</th>
-                    <th>Firmware type</th>
-                    <th>Offered to</th>
-                    <th className="right">Size</th>
-                    <th>Uploaded</th>
-                  </>
-                }
-              >
-                {items.map(({ id: firmwareId, version, firmwareType, rollout, size, createdAt }) => (
-                  <tr key={firmwareId}>
-                    <td className="value">{version}</td>
-                    <td className="anywhere">{firmwareType}</td>
-                    <td>
-                      {rollout.strategy === 'general'
-                        ? 'every device'
-                        : rollout.strategy === 'targeted'
-                          ? 'some devices'
-                          : 'nobody'}
-                    </td>
-                    <td className="right">{bytes(size)}</td>
-                    <td>
-                      <Moment at={createdAt} />
-                    </td>
-                  </tr>
-                ))}
-              </Table>
+              <>
+                <Table
+                  head={
+                    <>
+                      <th>Version</th>
+                      <th>Firmware type</th>
+                      <th>Offered to</th>
+                      <th className="right">Size</th>
+                      <th>Uploaded</th>
+                    </>
+                  }
+                >
+                  {items.map(({ id: firmwareId, version, firmwareType, rollout, size, createdAt }) => (
+                    <tr key={firmwareId}>
+                      <td className="value">{version}</td>
+                      <td className="anywhere">{firmwareType}</td>
+                      <td>
+                        {rollout.strategy === 'general'
+                          ? 'every device'
+                          : rollout.strategy === 'targeted'
+                            ? 'some devices'
+                            : 'nobody'}
+                      </td>
+                      <td className="right">{bytes(size)}</td>
+                      <td>
+                        <Moment at={createdAt} />
+                      </td>
+                    </tr>
+                  ))}
+                </Table>
+                <More
+                  isMore={nextCursor !== null}
+                  shown={MOST}
+                  call={`GET /api/v1/firmwares?deviceTypeId=${deviceTypeId}`}
+                />
+              </>
             )
           }
         </Loaded>

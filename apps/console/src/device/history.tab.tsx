@@ -6,6 +6,7 @@ import { usePolling } from '../api/live.js';
 import { ActButton } from '../shared/act-button.js';
 import { ActorName } from '../shared/actor.js';
 import { Moment } from '../shared/moment.js';
+import { MOST } from '../shared/most.js';
 import { Loaded, Nothing } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { StateMark } from '../shared/state-mark.js';
@@ -116,10 +117,16 @@ export const HistoryTab = ({
                   </li>
                 ))}
               </ol>
-              {more && limit < 500 && (
-                <Button variant="default" mt="sm" onClick={() => setLimit(Math.min(500, limit + 150))}>
+              {more && limit < MOST && (
+                <Button variant="default" mt="sm" onClick={() => setLimit(Math.min(MOST, limit + 150))}>
                   Show more
                 </Button>
+              )}
+              {more && limit >= MOST && (
+                <Text mt="sm">
+                  It goes further back than is shown here: GET /api/v1/devices/{id}/configuration/history and
+                  /commands list all.
+                </Text>
               )}
               {keyName === undefined && (
                 <Text c="dimmed" mt="sm">

@@ -1,8 +1,8 @@
-import { Checkbox } from '@mantine/core';
+import { Checkbox, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { ActButton } from '../shared/act-button.js';
-import { json } from '../shared/format.js';
+import { count, json } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, Section } from '../shared/page.js';
 import { latestQuery } from './device.queries.js';
@@ -37,7 +37,7 @@ export const TelemetryTab = ({
   const [removing, setRemoving] = useState<string>();
   return (
     <Loaded query={latest}>
-      {({ items }) => {
+      {({ items, nextCursor }) => {
         if (items.length === 0) return <Nothing why="This device has sent no telemetry yet." />;
         const chosen = readKeys(search.keys);
         const first = items.find(({ value }) => typeof value === 'number')?.key;
@@ -89,6 +89,12 @@ export const TelemetryTab = ({
                   </tr>
                 ))}
               </Table>
+              {nextCursor !== null && (
+                <Text c="dimmed" mt="sm">
+                  These are the first {count(items.length)} keys; GET /api/v1/devices/{id}/telemetry/latest
+                  lists all.
+                </Text>
+              )}
             </Section>
             {removing !== undefined && (
               <RemoveLatest id={id} keyName={removing} onClose={() => setRemoving(undefined)} />

@@ -2,7 +2,7 @@ import { Button, Group, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, withEtag } from '../api/client.js';
-import { problemOf } from '../api/problem.js';
+import { isOpen, problemOf } from '../api/problem.js';
 import { announce } from '../shared/announce.js';
 import type { Versioned } from '../shared/use-edit.js';
 import { isInPlace, requestOf, undoOf, withChange, type Change } from './change.js';
@@ -75,7 +75,9 @@ export const useChange = (id: string) => {
       await mutation.mutateAsync({ change: undoOf(before, change), upon: now });
       notifications.show({ title: `${change.key} is as before`, message: '' });
     } catch (error) {
-      notifications.show({ color: 'red', title: 'It was not taken back', message: problemOf(error).detail });
+      const problem = problemOf(error);
+      const title = isOpen(problem) ? 'It is not known whether it was taken back' : 'It was not taken back';
+      notifications.show({ color: 'red', title, message: problem.detail });
     }
   };
   return {

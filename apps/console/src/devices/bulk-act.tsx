@@ -1,13 +1,15 @@
-import { Button, Checkbox, Group, Modal, Stack, TagsInput, Text, TextInput } from '@mantine/core';
+import { Button, Checkbox, Group, Stack, TagsInput, Text, TextInput } from '@mantine/core';
+import { Dialog } from '../shared/dialog.js';
 import { useMutation } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
 import { useIdempotencyKey } from '../api/idempotency.js';
 import { JobProgress } from '../jobs/job-progress.js';
 import { Confirm, TYPE_ABOVE, TypeSplit } from '../shared/confirm-count.js';
-import { count } from '../shared/format.js';
+import { count, json } from '../shared/format.js';
 import { JsonInput, readJson } from '../shared/json-input.js';
 import { ProblemView } from '../shared/problem-view.js';
+import { Value } from '../shared/value.js';
 
 export type Act = 'configure' | 'command' | 'tags' | 'folder' | 'metadata' | 'delete';
 
@@ -18,6 +20,8 @@ type JsonMap = Readonly<Record<string, Schema<'JsonValue'>>>;
 /** A bulk act that is ready to be asked about: `send` with a preview, then for good. */
 interface Prepared {
   readonly title: string;
+  /** What is done to each device, word by word. */
+  readonly does: ReactNode;
   readonly button: string;
   readonly undo: string;
   readonly danger?: boolean;
@@ -51,7 +55,7 @@ export const BulkAct = ({
 
   if (start.data !== undefined && prepared !== undefined) {
     return (
-      <Modal opened onClose={() => onClose(true)} title={prepared.title} size="lg">
+      <Dialog onClose={() => onClose(true)} title={prepared.title} size="lg">
         <Stack gap="sm">
           <JobProgress id={start.data.jobId} label={prepared.title} />
           <Text c="dimmed">It goes on when this is closed, and is in the list of jobs.</Text>
@@ -59,107 +63,90 @@ export const BulkAct = ({
             <Button onClick={() => onClose(true)}>Close</Button>
           </Group>
         </Stack>
-      </Modal>
+      </Dialog>
     );
   }
-  if (prepared !== undefined && look.data !== undefined) {
-    const { matched, byDeviceType, sample, missing } = look.data;
-    return (
-      <Confirm
-        title={prepared.title}
-        act={`${prepared.button} ${count(matched)}`}
-        danger={prepared.danger === true}
-        {...(matched > TYPE_ABOVE || prepared.danger === true ? { toType: String(matched) } : {})}
-        busy={start.isPending}
-        error={start.error}
-        onConfirm={() => start.mutate({ act: prepared, expected: matched })}
-        onClose={() => setPrepared(undefined)}
-      >
-        <Text>
-          <b>
-            {count(matched)} {matched === 1 ? 'device' : 'devices'}
-          </b>
-          {sample.length > 0 &&
-            `: ${sample
-              .slice(0, 5)
-              .map(({ name }) => name)
-              .join(', ')}`}
-          {matched > 5 && ' …'}
-        </Text>
-        <TypeSplit byDeviceType={byDeviceType} />
-        {(missing?.length ?? 0) > 0 && (
-          <Text>{count(missing?.length ?? 0)} of them are not there any more.</Text>
-        )}
-        <Text c="dimmed">{prepared.undo}</Text>
-      </Confirm>
-    );
-  }
-  const form = {
-    onReady: ready,
-    foot: (
-      <>
-        <ProblemView error={look.error} />
-        <Group justify="flex-end">
-          <Button type="submit" loading={look.isPending}>
-            Look first
-          </Button>
-        </Group>
-      </>
-    ),
-    target,
-  };
-  switch (act) {
-    case 'configure':
-      return (
-        <ActModal title="Set values" onClose={onClose}>
-          <ConfigureForm {...form} />
-        </ActModal>
-      );
-    case 'command':
-      return (
-        <ActModal title="Send a command" onClose={onClose}>
-          <CommandForm {...form} />
-        </ActModal>
-      );
-    case 'tags':
-      return (
-        <ActModal title="Change tags" onClose={onClose}>
-          <TagsForm {...form} />
-        </ActModal>
-      );
-    case 'folder':
-      return (
-        <ActModal title="Move to a folder" onClose={onClose}>
-          <FolderForm {...form} />
-        </ActModal>
-      );
-    case 'metadata':
-      return (
-        <ActModal title="Change metadata" onClose={onClose}>
-          <MetadataForm {...form} />
-        </ActModal>
-      );
-    case 'delete':
-      return (
-        <ActModal title="Delete devices" onClose={onClose}>
-          <DeleteForm {...form} />
-        </ActModal>
-      );
-  }
+  const [title, ActForm] = FORMS[act];
+  const isAsking = prepared !== undefined && look.data !== undefined;
+  return (
+    <>
+      {/* It stays behind the question, with what was typed: "Back" goes back to it. */}
+      <Dialog opened={!isAsking} keepMounted onClose={() => onClose(false)} title={title} size="lg">
+        <ActForm
+          target={target}
+          onReady={ready}
+          foot={
+            <>
+              <ProblemView error={look.error} />
+              <Group justify="flex-end">
+                <Button type="submit" loading={look.isPending}>
+                  Look first
+                </Button>
+              </Group>
+            </>
+          }
+        />
+      </Dialog>
+      {isAsking && (
+        <Question
+          prepared={prepared}
+          preview={look.data}
+          busy={start.isPending}
+          error={start.error}
+          onConfirm={() => start.mutate({ act: prepared, expected: look.data.matched })}
+          onBack={() => {
+            setPrepared(undefined);
+            start.reset();
+          }}
+        />
+      )}
+    </>
+  );
 };
 
-const ActModal = ({
-  title,
-  onClose,
-  children,
+/** What would be done to how many, before it is. */
+const Question = ({
+  prepared: { title, does, button, undo, danger = false },
+  preview: { matched, byDeviceType, sample, missing = [] },
+  busy,
+  error,
+  onConfirm,
+  onBack,
 }: {
-  readonly title: string;
-  readonly onClose: (done: boolean) => void;
-  readonly children: ReactNode;
+  readonly prepared: Prepared;
+  readonly preview: Preview;
+  readonly busy: boolean;
+  readonly error: unknown;
+  readonly onConfirm: () => void;
+  readonly onBack: () => void;
 }) => (
-  <Modal opened onClose={() => onClose(false)} title={title} size="lg">
-    {children}
-  </Modal>
+  <Confirm
+    title={title}
+    act={`${button} ${count(matched)}`}
+    danger={danger}
+    {...(matched > TYPE_ABOVE || danger ? { toType: String(matched) } : {})}
+    gone={matched === 0 ? 'There is no such device: nothing would be done.' : undefined}
+    busy={busy}
+    error={error}
+    onConfirm={onConfirm}
+    onClose={onBack}
+  >
+    <Text className="anywhere">
+      <b>
+        {count(matched)} {matched === 1 ? 'device' : 'devices'}
+      </b>
+      {sample.length > 0 &&
+        `: ${sample
+          .slice(0, 5)
+          .map(({ name }) => name)
+          .join(', ')}`}
+      {matched > 5 && ' …'}
+    </Text>
+    <TypeSplit byDeviceType={byDeviceType} />
+    {missing.length > 0 && <Text>{count(missing.length)} of them are not there any more.</Text>}
+    <div className="card anywhere">{does}</div>
+    <Text c="dimmed">{undo}</Text>
+  </Confirm>
 );
 
 interface FormProps {
@@ -196,6 +183,7 @@ const ConfigureForm = ({ target, onReady, foot }: FormProps) => {
     const keys = Object.keys(read.value).join(', ');
     onReady({
       title: `Set ${keys}`,
+      does: <Values of={read.value} none="(its own value is taken away)" />,
       button: 'Set on',
       undo: 'Each device is decided by the rules of its type. To take it back, set the values of before.',
       preview: () =>
@@ -234,6 +222,11 @@ const CommandForm = ({ target, onReady, foot }: FormProps) => {
     const body = { target, type, ...(read === undefined ? {} : { payload: read.value }) };
     onReady({
       title: `Command ${type}`,
+      does: (
+        <code>
+          {type} {read === undefined ? '' : json(read.value)}
+        </code>
+      ),
       button: 'Send to',
       undo: 'A command that a device has been given cannot be called back.',
       preview: () =>
@@ -286,6 +279,12 @@ const TagsForm = ({ target, onReady, foot }: FormProps) => {
       onSubmit={() =>
         onReady({
           title: 'Change tags',
+          does: (
+            <>
+              {add.length > 0 && <div>Adds {add.join(', ')}</div>}
+              {remove.length > 0 && <div>Takes away {remove.join(', ')}</div>}
+            </>
+          ),
           button: 'Change',
           undo: 'The other tags stay.',
           ...deviceBulk({
@@ -309,6 +308,11 @@ const FolderForm = ({ target, onReady, foot }: FormProps) => {
       onSubmit={() =>
         onReady({
           title: `Move to ${folder}`,
+          does: (
+            <>
+              Moves into <code>{folder}</code>
+            </>
+          ),
           button: 'Move',
           undo: 'Where each of them was is in its history only.',
           ...deviceBulk({ target, folder }),
@@ -341,6 +345,7 @@ const MetadataForm = ({ target, onReady, foot }: FormProps) => {
     }
     onReady({
       title: `Change metadata: ${Object.keys(map).join(', ')}`,
+      does: <Values of={map} none="(removed)" />,
       button: 'Change',
       undo: 'The other keys stay. What was there before is not kept.',
       ...deviceBulk({ target, metadata: { ...map } }),
@@ -367,7 +372,10 @@ const DeleteForm = ({ target, onReady, foot }: FormProps) => {
       onSubmit={() =>
         onReady({
           title: 'Delete devices',
-          button: 'Delete',
+          does: erase
+            ? 'Deletes the devices, and erases all that they have sent, their history and their files.'
+            : 'Deletes the devices. What they have sent stays until its age ends it.',
+          button: erase ? 'Delete and erase' : 'Delete',
           danger: true,
           undo: 'This cannot be undone. The devices are disconnected at once.',
           ...deviceBulk({ target, delete: true, ...(erase ? { erase: true } : {}) }),
@@ -384,6 +392,25 @@ const DeleteForm = ({ target, onReady, foot }: FormProps) => {
     </Form>
   );
 };
+
+const FORMS: Readonly<Record<Act, readonly [title: string, form: (props: FormProps) => ReactNode]>> = {
+  configure: ['Set values', ConfigureForm],
+  command: ['Send a command', CommandForm],
+  tags: ['Change tags', TagsForm],
+  folder: ['Move to a folder', FolderForm],
+  metadata: ['Change metadata', MetadataForm],
+  delete: ['Delete devices', DeleteForm],
+};
+
+/** Key by key, with what is secret in it covered. */
+const Values = ({ of, none }: { readonly of: JsonMap; readonly none: string }) =>
+  Object.entries(of).map(([key, value]) => (
+    <div key={key}>
+      <code>
+        {key} = {value === null ? none : <Value name={key} of={value} />}
+      </code>
+    </div>
+  ));
 
 const isMap = (value: unknown): value is JsonMap =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

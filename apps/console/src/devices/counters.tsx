@@ -1,10 +1,10 @@
 import type { Schema } from '../api/client.js';
 import { count } from '../shared/format.js';
 import { StateMark, syncState } from '../shared/state-mark.js';
+import { CONNECTION_FILTERS, connectionsOf } from './connection-filter.js';
 
 interface Counter {
   readonly state: string;
-  readonly word?: string;
   readonly devices: number;
   readonly selector: string;
   readonly comparison: string;
@@ -12,40 +12,19 @@ interface Counter {
 
 /** How many devices of the filter are in which state; each narrows the filter to them. */
 export const Counters = ({
-  summary: { connectivity, syncStates },
+  summary,
   onNarrow,
 }: {
   readonly summary: Schema<'FleetSummary'>;
   readonly onNarrow: (selector: string, comparison: string) => void;
 }) => {
-  const connections: readonly Counter[] = [
-    {
-      state: 'online',
-      devices: connectivity.connected,
-      selector: 'connected',
-      comparison: 'connected==true',
-    },
-    {
-      state: 'offline',
-      devices: connectivity.disconnected,
-      selector: 'connected',
-      comparison: 'connected==false;lastSeenAt=exists=true',
-    },
-    {
-      state: 'no_connection',
-      devices: connectivity.unknown,
-      selector: 'connected',
-      comparison: 'connected=exists=false;lastSeenAt=exists=true',
-    },
-    {
-      state: 'offline',
-      word: 'never seen',
-      devices: connectivity.neverSeen,
-      selector: 'lastSeenAt',
-      comparison: 'lastSeenAt=exists=false',
-    },
-  ];
-  const states: readonly Counter[] = Object.entries(syncStates).map(([state, devices]) => ({
+  const connections = connectionsOf(summary).map(([state, devices]): Counter => ({
+    state,
+    devices,
+    selector: 'connected',
+    comparison: CONNECTION_FILTERS[state],
+  }));
+  const states: readonly Counter[] = Object.entries(summary.syncStates).map(([state, devices]) => ({
     state: syncState(state),
     devices,
     selector: 'syncState',
@@ -55,7 +34,7 @@ export const Counters = ({
     <div className="counters">
       {[...connections, ...states]
         .filter(({ devices }) => devices > 0)
-        .map(({ state, word, devices, selector, comparison }) => (
+        .map(({ state, devices, selector, comparison }) => (
           <button
             type="button"
             key={comparison}
@@ -63,7 +42,7 @@ export const Counters = ({
             title={`Only ${comparison}`}
             onClick={() => onNarrow(selector, comparison)}
           >
-            <b>{count(devices)}</b> <StateMark state={state} {...(word === undefined ? {} : { word })} />
+            <b>{count(devices)}</b> <StateMark state={state} />
           </button>
         ))}
     </div>

@@ -4,6 +4,7 @@ import { Moment } from '../shared/moment.js';
 import { isSecretName } from '../shared/secret.js';
 import { connectionState, StateMark, syncState } from '../shared/state-mark.js';
 import { Value } from '../shared/value.js';
+import { CONNECTION_FILTERS } from './connection-filter.js';
 import type { Device } from './devices.queries.js';
 import { valueText } from './filter-text.js';
 
@@ -43,16 +44,21 @@ const COLUMNS: readonly Column[] = [
   {
     key: 'connection',
     title: 'Connection',
-    width: '96px',
-    narrowWidth: '86px',
+    width: '110px',
+    narrowWidth: '106px',
     cell: ({ connectivity: { connected, lastSeenAt }, status }) =>
       status === undefined || status === 'active' ? (
         <StateMark state={connectionState(connected, lastSeenAt)} />
       ) : (
         <StateMark state={status === 'pending' ? 'awaits_approval' : status} />
       ),
-    narrow: ({ connectivity: { connected }, interface: via }) =>
-      connected === null ? equal('interface', via) : equal('connected', connected),
+    narrow: ({ connectivity: { connected, lastSeenAt }, status }) =>
+      status === undefined || status === 'active'
+        ? {
+            selector: 'connected',
+            comparison: CONNECTION_FILTERS[connectionState(connected, lastSeenAt)],
+          }
+        : equal('status', status),
   },
   {
     key: 'sync',

@@ -62,10 +62,11 @@ export const DevicesPage = () => {
     {
       key: 'select',
       width: '34px',
+      // What is done with many is not done on a telephone; whole names are looked up there.
+      wide: true,
       title: (
         <Checkbox
-          aria-label="Select all that are loaded"
-          tabIndex={-1}
+          aria-label={filter === '' ? 'Select all devices' : 'Select all that match'}
           checked={selection.kind === 'all' && selection.except.size === 0}
           indeterminate={
             sizeOf(selection, total ?? 0) > 0 && !(selection.kind === 'all' && selection.except.size === 0)
@@ -77,6 +78,7 @@ export const DevicesPage = () => {
     ...columns.map((column) => ({
       key: column.key,
       width: column.width,
+      ...(column.sort === undefined ? {} : { sorted: sortedBy(sort, column.sort) }),
       wide: column.wide === true,
       ...(column.narrowWidth === undefined ? {} : { narrowWidth: column.narrowWidth }),
       title:
@@ -200,6 +202,9 @@ export const DevicesPage = () => {
   );
 };
 
+const sortedBy = (sort: Sort, column: NonNullable<Column['sort']>): GridColumn['sorted'] =>
+  sort === column ? 'ascending' : sort === `-${column}` ? 'descending' : 'none';
+
 const Cell = ({
   column,
   device,
@@ -241,9 +246,8 @@ const SortBy = ({
     <button
       type="button"
       className="sort"
-      tabIndex={-1}
       onClick={() => onSort(up ? `-${key}` : key)}
-      aria-label={`${column.title}, ${up ? 'sorted, from the end' : 'sort'}`}
+      aria-label={`${column.title}, ${up ? 'sorted; from the end' : down ? 'sorted from the end; turn round' : 'sort'}`}
     >
       {column.title}
       {up && <TriangleUpIcon size={12} />}

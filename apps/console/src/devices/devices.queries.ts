@@ -1,5 +1,6 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { answered, api, type Schema } from '../api/client.js';
+import { MOST } from '../shared/most.js';
 
 export type Device = Schema<'DeviceView'>;
 
@@ -93,7 +94,8 @@ export const filterValuesQuery = (field: string, prefix: string) =>
 
 export const groupsQuery = queryOptions({
   queryKey: ['groups'],
-  queryFn: ({ signal }) => answered(api.GET('/api/v1/groups', { params: { query: { limit: 200 } }, signal })),
+  queryFn: ({ signal }) =>
+    answered(api.GET('/api/v1/groups', { params: { query: { limit: MOST } }, signal })),
 });
 
 export const groupsPageQuery = (cursor: string | undefined) =>
@@ -112,5 +114,5 @@ export const groupsPageQuery = (cursor: string | undefined) =>
 export const deviceTypesQuery = queryOptions({
   queryKey: ['device-types'],
   queryFn: ({ signal }) =>
-    answered(api.GET('/api/v1/device-types', { params: { query: { limit: 200 } }, signal })),
+    answered(api.GET('/api/v1/device-types', { params: { query: { limit: MOST } }, signal })),
 });

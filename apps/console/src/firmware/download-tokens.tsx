@@ -1,5 +1,6 @@
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Button, Group, Stack, Text, TextInput } from '@mantine/core';
+import { Dialog } from '../shared/dialog.js';
+import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
 import { faultAt } from '../api/problem.js';
@@ -9,7 +10,6 @@ import { ActorName } from '../shared/actor.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing } from '../shared/page.js';
 import { NumberField } from '../shared/number-field.js';
-import { ProblemView } from '../shared/problem-view.js';
 import { ShownOnce } from '../shared/shown-once.js';
 import { ActsHead, Table } from '../shared/table.js';
 
@@ -26,8 +26,8 @@ export const DownloadTokens = ({
   readonly onClose: () => void;
 }) => {
   const { id } = firmware;
-  const queries = useQueryClient();
   const [making, setMaking] = useState(false);
+  const [revoking, setRevoking] = useState<{ readonly tokenId: string; readonly name: string }>();
   const tokens = useQuery({
     queryKey: ['firmwares', id, 'download-tokens'],
     queryFn: ({ signal }) =>
@@ -38,25 +38,37 @@ export const DownloadTokens = ({
         }),
       ),
   });
-  const revoke = useMutation({
-    mutationFn: (tokenId: string) =>
-      answered(
-        api.DELETE('/api/v1/firmwares/{id}/download-tokens/{tokenId}', {
-          params: { path: { id, tokenId } },
-        }),
-      ),
-    onSettled: () => void queries.invalidateQueries({ queryKey: ['firmwares', id] }),
-  });
+  if (revoking !== undefined) {
+    return (
+      <ActDialog
+        title={`Revoke ${revoking.name}`}
+        act="Revoke"
+        danger
+        refreshes={['firmwares', id]}
+        run={() =>
+          answered(
+            api.DELETE('/api/v1/firmwares/{id}/download-tokens/{tokenId}', {
+              params: { path: { id, tokenId: revoking.tokenId } },
+            }),
+          )
+        }
+        onClose={() => setRevoking(undefined)}
+      >
+        <Text>
+          A device that is fetching the file with it cannot finish, and one that was handed it and has not
+          begun is let in no more. This cannot be undone.
+        </Text>
+      </ActDialog>
+    );
+  }
   if (making) return <MakeToken id={id} onClose={() => setMaking(false)} />;
   return (
-    <Modal
-      opened
+    <Dialog
       onClose={onClose}
       title={`Download tokens of ${firmware.firmwareType} ${firmware.version}`}
       size="lg"
     >
       <Stack gap="sm">
-        <ProblemView error={revoke.error} />
         <Loaded query={tokens}>
           {({ items, nextCursor }) =>
             items.length === 0 ? (
@@ -86,10 +98,10 @@ export const DownloadTokens = ({
                         <ActButton
                           needs="firmware"
                           variant="default"
-                          onClick={() => revoke.mutate(tokenId)}
-                          aria-label={`Revoke ${name ?? tokenId}`}
+                          onClick={() => setRevoking({ tokenId, name: name ?? tokenId })}
+                          aria-label={`Revoke … ${name ?? tokenId}`}
                         >
-                          Revoke
+                          Revoke …
                         </ActButton>
                       </td>
                     </tr>
@@ -104,7 +116,6 @@ export const DownloadTokens = ({
             )
           }
         </Loaded>
-        <Text c="dimmed">A device that is fetching the file with a token that is revoked cannot finish.</Text>
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={onClose}>
             Close
@@ -114,7 +125,7 @@ export const DownloadTokens = ({
           </ActButton>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 };
 

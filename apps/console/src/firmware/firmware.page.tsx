@@ -17,7 +17,7 @@ import { answered, api, withEtag, type Schema } from '../api/client.js';
 import { faultAt } from '../api/problem.js';
 import { sendBody } from '../api/send-body.js';
 import { deviceTypesQuery } from '../devices/devices.queries.js';
-import { valueText } from '../devices/filter-text.js';
+import { keyText, valueText } from '../devices/filter-text.js';
 import { ActButton, ActItem } from '../shared/act-button.js';
 import { ActDialog } from '../shared/act-dialog.js';
 import { AnchorLink } from '../shared/anchor-link.js';
@@ -28,7 +28,7 @@ import { Loaded, Nothing, PageHeader } from '../shared/page.js';
 import { Sending } from '../shared/sending.js';
 import { Describe } from './describe.js';
 import { DownloadTokens } from './download-tokens.js';
-import { firmwareTypesQuery } from '../types/types.queries.js';
+import { firmwareTypesQuery, type FirmwareType } from '../types/types.queries.js';
 import { ActsHead, Table } from '../shared/table.js';
 
 type Firmware = Schema<'FirmwareView'>;
@@ -46,6 +46,13 @@ export const FirmwarePage = () => {
   const firmwares = useQuery(libraryQuery);
   const types = useQuery(deviceTypesQuery).data?.items ?? [];
   const typeNames = new Map(types.map(({ id, name }) => [id, name]));
+  const firmwareTypes = useFirmwareTypes();
+  /** What filters call it: the first firmware type of a device type is its default. Undefined: not known, or the type is gone. */
+  const softwareOf = ({ firmwareTypeId, deviceTypeId }: Firmware): string | undefined => {
+    const its = firmwareTypes.find(({ id }) => id === firmwareTypeId);
+    if (its === undefined || !typeNames.has(deviceTypeId)) return undefined;
+    return `software.${its.isDefault ? 'default' : keyText(its.name)}`;
+  };
   const [uploading, setUploading] = useState(false);
   const [changing, setChanging] = useState<Firmware>();
   const [deleting, setDeleting] = useState<Firmware>();
@@ -103,13 +110,16 @@ export const FirmwarePage = () => {
                     <td className="value">
                       {firmware.version}
                       <div>
-                        <AnchorLink
-                          to="/devices"
-                          search={{ filter: `software.default==${valueText(firmware.version)}` }}
-                          title="For the first firmware type of a device type"
-                        >
-                          devices that run it
-                        </AnchorLink>
+                        {softwareOf(firmware) !== undefined && (
+                          <AnchorLink
+                            to="/devices"
+                            search={{
+                              filter: `${softwareOf(firmware)}==${valueText(firmware.version)};deviceType==${valueText(typeNames.get(firmware.deviceTypeId))}`,
+                            }}
+                          >
+                            devices that run it
+                          </AnchorLink>
+                        )}
                       </div>
                     </td>
                     <td>{OFFERED[firmware.rollout.strategy]}</td>
@@ -181,16 +191,19 @@ export const FirmwarePage = () => {
   );
 };
 
-const Upload = ({ onClose }: { readonly onClose: () => void }) => {
+/** Of all device types, each with the name of its own. */
+const useFirmwareTypes = (): readonly (FirmwareType & { readonly ofType: string })[] => {
   const types = useQuery(deviceTypesQuery).data?.items ?? [];
-  const firmwareTypes = useQueries({
-    queries: types.map(({ id }) => firmwareTypesQuery(id)),
-  }).flatMap(({ data }, index) =>
-    (data?.items ?? []).map(({ id, name }) => ({
-      value: id,
-      label: `${name} (of ${types[index]?.name ?? ''})`,
-    })),
+  return useQueries({ queries: types.map(({ id }) => firmwareTypesQuery(id)) }).flatMap(({ data }, index) =>
+    (data?.items ?? []).map((its) => ({ ...its, ofType: types[index]?.name ?? '' })),
   );
+};
+
+const Upload = ({ onClose }: { readonly onClose: () => void }) => {
+  const firmwareTypes = useFirmwareTypes().map(({ id, name, ofType }) => ({
+    value: id,
+    label: `${name} (of ${ofType})`,
+  }));
   const [firmwareType, setFirmwareType] = useState<string | null>(null);
   const [version, setVersion] = useState('');
   const [from, setFrom] = useState<string[]>([]);

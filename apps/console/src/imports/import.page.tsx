@@ -63,7 +63,8 @@ export const ImportPage = () => {
               }
               beside={
                 <>
-                  {job !== undefined && <StateMark state={job.status} />}
+                  {job !== undefined && !(view.dryRun && isOver) && <StateMark state={job.status} />}
+                  {view.dryRun && <StateMark state="dry_run" word="nothing was done" />}
                   <Text c="dimmed">
                     <Moment at={view.createdAt} />
                   </Text>
@@ -95,7 +96,7 @@ export const ImportPage = () => {
                   aria-pressed={known === outcome}
                   onClick={() => choose(known === outcome ? undefined : known)}
                 >
-                  <b>{count(view[known])}</b> <StateMark state={rowState(known)} />
+                  <b>{count(view[known])}</b> <StateMark state={rowState(known, view.dryRun)} />
                 </button>
               ))}
             </div>
@@ -106,16 +107,24 @@ export const ImportPage = () => {
         title="Rows"
         actions={
           <>
-            <Anchor href={fileOf(id, 'failed')} download="failed.csv">
-              <DownloadIcon size={14} /> what failed as a file
-            </Anchor>
+            {(one.data?.failed ?? 0) > 0 && (
+              <Anchor href={fileOf(id, 'failed')} download="failed.csv">
+                <DownloadIcon size={14} /> what failed as a file
+              </Anchor>
+            )}
             <Anchor href={fileOf(id, outcome)} download="import.csv">
               <DownloadIcon size={14} /> these as a file
             </Anchor>
           </>
         }
       >
-        <Rows id={id} outcome={outcome} cursor={cursor} onAll={() => choose(undefined)} />
+        <Rows
+          id={id}
+          dryRun={one.data?.dryRun === true}
+          outcome={outcome}
+          cursor={cursor}
+          onAll={() => choose(undefined)}
+        />
       </Section>
     </div>
   );
@@ -126,11 +135,13 @@ const fileOf = (id: string, outcome: RowOutcome | undefined): string =>
 
 const Rows = ({
   id,
+  dryRun,
   outcome,
   cursor,
   onAll,
 }: {
   readonly id: string;
+  readonly dryRun: boolean;
   readonly outcome: RowOutcome | undefined;
   readonly cursor: string | undefined;
   readonly onAll: () => void;
@@ -144,7 +155,9 @@ const Rows = ({
         items.length === 0 ? (
           <Nothing
             why={
-              outcome === undefined ? 'It has no rows.' : `No row is “${stateOf(rowState(outcome)).word}”.`
+              outcome === undefined
+                ? 'It has no rows.'
+                : `No row is “${stateOf(rowState(outcome, dryRun)).word}”.`
             }
           >
             {outcome !== undefined && (
@@ -155,7 +168,7 @@ const Rows = ({
           </Nothing>
         ) : (
           <>
-            <RowTable rows={items} />
+            <RowTable rows={items} dryRun={dryRun} />
             <Paging
               cursor={cursor}
               nextCursor={nextCursor}
@@ -171,7 +184,13 @@ const Rows = ({
   );
 };
 
-const RowTable = ({ rows }: { readonly rows: readonly Schema<'ImportedRow'>[] }) => {
+const RowTable = ({
+  rows,
+  dryRun,
+}: {
+  readonly rows: readonly Schema<'ImportedRow'>[];
+  readonly dryRun: boolean;
+}) => {
   const hasTokens = rows.some(({ token }) => token !== undefined);
   return (
     <Table
@@ -179,7 +198,7 @@ const RowTable = ({ rows }: { readonly rows: readonly Schema<'ImportedRow'>[] })
         <>
           <th className="right">Line</th>
           <th>Device</th>
-          <th>Came to</th>
+          <th>{dryRun ? 'Would come to' : 'Came to'}</th>
           {hasTokens && <th title="Until the device has used it">Token</th>}
           <th>Why not</th>
         </>
@@ -198,7 +217,7 @@ const RowTable = ({ rows }: { readonly rows: readonly Schema<'ImportedRow'>[] })
             )}
           </td>
           <td>
-            <StateMark state={rowState(outcome)} />
+            <StateMark state={rowState(outcome, dryRun)} />
           </td>
           {hasTokens && <td className="value">{token !== undefined && <Covered>{token}</Covered>}</td>}
           <td className="anywhere">

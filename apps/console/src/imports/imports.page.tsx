@@ -3,6 +3,8 @@ import { DownloadIcon } from '@primer/octicons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useLive, usePolling } from '../api/live.js';
+import { DRY_RUN } from '../jobs/kinds.js';
+import { jobState } from '../jobs/outcome.js';
 import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
@@ -70,7 +72,7 @@ export const ImportsPage = () => {
                         )}
                       </td>
                       <td>
-                        <StateMark state={status} />
+                        <StateMark state={jobState({ kind: dryRun ? DRY_RUN : '', status })} />
                       </td>
                       <td className="right">
                         {count(done)} of {total === null ? '?' : count(total)}

@@ -49,5 +49,14 @@ export const importRowsQuery = (id: string, outcome: RowOutcome | undefined, cur
     placeholderData: keepPreviousData,
   });
 
-/** A row that has come to a new device is done; a job that is `created` has not begun. */
-export const rowState = (outcome: RowOutcome): string => (outcome === 'created' ? 'added' : outcome);
+/** A row that has come to a new device is done; a job that is `created` has not begun. What was only tried has come to nothing. */
+export const rowState = (outcome: RowOutcome, dryRun: boolean): string =>
+  (dryRun ? WOULD : HAS)[outcome] ?? outcome;
+
+const HAS: Partial<Record<RowOutcome, string>> = { created: 'added' };
+const WOULD: Partial<Record<RowOutcome, string>> = {
+  created: 'would_add',
+  updated: 'would_update',
+  unchanged: 'would_stay',
+  failed: 'would_fail',
+};

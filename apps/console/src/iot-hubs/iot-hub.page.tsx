@@ -213,6 +213,8 @@ const Check = ({ id }: { readonly id: string }) => {
     mutationFn: () => answered(api.POST('/api/v1/iot-hubs/{id}/check', { params: { path: { id } } })),
     onSettled: () => void queries.invalidateQueries({ queryKey: ['iot-hubs', id, 'itself'] }),
   });
+  // The answer is one of then: who comes back to this page after an hour must see that.
+  const askedAt = new Date(check.submittedAt).toISOString();
   return (
     <Section
       title="Does it work?"
@@ -231,25 +233,31 @@ const Check = ({ id }: { readonly id: string }) => {
         </Text>
       ) : check.data.works ? (
         <Text role="status">
-          <StateMark state="succeeded" word="It works." />{' '}
+          <StateMark state="succeeded" word="It works." /> Asked <Moment at={askedAt} />.{' '}
           {check.data.endpoint !== undefined &&
             `Its events are read at ${check.data.endpoint.eventHub}, in ${count(check.data.endpoint.partitions.length)} partitions.`}
         </Text>
       ) : (
-        <ul className="plain-list" role="status">
-          {check.data.faults.map(({ about, message }) => (
-            <li key={about + message} className="anywhere">
-              {check.data.routes?.some((route) => route.state === 'checking' && route.message === message) ===
-              true ? (
-                // The hub was not given the time to tell: nothing is known to be wrong.
-                <StateMark state="route_checking" />
-              ) : (
-                <StateMark state="failed" word={about} />
-              )}{' '}
-              {message}
-            </li>
-          ))}
-        </ul>
+        <div role="status">
+          <Text>
+            Asked <Moment at={askedAt} />:
+          </Text>
+          <ul className="plain-list">
+            {check.data.faults.map(({ about, message }) => (
+              <li key={about + message} className="anywhere">
+                {check.data.routes?.some(
+                  (route) => route.state === 'checking' && route.message === message,
+                ) === true ? (
+                  // The hub was not given the time to tell: nothing is known to be wrong.
+                  <StateMark state="route_checking" />
+                ) : (
+                  <StateMark state="failed" word={about} />
+                )}{' '}
+                {message}
+              </li>
+            ))}
+          </ul>
+        </div>
       )}
     </Section>
   );

@@ -1,21 +1,22 @@
 import { Button, Group, Text } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { useState } from 'react';
 import { answered, api } from '../api/client.js';
-import { useIdempotencyKey } from '../api/idempotency.js';
 import { useLive, usePolling } from '../api/live.js';
 import { ActButton } from '../shared/act-button.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
+import { TYPE_ABOVE } from '../shared/confirm-count.js';
 import { count } from '../shared/format.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, PageHeader, Section } from '../shared/page.js';
 import { PartBar } from '../shared/part-bar.js';
-import { ProblemView } from '../shared/problem-view.js';
 import { StateMark } from '../shared/state-mark.js';
 import { useCampaignsOfJobs } from './campaigns-of-jobs.js';
 import { kindName } from './kinds.js';
-import { doneOf, isOfCampaign } from './outcome.js';
+import { doneOf, isOfCampaign, jobState } from './outcome.js';
 import { jobErrorsQuery, jobQuery, namesQuery } from './jobs.queries.js';
 import { Table } from '../shared/table.js';
 
@@ -25,7 +26,6 @@ export const JobPage = () => {
   const { id } = useParams({ from: '/jobs/$id' });
   const { cursor } = useSearch({ from: '/jobs/$id' });
   const navigate = useNavigate();
-  const queries = useQueryClient();
   const poll = usePolling();
   const job = useQuery({ ...jobQuery(id), refetchInterval: poll });
   const campaigns = useCampaignsOfJobs(job.data !== undefined && isOfCampaign(job.data));
@@ -34,22 +34,8 @@ export const JobPage = () => {
   const names = useQuery(
     namesQuery((errors.data?.items ?? []).map(({ item }) => item).filter((item) => DEVICE_ID.test(item))),
   ).data;
-  const cancel = useMutation({
-    mutationFn: () => answered(api.POST('/api/v1/jobs/{id}/cancel', { params: { path: { id } } })),
-    onSettled: () => void queries.invalidateQueries({ queryKey: ['jobs', id] }),
-  });
-  const once = useIdempotencyKey();
-  const retry = useMutation({
-    mutationFn: () =>
-      once((key) =>
-        answered(
-          api.POST('/api/v1/jobs/{id}/retry', {
-            params: { path: { id }, header: { 'Idempotency-Key': key } },
-          }),
-        ),
-      ),
-    onSuccess: ({ jobId }) => void navigate({ to: '/jobs/$id', params: { id: jobId } }),
-  });
+  const [asked, setAsked] = useState<'cancel' | 'retry'>();
+  const close = () => setAsked(undefined);
   return (
     <div className="page">
       <Loaded query={job}>
@@ -80,30 +66,71 @@ export const JobPage = () => {
                     Jobs
                   </AnchorLink>
                 }
-                beside={<StateMark state={status} />}
+                beside={<StateMark state={jobState({ kind, status })} />}
                 actions={
                   ofCampaign ? undefined : (
                     <>
                       {endedAt === undefined && (
-                        <ActButton
-                          needs="job"
-                          variant="default"
-                          loading={cancel.isPending}
-                          onClick={() => cancel.mutate()}
-                        >
-                          Cancel
+                        <ActButton needs="job" variant="default" onClick={() => setAsked('cancel')}>
+                          Cancel …
                         </ActButton>
                       )}
                       {endedAt !== undefined && failed > 0 && (
-                        <ActButton needs="job" loading={retry.isPending} onClick={() => retry.mutate()}>
-                          Try the {count(failed)} failed again
+                        <ActButton needs="job" onClick={() => setAsked('retry')}>
+                          Try the {count(failed)} failed again …
                         </ActButton>
                       )}
                     </>
                   )
                 }
               />
-              <ProblemView error={cancel.error ?? retry.error} />
+              {campaign?.status === 'paused' && (
+                <Text mb="sm">
+                  <StateMark state="paused" word="Its campaign is paused:" /> nothing of it is done before it
+                  is resumed.
+                </Text>
+              )}
+              {asked === 'cancel' && (
+                <ActDialog
+                  title={`Cancel: ${kindName(kind)}`}
+                  act="Cancel the job"
+                  danger
+                  gone={endedAt === undefined ? undefined : 'It has ended meanwhile.'}
+                  refreshes={['jobs', id]}
+                  run={() => answered(api.POST('/api/v1/jobs/{id}/cancel', { params: { path: { id } } }))}
+                  onClose={close}
+                >
+                  <Text>
+                    Nothing more of it is begun. What is done stays, and what is in hand is finished. A job
+                    that was cancelled does not go on again: what it has left undone is started anew.
+                  </Text>
+                </ActDialog>
+              )}
+              {asked === 'retry' && (
+                <ActDialog
+                  title={`Try again: ${kindName(kind)}`}
+                  act={`Try ${count(failed)} again`}
+                  {...(failed > TYPE_ABOVE ? { toType: String(failed) } : {})}
+                  refreshes={['jobs']}
+                  run={(key) =>
+                    answered(
+                      api.POST('/api/v1/jobs/{id}/retry', {
+                        params: { path: { id }, header: { 'Idempotency-Key': key } },
+                      }),
+                    )
+                  }
+                  onDone={({ jobId }) => {
+                    close();
+                    void navigate({ to: '/jobs/$id', params: { id: jobId } });
+                  }}
+                  onClose={close}
+                >
+                  <Text>
+                    What failed is done once more as it was asked for then, by a new job. What is listed here
+                    as failed stays listed.
+                  </Text>
+                </ActDialog>
+              )}
               <PartBar
                 label="Progress"
                 total={total ?? 0}

@@ -10,7 +10,7 @@ import { Moment } from '../shared/moment.js';
 import { Loaded, Nothing, PageHeader } from '../shared/page.js';
 import { StateMark, stateOf } from '../shared/state-mark.js';
 import { kindName } from './kinds.js';
-import { doneOf, isOfCampaign } from './outcome.js';
+import { doneOf, isOfCampaign, jobState } from './outcome.js';
 import { JOB_STATUSES, jobsQuery, type Job, type JobStatus } from './jobs.queries.js';
 import { useCampaignsOfJobs } from './campaigns-of-jobs.js';
 import { Table } from '../shared/table.js';
@@ -90,7 +90,7 @@ const JobTable = ({ jobs }: { readonly jobs: readonly Job[] }) => {
       }
     >
       {jobs.map((job) => {
-        const { id, kind, status, total, failed, startedAt, endedAt, createdBy, parent } = job;
+        const { id, kind, total, failed, startedAt, endedAt, createdBy, parent } = job;
         const campaign = isOfCampaign(job) ? campaigns.get(parent ?? id) : undefined;
         return (
           <tr key={id}>
@@ -107,7 +107,12 @@ const JobTable = ({ jobs }: { readonly jobs: readonly Job[] }) => {
               )}
             </td>
             <td>
-              <StateMark state={status} />
+              <StateMark state={jobState(job)} />
+              {campaign?.status === 'paused' && endedAt === undefined && (
+                <div>
+                  <StateMark state="paused" word="its campaign is paused" />
+                </div>
+              )}
             </td>
             <td className="right">
               {count(doneOf(job))} of {total === null ? '?' : count(total)}

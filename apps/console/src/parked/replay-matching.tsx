@@ -1,4 +1,5 @@
-import { Button, Group, Modal, Stack, Text } from '@mantine/core';
+import { Button, Group, Stack, Text } from '@mantine/core';
+import { Dialog } from '../shared/dialog.js';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
@@ -78,7 +79,7 @@ export const ReplayMatching = ({
     );
   }
   return (
-    <Modal opened onClose={onClose} title="Replay all that match" size="lg">
+    <Dialog onClose={onClose} title="Replay all that match" size="lg">
       <Stack gap="sm">
         <Text aria-live="polite">
           {count(course.replayed)} replayed, {count(course.failures.length)} failed again
@@ -104,6 +105,6 @@ export const ReplayMatching = ({
           </Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 };

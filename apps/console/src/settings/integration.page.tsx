@@ -26,9 +26,17 @@ export const IntegrationPage = () => {
           <>
             <Header integration={data} etag={etag} />
             <dl className="facts">
-              <dt>Begins</dt>
+              <dt>Reads what happened</dt>
               <dd>
-                {data.from === 'now' || data.from === 'beginning' ? data.from : <Moment at={data.from} />}
+                {data.from === 'now' ? (
+                  'since it was added'
+                ) : data.from === 'beginning' ? (
+                  'before it was added too, as far back as the streams held it'
+                ) : (
+                  <>
+                    since <Moment at={data.from} clock />
+                  </>
+                )}
               </dd>
               <dt>Created</dt>
               <dd>

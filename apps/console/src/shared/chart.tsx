@@ -2,6 +2,7 @@ import { useComputedColorScheme } from '@mantine/core';
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { aloneIn } from './alone.js';
 import { dayAndSeconds, number, tick } from './format.js';
 
 const COLOURS = {
@@ -103,7 +104,14 @@ export const Chart = ({
             spanGaps: false,
             ...(isDashed ? { dash: [6, 4] } : {}),
             ...(stepped === undefined ? {} : { paths: stepped }),
-            points: isEdge ? { show: false } : { size: 4 },
+            // Also where there are too many to show each: what no line leads to would not be seen at all.
+            points: isEdge
+              ? { show: false }
+              : {
+                  size: 4,
+                  filter: (self: uPlot, nth: number, isShown: boolean) =>
+                    isShown ? null : aloneIn(self.data[nth] ?? []),
+                },
             value: (_plot: uPlot, value: number | null) => (value === null ? '–' : number(value)),
           })),
         ],
@@ -116,11 +124,15 @@ export const Chart = ({
         axes: [
           {
             ...axis,
+            // A clock with its seconds is 60 px wide.
+            space: 76,
             values: (_plot, ticks, _axis, _space, step) => ticks.map((at) => tick(at * 1000, step)),
           },
           {
             ...axis,
-            size: 56,
+            // As wide as its longest number, beside the word.
+            size: (_plot: uPlot, texts: readonly string[] | null) =>
+              Math.max(56, 16 + 8 * Math.max(0, ...(texts ?? []).map(({ length }) => length))),
             ...(counts === undefined ? {} : { label: counts, labelSize: 20, incrs: WHOLE_STEPS }),
           },
         ],

@@ -1,4 +1,5 @@
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Stack, Text, TextInput } from '@mantine/core';
+import { Dialog } from './dialog.js';
 import { useState, type ReactNode } from 'react';
 import { ProblemView } from './problem-view.js';
 import { count } from './format.js';
@@ -18,6 +19,7 @@ export const Confirm = ({
   danger = false,
   busy,
   error,
+  gone,
   onConfirm,
   onClose,
 }: {
@@ -28,14 +30,17 @@ export const Confirm = ({
   readonly danger?: boolean;
   readonly busy: boolean;
   readonly error?: unknown;
+  /** Why it cannot be done any more: what was asked about has changed while this was open. */
+  readonly gone?: string | undefined;
   readonly onConfirm: () => void;
   readonly onClose: () => void;
 }) => {
   const [typed, setTyped] = useState('');
   const plain = typed.replaceAll(/[\s.,'’]/g, '');
-  const allowed = toType === undefined || plain === toType.replaceAll(/[\s.,'’]/g, '');
+  const allowed =
+    gone === undefined && (toType === undefined || plain === toType.replaceAll(/[\s.,'’]/g, ''));
   return (
-    <Modal opened onClose={onClose} title={title} size="lg">
+    <Dialog onClose={onClose} title={title} size="lg">
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -54,7 +59,12 @@ export const Confirm = ({
               maw={260}
             />
           )}
-          <ProblemView error={error} />
+          <ProblemView error={error} ofAct />
+          {gone !== undefined && (
+            <Text role="alert" className="state-bad">
+              {gone}
+            </Text>
+          )}
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={onClose}>
               Back
@@ -65,7 +75,7 @@ export const Confirm = ({
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 };
 

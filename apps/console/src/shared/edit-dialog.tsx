@@ -1,4 +1,5 @@
-import { Button, Group, Modal, Stack } from '@mantine/core';
+import { Button, Group, Stack } from '@mantine/core';
+import { Dialog } from './dialog.js';
 import type { ReactNode } from 'react';
 import { ProblemView } from './problem-view.js';
 
@@ -33,7 +34,7 @@ export const EditDialog = ({
   readonly onClose: () => void;
   readonly children: ReactNode;
 }) => (
-  <Modal opened onClose={onClose} title={title} size="lg">
+  <Dialog onClose={onClose} title={title} size="lg">
     <form
       onSubmit={(event) => {
         event.preventDefault();
@@ -43,7 +44,7 @@ export const EditDialog = ({
       <Stack gap="sm">
         {children}
         {conflict}
-        <ProblemView error={error} />
+        <ProblemView error={error} ofAct />
         <Group justify="space-between">
           {besides ?? <span />}
           <Group gap="xs">
@@ -57,5 +58,5 @@ export const EditDialog = ({
         </Group>
       </Stack>
     </form>
-  </Modal>
+  </Dialog>
 );

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { clock, duration, relative } from './format.js';
+import { clock, duration, exact, percent, relative, withOwnTimes } from './format.js';
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
@@ -27,5 +27,33 @@ describe('times as they are shown', () => {
     const noon = new Date(2026, 0, 2, 12, 0).getTime();
     expect(clock(noon - HOUR, noon)).toBe('11:00');
     expect(clock(noon - DAY, noon)).toMatch(/^\D*1\D*, 12:00$/);
+  });
+
+  it('are those of who looks in sentences of the platform, too', () => {
+    const at = '2026-12-01T02:00:00.000Z';
+    expect(withOwnTimes(`for ${at}, until ${at}`)).toBe(
+      `for ${exact(Date.parse(at))}, until ${exact(Date.parse(at))}`,
+    );
+    expect(withOwnTimes('until about 2026-12-01 02:00 UTC: 7 wait')).toBe(
+      `until about ${exact(Date.parse(at))}: 7 wait`,
+    );
+    expect(withOwnTimes('32 devices')).toBe('32 devices');
+  });
+
+  it('says the year where it is not this one', () => {
+    const noon = new Date(2026, 0, 2, 12, 0).getTime();
+    expect(clock(noon - DAY, noon)).not.toContain('2026');
+    expect(clock(noon - 30 * DAY, noon)).toContain('2025');
+  });
+});
+
+describe('a part as it is shown', () => {
+  it('is all or nothing only where it is all or nothing', () => {
+    expect(percent(100_000, 100_000)).toBe('100 %');
+    expect(percent(99_999, 100_000)).toBe('> 99.9 %');
+    expect(percent(1, 100_000)).toBe('< 0.1 %');
+    expect(percent(0, 100_000)).toBe('0 %');
+    expect(percent(1, 3)).toBe('33.3 %');
+    expect(percent(0, 0)).toBe('–');
   });
 });

@@ -3,8 +3,14 @@ const integers = new Intl.NumberFormat();
 export const count = (value: number): string => integers.format(value);
 
 const decimals = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
-export const percent = (part: number, whole: number): string =>
-  whole === 0 ? '–' : `${decimals.format((part / whole) * 100)} %`;
+/** To one digit. All and none are said only where it is all or none: one device of 100,000 is not rounded away. */
+export const percent = (part: number, whole: number): string => {
+  if (whole === 0) return '–';
+  const share = (part / whole) * 100;
+  if (part > 0 && share < 0.05) return `< ${decimals.format(0.1)} %`;
+  if (part < whole && share >= 99.95) return `> ${decimals.format(99.9)} %`;
+  return `${decimals.format(share)} %`;
+};
 
 export const bytes = (value: number): string => {
   if (value < 1024) return `${value} B`;
@@ -47,6 +53,12 @@ const exactTimes = new Intl.DateTimeFormat(undefined, {
 });
 export const exact = (at: number): string => exactTimes.format(at);
 
+/** A sentence of the platform with its moments as all others on the page are: in the zone of who looks. */
+export const withOwnTimes = (sentence: string): string =>
+  sentence.replaceAll(/\b(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(?:Z| UTC)/g, (_, day, time) =>
+    exact(Date.parse(`${String(day)}T${String(time)}Z`)),
+  );
+
 const clocks = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 const days = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' });
 const clocksToTheSecond = new Intl.DateTimeFormat(undefined, {
@@ -58,11 +70,15 @@ export const tick = (at: number, stepSeconds: number): string => {
   if (stepSeconds < 60) return clocksToTheSecond.format(at);
   return date.getHours() === 0 && date.getMinutes() === 0 ? days.format(at) : clocks.format(at);
 };
-/** The clock, and the day too where it is not today's; the year is in the exact time. */
-export const clock = (at: number, now: number): string =>
-  new Date(at).toDateString() === new Date(now).toDateString()
-    ? clocks.format(at)
-    : `${days.format(at)}, ${clocks.format(at)}`;
+const daysOfYears = new Intl.DateTimeFormat(undefined, { year: 'numeric', month: 'short', day: 'numeric' });
+/** The clock, with the day where it is not today's, and the year where it is not this one. */
+export const clock = (at: number, now: number): string => {
+  const then = new Date(at);
+  const today = new Date(now);
+  if (then.toDateString() === today.toDateString()) return clocks.format(at);
+  const day = then.getFullYear() === today.getFullYear() ? days : daysOfYears;
+  return `${day.format(at)}, ${clocks.format(at)}`;
+};
 export const dayAndSeconds = (at: number): string => `${days.format(at)}, ${clocksToTheSecond.format(at)}`;
 
 const numbers = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 6 });

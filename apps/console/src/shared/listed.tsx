@@ -72,7 +72,7 @@ export const Paging = ({
     )}
     {readAt !== undefined && (
       <Text c="dimmed">
-        Read <Moment at={new Date(readAt).toISOString()} />
+        Last read: <Moment at={new Date(readAt).toISOString()} />
       </Text>
     )}
   </Group>

@@ -37,7 +37,7 @@ export const Moment = ({
   const time = Date.parse(at);
   return (
     <time dateTime={at} title={exact(time)} className="nowrap">
-      {clock && now - time > CLOCK_AFTER_MS ? clockOf(time, now) : relative(time, now)}
+      {clock && Math.abs(now - time) > CLOCK_AFTER_MS ? clockOf(time, now) : relative(time, now)}
     </time>
   );
 };

@@ -1,6 +1,7 @@
 import { Group, Skeleton, Text, Title } from '@mantine/core';
 import { useEffect, useState, type ReactNode } from 'react';
 import type { UseQueryResult } from '@tanstack/react-query';
+import { problemOf } from '../api/problem.js';
 import { Moment } from './moment.js';
 import { ProblemView } from './problem-view.js';
 
@@ -74,14 +75,22 @@ export const Stale = ({
   readonly error: unknown;
   readonly since: number;
   readonly retry: () => void;
-}) => (
-  <div className="stale">
-    <ProblemView error={error} retry={retry} title="This may be old" />
-    <Text c="dimmed">
-      Last read <Moment at={new Date(since).toISOString()} />.
-    </Text>
-  </div>
-);
+}) => {
+  const isGone = problemOf(error).status === 404;
+  return (
+    <div className="stale">
+      <ProblemView
+        error={error}
+        retry={retry}
+        title={isGone ? 'It is not there any more' : 'This may be old'}
+      />
+      <Text c="dimmed">
+        {isGone ? 'What is shown is how it was. ' : ''}Last read <Moment at={new Date(since).toISOString()} />
+        .
+      </Text>
+    </div>
+  );
+};
 
 /** The shape of what comes. */
 export const Shape = ({ rows }: { readonly rows: number }) => {

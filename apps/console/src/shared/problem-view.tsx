@@ -1,16 +1,19 @@
 import { Alert, Button, CopyButton, Group, Text } from '@mantine/core';
 import { AlertIcon } from '@primer/octicons-react';
-import { problemOf, type Problem } from '../api/problem.js';
+import { isOpen, problemOf, type Problem } from '../api/problem.js';
 
 /** What was refused or went wrong, in the platform's own words, with what finds it in the logs. */
 export const ProblemView = ({
   error,
   retry,
   title,
+  ofAct = false,
 }: {
   readonly error: unknown;
   readonly retry?: () => void;
   readonly title?: string;
+  /** It was an act, of which it may not be known whether it was done. */
+  readonly ofAct?: boolean;
 }) => {
   if (error === undefined || error === null) return null;
   const problem = problemOf(error);
@@ -23,6 +26,9 @@ export const ProblemView = ({
       title={title ?? problem.title}
     >
       <Text className="anywhere">{problem.detail}</Text>
+      {ofAct && isOpen(problem) && (
+        <Text>Whether it was done is not known: look before you try it again.</Text>
+      )}
       {problem.errors !== undefined && problem.errors.length > 0 && (
         <ul className="plain-list">
           {problem.errors.map(({ path, message }) => (

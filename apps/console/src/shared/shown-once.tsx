@@ -1,4 +1,5 @@
-import { Button, Code, CopyButton, Group, Modal, Stack, Text } from '@mantine/core';
+import { Button, Code, CopyButton, Group, Stack, Text } from '@mantine/core';
+import { Dialog } from './dialog.js';
 import type { ReactNode } from 'react';
 
 /** A text with a button that copies it. */
@@ -43,7 +44,13 @@ export const ShownOnce = ({
 }) => {
   const shown = Object.entries(secrets).filter((one): one is [string, string] => one[1] !== undefined);
   return (
-    <Modal opened onClose={onClose} title={title} size="lg" closeOnClickOutside={false}>
+    // Escape would take with it what is not shown again.
+    <Dialog
+      onClose={onClose}
+      title={title}
+      size="lg"
+      closeOnEscape={shown.length === 0 || again !== undefined}
+    >
       <Stack gap="sm">
         <Text>
           {shown.length === 0
@@ -58,6 +65,6 @@ export const ShownOnce = ({
           <Button onClick={onClose}>Close, I have it</Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 };

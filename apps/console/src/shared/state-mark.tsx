@@ -32,6 +32,12 @@ const STATES: Readonly<Record<string, State>> = {
   // connectivity
   online: { icon: DotFillIcon, word: 'online', tone: 'ok' },
   offline: { icon: CircleSlashIcon, word: 'offline', tone: 'off' },
+  never_seen: {
+    icon: HourglassIcon,
+    word: 'never seen',
+    tone: 'off',
+    means: 'Nothing was heard of it since it was made: it waits for its first connection.',
+  },
   no_connection: {
     icon: CircleIcon,
     word: 'polls',
@@ -170,7 +176,12 @@ const STATES: Readonly<Record<string, State>> = {
   closed: { icon: CircleIcon, word: 'closed', tone: 'off' },
   valid: { icon: CheckCircleFillIcon, word: 'valid', tone: 'ok' },
   invalid: { icon: XCircleFillIcon, word: 'invalid', tone: 'bad' },
-  unknown: { icon: QuestionIcon, word: 'unknown', tone: 'off', means: 'It has never reported.' },
+  unknown: {
+    icon: QuestionIcon,
+    word: 'unknown',
+    tone: 'off',
+    means: 'It has never said anything of its configuration.',
+  },
   not_sent: { icon: CircleIcon, word: 'not sent', tone: 'pending' },
   sent: { icon: ClockIcon, word: 'sent', tone: 'pending', means: 'It was given to the device.' },
   fetched: { icon: CheckCircleFillIcon, word: 'fetched', tone: 'ok' },
@@ -192,6 +203,16 @@ const STATES: Readonly<Record<string, State>> = {
   added: { icon: CheckCircleFillIcon, word: 'created', tone: 'ok' },
   updated: { icon: CheckCircleFillIcon, word: 'changed', tone: 'ok' },
   unchanged: { icon: CircleIcon, word: 'unchanged', tone: 'off' },
+  would_add: { icon: CircleIcon, word: 'would be created', tone: 'accent' },
+  would_update: { icon: CircleIcon, word: 'would be changed', tone: 'accent' },
+  would_stay: { icon: CircleIcon, word: 'would stay as it is', tone: 'off' },
+  would_fail: { icon: XCircleFillIcon, word: 'would fail', tone: 'bad' },
+  found_faults: {
+    icon: AlertFillIcon,
+    word: 'rows would fail',
+    tone: 'pending',
+    means: 'It was only tried: nothing was done, and some rows would fail.',
+  },
   dry_run: {
     icon: CircleIcon,
     word: 'dry run',
@@ -263,9 +284,11 @@ export const StateMark = ({
 export const syncState = (state: string | undefined): string =>
   state === 'pending' ? 'to_send' : (state ?? 'none');
 
-/** Whether a device is there; over HTTP nobody knows. */
-export const connectionState = (connected: boolean | null, lastSeenAt: string | null): string => {
+/** Whether a device is there; over HTTP nobody knows. One that never came is not away: nothing of it was lost. */
+export const connectionState = (connected: boolean | null, lastSeenAt: string | null): ConnectionState => {
   if (connected === true) return 'online';
-  if (connected === false) return 'offline';
-  return lastSeenAt === null ? 'offline' : 'no_connection';
+  if (lastSeenAt === null) return 'never_seen';
+  return connected === false ? 'offline' : 'no_connection';
 };
+
+export type ConnectionState = 'online' | 'offline' | 'no_connection' | 'never_seen';

@@ -1,6 +1,6 @@
 import { TextInput } from '@mantine/core';
 import { useState } from 'react';
-import { fromLocal, toLocal } from './local-time.js';
+import { fromLocal, ownZone, toLocal } from './local-time.js';
 
 /**
  * A time in the zone of who looks, to the second; in and out as the API writes it. Undefined: none. What nobody touches stays
@@ -26,7 +26,11 @@ export const TimeInput = ({
     <TextInput
       type="datetime-local"
       step={1}
-      label={label}
+      label={
+        <>
+          {label} <span className="dim">{ownZone()}</span>
+        </>
+      }
       description={description}
       inputWrapperOrder={['label', 'input', 'description', 'error']}
       value={toLocal(at)}

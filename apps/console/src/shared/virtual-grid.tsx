@@ -9,10 +9,12 @@ export interface GridColumn {
   readonly width: string;
   readonly narrowWidth?: string;
   readonly wide?: boolean;
+  /** Undefined: nothing can be sorted by it. */
+  readonly sorted?: 'ascending' | 'descending' | 'none';
 }
 
 /**
- * Rows of which only those that are seen are on the page. One stop for Tab: inside, arrows or j and k go from row to row,
+ * Rows of which only those that are seen are on the page. One stop for Tab, but for what is in its head: inside, arrows or j and k go from row to row,
  * Enter opens, x selects. `rowAt` answers undefined where a row is not loaded (any more).
  */
 export const VirtualGrid = <Row,>({
@@ -69,7 +71,9 @@ export const VirtualGrid = <Row,>({
     rows.scrollToIndex(next);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    // What is in its head has keys of its own.
+    const isOfHead = event.target instanceof Element && event.target.closest('.grid-head') !== null;
+    if (event.ctrlKey || event.metaKey || event.altKey || isOfHead) return;
     const row = rowAt(active);
     const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / ROW_PX) - 2);
     const act = {
@@ -117,7 +121,12 @@ export const VirtualGrid = <Row,>({
       >
         <div role="row" aria-rowindex={1} className="grid-row grid-head">
           {columns.map((column) => (
-            <div key={column.key} role="columnheader" className={column.wide === true ? 'cell wide' : 'cell'}>
+            <div
+              key={column.key}
+              role="columnheader"
+              className={column.wide === true ? 'cell wide' : 'cell'}
+              {...(column.sorted === undefined ? {} : { 'aria-sort': column.sorted })}
+            >
               {column.title}
             </div>
           ))}

@@ -6,15 +6,16 @@ import {
   Group,
   Kbd,
   Menu,
-  Modal,
   Table,
   useMantineColorScheme,
 } from '@mantine/core';
+import { Dialog } from '../shared/dialog.js';
 import { KebabHorizontalIcon, SearchIcon } from '@primer/octicons-react';
 import { focusManager, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
 import { useEffect, useMemo, useState } from 'react';
 import { problemOf } from '../api/problem.js';
+import { ownZone } from '../shared/local-time.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { KEYS, useKeys, type KeyPage } from './keys.js';
 import { LiveMark } from './live-mark.js';
@@ -127,6 +128,10 @@ const SignedIn = ({ name }: { readonly name: string }) => {
             </Link>
           ))}
         </nav>
+        {/* Sentences of the platform are of UTC, and so are its logs. */}
+        <div className="zone dim" title="By the clock of this computer">
+          Times are of {ownZone()}
+        </div>
       </AppShell.Navbar>
       <AppShell.Main id="page" tabIndex={-1}>
         <Outlet />
@@ -174,7 +179,7 @@ const Settings = ({ name, onHelp }: { readonly name: string; readonly onHelp: ()
 };
 
 const Help = ({ onClose }: { readonly onClose: () => void }) => (
-  <Modal opened onClose={onClose} title="Keys">
+  <Dialog onClose={onClose} title="Keys" closeOnClickOutside>
     <Table>
       <Table.Tbody>
         {KEYS.map(({ keys, does }) => (
@@ -188,5 +193,5 @@ const Help = ({ onClose }: { readonly onClose: () => void }) => (
       </Table.Tbody>
     </Table>
     <SingleKeys />
-  </Modal>
+  </Dialog>
 );

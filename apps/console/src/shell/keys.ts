@@ -55,7 +55,8 @@ export const useKeys = (acts: KeyActs): void => {
     const onKeyDown = (event: KeyboardEvent) => {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
         event.preventDefault();
-        acts.palette();
+        // Over a dialog it would lead away from what is typed there.
+        if (!isInDialog()) acts.palette();
         return;
       }
       if (event.ctrlKey || event.metaKey || event.altKey || !singleKeysOn() || isElsewhere(event)) return;
@@ -86,4 +87,6 @@ export const useKeys = (acts: KeyActs): void => {
 const isElsewhere = (event: KeyboardEvent): boolean =>
   (event.target instanceof HTMLElement &&
     (event.target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName))) ||
-  document.querySelector('[role="dialog"]') !== null;
+  isInDialog();
+
+const isInDialog = (): boolean => document.querySelector('[role="dialog"]') !== null;

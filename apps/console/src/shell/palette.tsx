@@ -1,4 +1,5 @@
-import { Modal, TextInput } from '@mantine/core';
+import { TextInput } from '@mantine/core';
+import { Dialog } from '../shared/dialog.js';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
@@ -14,7 +15,9 @@ interface Hit {
   readonly go: () => void;
 }
 
-/** Finds pages by their name, devices and campaigns by the beginning of theirs. */
+const MOST_CAMPAIGNS = 6;
+
+/** Finds pages and campaigns by a part of their name, devices by the beginning of theirs. */
 export const Palette = ({ onClose }: { readonly onClose: () => void }) => {
   const navigate = useNavigate();
   const [text, setText] = useState('');
@@ -34,13 +37,20 @@ export const Palette = ({ onClose }: { readonly onClose: () => void }) => {
     enabled: typed !== '',
   });
   const campaigns = useQuery({
-    queryKey: ['palette', 'campaigns'],
+    queryKey: ['palette', 'campaigns', typed],
     queryFn: ({ signal }) =>
-      answered(api.GET('/api/v1/campaigns', { params: { query: { limit: 100 } }, signal })),
+      answered(
+        api.GET('/api/v1/campaigns', { params: { query: { name: typed, limit: MOST_CAMPAIGNS } }, signal }),
+      ),
     enabled: typed !== '',
     staleTime: 30_000,
   });
   const lower = text.trim().toLowerCase();
+  // What was found for the text of before is not offered: Enter would open another device than the one that was typed.
+  const isOld = typed !== text.trim();
+  const looking = lower !== '' && (isOld || devices.isPending || campaigns.isPending);
+  const found = <T,>(read: { readonly items: readonly T[] } | undefined): readonly T[] =>
+    isOld || typed === '' ? [] : (read?.items ?? []);
   const hits: Hit[] = [
     ...PAGES.filter(({ name }) => name.toLowerCase().includes(lower)).map(({ name, to }) => ({
       key: to,
@@ -48,21 +58,18 @@ export const Palette = ({ onClose }: { readonly onClose: () => void }) => {
       kind: 'page',
       go: () => void navigate({ to }),
     })),
-    ...(typed === '' ? [] : (devices.data?.items ?? [])).map(({ id, name }) => ({
+    ...found(devices.data).map(({ id, name }) => ({
       key: id,
       name,
       kind: 'device',
       go: () => void navigate({ to: '/devices/$id/$tab', params: { id, tab: 'configuration' } }),
     })),
-    ...(typed === '' ? [] : (campaigns.data?.items ?? []))
-      .filter(({ name }) => name.toLowerCase().includes(lower))
-      .slice(0, 6)
-      .map(({ id, name }) => ({
-        key: id,
-        name,
-        kind: 'campaign',
-        go: () => void navigate({ to: '/campaigns/$id', params: { id } }),
-      })),
+    ...found(campaigns.data).map(({ id, name }) => ({
+      key: id,
+      name,
+      kind: 'campaign',
+      go: () => void navigate({ to: '/campaigns/$id', params: { id } }),
+    })),
   ];
   const open = (hit: Hit | undefined) => {
     if (hit === undefined) return;
@@ -70,7 +77,7 @@ export const Palette = ({ onClose }: { readonly onClose: () => void }) => {
     hit.go();
   };
   return (
-    <Modal opened onClose={onClose} title="Find" size="lg" yOffset="12vh">
+    <Dialog onClose={onClose} title="Find" size="lg" yOffset="12vh" closeOnClickOutside>
       <TextInput
         data-autofocus
         aria-label="Page, device or campaign"
@@ -111,7 +118,7 @@ export const Palette = ({ onClose }: { readonly onClose: () => void }) => {
           </li>
         ))}
       </ul>
-      {hits.length === 0 && <p className="dim">Nothing begins with that.</p>}
-    </Modal>
+      {hits.length === 0 && <p className="dim">{looking ? 'Looking …' : 'Nothing is called so.'}</p>}
+    </Dialog>
   );
 };

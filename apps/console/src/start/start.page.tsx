@@ -1,9 +1,11 @@
 import { Text } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, type UseQueryResult } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { answered, api, type Schema } from '../api/client.js';
 import { useLive, usePolling } from '../api/live.js';
+import { problemOf } from '../api/problem.js';
+import { CONNECTION_FILTERS, connectionsOf } from '../devices/connection-filter.js';
 import { valueText } from '../devices/filter-text.js';
 import { fleetSummaryQuery } from '../devices/devices.queries.js';
 import { jobsQuery } from '../jobs/jobs.queries.js';
@@ -13,6 +15,7 @@ import { openParkedQuery } from '../parked/parked.queries.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
 import { Moment, useNow } from '../shared/moment.js';
+import { MOST } from '../shared/most.js';
 import { Loaded, PageHeader, Section } from '../shared/page.js';
 import { StateMark, syncState } from '../shared/state-mark.js';
 import { StateAge } from '../devices/state-age.js';
@@ -20,20 +23,22 @@ import { Table } from '../shared/table.js';
 
 /** A job that failed longer ago is no news. */
 const RECENT_MS = 86_400_000;
+/** Dry runs and parts of other jobs are among them, and are left out. */
+const MOST_JOBS = 100;
 
 /** What needs a human first, then how the fleet is. */
 export const StartPage = () => {
   const poll = usePolling();
   const now = useNow();
   const summary = useQuery({ ...fleetSummaryQuery(''), refetchInterval: poll === false ? 15_000 : poll });
-  const jobs = useQuery({ ...jobsQuery('failed', undefined, 20), refetchInterval: poll });
+  const jobs = useQuery({ ...jobsQuery('failed', undefined, MOST_JOBS), refetchInterval: poll });
   const campaigns = useQuery({
     queryKey: ['campaigns', 'open'],
     queryFn: async ({ signal }) => {
-      const read = (status: 'running' | 'paused') =>
-        answered(api.GET('/api/v1/campaigns', { params: { query: { status, limit: 50 } }, signal }));
-      const [running, paused] = await Promise.all([read('running'), read('paused')]);
-      return [...paused.items, ...running.items];
+      const read = (status: 'running' | 'paused' | 'draft') =>
+        answered(api.GET('/api/v1/campaigns', { params: { query: { status, limit: MOST } }, signal }));
+      const [running, paused, drafts] = await Promise.all([read('running'), read('paused'), read('draft')]);
+      return [...paused.items, ...running.items, ...drafts.items];
     },
     refetchInterval: poll === false ? 10_000 : poll,
   });
@@ -42,6 +47,13 @@ export const StartPage = () => {
     refetchInterval: 30_000,
   });
   const parked = useQuery(openParkedQuery);
+  const reads = [
+    { of: 'campaigns', query: campaigns },
+    { of: 'jobs', query: jobs },
+    { of: 'the states of devices', query: summary },
+    { of: 'devices that wait for an approval', query: waiting },
+    { of: 'parked messages', query: parked },
+  ];
   useLive('fleet', [['devices', 'summary']], undefined, 2_000);
   useLive(
     'jobs',
@@ -68,11 +80,36 @@ export const StartPage = () => {
           rejected={summary.data?.syncStates.rejected ?? 0}
           pendingDevices={waiting.data?.total ?? 0}
           parked={parked.data ?? 0}
-          known={campaigns.isSuccess && jobs.isSuccess && summary.isSuccess && parked.isFetched}
+          looking={reads.some(({ query }) => query.isPending)}
+          unread={reads.some(({ query }) => query.isError)}
         />
+        <Unread reads={reads.filter(({ query }) => query.isError)} />
       </Section>
       <Loaded query={summary}>{(fleet) => <Fleet fleet={fleet} />}</Loaded>
     </div>
+  );
+};
+
+/** Of what is not known whether it needs somebody, and why: an empty list above must not be taken for a quiet night. */
+const Unread = ({
+  reads,
+}: {
+  readonly reads: readonly { readonly of: string; readonly query: UseQueryResult }[];
+}) => {
+  const [first] = reads;
+  if (first === undefined) return null;
+  const read = reads.map(({ query }) => query.dataUpdatedAt).filter((at) => at > 0);
+  return (
+    <Text mt="xs" className="anywhere" role="status">
+      <StateMark state="unknown" word={`Not known now: ${reads.map(({ of }) => of).join(', ')}.`} />{' '}
+      {problemOf(first.query.error).detail}
+      {read.length > 0 && (
+        <>
+          {' '}
+          What is said of it is of <Moment at={new Date(Math.min(...read)).toISOString()} />.
+        </>
+      )}
+    </Text>
   );
 };
 
@@ -82,15 +119,20 @@ const Needs = ({
   rejected,
   pendingDevices,
   parked,
-  known,
+  looking,
+  unread,
 }: {
   readonly campaigns: readonly Schema<'CampaignView'>[];
   readonly jobs: readonly Schema<'JobView'>[];
   readonly rejected: number;
   readonly pendingDevices: number;
   readonly parked: number;
-  readonly known: boolean;
+  /** Not everything was answered yet. */
+  readonly looking: boolean;
+  /** Something was not answered, so that it is not known that nothing waits. */
+  readonly unread: boolean;
 }) => {
+  const now = useNow();
   const lines: ReactNode[] = [
     ...campaigns
       .filter(({ status, phase }) => status === 'paused' || phase === 'awaiting_operator')
@@ -108,6 +150,22 @@ const Needs = ({
           </span>
         </li>
       )),
+    // One that was to launch itself at night is a draft again, and nobody was there to be told.
+    ...campaigns.flatMap(({ id, name, status, launchError }) =>
+      status === 'draft' && launchError !== undefined && Date.parse(launchError.at) > now - RECENT_MS
+        ? [
+            <li key={id}>
+              <StateMark state="failed" word="not launched" />
+              <span className="anywhere">
+                <CampaignLink id={id} name={name} /> {launchError.detail}{' '}
+                <span className="dim">
+                  <Moment at={launchError.at} />
+                </span>
+              </span>
+            </li>,
+          ]
+        : [],
+    ),
     ...(pendingDevices > 0
       ? [
           <li key="pending">
@@ -156,8 +214,9 @@ const Needs = ({
       </li>
     )),
   ];
-  if (!known) return <Text c="dimmed">Looking …</Text>;
+  if (looking) return <Text c="dimmed">Looking …</Text>;
   if (lines.length === 0) {
+    if (unread) return null;
     return (
       <Text>
         <StateMark state="succeeded" word="Nothing waits for you." />
@@ -174,29 +233,15 @@ const CampaignLink = ({ id, name }: { readonly id: string; readonly name: string
 );
 
 const Fleet = ({ fleet }: { readonly fleet: Schema<'FleetSummary'> }) => {
-  const { connectivity, syncStates, deviceTypes, software, total } = fleet;
+  const { syncStates, deviceTypes, software, total } = fleet;
   return (
     <>
       <Section title={`${count(total)} devices`}>
         <StateAge {...fleet} />
         <div className="counters">
-          <Tile devices={connectivity.connected} state="online" filter="connected==true" />
-          <Tile
-            devices={connectivity.disconnected}
-            state="offline"
-            filter="connected==false;lastSeenAt=exists=true"
-          />
-          <Tile
-            devices={connectivity.unknown}
-            state="no_connection"
-            filter="connected=exists=false;lastSeenAt=exists=true"
-          />
-          <Tile
-            devices={connectivity.neverSeen}
-            state="offline"
-            word="never seen"
-            filter="lastSeenAt=exists=false"
-          />
+          {connectionsOf(fleet).map(([state, devices]) => (
+            <Tile key={state} devices={devices} state={state} filter={CONNECTION_FILTERS[state]} />
+          ))}
         </div>
         <div className="counters">
           {Object.entries(syncStates).map(([state, devices]) => (
@@ -233,16 +278,14 @@ const Fleet = ({ fleet }: { readonly fleet: Schema<'FleetSummary'> }) => {
 const Tile = ({
   devices,
   state,
-  word,
   filter,
 }: {
   readonly devices: number;
   readonly state: string;
-  readonly word?: string;
   readonly filter: string;
 }) => (
   <Link to="/devices" search={{ filter }} className="counter" title={filter}>
-    <b>{count(devices)}</b> <StateMark state={state} {...(word === undefined ? {} : { word })} />
+    <b>{count(devices)}</b> <StateMark state={state} quiet={devices === 0} />
   </Link>
 );
 

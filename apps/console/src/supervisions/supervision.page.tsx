@@ -40,9 +40,13 @@ export const SupervisionPage = () => {
   const choose = (next: SupervisedFilter) =>
     void navigate({ to: '/supervisions/$id', params: { id }, search: next, resetScroll: false });
   // The list has no order by verdict: those that need somebody are shown first by showing only them.
+  // Once, by what was read first: a list that somebody reads does not become another one under their eyes.
   const asked = verdict !== undefined || reason !== undefined;
-  const invalid = supervision.data?.data.verdicts.invalid ?? 0;
-  const shown: SupervisedFilter = asked || all || invalid === 0 ? filter : { verdict: 'invalid' };
+  const invalid = supervision.data?.data.verdicts.invalid;
+  const [first, setFirst] = useState<{ readonly of: string; readonly hasInvalid: boolean }>();
+  if (invalid !== undefined && first?.of !== id) setFirst({ of: id, hasInvalid: invalid > 0 });
+  const shown: SupervisedFilter =
+    asked || all || first?.hasInvalid !== true ? filter : { verdict: 'invalid' };
   const showAll = () => {
     setAll(true);
     choose({});
@@ -95,7 +99,8 @@ export const SupervisionPage = () => {
                       aria-pressed={one === shown.verdict}
                       onClick={() => (one === shown.verdict ? showAll() : choose({ verdict: one }))}
                     >
-                      <b>{count(data.verdicts[one])}</b> <StateMark state={one} />
+                      <b>{count(data.verdicts[one])}</b>{' '}
+                      <StateMark state={one} quiet={data.verdicts[one] === 0} />
                     </button>
                   ))}
                 </div>

@@ -54,7 +54,9 @@ export const VerdictWords = ({ verdicts }: Pick<Supervision, 'verdicts'>) => (
     {verdicts.pending > 0 && (
       <Text c="dimmed">Pending: nothing contradicts, and the device has not reported all of it yet.</Text>
     )}
-    {verdicts.unknown > 0 && <Text c="dimmed">Unknown: nothing was ever heard of the device.</Text>}
+    {verdicts.unknown > 0 && (
+      <Text c="dimmed">Unknown: the device has never said anything of its configuration.</Text>
+    )}
   </>
 );
 

@@ -1,0 +1,2 @@
+/** The most that one page of a list has. */
+export const MOST = 500;
