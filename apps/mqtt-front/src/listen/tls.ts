@@ -20,6 +20,12 @@ export interface TlsOptions extends ListenOptions {
   readonly onEarlyEnd: OnEarlyEnd;
 }
 
+/** Of each context: one that replaces another takes over nothing of it. */
+const SECURITY = {
+  minVersion: 'TLSv1.2',
+  secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+} as const;
+
 /**
  * MQTT over TLS 1.2 and 1.3. A certificate is asked for and taken whatever it is: device-registry decides on it. That the client
  * has its key was shown in the handshake, always: sessions are not resumed, and nothing is negotiated anew.
@@ -32,14 +38,13 @@ export const listenTls = async (
   const arriving = new Map<string, Socket>();
   const server = createServer({
     ...certificate.current(),
-    minVersion: 'TLSv1.2',
+    ...SECURITY,
     requestCert: true,
     rejectUnauthorized: false,
-    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
     handshakeTimeout: handshakeTimeoutMs,
     ...SOCKET_OPTIONS,
   });
-  const unfollow = certificate.follow((pair) => server.setSecureContext({ ...pair, minVersion: 'TLSv1.2' }));
+  const unfollow = certificate.follow((pair) => server.setSecureContext({ ...pair, ...SECURITY }));
   bounds?.watch(server);
   server.on('connection', (socket: Socket) => {
     const ends = endsOf(socket);
