@@ -33,6 +33,7 @@ import { Clients } from './client/clients.js';
 import { DeviceAccess } from './client/device-access.js';
 import { FrontMetrics } from './client/front-metrics.js';
 import { KeptSessions } from './client/kept-sessions.js';
+import { OtherFronts } from './client/other-fronts.js';
 import { Pace } from './client/pace.js';
 import { loadConfig, type Config } from './config.js';
 import type { OnEarlyEnd } from './listen/listener.js';
@@ -67,7 +68,12 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     logger,
     metrics,
   });
-  const { follower, parts, bounds, trustedProxies, sightings } = makeParts(config, bus, logger, metrics);
+  const { follower, parts, bounds, trustedProxies, sightings, others } = makeParts(
+    config,
+    bus,
+    logger,
+    metrics,
+  );
   const onEarlyEnd: OnEarlyEnd = (reason) => parts.metrics.ended(reason);
   const listeners = await listen(config, { bounds, trustedProxies, logger, onEarlyEnd }, (arrival) => {
     new Client(arrival, parts);
@@ -102,6 +108,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       await parts.login.stop();
       await parts.presence.stop();
       await parts.broker.watch.stop();
+      others.stop();
       await sightings.stop();
       await follower.stop();
       await bus.close();
@@ -134,6 +141,8 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
       (error: unknown) => logger.warn({ err: error, brokerId }, 'a session could not be ended'),
     );
   };
+  const sessions = new KeptSessions(config, (brokerId) => clients.isConnected(brokerId), endSession);
+  const others = new OtherFronts(bus, logger, { clients, sessions });
   const parts: ClientParts = {
     options: config,
     login: openLogin(
@@ -159,7 +168,8 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
       guesses: { burst: config.guessesAtOnce, perSecond: config.guessesPerMinute / 60 },
     }),
     clients,
-    sessions: new KeptSessions(config, (brokerId) => clients.isConnected(brokerId), endSession),
+    sessions,
+    others,
     room: new BufferRoom(config.bufferBytes),
     broker: {
       nodes,
@@ -176,7 +186,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     refusals,
     metrics: new FrontMetrics(metrics),
   };
-  return { follower, sightings, bounds, trustedProxies, parts };
+  return { follower, sightings, bounds, trustedProxies, parts, others };
 };
 
 const addChecks = (

@@ -154,7 +154,7 @@ export const configSchema = {
   }),
   sessionsPerDevice: int({
     env: 'MUSTER_MQTT_SESSIONS_PER_DEVICE',
-    doc: 'Sessions of one device that are kept while their clients are away, counted by each replica. For one more, the one ends whose client was here longest ago',
+    doc: 'Sessions of one device that are kept while their clients are away, each counted by the replica at which its client was last. For one more, the one ends whose client was here longest ago',
     unit: 'sessions',
     min: 1,
     max: 100_000,

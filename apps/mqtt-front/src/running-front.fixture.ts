@@ -30,6 +30,8 @@ export interface FrontRun {
   readonly client: (options?: IClientOptions) => Promise<MqttClient>;
   /** After `front.stop()`. */
   readonly begin: () => Promise<void>;
+  /** Another front beside it, with the same services and the same broker; stopped with the run. */
+  readonly another: (env?: Readonly<Record<string, string>>) => Promise<RunningFront>;
   readonly restart: (env?: Readonly<Record<string, string>>) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
@@ -61,6 +63,7 @@ export const startFrontRun = async (env: Readonly<Record<string, string>> = {}):
     { noAck: true },
   );
   const clients: MqttClient[] = [];
+  const others: RunningFront[] = [];
   let devices = 0;
   const begin = async (more: Readonly<Record<string, string>> = {}): Promise<RunningFront> => {
     const front = await start({
@@ -111,6 +114,11 @@ export const startFrontRun = async (env: Readonly<Record<string, string>> = {}):
     begin: async () => {
       run.front = await begin();
     },
+    another: async (more) => {
+      const front = await begin(more);
+      others.push(front);
+      return front;
+    },
     restart: async (more) => {
       await run.front.stop();
       run.front = await begin(more);
@@ -118,6 +126,7 @@ export const startFrontRun = async (env: Readonly<Record<string, string>> = {}):
     stop: async () => {
       for (const client of clients) await client.endAsync(true);
       await run.front.stop();
+      for (const front of others) await front.stop();
       // Nobody consumes them here.
       for (const name of ['', '.configuration', '.registry', '.commands', '.firmware']) {
         await channel.purgeQueue(`muster.uplink${name}`);

@@ -64,6 +64,21 @@ export const definePublished = <Data extends object>(declared: {
   });
 };
 
+/**
+ * What the processes of one service tell each other, now or never: over core NATS, to all that are there, the sender among them.
+ * Nothing is kept, repeated or acknowledged, so what must not be missed is no signal.
+ */
+export interface SignalContract<Data extends object> {
+  /** `muster.v1.signal.<service>.<entity>.<verb>` */
+  readonly subject: string;
+  readonly data: Shape<Data>;
+}
+
+export const defineSignal = <Data extends object>(contract: SignalContract<Data>): SignalContract<Data> => {
+  assertSubject(contract.subject, /^muster\.v1\.signal(\.[a-z][a-z0-9-]*){3}$/);
+  return Object.freeze(contract);
+};
+
 /** Where the REST API serves the JSON Schema of an event's data. Part of every event: it never changes. */
 export const eventSchemaPath = (type: string): string => `/api/v1/events/schemas/${type}.json`;
 

@@ -18,6 +18,7 @@ export {
 export {
   definePublished,
   defineRequest,
+  defineSignal,
   eventSchemaPath,
   eventStream,
   subjectToken,
@@ -27,6 +28,7 @@ export {
   type RequestContract,
   type RequestOf,
   type Shape,
+  type SignalContract,
 } from './contract.js';
 export { AnyJson, Described, JSON_VALUE, NullRemoves, ValuesAre, type RefTo } from './described.js';
 export { MAX_TOKEN_BYTES, MIN_TOKEN_LENGTH, tokenHint, tokenLength, wrongToken } from './endpoint-token.js';

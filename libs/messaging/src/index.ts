@@ -25,6 +25,7 @@ export {
   type NoticeOptions,
 } from './follow.js';
 export { subscribeLive, type LiveOptions, type LiveSubscription } from './live.js';
+export { hearSignals, sendSignal } from './signals.js';
 export { park, reasonOf, type Parked } from './park.js';
 export { examineStream, type StreamExamination } from './examine-stream.js';
 export { streamExtent, tailEvents, type StreamExtent, type Tailed, type TailOptions } from './tail.js';

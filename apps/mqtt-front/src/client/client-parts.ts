@@ -16,6 +16,7 @@ import type { DeviceAccess } from './device-access.js';
 import type { Flow } from './flow.js';
 import type { FrontMetrics } from './front-metrics.js';
 import type { KeptSessions } from './kept-sessions.js';
+import type { OtherFronts } from './other-fronts.js';
 import type { Pace } from './pace.js';
 import type { Wire } from './protocol.js';
 
@@ -38,6 +39,7 @@ export interface ClientParts {
   readonly pace: Pace;
   readonly clients: Clients;
   readonly sessions: KeptSessions;
+  readonly others: Pick<OtherFronts, 'tell'>;
   readonly room: BufferRoom;
   readonly broker: {
     readonly nodes: BrokerNodes;

@@ -19,6 +19,8 @@ import { checkWill } from './will.js';
 const NO_ONE: Identity = { kind: 'anonymous' };
 /** A client that takes nothing for so long is gone, whatever else it says. */
 const STALLED_MS = 60_000;
+/** Whoever comes to another front is connected there within that, or was not let in by the broker. */
+const MOVING_MS = 10_000;
 /** A shorter rest is put off: a timer for each message would cost more than the message. */
 const LEAST_REST_MS = 50;
 
@@ -48,6 +50,8 @@ export class Client implements Listed, Speaker {
   private isConnected = false;
   private isOver = false;
   private isSuperseded = false;
+  /** `performance.now()` of when it was about to be connected by another front. */
+  private cameElsewhereAt = -Infinity;
   /** The broker is being asked for a session of this client, for this connection or the one before. Never rejects. */
   private asking: Promise<unknown> = Promise.resolve();
 
@@ -197,10 +201,12 @@ export class Client implements Listed, Speaker {
     parts.bounds.hasProved(this.arrival.socket);
     this.asking = parts.clients.bind(this, deviceId, brokerId);
     await this.asking;
+    const keeps = keepsSession(connect);
     const session = await inTurn(() => {
       // While the broker does not answer, many wait for their turn and leave before it has come.
       if (this.isOver) throw new AppError('unavailable', 'it left before its turn');
       if (!watch.isThere) throw new AppError('unavailable', 'the broker is away');
+      parts.others.tell({ deviceId, brokerId, keepsSession: keeps });
       const asked = BrokerSession.open(nodes, {
         clientId: brokerId,
         clean: clean === true,
@@ -217,7 +223,7 @@ export class Client implements Listed, Speaker {
       return;
     }
     this.session = session;
-    if (keepsSession(connect)) {
+    if (keeps) {
       this.filters = parts.sessions.begin(deviceId, brokerId, session.connack.sessionPresent);
     } else parts.sessions.forget(deviceId, brokerId);
     parts.presence.opened({
@@ -243,7 +249,7 @@ export class Client implements Listed, Speaker {
           for (const packet of packets) this.packets.fromBroker(packet);
         }),
       drained: () => flow.release('broker'),
-      closed: () => this.end(this.isSuperseded ? 'taken-over' : 'broker', 'the broker ended the connection'),
+      closed: () => this.end(this.isTakenOver() ? 'taken-over' : 'broker', 'the broker ended the connection'),
     });
   }
 
@@ -262,6 +268,14 @@ export class Client implements Listed, Speaker {
     // Not yet at the broker, which would otherwise end it.
     if (this.session === undefined) this.end('taken-over');
     await this.asking;
+  }
+
+  cameElsewhere(): void {
+    this.cameElsewhereAt = performance.now();
+  }
+
+  private isTakenOver(): boolean {
+    return this.isSuperseded || performance.now() - this.cameElsewhereAt < MOVING_MS;
   }
 
   check(now: number): void {

@@ -7,6 +7,7 @@ afterEach(() => clients.drain(0));
 const client = (name: string, reviewed: string[]): Listed => ({
   end: () => undefined,
   supersede: () => Promise.resolve(),
+  cameElsewhere: () => undefined,
   check: () => undefined,
   review: () => void reviewed.push(name),
 });

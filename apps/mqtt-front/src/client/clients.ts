@@ -5,6 +5,8 @@ export interface Listed {
   end(reason: DisconnectReason, why?: string): void;
   /** The same client has connected anew; the broker ends this one. Resolves when the broker has nothing of it under way. */
   supersede(): Promise<void>;
+  /** The same client is about to be connected by another front; the broker ends this one. */
+  cameElsewhere(): void;
   /** Ends itself if it has been silent, slow or out of its rights for too long. */
   check(now: number): void;
   /** Ends itself if it is out of its rights. */
@@ -42,6 +44,10 @@ export class Clients {
 
   isConnected(brokerId: string): boolean {
     return this.ofBrokerId.has(brokerId);
+  }
+
+  cameElsewhere(brokerId: string): void {
+    this.ofBrokerId.get(brokerId)?.cameElsewhere();
   }
 
   add(client: Listed): void {

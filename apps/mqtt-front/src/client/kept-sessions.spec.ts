@@ -36,4 +36,21 @@ describe('the sessions of a device', () => {
     expect([...begin('a', true)]).toEqual(['kp1/x']);
     expect([...begin('a', false)]).toEqual([]);
   });
+
+  it('go with their client from front to front, with what they are subscribed to', () => {
+    const [here, there] = [scene(['b']), scene()];
+    here.begin('a').add('kp1/x');
+    for (const filter of ['kp1/x', 'kp1/y']) here.begin('b', true).add(filter);
+    const known = here.sessions.giveAway('d1', 'a');
+    // Before the client is in it there, or after.
+    there.sessions.learn('d1', 'a', known);
+    const filters = there.begin('a', true);
+    there.sessions.learn('d1', 'a', ['kp1/z']);
+    expect([...filters]).toEqual(['kp1/x', 'kp1/z']);
+    // One that the broker has forgotten has none.
+    there.sessions.learn('d1', 'c', ['kp1/x']);
+    expect([...there.begin('c', false)]).toEqual([]);
+    here.begin('c');
+    expect([here.ended, here.sessions.giveAway('d1', 'a')]).toEqual([[], []]);
+  });
 });

@@ -6,8 +6,9 @@ export interface SessionLimits {
 const MAX_DEVICES = 200_000;
 
 /**
- * The sessions that the broker keeps for clients, and what they are subscribed to, as far as this front has seen: a client may come
- * with a new id each time, or subscribe to something else each time it is back, and the broker would keep it all.
+ * The sessions that the broker keeps for clients whose last connection was here, and what they are subscribed to: a client may come
+ * with a new id each time, or subscribe to something else each time it is back, and the broker would keep it all. A session goes
+ * with its client from front to front (other-fronts.ts): no front ends one whose client is at another.
  */
 export class KeptSessions {
   /** By device, then by the id at the broker; the longest without a connection first. */
@@ -41,6 +42,22 @@ export class KeptSessions {
     }
     const [first] = this.ofDevice.keys();
     if (this.ofDevice.size > MAX_DEVICES && first !== undefined) this.ofDevice.delete(first);
+    return filters;
+  }
+
+  /** What the front at which its client was before knows of a session; it may come before the client is in it, and after. */
+  learn(deviceId: string, brokerId: string, filters: readonly string[]): void {
+    const sessions = this.ofDevice.get(deviceId) ?? new Map<string, Set<string>>();
+    const known = sessions.get(brokerId) ?? new Set<string>();
+    for (const filter of filters) known.add(filter);
+    sessions.set(brokerId, known);
+    this.ofDevice.set(deviceId, sessions);
+  }
+
+  /** Its client has come to another front: from now on it counts there. Returns what it is subscribed to. */
+  giveAway(deviceId: string, brokerId: string): readonly string[] {
+    const filters = [...(this.ofDevice.get(deviceId)?.get(brokerId) ?? [])];
+    this.forget(deviceId, brokerId);
     return filters;
   }
 

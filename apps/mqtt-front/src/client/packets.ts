@@ -7,6 +7,9 @@ import { Subscribing } from './subscribing.js';
 /** What an acknowledgement counts for, in messages. */
 const ACKNOWLEDGEMENT = 0.2;
 
+/** Of MQTT 5: another connection has the client's session now. */
+const TAKEN_OVER = 0x8e;
+
 /** What becomes of each packet after CONNECT, in both directions. */
 export class Packets {
   private readonly exactlyOnce = new ExactlyOnce();
@@ -42,6 +45,12 @@ export class Packets {
   fromBroker(packet: Packet): void {
     const { flow, wire } = this.client;
     if (packet.cmd === 'pingresp') return; // to a PINGREQ of the front
+    if (packet.cmd === 'disconnect') {
+      // Only in MQTT 5. The client is told by its end what there is to tell, once.
+      const isTakenOver = packet.reasonCode === TAKEN_OVER;
+      this.client.end(isTakenOver ? 'taken-over' : 'broker', `the broker ended it with ${packet.reasonCode}`);
+      return;
+    }
     if (packet.cmd === 'suback') {
       const codes = this.subscribing.answered(packet);
       if (codes !== undefined) flow.write(wire.suback(idOf(packet), codes));
