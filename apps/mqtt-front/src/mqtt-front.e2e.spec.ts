@@ -213,6 +213,44 @@ describe('a client without credentials', () => {
   });
 });
 
+describe('a will', () => {
+  const topicOf = (token: string) => `kp1/radiator-v1/dcx/${token}/json`;
+  const leaving = (clientId: string, token: string, payload: string) =>
+    hello(clientId, {
+      will: { topic: topicOf(token), payload: Buffer.from(payload), qos: 1, retain: false },
+    });
+  const gone = '{"gone":1}';
+
+  it('is published of a client that has said nothing else, and not of one that takes its leave', async () => {
+    const [cut, polite] = [run.newDevice(), run.newDevice()];
+    const client = await raw(leaving('will-alone', cut.token, gone));
+    await eventually(() => client.received.some(({ cmd }) => cmd === 'connack'));
+    const other = await raw(leaving('will-not', polite.token, gone), { cmd: 'disconnect' });
+    await other.closed();
+    client.socket.destroy();
+    await eventually(() => arrived(cut.token).length > 0, { what: 'the will' });
+    expect(arrived(cut.token)).toMatchObject([{ body: gone, qos: 1 }]);
+    expect(arrived(polite.token)).toEqual([]);
+  });
+
+  it('is not published of a client whose token is taken back; to have it there is enough to be ended', async () => {
+    const [taken, sentinel] = [run.newDevice(), run.newDevice()];
+    const client = await raw(leaving('will-revoked', taken.token, gone));
+    await eventually(() => client.received.some(({ cmd }) => cmd === 'connack'));
+    const entry = run.world.entries.find(({ token }) => token === taken.token);
+    if (entry === undefined) throw new Error('no such device');
+    entry.tokenStatus = 'suspended';
+    await run.services.tokenChanged(taken.id);
+    await eventually(() => client.socket.closed, { deadlineMs: 2_000, what: 'it is ended' });
+    // By the same way, and later: where that one is, the other would be.
+    const after = await raw(leaving('will-after', sentinel.token, gone));
+    await eventually(() => after.received.some(({ cmd }) => cmd === 'connack'));
+    after.socket.destroy();
+    await eventually(() => arrived(sentinel.token).length > 0);
+    expect(arrived(taken.token)).toEqual([]);
+  });
+});
+
 describe('sessions that are kept', () => {
   beforeAll(() => run.restart({ MUSTER_MQTT_SESSIONS_PER_DEVICE: '2', MUSTER_MQTT_FILTERS_PER_CLIENT: '3' }));
   afterAll(() => run.restart());
@@ -336,6 +374,21 @@ describe('a client that does not keep to the rules', () => {
     await eventually(() => client.received.some(({ cmd }) => cmd === 'puback'));
     client.socket.destroy();
     await eventually(() => arrived(token).some(({ body }) => body === '{"gone":1}'));
+  });
+
+  it.each([
+    ['of QoS 3', 0x1e, (token: string) => `kp1/radiator-v1/dcx/${token}/json`],
+    ['with a wildcard', 0x06, () => 'kp1/radiator-v1/dcx/+/json'],
+    ['without a topic', 0x06, () => ''],
+  ])('may not leave a will %s', async (_what, flags, topicOf) => {
+    const { token } = run.newDevice();
+    const [topic, id] = [Buffer.from(topicOf(token)), Buffer.from('odd-will')];
+    const texts = [id, topic, Buffer.from('{}')].flatMap((text) => [Buffer.from([0, text.length]), text]);
+    const head = [0, 4, 77, 81, 84, 84, 4, flags, 0, 0];
+    const body = Buffer.concat([Buffer.from(head), ...texts]);
+    const client = await raw(Buffer.from([0x10, body.length]), body);
+    await client.closed();
+    expect(client.received.some((one) => one.cmd === 'connack' && one.returnCode === 0)).toBe(false);
   });
 
   it('is ended by its keepalive, and so is one that says nothing', async () => {

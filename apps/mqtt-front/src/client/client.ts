@@ -14,7 +14,7 @@ import { Packets } from './packets.js';
 import { connackFor, forBroker, willFor } from './passed-on.js';
 import { Wire, type ConnackRefusal } from './protocol.js';
 import type { ClientParts, Speaker } from './client-parts.js';
-import { checkWill } from './will.js';
+import { judgeWill, type WillRight } from './will.js';
 
 const NO_ONE: Identity = { kind: 'anonymous' };
 /** A client that takes nothing for so long is gone, whatever else it says. */
@@ -52,6 +52,8 @@ export class Client implements Listed, Speaker {
   private isSuperseded = false;
   /** `performance.now()` of when it was about to be connected by another front. */
   private cameElsewhereAt = -Infinity;
+  /** Where it may publish for as long as it has its will there. */
+  private will: WillRight | undefined;
   /** The broker is being asked for a session of this client, for this connection or the one before. Never rejects. */
   private asking: Promise<unknown> = Promise.resolve();
 
@@ -106,12 +108,15 @@ export class Client implements Listed, Speaker {
       this.identity = await this.identify(packet);
       if (this.identity.kind === 'anonymous') parts.bounds.isStranger(arrival.socket);
       if (this.isEnded()) return;
-      const fault = await checkWill(packet.will, this);
-      if (fault !== undefined) {
-        this.refuse('not-authorised', `its will: ${fault}`);
+      const will = packet.will === undefined ? undefined : await judgeWill(packet.will, this);
+      if (will?.kind === 'refused') {
+        this.refuse('not-authorised', `its will: ${will.why}`);
         return;
       }
-      if (this.identity.kind === 'device') await this.bind(this.identity);
+      this.will = will;
+      // The topic of a will names a device as any other does; and it is the broker that will publish it.
+      const of = this.identity.kind === 'device' ? this.identity : will?.entry;
+      if (of !== undefined) await this.bind(of);
     } catch (error) {
       this.refuse(refusalOf(error), messageOf(error));
       return;
@@ -313,7 +318,8 @@ export class Client implements Listed, Speaker {
     for (const [token, appVersion] of this.used) {
       if (!this.parts.access.stillHolds(this.identity, token, appVersion)) return false;
     }
-    return true;
+    if (this.will === undefined) return true;
+    return this.parts.access.stillHolds(this.identity, this.will.entry.token, this.will.appVersion);
   }
 
   /**
@@ -351,7 +357,8 @@ export class Client implements Listed, Speaker {
     this.isOver = true;
     const { parts, session, device, flow, arrival } = this;
     parts.metrics.ended(reason);
-    if (reason === 'disconnected' || reason === 'stopping') session?.leave(goodbye);
+    // What opens nothing any more publishes nothing any more, a will neither.
+    if (reason === 'disconnected' || reason === 'stopping' || reason === 'revoked') session?.leave(goodbye);
     else session?.abandon();
     this.session = undefined;
     flow.end(last ?? (reason === 'disconnected' ? Buffer.alloc(0) : undefined));

@@ -1,21 +1,32 @@
+import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import type { IConnectPacket } from 'mqtt-packet';
 import type { Speaker } from './client-parts.js';
 import { judgePublish } from './topic-rules.js';
 
 type Will = NonNullable<IConnectPacket['will']>;
 
-/** A will is a publish that is said in advance. Undefined: it may be; else why not. Rejects with what passes. */
-export const checkWill = async (
-  will: Will | undefined,
+/** For which device a will is published, and as which version. */
+export interface WillRight {
+  readonly kind: 'admitted';
+  readonly entry: AccessEntry;
+  readonly appVersion: string;
+}
+
+export type WillVerdict = WillRight | { readonly kind: 'refused'; readonly why: string };
+
+/** A will is a publish that is said in advance. Rejects with what passes. */
+export const judgeWill = async (
+  will: Will,
   { parts, identity }: Pick<Speaker, 'parts' | 'identity'>,
-): Promise<string | undefined> => {
-  if (will === undefined) return undefined;
+): Promise<WillVerdict> => {
+  const refused = (why: string): WillVerdict => ({ kind: 'refused', why });
   const verdict = judgePublish(will.topic);
-  if (verdict.kind === 'hostile') return verdict.why;
-  if (verdict.kind === 'refused') return verdict.reasonPhrase;
-  if (Buffer.byteLength(will.payload) > parts.options.maxPayloadBytes) return 'it is too large';
+  if (verdict.kind === 'hostile') return refused(verdict.why);
+  if (verdict.kind === 'refused') return refused(verdict.reasonPhrase);
+  if (Buffer.byteLength(will.payload) > parts.options.maxPayloadBytes) return refused('it is too large');
   const { token, appVersion } = verdict.topic;
   const access = await parts.access.of(identity, token, appVersion);
   if (access.kind === 'undecided') throw new Error(`its device could not be asked for: ${access.why}`);
-  return access.kind === 'refused' ? access.reasonPhrase : undefined;
+  if (access.kind === 'refused') return refused(access.reasonPhrase);
+  return { kind: 'admitted', entry: access.entry, appVersion };
 };
