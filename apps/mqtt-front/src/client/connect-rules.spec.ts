@@ -27,6 +27,13 @@ describe('CONNECT', () => {
     expect(judge({ clientId: 'a', clean: true, protocolVersion: 5 }, true)).toMatchObject({ clientId: 'a' });
   });
 
+  it('of MQTT 5 asks for no method by which to prove who it is', () => {
+    const properties = { authenticationMethod: 'SCRAM-SHA-256' };
+    expect(judge({ clientId: 'a', clean: true, protocolVersion: 5, properties }, true)).toMatchObject({
+      refusal: 'bad-method',
+    });
+  });
+
   it('has an id of so many bytes, and of text', () => {
     const longest = 'ä'.repeat(MAX_CLIENT_ID_BYTES / 2);
     expect(judge({ clientId: longest, clean: true })).toMatchObject({ clientId: longest });

@@ -9,11 +9,15 @@ const MAX_BROKER_ID_BYTES = 255 - Buffer.byteLength('mqtt-subscription-qos1');
 
 export type ConnectVerdict =
   | { readonly ok: true; readonly clientId: string; readonly isAssigned: boolean }
-  | { readonly ok: false; readonly refusal: 'bad-client-id' | 'bad-protocol'; readonly why: string };
+  | {
+      readonly ok: false;
+      readonly refusal: 'bad-client-id' | 'bad-protocol' | 'bad-method';
+      readonly why: string;
+    };
 
 /** What a CONNECT says by itself. `makeId` gives an id to who has none and wants no session. */
 export const judgeConnect = (
-  packet: Pick<IConnectPacket, 'clientId' | 'clean' | 'protocolVersion'>,
+  packet: Pick<IConnectPacket, 'clientId' | 'clean' | 'protocolVersion' | 'properties'>,
   speaksFive: boolean,
   makeId: () => string,
 ): ConnectVerdict => {
@@ -21,6 +25,10 @@ export const judgeConnect = (
   const { clientId, protocolVersion = 4 } = packet;
   if (protocolVersion === 5 && !speaksFive) {
     return { ok: false, refusal: 'bad-protocol', why: 'MQTT 5, which the broker does not speak' };
+  }
+  // MQTT 5, 4.12: a client that wants to prove who it is in a way that is not spoken here is not let in without it.
+  if (packet.properties?.authenticationMethod !== undefined) {
+    return { ok: false, refusal: 'bad-method', why: 'an authentication method, of which none is spoken' };
   }
   if (clientId === '') {
     // MQTT 3.1 has no empty client ids, 3.1.1 none without a clean session.

@@ -4,8 +4,8 @@ import type { Wire } from './protocol.js';
 type Properties<P extends { properties?: unknown }> = NonNullable<P['properties']>;
 type Will = NonNullable<IConnectPacket['will']>;
 
-/** Topic aliases would let a client publish where nobody has looked; whoever logs in, does so here and not at the broker. */
-const KEPT_FROM_BROKER = new Set(['topicAliasMaximum', 'authenticationMethod', 'authenticationData']);
+/** Topic aliases would let a client publish where nobody has looked. */
+const KEPT_FROM_BROKER = new Set(['topicAliasMaximum', 'authenticationData']);
 /** Said by the front, or not true of it. */
 const KEPT_FROM_CLIENT = new Set(['topicAliasMaximum', 'serverKeepAlive', 'assignedClientIdentifier']);
 

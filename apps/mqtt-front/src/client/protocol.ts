@@ -3,7 +3,8 @@ import { generate, type IConnackPacket, type Packet } from 'mqtt-packet';
 export type Protocol = '3.1' | '3.1.1' | '5';
 
 /** Why a client is not let in, of what only it can mend. */
-export type ConnackRefusal = 'bad-protocol' | 'bad-client-id' | 'bad-credentials' | 'not-authorised';
+export type ConnackRefusal =
+  'bad-protocol' | 'bad-client-id' | 'bad-credentials' | 'not-authorised' | 'bad-method';
 
 /** Return code of 3.1 and 3.1.1, reason code of 5. */
 const CODES: Readonly<Record<ConnackRefusal, readonly [number, number]>> = {
@@ -11,6 +12,8 @@ const CODES: Readonly<Record<ConnackRefusal, readonly [number, number]>> = {
   'bad-client-id': [0x02, 0x85],
   'bad-credentials': [0x04, 0x86],
   'not-authorised': [0x05, 0x87],
+  // Only 5 can ask for one.
+  'bad-method': [0x05, 0x8c],
 };
 
 const PUBACKS = [0x40, 0x50, 0x62, 0x70];
