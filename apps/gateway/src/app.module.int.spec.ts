@@ -70,6 +70,30 @@ it('stops at once when nothing is under way, whatever connections are open', asy
   await ended;
 });
 
+it('tells in words what cannot be read as a request', async () => {
+  const port = await freePort();
+  const gateway = await start(environment(port));
+  const said = async (sent: string): Promise<unknown> => {
+    const socket = connect(port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    socket.on('error', () => undefined);
+    socket.write(sent);
+    await eventually(() => socket.closed, { what: 'it is closed' });
+    expect(answer).toContain('content-type: application/problem+json');
+    return JSON.parse(answer.split('\r\n\r\n')[1] ?? '');
+  };
+  const refusal = { type: '/problems/invalid-request', code: 'invalid-request' };
+  expect(await said('SSH-2.0-x\r\n\r\n')).toMatchObject({ ...refusal, status: 400 });
+  expect(await said(`GET / HTTP/1.1\r\nHost: a\r\nx: ${'y'.repeat(40_000)}\r\n\r\n`)).toMatchObject({
+    ...refusal,
+    status: 431,
+    detail: 'the headers must have at most 16384 bytes.',
+  });
+  expect(await said('CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n')).toMatchObject({ ...refusal, status: 405 });
+  await gateway.stop();
+});
+
 it('speaks on its pages for the processes it was told of', async () => {
   const health = new Health();
   health.add('database', () => {

@@ -7,10 +7,10 @@ import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { SwaggerModule } from '@nestjs/swagger';
 import express, { type RequestHandler } from 'express';
-import { AppError } from '@muster/contracts';
+import { AppError, toProblem } from '@muster/contracts';
 import { openFileStore } from '@muster/files';
 import { connectBus, streamExtent, subscribeLive, tailEvents } from '@muster/messaging';
-import { boundConnections, GuessLimit, trustedProxiesOf } from '@muster/limits';
+import { boundConnections, GuessLimit, refuseUnreadable, trustedProxiesOf } from '@muster/limits';
 import {
   combineOps,
   createLogger,
@@ -249,6 +249,10 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     serve(request, response),
   );
   limitTimes(server);
+  refuseUnreadable(server, (status, reason) => ({
+    type: 'application/problem+json',
+    body: JSON.stringify({ ...toProblem(new AppError('invalid-request', `${reason}.`)), status }),
+  }));
   const trustedProxies = trustedProxiesOf(config.trustedProxies);
   const bounds = boundConnections(server, { ...config, trustedProxies });
   const stopServer = stopperOf(server);

@@ -488,6 +488,7 @@ describe('HTTP', () => {
     });
     expect(await told(streamed)).toEqual([413, limit]);
     expect((await post('h2', 'dcx/json', '{}', { 'content-encoding': 'gzip' })).status).toBe(415);
+    expect((await post('h2', 'dcx/json', '{"n":1}', { 'content-encoding': 'Identity' })).status).toBe(200);
   });
 
   it('answers 408 to a body that does not come', async () => {
@@ -500,6 +501,46 @@ describe('HTTP', () => {
     );
     await eventually(() => answer.startsWith('HTTP/1.1 408') && answer.includes('"statusCode":408'));
     socket.destroy();
+  });
+
+  it.each([
+    ['is no HTTP', 400, 'cannot be read as HTTP', 'SSH-2.0-x\r\n\r\n'],
+    [
+      'has two lengths',
+      400,
+      'cannot be read as HTTP',
+      (head: string) => `${head}Content-Length: 7\r\nContent-Length: 8\r\n\r\n`,
+    ],
+    [
+      'has a bad chunk',
+      400,
+      'cannot be read as HTTP',
+      (head: string) => `${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n`,
+    ],
+    [
+      'has 40 KB of headers',
+      431,
+      'the headers must have at most',
+      (head: string) => `${head}x: ${'y'.repeat(40_000)}\r\n\r\n`,
+    ],
+  ])('tells in words what %s, after a good answer too', async (_what, statusCode, reason, sent) => {
+    device('h5');
+    const head =
+      'POST /kp1/radiator-v1/dcx/token-of-h5/json HTTP/1.1\r\nHost: a\r\nX-Device-Secret: secret-of-h5\r\n';
+    const socket = connect(adapter.port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    socket.on('error', () => undefined);
+    socket.write(`${head}Content-Length: 7\r\n\r\n{"n":1}`);
+    await eventually(() => answer.startsWith('HTTP/1.1 200'));
+    answer = '';
+    socket.write(typeof sent === 'string' ? sent : sent(head));
+    await eventually(() => socket.closed, { what: 'it is closed' });
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${statusCode} `));
+    expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toEqual({
+      statusCode,
+      reasonPhrase: expect.stringContaining(reason),
+    });
   });
 
   it('keeps a connection for many requests', async () => {

@@ -8,3 +8,4 @@ export {
   type ConnectionBoundsOptions,
 } from './connection-bounds.js';
 export { GuessLimit, type GuessLimitOptions } from './guess-limit.js';
+export { refuseUnreadable, type RenderRefusal } from './unreadable.js';

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AppError } from '@muster/contracts';
-import { boundConnections, clientAddress, type TrustedProxies } from '@muster/limits';
+import { boundConnections, clientAddress, refuseUnreadable, type TrustedProxies } from '@muster/limits';
+import { encodeError } from '@muster/kp1';
 import { stopperOf, type Logger } from '@muster/observability';
 import { answerEmpty, answerRefusal } from './answer.js';
 import { HttpFault, refusal, refusalOf } from './http-fault.js';
@@ -79,6 +80,10 @@ export const startDeviceServer = async (options: DeviceServerOptions): Promise<D
     answer(request, response);
   });
 
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    answerRefusal(request, response, refusal(417, 'nothing can be expected but 100-continue'));
+  });
+
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { pathname, query } = splitTarget(request.url ?? '');
     // A prefix may be the beginning of another route's path: `/kp1/enrol` of the application version `enrol-v1`.
@@ -107,6 +112,10 @@ export const startDeviceServer = async (options: DeviceServerOptions): Promise<D
   };
 
   limitTimes(server, options.headerTimeoutMs);
+  refuseUnreadable(server, (statusCode, reason) => ({
+    type: 'application/json',
+    body: encodeError(statusCode, reason),
+  }));
   const bounds = boundConnections(server, options);
   const stop = stopperOf(server);
   server.listen(options.port, options.host);

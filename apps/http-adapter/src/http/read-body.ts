@@ -7,8 +7,7 @@ export const readBody = async (
   request: IncomingMessage,
   { maxBytes, timeoutMs }: { readonly maxBytes: number; readonly timeoutMs: number },
 ): Promise<Buffer> => {
-  const encoding = request.headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') {
+  if (!/^(identity)?$/i.test(request.headers['content-encoding'] ?? '')) {
     throw new AppError('unsupported-media-type', 'the body must not be compressed');
   }
   const tooLarge = (): AppError =>
