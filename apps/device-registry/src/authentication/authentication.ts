@@ -109,7 +109,8 @@ export class Authentication {
     const { database, store, enrolments, uses } = this.parts;
     const named = await authoritiesNamed(database, [...new Set(certificates.map(({ issuer }) => issuer))]);
     const candidates = named.map((one) => ({ ...one, certificate: readCertificate(one.certificate) }));
-    const { tenantId, authorityId } = verifyChain(certificates, candidates, at);
+    const { authority, time: ofChain } = verifyChain(certificates, candidates, at);
+    const { tenantId, authorityId } = authority;
     const { state, version } = await store.load(certificateAuthority, tenantId, authorityId);
     if (state.status !== 'existing') throw untrusted();
     assertOpen(state, at);
@@ -120,8 +121,7 @@ export class Authentication {
     if (found.authorityId !== undefined && found.authorityId !== authorityId) {
       throw new AppError('certificate-unknown', 'The device takes certificates of another authority only.');
     }
-    const time = overlap({ validFrom: own.validFrom, validUntil: own.validUntil }, timeOf(state));
-    const device = this.welcome(found, asked, at, time);
+    const device = this.welcome(found, asked, at, overlap(ofChain, timeOf(state)));
     uses.note(tenantId, authorityId, at);
     return { ...device, authorityId, authorityVersion: version };
   }

@@ -12,15 +12,16 @@ const now = new Date().toISOString();
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 
+const verified = (chain: readonly Made[], authorities: readonly Made[]) =>
+  verifyChain(
+    chain.map(({ pem }) => readCertificate(pem)),
+    authorities.map((one) => ({ ...one, certificate: readCertificate(one.pem) })),
+    now,
+  );
 /** The name of the authority that vouches, or why nobody does. */
 const verdict = (chain: readonly Made[], authorities: readonly Made[]): string => {
   try {
-    const known = verifyChain(
-      chain.map(({ pem }) => readCertificate(pem)),
-      authorities.map((one) => ({ ...one, certificate: readCertificate(one.pem) })),
-      now,
-    );
-    return known.name;
+    return verified(chain, authorities).authority.name;
   } catch (error) {
     if (error instanceof AppError) return `${error.code}: ${error.detail}`;
     throw error;
@@ -93,6 +94,25 @@ describe('a chain of certificates', () => {
     expect(verdict([await makeOf(old, 'd1'), old], [authority])).toMatch(
       /^certificate-untrusted: Of an authority in the chain: The certificate was valid until/,
     );
+  });
+
+  it('is good for as long as all in it are, up to the authority', async () => {
+    const root = await makeAuthority('root', { days: [-9, 9] });
+    const middle = await makeAuthority('middle', { by: root, days: [-1, 2] });
+    const own = await makeOf(middle, 'd1', { days: [-3, 5] });
+    const { validFrom, validUntil } = readCertificate(middle.pem);
+    expect(verified([own, middle], [root]).time).toEqual({ validFrom, validUntil });
+    const { validFrom: from, validUntil: until } = readCertificate(own.pem);
+    expect(verified([own], [middle]).time).toEqual({ validFrom: from, validUntil: until });
+  });
+
+  it('is vouched for where one in it was renewed and is there twice, the old one first', async () => {
+    const root = await makeAuthority('root');
+    const old = await makeAuthority('middle', { by: root, days: [-2, -1] });
+    const renewed = await makeAuthority('middle', { by: root, keys: old.keys });
+    const own = await makeOf(old, 'd1');
+    expect(verdict([own, old, renewed], [root])).toBe('CN=root');
+    expect(verdict([own, old], [root])).toMatch(/^certificate-untrusted: Of an authority in the chain/);
   });
 
   it.each([

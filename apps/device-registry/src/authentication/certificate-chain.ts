@@ -1,4 +1,5 @@
 import { AppError } from '@muster/contracts';
+import { overlap, type Validity } from '../validity.js';
 import {
   assertAuthority,
   assertInTime,
@@ -7,6 +8,13 @@ import {
   isSignedBy,
   type Certificate,
 } from './certificate.js';
+
+/** Who vouches for a chain, and for how long. */
+export interface Vouched<Known> {
+  readonly authority: Known;
+  /** Of the first certificate and of those between it and the authority: as long as all of them are in their time. */
+  readonly time: Validity;
+}
 
 /**
  * Whether an authority vouches for the first certificate of a chain, and which of those given. Intermediate ones come from
@@ -17,26 +25,37 @@ export const verifyChain = <Known extends { readonly certificate: Certificate }>
   chain: readonly Certificate[],
   authorities: readonly Known[],
   at: string,
-): Known => {
+): Vouched<Known> => {
   const [own, ...others] = chain;
   if (own === undefined) throw invalid('is missing');
   assertInTime(own, at);
   assertOfClient(own);
-  const walked = new Set([own]);
-  for (let current = own, between = 0; ; between += 1) {
+  const vouchFor = (path: readonly Certificate[]): Vouched<Known> => {
+    const current = path.at(-1) ?? own;
+    const between = path.length - 1;
     const known = authorities.find(({ certificate }) => isSignedBy(current, certificate));
     if (known !== undefined) {
       assertPath(known.certificate, between);
-      return known;
+      return { authority: known, time: path.map(timeOf).reduce(overlap) };
     }
-    const next = others.find((one) => !walked.has(one) && isSignedBy(current, one));
-    if (next === undefined) throw untrusted(current, authorities);
-    assertPath(next, between);
-    assertIntermediate(next, at);
-    walked.add(next);
-    current = next;
-  }
+    const faults: AppError[] = [];
+    // An authority that was renewed, or has others above it by two ways, may be there more than once.
+    for (const next of others.filter((one) => !path.includes(one) && isSignedBy(current, one))) {
+      try {
+        assertPath(next, between);
+        assertIntermediate(next, at);
+        return vouchFor([...path, next]);
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        faults.push(error);
+      }
+    }
+    throw faults[0] ?? untrusted(current, authorities);
+  };
+  return vouchFor([own]);
 };
+
+const timeOf = ({ validFrom, validUntil }: Certificate): Validity => ({ validFrom, validUntil });
 
 /** `between`: certificates of other authorities between this one and the device's. */
 const assertPath = (authority: Certificate, between: number): void => {
