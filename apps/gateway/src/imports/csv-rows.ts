@@ -53,6 +53,12 @@ const COLUMNS: Readonly<Record<string, Column>> = {
 /** A column for one member: of metadata by the rule of its keys, of desired values whatever the configuration takes. */
 const MEMBER = /^(?:(metadata)\.([a-zA-Z0-9_]{1,64})|(desired)\.(.{1,255}))$/s;
 
+/** What spreadsheets put between columns where a comma is part of a number. */
+const OTHER_SEPARATORS = [
+  [';', 'semicolons'],
+  ['\t', 'tabs'],
+] as const;
+
 /** The columns a file may have, for people. */
 export const COLUMN_NAMES = [...Object.keys(COLUMNS), 'metadata.<key>', 'desired.<key>'].join(', ');
 
@@ -134,8 +140,12 @@ const columnsOf = (names: readonly string[], line: number): readonly Column[] =>
     if (field !== undefined && key !== undefined)
       return (row, cell, at) => put(row, field, key, valueIn(cell, at));
     const known = Object.hasOwn(COLUMNS, name) ? COLUMNS[name] : undefined;
-    if (known === undefined)
+    if (known === undefined) {
+      const other = names.length === 1 ? OTHER_SEPARATORS.find(([sign]) => name.includes(sign)) : undefined;
+      if (other !== undefined)
+        throw fileFault(place, `must have commas between its columns, has ${other[1]}`);
       throw fileFault(place, `"${name}" is not a known column; these are: ${COLUMN_NAMES}`);
+    }
     return known;
   });
 };

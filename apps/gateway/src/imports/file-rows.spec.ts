@@ -66,6 +66,9 @@ describe('a CSV file of devices', () => {
   it.each([
     ['', /^line 1: must name the columns: id, name/],
     ['name,colour\na,b', /^line 1, column 2: "colour" is not a known column; these are: id, name/],
+    ['name;deviceType\na;b', /^line 1, column 1: must have commas between its columns, has semicolons$/],
+    ['name\tdeviceType\na\tb', /^line 1, column 1: must have commas between its columns, has tabs$/],
+    [';', /^line 1, column 1: must have commas between its columns, has semicolons$/],
     ['name,name\na,b', /^line 1, column 2: "name" is named twice/],
     ['name,__proto__\na,b', /^line 1, column 2: "__proto__" is not a known column/],
     ['name,tags\na,b,c', /^line 2: has 3 cells, and the first line names 2 columns/],
