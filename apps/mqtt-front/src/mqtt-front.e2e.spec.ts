@@ -96,6 +96,18 @@ describe('a client without credentials', () => {
     await client.endAsync();
   });
 
+  it('need not wait for its CONNACK before it sends on, large packets too', async () => {
+    const { token } = run.newDevice();
+    const topic = `kp1/radiator-v1/dcx/${token}/json`;
+    const payload = JSON.stringify({ text: 'x'.repeat(200_000) });
+    const client = await raw(
+      Buffer.concat([generate(hello('hasty')), generate(publish(topic, { payload, qos: 1 }))]),
+    );
+    await eventually(() => client.received.some(({ cmd }) => cmd === 'puback'));
+    await eventually(() => arrived(token).length === 1);
+    expect(arrived(token)[0]?.body).toBe(payload);
+  });
+
   it('publishes with QoS 0 and leaves at once', async () => {
     const { token } = run.newDevice();
     const topic = `kp1/radiator-v1/dcx/${token}/json`;
@@ -339,6 +351,7 @@ describe('a client that does not keep to the rules', () => {
     // A CONNECT of 60 MB is announced; 20 bytes of it come.
     ['a CONNECT that is too large', [Buffer.from([0x10, 0x80, 0x8e, 0xce, 0x1c, 0, 4, 77, 81, 84, 84])]],
     ['a packet of type 15', [hello(), Buffer.from([0xf0, 0])]],
+    ['an UNSUBSCRIBE without filters', [hello(), Buffer.from([0xa2, 2, 0, 1])]],
   ])('is ended: %s', async (_what, packets) => {
     const client = await raw(...packets);
     await client.closed();
@@ -379,6 +392,7 @@ describe('a client that does not keep to the rules', () => {
   it.each([
     ['of QoS 3', 0x1e, (token: string) => `kp1/radiator-v1/dcx/${token}/json`],
     ['with a wildcard', 0x06, () => 'kp1/radiator-v1/dcx/+/json'],
+    ['that nobody would get', 0x06, (token: string) => `kp1/radiator-v1/dcx/${token}/nothing`],
     ['without a topic', 0x06, () => ''],
   ])('may not leave a will %s', async (_what, flags, topicOf) => {
     const { token } = run.newDevice();

@@ -27,6 +27,14 @@ describe('CONNECT', () => {
     expect(judge({ clientId: 'a', clean: true, protocolVersion: 5 }, true)).toMatchObject({ clientId: 'a' });
   });
 
+  it('names one version of MQTT', () => {
+    const named = (protocolId: 'MQTT' | 'MQIsdp', protocolVersion: 3 | 4) =>
+      judge({ clientId: 'a', clean: true, protocolId, protocolVersion });
+    expect([named('MQIsdp', 3), named('MQTT', 4)]).toMatchObject([{ ok: true }, { ok: true }]);
+    for (const odd of [named('MQIsdp', 4), named('MQTT', 3)])
+      expect(odd).toMatchObject({ refusal: 'bad-protocol' });
+  });
+
   it('of MQTT 5 asks for no method by which to prove who it is', () => {
     const properties = { authenticationMethod: 'SCRAM-SHA-256' };
     expect(judge({ clientId: 'a', clean: true, protocolVersion: 5, properties }, true)).toMatchObject({

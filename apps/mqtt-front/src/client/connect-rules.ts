@@ -17,12 +17,19 @@ export type ConnectVerdict =
 
 /** What a CONNECT says by itself. `makeId` gives an id to who has none and wants no session. */
 export const judgeConnect = (
-  packet: Pick<IConnectPacket, 'clientId' | 'clean' | 'protocolVersion' | 'properties'>,
+  packet: Pick<IConnectPacket, 'clientId' | 'clean' | 'protocolId' | 'protocolVersion' | 'properties'>,
   speaksFive: boolean,
   makeId: () => string,
 ): ConnectVerdict => {
   const bad = (why: string): ConnectVerdict => ({ ok: false, refusal: 'bad-client-id', why });
   const { clientId, protocolVersion = 4 } = packet;
+  if (packet.protocolId !== undefined && (packet.protocolId === 'MQIsdp') !== (protocolVersion === 3)) {
+    return {
+      ok: false,
+      refusal: 'bad-protocol',
+      why: 'the name of one version of MQTT and the number of another',
+    };
+  }
   if (protocolVersion === 5 && !speaksFive) {
     return { ok: false, refusal: 'bad-protocol', why: 'MQTT 5, which the broker does not speak' };
   }

@@ -18,6 +18,7 @@ export class PacketReader {
   private readonly parser: OpenParser;
   private read: Packet[] = [];
   private firstFault: string | undefined;
+  private hasConnect = false;
 
   constructor(
     private maxBytes: number,
@@ -26,7 +27,12 @@ export class PacketReader {
     // The types leave `packet` out.
     this.parser = parser(protocolVersion === undefined ? undefined : { protocolVersion }) as OpenParser;
     this.parser.on('packet', (packet) => {
-      if ((packet.length ?? 0) > this.maxBytes) this.fail(this.tooLarge());
+      if ((packet.length ?? 0) > this.maxBytes && !this.hasConnect) this.fail(this.tooLarge());
+      if (packet.cmd === 'connect') {
+        this.hasConnect = true;
+        // The codec lets it through: of two bits, one value is none (MQTT 3.1.1, 3.1.2.6).
+        if (Number(packet.will?.qos) > 2) this.fail('a will of QoS 3');
+      }
       if (wantsId(packet) && packet.messageId === 0)
         this.fail(`a ${packet.cmd} whose packet identifier is 0`);
       if (this.firstFault === undefined) this.read.push(packet);
@@ -39,9 +45,12 @@ export class PacketReader {
     this.maxBytes = maxBytes;
   }
 
-  /** What is wrong with what came after the packets that were read. */
+  /**
+   * What is wrong with what came after the packets that were read. To be asked when those have been dealt with: after a CONNECT more
+   * may be allowed, and a client need not wait for its answer before it sends on (MQTT 3.1.1, 3.1.4).
+   */
   get fault(): string | undefined {
-    return this.firstFault;
+    return this.firstFault ?? (this.awaited > this.maxBytes ? this.tooLarge() : undefined);
   }
 
   /** Bytes of the packet that has begun and is not whole; 0: there is none, or its size is not known yet. */
@@ -55,13 +64,12 @@ export class PacketReader {
 
   /** The packets that are whole with these bytes. Never throws. */
   push(bytes: Buffer): readonly Packet[] {
-    if (this.firstFault !== undefined) return [];
+    if (this.fault !== undefined) return [];
     try {
       this.isWhole = this.parser.parse(bytes) === 0 && this.awaited === 0;
     } catch (error) {
       this.fail(error instanceof Error ? error.message : String(error));
     }
-    if (this.awaited > this.maxBytes) this.fail(this.tooLarge());
     const packets = this.read;
     this.read = [];
     return packets;

@@ -145,6 +145,10 @@ export class Subscribing {
 
   unsubscribe(packet: IUnsubscribePacket): void {
     const { client } = this;
+    if (packet.unsubscriptions.length === 0) {
+      client.end('protocol-error', 'an UNSUBSCRIBE without filters');
+      return;
+    }
     for (const filter of packet.unsubscriptions) client.filters.delete(filter);
     client.charge(1 + packet.unsubscriptions.length);
     const isOurs = (filter: string) => this.ownFilters.has(filter);

@@ -1,4 +1,5 @@
 import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
+import { matchResource } from '@muster/kp1';
 import type { IConnectPacket } from 'mqtt-packet';
 import type { Speaker } from './client-parts.js';
 import { judgePublish } from './topic-rules.js';
@@ -24,6 +25,8 @@ export const judgeWill = async (
   if (verdict.kind === 'hostile') return refused(verdict.why);
   if (verdict.kind === 'refused') return refused(verdict.reasonPhrase);
   if (Buffer.byteLength(will.payload) > parts.options.maxPayloadBytes) return refused('it is too large');
+  // No queue is bound for it: the broker would drop it, and nobody would be told.
+  if (matchResource(verdict.topic) === undefined) return refused('unknown resource');
   const { token, appVersion } = verdict.topic;
   const access = await parts.access.of(identity, token, appVersion);
   if (access.kind === 'undecided') throw new Error(`its device could not be asked for: ${access.why}`);
