@@ -505,6 +505,7 @@ describe('HTTP', () => {
 
   it.each([
     ['is no HTTP', 400, 'cannot be read as HTTP', 'SSH-2.0-x\r\n\r\n'],
+    ['has no Host', 400, 'Host is missing', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n'],
     [
       'has two lengths',
       400,
@@ -541,6 +542,20 @@ describe('HTTP', () => {
       statusCode,
       reasonPhrase: expect.stringContaining(reason),
     });
+  });
+
+  it('answers a good request first, and then what comes behind it and is none', async () => {
+    device('h6');
+    const socket = connect(adapter.port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    socket.write(
+      'POST /kp1/radiator-v1/dcx/token-of-h6/json HTTP/1.1\r\nHost: a\r\nX-Device-Secret: secret-of-h6\r\n' +
+        'Content-Length: 7\r\n\r\n{"n":1} and more than was said',
+    );
+    await eventually(() => socket.closed, { what: 'it is closed' });
+    expect(answer.match(/^HTTP\/1\.1 \d+/gm)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 400']);
+    expect(stored('h6')).toHaveLength(1);
   });
 
   it('keeps a connection for many requests', async () => {

@@ -27,14 +27,22 @@ export type RenderRefusal = (
 export const refuseUnreadable = (server: Server, render: RenderRefusal): void => {
   /** The last answer of each connection. */
   const answers = new WeakMap<Duplex, ServerResponse>();
+  /** Those that nothing is read from any more, whatever still comes. */
+  const refused = new WeakSet<Duplex>();
   const note = ({ socket }: IncomingMessage, response: ServerResponse): void =>
     void answers.set(socket, response);
   server.on('request', note).on('checkContinue', note);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    if (refused.has(socket)) return;
+    refused.add(socket);
     const answer = answers.get(socket);
-    const isInTheMiddle = answer?.headersSent === true && !answer.writableFinished;
-    if (!socket.writable || isInTheMiddle || error.code === 'ECONNRESET') socket.destroy();
-    else refuse(socket, render, FAULTS[error.code ?? ''] ?? NO_HTTP);
+    const isUnderWay = answer !== undefined && !answer.writableFinished;
+    const tell = (): void => refuse(socket, render, FAULTS[error.code ?? ''] ?? NO_HTTP);
+    if (!socket.writable || error.code === 'ECONNRESET') socket.destroy();
+    // Of a request that came whole, before this: its answer first.
+    else if (isUnderWay && answer.req.complete) answer.once('close', tell);
+    else if (isUnderWay && answer.headersSent) socket.destroy();
+    else tell();
   });
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
     refuse(socket, render, [405, 'this is no proxy']);
@@ -53,6 +61,7 @@ const refuse = (
     `content-type: ${type}`,
     `content-length: ${Buffer.byteLength(body)}`,
   ];
+  if (!socket.writable) return;
   socket.on('error', () => undefined);
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
   const late = setTimeout(() => socket.destroy(), LINGER_MS);

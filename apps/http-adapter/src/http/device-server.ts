@@ -68,7 +68,7 @@ export const startDeviceServer = async (options: DeviceServerOptions): Promise<D
       answerRefusal(request, response, known ?? refusal(500, 'internal error'));
     });
   };
-  const server = createServer({ connectionsCheckingInterval: 1_000 }, answer);
+  const server = createServer({ connectionsCheckingInterval: 1_000, requireHostHeader: false }, answer);
   // Whoever asks first is told to go on when somebody reads its body, which is after it was let in; Node would tell everybody.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     const invite = (event: string | symbol): void => {
@@ -85,6 +85,9 @@ export const startDeviceServer = async (options: DeviceServerOptions): Promise<D
   });
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    // RFC 9112, 3.2. Node would say no more than the number.
+    if (request.httpVersion === '1.1' && request.headers.host === undefined)
+      throw new HttpFault(400, 'the header Host is missing');
     const { pathname, query } = splitTarget(request.url ?? '');
     // A prefix may be the beginning of another route's path: `/kp1/enrol` of the application version `enrol-v1`.
     const route = options.routes.find(

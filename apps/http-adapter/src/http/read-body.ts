@@ -10,6 +10,9 @@ export const readBody = async (
   if (!/^(identity)?$/i.test(request.headers['content-encoding'] ?? '')) {
     throw new AppError('unsupported-media-type', 'the body must not be compressed');
   }
+  if (!/^(chunked)?$/i.test(request.headers['transfer-encoding'] ?? '')) {
+    throw new AppError('unsupported-media-type', 'the transfer-encoding must be chunked, or none');
+  }
   const tooLarge = (): AppError =>
     new AppError('payload-too-large', `payload must have at most ${maxBytes} bytes`);
   // Told before it is on its way.
