@@ -19,6 +19,7 @@ describe('an enrolment', () => {
     expect(() => decoded(`{"claimKey":"${'secret'.repeat(30)}","name":"n"}`)).toThrow(
       /^(?!.*secretsecret).*claimKey/,
     );
+    expect(() => decoded('{"claimKey":"k","name":""}')).toThrow('name must have at least 1 character');
     expect(() => decoded('{"claimKey":"k","name":"n","more":1}')).toThrow('more');
   });
 });

@@ -89,7 +89,13 @@ const describe = (fault: ErrorObject): string => {
     case 'additionalProperties':
       return `${field} must not have the field "${shorten(String(parameters['additionalProperty']))}"`;
     case 'maxLength':
-      return `${field} must have at most ${String(parameters['limit'])} characters`;
+    case 'maxItems':
+      return `${field} must have at most ${count(fault.keyword, parameters)}`;
+    case 'minLength':
+    case 'minItems':
+      return `${field} must have at least ${count(fault.keyword, parameters)}`;
+    case 'uniqueItems':
+      return `${field} must not hold the same value twice`;
     case 'minimum':
     case 'maximum':
       return `${field} must be ${String(parameters['comparison'])} ${String(parameters['limit'])}`;
@@ -97,3 +103,6 @@ const describe = (fault: ErrorObject): string => {
       return `${field} ${fault.message ?? 'is not acceptable'}`;
   }
 };
+
+const count = (keyword: string, { limit }: Readonly<Record<string, unknown>>): string =>
+  `${String(limit)} ${keyword.endsWith('Length') ? 'character' : 'item'}${limit === 1 ? '' : 's'}`;

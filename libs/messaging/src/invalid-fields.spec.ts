@@ -32,6 +32,13 @@ describe('the rules of a contract', () => {
     );
   });
 
+  it('says of a list what it must not hold twice', () => {
+    const device = { name: 'd', deviceType: 't', tags: ['a', 'b', 'a'] };
+    expect(invalidFields(ProvisionDevice, provision(device), 'refuse')).toEqual([
+      { path: 'device.tags', message: 'must not hold the same value twice' },
+    ]);
+  });
+
   it('refuses unknown fields in requests, at every depth, and passes them over in replies', () => {
     const value = provision({ name: 'd', deviceType: 't', colour: 'red' });
     expect(invalidFields(ProvisionDevice, value, 'refuse')).toEqual([

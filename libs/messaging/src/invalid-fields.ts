@@ -201,6 +201,9 @@ const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
 
 /** A broken rule in words: of a list's items it names the first that breaks it, where the rule is about its kind. */
 const worded = (rule: string, text: string, property: string, value: unknown, path: string): FieldError => {
+  // "All tags's elements must be unique", which is no rule of the field's in our words.
+  if (rule === 'arrayUnique' && Array.isArray(value))
+    return { path, message: 'must not hold the same value twice' };
   const message = withoutName(text, property);
   if (!text.startsWith(EACH) || !Array.isArray(value))
     return { path, message: isOfItems(text) ? message : withKind(rule, message, value) };
