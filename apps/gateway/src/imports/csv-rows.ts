@@ -81,6 +81,8 @@ export async function* csvRows(source: AsyncIterable<Buffer>): AsyncGenerator<Im
   };
   const options: Options<PlacedCells, string[]> = {
     bom: true,
+    // All of them, whichever came first: editors mix them.
+    record_delimiter: ['\r\n', '\n', '\r'],
     on_record: placed,
     // Counted below, for a better word.
     relax_column_count: true,

@@ -54,6 +54,16 @@ describe('a CSV file of devices', () => {
     }
   });
 
+  it('may end its lines in one way here and in another there', async () => {
+    const rows = [
+      { line: 2, row: { name: 'a' } },
+      { line: 3, row: { name: 'b' } },
+      { line: 5, row: { name: 'c' } },
+    ];
+    for (const file of ['name\r\na\nb\r\n\nc\n', 'name\na\r\nb\n\r\nc', 'name\ra\rb\r\rc\r'])
+      expect(await read(csvRows, file, 1_000)).toEqual(rows);
+  });
+
   it('has desired values as it has metadata, of whatever key', async () => {
     const file =
       'name,desired.interval,desired.net.mode,desired\na,60,null,"{""limits"":{""high"":5}}"\nb,,,\n';
