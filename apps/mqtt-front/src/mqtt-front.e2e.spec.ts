@@ -177,7 +177,8 @@ describe('a client without credentials', () => {
     ]);
     // Its own is told to all who are subscribed as well, as mqtt-adapter does.
     await eventually(() => arrived(token).length === 2);
-    expect(arrived(token)).toEqual([
+    // RabbitMQ 3.10 has a channel for QoS 0 and one for QoS 1, and keeps no order between them.
+    expect(arrived(token).toSorted((one, other) => one.qos - other.qos)).toEqual([
       expect.objectContaining({ body: expect.stringContaining('unknown resource') }),
       expect.objectContaining({ routingKey: `kp1.radiator-v1.dcx.${token}.json` }),
     ]);
