@@ -47,8 +47,9 @@ export class DevicePushes {
   }
 
   /**
-   * Of these, those that have a token here; where none of it is listened for as the version on record, with the version it
-   * is. Throws `unavailable` when one is unknown and cannot be asked for.
+   * Of these, those that come through here; where none of it is listened for as the version on record, with the version it
+   * is. Who has no token that may be used is among them where nobody says that it can be reached: nobody can take anything on its
+   * behalf, and whoever waits for that to be on record would wait for ever. Throws `unavailable` when one is unknown and cannot be asked for.
    */
   async reachable<T extends PushTarget>(targets: readonly T[], extension: string): Promise<T[]> {
     await this.parts.questions.learn(targets.map(({ deviceId }) => deviceId));
@@ -56,7 +57,7 @@ export class DevicePushes {
       const tokens = this.tokensOf(target.deviceId);
       const isAdmitted = (version: string) =>
         tokens.some(({ token }) => this.parts.directory.admit(token, version).admitted);
-      if (tokens.length === 0) return [];
+      if (tokens.length === 0) return this.isShutOut(target) ? [target] : [];
       if (target.appVersion !== undefined) return [isAdmitted(target.appVersion) ? target : without(target)];
       const versions = tokens.flatMap(({ token }) => this.parts.wire.versionsOf?.(token, extension) ?? []);
       const other = versions.find(isAdmitted);
@@ -73,13 +74,13 @@ export class DevicePushes {
 
   /**
    * Several tokens of one device are several clients that are the device: it has it when somebody was there for one of them.
-   * undefined: nothing was sent, because the device has lost its tokens, has become reachable elsewhere, or its turn comes
-   * later. Rejects with `unavailable` when what it goes through is away.
+   * undefined: nothing was sent, because the device is gone, has become reachable elsewhere, or its turn comes later. Rejects with `unavailable` when what it goes through is away.
    */
   async publish(target: PushTarget, push: Push): Promise<Pushed | undefined> {
     const { wire } = this.parts;
     const addressees = this.addresseesOf(target).filter((to) => wire.covers(to, push));
-    if (addressees.length === 0) return undefined;
+    if (addressees.length === 0)
+      return this.isShutOut(target) ? { subscriber: false, at: new Date().toISOString() } : undefined;
     let at = Infinity;
     const send = async (to: Addressee): Promise<boolean | 'later'> => {
       if (wire.reaches?.(to, push) === true) at = Math.min(at, Date.now());
@@ -92,6 +93,13 @@ export class DevicePushes {
     this.pushes.inc({ extension: push.extension, outcome });
     if (isLater) return undefined;
     return { subscriber, at: new Date(Math.min(at, Date.now())).toISOString() };
+  }
+
+  /** It comes through here, with no token that may be used, and was not just heard of. */
+  private isShutOut({ deviceId, channels }: PushTarget): boolean {
+    if (channels !== undefined || this.tokensOf(deviceId).length > 0) return false;
+    const entries = this.parts.directory.entriesOf(deviceId);
+    return entries.some((entry) => entry.interface === this.interface);
   }
 
   private addresseesOf(target: PushTarget): Addressee[] {

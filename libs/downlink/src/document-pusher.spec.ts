@@ -188,6 +188,31 @@ describe('pushing documents', () => {
     expect(recorded).toMatchObject([{ subscriber: false }]);
   });
 
+  it('records that there is nobody where no token may be used: of one that was just heard of, or comes elsewhere, nothing', async () => {
+    const { pusher, published, recorded } = pushing(
+      directoryOf(
+        entry({ tokenStatus: 'suspended' }),
+        entry({ token: 'tok2', tokenStatus: 'revoked' }),
+        entry({ token: 'tok3', deviceId: 'd2', interface: 'http', tokenStatus: 'suspended' }),
+      ),
+    );
+    const targets = ['d1', 'd2', 'unheard-of'].map((deviceId) => ({ tenantId: 'default', deviceId }));
+    await pusher.push([{ ...targets[0]!, channels: ['tok1 cmx'] }], 'reachable');
+    expect(recorded).toEqual([]);
+    await pusher.push(targets, 'changed');
+    expect(published).toEqual([]);
+    expect(recorded).toEqual([
+      {
+        tenantId: 'default',
+        deviceId: 'd1',
+        configId: 'c1',
+        interface: 'mqtt',
+        subscriber: false,
+        at: expect.any(String),
+      },
+    ]);
+  });
+
   it('records what went out and fails for the rest, so that it is tried again', async () => {
     const { pusher, recorded } = pushing(
       directoryOf(entry({}), entry({ token: 'tok2', deviceId: 'd2' })),
