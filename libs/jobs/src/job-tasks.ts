@@ -1,4 +1,5 @@
 import { AppError, isErrorCode, isPassing, isRefused } from '@muster/contracts';
+import { cutText } from '@muster/contracts/cut-text';
 import type { JobFault } from '@muster/contracts/jobs/published';
 import { asAppError, withinJob, type Database, type EventStore } from '@muster/event-store';
 import type { Logger, Metrics } from '@muster/observability';
@@ -315,13 +316,13 @@ const passingFault = (error: unknown): JobFault | undefined => {
 const lastReason = (error: unknown): JobFault =>
   error instanceof AppError && error.code !== 'internal' ? faultOf(error) : OUR_FAULT;
 
-const faultOf = ({ code, detail }: AppError): JobFault => ({ code, detail: detail.slice(0, DETAIL_LENGTH) });
+const faultOf = ({ code, detail }: AppError): JobFault => ({ code, detail: cutText(detail, DETAIL_LENGTH) });
 
 /** An outcome that passes by itself undoes the chunk, which is then tried again. */
 const settled = ({ code, detail = '' }: JobItemOutcome): JobFault | undefined => {
   if (code === undefined) return undefined;
   if (isPassing({ code }) && isErrorCode(code)) throw new AppError(code, detail);
-  return { code, detail: detail.slice(0, DETAIL_LENGTH) };
+  return { code, detail: cutText(detail, DETAIL_LENGTH) };
 };
 
 const readWork = async (database: Database, { tenantId, jobId }: Task): Promise<Work | undefined> => {

@@ -98,6 +98,14 @@ describe('a copy', () => {
     );
   });
 
+  it('is named as far as there is room, in whole characters', () => {
+    for (const name of ['😀'.repeat(64), `a${'😀'.repeat(63)}`])
+      for (const how of ['copy', 'retry'] as const) {
+        const made = derive(how, stateAfter(create({ name }), launch(), resolve(2), complete));
+        expect(made.name).toMatch(/^a?😀{59,60} \((copy|retry)\)$/u);
+      }
+  });
+
   it('is made of nothing that was deleted', () => {
     const deleted = stateAfter(create(), { type: 'DeleteCampaign', at: '2026-01-01T00:00:09.000Z' });
     expect(() => derive('copy', deleted)).toThrow(/campaign-not-found/);

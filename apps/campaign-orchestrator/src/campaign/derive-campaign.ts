@@ -1,5 +1,6 @@
 import { AppError } from '@muster/contracts';
 import type { CampaignStatus, TargetStatus } from '@muster/contracts/campaign-orchestrator/campaign';
+import { cutText } from '@muster/contracts/cut-text';
 import type { Campaign } from './campaign-state.js';
 import type { CampaignDefinition } from './campaign.events.js';
 
@@ -73,5 +74,5 @@ const assertRevertable = ({ configurations, revertOf }: CampaignDefinition): voi
 
 const named = (name: string, how: Derivation): string => {
   const suffix = ` (${how})`;
-  return `${name.slice(0, NAME_LENGTH - suffix.length).trimEnd()}${suffix}`;
+  return `${cutText(name, NAME_LENGTH - suffix.length).trimEnd()}${suffix}`;
 };
