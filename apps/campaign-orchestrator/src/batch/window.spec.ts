@@ -52,6 +52,15 @@ describe('a window', () => {
     );
   });
 
+  it('that lies in the hour which clocks skip is not open that day, and opens the next time', () => {
+    // Clocks in Paris go from two to three on Sunday, the 28th of March 2027.
+    const closed = { open: false, changesAt: '2027-04-04T00:00:00.000Z' };
+    expect(windowAt(paris('02:00', '03:00', ['sun']), '2027-03-22T12:00:00.000Z')).toEqual(closed);
+    expect(windowAt(paris('02:00', '03:00'), '2027-03-27T12:00:00.000Z').changesAt).toBe(
+      '2027-03-29T00:00:00.000Z',
+    );
+  });
+
   it('from a time to the same is a whole day, and every day is always', () => {
     expect(windowAt(paris('08:00', '08:00'), '2026-11-28T12:00:00.000Z')).toEqual({
       open: true,

@@ -9,8 +9,11 @@ export interface WindowState {
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
-/** A window that opens once a week is found within so many days; two more for time zones and the night. */
-const AHEAD_DAYS = 9;
+/**
+ * A window that opens once a week is found within so many days, also where the one of this week lies in the hour that clocks skip in
+ * spring, and so does not open; two more for time zones and the night.
+ */
+const AHEAD_DAYS = 16;
 const DAYS: readonly Day[] = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
 
 /** Whether desired values may be written at `now`, and until when that stays so. Null: always. */
@@ -78,9 +81,10 @@ const localMs = (instant: number, timeZone: string): number => {
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** Costly to make. At most as many as there are time zones. */
+/** Costly to make. At most as many as there are time zones, in whatever case they are written. */
 const formatOf = (timeZone: string): Intl.DateTimeFormat => {
-  const known = formats.get(timeZone);
+  const key = timeZone.toLowerCase();
+  const known = formats.get(key);
   if (known !== undefined) return known;
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone,
@@ -88,6 +92,6 @@ const formatOf = (timeZone: string): Intl.DateTimeFormat => {
     ...{ year: 'numeric', month: 'numeric', day: 'numeric' },
     ...{ hour: 'numeric', minute: 'numeric', second: 'numeric' },
   });
-  formats.set(timeZone, format);
+  formats.set(key, format);
   return format;
 };
