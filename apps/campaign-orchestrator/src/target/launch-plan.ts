@@ -36,8 +36,10 @@ interface Parts {
 interface Found {
   /** Devices that exist. */
   readonly matched: number;
+  /** With those that are named and do not exist: they are in a batch as well. */
   readonly ids: readonly string[];
-  readonly byDeviceType: Record<string, number>;
+  /** Names of types are operators' own: `constructor` is one. */
+  readonly byDeviceType: ReadonlyMap<string, number>;
   readonly sample: SampleDevice[];
   readonly missing: readonly string[];
 }
@@ -65,7 +67,8 @@ export class LaunchPlan implements LaunchCheck {
       throw refusedByAll(refusals);
     await this.batches(tenantId, definition, ids);
     if (definition.onConflict === 'reject') {
-      const conflicts = await this.conflicts(tenantId, campaignId, definition, ids);
+      const meant = await this.compatible(tenantId, definition, found);
+      const conflicts = await this.conflicts(tenantId, campaignId, definition, meant);
       if (conflicts.length > 0) throw conflictError(conflicts);
     }
     return { matched };
@@ -79,14 +82,15 @@ export class LaunchPlan implements LaunchCheck {
   ): Promise<CampaignPreview> {
     const found = await this.find(tenantId, definition);
     const { ids, matched, byDeviceType, sample, missing } = found;
+    const meant = await this.compatible(tenantId, definition, found);
     const [alreadyCompliant, refusals, conflicts, sizes] = await Promise.all([
-      this.compliant(tenantId, definition, ids),
+      this.compliant(tenantId, definition, meant),
       this.refusals(tenantId, definition, found),
-      this.conflicts(tenantId, campaignId, definition, ids),
+      this.conflicts(tenantId, campaignId, definition, meant),
       this.batches(tenantId, definition, ids),
     ]);
     return {
-      ...{ matched, sample, byDeviceType, alreadyCompliant },
+      ...{ matched, sample, byDeviceType: Object.fromEntries(byDeviceType), alreadyCompliant },
       incompatible: incompatibleIn(definition, found),
       ...(missing.length === 0 ? {} : { missing: missing.slice(0, MAX_MISSING) }),
       ...(refusals.length === 0 ? {} : { refusals }),
@@ -106,25 +110,25 @@ export class LaunchPlan implements LaunchCheck {
         bus.request(previewTarget, { tenantId, target: { filter } }, { timeoutMs: FILTER_TIMEOUT_MS }),
         this.select(tenantId, filter),
       ]);
-      return { matched: ids.length, ids, sample, byDeviceType, missing: [] };
+      return { matched: ids.length, ids, sample, byDeviceType: countsOf(byDeviceType), missing: [] };
     }
     if ('deviceIds' in target) {
       const named = { deviceIds: [...target.deviceIds] };
-      const { missing = [], ...found } = await bus.request(
-        previewTarget,
-        { tenantId, target: named },
-        { timeoutMs: FILTER_TIMEOUT_MS },
-      );
-      return { ...found, ids: named.deviceIds, missing };
+      const {
+        missing = [],
+        byDeviceType,
+        ...found
+      } = await bus.request(previewTarget, { tenantId, target: named }, { timeoutMs: FILTER_TIMEOUT_MS });
+      return { ...found, byDeviceType: countsOf(byDeviceType), ids: named.deviceIds, missing };
     }
     const ids: string[] = [];
     const missing: string[] = [];
-    const byDeviceType: Record<string, number> = {};
+    const byDeviceType = new Map<string, number>();
     for (let after: string | null = null; ;) {
       const page = await devices.page(tenantId, target, after);
       for (const { id, deviceType } of page.devices) {
         ids.push(id);
-        byDeviceType[deviceType] = (byDeviceType[deviceType] ?? 0) + 1;
+        byDeviceType.set(deviceType, (byDeviceType.get(deviceType) ?? 0) + 1);
       }
       missing.push(...page.missing);
       if (page.next === null) break;
@@ -139,7 +143,27 @@ export class LaunchPlan implements LaunchCheck {
             { tenantId, target: { deviceIds: first } },
             { timeoutMs: FILTER_TIMEOUT_MS },
           );
-    return { matched: ids.length, ids, sample, byDeviceType, missing };
+    return { matched: ids.length, ids: [...ids, ...missing], sample, byDeviceType, missing };
+  }
+
+  /** Those that the campaign is for: the others are skipped, whatever they have and whoever else wants them. */
+  private async compatible(
+    tenantId: string,
+    definition: CampaignDefinition,
+    found: Found,
+  ): Promise<readonly string[]> {
+    const { ids, missing } = found;
+    if (incompatibleIn(definition, found) === 0) {
+      const gone = new Set(missing);
+      return gone.size === 0 ? ids : ids.filter((id) => !gone.has(id));
+    }
+    const own: string[] = [];
+    for (let after: string | null = null; ;) {
+      const page = await this.parts.devices.page(tenantId, definition.target, after);
+      own.push(...page.devices.filter((device) => isCompatible(definition, device)).map(({ id }) => id));
+      if (page.next === null) return own;
+      after = page.next;
+    }
   }
 
   private async select(tenantId: string, filter: string): Promise<string[]> {
@@ -224,7 +248,7 @@ export class LaunchPlan implements LaunchCheck {
     });
     return refused.map(({ deviceType, errors }) => ({
       deviceType,
-      devices: found.byDeviceType[deviceType] ?? 0,
+      devices: found.byDeviceType.get(deviceType) ?? 0,
       errors: errors.map(({ path, message }) => ({ path: `configurations.${path}`, message })),
     }));
   }
@@ -251,8 +275,11 @@ export class LaunchPlan implements LaunchCheck {
 
 const MAX_MISSING = 500;
 
+const countsOf = (byDeviceType: Readonly<Record<string, number>>): ReadonlyMap<string, number> =>
+  new Map(Object.entries(byDeviceType));
+
 const typesMeant = (definition: CampaignDefinition, { byDeviceType }: Found): string[] =>
-  Object.keys(byDeviceType).filter((deviceType) => isCompatible(definition, { deviceType }));
+  [...byDeviceType.keys()].filter((deviceType) => isCompatible(definition, { deviceType }));
 
 /** With the faults of the type that has most of the devices. */
 const refusedByAll = (refusals: readonly TypeRefusal[]): AppError => {
@@ -269,17 +296,22 @@ const refusedByAll = (refusals: readonly TypeRefusal[]): AppError => {
 };
 
 const incompatibleIn = (definition: CampaignDefinition, { byDeviceType }: Found): number =>
-  Object.entries(byDeviceType)
+  [...byDeviceType]
     .filter(([deviceType]) => !isCompatible(definition, { deviceType }))
     .reduce((sum, [, n]) => sum + n, 0);
 
-/** When each batch can go at the earliest, launched now; null: an operator says when. */
-const timesOf = (
-  { batches, spacingSeconds, window }: CampaignDefinition,
+/** When each batch can go at the earliest, launched now or at its start date; null: an operator says when. */
+export const timesOf = (
+  {
+    batches,
+    spacingSeconds,
+    startAt,
+    window,
+  }: Pick<CampaignDefinition, 'batches' | 'spacingSeconds' | 'startAt' | 'window'>,
   sizes: readonly number[],
   now: Date,
 ): CampaignPreview['batches'] => {
-  let earliest: number | null = now.getTime();
+  let earliest: number | null = Math.max(now.getTime(), startAt === null ? 0 : Date.parse(startAt));
   return batches.map(({ release }, place) => {
     const size = sizes[place] ?? 0;
     if (release === 'manual') earliest = null;
