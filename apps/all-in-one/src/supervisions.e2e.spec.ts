@@ -208,6 +208,21 @@ describe('a supervision without a campaign', () => {
       expectedStates: { a: 1 },
     });
     expect(wrong).toMatchObject({ status: 400, body: { code: 'invalid-filter' } });
+    const target = { filter: 'deviceType==lamp' };
+    const refused = async (input: object) =>
+      (await platform.api('POST', '/supervisions', { name: 'Wrong', target, ...input })).body;
+    // Nobody could be asked for such a key: all that follow the same devices would wait for the answer.
+    expect(await refused({ expectedStates: { '': 1, 'a.b': 2, c: null } })).toMatchObject({
+      ...{ status: 400, code: 'invalid-configuration' },
+      errors: [{ path: 'expectedStates.' }, { path: 'expectedStates.a.b' }, { path: 'expectedStates.c' }],
+    });
+    expect(await refused({ configurations: { a: 'x'.repeat(100_000) } })).toMatchObject({
+      code: 'configuration-too-large',
+    });
+    expect(await refused({ target: { deviceIds: ['nobody'] }, expectedStates: { a: 1 } })).toMatchObject({
+      ...{ status: 400, code: 'invalid-request' },
+      errors: [{ path: 'target.deviceIds' }],
+    });
     const id = await open({
       name: 'Nobody',
       target: { filter: 'name==nobody' },

@@ -4,7 +4,6 @@ import type {
   CampaignEdit,
   CampaignTarget,
 } from '@muster/contracts/campaign-orchestrator/campaign';
-import { wrongConfigurationKey, wrongConfigurationValue } from '@muster/contracts/configuration/values';
 import { windowAt } from '../batch/window.js';
 import type {
   CampaignDefinition,
@@ -13,6 +12,8 @@ import type {
   StoredTarget,
   StoredWindow,
 } from './campaign.events.js';
+import { refuseFields } from './refuse-fields.js';
+import { assertValueSets } from './value-sets.js';
 
 /** The installation's own. */
 export interface DefinitionLimits {
@@ -26,7 +27,7 @@ export interface DefinitionLimits {
 /** What cannot be seen any more in what is stored: which of the ways to name devices were taken. */
 export const assertInput = (input: CampaignEdit): void => {
   const { target, batches } = input;
-  refuse([
+  refuseFields([
     ...(target == null ? [] : faultsOfTarget(target)),
     ...(batches ?? []).flatMap((batch, place) => faultsOfShare(batch, `batches.${place}`)),
   ]);
@@ -38,7 +39,7 @@ export const assertInput = (input: CampaignEdit): void => {
  */
 export const assertDefinition = (definition: CampaignDefinition, limits: DefinitionLimits): void => {
   const { batches, window, startAt, endAt, ratePerMinute } = definition;
-  refuse([
+  refuseFields([
     ...faultsOfSets(definition),
     ...batches.flatMap(({ gate }, place) => faultsOfGate(gate, `batches.${place}.gate`)),
     ...faultsOfShares(batches),
@@ -50,7 +51,8 @@ export const assertDefinition = (definition: CampaignDefinition, limits: Definit
       ? [{ path: 'ratePerMinute', message: `must not be greater than ${limits.ratePerMinute}` }]
       : []),
   ]);
-  assertSizes(definition, limits);
+  assertValueSets(definition, limits.valuesBytes);
+  assertNamed(definition, limits);
 };
 
 /**
@@ -61,15 +63,7 @@ export const assertOpens = ({ window, startAt, endAt }: CampaignDefinition, now:
   if (window === null || endAt === null) return;
   const { open, changesAt } = windowAt(window, startAt !== null && startAt > now ? startAt : now);
   if (open || (changesAt !== null && changesAt < endAt)) return;
-  refuse([{ path: 'window', message: `must open before endAt, which is ${endAt}` }]);
-};
-
-const refuse = (
-  errors: readonly FieldError[],
-  code: 'invalid-request' | 'invalid-configuration' = 'invalid-request',
-): void => {
-  if (errors.length === 0) return;
-  throw new AppError(code, errors.map(({ path, message }) => `${path} ${message}`).join('; '), { errors });
+  refuseFields([{ path: 'window', message: `must open before endAt, which is ${endAt}` }]);
 };
 
 const faultsOfTarget = (target: CampaignTarget): readonly FieldError[] => {
@@ -152,27 +146,7 @@ const faultsOfWindow = ({ timeZone, from, to }: StoredWindow): readonly FieldErr
   ...(from === to ? [{ path: 'window.to', message: 'must not be the same as window.from' }] : []),
 ];
 
-/** Keys and values as `configuration` would refuse them of every device, and what is too large. */
-const assertSizes = (definition: CampaignDefinition, limits: DefinitionLimits): void => {
-  const { configurations, expectedStates } = definition;
-  const faults = Object.entries({ configurations, expectedStates }).flatMap(([set, values]) =>
-    Object.entries(values).flatMap(([key, value]) => {
-      const isExpectedNull = set === 'expectedStates' && value === null;
-      const message = isExpectedNull
-        ? 'must not be null: a device reports no key with it'
-        : (wrongConfigurationKey(key) ?? wrongConfigurationValue(value));
-      return message === undefined ? [] : [{ path: `${set}.${storable(key)}`, message }];
-    }),
-  );
-  refuse(faults, 'invalid-configuration');
-  for (const [set, values] of Object.entries({ configurations, expectedStates })) {
-    const bytes = Buffer.byteLength(JSON.stringify(values));
-    if (bytes > limits.valuesBytes)
-      throw new AppError(
-        'configuration-too-large',
-        `${set} has ${bytes} bytes as JSON; at most ${limits.valuesBytes} are allowed.`,
-      );
-  }
+const assertNamed = (definition: CampaignDefinition, limits: DefinitionLimits): void => {
   const named = Math.max(
     ...[definition.target, ...definition.batches.map(({ share }) => share)].map(devicesIn),
   );
@@ -185,6 +159,3 @@ const assertSizes = (definition: CampaignDefinition, limits: DefinitionLimits): 
 
 const devicesIn = (named: StoredTarget | StoredBatch['share']): number =>
   'deviceIds' in named ? named.deviceIds.length : 0;
-
-/** In a path, what an answer cannot hold is replaced. */
-const storable = (text: string): string => text.replace(/\0|\p{Surrogate}/gu, '\ufffd');

@@ -7,6 +7,7 @@ import { testDatabase, type TestDatabase } from '@muster/testing';
 import { migrate } from '../app.module.js';
 import { anna } from '../campaign/campaigns.fixture.js';
 import { supervisionList } from './supervision-list.projection.js';
+import type { CampaignSettings } from '../providers.js';
 import { SupervisionHandlers } from './supervision.handlers.js';
 import { supervision, type SupervisionCommand } from './supervision.decider.js';
 import { SupervisedDevices } from './supervised-devices.js';
@@ -32,8 +33,14 @@ beforeAll(async () => {
   database = openDatabase({ url: server.url, schema: 'campaign_orchestrator', poolSize: 2, name: 'spec' });
   store = createEventStore(database, { projections: [supervisionList] });
   devices = new SupervisedDevices(database, store);
-  const targets = undefined as unknown as DeviceTargets; // nothing is opened by a request here
-  handlers = new SupervisionHandlers(database, store, new Steps(database), targets);
+  const unused = undefined as unknown; // nothing is opened by a request here
+  handlers = new SupervisionHandlers(
+    database,
+    store,
+    new Steps(database),
+    unused as DeviceTargets,
+    unused as CampaignSettings,
+  );
 }, 30_000);
 
 afterAll(async () => {

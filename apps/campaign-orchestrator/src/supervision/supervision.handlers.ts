@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { AppError, DEFAULT_PAGE, newId, type Done } from '@muster/contracts';
+import { AppError, DEFAULT_PAGE, errorUnder, newId, type Done } from '@muster/contracts';
 import {
   closeSupervision,
   deleteSupervision,
@@ -20,10 +20,13 @@ import {
   type SupervisionRef,
   type SupervisionView,
 } from '@muster/contracts/campaign-orchestrator/supervisions.requests';
+import type { TargetPreview } from '@muster/contracts/device-registry/targets.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { DeviceTargets, Steps } from '@muster/jobs';
 import { Handles } from '@muster/messaging';
 import { DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
+import { assertValueSets } from '../campaign/value-sets.js';
+import { CAMPAIGN_SETTINGS, type CampaignSettings } from '../providers.js';
 import { assertSupervisedKept } from '../retention/retention.js';
 import {
   countSupervisions,
@@ -44,6 +47,7 @@ export class SupervisionHandlers {
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(Steps) private readonly steps: Steps,
     @Inject(DeviceTargets) private readonly targets: DeviceTargets,
+    @Inject(CAMPAIGN_SETTINGS) private readonly settings: CampaignSettings,
   ) {}
 
   @Handles(openSupervision)
@@ -64,11 +68,21 @@ export class SupervisionHandlers {
           ],
         },
       );
+    try {
+      assertValueSets({ configurations, expectedStates }, this.settings.limits.valuesBytes);
+    } catch (error) {
+      throw errorUnder('supervision', error);
+    }
     return idempotently(this.database, {
       tenantId,
       key: idempotencyKey,
       body: { operation: openSupervision.subject, ...body },
-      prepare: () => this.targets.check({ tenantId, input, path: 'supervision' }),
+      prepare: async () => {
+        const asked = { tenantId, input, path: 'supervision' };
+        const checked = await this.targets.check(asked);
+        if (input.target.deviceIds != null) assertThere(await this.targets.preview(asked));
+        return checked;
+      },
       run: async (tx, { items, params }) => {
         const id = newId();
         await this.store.execute(supervision, {
@@ -194,6 +208,17 @@ export class SupervisionHandlers {
     });
   }
 }
+
+/** Who is named and does not exist would be missing among the verdicts, and nobody would miss it. */
+const assertThere = ({ missing = [] }: TargetPreview): void => {
+  if (missing.length === 0) return;
+  const more = missing.length > SHOWN ? ` and ${missing.length - SHOWN} more` : '';
+  const message = `must name devices that exist; there is no ${missing.slice(0, SHOWN).join(', ')}${more}`;
+  const path = 'supervision.target.deviceIds';
+  throw new AppError('invalid-request', `${path} ${message}`, { errors: [{ path, message }] });
+};
+
+const SHOWN = 10;
 
 const viewSupervision = async (from: Queryable, tenantId: string, id: string): Promise<SupervisionView> => {
   const found = await findSupervision(from, tenantId, id);

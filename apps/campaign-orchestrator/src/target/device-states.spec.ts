@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { MAX_STATE_KEYS } from '@muster/contracts/configuration/campaign.requests';
 import {
   configurationDispatched,
   desiredConfigurationChanged,
@@ -34,5 +35,26 @@ describe('events of devices', () => {
       event(configurationDispatched, 'dispatched', 'campaign'),
     ]);
     expect(asked.deviceIds).toEqual(['by-a-user', 'dispatched']);
+  });
+});
+
+describe('a look at devices', () => {
+  it('whose followers want more keys than a question names asks for all', async () => {
+    const asked: (readonly string[] | undefined)[] = [];
+    const request = (_contract: object, { keys }: { keys?: readonly string[] }) => {
+      asked.push(keys);
+      return Promise.resolve({ states: [] });
+    };
+    const following = (count: number): Follower => ({
+      find: (_tenantId, deviceIds) =>
+        Promise.resolve({
+          deviceIds,
+          keys: Array.from({ length: count }, (_none, nth) => `k${nth}`),
+          judge: () => Promise.resolve([]),
+        }),
+    });
+    for (const count of [MAX_STATE_KEYS, MAX_STATE_KEYS + 1])
+      await new DeviceWatch({ request: request as never }, [following(count)]).look('default', ['d1']);
+    expect(asked.map((keys) => keys?.length)).toEqual([MAX_STATE_KEYS, undefined]);
   });
 });

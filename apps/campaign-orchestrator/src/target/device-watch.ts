@@ -1,5 +1,7 @@
+import { entryOf } from '@muster/contracts/configuration/as-expected';
 import {
   readDeviceStates,
+  MAX_STATE_KEYS,
   MAX_STATES,
   type DeviceState,
 } from '@muster/contracts/configuration/campaign.requests';
@@ -82,7 +84,8 @@ export class DeviceWatch {
     for (let left = [...deviceIds]; left.length > 0;) {
       const reply = await this.bus.request(
         readDeviceStates,
-        { tenantId, deviceIds: left, keys: [...keys] },
+        // More than a question names: all keys are asked for. Otherwise one campaign would keep others from being looked at.
+        { tenantId, deviceIds: left, ...(keys.length > MAX_STATE_KEYS ? {} : { keys: [...keys] }) },
         { timeoutMs: TIMEOUT_MS },
       );
       for (const state of reply.states) states.set(state.deviceId, state);
@@ -155,7 +158,7 @@ const wantedOf = (
 ): Wanted => {
   if (wanted.revertOf === null) return wanted;
   const isOurs = (key: string): boolean => {
-    const by = (state.desired[key] ?? state.withdrawn[key])?.by;
+    const by = (entryOf(state.desired, key) ?? entryOf(state.withdrawn, key))?.by;
     return by?.kind === 'campaign' && by.id === wanted.campaignId;
   };
   if (row.status === 'planned') return { ...wanted, values: {} };

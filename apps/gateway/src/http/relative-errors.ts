@@ -26,13 +26,15 @@ const BODIES = [
   'launch',
   'schedule',
   'resume',
+  'settle',
+  'supervision',
   'cancel',
   'rate',
   'as',
 ];
 
 /**
- * `bus`, with the field paths of refused requests as the HTTP caller sees them: `device.name` is `name`. A name that is no
+ * `bus`, with the field paths of refused requests as the HTTP caller sees them: `device.name` is `name`, and `bulk` the body. A name that is no
  * field of the request stays: it is then something else, such as the defaults that new rules of a type are at odds with.
  */
 export const relativeErrors = (bus: Pick<Bus, 'request'>, timeoutMs: number): Pick<Bus, 'request'> => ({
@@ -53,20 +55,28 @@ export const relativeErrors = (bus: Pick<Bus, 'request'>, timeoutMs: number): Pi
 const relative = (error: AppError, bodies: readonly string[]): AppError =>
   error.errors === undefined
     ? error
-    : new AppError(error.code, detailWithout(bodies, error.detail), {
+    : new AppError(error.code, detailWithout(bodies, error), {
         cause: error,
         errors: error.errors.map(({ path, message }) => ({ path: without(bodies, path), message })),
         retryAfterSeconds: error.retryAfterSeconds,
       });
 
 /** It tells of every fault, each after its path. */
-const detailWithout = (bodies: readonly string[], detail: string): string =>
+const detailWithout = (bodies: readonly string[], { detail, errors = [] }: AppError): string =>
   detail
     .split('; ')
-    .map((fault) => without(bodies, fault))
+    .map((fault) =>
+      // A sentence that only begins with such a word is not about the body.
+      without(
+        bodies.filter((name) => !fault.startsWith(`${name} `) || errors.some(({ path }) => path === name)),
+        fault,
+      ),
+    )
     .join('; ');
 
 const without = (bodies: readonly string[], text: string): string => {
+  const whole = bodies.find((name) => text === name || text.startsWith(`${name} `));
+  if (whole !== undefined) return text === whole ? '' : `The body${text.slice(whole.length)}`;
   const [first = '', ...rest] = text.split('.');
   return bodies.includes(first) && rest.length > 0 && !text.startsWith(`${first}. `) ? rest.join('.') : text;
 };
