@@ -229,6 +229,63 @@ describe('what a campaign from firmwares gives to whom', () => {
   }, 30_000);
 });
 
+describe('a campaign for one type', () => {
+  it('is in nobody’s way, and has nothing to compare, where devices are of another', async () => {
+    const [oven] = (await typed('oven', 1)) as [Made];
+    const [hob] = (await typed('hob', 1)) as [Made];
+    const other = await campaigns.launch(of('hob', { configurations: { interval: 60 } }));
+    await campaigns.counts(other, { written: 1 });
+    const target = { deviceIds: [oven.id, hob.id] };
+    const id = await campaigns.draft(of('oven', { target, deviceType: 'oven' }));
+    expect(await preview(id)).toMatchObject({
+      ...{ matched: 2, incompatible: 1, alreadyCompliant: 0, conflicts: [] },
+    });
+    await campaigns.act(id, 'launch');
+    await campaigns.counts(id, { written: 1, skipped: 1 });
+  }, 30_000);
+});
+
+describe('a device that nobody can tell anything', () => {
+  const token = async ({ id }: Made, status: string): Promise<void> => {
+    const { body } = await platform.api('GET', `/devices/${id}/tokens`);
+    const [first] = (body as { items: { id: string }[] }).items;
+    const edited = await platform.api('PATCH', `/devices/${id}/tokens/${first?.id ?? ''}`, { status });
+    expect(edited.status).toBe(200);
+  };
+
+  it('because its token is suspended does not hold up its batch, and is told when it is back', async () => {
+    const [there, shut] = (await typed('shut', 2)) as [Made, Made];
+    await fleet.connect(there);
+    await token(shut, 'suspended');
+    const id = await campaigns.launch(of('shut'));
+    await campaigns.until(id, ({ status }) => status === 'completed');
+    await campaigns.counts(id, { succeeded: 1, written: 1 });
+    await token(shut, 'active');
+    await fleet.connect(shut);
+    await campaigns.until(id, ({ outcome }) => outcome === 'succeeded');
+  }, 30_000);
+
+  it('by the interface that it had at the launch is not waited for there', async () => {
+    const [there, moved] = (await typed('moved', 2)) as [Made, Made];
+    await fleet.connect(there);
+    const batches = [{ deviceIds: [there.id] }, { percent: 100, release: 'manual' }];
+    const id = await campaigns.launch(of('moved', { batches }));
+    await campaigns.until(id, ({ phase }) => phase === 'awaiting_operator');
+    const { status } = await platform.api('PATCH', `/devices/${moved.id}`, { interface: 'http' });
+    expect(status).toBe(200);
+    await campaigns.act(id, 'batches/2/release');
+    await campaigns.until(id, (campaign) => campaign.status === 'completed');
+    expect(await campaigns.targets(id, '&status=written')).toMatchObject([
+      { deviceId: moved.id, synchronised: true },
+    ]);
+    const made = await platform.api('POST', `/devices/${moved.id}/credentials`, { kind: 'secret' });
+    expect(made.status).toBe(201);
+    const { secret = '' } = made.body as { secret?: string };
+    await new HttpDevice(platform, { ...moved, credential: { secret } }).apply();
+    await campaigns.until(id, ({ outcome }) => outcome === 'succeeded');
+  }, 30_000);
+});
+
 describe('a retry', () => {
   it('offers once more what was refused, and tells nobody else', async () => {
     const devices = await typed('again', 2);

@@ -74,6 +74,8 @@ import {
 import { SUPERVISION_STEP, supervisionStep } from './supervision/supervision-step.js';
 import { supervision } from './supervision/supervision.decider.js';
 import { SupervisedDevices } from './supervision/supervised-devices.js';
+import { DeviceInterfaces } from './target/device-interfaces.js';
+import { DeviceInterfacesReactor } from './target/device-interfaces.reactor.js';
 import { DeviceStatesReactor } from './target/device-states.reactor.js';
 import { DeviceWatch, TargetFollower } from './target/device-watch.js';
 import { LaunchPlan } from './target/launch-plan.js';
@@ -128,6 +130,7 @@ export class AppModule {
         CampaignJobHandlers,
         SupervisionHandlers,
         StatisticsHandlers,
+        DeviceInterfacesReactor,
         DeviceStatesReactor,
         JobHandlers,
         JobListReactor,
@@ -227,6 +230,10 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: Steps, useValue: steps },
           { provide: Jobs, useValue: ownJobs },
           { provide: DeviceWatch, useValue: watch },
+          {
+            provide: DeviceInterfaces,
+            useValue: new DeviceInterfaces({ bus, database, changes, supervised, watch }),
+          },
           { provide: Campaigns, useValue: new Campaigns(database) },
           { provide: CampaignPhases, useValue: phases },
           { provide: LAUNCH_CHECK, useValue: check },

@@ -412,6 +412,7 @@ const rowOf = (device: Device, batch: number): Row => ({
   batch,
   interface: device.fetches ? 'http' : 'mqtt',
   operation: null,
+  configId: null,
   status: 'planned',
   attempts: 0,
   dispatchedAt: null,

@@ -188,6 +188,24 @@ export class SupervisedDevices {
     }
   }
 
+  /** By which they come from now on. They are to be looked at again. */
+  async changeInterfaces(
+    tx: pg.PoolClient,
+    tenantId: string,
+    interfaces: ReadonlyMap<string, string>,
+  ): Promise<void> {
+    await tx.query(
+      // Locked in the order in which everybody locks them.
+      `WITH d AS MATERIALIZED (
+         SELECT ctid AS tuple, device_id FROM supervised_devices
+         WHERE tenant_id = $1 AND device_id = ANY($2) ORDER BY supervision_id, device_id FOR UPDATE)
+       UPDATE supervised_devices s SET interface = n.interface
+       FROM d JOIN unnest($2::text[], $3::text[]) AS n (device_id, interface) ON n.device_id = d.device_id
+       WHERE s.ctid = d.tuple AND s.interface <> n.interface`,
+      [tenantId, [...interfaces.keys()], [...interfaces.values()]],
+    );
+  }
+
   /** Devices that were not looked at yet, ascending. */
   async unjudged(tenantId: string, supervisionId: string, limit: number): Promise<string[]> {
     const { rows } = await this.database.query<{ device_id: string }>(

@@ -32,6 +32,8 @@ export interface TargetChange {
   };
   /** Absent: none any more. */
   readonly operation?: string;
+  /** By which the device comes from now on; absent: as before. */
+  readonly interface?: DeviceInterface;
 }
 
 /** Told of what has changed of targets, inside the transaction of the change. */
@@ -46,7 +48,7 @@ export const FOLLOWED = `(status IN ('planned', 'written', 'dispatched', 'acknow
   OR (status = 'cancelled' AND NOT late AND attempts > 0))`;
 export const OPEN = `status IN ('planned', 'written', 'dispatched', 'acknowledged', 'retry_wait')`;
 
-const COLUMNS = `ctid AS tuple, campaign_id, launch_id, device_id, batch, revision, status, interface, attempts, operation,
+const COLUMNS = `ctid AS tuple, campaign_id, launch_id, device_id, batch, revision, status, interface, attempts, operation, config_id,
   dispatched_at, acknowledged_at, finished_at, deadline_at, retry_at, synced, late, own_values, reason`;
 
 interface Row {
@@ -60,6 +62,7 @@ interface Row {
   interface: DeviceInterface;
   attempts: number;
   operation: string | null;
+  config_id: string | null;
   dispatched_at: Date | null;
   acknowledged_at: Date | null;
   finished_at: Date | null;
@@ -126,6 +129,7 @@ const rowOf = (row: Row): TargetRow => ({
   interface: row.interface,
   attempts: row.attempts,
   operation: row.operation,
+  configId: row.config_id,
   dispatchedAt: isoOf(row.dispatched_at),
   acknowledgedAt: isoOf(row.acknowledged_at),
   finishedAt: isoOf(row.finished_at),
@@ -177,7 +181,7 @@ export class TargetChanges {
 const keyOf = (launchId: string, deviceId: string): string => `${launchId} ${deviceId}`;
 
 /** What is null is left out: most of it is, of most targets. */
-const recordOf = ({ row, next, written, operation }: TargetChange) => ({
+const recordOf = ({ row, next, written, operation, interface: by }: TargetChange) => ({
   tuple: row.tuple,
   launch_id: row.launchId,
   device_id: row.deviceId,
@@ -185,6 +189,7 @@ const recordOf = ({ row, next, written, operation }: TargetChange) => ({
   status: next.status,
   attempts: next.attempts,
   operation,
+  interface: by,
   dispatched_at: next.dispatchedAt ?? undefined,
   acknowledged_at: next.acknowledgedAt ?? undefined,
   finished_at: next.finishedAt ?? undefined,
@@ -206,7 +211,7 @@ const APPLY = `
   WITH locked AS MATERIALIZED (
     SELECT u.* FROM (
       SELECT * FROM jsonb_to_recordset($2::jsonb) AS u (
-        tuple tid, launch_id text, device_id text, revision integer, status text, attempts integer, operation text,
+        tuple tid, launch_id text, device_id text, revision integer, status text, attempts integer, operation text, interface text,
         dispatched_at timestamptz, acknowledged_at timestamptz, finished_at timestamptz, deadline_at timestamptz,
         retry_at timestamptz, synced boolean, late boolean, reason jsonb, written_at timestamptz, config_id text,
         previous jsonb)
@@ -219,6 +224,7 @@ const APPLY = `
   )
   UPDATE campaign_targets t SET
     revision = t.revision + 1, status = u.status, attempts = u.attempts, operation = u.operation,
+    interface = coalesce(u.interface, t.interface),
     dispatched_at = u.dispatched_at, acknowledged_at = u.acknowledged_at, finished_at = u.finished_at,
     deadline_at = u.deadline_at, retry_at = u.retry_at, synced = u.synced, late = u.late, reason = u.reason,
     written_at = coalesce(u.written_at, t.written_at), config_id = coalesce(u.config_id, t.config_id),
@@ -253,10 +259,10 @@ const count = async (
   const counters = new Sums();
   const failures = new Sums();
   const durations = new Sums();
-  for (const { row, next } of applied) {
+  for (const { row, next, interface: by = row.interface } of applied) {
     const { launchId, batch } = row;
     for (const counted of countedOf(row)) counters.add([launchId, batch, counted], -1);
-    for (const counted of countedOf({ ...row, ...next })) counters.add([launchId, batch, counted], 1);
+    for (const counted of countedOf({ ...next, interface: by })) counters.add([launchId, batch, counted], 1);
     for (const [state, n] of [
       [row, -1],
       [next, 1],

@@ -10,6 +10,7 @@ const ours: Actor = { kind: 'campaign', id: 'c1' };
 const planned: Target = {
   interface: 'mqtt',
   operation: null,
+  configId: 'doc',
   status: 'planned',
   attempts: 0,
   dispatchedAt: null,
@@ -160,6 +161,13 @@ describe('a refusal', () => {
     });
   });
 
+  it('is told with as much of its reason as is kept, and no half of a character', () => {
+    const reason = (text: string) => look(written, refusal(400, text)).reason?.detail;
+    expect(reason('x'.repeat(400))).toBe('x'.repeat(300));
+    // Half of it could not be stored, nor could what else is written together with it.
+    expect(reason(`${'x'.repeat(299)}😀`)).toBe('x'.repeat(299));
+  });
+
   it('that lies in the moment is tried again, twice as late each time, and not for ever', () => {
     for (const code of [503, 500, 429, 408]) expect(status(written, refusal(code))).toBe('retry_wait');
     const retryAt = (attempts: number, chance: number) =>
@@ -173,6 +181,47 @@ describe('a refusal', () => {
     expect(waiting.deadlineAt).toBeNull();
     const state = { sent, confirmed: applied, reported: { v: { value: '1.1', at: at(4), statedAt: at(4) } } };
     expect(status(waiting, state)).toBe('succeeded');
+  });
+});
+
+describe('a device that takes its word back', () => {
+  const expects = { expectedStates: { w: 1 } };
+  const acknowledged = look(written, { sent, confirmed: applied }, expects);
+  const refusal = (statusCode: number) => ({
+    sent,
+    confirmed: { at: at(5), rejection: { statusCode, reasonPhrase: 'It does not start.' } },
+  });
+
+  it('and refuses what it had applied has failed, or is offered it again', () => {
+    expect(acknowledged.status).toBe('acknowledged');
+    expect(look(acknowledged, refusal(400), expects)).toMatchObject({
+      status: 'failed',
+      reason: { code: 'status-400', origin: 'device', detail: 'It does not start.' },
+    });
+    const again = look(acknowledged, refusal(503), expects);
+    expect(again).toMatchObject({ status: 'retry_wait', acknowledgedAt: null, deadlineAt: null });
+    // What it reports by having applied it once is not its word any more.
+    const reported = { v: { value: '1.1', at: at(3) } };
+    expect(status(again, { ...refusal(503), reported }, { values: { v: '1.1' } })).toBe('retry_wait');
+  });
+
+  it('of another document, which somebody has made of it since, stands as it did', () => {
+    expect(status(acknowledged, { ...refusal(400), configId: 'newer' }, expects)).toBe('acknowledged');
+  });
+
+  it('and applies after all what it was too busy for is not waited for until the next offer', () => {
+    const busy = look(written, refusal(503), expects);
+    expect(look(busy, { sent, confirmed: { at: at(8) } }, expects)).toMatchObject({
+      status: 'acknowledged',
+      acknowledgedAt: at(8),
+      deadlineAt: at(110),
+      retryAt: null,
+      reason: null,
+    });
+    const reported = { v: { value: '1.1', at: at(8) } };
+    expect(status(look(written, refusal(503)), { sent, confirmed: { at: at(8) }, reported })).toBe(
+      'succeeded',
+    );
   });
 });
 

@@ -2,6 +2,7 @@ import type { Actor, JsonValue } from '@muster/contracts';
 import type { TargetStatus } from '@muster/contracts/campaign-orchestrator/campaign';
 import type { DeviceState } from '@muster/contracts/configuration/campaign.requests';
 import type { DeviceInterface } from '@muster/contracts/device-registry/devices.requests';
+import { cutText } from '@muster/contracts/cut-text';
 import { sameJson } from '@muster/contracts/same-json';
 
 /** Why a target stands as it does: who or what is to blame, and a code to count by. */
@@ -35,6 +36,8 @@ export interface Target extends TargetState {
   readonly interface: DeviceInterface;
   /** What is handed to `configuration` at this moment and not answered yet. */
   readonly operation: string | null;
+  /** Of the document with what was written; null: nothing was. */
+  readonly configId: string | null;
 }
 
 /** What a campaign wants of one device. */
@@ -68,6 +71,9 @@ const FINAL = new Set<TargetStatus>([
 const isPassingStatus = (statusCode: number): boolean =>
   statusCode >= 500 || statusCode === 408 || statusCode === 425 || statusCode === 429;
 
+/** Of what a device gives as its reason. */
+const REASON_LENGTH = 300;
+
 /** At most; each one waits twice as long as the one before, and up to half as long again, so that not all come at once. */
 const MAX_RETRY_SECONDS = 86_400;
 
@@ -92,9 +98,10 @@ export const evaluate = (
   const seen = followed(target, wanted, device, now);
   const after = seen ?? target;
   if (hasSucceeded(after, wanted, device)) return ended(after, 'succeeded', now, null);
-  if (status === 'retry_wait') return null;
+  if (status === 'retry_wait') return seen;
   const rejection = device.confirmed?.rejection;
-  if (rejection !== undefined && after.acknowledgedAt === null)
+  // Applied once, it may refuse what somebody else has made of its document since; of the same one it has taken its word back.
+  if (rejection !== undefined && (after.acknowledgedAt === null || device.configId === target.configId))
     return refused(after, wanted, rejection, { now, chance });
   return seen;
 };
@@ -120,14 +127,18 @@ const followed = (target: Target, wanted: Wanted, device: DeviceState, now: stri
   // A quick device answers before it is recorded that it was sent its document: it had it when it applied it.
   const dispatchedAt = earliest(target.dispatchedAt ?? reachedAt, applied?.at);
   const acknowledgedAt = target.acknowledgedAt ?? applied?.at ?? null;
-  const synced = target.synced || isSent || applied !== undefined;
-  if (target.status === 'retry_wait') return null;
-  const status = acknowledgedAt !== null ? 'acknowledged' : dispatchedAt !== null ? 'dispatched' : 'written';
+  // Who fetches what it should have need not be told.
+  const synced = target.synced || isSent || applied !== undefined || target.interface === 'http';
+  // It waits to be offered its document again, unless the device has applied it after all.
+  if (target.status === 'retry_wait' && applied === undefined) return null;
+  const status: TargetStatus =
+    acknowledgedAt !== null ? 'acknowledged' : dispatchedAt !== null ? 'dispatched' : 'written';
   if (status === target.status && synced === target.synced && dispatchedAt === target.dispatchedAt)
     return null;
   const deadlineAt =
     target.deadlineAt ?? (dispatchedAt === null ? null : laterBy(now, wanted.deadlineSeconds));
-  return { ...stateOf(target), status, dispatchedAt, acknowledgedAt, synced, deadlineAt };
+  const seen = { status, dispatchedAt, acknowledgedAt, synced, deadlineAt };
+  return { ...stateOf(target), ...seen, retryAt: null, reason: null };
 };
 
 /**
@@ -196,16 +207,17 @@ const refused = (
   const reason: TargetReason = {
     code: `status-${statusCode}`,
     origin: 'device',
-    ...(reasonPhrase === undefined ? {} : { detail: reasonPhrase.slice(0, 300) }),
+    ...(reasonPhrase === undefined ? {} : { detail: cutText(reasonPhrase, REASON_LENGTH) }),
   };
   const dispatchedAt = target.dispatchedAt ?? now;
   if (!isPassingStatus(statusCode) || target.attempts > retries.max)
-    return ended({ ...target, dispatchedAt }, 'failed', now, reason);
+    return ended({ ...target, dispatchedAt, acknowledgedAt: null }, 'failed', now, reason);
   const seconds = Math.min(retries.firstAfterSeconds * 2 ** (target.attempts - 1), MAX_RETRY_SECONDS);
   return {
     ...stateOf(target),
     status: 'retry_wait',
     dispatchedAt,
+    acknowledgedAt: null,
     synced: true,
     deadlineAt: null,
     retryAt: laterBy(now, seconds * (1 + chance / 2)),
