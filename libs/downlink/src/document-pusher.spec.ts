@@ -301,14 +301,14 @@ describe('pushing documents', () => {
     ]);
   });
 
-  it('uses the version that a device is listened for as, and records nothing of the document of another one', async () => {
+  it('uses the version that a device is listened for as, and records that nobody was there for the one on record', async () => {
     const { pusher, published, recorded, versionsAsked } = pushing(directoryOf(entry({})), undefined, {
       versions: ['v2'],
     });
     await pusher.push([{ tenantId: 'default', deviceId: 'd1' }], 'changed');
-    expect(versionsAsked).toEqual(['v2']);
+    expect(versionsAsked).toEqual(['v2', undefined]);
     expect(published.map(({ address }) => address)).toEqual(['v2 tok1 cmx config/json']);
-    expect(recorded).toEqual([]);
+    expect(recorded).toMatchObject([{ deviceId: 'd1', configId: 'c1', subscriber: false }]);
     const both = pushing(directoryOf(entry({})), undefined, { versions: ['v2', 'v1'] });
     await both.pusher.push([{ tenantId: 'default', deviceId: 'd1' }], 'changed');
     expect([both.versionsAsked, both.recorded.length]).toEqual([[undefined], 1]);

@@ -122,6 +122,7 @@ export class DocumentPusher {
       (asked) => source.due(asked, reason),
       async ({ items }) => {
         const superseded = await this.dispatch(items, byDevice);
+        if (reason === 'changed') await this.recordNobody(items.filter(isOfOther));
         if (superseded.length > 0) repairs -= 1;
         return repairs > 0 ? superseded : [];
       },
@@ -147,6 +148,27 @@ export class DocumentPusher {
     return superseded;
   }
 
+  /**
+   * Devices that are listened for as another version alone: of the document on record it is told that nobody was there, or who
+   * waits until that is known to the interface would wait until the device says which version it is.
+   */
+  private async recordNobody(others: readonly DueItem[]): Promise<void> {
+    const { source, pushes, logger } = this.parts;
+    const at = new Date().toISOString();
+    await askOn<DueDocumentOf, Awaited<ReturnType<DocumentSource['due']>>>(
+      others.map(({ tenantId, deviceId }) => ({ tenantId, deviceId })),
+      (asked) => source.due(asked, 'changed'),
+      async ({ items }) => {
+        const dispatches = items.map(({ tenantId, deviceId, configId }) => ({
+          ...{ tenantId, deviceId, configId, at },
+          ...{ interface: pushes.interface, subscriber: false },
+        }));
+        await recordAll(dispatches, (some) => source.record(some), logger);
+        return [];
+      },
+    );
+  }
+
   private async dispatchOne(item: DueItem, target: PushTarget): Promise<Dispatch[]> {
     const { source, pushes } = this.parts;
     const { tenantId, deviceId, name, configId, config } = item;
@@ -168,5 +190,7 @@ export class DocumentPusher {
     ];
   }
 }
+
+const isOfOther = ({ appVersion }: DueItem): boolean => appVersion !== undefined;
 
 const keyOf = ({ tenantId, deviceId }: DeviceKey): string => `${tenantId} ${deviceId}`;

@@ -77,6 +77,11 @@ describe('a target that is written', () => {
     expect(offered({ ...planned, interface: 'http' }, 1).synced).toBe(true);
   });
 
+  it('to a device that fetches what it should have is synchronised, however it came to do so', () => {
+    expect(look({ ...written, interface: 'http' }, {})).toMatchObject({ status: 'written', synced: true });
+    expect(look(written, { observe: false })).toMatchObject({ status: 'written', synced: true });
+  });
+
   it('is not taken back by a newer document that is on its way', () => {
     const dispatched = look(written, { sent });
     expect(look(dispatched, { sent, configId: 'newer' })).toEqual(dispatched);

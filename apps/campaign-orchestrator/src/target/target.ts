@@ -128,7 +128,8 @@ const followed = (target: Target, wanted: Wanted, device: DeviceState, now: stri
   const dispatchedAt = earliest(target.dispatchedAt ?? reachedAt, applied?.at);
   const acknowledgedAt = target.acknowledgedAt ?? applied?.at ?? null;
   // Who fetches what it should have need not be told.
-  const synced = target.synced || isSent || applied !== undefined || target.interface === 'http';
+  const fetches = target.interface === 'http' || device.observe === false;
+  const synced = target.synced || isSent || applied !== undefined || fetches;
   // It waits to be offered its document again, unless the device has applied it after all.
   if (target.status === 'retry_wait' && applied === undefined) return null;
   const status: TargetStatus =

@@ -7,7 +7,7 @@ export const deviceStateOf = (
   state: DeviceConfiguration,
   keys: readonly string[] | undefined,
 ): DeviceState => {
-  const { ended, streamVersion: version, configId, dispatched, confirmation } = state;
+  const { ended, streamVersion: version, configId, observe, dispatched, confirmation } = state;
   const confirmed = confirmation?.configId === configId ? confirmation : null;
   return {
     deviceId,
@@ -27,6 +27,7 @@ export const deviceStateOf = (
             ...(dispatched.reachedAt === null ? {} : { reachedAt: dispatched.reachedAt }),
           },
         }),
+    ...(observe === false ? { observe } : {}),
     ...(confirmed === null
       ? {}
       : {

@@ -97,6 +97,11 @@ describe('readDeviceStates', () => {
     });
     await change(device, { fan: null });
     expect(await stateOf(device, 'fan')).toMatchObject({ desired: {}, withdrawn: { fan: { by: actor } } });
+    const asking = { tenantId, deviceId: device, interface: 'mqtt' } as const;
+    await platform.bus.request(fetchDocument, { ...asking, observe: false });
+    expect(await stateOf(device)).toMatchObject({ observe: false });
+    await platform.bus.request(fetchDocument, { ...asking, observe: true });
+    expect(await stateOf(device)).not.toHaveProperty('observe');
   });
 
   it('says what a device has stated since it was sent its document, be it the same', async () => {

@@ -278,6 +278,11 @@ export class DeviceState {
   @Type(() => Sent)
   sent?: Sent;
 
+  /** False: the device has asked not to be sent its document; it fetches it. Absent: it is sent it. */
+  @IsOptional()
+  @IsBoolean()
+  observe?: boolean;
+
   /** Absent: it has said nothing of the document that it should have, since that was last offered. */
   @IsOptional()
   @ValidateNested()
