@@ -253,6 +253,10 @@ describe('a device that nobody can tell anything', () => {
     expect(edited.status).toBe(200);
   };
 
+  /** Doors hear of it in a moment. */
+  const soon = (attempt: () => Promise<void>): Promise<true> =>
+    eventually(() => attempt().then((): true => true), { deadlineMs: 10_000, what: 'the door lets it in' });
+
   it('because its token is suspended does not hold up its batch, and is told when it is back', async () => {
     const [there, shut] = (await typed('shut', 2)) as [Made, Made];
     await fleet.connect(there);
@@ -261,7 +265,10 @@ describe('a device that nobody can tell anything', () => {
     await campaigns.until(id, ({ status }) => status === 'completed');
     await campaigns.counts(id, { succeeded: 1, written: 1 });
     await token(shut, 'active');
-    await fleet.connect(shut);
+    await soon(async () => {
+      await fleet.stop();
+      await fleet.connect(shut);
+    });
     await campaigns.until(id, ({ outcome }) => outcome === 'succeeded');
   }, 30_000);
 
@@ -281,7 +288,8 @@ describe('a device that nobody can tell anything', () => {
     const made = await platform.api('POST', `/devices/${moved.id}/credentials`, { kind: 'secret' });
     expect(made.status).toBe(201);
     const { secret = '' } = made.body as { secret?: string };
-    await new HttpDevice(platform, { ...moved, credential: { secret } }).apply();
+    const device = new HttpDevice(platform, { ...moved, credential: { secret } });
+    await soon(() => device.apply());
     await campaigns.until(id, ({ outcome }) => outcome === 'succeeded');
   }, 30_000);
 });
