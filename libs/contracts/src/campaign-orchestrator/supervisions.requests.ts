@@ -334,12 +334,7 @@ export const openSupervision = defineRequest({
   subject: 'muster.v1.service.campaign-orchestrator.supervision.open',
   request: OpenSupervision,
   reply: SupervisionView,
-  errors: [
-    ...TARGET_ERRORS,
-    'invalid-configuration',
-    'configuration-too-large',
-    'idempotency-key-reused',
-  ],
+  errors: [...TARGET_ERRORS, 'invalid-configuration', 'configuration-too-large', 'idempotency-key-reused'],
   idempotent: false,
 });
 
