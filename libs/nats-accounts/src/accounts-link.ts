@@ -52,7 +52,12 @@ export class AccountsLink {
   async put(account: IntegratorsAccount): Promise<void> {
     const wanted = JSON.stringify({ ...account, revoked: [...account.revoked].sort() });
     if (this.taken.get(account.account) === wanted) return;
-    const jwt = await integratorsAccountJwt(this.keys, account);
+    await this.give(await integratorsAccountJwt(this.keys, account));
+    this.taken.set(account.account, wanted);
+  }
+
+  /** The same for one that is signed. */
+  async give(jwt: string): Promise<void> {
     let answer: unknown;
     try {
       const reply = await this.connection.request('$SYS.REQ.CLAIMS.UPDATE', jwt, { timeout: TIMEOUT_MS });
@@ -61,7 +66,6 @@ export class AccountsLink {
       throw new AccountsUnavailable('NATS does not answer about accounts', { cause: error });
     }
     if (!isTaken(answer)) throw new AccountsUnavailable('NATS refused an account');
-    this.taken.set(account.account, wanted);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,11 @@
-export { openTrust, type IntegrationKeys, type ServerTrust, type Trust } from './trust.js';
+export {
+  openTrust,
+  renewServices,
+  revokeServices,
+  type IntegrationKeys,
+  type ServerTrust,
+  type Trust,
+} from './trust.js';
 export { streamsAccount, trustLines } from './server-config.js';
 export {
   issueCredentials,

@@ -1,7 +1,9 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { encodeAccount, encodeOperator, encodeUser, fmtCreds, type Account } from '@nats-io/jwt';
+import { setTimeout as pause } from 'node:timers/promises';
+import { decode, encodeAccount, encodeOperator, encodeUser, fmtCreds, type Account } from '@nats-io/jwt';
 import { createAccount, createOperator, createUser, fromSeed, type KeyPair } from '@nats-io/nkeys';
+import { AccountsLink } from './accounts-link.js';
 import { JETSTREAM_API } from './subjects.js';
 
 /** What a nats-server must know of an installation. Nothing in it is secret. */
@@ -40,6 +42,8 @@ interface Kept {
   readonly accountSeed: string;
   readonly server: ServerTrust;
   readonly services: string;
+  /** Credentials of services that were issued in this second (of 1970) or before are let in no more. Absent: all are. */
+  readonly servicesRevoked?: number;
   readonly integrations: IntegrationKeys;
 }
 
@@ -69,6 +73,53 @@ export const openTrust = async (directory: string): Promise<Trust> => {
   writeWhole(servicesFile, kept.services);
   writeWhole(integrationsFile, JSON.stringify(kept.integrations));
   return { server: kept.server, servicesFile, integrationsFile };
+};
+
+/** Makes new credentials for the services. The ones before stay good until `revokeServices`. */
+export const renewServices = async (directory: string): Promise<void> => {
+  await openTrust(directory);
+  const kept = mustBeKept(directory);
+  const before = issuedAt(kept.services);
+  let services: string;
+  do {
+    // Revoked is by the second.
+    await pause(Math.max(0, (before + 1) * 1_000 - Date.now()));
+    services = await credentialsOf('services', keyOf(kept.accountSeed), {});
+  } while (issuedAt(services) <= before);
+  writeWhole(join(directory, ROOT), JSON.stringify({ ...kept, services }));
+  await openTrust(directory);
+};
+
+/**
+ * Of the services' credentials only the newest are let in from now on, by servers that start with this trust, and at once by
+ * the ones at `url`: they close what is connected with others. Throws `AccountsUnavailable` when those do not take it; it is
+ * kept all the same, and can be done again.
+ */
+export const revokeServices = async (directory: string, url: string): Promise<void> => {
+  await openTrust(directory);
+  const kept = mustBeKept(directory);
+  const revoking = { ...kept, servicesRevoked: issuedAt(kept.services) - 1 };
+  const server = await resigned(revoking);
+  writeWhole(join(directory, ROOT), JSON.stringify({ ...revoking, server }));
+  const link = await AccountsLink.open(url, kept.integrations);
+  try {
+    await link.give(server.accounts[kept.integrations.platformAccount] ?? '');
+  } finally {
+    await link.close();
+  }
+};
+
+const mustBeKept = (directory: string): Kept => {
+  const kept = readKept(join(directory, ROOT));
+  if (kept === undefined) throw new Error(`${join(directory, ROOT)} vanished`);
+  return kept;
+};
+
+/** Seconds since 1970. */
+const issuedAt = (credentials: string): number => {
+  const jwt = /^ey[\w-]+\.[\w-]+\.[\w-]+$/m.exec(credentials)?.[0];
+  if (jwt === undefined) throw new Error('there is no JWT in the credentials');
+  return decode(jwt).iat;
 };
 
 const makeTrust = async (): Promise<Kept> => {
@@ -108,9 +159,14 @@ const makeTrust = async (): Promise<Kept> => {
   };
 };
 
-const resigned = async ({ server, integrations, accountSeed }: Kept): Promise<ServerTrust> => {
+const resigned = async ({
+  server,
+  integrations,
+  accountSeed,
+  servicesRevoked,
+}: Kept): Promise<ServerTrust> => {
   const platform = keyOf(accountSeed);
-  const jwt = await platformJwt(platform, keyOf(integrations.operatorSigningSeed));
+  const jwt = await platformJwt(platform, keyOf(integrations.operatorSigningSeed), servicesRevoked);
   return { ...server, accounts: { ...server.accounts, [platform.getPublicKey()]: jwt } };
 };
 
@@ -127,8 +183,9 @@ const UNLIMITED = {
 };
 
 /** The account of all services, the one with JetStream. What it exports is what an integration's account may ask for. */
-const platformJwt = (platform: KeyPair, signer: KeyPair): Promise<string> => {
+const platformJwt = (platform: KeyPair, signer: KeyPair, revoked?: number): Promise<string> => {
   const account: Partial<Account> = {
+    ...(revoked === undefined ? {} : { revocations: { '*': revoked } }),
     limits: { ...UNLIMITED, mem_storage: NONE, disk_storage: NONE, streams: NONE, consumer: NONE },
     exports: [
       { name: 'events', subject: 'muster.v1.event.>', type: 'stream' },

@@ -13,7 +13,7 @@ export type NatsServer = {
   /** `nats://127.0.0.1:<port>`; stays the same over `restart`. */
   readonly url: string;
   readonly port: number;
-  /** Its keys; with `accounts` only, and then nobody comes in without credentials. */
+  /** Its keys; with `accounts` or `trust` only, and then nobody comes in without credentials. */
   readonly trust: Trust | undefined;
   /** Ends the server as a power cut would: no goodbye to clients, nothing flushed. */
   readonly kill9: () => Promise<void>;
@@ -25,17 +25,18 @@ export type NatsServer = {
 
 /**
  * Starts a nats-server with JetStream for one test file: empty store, free port on 127.0.0.1. With `accounts` as an
- * installation runs it, with the keys of all specs of this run: to make them costs seconds. Without, everybody may do
- * everything.
+ * installation runs it, with the keys of all specs of this run: to make them costs seconds; with `trust`, with those. Without,
+ * everybody may do everything.
  */
 export const startNats = async ({
   accounts = false,
-}: { readonly accounts?: boolean } = {}): Promise<NatsServer> => {
+  trust: given,
+}: { readonly accounts?: boolean; readonly trust?: Trust } = {}): Promise<NatsServer> => {
   const binary = requireTestVariable('MUSTER_TEST_NATS_BINARY');
   const store = await mkdtemp(join(tmpdir(), 'muster-nats-'));
-  const trust = accounts
-    ? await openTrust(join(requireTestVariable('MUSTER_INSTANCE'), 'keys-of-specs'))
-    : undefined;
+  const trust =
+    given ??
+    (accounts ? await openTrust(join(requireTestVariable('MUSTER_INSTANCE'), 'keys-of-specs')) : undefined);
   await writeFile(
     join(store, 'nats.conf'),
     trust === undefined ? '' : trustLines(trust.server, join(store, 'accounts')).join('\n'),
