@@ -1,6 +1,6 @@
 /**
  * Tests run on what ships: the compiled JavaScript in dist, as ES modules, with no transform. Failures point at the
- * TypeScript line through tsc's source maps. Four projects by suffix: see CONTRIBUTING.md.
+ * TypeScript line through tsc's source maps. Five projects by suffix: see CONTRIBUTING.md.
  */
 const project = (displayName, testRegex, extra = {}) => ({
   displayName,
@@ -16,10 +16,11 @@ const project = (displayName, testRegex, extra = {}) => ({
 
 export default {
   projects: [
-    project('unit', ['/dist/(?:(?!\\.(?:int|e2e|pods)\\.spec).)*\\.spec\\.js$']),
+    project('unit', ['/dist/(?:(?!\\.(?:int|e2e|pods|compose)\\.spec).)*\\.spec\\.js$']),
     project('int', ['/dist/.*\\.int\\.spec\\.js$']),
     project('e2e', ['/dist/.*\\.e2e\\.spec\\.js$']),
     project('pods', ['/dist/.*\\.pods\\.spec\\.js$']),
+    project('compose', ['/dist/.*\\.compose\\.spec\\.js$']),
   ],
   testSequencer: '<rootDir>/tools/longest-first.mjs',
   maxWorkers: 2,

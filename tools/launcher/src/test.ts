@@ -31,7 +31,14 @@ import {
 } from '@muster/local-servers';
 import { complain, onStopSignals } from './terminal.js';
 import { addUp, type Count, countOfJest, distPattern } from './test-count.js';
-import { arePodsAskedFor, NOT_ASKED, type Pods, preparePods } from './test-pods.js';
+import {
+  arePodsAskedFor,
+  type Containers,
+  containersAskedFor,
+  NOT_ASKED,
+  type Pods,
+  preparePods,
+} from './test-pods.js';
 
 const JEST = [
   '--experimental-vm-modules',
@@ -77,10 +84,11 @@ const runSteps = async (instance: Instance, patterns: readonly string[], counts:
     const database = started(bringUpPostgres(instance));
     const broker = started(withBroker ? bringUpBroker(instance) : Promise.resolve());
     const style = started(patterns.length === 0 ? formatAndLint(run) : Promise.resolve([]));
-    const withPods = (await listedSpecs(run, ['pods'])).length > 0;
+    const containers = containersAskedFor(patterns);
+    const withContainers = (await listedSpecs(run, [containers])).length > 0;
     const pods = started(
-      withPods && arePodsAskedFor(patterns)
-        ? preparePods(instance, (args) => node(run, args, { priority: LOWEST }))
+      withContainers && arePodsAskedFor(patterns)
+        ? preparePods(instance, containers, (args) => node(run, args, { priority: LOWEST }))
         : Promise.resolve(NOT_ASKED),
     );
     await database;
@@ -96,7 +104,7 @@ const runSteps = async (instance: Instance, patterns: readonly string[], counts:
       counts.push(await jest(run, 'end to end', ['e2e'], { ...servers, ...browser }));
     }
     counts.push(...(await style));
-    if (withPods) counts.push(await runPods(run, await pods));
+    if (withContainers) counts.push(await runPods(run, containers, await pods));
   };
   await Promise.race([steps(), interrupted]);
 };
@@ -177,13 +185,13 @@ const jest = async (
 };
 
 /** What does not run is neither passed nor failed. */
-const runPods = (run: Run, pods: Pods): Promise<Count> | Count => {
-  if ('environment' in pods) return jest(run, 'pods', ['pods'], pods.environment);
+const runPods = (run: Run, containers: Containers, pods: Pods): Promise<Count> | Count => {
+  if ('environment' in pods) return jest(run, containers, [containers], pods.environment);
   if ('skipped' in pods) {
-    process.stdout.write(`skip  pods: ${pods.skipped}\n`);
+    process.stdout.write(`skip  ${containers}: ${pods.skipped}\n`);
     return { passed: 0, failed: 0 };
   }
-  process.stdout.write(`FAIL  pods: they could not be made ready\n${pods.failed}\n`);
+  process.stdout.write(`FAIL  ${containers}: they could not be made ready\n${pods.failed}\n`);
   return { passed: 0, failed: 1 };
 };
 

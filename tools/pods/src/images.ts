@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writ
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onPath } from '@muster/local-servers';
+import { parse } from 'yaml';
 import { CannotRunPods } from './machine.js';
 import type { Places } from './places.js';
 import { NETWORK } from './remove-all.js';
@@ -11,24 +12,56 @@ import { buildah, podman, run } from './run.js';
 export const MUSTER_IMAGE = 'localhost/muster:dev';
 /** Debian 13, with the servers that stand in for a cluster's. */
 export const SERVERS_IMAGE = 'localhost/muster-servers:debian-13';
+/** Debian 13 with Docker Compose. */
+export const COMPOSE_IMAGE = 'localhost/muster-compose:debian-13';
 
 const SUITE = 'trixie';
 const SERVERS = ['rabbitmq-server', 'nats-server', 'postgresql-17', 'mosquitto-clients', 'ca-certificates'];
+const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
  * Builds what is not there from an earlier run. No registry of images is asked: it need not be reachable. Throws CannotRunPods
  * where Debian 13 cannot be had, or its programs do not run in a pod's surroundings.
  */
-export const buildImages = async (places: Places, say: (line: string) => void): Promise<void> => {
-  const timed = async (what: string, work: () => Promise<boolean>): Promise<void> => {
-    const began = Date.now();
-    if (await work()) say(`built ${what} (${((Date.now() - began) / 1_000).toFixed(0)} s)`);
-  };
-  await timed('Debian 13 with its servers', () => buildServers(places));
+export const buildImages = async (places: Places, say: Say): Promise<void> => {
+  await buildBases(places, say);
+  await timed(say, 'muster, by deploy/Dockerfile', () => buildMuster(places));
+};
+
+/** What docker-compose.yml takes from elsewhere, and the program that reads it, by which it builds the rest itself. */
+export const buildForCompose = async (places: Places, say: Say): Promise<void> => {
+  await buildBases(places, say);
+  const context = join(places.root, 'tools/pods/compose');
+  for (const [stage, image] of [['compose', COMPOSE_IMAGE] as const, ...standIns(places)]) {
+    const from = ['--target', stage, '--file', join(context, 'Dockerfile'), context];
+    await timed(say, image, () => built(places, image, [...ofTheMachine(), ...from]));
+  }
+};
+
+/** Services of docker-compose.yml that are not built from it, with the names of their images. */
+export const standIns = ({ root }: Places): (readonly [string, string])[] => {
+  const file = parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8')) as ComposeFile;
+  const services = Object.entries(file.services);
+  const ours = services.flatMap(([, { image, build: by }]) => (by === undefined ? [] : [image]));
+  return services
+    .filter(([, { image }]) => !ours.includes(image))
+    .map(([service, { image }]) => [service, `docker.io/library/${image}`]);
+};
+
+type ComposeFile = { readonly services: Readonly<Record<string, { image: string; build?: object }>> };
+
+type Say = (line: string) => void;
+
+const buildBases = async (places: Places, say: Say): Promise<void> => {
+  await timed(say, 'Debian 13 with its servers', () => buildServers(places));
   await requireContainers(places);
-  await timed('a stand-in for the image of Node.js', () => buildNode(places));
-  await timed('muster, by deploy/Dockerfile', () => buildMuster(places));
+  await timed(say, 'a stand-in for the image of Node.js', () => buildNode(places));
+};
+
+const timed = async (say: Say, what: string, work: () => Promise<boolean>): Promise<void> => {
+  const began = Date.now();
+  if (await work()) say(`built ${what} (${((Date.now() - began) / 1_000).toFixed(0)} s)`);
 };
 
 const isBuilt = (places: Places, image: string): Promise<boolean> =>
@@ -87,7 +120,10 @@ const requireContainers = async (places: Places): Promise<void> => {
 
 const lastLine = (error: unknown): string => String(error).trim().split('\n').at(-1)?.slice(0, 300) ?? '';
 
-/** Its name is the one that deploy/Dockerfile begins from; npm and Node.js are those of this checkout. */
+/**
+ * Its name is the one that deploy/Dockerfile begins from; npm and Node.js are those of this checkout, and whom npm trusts are
+ * those that this machine trusts: Docker Compose mounts nothing while it builds.
+ */
 const buildNode = async (places: Places): Promise<boolean> => {
   const dockerfile = readFileSync(join(places.root, 'deploy/Dockerfile'), 'utf8');
   const name = /^FROM (\S+)/m.exec(dockerfile)?.[1];
@@ -99,10 +135,15 @@ const buildNode = async (places: Places): Promise<boolean> => {
   mkdirSync(context);
   cpSync(realpathSync(process.execPath), join(context, 'node'));
   cpSync(npmDirectory(), join(context, 'npm'), { recursive: true, dereference: true });
+  const trusted = existsSync(CERTIFICATES) ? readFileSync(CERTIFICATES) : '';
+  writeFileSync(join(context, 'npmrc'), trusted === '' ? '' : `cafile=${CERTIFICATES}\n`);
+  writeFileSync(join(context, 'certificates'), trusted);
   const recipe = [
     `FROM ${SERVERS_IMAGE}`,
     'COPY node /usr/local/bin/node',
     'COPY npm /usr/local/lib/node_modules/npm',
+    'COPY npmrc /usr/local/etc/npmrc',
+    `COPY certificates ${CERTIFICATES}`,
     'RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && groupadd --gid 1000 node && useradd --uid 1000 --gid 1000 --create-home node',
   ].join('\n');
   writeFileSync(join(context, 'Dockerfile'), recipe);
@@ -129,19 +170,24 @@ const ofTheMachine = (): string[] => {
   return files.flatMap(([from, to]) => (existsSync(from) ? ['--volume', `${from}:${to}:ro`] : []));
 };
 
-const buildMuster = async (places: Places): Promise<boolean> => {
-  const before = await imageId(places);
+const buildMuster = (places: Places): Promise<boolean> => {
   const cache = join(places.home, 'npm-cache');
   mkdirSync(cache, { recursive: true });
-  await build(places, MUSTER_IMAGE, [
+  return built(places, MUSTER_IMAGE, [
     ...['--volume', `${cache}:/root/.npm`, ...ofTheMachine()],
     ...['--file', join(places.root, 'deploy/Dockerfile'), places.root],
   ]);
-  return (await imageId(places)) !== before;
 };
 
-const imageId = (places: Places): Promise<string> =>
-  podman(places, 'image', 'inspect', '--format', '{{.Id}}', MUSTER_IMAGE).catch(() => '');
+/** Whether it is another one than before. */
+const built = async (places: Places, image: string, args: readonly string[]): Promise<boolean> => {
+  const before = await imageId(places, image);
+  await build(places, image, args);
+  return (await imageId(places, image)) !== before;
+};
+
+const imageId = (places: Places, image: string): Promise<string> =>
+  podman(places, 'image', 'inspect', '--format', '{{.Id}}', image).catch(() => '');
 
 /** tsc opens more files at once than the 1,024 that buildah allows otherwise, and dies of it; as many as this process may. */
 const openFiles = (): string => {

@@ -8,6 +8,8 @@ export type Places = {
   readonly root: string;
   /** `.muster/pods`: images, which a second run finds again, and what the present run writes. */
   readonly home: string;
+  /** Below `/run`, by a short path: sockets. */
+  readonly run: string;
   /** What podman and buildah find in their environment. */
   readonly environment: NodeJS.ProcessEnv;
 };
@@ -42,6 +44,7 @@ export const openPlaces = (root: string): Places => {
   return {
     root,
     home,
+    run,
     environment: { ...unmarked(process.env), CONTAINERS_CONF: containers, CONTAINERS_STORAGE_CONF: storage },
   };
 };

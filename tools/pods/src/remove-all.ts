@@ -10,7 +10,7 @@ export const removeAll = async (places: Places): Promise<void> => {
     ['pod', 'rm', '--all', '--force', '--time', '0'],
     ['rm', '--all', '--force', '--time', '0'],
     ['volume', 'prune', '--force'],
-    ['network', 'rm', '--force', NETWORK],
+    ['network', 'prune', '--force'],
   ];
   for (const step of steps) await podman(places, ...step).catch(tell);
   // What a build that was killed left.
