@@ -1,11 +1,5 @@
-export {
-  openTrust,
-  renewServices,
-  revokeServices,
-  type IntegrationKeys,
-  type ServerTrust,
-  type Trust,
-} from './trust.js';
+export { openTrust, renewServices, type IntegrationKeys, type ServerTrust, type Trust } from './trust.js';
+export { revokeServices } from './revoke-services.js';
 export { streamsAccount, trustLines } from './server-config.js';
 export {
   issueCredentials,

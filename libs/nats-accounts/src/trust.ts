@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { decode, encodeAccount, encodeOperator, encodeUser, fmtCreds, type Account } from '@nats-io/jwt';
 import { createAccount, createOperator, createUser, fromSeed, type KeyPair } from '@nats-io/nkeys';
-import { AccountsLink } from './accounts-link.js';
 import { JETSTREAM_API } from './subjects.js';
 
 /** What a nats-server must know of an installation. Nothing in it is secret. */
@@ -91,22 +90,19 @@ export const renewServices = async (directory: string): Promise<void> => {
 };
 
 /**
- * Of the services' credentials only the newest are let in from now on, by servers that start with this trust, and at once by
- * the ones at `url`: they close what is connected with others. Throws `AccountsUnavailable` when those do not take it; it is
- * kept all the same, and can be done again.
+ * Of the services' credentials only the newest are let in from now on, by servers that start with this trust. Returns what the
+ * ones that run must be given (`revokeServices`).
  */
-export const revokeServices = async (directory: string, url: string): Promise<void> => {
+export const keepServicesRevoked = async (
+  directory: string,
+): Promise<{ readonly keys: IntegrationKeys; readonly account: string }> => {
   await openTrust(directory);
   const kept = mustBeKept(directory);
   const revoking = { ...kept, servicesRevoked: issuedAt(kept.services) - 1 };
   const server = await resigned(revoking);
   writeWhole(join(directory, ROOT), JSON.stringify({ ...revoking, server }));
-  const link = await AccountsLink.open(url, kept.integrations);
-  try {
-    await link.give(server.accounts[kept.integrations.platformAccount] ?? '');
-  } finally {
-    await link.close();
-  }
+  const { integrations: keys } = kept;
+  return { keys, account: server.accounts[keys.platformAccount] ?? '' };
 };
 
 const mustBeKept = (directory: string): Kept => {

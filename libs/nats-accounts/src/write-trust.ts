@@ -1,8 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { AccountsUnavailable } from './accounts-link.js';
+import { revokeServices } from './revoke-services.js';
 import { trustLines } from './server-config.js';
-import { openTrust, renewServices, revokeServices } from './trust.js';
+import { openTrust, renewServices } from './trust.js';
 
 /**
  * `node libs/nats-accounts/dist/src/write-trust.js <directory> [directory of accounts, as the server sees it]`: makes the
@@ -22,7 +24,14 @@ if (directory === undefined) {
 }
 if (values['renew-services'] === true) await renewServices(directory);
 const url = values['revoke-services'];
-if (url !== undefined) await revokeServices(directory, url);
+if (url !== undefined) {
+  await revokeServices(directory, url).catch((error: unknown) => {
+    if (!(error instanceof AccountsUnavailable)) throw error;
+    const why = error.cause instanceof Error ? `: ${error.cause.message}` : '';
+    process.stderr.write(`write-trust: ${error.message}${why}. It is kept in ${directory}; say it again.\n`);
+    process.exitCode = 69;
+  });
+}
 const { server } = await openTrust(directory);
 writeFileSync(join(directory, 'trust.conf'), `${trustLines(server, accountsDirectory).join('\n')}\n`, {
   mode: 0o600,
