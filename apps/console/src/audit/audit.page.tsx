@@ -156,8 +156,8 @@ const AuditTable = ({
     head={
       <>
         <th>When</th>
-        <th style={{ minWidth: 110 }}>Who</th>
-        <th style={{ minWidth: 190 }}>What</th>
+        <th className="in-one-line">Who</th>
+        <th className="in-one-line">What</th>
         <th>To what</th>
         <th className="wide">Through</th>
       </>
