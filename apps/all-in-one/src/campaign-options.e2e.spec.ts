@@ -229,6 +229,25 @@ describe('what a campaign from firmwares gives to whom', () => {
   }, 30_000);
 });
 
+describe('what a person changes', () => {
+  it('right after the launch was answered is not written over', async () => {
+    const devices = await typed('late', 3);
+    const id = await campaigns.draft(of('late', { configurations: { interval: 60 } }));
+    await campaigns.act(id, 'launch');
+    await Promise.all(
+      devices.map(async (device) => {
+        const path = `/devices/${device.id}/configuration/desired`;
+        expect(await platform.api('PATCH', path, { interval: 30 })).toMatchObject({ status: 200 });
+      }),
+    );
+    await campaigns.counts(id, { superseded: 3 });
+    for (const device of devices) {
+      const { body } = await platform.api('GET', `/devices/${device.id}/configuration`);
+      expect(body).toMatchObject({ keys: { interval: { desired: 30 } } });
+    }
+  }, 30_000);
+});
+
 describe('a campaign for one type', () => {
   it('is in nobody’s way, and has nothing to compare, where devices are of another', async () => {
     const [oven] = (await typed('oven', 1)) as [Made];

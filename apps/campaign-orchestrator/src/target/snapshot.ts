@@ -143,7 +143,10 @@ export class Snapshot {
     });
   }
 
-  /** Which of them have all of it already. What others wish after `asOf` is not touched. */
+  /**
+   * Which of them have all of it already. What others wish after `asOf` is not touched: what was wished between the launch and
+   * this look neither, also where the clock of `configuration` is behind.
+   */
   private async compare(
     { tenantId, definition, launch }: Of,
     deviceIds: readonly string[],
@@ -155,7 +158,7 @@ export class Snapshot {
       { tenantId, deviceIds: [...deviceIds], ...comparisonOf(definition) },
       { timeoutMs: COMPARE_TIMEOUT_MS },
     );
-    return { asOf, compliant: new Set(compliant) };
+    return { asOf: asOf < launch.at ? asOf : launch.at, compliant: new Set(compliant) };
   }
 
   /** The devices of one batch that names them; after the last batch all is known. */
