@@ -342,6 +342,17 @@ describe('ScheduleCampaign', () => {
       .when(schedule)
       .thenThrows('invalid-request');
   });
+
+  it('refuses a time from which its window does not open before its end', () => {
+    const hour = (hours: number) => at(hours * 3_600).slice(11, 16);
+    const window = { timeZone: 'UTC', from: hour(1), to: hour(2), days: null };
+    const draftUntil = (endAt: string) => after(create({ window, endAt }));
+    expect(stateAfter(create({ window, endAt: at(3_700) }), schedule)).toMatchObject({ status: 'scheduled' });
+    decider
+      .given(draftUntil(at(3_500)))
+      .when(schedule)
+      .thenThrows('invalid-request');
+  });
 });
 
 describe('LaunchCampaign', () => {

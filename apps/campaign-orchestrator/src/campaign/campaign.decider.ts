@@ -16,6 +16,7 @@ import type {
 } from './campaign-commands.js';
 import { initial, type Campaign } from './campaign-state.js';
 import type { CampaignDefinition, CampaignEvent } from './campaign.events.js';
+import { assertOpens } from './definition-rules.js';
 import { batchOf, found, ofBatch, paused } from './engine.decider.js';
 import { evolve, type Fact } from './evolve-campaign.js';
 
@@ -147,6 +148,7 @@ const schedule = ({ startAt: wanted, at }: ScheduleCampaign, state: Campaign): r
   assertAhead(startAt, at);
   if (definition.endAt !== null && Date.parse(startAt) >= Date.parse(definition.endAt))
     throw refusal('startAt', `must be before endAt, which is ${definition.endAt}`);
+  assertOpens({ ...definition, startAt }, at);
   return [{ type: 'CampaignScheduled', data: { at, startAt } }];
 };
 
