@@ -115,6 +115,16 @@ describe('a chain of certificates', () => {
     expect(verdict([own, old], [root])).toMatch(/^certificate-untrusted: Of an authority in the chain/);
   });
 
+  it('is refused as quickly where a stranger sends ten that have all signed each other', async () => {
+    const first = await makeAuthority('loop');
+    const others = await Promise.all(
+      Array.from({ length: 9 }, () => makeAuthority('loop', { keys: first.keys })),
+    );
+    const own = await makeOf(first, 'd1');
+    const root = await makeAuthority('root');
+    expect(verdict([own, first, ...others], [root])).toMatch(/^certificate-untrusted/);
+  }, 5_000);
+
   it.each([
     ['of an authority', { ca: true }, 'authority'],
     ['for servers', { extendedKeyUsage: [SERVER_AUTH] }, 'lacks clientAuth'],

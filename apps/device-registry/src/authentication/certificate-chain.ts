@@ -30,29 +30,34 @@ export const verifyChain = <Known extends { readonly certificate: Certificate }>
   if (own === undefined) throw invalid('is missing');
   assertInTime(own, at);
   assertOfClient(own);
-  const vouchFor = (path: readonly Certificate[]): Vouched<Known> => {
-    const current = path.at(-1) ?? own;
-    const between = path.length - 1;
-    const known = authorities.find(({ certificate }) => isSignedBy(current, certificate));
+  // The shortest way first, and each certificate on one way only: a stranger may send ones that all have signed each other, which
+  // would be more ways than can be walked. One that was renewed is there more than once.
+  const ways: (readonly [Certificate, ...Certificate[]])[] = [[own]];
+  const walked = new Set([own]);
+  const faults: AppError[] = [];
+  let last = own;
+  for (const way of ways) {
+    last = way.at(-1) ?? own;
+    const between = way.length - 1;
+    const known = authorities.find(({ certificate }) => isSignedBy(last, certificate));
     if (known !== undefined) {
       assertPath(known.certificate, between);
-      return { authority: known, time: path.map(timeOf).reduce(overlap) };
+      return { authority: known, time: way.map(timeOf).reduce(overlap) };
     }
-    const faults: AppError[] = [];
-    // An authority that was renewed, or has others above it by two ways, may be there more than once.
-    for (const next of others.filter((one) => !path.includes(one) && isSignedBy(current, one))) {
+    for (const next of others) {
+      if (walked.has(next) || !isSignedBy(last, next)) continue;
+      walked.add(next);
       try {
         assertPath(next, between);
         assertIntermediate(next, at);
-        return vouchFor([...path, next]);
+        ways.push([...way, next]);
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
         faults.push(error);
       }
     }
-    throw faults[0] ?? untrusted(current, authorities);
-  };
-  return vouchFor([own]);
+  }
+  throw faults[0] ?? untrusted(last, authorities);
 };
 
 const timeOf = ({ validFrom, validUntil }: Certificate): Validity => ({ validFrom, validUntil });
