@@ -35,7 +35,14 @@ export class DeviceInterfaces {
       );
       const now = new Map(devices.map((device): [string, DeviceInterface] => [device.id, device.interface]));
       await database.transaction(async (tx) => {
-        const rows = await readTargets(tx, tenantId, `device_id = ANY($2) AND ${FOLLOWED}`, [some]);
+        // Locked, in the order in which everybody locks them: nobody tells of it a second time, so none may be missed because
+        // something else of it changed in the same moment.
+        const rows = await readTargets(
+          tx,
+          tenantId,
+          `device_id = ANY($2) AND ${FOLLOWED} ORDER BY launch_id, device_id FOR UPDATE`,
+          [some],
+        );
         await changes.apply(
           tx,
           tenantId,
