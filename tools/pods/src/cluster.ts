@@ -6,7 +6,6 @@ import type { Container, Deployment, Job, Labels, Manifest, Manifests, PodTempla
 import type { Places } from './places.js';
 import { podOf } from './pod.js';
 import { podman } from './run.js';
-import { NETWORK } from './remove-all.js';
 
 const READY_WITHIN_MS = 180_000;
 const PROBE_EVERY_MS = 250;
@@ -35,7 +34,7 @@ export class Cluster {
     const directory = join(places.home, 'pods');
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { recursive: true, mode: 0o711 });
-    await podman(places, 'network', 'create', NETWORK);
+    await podman(places, 'network', 'create', places.network);
     return new Cluster(places, manifests, directory);
   }
 
@@ -165,13 +164,13 @@ export class Cluster {
     const file = join(this.directory, `${pods[0]?.name ?? 'none'}.yaml`);
     const documents = pods.map(({ name, template }) => podOf(name, template, this.manifests, this.directory));
     writeFileSync(file, documents.map((document) => JSON.stringify(document)).join('\n---\n'));
-    const network = alias === undefined ? NETWORK : `${NETWORK}:alias=${alias}`;
+    const network = alias === undefined ? this.places.network : `${this.places.network}:alias=${alias}`;
     await podman(this.places, 'kube', 'play', '--network', network, file);
   }
 
   private async addressesOf(pods: readonly string[]): Promise<string[]> {
     const infra = await podman(this.places, 'pod', 'inspect', '--format', '{{.InfraContainerID}}', ...pods);
-    const format = `{{(index .NetworkSettings.Networks "${NETWORK}").IPAddress}}`;
+    const format = `{{(index .NetworkSettings.Networks "${this.places.network}").IPAddress}}`;
     const addresses = await podman(this.places, 'inspect', '--format', format, ...infra.trim().split('\n'));
     return addresses.trim().split('\n');
   }

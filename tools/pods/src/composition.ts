@@ -10,7 +10,6 @@ import type { Places } from './places.js';
 import { podman } from './run.js';
 
 const SERVES_WITHIN_MS = 20_000;
-const PROJECT = 'muster';
 
 /** What `docker-compose.yml` lets one move: the ports outside. */
 export type Ports = {
@@ -58,7 +57,7 @@ export const openComposition = async (places: Places): Promise<Composition> => {
       ...['run', '--rm', '--network', 'host', '--volume', `${places.run}:${places.run}`],
       ...['--volume', `${places.root}:${places.root}:ro`, '--workdir', places.root],
       ...Object.entries(environment).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
-      ...[COMPOSE_IMAGE, 'docker-compose', '--project-name', PROJECT, '--env-file', '/dev/null'],
+      ...[COMPOSE_IMAGE, 'docker-compose', '--project-name', places.network, '--env-file', '/dev/null'],
       ...['--ansi', 'never', '--progress', 'plain', ...args],
     );
   return {

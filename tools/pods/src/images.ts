@@ -5,7 +5,6 @@ import { onPath } from '@muster/local-servers';
 import { parse } from 'yaml';
 import { CannotRunPods } from './machine.js';
 import type { Places } from './places.js';
-import { NETWORK } from './remove-all.js';
 import { buildah, podman, run } from './run.js';
 
 /** The image of every service and of the migrations, as `ci/pods-values.yaml` of the chart names it. */
@@ -110,9 +109,18 @@ export const buildServers = async (places: Places): Promise<boolean> => {
 /** Whether this machine lets us have a network, and processes in it. */
 const requireContainers = async (places: Places): Promise<void> => {
   try {
-    await podman(places, 'network', 'create', NETWORK);
-    await podman(places, 'run', '--rm', '--network', NETWORK, SERVERS_IMAGE, 'nats-server', '--version');
-    await podman(places, 'network', 'rm', NETWORK);
+    await podman(places, 'network', 'create', places.network);
+    await podman(
+      places,
+      'run',
+      '--rm',
+      '--network',
+      places.network,
+      SERVERS_IMAGE,
+      'nats-server',
+      '--version',
+    );
+    await podman(places, 'network', 'rm', places.network);
   } catch (error) {
     throw new CannotRunPods(`podman runs nothing here: ${lastLine(error)}`);
   }

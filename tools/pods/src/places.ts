@@ -10,6 +10,8 @@ export type Places = {
   readonly home: string;
   /** Below `/run`, by a short path: sockets. */
   readonly run: string;
+  /** What its network is called, and for Docker Compose the project: netavark keeps names of all of the machine in one place. */
+  readonly network: string;
   /** What podman and buildah find in their environment. */
   readonly environment: NodeJS.ProcessEnv;
 };
@@ -18,7 +20,8 @@ export type Places = {
 export const openPlaces = (root: string): Places => {
   const home = join(root, '.muster/pods');
   // Sockets live there, whose paths have a limit of 107 bytes.
-  const run = join('/run/muster-pods', createHash('sha256').update(home).digest('hex').slice(0, 12));
+  const id = createHash('sha256').update(home).digest('hex').slice(0, 12);
+  const run = join('/run/muster-pods', id);
   for (const directory of [home, run, join(home, 'networks')]) mkdirSync(directory, { recursive: true });
   const containers = join(home, 'containers.conf');
   const storage = join(home, 'storage.conf');
@@ -45,6 +48,7 @@ export const openPlaces = (root: string): Places => {
     root,
     home,
     run,
+    network: `muster-${id}`,
     environment: { ...unmarked(process.env), CONTAINERS_CONF: containers, CONTAINERS_STORAGE_CONF: storage },
   };
 };

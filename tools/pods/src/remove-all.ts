@@ -1,10 +1,8 @@
+import { forgetNames } from './forget-names.js';
 import type { Places } from './places.js';
 import { podman, run } from './run.js';
 
-/** The network of all pods; its own, so that a developer's podman is left alone. */
-export const NETWORK = 'muster';
-
-/** Removes every pod, container, volume and network of this checkout. Images stay. */
+/** Removes every pod, container, volume, network and name of this checkout. Images stay. */
 export const removeAll = async (places: Places): Promise<void> => {
   const steps: (readonly [string, ...string[]])[] = [
     ['pod', 'rm', '--all', '--force', '--time', '0'],
@@ -13,6 +11,7 @@ export const removeAll = async (places: Places): Promise<void> => {
     ['network', 'prune', '--force'],
   ];
   for (const step of steps) await podman(places, ...step).catch(tell);
+  forgetNames(places.network);
   // What a build that was killed left.
   await run('buildah', ['rm', '--all'], { environment: places.environment }).catch(tell);
 };
