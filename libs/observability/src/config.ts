@@ -8,6 +8,8 @@ export interface ConfigKey<T> {
   readonly unit: string;
   readonly fallback: T | undefined;
   readonly optional: boolean;
+  /** What the chart lets a value be, as JSON Schema; nothing where that cannot say it. `parse` has the last word. */
+  readonly rule: Readonly<Record<string, unknown>>;
   /** Throws with the rule that is broken, without the value. */
   readonly parse: (text: string) => T;
 }
@@ -32,13 +34,18 @@ type KeyMaker<T, Extra = object> = {
 };
 
 const maker =
-  <T, Extra>(unit: (extra: Extra) => string, parser: (extra: Extra) => (text: string) => T) =>
+  <T, Extra>(
+    unit: (extra: Extra) => string,
+    parser: (extra: Extra) => (text: string) => T,
+    rule: (extra: Extra) => ConfigKey<T>['rule'] = () => ({}),
+  ) =>
   (declared: (Declared<T> | OptionalDeclared<T>) & Extra): ConfigKey<T> => ({
     env: declared.env,
     doc: declared.doc,
     unit: declared.unit ?? unit(declared),
     fallback: 'default' in declared ? declared.default : undefined,
     optional: 'optional' in declared,
+    rule: rule(declared),
     parse: parser(declared),
   });
 
@@ -51,6 +58,12 @@ export const int: KeyMaker<number, { readonly min?: number; readonly max?: numbe
       if (!(value >= min && value <= max)) throw new Error(`must be a whole number from ${min} to ${max}`);
       return value;
     },
+  ({ min, max }) => ({
+    type: ['integer', 'string'],
+    ...(min === undefined ? {} : { minimum: min }),
+    ...(max === undefined ? {} : { maximum: max }),
+    pattern: '^(-?[0-9]{1,16})?$',
+  }),
 );
 
 export const string: KeyMaker<string, { readonly pattern?: RegExp }> = maker(
@@ -86,6 +99,7 @@ export const boolean: KeyMaker<boolean> = maker(
     if (text !== 'true' && text !== 'false') throw new Error('must be true or false');
     return text === 'true';
   },
+  () => ({ type: ['boolean', 'string'], enum: [true, false, 'true', 'false', ''] }),
 );
 
 interface Protocols {
@@ -156,6 +170,7 @@ export function choice<T extends string>(
         if (value === undefined) throw new Error(`must be one of ${values.join(', ')}`);
         return value;
       },
+    ({ values }) => ({ enum: [...values, ''] }),
   )(declared);
 }
 

@@ -37,8 +37,12 @@ export const render = (values: string, ...flags: readonly string[]): readonly Re
 };
 
 /** What Helm answers to values that the chart refuses; `''` when it takes them. */
-export const refusal = (values: string, ...flags: readonly string[]): string => {
-  const { status, stderr } = run(['template', 'muster'], values, flags);
+export const refusal = (values: string, ...flags: readonly string[]): string =>
+  refusalOf('muster', values, ...flags);
+
+/** The same of a release of that name. */
+export const refusalOf = (release: string, values: string, ...flags: readonly string[]): string => {
+  const { status, stderr } = run(['template', release], values, flags);
   return status === 0 ? '' : stderr;
 };
 

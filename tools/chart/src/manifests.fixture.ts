@@ -22,6 +22,9 @@ export interface PodSpec {
   readonly containers: readonly [Container];
   readonly volumes: readonly { readonly name: string }[];
   readonly terminationGracePeriodSeconds: number;
+  readonly nodeSelector?: Labels;
+  readonly tolerations?: readonly object[];
+  readonly priorityClassName?: string;
   readonly topologySpreadConstraints: readonly {
     readonly topologyKey: string;
     readonly labelSelector: Selector;

@@ -103,6 +103,13 @@ describeWithHelm.each(CI_VALUES)('the chart with ci/%s-values.yaml', (values) =>
     }
   });
 
+  it('runs jobs where services run', () => {
+    const places = pods.map(({ spec }) => [spec.nodeSelector, spec.tolerations, spec.priorityClassName]);
+    const [first] = places;
+    for (const place of places) expect(place).toEqual(first);
+    if (values === 'everything') expect(first).not.toContain(undefined);
+  });
+
   it('leaves the number of pods to the autoscaler where there is one', () => {
     const scaled = [...ofKind(resources, 'HorizontalPodAutoscaler'), ...ofKind(resources, 'ScaledObject')];
     expect([0, deployed.length]).toContain(scaled.length);

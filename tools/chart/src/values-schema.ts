@@ -45,14 +45,11 @@ export const valuesSchema = async (): Promise<Schema> => {
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'Values of the chart muster',
-    ...object(
-      {
-        ...chartValues(),
-        env: object(shared(variables)),
-        services: object(Object.fromEntries(services) as Schema),
-      },
-      ['image', 'publicUrl', 'devicesUrl'],
-    ),
+    ...whole({
+      ...chartValues(),
+      env: object(shared(variables)),
+      services: whole(Object.fromEntries(services) as Schema),
+    }),
   };
 };
 
@@ -62,10 +59,21 @@ const object = (properties: Schema, required: readonly string[] = []): Schema =>
   ...(required.length > 0 ? { required } : {}),
   properties,
 });
+/** What `null` may take away: there is nothing then, as in an empty list. */
+const mayBeMissing = (schema: unknown): boolean => {
+  const { type, properties } = schema as { readonly type?: string; readonly properties?: object };
+  return type === 'array' || (type === 'object' && properties === undefined);
+};
+/** Whose other keys cannot be taken away: templates would fail without a word. */
+const whole = (properties: Schema): Schema =>
+  object(
+    properties,
+    Object.keys(properties).filter((key) => !mayBeMissing(properties[key])),
+  );
 const text = { type: 'string' };
 const given = { type: 'string', minLength: 1 };
 const flag = { type: 'boolean' };
-const whole = (minimum: number, maximum?: number) => ({
+const count = (minimum: number, maximum?: number) => ({
   type: 'integer',
   minimum,
   ...(maximum === undefined ? {} : { maximum }),
@@ -78,24 +86,26 @@ const foreign = { type: 'object' };
 const foreigners = list(foreign);
 const quantities = object({ cpu: { type: ['string', 'number'] }, memory: given, 'ephemeral-storage': given });
 const resources = object({ requests: quantities, limits: quantities });
-const secret = object({ existingSecret: given, key: given });
+const secret = whole({ existingSecret: given, key: given });
 const optionalSecret = { existingSecret: text, key: given };
-const url = (schemes: string) => ({ type: 'string', pattern: `^(${schemes})://[^/\\s]+$` });
+const url = (schemes: string) => ({ type: 'string', pattern: `^(${schemes})://[^/?#@\\s]+$` });
+/** Of the servers of a cluster; who logs in is said by a Secret. */
 const urls = (schemes: string) => ({
   type: 'string',
-  pattern: `^(${schemes})://[^/\\s,]+(,(${schemes})://[^/\\s,]+)*$`,
+  pattern: `^(${schemes})://[^/?#@\\s,]+(,(${schemes})://[^/?#@\\s,]+)*$`,
 });
-const peer = object({ ports: list(whole(1, 65_535)), to: foreigners });
+const peer = object({ ports: { ...list(count(1, 65_535)), minItems: 1 }, to: foreigners }, ['ports']);
 const networks = list({ type: 'string', pattern: '^[0-9a-fA-F.:]+(/[0-9]{1,3})?$' });
 
 const podSettings = {
-  replicas: whole(0),
-  stopSeconds: whole(1, 3_600),
-  preStopSeconds: whole(0, 600),
+  replicas: count(0),
+  stopSeconds: count(1, 3_600),
+  preStopSeconds: count(0, 600),
   resources,
-  autoscaling: object({ minReplicas: whole(1), maxReplicas: whole(1), cpu: whole(1, 1_000) }),
+  autoscaling: object({ minReplicas: count(1), maxReplicas: count(1), cpu: count(1, 1_000) }),
   podAnnotations: texts,
-  podLabels: texts,
+  // By these the chart finds its pods.
+  podLabels: { ...texts, propertyNames: { not: { pattern: '^(app[.]kubernetes[.]io|helm[.]sh)/' } } },
   nodeSelector: texts,
   tolerations: foreigners,
   affinity: foreign,
@@ -105,93 +115,90 @@ const podSettings = {
 const service = (env: Schema): Schema => object({ ...podSettings, env: object(env) });
 
 const chartValues = (): Schema => ({
-  image: object(
-    {
-      repository: given,
-      tag: text,
-      digest: { type: 'string', pattern: '^(sha256:[0-9a-f]{64})?$' },
-      pullPolicy: choice('Always', 'IfNotPresent', 'Never'),
-      pullSecrets: list(object({ name: given }, ['name'])),
-    },
-    ['repository'],
-  ),
+  image: whole({
+    repository: given,
+    tag: { type: 'string', pattern: '^([A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$' },
+    digest: { type: 'string', pattern: '^(sha256:[0-9a-f]{64})?$' },
+    pullPolicy: choice('Always', 'IfNotPresent', 'Never'),
+    pullSecrets: list(object({ name: given }, ['name'])),
+  }),
   publicUrl: url('https?'),
   devicesUrl: url('https?'),
-  database: object({
+  database: whole({
     existingSecret: given,
     key: given,
-    maxConnections: whole(1),
-    reservedConnections: whole(0),
+    maxConnections: count(1),
+    reservedConnections: count(0),
   }),
-  nats: object({
+  nats: whole({
     url: urls('nats|tls'),
     publicUrl: { anyOf: [{ const: '' }, urls('nats|tls|wss?')] },
-    streamReplicas: whole(1, 5),
+    streamReplicas: count(1, 5),
     credentials: secret,
-    integrations: object(optionalSecret),
+    integrations: whole(optionalSecret),
   }),
   amqp: secret,
   brokerMqtt: secret,
   adminApiKey: secret,
-  iotHubs: object(optionalSecret),
-  files: object({
+  iotHubs: whole(optionalSecret),
+  files: whole({
     location: { type: 'string', pattern: '^(claim|s3://[^/\\s]+(/.*)?)$' },
-    claim: object({ existingClaim: text, size: given, storageClassName: text }),
-    s3: object({
+    claim: whole({ existingClaim: text, size: given, storageClassName: text }),
+    s3: whole({
       endpoint: { type: 'string', pattern: '^(https?://.+)?$' },
       region: given,
       accessKeyId: text,
       ...optionalSecret,
     }),
   }),
-  trustedAuthorities: object({ existingConfigMap: text, key: given }),
-  mqtt: object({
+  trustedAuthorities: whole({ existingConfigMap: text, key: given }),
+  mqtt: whole({
     plain: flag,
-    tls: object({ existingSecret: text }),
-    drainSeconds: whole(0, 3_000),
+    tls: whole({ existingSecret: text }),
+    drainSeconds: count(0, 3_000),
     trustedProxies: networks,
-    service: object({
+    service: whole({
       type: choice('LoadBalancer', 'NodePort', 'ClusterIP'),
       annotations: texts,
       loadBalancerClass: text,
       loadBalancerSourceRanges: list(given),
       externalTrafficPolicy: choice('Local', 'Cluster'),
     }),
-    tlsRoute: object({ enabled: flag, parentRefs: foreigners, hostnames: list(given) }),
+    tlsRoute: whole({ enabled: flag, parentRefs: foreigners, hostnames: list(given) }),
   }),
-  http: object({
+  http: whole({
     exposedBy: choice('none', 'gatewayApi', 'ingress'),
-    gatewayApi: object({ parentRefs: foreigners }),
-    ingress: object({ className: text, annotations: texts, tlsSecret: text }),
+    gatewayApi: whole({ parentRefs: foreigners }),
+    ingress: whole({ className: text, annotations: texts, tlsSecret: text }),
     trustedProxies: networks,
   }),
-  defaults: object(podSettings),
-  autoscaling: object({
+  defaults: whole(podSettings),
+  autoscaling: whole({
     by: choice('none', 'hpa', 'keda'),
-    keda: object({
-      uplinkMessages: whole(1),
+    keda: whole({
+      uplinkMessages: count(1),
       prometheusUrl: { type: 'string', pattern: '^(https?://.+)?$' },
-      jobWaitSeconds: whole(1),
+      jobWaitSeconds: count(1),
     }),
   }),
-  migrate: object({ by: choice('hook', 'job', 'none'), resources }),
+  migrate: whole({ by: choice('hook', 'job', 'none'), resources }),
   rebuild: {
     type: 'object',
     propertyNames: { pattern: '^[a-z][a-z0-9-]{0,19}$' },
     additionalProperties: { ...list(given), minItems: 1 },
   },
   podDisruptionBudgets: flag,
-  serviceAccount: object({ create: flag, name: text, annotations: texts }),
-  networkPolicy: object({
+  serviceAccount: whole({ create: flag, name: text, annotations: texts }),
+  networkPolicy: whole({
     enabled: flag,
     monitoring: foreigners,
     edge: foreigners,
     ...{ dns: peer, database: peer, nats: peer, amqp: peer, brokerMqtt: peer, files: peer, iotHubs: peer },
   }),
-  metrics: object({
-    serviceMonitor: object({ enabled: flag, interval: given, labels: texts }),
-    rules: object({ enabled: flag, labels: texts, runbooks: given }),
-    dashboards: object({ enabled: flag, labels: texts }),
+  metrics: whole({
+    serviceMonitor: whole({ enabled: flag, interval: given, labels: texts }),
+    rules: whole({ enabled: flag, labels: texts, runbooks: given }),
+    dashboards: whole({ enabled: flag, labels: texts }),
   }),
   extraObjects: foreigners,
   global: foreign,
@@ -201,7 +208,10 @@ const ownVariables = (schema: ConfigSchema): Schema =>
   Object.fromEntries(
     Object.values(schema)
       .filter(({ env }) => !SET_BY_CHART.includes(env))
-      .map(({ env, doc, unit }) => [env, { type: ['string', 'integer'], description: `${doc} (${unit})` }]),
+      .map(({ env, doc, unit, rule }) => [
+        env,
+        { type: ['string', 'integer'], ...rule, description: `${doc} (${unit})` },
+      ]),
   );
 
 /** Those that more than one service has: they must be the same in all of them. */

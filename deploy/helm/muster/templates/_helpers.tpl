@@ -3,7 +3,7 @@
 {{- define "muster.labels" -}}
 app.kubernetes.io/part-of: muster
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | quote }}
+app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | trunc 63 | trimAll "._-" | quote }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
@@ -34,9 +34,14 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- if eq .name "mqtt-front" }}{{ add .root.Values.mqtt.drainSeconds .settings.stopSeconds }}{{ else }}{{ int .settings.stopSeconds }}{{ end }}
 {{- end }}
 
+{{/* Whether an autoscaler says how many pods there are: of no service that is turned off. Takes dict root, settings. */}}
+{{- define "muster.isScaled" -}}
+{{- if and (ne .root.Values.autoscaling.by "none") (gt (int .settings.replicas) 0) }}true{{ end }}
+{{- end }}
+
 {{/* Most pods that want connections at the same moment: in a rolling update one more comes, and one goes that still has its own. Takes dict root, settings. */}}
 {{- define "muster.mostPods" -}}
-{{- if eq .root.Values.autoscaling.by "none" }}{{ add .settings.replicas 2 }}{{ else }}{{ add .settings.autoscaling.maxReplicas 2 }}{{ end }}
+{{- if include "muster.isScaled" . }}{{ add .settings.autoscaling.maxReplicas 2 }}{{ else if eq (int .settings.replicas) 0 }}0{{ else }}{{ add .settings.replicas 2 }}{{ end }}
 {{- end }}
 
 {{- define "muster.filesAreClaimed" -}}{{ if eq .Values.files.location "claim" }}true{{ end }}{{- end }}

@@ -1,4 +1,4 @@
-{{/* What all pods have, as the Pod Security level "restricted" demands. Takes dict root, and mounts: the list of muster.mounts. */}}
+{{/* What all pods have, as the Pod Security level "restricted" demands. Takes dict root; mounts: the list of muster.mounts; settings: where they may run. */}}
 {{- define "muster.pod" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
@@ -12,6 +12,18 @@ securityContext:
   fsGroup: 1000
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile: { type: RuntimeDefault }
+{{- with .settings.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .settings.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .settings.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .settings.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
 volumes:
 {{- range .mounts }}
   - {{ mergeOverwrite (dict "name" .name) .volume | toYaml | nindent 4 | trim }}
