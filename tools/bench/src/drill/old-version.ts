@@ -14,15 +14,16 @@ export interface OldVersion {
   readonly services: readonly string[];
 }
 
-/** BENCH_FROM, else the newest tag, else the commit before this one. */
-const NAMED = process.env['BENCH_FROM'];
+/** BENCH_FROM, else the newest tag before this commit, else the commit before it. */
+const NAMED = process.env['BENCH_FROM'] ?? '';
 
 /**
  * A version from git, with its own packages, built; beside this checkout, in the directory for temporary files, where the
  * next drill finds it again.
  */
 export const oldVersion = (): OldVersion => {
-  const name = NAMED ?? (tryGit(['describe', '--tags', '--abbrev=0']) || 'HEAD~1');
+  // This commit may be tagged itself.
+  const name = NAMED || tryGit(['describe', '--tags', '--abbrev=0', 'HEAD~1']) || 'HEAD~1';
   const commit = git(['rev-parse', '--short=12', `${name}^{commit}`]);
   const root = join(tmpdir(), `muster-version-${commit}`);
   if (!existsSync(join(root, BUILT))) {
@@ -31,6 +32,7 @@ export const oldVersion = (): OldVersion => {
     rmSync(unfinished, { recursive: true, force: true });
     mkdirSync(unfinished);
     const archive = spawnSync('git', ['archive', commit], { maxBuffer: 1e9 });
+    if (archive.status !== 0) throw new Error(`git archive ${commit} failed: ${archive.stderr.toString()}`);
     run('tar', ['-x', '-C', unfinished], { input: archive.stdout });
     run('npm', ['ci', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: unfinished });
     run(process.execPath, [join('node_modules/ts7/bin/tsc'), '-b'], { cwd: unfinished });

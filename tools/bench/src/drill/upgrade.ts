@@ -24,7 +24,7 @@ const EXCHANGING_SECONDS = 120;
 const LEFT_SECONDS = 1;
 
 /**
- * The version before (BENCH_FROM; else the newest tag, or the commit before this one) runs under everything at once. The
+ * The version before (BENCH_FROM; else the newest tag before this commit, or the commit before it) runs under everything at once. The
  * database is migrated by this version; then each replica is exchanged for one of this version, some services at a time, the new
  * one first; half way both run side by side for a minute. Then back again, code and not schema. What every version must pass:
  * nothing acknowledged is lost, nothing is done twice or parked, no request of an operator fails. Throws with the tables when
