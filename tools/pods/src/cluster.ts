@@ -1,7 +1,8 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Connections, connectionsIn } from './connections.js';
 import type { Container, Deployment, Job, Labels, Manifest, Manifests, PodTemplate } from './manifests.js';
 import type { Places } from './places.js';
 import { podOf } from './pod.js';
@@ -87,6 +88,15 @@ export class Cluster {
 
   podsOf(deployment: Deployment): readonly Pod[] {
     return this.pods.get(deployment.metadata.name) ?? [];
+  }
+
+  /** Those that a pod has at this moment. */
+  async connectionsOf(pod: Pod): Promise<Connections> {
+    const container = containerOf(pod.name, pod.template);
+    const pid = (await podman(this.places, 'inspect', '--format', '{{.State.Pid}}', container)).trim();
+    return connectionsIn(
+      ['tcp', 'tcp6'].map((table) => readFileSync(`/proc/${pid}/net/${table}`, 'utf8')).join(''),
+    );
   }
 
   /**

@@ -18,6 +18,7 @@ import {
 import { chartTools, eventually } from '@muster/testing';
 import pg from 'pg';
 import type { Ending } from './cluster.js';
+import type { Connections } from './connections.js';
 import { restOf, wholeLife } from './device-life.fixture.js';
 import { guarded } from './guarded.js';
 import { install, type Installation } from './installation.js';
@@ -68,6 +69,24 @@ afterAll(async () => {
 it("carries a device's whole life over the door and REST", async () => {
   await wholeLife(installation);
 }, 60_000);
+
+it('connects, and is connected to, nowhere but where the NetworkPolicies allow it', async () => {
+  const seen = new Set<number>();
+  for (const deployment of installation.deployments)
+    for (const pod of installation.cluster.podsOf(deployment)) {
+      const found = await installation.cluster.connectionsOf(pod);
+      const beyond = excess(found, installation.allowed(pod.template));
+      expect({ pod: pod.name, ...beyond }).toEqual({ pod: pod.name, to: [], at: [] });
+      for (const port of found.to) seen.add(port);
+    }
+  // Those to RabbitMQ's MQTT are of devices that are connected.
+  expect([...seen]).toEqual(expect.arrayContaining([4222, 5432, 5672]));
+});
+
+const excess = (found: Connections, allowed: Connections): Connections => ({
+  to: found.to.filter((port) => !allowed.to.includes(port)),
+  at: found.at.filter((port) => !allowed.at.includes(port)),
+});
 
 describe('every Deployment, restarted under telemetry and a campaign,', () => {
   let senders: readonly Sender[] = [];

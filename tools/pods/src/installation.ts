@@ -1,8 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Cluster } from './cluster.js';
+import type { Connections } from './connections.js';
 import { infrastructure } from './infrastructure.js';
-import { type Deployment, Manifests, parseManifests } from './manifests.js';
+import { type Deployment, Manifests, parseManifests, type PodTemplate } from './manifests.js';
 import type { Places } from './places.js';
 import { run } from './run.js';
 import { ServicePort } from './service-port.js';
@@ -11,6 +12,8 @@ export type Installation = {
   readonly cluster: Cluster;
   /** Of the chart. */
   readonly deployments: readonly Deployment[];
+  /** The ports that the NetworkPolicies let a pod with these labels and containers connect to, and be connected to at. */
+  readonly allowed: (template: PodTemplate) => Connections;
   readonly url: string;
   readonly mqttUrl: string;
   readonly devicesUrl: string;
@@ -97,6 +100,7 @@ export const install = async (
   return {
     cluster,
     deployments: manifests.deployments,
+    allowed: (template) => manifests.allowed(template),
     url: `http://${address(gateway)}`,
     mqttUrl: `mqtt://${address(mqtt)}`,
     devicesUrl: `http://${address(devices)}`,

@@ -1,4 +1,5 @@
 import { parseAllDocuments } from 'yaml';
+import type { Connections } from './connections.js';
 
 /** Of a manifest, what the runner reads; what it does not know goes to podman as it is. */
 export type Manifest = {
@@ -69,6 +70,17 @@ export type Deployment = Manifest & {
 };
 export type Job = Manifest & { readonly spec: { readonly template: PodTemplate } };
 
+type PolicyRule = {
+  readonly ports: readonly { readonly port: number | string; readonly protocol: string }[];
+};
+type NetworkPolicy = Manifest & {
+  readonly spec: {
+    readonly podSelector: { readonly matchLabels: Labels };
+    readonly ingress?: readonly PolicyRule[];
+    readonly egress?: readonly PolicyRule[];
+  };
+};
+
 /** What `helm template` or a file holds. */
 export const parseManifests = (text: string): Manifest[] =>
   parseAllDocuments(text)
@@ -92,6 +104,27 @@ export class Manifests {
     const found = this.of('Service').find(({ metadata }) => metadata.name === service);
     if (found === undefined) throw new Error(`there is no Service ${service}`);
     return (found.spec as { selector: Labels }).selector; // of every Service of ours
+  }
+
+  /** What the NetworkPolicies let a pod do by TCP. */
+  allowed({ metadata, spec }: PodTemplate): Connections {
+    const own = (this.of('NetworkPolicy') as readonly NetworkPolicy[]).filter(({ spec: { podSelector } }) =>
+      Object.entries(podSelector.matchLabels).every(([label, value]) => metadata?.labels?.[label] === value),
+    );
+    const named = spec.containers.flatMap(({ ports = [] }) => ports);
+    const numbers = (rules: readonly PolicyRule[]): number[] =>
+      rules
+        .flatMap(({ ports }) => ports)
+        .filter(({ protocol }) => protocol === 'TCP')
+        .flatMap(({ port }) =>
+          typeof port === 'number'
+            ? [port]
+            : named.flatMap((one) => (one.name === port ? [one.containerPort] : [])),
+        );
+    return {
+      to: numbers(own.flatMap((policy) => policy.spec.egress ?? [])),
+      at: numbers(own.flatMap((policy) => policy.spec.ingress ?? [])),
+    };
   }
 
   of(kind: string): readonly Manifest[] {
