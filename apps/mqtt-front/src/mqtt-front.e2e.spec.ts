@@ -358,6 +358,29 @@ describe('a client that does not keep to the rules', () => {
     await client.closed();
   });
 
+  it('gets nothing past the door in a packet that says less than it holds', async () => {
+    const [{ token }, victim] = [run.newDevice(), run.newDevice()];
+    const own = `kp1/radiator-v1/dcx/${token}/json`;
+    const hidden = generate(publish(`kp1/radiator-v1/dcx/${victim.token}/json`, { payload: '{"hidden":1}' }));
+    const client = await raw(hello('smuggler'), publish(own));
+    await eventually(() => arrived(token).length === 1);
+    // QoS 1 without a packet identifier. Written again, it lacks that and the stamp of its arrival: 11 bytes.
+    client.send(Buffer.concat([Buffer.from([0x32, own.length + 2, 0, own.length]), Buffer.from(own)]));
+    await raw(hello('in between'));
+    // 11 bytes, and 0x30: the head of a PUBLISH.
+    const acknowledge = (messageId: number): Packet => ({ cmd: 'puback', messageId });
+    client.send(acknowledge(1), acknowledge(1), acknowledge(0x30));
+    // Its length, a topic of five bytes, and some of its payload.
+    const subscriptions = [{ topic: `kp1/radiator-v1/dcx/${token}/x`, qos: 0 }] as const;
+    const subscribe = generate({ cmd: 'subscribe', messageId: 5, subscriptions: [...subscriptions] });
+    const rest = 2 + 128 * (subscribe[1] ?? 0) - (subscribe.length - 2);
+    const other = `kp1/radiator-v1/epmx/${token}/update/keys`;
+    const payload = Buffer.concat([Buffer.alloc(rest - other.length - 5), hidden]);
+    client.send(subscribe, publish(other, { payload }));
+    await client.closed();
+    expect(arrived(victim.token)).toEqual([]);
+  });
+
   it('is told which version is spoken here, and that an empty id has no session', async () => {
     const five = await mosquittoPub([...at(), '-V', '5', '-t', 'kp1/a/b/c/d', '-m', 'x']);
     const said = `${five.stdout}${five.stderr}`;

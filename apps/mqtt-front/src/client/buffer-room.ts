@@ -33,3 +33,34 @@ export class BufferRoom {
 
 /** Smaller packets are not counted. */
 export const COUNTED_BYTES = 16_384;
+
+/** What one of them has of it. */
+export class RoomShare {
+  private bytes = 0;
+
+  constructor(
+    private readonly room: BufferRoom,
+    /** To be asked for again: there may be room now. */
+    private readonly retry: () => void,
+  ) {}
+
+  /** Takes so much in all, or gives back what is more. False: there is none now. */
+  take(wanted: number): boolean {
+    const bytes = wanted > COUNTED_BYTES ? wanted : 0;
+    const more = bytes - this.bytes;
+    if (more > 0 && !this.room.take(more, this.retry)) return false;
+    this.bytes = bytes;
+    if (more < 0) this.room.give(-more);
+    return true;
+  }
+
+  get isTaken(): boolean {
+    return this.bytes > 0;
+  }
+
+  /** Gives all back, and is not called any more. */
+  end(): void {
+    this.room.forget(this.retry);
+    this.take(0);
+  }
+}

@@ -79,7 +79,24 @@ export class Client implements Listed, Speaker {
     return this.isOver;
   }
 
+  /** A fault of ours ends the client whose packet shows it, and nobody else. Never throws, never rejects. */
   private receive(packet: Packet): void | Promise<void> {
+    const failed = (error: unknown): void => {
+      this.parts.logger.error(
+        { err: error, clientId: this.clientId },
+        `a ${packet.cmd} could not be dealt with`,
+      );
+      this.end('unavailable', messageOf(error));
+    };
+    try {
+      const work = this.dealWith(packet);
+      return work instanceof Promise ? work.catch(failed) : work;
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  private dealWith(packet: Packet): void | Promise<void> {
     if (this.isOver) return;
     if (packet.cmd === 'connect') {
       if (this.connect === undefined) {
@@ -218,7 +235,7 @@ export class Client implements Listed, Speaker {
         ...(protocolId === undefined ? {} : { protocolId }),
         ...(protocolVersion === undefined ? {} : { protocolVersion }),
         ...(will === undefined ? {} : { will: willFor(will) }),
-        ...(properties === undefined ? {} : { properties: forBroker(properties) }),
+        properties: forBroker(properties),
       });
       this.asking = asked.catch(() => undefined);
       return asked;

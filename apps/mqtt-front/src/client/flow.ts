@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Packet } from 'mqtt-packet';
-import { COUNTED_BYTES, type BufferRoom } from './buffer-room.js';
+import { RoomShare, type BufferRoom } from './buffer-room.js';
 import { SLICE_BYTES, type PacketReader } from './packet-reader.js';
 
 /** Why a client is not read. */
@@ -51,15 +51,18 @@ export class Flow {
   /** Nothing comes from it any more; what came is still dealt with, in its time. */
   private isGone = false;
   private isRunning = false;
-  private reserved = 0;
+  private readonly share: RoomShare;
   private paceTimer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly stream: Duplex,
     private readonly reader: PacketReader,
-    private readonly room: BufferRoom,
+    room: BufferRoom,
     private readonly events: FlowEvents,
   ) {
+    this.share = new RoomShare(room, () => {
+      if (this.reserve()) this.release('room');
+    });
     stream.on('data', (bytes: Buffer) => this.receive(bytes));
     stream.on('drain', () => this.drained());
     stream.on('error', () => undefined); // 'close' follows
@@ -122,9 +125,7 @@ export class Flow {
   private over(): void {
     this.isOver = true;
     clearTimeout(this.paceTimer);
-    this.room.forget(this.retryRoom);
-    if (this.reserved > 0) this.room.give(this.reserved);
-    this.reserved = 0;
+    this.share.end();
     this.packets.length = 0;
     this.rest = undefined;
   }
@@ -206,25 +207,10 @@ export class Flow {
     return true;
   }
 
-  private readonly retryRoom = (): void => {
-    this.reserve();
-    if (!this.isOver && this.reserved >= this.wanted()) this.release('room');
-  };
-
-  private wanted(): number {
-    const { awaited } = this.reader;
-    return awaited > COUNTED_BYTES && this.reader.fault === undefined ? awaited : 0;
-  }
-
-  private reserve(): void {
-    const wanted = this.wanted();
-    if (wanted < this.reserved) {
-      const back = this.reserved - wanted;
-      this.reserved = wanted;
-      this.room.give(back);
-    } else if (wanted > this.reserved) {
-      if (this.room.take(wanted - this.reserved, this.retryRoom)) this.reserved = wanted;
-      else if (!this.isGone) this.hold('room');
-    }
+  /** Memory for what it has begun. */
+  private reserve(): boolean {
+    const isThere = this.share.take(this.reader.fault === undefined ? this.reader.awaited : 0);
+    if (!isThere && !this.isGone) this.hold('room');
+    return isThere;
   }
 }

@@ -1,4 +1,4 @@
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { generate, type Packet } from 'mqtt-packet';
 import { PacketReader } from './packet-reader.js';
 
@@ -59,4 +59,39 @@ it('takes a packet identifier of 0 for a fault, where the answer would name it',
     expect(reader.push(Buffer.from(bytes))).toEqual([]);
     expect(reader.fault).toBe(`a ${cmd} whose packet identifier is 0`);
   }
+});
+
+describe('a packet that ends before what it must hold', () => {
+  const connect = (protocolVersion: 4 | 5): Buffer =>
+    generate({
+      cmd: 'connect',
+      protocolVersion,
+      protocolId: 'MQTT',
+      clientId: 'a',
+      clean: true,
+      keepalive: 0,
+    });
+  const faultOf = (protocolVersion: 4 | 5, ...bytes: readonly number[]): string | undefined => {
+    const reader = new PacketReader(1_000);
+    reader.push(connect(protocolVersion));
+    expect([reader.fault, reader.push(Buffer.from(bytes))]).toEqual([undefined, []]);
+    return reader.fault;
+  };
+
+  it('is a fault: written again it would announce more than it has, and take what comes next for its own', () => {
+    // QoS 1, and nothing after the topic; then the same with the packet identifier in what follows.
+    expect(faultOf(4, 0x32, 3, 0, 1, 0x61)).toBe('a publish that ends before what it must hold');
+    expect(faultOf(4, 0x32, 3, 0, 1, 0x61, 0xc0, 0)).toBe('a publish that ends before what it must hold');
+    expect(faultOf(4, 0x40, 0)).toBe('a puback that ends before what it must hold');
+    expect(faultOf(4, 0x62, 1, 0)).toBe('a pubrel that ends before what it must hold');
+  });
+
+  it('is one in a property of MQTT 5, and so is a property that is there twice', () => {
+    // A topic to answer to of 9 bytes where there is one; an interval of 4 bytes where there are 2; two of them.
+    expect(faultOf(5, 0x30, 8, 0, 1, 0x61, 4, 0x08, 0, 9, 0x62)).toMatch(/property/);
+    expect(faultOf(5, 0x30, 7, 0, 1, 0x61, 3, 0x02, 0, 1)).toMatch(/property/);
+    expect(faultOf(5, 0x30, 14, 0, 1, 0x61, 10, 2, 0, 0, 0, 1, 2, 0, 0, 0, 1)).toMatch(/twice/);
+    // A subscription identifier that goes on where all ends.
+    expect(faultOf(5, 0x82, 5, 0, 1, 2, 0x0b, 0x80)).toMatch(/property/);
+  });
 });

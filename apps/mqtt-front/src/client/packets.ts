@@ -1,6 +1,7 @@
 import type { Packet } from 'mqtt-packet';
 import type { Speaker } from './client-parts.js';
 import { ExactlyOnce, idOf } from './packet-ids.js';
+import { forBroker } from './passed-on.js';
 import { asSent, Publishing } from './publishing.js';
 import { Subscribing } from './subscribing.js';
 
@@ -38,7 +39,8 @@ export class Packets {
       client.charge(1);
       client.flow.write(client.wire.pingresp());
     } else if (packet.cmd === 'disconnect') {
-      client.end('disconnected', undefined, client.wire.isFive ? client.wire.bytes(packet) : undefined);
+      const goodbye = { ...packet, properties: forBroker(packet.properties) };
+      client.end('disconnected', undefined, client.wire.isFive ? client.wire.bytes(goodbye) : undefined);
     } else client.end('protocol-error', `${packet.cmd} from a client`);
   }
 

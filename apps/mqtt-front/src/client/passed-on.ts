@@ -1,26 +1,34 @@
 import type { IConnackPacket, IConnectPacket } from 'mqtt-packet';
 import type { Wire } from './protocol.js';
 
-type Properties<P extends { properties?: unknown }> = NonNullable<P['properties']>;
 type Will = NonNullable<IConnectPacket['will']>;
 
-/** Topic aliases would let a client publish where nobody has looked. */
-const KEPT_FROM_BROKER = new Set(['topicAliasMaximum', 'authenticationData']);
-/** Said by the front, or not true of it. */
-const KEPT_FROM_CLIENT = new Set(['topicAliasMaximum', 'serverKeepAlive', 'assignedClientIdentifier']);
+/**
+ * Of MQTT 5: what the broker is told of a client's properties, and nothing of a PUBLISH. Nobody here reads the others, and RabbitMQ
+ * makes AMQP of them, which cannot hold all that MQTT can; an expiry would end what is acknowledged and not stored yet. Topic
+ * aliases would let a client publish where nobody has looked.
+ */
+const KEPT_FOR_BROKER = new Set([
+  ...['sessionExpiryInterval', 'receiveMaximum', 'maximumPacketSize', 'requestProblemInformation'],
+  ...['willDelayInterval', 'subscriptionIdentifier'],
+]);
+/** Said by the front, or not true of it: it takes QoS 2. */
+const KEPT_FROM_CLIENT = new Set([
+  ...['topicAliasMaximum', 'serverKeepAlive', 'assignedClientIdentifier', 'maximumQoS'],
+]);
 
-const without = <P extends object>(properties: P, names: ReadonlySet<string>): P =>
-  Object.fromEntries(Object.entries(properties).filter(([name]) => !names.has(name))) as P; // all are optional
+const those = <P extends object>(properties: P | undefined, isMeant: (name: string) => boolean): P =>
+  Object.fromEntries(Object.entries(properties ?? {}).filter(([name]) => isMeant(name))) as P; // all are optional
 
-/** Of MQTT 5: what the broker is told of the client's CONNECT. */
-export const forBroker = (properties: Properties<IConnectPacket>): Properties<IConnectPacket> =>
-  without(properties, KEPT_FROM_BROKER);
+export const forBroker = <P extends object>(properties: P | undefined): P =>
+  those(properties, (name) => KEPT_FOR_BROKER.has(name));
 
 /** Nothing is retained, and the broker has QoS 1 at most. */
 export const willFor = (will: Will): Will => ({
   ...will,
   retain: false,
   qos: will.qos === 1 || will.qos === 2 ? 1 : 0,
+  properties: forBroker(will.properties),
 });
 
 /** What a client is told of its connection: the broker's word, where it has one there, but for what the front does itself. */
@@ -34,7 +42,7 @@ export const connackFor = (
   return {
     sessionPresent,
     properties: {
-      ...without(broker?.properties ?? {}, KEPT_FROM_CLIENT),
+      ...those(broker?.properties, (name) => !KEPT_FROM_CLIENT.has(name)),
       retainAvailable: false,
       sharedSubscriptionAvailable: false,
       maximumPacketSize: front.maxPacketBytes,

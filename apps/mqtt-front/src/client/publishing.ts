@@ -104,7 +104,13 @@ export class Publishing {
     const payload = receivedAt === undefined ? packet.payload : stamped(packet.payload, receivedAt);
     this.tell(topic, deviceId, receivedAt);
     client.sendToBroker(
-      client.wire.bytes({ ...packet, payload, qos: packet.qos === 0 ? 0 : 1, retain: false }),
+      client.wire.bytes({
+        ...packet,
+        payload,
+        qos: packet.qos === 0 ? 0 : 1,
+        retain: false,
+        properties: {},
+      }),
     );
   }
 

@@ -4,6 +4,7 @@ import type { Speaker } from './client-parts.js';
 import type { Access } from './device-access.js';
 import { isEnrolmentAnswer } from './enrolment.js';
 import { PartialSubscribes, idOf } from './packet-ids.js';
+import { forBroker } from './passed-on.js';
 import { SUBACK_REFUSED } from './protocol.js';
 import { hears, judgeFilter } from './topic-rules.js';
 
@@ -104,7 +105,8 @@ export class Subscribing {
       qos:
         subscription.qos === 0 && !this.unasked.has(keyOf(access, appVersion)) ? (0 as const) : (1 as const),
     }));
-    this.send({ ...packet, subscriptions }, 'of the client');
+    const { properties } = packet;
+    this.send({ ...packet, subscriptions, properties: forBroker(properties) }, 'of the client');
   }
 
   private send(packet: ISubscribePacket, whose: 'of the client' | 'our own'): void {
@@ -163,7 +165,7 @@ export class Subscribing {
     const unsubscriptions = client.wire.isFive
       ? packet.unsubscriptions.map((filter) => (isOurs(filter) ? NO_SUBSCRIPTION : filter))
       : meant;
-    client.sendToBroker(client.wire.bytes({ ...packet, unsubscriptions }));
+    client.sendToBroker(client.wire.bytes({ ...packet, unsubscriptions, properties: {} }));
   }
 
   private grantedBy(
