@@ -75,7 +75,8 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
     metrics,
   );
   const onEarlyEnd: OnEarlyEnd = (reason) => parts.metrics.ended(reason);
-  const listeners = await listen(config, { bounds, trustedProxies, logger, onEarlyEnd }, (arrival) => {
+  const { room } = parts;
+  const listeners = await listen(config, { bounds, room, trustedProxies, logger, onEarlyEnd }, (arrival) => {
     new Client(arrival, parts);
   });
   const app = await NestFactory.createMicroservice(AppModule, {

@@ -12,6 +12,7 @@ import { generate, parser } from 'mqtt-packet';
 import mqtt from 'mqtt';
 import { WebSocket } from 'ws';
 import type { Arrival } from '../arrival.js';
+import { BufferRoom } from '../client/buffer-room.js';
 import { makeCertificate, type Made } from '../login/certificates.fixture.js';
 import { logger, unique } from '../login/registry.fixture.js';
 import type { Bounds, Listener } from './listener.js';
@@ -52,6 +53,8 @@ const OPTIONS = {
   timeoutMs: 1_000,
   maxConnectBytes: 16_384,
   maxFrameBytes: 1_048_576,
+  frameTimeoutMs: 1_000,
+  room: new BufferRoom(1_048_576),
   trustedProxies: new Set<string>(),
 };
 let directory: string;
@@ -325,6 +328,35 @@ describe('WebSocket at the same port', () => {
     expect(arrivals).toEqual([]);
   });
 
+  it('keeps no more of frames that are not whole than there is room for, and not for long', async () => {
+    const known = async (): Promise<WebSocket> => {
+      const socket = openAt('/mqtt', ['mqtt']);
+      await once(socket, 'open');
+      socket.send(generate({ cmd: 'connect', clientId: unique('client'), clean: true, keepalive: 0 }));
+      await once(socket, 'message');
+      return socket;
+    };
+    const half = (bytes: number): Buffer => Buffer.concat([FRAME_OF_A_MEGABYTE, Buffer.alloc(bytes)]);
+    const sockets = await Promise.all([known(), known(), known()]);
+    const raw = sockets.map((socket) => socketOf(socket));
+    const began = performance.now();
+    // Each all but some bytes of it: there is room for one.
+    for (const socket of raw) socket.write(half(1_000_000));
+    const whole = (): number => arrivals.filter(({ socket }) => socket.bytesRead > 1_000_000).length;
+    await eventually(() => whole() > 0);
+    expect(whole()).toBe(1);
+    await Promise.all(sockets.map((socket) => closed(socket)));
+    // One after the other: each has a second.
+    expect(performance.now() - began).toBeGreaterThan(2_500);
+    const after = await known();
+    const flags = { qos: 1, dup: false, retain: false } as const;
+    const large = { cmd: 'publish', topic: 'a/b', messageId: 1, payload: Buffer.alloc(900_000) } as const;
+    after.send(generate({ ...large, ...flags }));
+    await once(after, 'message');
+    expect(published.at(-1)).toHaveLength(900_000);
+    after.terminate();
+  });
+
   it('does not take what is not read, nor answer pings that are not taken', async () => {
     reads = false;
     const socket = openAt('/mqtt', ['mqtt']);
@@ -340,6 +372,12 @@ describe('WebSocket at the same port', () => {
     socket.terminate();
   });
 });
+
+/** The beginning of a masked frame of 1,048,576 bytes. */
+const FRAME_OF_A_MEGABYTE = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0]);
+
+/** Below ws, which sends whole frames only. */
+const socketOf = (socket: WebSocket): Socket => (socket as unknown as { readonly _socket: Socket })._socket;
 
 const keepFor = async (made: Made): Promise<[string, string, string]> => {
   const [cert, key] = await keep(unique('of'), made);

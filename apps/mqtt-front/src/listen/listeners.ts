@@ -1,5 +1,6 @@
 import type { TrustedProxies } from '@muster/limits';
 import type { Logger } from '@muster/observability';
+import type { BufferRoom } from '../client/buffer-room.js';
 import type { Config } from '../config.js';
 import type { Bounds, OnArrival, OnEarlyEnd } from './listener.js';
 import { localCertificate } from './local-certificate.js';
@@ -26,11 +27,13 @@ export const listen = async (
   config: Config,
   {
     bounds,
+    room,
     trustedProxies,
     logger,
     onEarlyEnd,
   }: {
     readonly bounds: Bounds;
+    readonly room: BufferRoom;
     readonly trustedProxies: TrustedProxies;
     readonly logger: Logger;
     readonly onEarlyEnd: OnEarlyEnd;
@@ -42,6 +45,8 @@ export const listen = async (
       timeoutMs: config.connectTimeoutMs,
       maxConnectBytes: config.maxConnectBytes,
       maxFrameBytes: config.maxPacketBytes,
+      frameTimeoutMs: config.packetTimeoutMs,
+      room,
       trustedProxies,
       onEarlyEnd,
     },

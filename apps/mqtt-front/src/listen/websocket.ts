@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { clientAddress, type TrustedProxies } from '@muster/limits';
 import { createWebSocketStream, WebSocketServer, type WebSocket } from 'ws';
 import type { Arrival } from '../arrival.js';
+import { RoomShare, type BufferRoom } from '../client/buffer-room.js';
 import type { OnArrival, OnEarlyEnd } from './listener.js';
 
 export interface WebSocketOptions {
@@ -10,8 +11,11 @@ export interface WebSocketOptions {
   readonly timeoutMs: number;
   /** Bytes before it is known who is there. */
   readonly maxConnectBytes: number;
-  /** Of one frame. */
+  /** Of one frame, or several that are one message. */
   readonly maxFrameBytes: number;
+  /** A large one must be whole so long after there is room for it. */
+  readonly frameTimeoutMs: number;
+  readonly room: BufferRoom;
   readonly trustedProxies: TrustedProxies;
   readonly onEarlyEnd: OnEarlyEnd;
 }
@@ -108,7 +112,7 @@ const carried = (
   webSocket: WebSocket,
   request: IncomingMessage,
   below: Arrival,
-  { maxConnectBytes, trustedProxies }: WebSocketOptions,
+  { maxConnectBytes, trustedProxies, room, frameTimeoutMs }: WebSocketOptions,
 ): Arrival => {
   // MQTT 5, 6: whoever sends text breaks the protocol. Before the stream's own listener, so that it gets none of it.
   webSocket.on('message', (_data, isBinary) => {
@@ -118,6 +122,7 @@ const carried = (
     if (webSocket.bufferedAmount > MAX_UNTAKEN_BYTES) webSocket.terminate();
     else webSocket.pong(data);
   });
+  boundFrames(webSocket, below.stream, room, frameTimeoutMs);
   // A frame is kept until it is whole: before CONNECT is answered, none that is larger than CONNECT may be.
   let bytes = 0;
   const count = (chunk: Buffer): void => {
@@ -144,4 +149,43 @@ const carried = (
     transport: below.transport === 'tls' ? 'wss' : 'ws',
     certificates: below.certificates,
   };
+};
+
+/** ws keeps what the message has announced that is not whole where it can be seen, though its types do not say so. */
+type OpenWebSocket = WebSocket & { readonly _receiver: { readonly _totalPayloadLength: number } };
+
+/**
+ * A message is kept until it is whole, before anything of MQTT is read in it: it counts as packets do that are not whole, and takes
+ * no longer.
+ */
+const boundFrames = (webSocket: WebSocket, below: Duplex, room: BufferRoom, timeoutMs: number): void => {
+  const { _receiver: receiver } = webSocket as OpenWebSocket;
+  let late: NodeJS.Timeout | undefined;
+  let ticks = 0;
+  let isWaiting = false;
+  const tick = (): void => {
+    // It cannot go on while it is not read; for room it waits no longer than for anything: of several messages in parts, each may have some.
+    ticks = webSocket.isPaused && !isWaiting ? 0 : ticks + 1;
+    if (ticks === 2) webSocket.terminate();
+  };
+  const settle = (): void => {
+    isWaiting = !share.take(receiver._totalPayloadLength);
+    if (isWaiting) webSocket.pause();
+    if (share.isTaken) late ??= setInterval(tick, timeoutMs / 2);
+    else {
+      clearInterval(late);
+      [late, ticks] = [undefined, 0];
+    }
+  };
+  const share = new RoomShare(room, () => {
+    settle();
+    if (!isWaiting) webSocket.resume();
+  });
+  webSocket.on('message', () => (ticks = 0));
+  // After the WebSocket's own listener, which has told by then of all that is whole.
+  below.on('data', settle);
+  webSocket.once('close', () => {
+    clearInterval(late);
+    share.end();
+  });
 };
