@@ -23,7 +23,10 @@ export type RenderRefusal = (
   reason: string,
 ) => { readonly type: string; readonly body: string };
 
-/** What Node takes for no request is refused in words too; alone it would say a number, or nothing at all. */
+/**
+ * What Node takes for no request is refused in words too; alone it would say a number, or nothing at all. To be called after the
+ * server has its own listeners.
+ */
 export const refuseUnreadable = (server: Server, render: RenderRefusal): void => {
   /** The last answer of each connection. */
   const answers = new WeakMap<Duplex, ServerResponse>();
@@ -31,7 +34,10 @@ export const refuseUnreadable = (server: Server, render: RenderRefusal): void =>
   const refused = new WeakSet<Duplex>();
   const note = ({ socket }: IncomingMessage, response: ServerResponse): void =>
     void answers.set(socket, response);
-  server.on('request', note).on('checkContinue', note);
+  server.on('request', note);
+  // Whoever asks first (curl does from 1 MB on) is told by Node to go on, and is a request like any other; unless somebody listens
+  // for that: then nobody else is told of it.
+  if (server.listenerCount('checkContinue') > 0) server.on('checkContinue', note);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (refused.has(socket)) return;
     refused.add(socket);
