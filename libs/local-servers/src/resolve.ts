@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync, readdirSync, realpathSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import { Failure } from './failure.js';
 import { fetchPackages, librariesOf, type PackageSet } from './packages.js';
 import { runCommand } from './run-command.js';
 
@@ -113,6 +114,8 @@ export const resolveChromium = async ({ servers, path, signal }: Where): Promise
     if (code === 0 && /chrom/i.test(stdout)) return { path: system };
   }
   const tree = await fetchPackages(CHROMIUM, servers, signal);
+  // It has only what the machine that fetched it did not have, and the same checkout may be seen by another, as in a container.
+  if (!(await chromiumRuns(tree))) throw new Failure(`The Chromium of ${tree} does not run here.`);
   return { path: chromiumIn(tree), libraries: chromiumLibraries(tree) };
 };
 

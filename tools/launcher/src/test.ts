@@ -221,7 +221,7 @@ const browserFor = async ({ settings, signal }: Instance): Promise<NodeJS.Proces
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     process.stdout.write(
-      `skip  the console in a browser: there is no Chromium on PATH, and it cannot be fetched: ${error.message}\n`,
+      `skip  the console in a browser: there is no Chromium on PATH, and none can be had: ${error.message}\n`,
     );
     return {};
   }
