@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import { DataSource, type MigrationInterface } from 'typeorm';
+import type { MigrationInterface } from 'typeorm';
 import { roleOf, sessionOptions } from './database.js';
 import { faultCode } from './database-fault.js';
 
@@ -87,6 +87,8 @@ const runMigrations = async (
   schema: string,
   migrations: readonly MigrationClass[],
 ): Promise<string[]> => {
+  // Here and not above: services, which have this module too, would read its 300 modules and never use them.
+  const { DataSource } = await import('typeorm');
   const source = new DataSource({
     type: 'postgres',
     url,
