@@ -28,7 +28,12 @@ export interface AmqpContext {
 }
 
 /** rhea's types know of the side that connects only. */
-type ServerConnection = Connection & { accept(socket: TLSSocket): void; eof(): void };
+type ServerConnection = Connection & {
+  accept(socket: TLSSocket): void;
+  eof(): void;
+  on_disposition(frame: { readonly channel: number }): void;
+  readonly remote_channel_map: Readonly<Record<number, unknown>>;
+};
 
 const AMQPS_PORT = 5_671;
 const IDLE_MS = 240_000;
@@ -87,6 +92,7 @@ export class AmqpServer {
     const connection = this.container.create_connection(
       options as unknown as ConnectionOptions,
     ) as ServerConnection;
+    forgiveLateDispositions(connection);
     connection.accept(socket);
     this.sockets.set(connection, socket);
     // rhea waits for the end of the stream, which never comes from a socket that was destroyed.
@@ -242,6 +248,17 @@ const status = (code: number, description: string): Message => ({
 });
 
 /** Some clients send whole URLs. */
+/**
+ * Microsoft's client says of messages that it had in hand what became of them, also after it has ended their session. rhea would end
+ * the connection for that, and with it the other partitions that are read by it.
+ */
+const forgiveLateDispositions = (connection: ServerConnection): void => {
+  const take = connection.on_disposition.bind(connection);
+  connection.on_disposition = (frame) => {
+    if (connection.remote_channel_map[frame.channel] !== undefined) take(frame);
+  };
+};
+
 const pathOf = (address: string): string => address.replace(/^\w+:\/\/[^/]+/, '').replace(/^\/+/, '');
 
 /** `$cbs`, and `$management` of the event hub; that of `messages/events` is redirected. */
