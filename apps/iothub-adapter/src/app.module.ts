@@ -22,6 +22,7 @@ import {
   BUS,
   DATABASE,
   EVENT_STORE,
+  LOGGER,
   startService,
   type Background,
   maintenanceOf,
@@ -202,6 +203,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: IdentityLedger, useValue: ledger },
           { provide: OwedOffers, useValue: owed },
           { provide: MAX_HUBS, useValue: config.maxHubs },
+          { provide: LOGGER, useValue: logger },
         ]),
         relay: {
           translate: translateBy(

@@ -24,7 +24,8 @@ import {
 } from '@muster/contracts/iothub-adapter/hubs.requests';
 import { idempotently, type Database, type EventStore, type Queryable } from '@muster/event-store';
 import { Handles, type Bus } from '@muster/messaging';
-import { BUS, DATABASE, decodeCursor, EVENT_STORE, pageBy, TEXT } from '@muster/service-host';
+import type { Logger } from '@muster/observability';
+import { BUS, DATABASE, decodeCursor, EVENT_STORE, LOGGER, pageBy, TEXT } from '@muster/service-host';
 import { IdentityLedger } from '../identity/identity-ledger.js';
 import { MAX_HUBS } from '../providers.js';
 import { enrolledIn } from '../reconcile/hub-enrolments.js';
@@ -61,6 +62,7 @@ export class HubHandlers {
     @Inject(Findings) private readonly findings: Findings,
     @Inject(HubRoutes) private readonly routes: HubRoutes,
     @Inject(MAX_HUBS) private readonly maxHubs: number,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   @Handles(createHub)
@@ -263,7 +265,9 @@ export class HubHandlers {
     try {
       await this.bus.request(learnHub, told, { timeoutMs: TELL_MS });
     } catch (error) {
-      if (!isPassing(error)) throw error;
+      // What was asked for is done, and told by the event besides: the answer is not that it failed.
+      if (!isPassing(error))
+        this.logger.error({ err: error, hubId }, 'device-registry could not be told of an IoT Hub at once');
     }
   }
 
