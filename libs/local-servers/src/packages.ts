@@ -10,7 +10,7 @@ import { runCommand } from './run-command.js';
  * anything. apt verifies what it downloads, so no checksums are kept here.
  */
 export type PackageSet = {
-  readonly name: 'nats' | 'rabbitmq' | 'mosquitto' | 'chromium' | 'prometheus';
+  readonly name: 'nats' | 'rabbitmq' | 'mosquitto' | 'chromium-headless-shell' | 'prometheus';
   readonly packages: readonly string[];
   /** Also all that the packages need and this machine does not have, as apt works it out. */
   readonly withNeeded?: true;
