@@ -99,10 +99,7 @@ export const runningConfiguration = async (name: string) => {
   @Module({ controllers: [Registry] })
   class SpecModule {}
 
-  const migrated = async (url: string): Promise<void> => {
-    await migrate(url);
-  };
-  const [nats, database] = await Promise.all([startNats(), testDatabase({ name, migrate: migrated })]);
+  const [nats, database] = await Promise.all([startNats(), testDatabase({ name, migrate })]);
   const bus = await connectBus({ url: nats.url, name: 'spec', logger });
   const registry = eventStream('device-registry');
   await bus.ensureStream({

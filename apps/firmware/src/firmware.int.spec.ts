@@ -155,10 +155,6 @@ let service: RunningApp;
 let bus: Bus;
 let surroundings: { close(): Promise<unknown> };
 
-const migrated = async (url: string): Promise<void> => {
-  await migrate(url);
-};
-
 const environment = () => ({
   MUSTER_DATABASE_URL: database.url,
   MUSTER_NATS_URL: nats.url,
@@ -173,7 +169,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'muster-firmware-'));
   [nats, database, files] = await Promise.all([
     startNats(),
-    testDatabase({ name: 'firmware', migrate: migrated }),
+    testDatabase({ name: 'firmware', migrate }),
     openFileStore({
       files: directory,
       filesS3Endpoint: undefined,

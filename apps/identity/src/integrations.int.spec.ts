@@ -54,15 +54,11 @@ const env = () => ({
   MUSTER_LOG_LEVEL: 'silent',
 });
 
-const migrated = async (url: string): Promise<void> => {
-  await migrate(url);
-};
-
 const servicesCredentials = (): string => readFileSync(nats.trust?.servicesFile ?? '', 'utf8');
 
 beforeAll(async () => {
   [database, nats] = await Promise.all([
-    testDatabase({ name: 'identity', migrate: migrated }),
+    testDatabase({ name: 'identity', migrate }),
     startNats({ accounts: true }),
   ]);
   bus = await connectBus({ url: nats.url, credentials: servicesCredentials(), name: 'spec', logger });
@@ -695,7 +691,7 @@ const replaySome = async (
 describe('an installation whose NATS has no accounts', () => {
   it('says so, and goes on', async () => {
     const plain = await startNats();
-    const own = await testDatabase({ name: 'identity', migrate: migrated });
+    const own = await testDatabase({ name: 'identity', migrate });
     const app = await start({
       MUSTER_DATABASE_URL: own.url,
       MUSTER_NATS_URL: plain.url,

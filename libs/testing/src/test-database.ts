@@ -17,7 +17,7 @@ export type TestDatabaseOptions = {
    * `npm test`: later databases of that name are cloned, about 50 ms each. It must
    * have closed its connections when it resolves: PostgreSQL clones no database in use.
    */
-  readonly migrate?: (url: string) => Promise<void>;
+  readonly migrate?: (url: string) => Promise<unknown>;
   /** Says which migration this is, e.g. `device-registry`. Needed with `migrate`. */
   readonly name?: string;
 };
@@ -48,7 +48,7 @@ const migratedTemplate = async (
   admin: pg.Client,
   server: string,
   name: string,
-  migrate: (url: string) => Promise<void>,
+  migrate: (url: string) => Promise<unknown>,
 ): Promise<string> => {
   const digest = createHash('sha256').update(name).digest();
   const template = `template_${digest.toString('hex').slice(0, 16)}`;

@@ -124,15 +124,7 @@ let bus: Bus;
 let surroundings: { close(): Promise<unknown> };
 
 beforeAll(async () => {
-  [nats, server] = await Promise.all([
-    startNats(),
-    testDatabase({
-      name: 'campaigns',
-      migrate: async (url) => {
-        await migrate(url);
-      },
-    }),
-  ]);
+  [nats, server] = await Promise.all([startNats(), testDatabase({ name: 'campaign-orchestrator', migrate })]);
   bus = await connectBus({ url: nats.url, name: 'spec', logger });
   app = await start({
     MUSTER_DATABASE_URL: server.url,

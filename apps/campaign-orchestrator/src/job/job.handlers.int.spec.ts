@@ -66,12 +66,7 @@ let bus: Bus;
 
 beforeAll(async () => {
   nats = await startNats();
-  server = await testDatabase({
-    name: 'campaign-orchestrator',
-    migrate: async (url) => {
-      await migrate(url);
-    },
-  });
+  server = await testDatabase({ name: 'campaign-orchestrator', migrate });
   app = await start({
     MUSTER_DATABASE_URL: server.url,
     MUSTER_NATS_URL: nats.url,

@@ -96,12 +96,7 @@ const stopApp = async (): Promise<void> => {
 
 beforeAll(async () => {
   nats = await startNats();
-  server = await testDatabase({
-    name: 'campaign-orchestrator',
-    migrate: async (url) => {
-      await migrate(url);
-    },
-  });
+  server = await testDatabase({ name: 'campaign-orchestrator', migrate });
   database = openDatabase({ url: server.url, schema: 'campaign_orchestrator', poolSize: 2, name: 'spec' });
   await startApp();
   const logger = createLogger({ service: 'spec', level: 'silent' });

@@ -15,12 +15,7 @@ let database: Database;
 let store: EventStore;
 
 beforeAll(async () => {
-  server = await testDatabase({
-    name: 'retention',
-    migrate: async (url) => {
-      await migrate(url);
-    },
-  });
+  server = await testDatabase({ name: 'campaign-orchestrator', migrate });
   database = openDatabase({ url: server.url, schema: 'campaign_orchestrator', poolSize: 2, name: 'spec' });
   store = createEventStore(database, { projections });
 }, 30_000);

@@ -10,12 +10,7 @@ let server: TestDatabase;
 let database: Database;
 
 beforeAll(async () => {
-  server = await testDatabase({
-    name: 'points',
-    migrate: async (url) => {
-      await migrate(url);
-    },
-  });
+  server = await testDatabase({ name: 'campaign-orchestrator', migrate });
   database = openDatabase({ url: server.url, schema: 'campaign_orchestrator', poolSize: 2, name: 'spec' });
 }, 30_000);
 

@@ -24,12 +24,7 @@ let nth = 0;
 let id = '';
 
 beforeAll(async () => {
-  server = await testDatabase({
-    name: 'supervised',
-    migrate: async (url) => {
-      await migrate(url);
-    },
-  });
+  server = await testDatabase({ name: 'campaign-orchestrator', migrate });
   database = openDatabase({ url: server.url, schema: 'campaign_orchestrator', poolSize: 2, name: 'spec' });
   store = createEventStore(database, { projections: [supervisionList] });
   devices = new SupervisedDevices(database, store);

@@ -19,12 +19,7 @@ let looked: string[] = [];
 let nth = 0;
 
 beforeAll(async () => {
-  server = await testDatabase({
-    name: 'supervision_step',
-    migrate: async (url) => {
-      await migrate(url);
-    },
-  });
+  server = await testDatabase({ name: 'campaign-orchestrator', migrate });
   database = openDatabase({ url: server.url, schema: 'campaign_orchestrator', poolSize: 2, name: 'spec' });
 }, 30_000);
 

@@ -15,12 +15,7 @@ const watch = {
 };
 
 beforeAll(async () => {
-  server = await testDatabase({
-    name: 'sweep',
-    migrate: async (url) => {
-      await migrate(url);
-    },
-  });
+  server = await testDatabase({ name: 'campaign-orchestrator', migrate });
   database = openDatabase({ url: server.url, schema: 'campaign_orchestrator', poolSize: 2, name: 'spec' });
 }, 30_000);
 

@@ -20,12 +20,7 @@ let store: EventStore;
 let targets: TargetHandlers;
 
 beforeAll(async () => {
-  server = await testDatabase({
-    name: 'targets',
-    migrate: async (url) => {
-      await migrate(url);
-    },
-  });
+  server = await testDatabase({ name: 'campaign-orchestrator', migrate });
   database = openDatabase({ url: server.url, schema: 'campaign_orchestrator', poolSize: 2, name: 'spec' });
   store = createEventStore(database, { projections: [] });
   targets = new TargetHandlers(database, store, undefined as unknown as LaunchPlan); // of previews only

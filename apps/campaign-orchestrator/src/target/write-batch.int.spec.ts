@@ -27,12 +27,7 @@ let looks: () => Promise<void> = () => Promise.resolve();
 let meanwhile: () => Promise<unknown> = () => Promise.resolve();
 
 beforeAll(async () => {
-  server = await testDatabase({
-    name: 'write_batch',
-    migrate: async (url) => {
-      await migrate(url);
-    },
-  });
+  server = await testDatabase({ name: 'campaign-orchestrator', migrate });
   database = openDatabase({ url: server.url, schema: 'campaign_orchestrator', poolSize: 4, name: 'spec' });
   launches = new Launches(database);
 }, 30_000);

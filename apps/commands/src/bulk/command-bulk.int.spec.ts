@@ -115,10 +115,7 @@ let service: RunningApp;
 let surroundings: { close(): Promise<unknown> };
 
 beforeAll(async () => {
-  [nats, database] = await Promise.all([
-    startNats(),
-    testDatabase({ name: 'commands', migrate: (url) => migrate(url).then(() => undefined) }),
-  ]);
+  [nats, database] = await Promise.all([startNats(), testDatabase({ name: 'commands', migrate })]);
   bus = await connectBus({ url: nats.url, name: 'spec', logger });
   const { name, subject } = eventStream('device-registry');
   await bus.ensureStream({ name, subjects: [subject], maxAgeMs: 3_600_000, maxBytes: 10_000_000 });

@@ -119,10 +119,7 @@ let bus: Bus;
 let surroundings: { close(): Promise<unknown> };
 
 beforeAll(async () => {
-  [nats, database] = await Promise.all([
-    startNats(),
-    testDatabase({ name: 'commands', migrate: (url) => migrate(url).then(() => undefined) }),
-  ]);
+  [nats, database] = await Promise.all([startNats(), testDatabase({ name: 'commands', migrate })]);
   bus = await connectBus({ url: nats.url, name: 'spec', logger });
   const registry = eventStream('device-registry');
   await bus.ensureStream({

@@ -149,9 +149,7 @@ beforeAll(async () => {
   nats = await startNats();
   server = await testDatabase({
     name: 'configuration',
-    migrate: async (url) => {
-      await migrate(url);
-    },
+    migrate,
   });
   database = openDatabase({ url: server.url, schema: 'configuration', poolSize: 2, name: 'spec' });
   bus = await connectBus({ url: nats.url, name: 'spec', logger });

@@ -137,17 +137,10 @@ let wire: Awaited<ReturnType<typeof wireTo>>;
 let database: TestDatabase;
 let service: RunningApp;
 let bus: Bus;
-const migrated = async (url: string): Promise<void> => {
-  await migrate(url);
-};
-
 let surroundings: { close(): Promise<unknown> };
 
 beforeAll(async () => {
-  [nats, database] = await Promise.all([
-    startNats(),
-    testDatabase({ name: 'configuration', migrate: migrated }),
-  ]);
+  [nats, database] = await Promise.all([startNats(), testDatabase({ name: 'configuration', migrate })]);
   wire = await wireTo(database.url);
   bus = await connectBus({ url: nats.url, name: 'spec', logger });
   const registry = eventStream('device-registry');

@@ -59,10 +59,6 @@ class Registry {
 @Module({ controllers: [Registry] })
 class SpecModule {}
 
-const migrated = async (url: string): Promise<void> => {
-  await migrate(url);
-};
-
 let nats: NatsServer;
 let test: TestDatabase;
 let database: Database;
@@ -71,7 +67,7 @@ let bus: Bus;
 let registry: { close(): Promise<unknown> };
 
 beforeAll(async () => {
-  [nats, test] = await Promise.all([startNats(), testDatabase({ name: 'configuration', migrate: migrated })]);
+  [nats, test] = await Promise.all([startNats(), testDatabase({ name: 'configuration', migrate })]);
   database = openDatabase({ url: test.url, schema: 'configuration', poolSize: 2, name: 'spec' });
   bus = await connectBus({ url: nats.url, name: 'spec', logger });
   const { name, subject } = eventStream('device-registry');

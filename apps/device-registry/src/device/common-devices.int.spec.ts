@@ -16,9 +16,7 @@ let database: Database;
 beforeAll(async () => {
   server = await testDatabase({
     name: 'common-devices',
-    migrate: async (url) => {
-      await migrate(url);
-    },
+    migrate,
   });
   database = openDatabase({ url: server.url, schema: 'device_registry', poolSize: 4, name: 'spec' });
   await database.query(

@@ -27,9 +27,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'muster-housekeeping-'));
   server = await testDatabase({
     name: 'firmware',
-    migrate: async (url) => {
-      await migrate(url);
-    },
+    migrate,
   });
   database = openDatabase({ url: server.url, schema: 'firmware', poolSize: 4, name: 'spec' });
   store = createEventStore(database, { projections });

@@ -33,10 +33,7 @@ const env = () => ({
 });
 
 beforeAll(async () => {
-  const migrated = async (url: string): Promise<void> => {
-    await migrate(url);
-  };
-  [database, nats] = await Promise.all([testDatabase({ name: 'identity', migrate: migrated }), startNats()]);
+  [database, nats] = await Promise.all([testDatabase({ name: 'identity', migrate }), startNats()]);
   const logger = createLogger({ service: 'spec', level: 'silent' });
   bus = await connectBus({ url: nats.url, name: 'spec', logger });
   pool = new pg.Pool({ connectionString: database.url, max: 1 });

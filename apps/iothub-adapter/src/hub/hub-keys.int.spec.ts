@@ -10,12 +10,7 @@ let server: TestDatabase;
 let database: Database;
 
 beforeAll(async () => {
-  server = await testDatabase({
-    name: 'hub-keys',
-    migrate: async (url) => {
-      await migrate(url);
-    },
-  });
+  server = await testDatabase({ name: 'iothub-adapter', migrate });
   database = openDatabase({ url: server.url, schema: 'iothub_adapter', poolSize: 1, name: 'spec' });
 }, 30_000);
 

@@ -26,12 +26,7 @@ let server: TestDatabase;
 let database: Database;
 
 beforeAll(async () => {
-  server = await testDatabase({
-    name: 'hub-tables',
-    migrate: async (url) => {
-      await migrate(url);
-    },
-  });
+  server = await testDatabase({ name: 'iothub-adapter', migrate });
   database = openDatabase({ url: server.url, schema: 'iothub_adapter', poolSize: 1, name: 'spec' });
 }, 30_000);
 

@@ -20,12 +20,7 @@ let budget: HubBudget;
 let owed: OwedOffers;
 
 beforeAll(async () => {
-  server = await testDatabase({
-    name: 'hub-queue',
-    migrate: async (url) => {
-      await migrate(url);
-    },
-  });
+  server = await testDatabase({ name: 'iothub-adapter', migrate });
   database = openDatabase({ url: server.url, schema: 'iothub_adapter', poolSize: 4, name: 'spec' });
   await database.query(
     `INSERT INTO hubs (tenant_id, id, name, host_name, settings, version, created_at, created_by)

@@ -22,10 +22,7 @@ let service: RunningApp;
 let bus: Bus;
 
 beforeAll(async () => {
-  const migrated = async (url: string): Promise<void> => {
-    await migrate(url);
-  };
-  [nats, database] = await Promise.all([startNats(), testDatabase({ name: 'telemetry', migrate: migrated })]);
+  [nats, database] = await Promise.all([startNats(), testDatabase({ name: 'telemetry', migrate })]);
   service = await start({
     MUSTER_DATABASE_URL: database.url,
     MUSTER_NATS_URL: nats.url,

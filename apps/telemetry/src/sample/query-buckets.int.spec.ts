@@ -21,10 +21,7 @@ let service: RunningApp;
 let bus: Bus;
 
 beforeAll(async () => {
-  const migrated = async (url: string): Promise<void> => {
-    await migrate(url);
-  };
-  [nats, database] = await Promise.all([startNats(), testDatabase({ name: 'telemetry', migrate: migrated })]);
+  [nats, database] = await Promise.all([startNats(), testDatabase({ name: 'telemetry', migrate })]);
   bus = await connectBus({
     url: nats.url,
     name: 'spec',

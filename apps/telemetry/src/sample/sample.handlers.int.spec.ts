@@ -65,10 +65,6 @@ const wireTo = async (url: string) => {
   };
 };
 
-const migrated = async (url: string): Promise<void> => {
-  await migrate(url);
-};
-
 let nats: NatsServer;
 let database: TestDatabase;
 let wire: Awaited<ReturnType<typeof wireTo>>;
@@ -78,7 +74,7 @@ let sql: pg.Client;
 let raw: NatsConnection;
 
 beforeAll(async () => {
-  [nats, database] = await Promise.all([startNats(), testDatabase({ name: 'telemetry', migrate: migrated })]);
+  [nats, database] = await Promise.all([startNats(), testDatabase({ name: 'telemetry', migrate })]);
   wire = await wireTo(database.url);
   bus = await connectBus({ url: nats.url, name: 'spec', logger });
   const registry = eventStream('device-registry');
