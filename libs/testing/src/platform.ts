@@ -72,7 +72,7 @@ export interface PlatformOptions {
 
 /**
  * The whole platform as a user runs it: `all-in-one` as a process of its own, over the run's PostgreSQL (a database of
- * its own) and RabbitMQ and a NATS server of its own. For e2e specs, which run one after another.
+ * its own), the RabbitMQ of the worker, which no other spec has meanwhile, and a NATS server of its own. For e2e specs.
  */
 export const startPlatform = async (
   environment: Readonly<Record<string, string>> = {},
@@ -93,6 +93,7 @@ export const startPlatform = async (
   const devicesUrl = `http://127.0.0.1:${devicesPort}`;
   const env = {
     PATH: process.env['PATH'],
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
     ...runMark(),
     MUSTER_DATABASE_URL: database.url,
     MUSTER_NATS_URL: bus?.url ?? nats.url,
@@ -216,7 +217,11 @@ export const migratedDatabase = (): Promise<TestDatabase> => testDatabase({ name
 
 const migrate = async (url: string): Promise<void> => {
   const child = spawn(process.execPath, [program('migrate.js')], {
-    env: { PATH: process.env['PATH'], MUSTER_DATABASE_URL: url },
+    env: {
+      PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+      MUSTER_DATABASE_URL: url,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

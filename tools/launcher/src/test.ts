@@ -4,7 +4,6 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import {
-  bringUpNats,
   bringUpPostgres,
   bringUpRabbitmq,
   explainMissing,
@@ -29,6 +28,7 @@ import {
   testSettings,
   urlsOf,
 } from '@muster/local-servers';
+import { compileCache } from './applications.js';
 import { complain, onStopSignals } from './terminal.js';
 import { addUp, type Count, countOfJest, distPattern } from './test-count.js';
 import {
@@ -54,35 +54,48 @@ const JEST = [
  */
 export const test = async (root: string, patterns: readonly string[]): Promise<number> => {
   const counts: Count[] = [];
-  let instance: Instance | undefined;
+  const instances: Instance[] = [];
   try {
     await removeEarlierRuns(root);
     removeStaleSpecs(root);
-    const base = await freePortBase(TEST_OFFSETS);
-    instance = await openInstance(testSettings(root, String(process.pid), base), () => undefined);
-    await runSteps(instance, patterns.map(distPattern), counts);
+    await runSteps(root, instances, patterns.map(distPattern), counts);
   } catch (error) {
     complain(explainMissing(error));
     counts.push({ passed: 0, failed: 1 });
   } finally {
-    await instance?.stop();
-    if (instance !== undefined) removeData(instance);
+    await Promise.all(instances.map((instance) => instance.stop()));
+    instances.forEach(removeData);
   }
   const { passed, failed } = addUp(counts);
   process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
   return failed === 0 && passed > 0 ? 0 : 1;
 };
 
-const runSteps = async (instance: Instance, patterns: readonly string[], counts: Count[]): Promise<void> => {
+/** What it starts is added to `instances`, for whoever stops it. */
+const runSteps = async (
+  root: string,
+  instances: Instance[],
+  patterns: readonly string[],
+  counts: Count[],
+): Promise<void> => {
   const children = new Set<ChildProcess>();
-  const interrupted = untilInterrupted(instance, children);
+  const interrupted = untilInterrupted(instances, children);
+  const open = async (): Promise<Instance> => {
+    const name = [process.pid, ...(instances.length === 0 ? [] : [instances.length + 1])].join('-');
+    const base = await freePortBase(TEST_OFFSETS);
+    const instance = await openInstance(testSettings(root, name, base), () => undefined);
+    instances.push(instance);
+    return instance;
+  };
   const steps = async (): Promise<void> => {
+    const instance = await open();
     const run = { instance, children, patterns };
     const e2e = await listedSpecs(run, ['e2e']);
     const withBroker = e2e.length > 0;
+    while (instances.length < Math.min(LANES, e2e.length)) await open();
     // Started now, awaited when needed: RabbitMQ boots while the first specs run.
     const database = started(bringUpPostgres(instance));
-    const broker = started(withBroker ? bringUpBroker(instance) : Promise.resolve());
+    const brokers = started(Promise.all(withBroker ? instances.map((lane) => bringUpRabbitmq(lane)) : []));
     const style = started(patterns.length === 0 ? formatAndLint(run) : Promise.resolve([]));
     const containers = containersAskedFor(patterns);
     const withContainers = (await listedSpecs(run, [containers])).length > 0;
@@ -100,14 +113,22 @@ const runSteps = async (instance: Instance, patterns: readonly string[], counts:
     counts.push(await jest(run, 'unit and integration', ['unit', 'int'], servers));
     if (withBroker) {
       const browser = e2e.some((path) => BROWSER_SPECS.test(path)) ? await browserFor(instance) : {};
-      await broker;
-      counts.push(await jest(run, 'end to end', ['e2e'], { ...servers, ...browser }));
+      await brokers;
+      const lanes = JSON.stringify(instances.map(laneEnvironment));
+      counts.push(
+        await jest(run, 'end to end', ['e2e'], { ...servers, ...browser, MUSTER_TEST_LANES: lanes }),
+      );
     }
     counts.push(...(await style));
     if (withContainers) counts.push(await runPods(run, containers, await pods));
   };
   await Promise.race([steps(), interrupted]);
 };
+
+/**
+ * Workers of Jest for end-to-end specs. Each has a RabbitMQ and a door of its own, because a platform takes all that comes by them.
+ */
+const LANES = 2;
 
 /** What prettier has seen in the same words is not looked at again. */
 const CACHED = ['--cache', '--cache-strategy', 'content', '--cache-location', '.muster/prettier-cache'];
@@ -121,10 +142,6 @@ const formatAndLint = (run: Run): Promise<Count[]> =>
     check(run, 'lint', ['node_modules/oxlint/bin/oxlint']),
   ]);
 
-const bringUpBroker = async (instance: Instance): Promise<void> => {
-  await Promise.all([bringUpRabbitmq(instance), bringUpNats(instance)]);
-};
-
 /** A failure is told by whoever awaits it; until then it must not end the process as unhandled. */
 const started = <T>(work: Promise<T>): Promise<T> => {
   work.catch(() => undefined);
@@ -137,14 +154,17 @@ type Run = {
   readonly patterns: readonly string[];
 };
 
-const untilInterrupted = (instance: Instance, children: ReadonlySet<ChildProcess>): Promise<never> =>
+const untilInterrupted = (
+  instances: readonly Instance[],
+  children: ReadonlySet<ChildProcess>,
+): Promise<never> =>
   new Promise((_resolve, reject) => {
     onStopSignals(
       (by) => {
         for (const child of children) child.kill('SIGTERM');
         reject(new Failure(`Interrupted by ${by}.`));
       },
-      () => instance.killAll(),
+      () => instances.forEach((instance) => instance.killAll()),
     );
   });
 
@@ -171,7 +191,6 @@ const jest = async (
     run,
     [
       ...[...JEST, '--selectProjects', ...projects, '--passWithNoTests', '--json', '--outputFile', result],
-      ...(projects.includes('e2e') ? ['--runInBand'] : []),
       ...(run.patterns.length > 0 ? ['--testPathPatterns', ...run.patterns] : []),
     ],
     { environment, isShown: true, result },
@@ -259,22 +278,28 @@ const testEnvironment = async (
   withBroker: boolean,
 ): Promise<NodeJS.ProcessEnv> => {
   const where = { servers: settings.servers, path: process.env['PATH'] ?? '', signal };
-  const urls = urlsOf(settings, secrets);
   const nats = await resolveNats(where);
   const common = {
-    MUSTER_TEST_DATABASE_URL: urls.database,
+    MUSTER_TEST_DATABASE_URL: urlsOf(settings, secrets).database,
     MUSTER_TEST_NATS_BINARY: nats.path,
   };
   if (!withBroker) return common;
   const mosquitto = await resolveMosquitto(where);
   return {
     ...common,
-    MUSTER_TEST_NATS_URL: urls.nats,
-    MUSTER_TEST_AMQP_URL: urls.amqp,
-    MUSTER_TEST_MQTT_URL: urls.mqtt,
-    MUSTER_TEST_BROKER_MQTT_URL: urls.brokerMqtt,
     MUSTER_TEST_MOSQUITTO: mosquitto.directory,
     ...(mosquitto.libraries === undefined ? {} : { MUSTER_TEST_MOSQUITTO_LIBRARIES: mosquitto.libraries }),
+  };
+};
+
+/** What a worker of Jest has for itself. Of what its specs start the mark says whose it is. */
+const laneEnvironment = ({ settings, secrets }: Instance): Readonly<Record<string, string>> => {
+  const { amqp, mqtt, brokerMqtt } = urlsOf(settings, secrets);
+  return {
+    [MARK_INSTANCE]: settings.home,
+    MUSTER_TEST_AMQP_URL: amqp,
+    MUSTER_TEST_MQTT_URL: mqtt,
+    MUSTER_TEST_BROKER_MQTT_URL: brokerMqtt,
   };
 };
 
@@ -311,6 +336,7 @@ const node = async (
     cwd: instance.settings.root,
     env: {
       ...withoutMuster(process.env),
+      NODE_COMPILE_CACHE: compileCache(instance.settings),
       ...environment,
       [MARK_INSTANCE]: instance.settings.home,
       [MARK_SERVER]: 'tests',
