@@ -49,6 +49,7 @@ import { HubThrottle } from './hub/hub-throttle.js';
 import { HubRoutes } from './hub/hub-routes.js';
 import { startRouteWatch } from './hub/route-watch.js';
 import { startHubEnrolments } from './reconcile/hub-enrolments.js';
+import { HubHealths } from './hub/hub-health.js';
 import { HubKeys } from './hub/hub-keys.js';
 import { hub } from './hub/hub.decider.js';
 import { HubHandlers } from './hub/hub.handlers.js';
@@ -197,6 +198,7 @@ export const start = (env?: Readonly<Record<string, string | undefined>>): Promi
           { provide: Jobs, useValue: new Jobs(database, store, kinds) },
           { provide: Findings, useValue: findings },
           { provide: HubRoutes, useValue: routes },
+          { provide: HubHealths, useValue: new HubHealths(database, routes, config.claimSeconds) },
           { provide: BUS, useValue: bus },
           { provide: HubKeys, useValue: keys },
           { provide: OpenHubs, useValue: hubs },

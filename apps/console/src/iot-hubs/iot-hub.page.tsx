@@ -19,13 +19,11 @@ import { ProblemView } from '../shared/problem-view.js';
 import { StateMark } from '../shared/state-mark.js';
 import type { Versioned } from '../shared/use-edit.js';
 import { Findings } from './findings.js';
+import { Health } from './health.js';
 import { EditHub, useTypeNames } from './hub-dialogs.js';
-import { hubQuery, type Hub } from './iot-hubs.queries.js';
+import { HUBS_EVERY_MS, hubQuery, type Hub } from './iot-hubs.queries.js';
 import { Reconcile } from './reconcile.js';
 import { Table } from '../shared/table.js';
-
-/** What a hub tells is noted within a minute, and no event says so. */
-const EVERY_MS = 15_000;
 
 /** Of what a route tells, in words. */
 const TOLD: Readonly<Record<Schema<'HubRoute'>['source'], string>> = {
@@ -38,7 +36,7 @@ const TOLD: Readonly<Record<Schema<'HubRoute'>['source'], string>> = {
 /** One hub: whether it works and tells of everything, whom it lets in, and what it has that is not here. */
 export const IotHubPage = () => {
   const { id } = useParams({ from: '/iot-hubs/$id' });
-  const hub = useQuery({ ...hubQuery(id), refetchInterval: EVERY_MS });
+  const hub = useQuery({ ...hubQuery(id), refetchInterval: HUBS_EVERY_MS });
   return (
     <div className="page">
       <Loaded query={hub}>{(read) => <OneHub read={read} />}</Loaded>
@@ -58,6 +56,16 @@ const OneHub = ({ read }: { readonly read: Versioned<Hub> }) => {
     <>
       <Header read={read} nameOf={nameOf} />
       <dl className="facts">
+        <dt>State</dt>
+        <dd className="anywhere">
+          <Health health={hub.health} />
+          {hub.health !== undefined && hub.health.waiting > 0 && (
+            <div>
+              {hub.health.waiting === 1 ? '1 device waits' : `${count(hub.health.waiting)} devices wait`} to
+              be made, changed or removed in it, or to be told something
+            </div>
+          )}
+        </dd>
         <dt>Host</dt>
         <dd className="anywhere">{hub.hostName}</dd>
         <dt>Policy</dt>

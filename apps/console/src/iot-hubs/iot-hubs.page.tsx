@@ -10,13 +10,14 @@ import { Listed } from '../shared/listed.js';
 import { Moment } from '../shared/moment.js';
 import { Nothing, PageHeader } from '../shared/page.js';
 import { AddHub, useTypeNames } from './hub-dialogs.js';
-import { hubsQuery } from './iot-hubs.queries.js';
+import { Health } from './health.js';
+import { HUBS_EVERY_MS, hubsQuery } from './iot-hubs.queries.js';
 
 /** Azure IoT Hubs whose devices are managed here. */
 export const IotHubsPage = () => {
   const { cursor } = useSearch({ from: '/iot-hubs' });
   const navigate = useNavigate();
-  const hubs = useQuery(hubsQuery(cursor));
+  const hubs = useQuery({ ...hubsQuery(cursor), refetchInterval: HUBS_EVERY_MS });
   const { nameOf } = useTypeNames();
   const [adding, setAdding] = useState(false);
   return (
@@ -44,14 +45,16 @@ export const IotHubsPage = () => {
         head={
           <>
             <th>Name</th>
-            <th>Devices of</th>
+            <th>State</th>
+            <th className="right">Devices wait</th>
+            <th className="wide">Devices of</th>
             <th className="wide">Tier</th>
             <th className="wide">Unknown devices</th>
             <th className="wide">Added</th>
           </>
         }
       >
-        {({ id, name, hostName, deviceTypes, tier, units, enrolment, createdAt }) => (
+        {({ id, name, hostName, deviceTypes, tier, units, enrolment, health, createdAt }) => (
           <>
             <td className="anywhere">
               <AnchorLink to="/iot-hubs/$id" params={{ id }}>
@@ -60,6 +63,10 @@ export const IotHubsPage = () => {
               <div className="dim">{hostName}</div>
             </td>
             <td className="anywhere">
+              <Health health={health} />
+            </td>
+            <td className="right">{health === undefined ? '' : count(health.waiting)}</td>
+            <td className="anywhere wide">
               {deviceTypes.length === 0 ? 'all other types' : deviceTypes.map(nameOf).join(', ')}
             </td>
             <td className="wide">

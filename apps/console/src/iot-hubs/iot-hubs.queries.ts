@@ -14,6 +14,9 @@ export const FINDING_OUTCOMES: readonly Finding['outcome'][] = [
   'removed',
 ];
 
+/** How a hub is changes without an event. */
+export const HUBS_EVERY_MS = 15_000;
+
 export const hubsQuery = (cursor?: string) =>
   queryOptions({
     queryKey: ['iot-hubs', 'list', cursor],

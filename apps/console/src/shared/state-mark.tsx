@@ -220,6 +220,32 @@ const STATES: Readonly<Record<string, State>> = {
     means: 'It says what would be done, and does nothing.',
   },
   // IoT Hubs
+  hub_works: { icon: CheckCircleFillIcon, word: 'works', tone: 'ok' },
+  hub_limited: {
+    icon: HourglassIcon,
+    word: 'at its limit',
+    tone: 'pending',
+    means: 'It may not be asked as often as there is something for it: what waits has its turn.',
+  },
+  hub_incomplete: {
+    icon: AlertFillIcon,
+    word: 'tells not everything',
+    tone: 'bad',
+    means: 'One of its routes seems missing.',
+  },
+  hub_refusing: {
+    icon: XCircleFillIcon,
+    word: 'refuses devices',
+    tone: 'bad',
+    means: 'It has not taken what is wanted in it. It is tried again.',
+  },
+  hub_away: {
+    icon: XCircleFillIcon,
+    word: 'not read',
+    tone: 'bad',
+    means: 'Nothing that its devices say comes here.',
+  },
+  hub_unknown: { icon: QuestionIcon, word: 'not known yet', tone: 'off', means: 'It was added just now.' },
   route_works: { icon: CheckCircleFillIcon, word: 'works', tone: 'ok' },
   route_checking: { icon: ClockIcon, word: 'being checked', tone: 'pending' },
   route_missing: {

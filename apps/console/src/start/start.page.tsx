@@ -8,6 +8,8 @@ import { problemOf } from '../api/problem.js';
 import { CONNECTION_FILTERS, connectionsOf } from '../devices/connection-filter.js';
 import { valueText } from '../devices/filter-text.js';
 import { fleetSummaryQuery } from '../devices/devices.queries.js';
+import { Health } from '../iot-hubs/health.js';
+import { hubsQuery, type Hub } from '../iot-hubs/iot-hubs.queries.js';
 import { jobsQuery } from '../jobs/jobs.queries.js';
 import { DRY_RUN, kindName } from '../jobs/kinds.js';
 import { isOfCampaign } from '../jobs/outcome.js';
@@ -47,12 +49,14 @@ export const StartPage = () => {
     refetchInterval: 30_000,
   });
   const parked = useQuery(openParkedQuery);
+  const hubs = useQuery({ ...hubsQuery(), refetchInterval: 30_000 });
   const reads = [
     { of: 'campaigns', query: campaigns },
     { of: 'jobs', query: jobs },
     { of: 'the states of devices', query: summary },
     { of: 'devices that wait for an approval', query: waiting },
     { of: 'parked messages', query: parked },
+    { of: 'IoT Hubs', query: hubs },
   ];
   useLive('fleet', [['devices', 'summary']], undefined, 2_000);
   useLive(
@@ -80,12 +84,14 @@ export const StartPage = () => {
           rejected={summary.data?.syncStates.rejected ?? 0}
           pendingDevices={waiting.data?.total ?? 0}
           parked={parked.data ?? 0}
+          hubs={(hubs.data?.items ?? []).filter(({ health }) => isFaulty(health))}
           looking={reads.some(({ query }) => query.isPending)}
           unread={reads.some(({ query }) => query.isError)}
         />
         <Unread reads={reads.filter(({ query }) => query.isError)} />
       </Section>
       <Loaded query={summary}>{(fleet) => <Fleet fleet={fleet} />}</Loaded>
+      {hubs.data !== undefined && hubs.data.items.length > 0 && <Hubs {...hubs.data} />}
     </div>
   );
 };
@@ -119,6 +125,7 @@ const Needs = ({
   rejected,
   pendingDevices,
   parked,
+  hubs,
   looking,
   unread,
 }: {
@@ -127,6 +134,8 @@ const Needs = ({
   readonly rejected: number;
   readonly pendingDevices: number;
   readonly parked: number;
+  /** Those that somebody has to look after. */
+  readonly hubs: readonly Hub[];
   /** Not everything was answered yet. */
   readonly looking: boolean;
   /** Something was not answered, so that it is not known that nothing waits. */
@@ -166,6 +175,21 @@ const Needs = ({
           ]
         : [],
     ),
+    ...hubs.map(({ id, name, health }) => (
+      <li key={id}>
+        <StateMark state={`hub_${health?.state ?? 'unknown'}`} />
+        <span className="anywhere">
+          IoT Hub{' '}
+          <AnchorLink to="/iot-hubs/$id" params={{ id }}>
+            {name}
+          </AnchorLink>
+          : {health?.message}{' '}
+          <span className="dim">
+            <Moment at={health?.since} fallback="" />
+          </span>
+        </span>
+      </li>
+    )),
     ...(pendingDevices > 0
       ? [
           <li key="pending">
@@ -225,6 +249,39 @@ const Needs = ({
   }
   return <ul className="timeline needs">{lines}</ul>;
 };
+
+/** At its limit a hub needs nobody: what waits has its turn. */
+const isFaulty = (health: Hub['health']): boolean =>
+  health !== undefined && ['away', 'refusing', 'incomplete'].includes(health.state);
+
+const Hubs = ({ items, nextCursor }: Schema<'HubPage'>) => (
+  <Section title="IoT Hubs">
+    <Table
+      head={
+        <>
+          <th>Name</th>
+          <th>State</th>
+          <th className="right">Devices wait</th>
+        </>
+      }
+    >
+      {items.map(({ id, name, health }) => (
+        <tr key={id}>
+          <td className="anywhere">
+            <AnchorLink to="/iot-hubs/$id" params={{ id }}>
+              {name}
+            </AnchorLink>
+          </td>
+          <td className="anywhere">
+            <Health health={health} />
+          </td>
+          <td className="right">{health === undefined ? '' : count(health.waiting)}</td>
+        </tr>
+      ))}
+    </Table>
+    {nextCursor !== null && <AnchorLink to="/iot-hubs">all hubs</AnchorLink>}
+  </Section>
+);
 
 const CampaignLink = ({ id, name }: { readonly id: string; readonly name: string }) => (
   <AnchorLink to="/campaigns/$id" params={{ id }}>

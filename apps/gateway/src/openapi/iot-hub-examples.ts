@@ -26,10 +26,21 @@ export const IOT_HUB_EXAMPLES: Readonly<Record<string, Example>> = {
     },
     response: iotHub,
   },
-  listIotHubs: { response: page(iotHub) },
+  listIotHubs: {
+    response: page({
+      ...iotHub,
+      health: {
+        state: 'limited',
+        message: 'it may not be asked as often as there is something for it',
+        waiting: 120,
+        until: AT,
+      },
+    }),
+  },
   getIotHub: {
     response: {
       ...iotHub,
+      health: { state: 'works', waiting: 0 },
       enrolment: {
         enabled: true,
         deviceType: '01936c34-4d5e-7f60-8b7c-8d9e0f1a2b3e',

@@ -16,6 +16,7 @@ import {
   type EditHub,
   type HubCheck,
   type HubEnrolment as EnrolmentInput,
+  type HubHealth,
   type HubPage,
   type HubRef,
   type HubRoute,
@@ -31,6 +32,7 @@ import { MAX_HUBS } from '../providers.js';
 import { enrolledIn } from '../reconcile/hub-enrolments.js';
 import { Findings } from '../reconcile/findings.js';
 import { readConnectionString, type PolicyAccess } from './connection-string.js';
+import { HubHealths } from './hub-health.js';
 import { HubKeys } from './hub-keys.js';
 import { HubRoutes } from './hub-routes.js';
 import { forgetHub } from './hub-tables.js';
@@ -61,6 +63,7 @@ export class HubHandlers {
     @Inject(IdentityLedger) private readonly ledger: IdentityLedger,
     @Inject(Findings) private readonly findings: Findings,
     @Inject(HubRoutes) private readonly routes: HubRoutes,
+    @Inject(HubHealths) private readonly healths: HubHealths,
     @Inject(MAX_HUBS) private readonly maxHubs: number,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -118,17 +121,21 @@ export class HubHandlers {
     const [after] = decodeCursor('iot-hubs', cursor, [TEXT]) ?? [];
     const found = await listHubsByName(this.database, tenantId, after, limit + 1);
     const page = pageBy('iot-hubs', found, limit, ({ name }) => [name]);
+    const healths = await this.healths.of(page.items);
+    const views = await Promise.all(page.items.map((one) => this.viewOf(this.database, one)));
     return {
       ...page,
-      items: await Promise.all(page.items.map((one) => this.viewOf(this.database, one))),
+      items: views.map((view, nth) => withHealth(view, healths[nth])),
       ...(count === true ? { total: await countHubs(this.database, tenantId) } : {}),
     };
   }
 
   @Handles(getHub)
   async get({ tenantId, hubId }: HubRef): Promise<HubView> {
-    const view = await this.viewOf(this.database, await findHub(this.database, tenantId, hubId));
-    return { ...view, routes: await this.routes.of(hubId) };
+    const stored = await findHub(this.database, tenantId, hubId);
+    const [health] = await this.healths.of([stored]);
+    const view = await this.viewOf(this.database, stored);
+    return { ...withHealth(view, health), routes: await this.routes.of(hubId) };
   }
 
   @Handles(checkHub)
@@ -289,6 +296,9 @@ const assertUsable = async (connection: PolicyAccess, path: string): Promise<str
   const errors = faults.map(({ message }) => ({ path: `${path}.connectionString`, message }));
   throw new AppError('iot-hub-unusable', `${faults.map(({ message }) => message).join('; ')}.`, { errors });
 };
+
+const withHealth = (view: HubView, health: HubHealth | undefined): HubView =>
+  health === undefined ? view : { ...view, health };
 
 const fingerprintOf = (key: string): string =>
   createHash('sha256').update(key).digest('hex').slice(0, FINGERPRINT_DIGITS);

@@ -197,6 +197,35 @@ export class HubEnrolmentView extends HubEnrolment {
   enrolled!: number;
 }
 
+export const HUB_STATES = ['works', 'limited', 'incomplete', 'refusing', 'away', 'unknown'] as const;
+export type HubState = (typeof HUB_STATES)[number];
+
+/** How a hub is, by what is known of it: it is not asked for this; a check asks it. */
+export class HubHealth {
+  /** The worst that is known. `away`: its events are not read; `refusing`: it has not taken devices; `incomplete`: a route seems missing; `limited`: it may not be asked as often as there is something for it; `unknown`: it was added just now. */
+  @IsIn(HUB_STATES)
+  state!: HubState;
+
+  /** Why, for people. Absent where it works or is not known. */
+  @IsOptional()
+  @IsString()
+  message?: string;
+
+  /** Devices that wait: to be made, changed or removed in the hub, or to be told something by it. */
+  @IsInt()
+  waiting!: number;
+
+  /** Since when it is `away`. */
+  @IsOptional()
+  @IsISO8601()
+  since?: string;
+
+  /** When the last who waits now has his turn, where it is `limited`. */
+  @IsOptional()
+  @IsISO8601()
+  until?: string;
+}
+
 export class HubView {
   @IsString()
   id!: string;
@@ -241,6 +270,12 @@ export class HubView {
   @ValidateNested({ each: true })
   @Type(() => HubRoute)
   routes?: HubRoute[];
+
+  /** In the answer of one hub, and in the list. */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => HubHealth)
+  health?: HubHealth;
 
   @IsInt()
   version!: number;
