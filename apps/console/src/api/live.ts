@@ -1,5 +1,6 @@
 import { useQueryClient, type QueryKey } from '@tanstack/react-query';
 import { useEffect, useSyncExternalStore } from 'react';
+import { readAnew } from './read-anew.js';
 import { sharedStream, type Liveness } from './shared-stream.js';
 import type { LiveEvent } from './stream.js';
 
@@ -19,12 +20,12 @@ export const usePolling = (): number | false => {
 
 /**
  * While it is mounted, what happens to `topic` makes the queries of `keys` be read anew: at once the first time, then at
- * most twice a second. `isMeant` leaves out events that change nothing there.
+ * most twice a second. `changed` says what of it an event changes: nothing, all (the default), or only these.
  */
 export const useLive = (
   topic: string | undefined,
   keys: readonly QueryKey[],
-  isMeant?: (event: LiveEvent) => boolean,
+  changed: (event: LiveEvent) => boolean | readonly QueryKey[] = () => true,
   everyMs = AT_MOST_EVERY_MS,
 ): void => {
   const queries = useQueryClient();
@@ -33,20 +34,28 @@ export const useLive = (
     if (topic === undefined) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let last = 0;
+    const old = new Set<string>();
     const refresh = () => {
       timer = undefined;
       last = Date.now();
-      for (const queryKey of JSON.parse(names) as QueryKey[]) void queries.invalidateQueries({ queryKey });
+      // What is below another one is read with it.
+      const all = old.has(names) ? [names] : [...old];
+      old.clear();
+      for (const queryKey of all.flatMap((text) => JSON.parse(text) as QueryKey[]))
+        readAnew(queries, queryKey);
     };
     const end = sharedStream.listen(topic, (event) => {
-      if (event !== 'reset' && isMeant?.(event) === false) return;
+      const what = event === 'reset' || changed(event);
+      if (what === false) return;
+      if (what === true) old.add(names);
+      else for (const key of what) old.add(JSON.stringify([key]));
       timer ??= setTimeout(refresh, Math.max(0, last + everyMs - Date.now()));
     });
     return () => {
       end();
       clearTimeout(timer);
     };
-    // isMeant is a constant of its page.
+    // changed is a constant of its page.
     // oxlint-disable-next-line react/exhaustive-deps
   }, [topic, names, queries, everyMs]);
 };
