@@ -1,6 +1,6 @@
 import { Button, Group, Menu, Text } from '@mantine/core';
 import { KebabHorizontalIcon, PlusIcon } from '@primer/octicons-react';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
@@ -9,7 +9,6 @@ import { ActDialog } from '../shared/act-dialog.js';
 import { Listed } from '../shared/listed.js';
 import { Moment, useNow } from '../shared/moment.js';
 import { Nothing, Section } from '../shared/page.js';
-import { ProblemView } from '../shared/problem-view.js';
 import { standingOf } from '../shared/standing.js';
 import { StateMark } from '../shared/state-mark.js';
 import { authoritiesQuery, type Authority } from './access.queries.js';
@@ -17,13 +16,12 @@ import { Enrols } from './enrolment-rule.js';
 import { EditAuthority, RegisterAuthority, VerifyAuthority } from './authority-dialogs.js';
 import { ActsHead } from '../shared/table.js';
 
-type Asked = 'verify' | 'edit' | 'suspend' | 'revoke' | 'delete';
+type Asked = 'verify' | 'edit' | 'suspend' | 'activate' | 'revoke' | 'delete';
 
 /** Whose certificates let devices in, and which of them make devices that were not known. */
 export const Authorities = () => {
   const { cursor } = useSearch({ from: '/access/$section' });
   const navigate = useNavigate();
-  const queries = useQueryClient();
   const now = useNow();
   const authorities = useQuery(authoritiesQuery(cursor));
   const [registering, setRegistering] = useState(false);
@@ -32,14 +30,6 @@ export const Authorities = () => {
     answered(
       api.PATCH('/api/v1/certificate-authorities/{id}', { params: { path: { id } }, body: { status } }),
     );
-  const activate = useMutation({
-    mutationFn: (id: string) => set(id, 'active'),
-    onSettled: () => void queries.invalidateQueries({ queryKey: ['certificate-authorities'] }),
-  });
-  const ask = (to: Asked, authority: Authority) => {
-    activate.reset();
-    setAsked({ to, authority });
-  };
   const close = () => setAsked(undefined);
   return (
     <Section
@@ -50,7 +40,6 @@ export const Authorities = () => {
         </ActButton>
       }
     >
-      <ProblemView error={activate.error} />
       <Listed
         query={authorities}
         cursor={cursor}
@@ -98,11 +87,7 @@ export const Authorities = () => {
               <Moment at={authority.validUntil} />
             </td>
             <td className="right">
-              <Acts
-                authority={authority}
-                onAsk={(to) => ask(to, authority)}
-                onActivate={() => activate.mutate(authority.id)}
-              />
+              <Acts authority={authority} onAsk={(to) => setAsked({ to, authority })} />
             </td>
           </>
         )}
@@ -129,7 +114,23 @@ export const Authorities = () => {
         >
           <Text>
             Every device that is connected by a certificate of it is disconnected at once, and none of its
-            certificates opens anything until you let them open again.
+            certificates opens anything until you activate it again.
+          </Text>
+        </ActDialog>
+      )}
+      {asked?.to === 'activate' && (
+        <ActDialog
+          title={`Activate ${asked.authority.name}`}
+          act="Activate"
+          refreshes={['certificate-authorities']}
+          run={() => set(asked.authority.id, 'active')}
+          onClose={close}
+        >
+          <Text>
+            Its certificates let devices in again
+            {asked.authority.enrolment?.enabled === true
+              ? ', and devices that are not known enrol by its rule.'
+              : '.'}
           </Text>
         </ActDialog>
       )}
@@ -178,11 +179,9 @@ export const Authorities = () => {
 const Acts = ({
   authority: { name, status },
   onAsk,
-  onActivate,
 }: {
   readonly authority: Authority;
   readonly onAsk: (to: Asked) => void;
-  readonly onActivate: () => void;
 }) => (
   <Group gap={4} justify="flex-end" wrap="nowrap">
     {status === 'unverified' && (
@@ -213,8 +212,8 @@ const Acts = ({
           </ActItem>
         )}
         {status === 'suspended' && (
-          <ActItem needs="device" onClick={onActivate}>
-            Let its certificates open again
+          <ActItem needs="device" onClick={() => onAsk('activate')}>
+            Activate …
           </ActItem>
         )}
         {status !== 'revoked' && (

@@ -1,6 +1,6 @@
 import { Button, Group, Menu, Text } from '@mantine/core';
 import { KebabHorizontalIcon, PlusIcon } from '@primer/octicons-react';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
@@ -10,34 +10,25 @@ import { Listed } from '../shared/listed.js';
 import { count } from '../shared/format.js';
 import { Moment, useNow } from '../shared/moment.js';
 import { Nothing, Section } from '../shared/page.js';
-import { ProblemView } from '../shared/problem-view.js';
 import { standingOf } from '../shared/standing.js';
 import { StateMark } from '../shared/state-mark.js';
 import { claimKeysQuery, type ClaimKey } from './access.queries.js';
 import { EditClaimKey, IssueClaimKey } from './claim-key-dialogs.js';
 import { ActsHead } from '../shared/table.js';
 
-type Asked = 'edit' | 'revoke' | 'delete';
+type Asked = 'edit' | 'suspend' | 'activate' | 'revoke' | 'delete';
 
 /** Keys with which devices enrol that have no certificate. */
 export const ClaimKeys = () => {
   const { cursor } = useSearch({ from: '/access/$section' });
   const navigate = useNavigate();
-  const queries = useQueryClient();
   const now = useNow();
   const keys = useQuery(claimKeysQuery(cursor));
   const [issuing, setIssuing] = useState(false);
   const [asked, setAsked] = useState<{ readonly to: Asked; readonly key: ClaimKey }>();
-  const set = useMutation({
-    mutationFn: ({ id, status }: { readonly id: string; readonly status: 'active' | 'suspended' }) =>
-      answered(api.PATCH('/api/v1/claim-keys/{id}', { params: { path: { id } }, body: { status } })),
-    onSettled: () => void queries.invalidateQueries({ queryKey: ['claim-keys'] }),
-  });
+  const set = (id: string, status: 'active' | 'suspended' | 'revoked') =>
+    answered(api.PATCH('/api/v1/claim-keys/{id}', { params: { path: { id } }, body: { status } }));
   const close = () => setAsked(undefined);
-  const ask = (to: Asked, key: ClaimKey) => {
-    set.reset();
-    setAsked({ to, key });
-  };
   return (
     <Section
       title="Claim keys"
@@ -47,7 +38,6 @@ export const ClaimKeys = () => {
         </ActButton>
       }
     >
-      <ProblemView error={set.error} />
       <Listed
         query={keys}
         cursor={cursor}
@@ -94,31 +84,36 @@ export const ClaimKeys = () => {
               <Moment at={key.validUntil} />
             </td>
             <td className="right">
-              <Acts
-                claimKey={key}
-                onAsk={(to) => ask(to, key)}
-                onStatus={(status) => set.mutate({ id: key.id, status })}
-              />
+              <Acts claimKey={key} onAsk={(to) => setAsked({ to, key })} />
             </td>
           </>
         )}
       </Listed>
       {issuing && <IssueClaimKey onClose={() => setIssuing(false)} />}
       {asked?.to === 'edit' && <EditClaimKey claimKey={asked.key} onClose={close} />}
+      {(asked?.to === 'suspend' || asked?.to === 'activate') && (
+        <ActDialog
+          title={asked.to === 'suspend' ? `Suspend ${asked.key.name}` : `Activate ${asked.key.name}`}
+          act={asked.to === 'suspend' ? 'Suspend' : 'Activate'}
+          danger={asked.to === 'suspend'}
+          refreshes={['claim-keys']}
+          run={() => set(asked.key.id, asked.to === 'suspend' ? 'suspended' : 'active')}
+          onClose={close}
+        >
+          <Text>
+            {asked.to === 'suspend'
+              ? 'Nobody enrols with it until you activate it again; the devices that have stay.'
+              : `Whoever has it enrols again: ${count(asked.key.limit - asked.key.enrolled)} devices more.`}
+          </Text>
+        </ActDialog>
+      )}
       {asked?.to === 'revoke' && (
         <ActDialog
           title={`Revoke ${asked.key.name}`}
           act="Revoke"
           danger
           refreshes={['claim-keys']}
-          run={() =>
-            answered(
-              api.PATCH('/api/v1/claim-keys/{id}', {
-                params: { path: { id: asked.key.id } },
-                body: { status: 'revoked' },
-              }),
-            )
-          }
+          run={() => set(asked.key.id, 'revoked')}
           onClose={close}
         >
           <Text>
@@ -147,11 +142,9 @@ export const ClaimKeys = () => {
 const Acts = ({
   claimKey: { name, status },
   onAsk,
-  onStatus,
 }: {
   readonly claimKey: ClaimKey;
   readonly onAsk: (to: Asked) => void;
-  readonly onStatus: (status: 'active' | 'suspended') => void;
 }) => (
   <Group gap={4} justify="flex-end" wrap="nowrap">
     {status !== 'revoked' && (
@@ -167,13 +160,13 @@ const Acts = ({
       </Menu.Target>
       <Menu.Dropdown>
         {status === 'active' && (
-          <ActItem needs="device" onClick={() => onStatus('suspended')}>
-            Suspend: nobody enrols with it
+          <ActItem needs="device" onClick={() => onAsk('suspend')}>
+            Suspend …
           </ActItem>
         )}
         {status === 'suspended' && (
-          <ActItem needs="device" onClick={() => onStatus('active')}>
-            Let devices enrol again
+          <ActItem needs="device" onClick={() => onAsk('activate')}>
+            Activate …
           </ActItem>
         )}
         {status !== 'revoked' && (

@@ -15,8 +15,8 @@ import { ofStatus, releasable } from './numbers.js';
 
 /** What is asked about, as it was when it was: the page moves on below the dialog. */
 type Asked =
-  | { readonly to: 'cancel' | 'settle' | 'rate' | 'delete' }
-  | { readonly to: 'override'; readonly pause: NonNullable<Campaign['pause']> }
+  | { readonly to: 'cancel' | 'settle' | 'rate' | 'delete' | 'unschedule' }
+  | { readonly to: 'resume' | 'override'; readonly pause: NonNullable<Campaign['pause']> }
   | { readonly to: 'release'; readonly batch: number; readonly size: number | null };
 
 const MOVED_ON = 'The campaign has moved on since this was opened. Close this, and look again.';
@@ -103,18 +103,9 @@ export const CampaignActs = ({
           Pause
         </ActButton>
       )}
-      {status === 'paused' && (
-        <ActButton
-          needs="campaign"
-          loading={act.isPending}
-          onClick={() =>
-            act.mutate({
-              run: () => answered(api.POST('/api/v1/campaigns/{id}/resume', { params, body: {} })),
-              said: 'The campaign goes on',
-            })
-          }
-        >
-          {byGate ? 'Resume, judge again' : 'Resume'}
+      {status === 'paused' && pause !== undefined && (
+        <ActButton needs="campaign" onClick={() => setAsked({ to: 'resume', pause })}>
+          {byGate ? 'Resume, judge again …' : 'Resume …'}
         </ActButton>
       )}
       {status === 'paused' && pause !== undefined && byGate && (
@@ -140,16 +131,8 @@ export const CampaignActs = ({
             </ActItem>
           )}
           {status === 'scheduled' && (
-            <ActItem
-              needs="campaign"
-              onClick={() =>
-                act.mutate({
-                  run: () => answered(api.POST('/api/v1/campaigns/{id}/unschedule', { params })),
-                  said: 'The campaign is a draft again',
-                })
-              }
-            >
-              Take it off the schedule
+            <ActItem needs="campaign" onClick={() => setAsked({ to: 'unschedule' })}>
+              Take it off the schedule …
             </ActItem>
           )}
           {status === 'completed' && outcome === 'unsettled' && (
@@ -191,7 +174,7 @@ export const CampaignActs = ({
           title={`Release batch ${asked.batch}`}
           act="Release"
           {...(asked.size !== null && asked.size > TYPE_ABOVE ? { toType: String(asked.size) } : {})}
-          gone={act.isPending || waiting === asked.batch ? undefined : MOVED_ON}
+          gone={waiting === asked.batch ? undefined : MOVED_ON}
           busy={act.isPending}
           error={act.error}
           onClose={close}
@@ -214,12 +197,54 @@ export const CampaignActs = ({
           </Text>
         </Confirm>
       )}
+      {asked?.to === 'resume' && (
+        <Confirm
+          title="Resume the campaign"
+          act="Resume"
+          gone={pause?.at === asked.pause.at ? undefined : MOVED_ON}
+          busy={act.isPending}
+          error={act.error}
+          onClose={close}
+          onConfirm={() =>
+            act.mutate({
+              run: () => answered(api.POST('/api/v1/campaigns/{id}/resume', { params, body: {} })),
+              said: 'The campaign goes on',
+            })
+          }
+        >
+          <Text className="anywhere">It was paused: {asked.pause.detail}</Text>
+          <Text>
+            It writes to devices again, batch after batch as it was planned
+            {statistics === undefined
+              ? '.'
+              : `: ${count(ofStatus(statistics.byStatus, 'planned'))} are not written yet.`}
+            {byGate && ' What paused it is judged again first, by the numbers of now.'}
+          </Text>
+        </Confirm>
+      )}
+      {asked?.to === 'unschedule' && (
+        <Confirm
+          title="Take it off the schedule"
+          act="Take it off"
+          busy={act.isPending}
+          error={act.error}
+          onClose={close}
+          onConfirm={() =>
+            act.mutate({
+              run: () => answered(api.POST('/api/v1/campaigns/{id}/unschedule', { params })),
+              said: 'The campaign is a draft again',
+            })
+          }
+        >
+          <Text>It does not launch by itself any more. It is a draft again, with all that is in it.</Text>
+        </Confirm>
+      )}
       {asked?.to === 'override' && (
         <Confirm
           title="Resume past the gate"
           act="Resume"
           danger
-          gone={act.isPending || pause?.at === asked.pause.at ? undefined : MOVED_ON}
+          gone={pause?.at === asked.pause.at ? undefined : MOVED_ON}
           busy={act.isPending}
           error={act.error}
           onClose={close}

@@ -1,11 +1,12 @@
 import { Group, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { answered, api } from '../api/client.js';
+import { answered, api, type Schema } from '../api/client.js';
 import { useIdempotencyKey } from '../api/idempotency.js';
 import { usePolling } from '../api/live.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { ActorName } from '../shared/actor.js';
 import { JsonInput, readJson } from '../shared/json-input.js';
 import { Moment } from '../shared/moment.js';
@@ -20,21 +21,35 @@ import { commandsQuery } from './device.queries.js';
 import { ActsHead, Table } from '../shared/table.js';
 
 export const CommandsTab = ({ id }: { readonly id: string }) => {
-  const queries = useQueryClient();
   const [limit, setLimit] = useState(50);
+  const [cancelling, setCancelling] = useState<Schema<'CommandView'>>();
   const commands = useQuery({ ...commandsQuery(id, limit), refetchInterval: usePolling() });
-  const cancel = useMutation({
-    mutationFn: (commandId: string) =>
-      answered(
-        api.DELETE('/api/v1/devices/{id}/commands/{commandId}', { params: { path: { id, commandId } } }),
-      ),
-    onSettled: () => void queries.invalidateQueries({ queryKey: ['device', id, 'commands'] }),
-  });
   return (
     <>
       <SendCommand id={id} />
       <Section title="Commands">
-        <ProblemView error={cancel.error} />
+        {cancelling !== undefined && (
+          <ActDialog
+            title={`Cancel ${cancelling.type}`}
+            act="Cancel the command"
+            danger
+            refreshes={['device', id, 'commands']}
+            run={() =>
+              answered(
+                api.DELETE('/api/v1/devices/{id}/commands/{commandId}', {
+                  params: { path: { id, commandId: cancelling.id } },
+                }),
+              )
+            }
+            onClose={() => setCancelling(undefined)}
+          >
+            <Text>
+              {cancelling.sentAt === undefined
+                ? 'It was not given to the device yet, and is not given any more.'
+                : 'It was given to the device, which may run it all the same: nobody waits for its answer any more.'}
+            </Text>
+          </ActDialog>
+        )}
         <Loaded query={commands}>
           {({ items, nextCursor }) =>
             items.length === 0 ? (
@@ -96,10 +111,10 @@ export const CommandsTab = ({ id }: { readonly id: string }) => {
                           <ActButton
                             needs="command"
                             variant="default"
-                            onClick={() => cancel.mutate(command.id)}
-                            aria-label={`Cancel ${command.id}`}
+                            onClick={() => setCancelling(command)}
+                            aria-label={`Cancel ${command.id} …`}
                           >
-                            Cancel
+                            Cancel …
                           </ActButton>
                         )}
                       </td>

@@ -48,6 +48,7 @@ export const Credentials = ({ id, via }: { readonly id: string; readonly via: Vi
             ? 'It has no certificate: the hub lets it in by a key.'
             : 'It has no credential beside its token.'
         }
+        suspended="Whoever is connected with it is disconnected at once."
         revoked="Whoever is connected with it is disconnected at once."
         query={credentials}
         known={({ kind, username, subject, sha256 }) => (

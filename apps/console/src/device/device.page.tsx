@@ -7,12 +7,12 @@ import { answered, api, type Schema } from '../api/client.js';
 import { useLive, usePolling } from '../api/live.js';
 import { DEVICE_TABS, type DeviceTab } from './tabs.js';
 import { ActButton, ActItem } from '../shared/act-button.js';
+import { ActDialog } from '../shared/act-dialog.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { Confirm } from '../shared/confirm-count.js';
 import { Moment } from '../shared/moment.js';
 import { Loaded, PageHeader } from '../shared/page.js';
-import { ProblemView } from '../shared/problem-view.js';
-import { connectionState, StateMark, syncState } from '../shared/state-mark.js';
+import { connectionState, StateMark, stateOf, syncState } from '../shared/state-mark.js';
 import { valueText } from '../devices/filter-text.js';
 import { CommandsTab } from './commands.tab.js';
 import { ConfigurationTab } from './configuration.tab.js';
@@ -27,6 +27,7 @@ import { SecretKeys } from '../types/secret-keys.js';
 import { TelemetryTab } from './telemetry.tab.js';
 
 type Device = Schema<'DeviceView'>;
+type Settable = 'active' | 'suspended';
 
 const NAMES: Readonly<Record<DeviceTab, string>> = {
   configuration: 'Configuration',
@@ -103,18 +104,9 @@ const Header = ({ device, etag }: { readonly device: Device; readonly etag: stri
   const navigate = useNavigate();
   const queries = useQueryClient();
   const [editing, setEditing] = useState<string>();
+  const [setting, setSetting] = useState<{ readonly from: Device['status']; readonly to: Settable }>();
   const [deleting, setDeleting] = useState(false);
   const [erase, setErase] = useState(false);
-  const edit = useMutation({
-    mutationFn: (next: 'active' | 'suspended') =>
-      answered(
-        api.PATCH('/api/v1/devices/{id}', {
-          params: { path: { id }, header: { 'If-Match': etag } },
-          body: { status: next },
-        }),
-      ),
-    onSettled: () => void queries.invalidateQueries({ queryKey: ['device', id] }),
-  });
   const remove = useMutation({
     mutationFn: () =>
       answered(
@@ -161,13 +153,13 @@ const Header = ({ device, etag }: { readonly device: Device; readonly etag: stri
               </Menu.Target>
               <Menu.Dropdown>
                 {status !== 'active' && (
-                  <ActItem needs="device" onClick={() => edit.mutate('active')}>
-                    {status === 'pending' ? 'Approve' : 'Let it connect again'}
+                  <ActItem needs="device" onClick={() => setSetting({ from: status, to: 'active' })}>
+                    {status === 'pending' ? 'Approve …' : 'Let it connect again …'}
                   </ActItem>
                 )}
                 {status === 'active' && (
-                  <ActItem needs="device" onClick={() => edit.mutate('suspended')}>
-                    Suspend: it cannot connect
+                  <ActItem needs="device" onClick={() => setSetting({ from: status, to: 'suspended' })}>
+                    Suspend …
                   </ActItem>
                 )}
                 <ActItem needs="device" color="var(--bad)" onClick={() => setDeleting(true)}>
@@ -198,7 +190,19 @@ const Header = ({ device, etag }: { readonly device: Device; readonly etag: stri
         )}
       </Group>
       <Metadata device={device} etag={etag} />
-      <ProblemView error={edit.error} />
+      {setting !== undefined && (
+        <SetStatus
+          device={device}
+          etag={etag}
+          to={setting.to}
+          gone={
+            status === setting.from
+              ? undefined
+              : `Somebody else has changed it meanwhile: it is ${stateOf(status === 'pending' ? 'awaits_approval' : (status ?? 'active')).word}.`
+          }
+          onClose={() => setSetting(undefined)}
+        />
+      )}
       {editing !== undefined && (
         <EditDevice device={device} etag={editing} onClose={() => setEditing(undefined)} />
       )}
@@ -228,6 +232,47 @@ const Header = ({ device, etag }: { readonly device: Device; readonly etag: stri
         </Confirm>
       )}
     </>
+  );
+};
+
+/** What an operator lets a device do, or no more. */
+const SetStatus = ({
+  device: { id, name, status },
+  etag,
+  to,
+  gone,
+  onClose,
+}: {
+  readonly device: Device;
+  readonly etag: string;
+  readonly to: Settable;
+  readonly gone: string | undefined;
+  readonly onClose: () => void;
+}) => {
+  const act = to === 'suspended' ? 'Suspend' : status === 'pending' ? 'Approve' : 'Let it connect again';
+  return (
+    <ActDialog
+      title={to === 'suspended' || status === 'pending' ? `${act} ${name}` : `Let ${name} connect again`}
+      act={act}
+      danger={to === 'suspended'}
+      gone={gone}
+      refreshes={['device', id]}
+      run={() =>
+        answered(
+          api.PATCH('/api/v1/devices/{id}', {
+            params: { path: { id }, header: { 'If-Match': etag } },
+            body: { status: to },
+          }),
+        )
+      }
+      onClose={onClose}
+    >
+      <Text>
+        {to === 'suspended'
+          ? 'It is disconnected at once, whatever it shows, and cannot connect until you let it connect again. Nothing of it is lost.'
+          : 'It may connect, send, and is told what it is to be set: what it was told cannot be taken back.'}
+      </Text>
+    </ActDialog>
   );
 };
 

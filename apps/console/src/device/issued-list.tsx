@@ -7,7 +7,6 @@ import { ActButton, ActItem } from '../shared/act-button.js';
 import { Confirm } from '../shared/confirm-count.js';
 import { Moment, useNow } from '../shared/moment.js';
 import { Loaded, Nothing, Section } from '../shared/page.js';
-import { ProblemView } from '../shared/problem-view.js';
 import { standingOf } from '../shared/standing.js';
 import { StateMark } from '../shared/state-mark.js';
 import { TimeInput } from '../shared/time-input.js';
@@ -41,6 +40,7 @@ export const IssuedList = <Item extends Issued>({
   title,
   noun,
   nothing,
+  suspended,
   revoked,
   query,
   known,
@@ -53,6 +53,8 @@ export const IssuedList = <Item extends Issued>({
   readonly title: string;
   readonly noun: string;
   readonly nothing: string;
+  /** What follows when one is suspended. */
+  readonly suspended: string;
   /** What follows when one is revoked. */
   readonly revoked: string;
   readonly query: UseQueryResult<{ readonly items: readonly Item[] }>;
@@ -66,13 +68,13 @@ export const IssuedList = <Item extends Issued>({
 }) => {
   const queries = useQueryClient();
   const now = useNow();
-  const [asked, setAsked] = useState<{ readonly to: 'revoke' | 'remove' | 'time'; readonly item: Item }>();
+  const [asked, setAsked] = useState<{ readonly to: Asked; readonly item: Item }>();
   const act = useMutation({
     mutationFn: (run: () => Promise<unknown>) => run(),
     onSuccess: () => setAsked(undefined),
     onSettled: () => void queries.invalidateQueries({ queryKey: ['device', deviceId] }),
   });
-  const ask = (to: 'revoke' | 'remove' | 'time', item: Item) => {
+  const ask = (to: Asked, item: Item) => {
     act.reset();
     setAsked({ to, item });
   };
@@ -83,7 +85,6 @@ export const IssuedList = <Item extends Issued>({
   const edit = (id: string, change: IssuedEdit) => act.mutate(() => calls.edit(id, change));
   return (
     <Section title={title} actions={actions}>
-      {asked === undefined && <ProblemView error={act.error} />}
       <Loaded query={query}>
         {({ items }) =>
           items.length === 0 ? (
@@ -120,7 +121,6 @@ export const IssuedList = <Item extends Issued>({
                     <Acts
                       name={nameOf(item)}
                       status={item.status}
-                      onStatus={(status) => edit(item.id, { status })}
                       onAsk={(to) => ask(to, item)}
                       {...(onRotate === undefined ? {} : { onRotate: () => onRotate(item) })}
                     />
@@ -141,6 +141,23 @@ export const IssuedList = <Item extends Issued>({
           onSave={(times) => edit(asked.item.id, times)}
         />
       )}
+      {(asked?.to === 'suspend' || asked?.to === 'activate') && (
+        <Confirm
+          title={asked.to === 'suspend' ? `Suspend the ${noun}` : `Activate the ${noun}`}
+          act={asked.to === 'suspend' ? 'Suspend' : 'Activate'}
+          danger={asked.to === 'suspend'}
+          busy={act.isPending}
+          error={act.error}
+          onClose={close}
+          onConfirm={() => edit(asked.item.id, { status: asked.to === 'suspend' ? 'suspended' : 'active' })}
+        >
+          <Text className="anywhere">
+            {asked.to === 'suspend'
+              ? `${suspended} ${nameOf(asked.item)} opens nothing until you activate it again.`
+              : `What comes with ${nameOf(asked.item)} is taken for this device.`}
+          </Text>
+        </Confirm>
+      )}
       {asked?.to === 'revoke' && (
         <Confirm
           title={`Revoke the ${noun}`}
@@ -151,7 +168,9 @@ export const IssuedList = <Item extends Issued>({
           onClose={close}
           onConfirm={() => edit(asked.item.id, { status: 'revoked' })}
         >
-          <Text>{revoked} This cannot be undone.</Text>
+          <Text className="anywhere">
+            {nameOf(asked.item)}: {revoked} This cannot be undone.
+          </Text>
         </Confirm>
       )}
       {asked?.to === 'remove' && (
@@ -170,17 +189,17 @@ export const IssuedList = <Item extends Issued>({
   );
 };
 
+type Asked = 'suspend' | 'activate' | 'revoke' | 'remove' | 'time';
+
 const Acts = ({
   name,
   status,
-  onStatus,
   onAsk,
   onRotate,
 }: {
   readonly name: string;
   readonly status: string;
-  readonly onStatus: (status: 'active' | 'suspended') => void;
-  readonly onAsk: (to: 'revoke' | 'remove' | 'time') => void;
+  readonly onAsk: (to: Asked) => void;
   readonly onRotate?: () => void;
 }) => {
   if (status === 'revoked') {
@@ -195,17 +214,16 @@ const Acts = ({
       </ActButton>
     );
   }
-  const next = status === 'active' ? 'suspended' : 'active';
   const act = status === 'active' ? 'Suspend' : 'Activate';
   return (
     <Group gap={4} justify="flex-end" wrap="nowrap">
       <ActButton
         needs="device"
         variant="default"
-        onClick={() => onStatus(next)}
-        aria-label={`${act} ${name}`}
+        onClick={() => onAsk(status === 'active' ? 'suspend' : 'activate')}
+        aria-label={`${act} ${name} …`}
       >
-        {act}
+        {act} …
       </ActButton>
       <Menu position="bottom-end">
         <Menu.Target>

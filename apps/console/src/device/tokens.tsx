@@ -21,6 +21,7 @@ export const Tokens = ({ id }: { readonly id: string }) => {
         title="Endpoint tokens"
         noun="token"
         nothing="It has no token: it cannot be reached, and can send nothing."
+        suspended="The device is disconnected at once."
         revoked="The device is disconnected at once, and this token opens nothing any more: it needs a new one."
         query={tokens}
         known={({ hint }) => `${hint}…`}

@@ -30,15 +30,15 @@ export const Confirm = ({
   readonly danger?: boolean;
   readonly busy: boolean;
   readonly error?: unknown;
-  /** Why it cannot be done any more: what was asked about has changed while this was open. */
+  /** Why it cannot be done any more: what was asked about has changed while this was open, by somebody else. */
   readonly gone?: string | undefined;
   readonly onConfirm: () => void;
   readonly onClose: () => void;
 }) => {
   const [typed, setTyped] = useState('');
   const plain = typed.replaceAll(/[\s.,'’]/g, '');
-  const allowed =
-    gone === undefined && (toType === undefined || plain === toType.replaceAll(/[\s.,'’]/g, ''));
+  const isGone = gone !== undefined && !busy;
+  const allowed = !isGone && (toType === undefined || plain === toType.replaceAll(/[\s.,'’]/g, ''));
   return (
     <Dialog onClose={onClose} title={title} size="lg">
       <form
@@ -60,7 +60,7 @@ export const Confirm = ({
             />
           )}
           <ProblemView error={error} ofAct />
-          {gone !== undefined && (
+          {isGone && (
             <Text role="alert" className="state-bad">
               {gone}
             </Text>
