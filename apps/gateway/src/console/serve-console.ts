@@ -8,9 +8,10 @@ const OTHERS = /^\/(api|health|metrics|kp1|problems)(\/|$)/i;
 /** Vite names what is in it after its content. */
 const HASHED = `${sep}assets${sep}`;
 
-/** Scripts and requests from here only. Mantine sets styles on elements. */
+/** Scripts and requests from here only, and no form that a browser would send itself. Mantine sets styles on elements. */
 export const PAGE_POLICY =
-  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
+  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; " +
+  "form-action 'none'; frame-ancestors 'none'";
 
 /**
  * The built console at `/`: its files, and its page for every address that a browser opens, since routes are the page's own
