@@ -5,6 +5,7 @@ export {
   JsonFault,
   numberFault,
   readJson,
+  readJsonText,
   shorten,
   textFault,
   type Json,

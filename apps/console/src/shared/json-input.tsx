@@ -1,20 +1,29 @@
 import { Button, Group, Input, Textarea } from '@mantine/core';
+import { JsonFault, readJsonText } from '@muster/json';
 import { useId, useState } from 'react';
 import type { Schema } from '../api/client.js';
 import { useCover } from './value.js';
 
-/** `text` as a value, or why it is none. Written as JSON, so that "5" and 5 stay two things. */
+/** As the REST API takes it. */
+const MOST_LEVELS = 100;
+
+/**
+ * `text` as a value, or why it is none. Written as JSON, so that "5" and 5 stay two things; what the platform would refuse
+ * because it is not kept as it is written is refused here by the same rules, and not rounded before it gets there.
+ */
 export const readJson = (
   text: string,
 ): { readonly value: Schema<'JsonValue'> } | { readonly fault: string; readonly asText: boolean } => {
   if (text.trim() === '') return { fault: 'A value is missing.', asText: false };
   try {
-    return { value: JSON.parse(text) as Schema<'JsonValue'> };
+    return { value: readJsonText(text, MOST_LEVELS) as Schema<'JsonValue'> };
   } catch (error) {
-    const position = error instanceof Error ? error.message.replace(/^.*JSON/, 'This is no JSON') : '';
-    return /^[[{"]/.test(text.trim())
-      ? { fault: position, asText: false }
-      : { fault: 'This is no JSON. A text goes in quotes.', asText: true };
+    if (!(error instanceof JsonFault)) throw error;
+    const { path, rule } = error;
+    const asText = !/^[[{"]/.test(text.trim());
+    return asText && rule.startsWith('must be JSON')
+      ? { fault: 'This is no JSON. A text goes in quotes.', asText }
+      : { fault: `${path === '' ? 'It' : path} ${rule}.`, asText };
   }
 };
 
