@@ -1,8 +1,10 @@
 import { createApiClient, type components } from '@muster/api-client';
+import { learnClock } from './platform-clock.js';
 import { readProblem, Refused } from './problem.js';
 
 /** Where the page came from; a session's cookie says who asks. */
 export const api = createApiClient({ baseUrl: '' });
+api.use({ onResponse: ({ response }) => learnClock(response) });
 
 /** A shape of the API by its name in docs/openapi.json. */
 export type Schema<Name extends keyof components['schemas']> = components['schemas'][Name];

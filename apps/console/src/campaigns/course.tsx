@@ -1,6 +1,7 @@
 import { Switch, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
+import { platformTime } from '../api/platform-clock.js';
 import { count, exact } from '../shared/format.js';
 import { MOST } from '../shared/most.js';
 import { Section } from '../shared/page.js';
@@ -114,6 +115,6 @@ const pointsOf = ({ status }: Campaign, { points, byStatus, adoption }: Statisti
   }));
   const open = status === 'running' || status === 'paused';
   return open
-    ? [...stored, { at: Date.now() / 1000, ...outcomeOf(byStatus), valid: adoption.valid }]
+    ? [...stored, { at: platformTime() / 1000, ...outcomeOf(byStatus), valid: adoption.valid }]
     : stored;
 };

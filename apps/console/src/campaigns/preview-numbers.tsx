@@ -1,4 +1,5 @@
 import { Text } from '@mantine/core';
+import { platformTime } from '../api/platform-clock.js';
 import { useQuery } from '@tanstack/react-query';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { TypeSplit } from '../shared/confirm-count.js';
@@ -100,7 +101,7 @@ export const PreviewNumbers = ({
                 <td>
                   {earliestAt === null
                     ? 'when somebody releases it'
-                    : goesAt(earliestAt, preview.dataUpdatedAt)}
+                    : goesAt(earliestAt, platformTime(preview.dataUpdatedAt))}
                   {planned[index - 2]?.gate !== undefined &&
                     `, once the gate of batch ${index - 1} is passed`}
                 </td>

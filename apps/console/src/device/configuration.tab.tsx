@@ -3,6 +3,7 @@ import { PlusIcon } from '@primer/octicons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered, api } from '../api/client.js';
+import { platformTime } from '../api/platform-clock.js';
 import { usePolling } from '../api/live.js';
 import { ActButton } from '../shared/act-button.js';
 import { ActorName } from '../shared/actor.js';
@@ -216,7 +217,7 @@ const Compare = ({
   readonly onAt: (at: string | undefined) => void;
 }) => (
   <Group gap={4} align="end">
-    <TimeInput label="Compare with" at={at} max={new Date().toISOString()} onChange={onAt} />
+    <TimeInput label="Compare with" at={at} max={new Date(platformTime()).toISOString()} onChange={onAt} />
     {at !== undefined && (
       <Button variant="default" onClick={() => onAt(undefined)}>
         Only now

@@ -13,7 +13,7 @@ import { ActDialog } from '../shared/act-dialog.js';
 import { ActorName } from '../shared/actor.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
-import { Moment } from '../shared/moment.js';
+import { Moment, OwnMoment } from '../shared/moment.js';
 import { Loaded, PageHeader, Section } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
 import { StateMark } from '../shared/state-mark.js';
@@ -222,7 +222,7 @@ const Check = ({ id }: { readonly id: string }) => {
     onSettled: () => void queries.invalidateQueries({ queryKey: ['iot-hubs', id, 'itself'] }),
   });
   // The answer is one of then: who comes back to this page after an hour must see that.
-  const askedAt = new Date(check.submittedAt).toISOString();
+  const askedAt = check.submittedAt;
   return (
     <Section
       title="Does it work?"
@@ -241,14 +241,14 @@ const Check = ({ id }: { readonly id: string }) => {
         </Text>
       ) : check.data.works ? (
         <Text role="status">
-          <StateMark state="succeeded" word="It works." /> Asked <Moment at={askedAt} />.{' '}
+          <StateMark state="succeeded" word="It works." /> Asked <OwnMoment at={askedAt} />.{' '}
           {check.data.endpoint !== undefined &&
             `Its events are read at ${check.data.endpoint.eventHub}, in ${count(check.data.endpoint.partitions.length)} partitions.`}
         </Text>
       ) : (
         <div role="status">
           <Text>
-            Asked <Moment at={askedAt} />:
+            Asked <OwnMoment at={askedAt} />:
           </Text>
           <ul className="plain-list">
             {check.data.faults.map(({ about, message }) => (

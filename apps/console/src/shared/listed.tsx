@@ -1,7 +1,7 @@
 import { Button, Group, Text } from '@mantine/core';
 import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
-import { Moment } from './moment.js';
+import { OwnMoment } from './moment.js';
 import { Loaded } from './page.js';
 import { Table } from './table.js';
 
@@ -72,7 +72,7 @@ export const Paging = ({
     )}
     {readAt !== undefined && (
       <Text c="dimmed">
-        Last read: <Moment at={new Date(readAt).toISOString()} />
+        Last read: <OwnMoment at={readAt} />
       </Text>
     )}
   </Group>

@@ -1,12 +1,13 @@
 import { useSyncExternalStore } from 'react';
+import { platformTime } from '../api/platform-clock.js';
 import { clock as clockOf, exact, relative } from './format.js';
 
 /** One clock for all times of the page: how long ago they are moves on without a clock for each. */
 const STEP_MS = 5_000;
 const watchers = new Set<() => void>();
-let now = Date.now();
+let now = platformTime();
 setInterval(() => {
-  now = Date.now();
+  now = platformTime();
   for (const watcher of watchers) watcher();
 }, STEP_MS);
 
@@ -15,8 +16,13 @@ const watch = (watcher: () => void): (() => void) => {
   return () => watchers.delete(watcher);
 };
 
-/** Epoch milliseconds, some seconds old at most. */
+/** Epoch milliseconds by the platform's clock, some seconds old at most. */
 export const useNow = (): number => useSyncExternalStore(watch, () => now);
+
+/** Of a moment that this computer has noted, as when a page was read. */
+export const OwnMoment = ({ at }: { readonly at: number }) => (
+  <Moment at={new Date(platformTime(at)).toISOString()} />
+);
 
 /** From here on a list says the clock: "41 min ago" is hard to hold against a log. */
 const CLOCK_AFTER_MS = 10 * 60_000;

@@ -2,7 +2,7 @@ import { Group, Skeleton, Text, Title } from '@mantine/core';
 import { useEffect, useState, type ReactNode } from 'react';
 import type { UseQueryResult } from '@tanstack/react-query';
 import { problemOf } from '../api/problem.js';
-import { Moment } from './moment.js';
+import { OwnMoment } from './moment.js';
 import { ProblemView } from './problem-view.js';
 
 /** The heading of a page, which is also the title of its tab. */
@@ -85,8 +85,7 @@ export const Stale = ({
         title={isGone ? 'It is not there any more' : 'This may be old'}
       />
       <Text c="dimmed">
-        {isGone ? 'What is shown is how it was. ' : ''}Last read <Moment at={new Date(since).toISOString()} />
-        .
+        {isGone ? 'What is shown is how it was. ' : ''}Last read <OwnMoment at={since} />.
       </Text>
     </div>
   );

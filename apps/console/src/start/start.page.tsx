@@ -16,7 +16,7 @@ import { isOfCampaign } from '../jobs/outcome.js';
 import { openParkedQuery } from '../parked/parked.queries.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { count } from '../shared/format.js';
-import { Moment, useNow } from '../shared/moment.js';
+import { Moment, OwnMoment, useNow } from '../shared/moment.js';
 import { MOST } from '../shared/most.js';
 import { Loaded, PageHeader, Section } from '../shared/page.js';
 import { StateMark, syncState } from '../shared/state-mark.js';
@@ -112,7 +112,7 @@ const Unread = ({
       {read.length > 0 && (
         <>
           {' '}
-          What is said of it is of <Moment at={new Date(Math.min(...read)).toISOString()} />.
+          What is said of it is of <OwnMoment at={Math.min(...read)} />.
         </>
       )}
     </Text>
