@@ -153,6 +153,7 @@ const AuditTable = ({
   readonly onNarrow: (field: 'actor' | 'action', value: string) => void;
 }) => (
   <Table
+    isCards
     head={
       <>
         <th>When</th>

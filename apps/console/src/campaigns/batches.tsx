@@ -68,7 +68,7 @@ export const Batches = ({
               >
                 <b>{batch.index}</b>
               </button>{' '}
-              <span className="dim">{chosenBy(batch)}</span>
+              <span className="dim">{chosenBy(batch, campaign)}</span>
             </td>
             <td className="right" data-label="Devices">
               {batch.size === null ? '–' : count(batch.size)}

@@ -27,7 +27,7 @@ import { Course } from './course.js';
 import { Definition } from './definition.js';
 import { Failures } from './failures.js';
 import { CampaignHistory } from './history.js';
-import { noLonger, ofStatus, plannedNow, ratePerMinute, secondsLeft } from './numbers.js';
+import { noLonger, ofStatus, plannedNow, ratePerMinute, secondsLeft, waitsForRelease } from './numbers.js';
 import { SilentDevices } from './silent.js';
 import { Standing } from './standing.js';
 import { Targets } from './targets.js';
@@ -76,7 +76,11 @@ export const CampaignPage = () => {
               }
               beside={
                 <>
-                  <StateMark state={data.status} />
+                  {waitsForRelease(data) ? (
+                    <StateMark state="waiting" word="waits for release" />
+                  ) : (
+                    <StateMark state={data.status} />
+                  )}
                   {data.outcome !== null && <StateMark state={data.outcome} />}
                 </>
               }

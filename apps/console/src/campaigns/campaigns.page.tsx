@@ -12,7 +12,7 @@ import { Loaded, Nothing, PageHeader } from '../shared/page.js';
 import { StateMark, stateOf } from '../shared/state-mark.js';
 import { AdoptionBar, WrittenBar } from './bars.js';
 import { OfAll } from '../supervisions/verdict-bar.js';
-import { noLonger, writtenOf } from './numbers.js';
+import { noLonger, waitsForRelease, writtenOf } from './numbers.js';
 import {
   CAMPAIGN_STATUSES,
   campaignsQuery,
@@ -109,6 +109,7 @@ export const CampaignsPage = () => {
           ) : (
             <>
               <Table
+                isCards
                 head={
                   <>
                     <th>Campaign</th>
@@ -145,8 +146,8 @@ const Row = ({ campaign }: { readonly campaign: CampaignRow }) => {
     enabled: launchedAt !== undefined,
     refetchInterval: status === 'running' ? 10_000 : false,
   }).data;
-  const waitsForRelease = status === 'running' && phase === 'awaiting_operator';
-  const waitsForHuman = status === 'paused' || waitsForRelease;
+  const waits = waitsForRelease({ status, phase });
+  const waitsForHuman = status === 'paused' || waits;
   return (
     <tr>
       <td className="anywhere">
@@ -167,10 +168,7 @@ const Row = ({ campaign }: { readonly campaign: CampaignRow }) => {
         {status === 'completed' && outcome !== null ? (
           <StateMark state={outcome} />
         ) : (
-          <StateMark
-            state={waitsForRelease ? 'waiting' : status}
-            {...(waitsForRelease ? { word: 'waits for release' } : {})}
-          />
+          <StateMark state={waits ? 'waiting' : status} {...(waits ? { word: 'waits for release' } : {})} />
         )}
       </td>
       <td className="wide" style={{ minWidth: 150 }}>

@@ -62,7 +62,7 @@ export const Definition = ({ campaign }: { readonly campaign: Campaign }) => {
       <dd>
         {campaign.batches.map((batch) => (
           <div key={batch.index} className="anywhere">
-            {batch.index}. {chosenBy(batch)}
+            {batch.index}. {chosenBy(batch, campaign)}
             {batch.recentlySeenFirst === true && ', those heard last first'}
             {batch.release === 'manual' && ', released by hand'}
             {batch.gate !== undefined && (

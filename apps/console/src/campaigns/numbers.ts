@@ -90,6 +90,10 @@ export const secondsLeft = (campaign: Campaign, statistics: Statistics): number 
   return (planned / (ratePerMinute(statistics.points) ?? campaign.ratePerMinute)) * 60;
 };
 
+/** Nothing goes on before somebody releases its next batch: it runs, and must not be taken for one that moves. */
+export const waitsForRelease = ({ status, phase }: Pick<Campaign, 'status' | 'phase'>): boolean =>
+  status === 'running' && phase === 'awaiting_operator';
+
 /** The batch that an operator can release now: the first that waits, where none before it is on its way. */
 export const releasable = ({ status, batches }: Campaign): number | undefined => {
   if (status !== 'running') return undefined;
@@ -97,13 +101,13 @@ export const releasable = ({ status, batches }: Campaign): number | undefined =>
 };
 
 /** How a batch was chosen, in words. */
-export const chosenBy = ({
-  percent,
-  count: many,
-  filter,
-  deviceIds,
-}: Campaign['batches'][number]): string => {
-  if (percent !== undefined) return percent === 100 ? 'the rest' : `${percent} % of all`;
+export const chosenBy = (
+  { percent, count: many, filter, deviceIds }: Campaign['batches'][number],
+  { batches }: Pick<Campaign, 'batches'>,
+): string => {
+  // Of one batch alone "the rest" would be read as if something had gone before.
+  if (percent === 100) return batches.length === 1 ? 'all' : 'the rest';
+  if (percent !== undefined) return `${percent} % of all`;
   if (many !== undefined) return many === 1 ? 'one device' : `${count(many)} devices`;
   if (filter !== undefined) return filter;
   return `${deviceIds?.length ?? 0} named devices`;

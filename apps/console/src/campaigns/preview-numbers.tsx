@@ -61,10 +61,20 @@ export const PreviewNumbers = ({
       </Text>
       <TypeSplit byDeviceType={byDeviceType} />
       {alreadyCompliant > 0 && (
-        <Text>{count(alreadyCompliant)} have all of it already, and are skipped.</Text>
+        <Text>
+          {count(alreadyCompliant)}{' '}
+          {alreadyCompliant === 1
+            ? 'has all of it already, and is skipped.'
+            : 'have all of it already, and are skipped.'}
+        </Text>
       )}
       {incompatible > 0 && (
-        <Text className="state-pending">{count(incompatible)} are of another type, and are skipped.</Text>
+        <Text className="state-pending">
+          {count(incompatible)}{' '}
+          {incompatible === 1
+            ? 'is of another type, and is skipped.'
+            : 'are of another type, and are skipped.'}
+        </Text>
       )}
       {conflicts.map(({ campaignId, devices }) => (
         <Text key={campaignId} className="state-bad">

@@ -57,6 +57,7 @@ export const CommandsTab = ({ id }: { readonly id: string }) => {
             ) : (
               <>
                 <Table
+                  isCards
                   label="Commands that were given"
                   head={
                     <>

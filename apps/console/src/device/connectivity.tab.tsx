@@ -55,6 +55,7 @@ const Connection = ({ id }: { readonly id: string }) => {
             </dl>
             {connections.length > 0 && (
               <Table
+                isCards
                 style={{ marginTop: 10 }}
                 head={
                   <>

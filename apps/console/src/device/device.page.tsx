@@ -132,7 +132,7 @@ const Header = ({ device, etag }: { readonly device: Device; readonly etag: stri
               <StateMark state={status === 'pending' ? 'awaits_approval' : status} />
             )}
             <StateMark state={connectionState(connectivity.connected, connectivity.lastSeenAt)} />
-            <StateMark state={syncState(device.syncState)} />
+            <StateMark {...configurationMark(syncState(device.syncState))} />
             {connectivity.lastSeenAt !== null && (
               <Text c="dimmed">
                 seen <Moment at={connectivity.lastSeenAt} />
@@ -234,6 +234,12 @@ const Header = ({ device, etag }: { readonly device: Device; readonly etag: stri
     </>
   );
 };
+
+/** Beside the name of the device a word alone would be of the device: "rejected", "sent". */
+const configurationMark = (state: string) => ({
+  state,
+  ...(state === 'none' ? {} : { word: `configuration ${stateOf(state).word}` }),
+});
 
 /** What an operator lets a device do, or no more. */
 const SetStatus = ({

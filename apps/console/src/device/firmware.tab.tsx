@@ -22,6 +22,7 @@ export const FirmwareTab = ({ id, deviceTypeId }: { readonly id: string; readonl
               <Nothing why="The device has not said which software it runs." />
             ) : (
               <Table
+                isCards
                 head={
                   <>
                     <th>Firmware type</th>
@@ -32,9 +33,9 @@ export const FirmwareTab = ({ id, deviceTypeId }: { readonly id: string; readonl
                   </>
                 }
               >
-                {items.map(({ name, reportedVersion, reportedAt, offered, rejected }) => (
+                {items.map(({ name, firmwareType, reportedVersion, reportedAt, offered, rejected }) => (
                   <tr key={name}>
-                    <td className="anywhere">{name}</td>
+                    <td className="anywhere">{firmwareType}</td>
                     <td className="value">{reportedVersion ?? 'not known'}</td>
                     <td>
                       <Moment at={reportedAt} />
@@ -77,6 +78,7 @@ export const FirmwareTab = ({ id, deviceTypeId }: { readonly id: string; readonl
             ) : (
               <>
                 <Table
+                  isCards
                   head={
                     <>
                       <th>Version</th>

@@ -224,15 +224,23 @@ const Entry = ({ item, onBack }: { readonly item: Item; readonly onBack?: () => 
     case 'desired':
       return (
         <span className="anywhere">
-          <b>{item.key}</b> set from{' '}
-          <code>
-            <Value name={item.key ?? ''} of={item.from} />
-          </code>{' '}
-          to{' '}
+          <b>{item.key}</b>{' '}
+          {JSON.stringify(item.from) === JSON.stringify(item.to) ? (
+            'stays'
+          ) : (
+            <>
+              set from{' '}
+              <code>
+                <Value name={item.key ?? ''} of={item.from} />
+              </code>{' '}
+              to
+            </>
+          )}{' '}
           <code>
             <Value name={item.key ?? ''} of={item.to} />
-          </code>{' '}
-          by <ActorName actor={item.source} />{' '}
+          </code>
+          {JSON.stringify(item.from) === JSON.stringify(item.to) && ', and is now set'} by{' '}
+          <ActorName actor={item.source} />{' '}
           {onBack !== undefined && (
             <ActButton needs="configuration" variant="subtle" onClick={onBack}>
               Set it back …

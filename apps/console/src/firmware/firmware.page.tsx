@@ -84,6 +84,7 @@ export const FirmwarePage = () => {
           ) : (
             <>
               <Table
+                isCards
                 head={
                   <>
                     <th>Firmware type</th>

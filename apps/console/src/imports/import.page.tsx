@@ -194,6 +194,7 @@ const RowTable = ({
   const hasTokens = rows.some(({ token }) => token !== undefined);
   return (
     <Table
+      isCards
       head={
         <>
           <th className="right">Line</th>

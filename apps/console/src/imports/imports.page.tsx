@@ -48,6 +48,7 @@ export const ImportsPage = () => {
             ) : (
               <>
                 <Table
+                  isCards
                   head={
                     <>
                       <th>Begun</th>

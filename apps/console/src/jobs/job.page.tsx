@@ -225,6 +225,7 @@ export const JobPage = () => {
               {children.length > 0 && (
                 <Section title="Parts">
                   <Table
+                    isCards
                     head={
                       <>
                         <th>Part</th>
@@ -265,6 +266,7 @@ export const JobPage = () => {
             ) : (
               <>
                 <Table
+                  isCards
                   head={
                     <>
                       <th>Device or row</th>

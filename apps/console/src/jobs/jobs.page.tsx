@@ -77,6 +77,7 @@ const JobTable = ({ jobs }: { readonly jobs: readonly Job[] }) => {
   const campaigns = useCampaignsOfJobs(jobs.some(isOfCampaign));
   return (
     <Table
+      isCards
       head={
         <>
           <th>Job</th>

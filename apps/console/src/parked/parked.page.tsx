@@ -177,6 +177,7 @@ const FilterLine = ({
 
 const ParkedTable = ({ messages }: { readonly messages: readonly Parked[] }) => (
   <Table
+    isCards
     head={
       <>
         <th>Message</th>

@@ -47,8 +47,9 @@ export const relative = (at: number, now: number): string => {
   return relativeTimes.format(Math.round(seconds / 86_400), 'day');
 };
 
+/** The month by its name: 12/01 is the first of December to one, and the twelfth of January to another. */
 const exactTimes = new Intl.DateTimeFormat(undefined, {
-  ...{ year: 'numeric', month: '2-digit', day: '2-digit' },
+  ...{ year: 'numeric', month: 'short', day: 'numeric' },
   ...{ hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZoneName: 'short' },
 });
 export const exact = (at: number): string => exactTimes.format(at);

@@ -34,7 +34,7 @@ export const Listed = <Item extends { readonly id: string }>({
         nothing
       ) : (
         <>
-          <Table head={<>{head}</>}>
+          <Table isCards head={<>{head}</>}>
             {items.map((item) => (
               <tr key={item.id}>{children(item)}</tr>
             ))}
