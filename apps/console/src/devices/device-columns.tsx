@@ -50,7 +50,11 @@ const COLUMNS: readonly Column[] = [
       status === undefined || status === 'active' ? (
         <StateMark state={connectionState(connected, lastSeenAt)} />
       ) : (
-        <StateMark state={status === 'pending' ? 'awaits_approval' : status} />
+        // The longer word does not fit.
+        <StateMark
+          state={status === 'pending' ? 'awaits_approval' : status}
+          {...(status === 'pending' ? { word: 'to approve' } : {})}
+        />
       ),
     narrow: ({ connectivity: { connected, lastSeenAt }, status }) =>
       status === undefined || status === 'active'

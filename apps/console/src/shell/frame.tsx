@@ -21,7 +21,7 @@ import { KEYS, useKeys, type KeyPage } from './keys.js';
 import { LiveMark } from './live-mark.js';
 import { PAGES } from './pages.js';
 import { Palette } from './palette.js';
-import { meQuery, signOut } from './session.js';
+import { meQuery, Rights, signOut } from './session.js';
 import { SignIn } from './sign-in.js';
 import { SingleKeys } from './single-keys.js';
 
@@ -47,12 +47,14 @@ export const Frame = () => {
       <main aria-busy="true" />
     );
   }
-  const { id, tenantId } = me.data;
+  const { id, tenantId, rights } = me.data;
   return (
     <>
       {isSignedOut && <SignIn after={me.data} />}
       <div className="signed-in">
-        <SignedIn key={`${tenantId} ${id}`} name={id} />
+        <Rights value={rights}>
+          <SignedIn key={`${tenantId} ${id}`} name={id} />
+        </Rights>
       </div>
     </>
   );

@@ -1,5 +1,6 @@
-import { queryOptions, useQuery } from '@tanstack/react-query';
-import { answered, api } from '../api/client.js';
+import { queryOptions } from '@tanstack/react-query';
+import { createContext, useContext } from 'react';
+import { answered, api, type Schema } from '../api/client.js';
 import { Refused } from '../api/problem.js';
 import type { Entity } from './entities.js';
 
@@ -19,7 +20,8 @@ export const signOut = async (): Promise<void> => {
 };
 
 /** Whether who is signed in may change such things anywhere: what nobody may is shown, and cannot be pressed. */
-export const useMayChange = (entity: Entity): boolean => {
-  const rights = useQuery(meQuery).data?.rights ?? [];
-  return rights.some((right) => right.entity === entity && right.permissions.includes('change'));
-};
+export const useMayChange = (entity: Entity): boolean =>
+  useContext(Rights).some((right) => right.entity === entity && right.permissions.includes('change'));
+
+/** Of who is signed in. Not a query at each button: a list has fifty of them. */
+export const Rights = createContext<Schema<'Me'>['rights']>([]);
