@@ -57,6 +57,7 @@ export const consoleBench = async (): Promise<string> => {
     const result = {
       devices: { paint: devices.paintMs, rows: devices.rowsMs, heap: devices.heap, scrolled, end },
       campaign: { paint: campaign.paintMs, rows: campaign.rowsMs, heap: first, later: last },
+      requests: { devices: devices.requests, campaign: campaign.requests },
     };
     const file = keepRaw('console', { count: DEVICES, liveSeconds: LIVE_SECONDS, ...result });
     return [
@@ -137,6 +138,8 @@ interface Opened {
   readonly cdp: CDPSession;
   readonly paintMs: number;
   readonly rowsMs: number;
+  /** What it had asked for by then: when each began, was answered and had ended, in ms. */
+  readonly requests: readonly object[];
   readonly heap: number;
 }
 
@@ -152,11 +155,19 @@ const opened = async (browser: Browser, storageState: Session, url: string): Pro
     .getByRole('link', { name: /^device-/ })
     .first()
     .waitFor();
-  const { paintMs, rowsMs } = await page.evaluate(() => ({
+  const { paintMs, rowsMs, requests } = await page.evaluate(() => ({
     rowsMs: performance.now(),
     paintMs: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0,
+    requests: (performance.getEntriesByType('resource') as PerformanceResourceTiming[])
+      .filter(({ name }) => name.includes('/api/'))
+      .map(({ name, startTime, responseStart, responseEnd }) => ({
+        path: name.slice(location.origin.length),
+        began: Math.round(startTime),
+        answered: Math.round(responseStart),
+        ended: Math.round(responseEnd),
+      })),
   }));
-  return { page, cdp, paintMs, rowsMs, heap: await heapOf(cdp) };
+  return { page, cdp, paintMs, rowsMs, requests, heap: await heapOf(cdp) };
 };
 
 /** Bytes that are in use when all that can be thrown away is. */
