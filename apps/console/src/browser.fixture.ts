@@ -112,10 +112,10 @@ export const signIn = async (page: Page, key: string): Promise<void> => {
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What axe finds against the page as it is; empty is right. */
-export const axe = async (page: Page): Promise<readonly string[]> => {
-  await page.evaluate(AXE);
-  return page.evaluate(async () => {
+/** What axe finds against the page as it is, by all its rules or by `only` one; empty is right. */
+export const axe = async (page: Page, only?: 'color-contrast'): Promise<readonly string[]> => {
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE);
+  return page.evaluate(async (rule) => {
     const { axe: check } = globalThis as unknown as {
       axe: {
         run: (options: object) => Promise<{
@@ -126,13 +126,13 @@ export const axe = async (page: Page): Promise<readonly string[]> => {
     const { violations } = await check.run({
       resultTypes: ['violations'],
       // Of WCAG 2.2, and off unless it is asked for.
-      rules: { 'target-size': { enabled: true } },
+      ...(rule === undefined ? { rules: { 'target-size': { enabled: true } } } : { runOnly: [rule] }),
     });
     return violations.map(
       ({ id, nodes }) =>
         `${id} (${nodes.length}): ${nodes[0]?.html.slice(0, 160) ?? ''} ${nodes[0]?.any[0]?.message ?? ''}`,
     );
-  });
+  }, only);
 };
 
 const AT_ONCE = 10;

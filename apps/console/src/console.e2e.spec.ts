@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { eventually } from '@muster/testing';
 import { readFileSync } from 'node:fs';
-import type { Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
 import {
   apply,
   axe,
@@ -28,6 +28,8 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
   let devices: ReadonlyMap<string, string>;
   /** All that it may be called or said is markup. */
   let marked: string;
+  /** Browsers that serve more than one spec. */
+  const lasting: BrowserContext[] = [];
   const idOf = (name: string): string => devices.get(name) ?? '';
 
   beforeAll(async () => {
@@ -39,7 +41,8 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
   }, 120_000);
   afterAll(() => running.stop(), 30_000);
   afterEach(async () => {
-    await Promise.all(running.browser.contexts().map((context) => context.close()));
+    const over = running.browser.contexts().filter((context) => !lasting.includes(context));
+    await Promise.all(over.map((context) => context.close()));
     expect(running.faults()).toEqual([]);
   });
 
@@ -645,8 +648,14 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByRole('button', { name: 'Close, I have it' }).click();
       expect(await held(page)).not.toContain('second-token');
       const token = page.getByRole('region', { name: 'Endpoint tokens' }).getByRole('row', { name: /seco/ });
+      // A slip of the hand with what lets a device in, or ends its connection, is asked about.
+      const dialog = page.getByRole('dialog');
       await token.getByRole('button', { name: /^Activate/ }).click();
+      await dialog.getByRole('button', { name: 'Activate', exact: true }).click();
       await token.getByRole('button', { name: /^Suspend/ }).click();
+      await dialog.getByText('The device is disconnected at once').waitFor();
+      expect(await token.getByText('suspended').count()).toBe(0);
+      await dialog.getByRole('button', { name: 'Suspend', exact: true }).click();
       await token.getByText('suspended').waitFor();
       await token.getByRole('button', { name: /^More acts/ }).click();
       await page.getByRole('menuitem', { name: 'Revoke …' }).click();
@@ -660,6 +669,18 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByRole('button', { name: 'Issue', exact: true }).click();
       await page.getByText('Copy it now').waitFor();
       await page.getByRole('button', { name: 'Close, I have it' }).click();
+      await page.getByRole('button', { name: 'More acts', exact: true }).click();
+      await page.getByRole('menuitem', { name: 'Suspend …' }).click();
+      // Somebody else does it while it is asked about here: there is nothing to suspend any more.
+      const path = `/devices/${idOf('radiator-008')}`;
+      await running.platform.api('PATCH', path, { status: 'suspended' });
+      await dialog.getByText('Somebody else has changed it meanwhile: it is suspended.').waitFor();
+      expect(await dialog.getByRole('button', { name: 'Suspend', exact: true }).isDisabled()).toBe(true);
+      await dialog.getByRole('button', { name: 'Back' }).click();
+      await page.getByRole('button', { name: 'More acts', exact: true }).click();
+      await page.getByRole('menuitem', { name: 'Let it connect again …' }).click();
+      await dialog.getByRole('button', { name: 'Let it connect again' }).click();
+      await page.locator('.page-header').getByText('suspended').waitFor({ state: 'detached' });
       const credentials = page.getByRole('region', { name: 'Credentials' });
       await credentials
         .getByRole('row', { name: /^secret/ })
@@ -826,6 +847,7 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByRole('option', { name: 'press' }).click();
       await page.getByRole('button', { name: 'Reconcile', exact: true }).click();
       await stranger.getByText('taken in').waitFor();
+      await page.getByText('works', { exact: true }).first().waitFor();
       await stranger.getByRole('link', { name: 'find it' }).click();
       await page.getByText('1 match').waitFor();
     }, 240_000);
@@ -907,51 +929,73 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
   });
 
   describe('every page', () => {
-    let things: Things;
-    beforeAll(async () => {
-      things = await thingsOf(running.platform, marked);
-    });
-    const pages = Object.entries(PAGES).map(([name, page]) => ({ name, ...page }));
-
-    it.each(pages)(
-      'has nothing for axe, light, dark and narrow, never scrolls sideways, and draws no markup: $name',
-      async ({ path, showsMarkup = false }) => {
-        const found: string[] = [];
-        const page = await running.open(path(things), { reducedMotion: 'reduce', colorScheme: 'light' });
-        const look = async (how: string): Promise<void> => {
-          for (const fault of await axe(page)) found.push(`${how}: ${fault}`);
-          const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-          if (sideways > 0) found.push(`${how}: ${sideways} px too wide`);
-        };
-        await settled(page);
-        if (showsMarkup) await page.locator('#page').getByText(MARKUP).first().waitFor();
-        // Its script would fail on the console besides.
-        expect(await page.locator('img').count()).toBe(0);
-        await look('light');
-        await page.emulateMedia({ colorScheme: 'dark' });
-        await page.locator('html[data-mantine-color-scheme="dark"]').waitFor();
-        await look('dark');
-        await page.setViewportSize({ width: 360, height: 740 });
-        await look('narrow');
-        expect(found).toEqual([]);
-      },
-    );
-
-    it.each(pages)(
-      'offers no act to who may only read, and names the right that is missing: $name',
-      async ({ path }) => {
-        const sent: string[] = [];
-        const page = await running.open(path({ ...things, device: idOf('radiator-002') }), {}, (opened) => {
-          opened.on('request', (request) => {
+    describe('looked at', () => {
+      let things: Things;
+      /** Two tabs for all pages, side by side: one that looks, one of somebody who may only read. Their files are loaded once. */
+      let looking: Page;
+      let reading: Page;
+      const sent: string[] = [];
+      beforeAll(async () => {
+        things = await thingsOf(running.platform, marked);
+        looking = await running.open('/', { reducedMotion: 'reduce' });
+        reading = await running.open('/', {}, (page) => {
+          page.on('request', (request) => {
             if (request.method() !== 'GET') sent.push(`${request.method()} ${request.url()}`);
           });
-          return mayOnlyRead(opened);
+          return mayOnlyRead(page);
         });
-        await settled(page);
-        expect(await actsOffered(page)).toEqual([]);
-        expect(sent.filter((request) => !request.endsWith('/preview'))).toEqual([]);
-      },
-    );
+        lasting.push(looking.context(), reading.context());
+      });
+      afterAll(async () => {
+        await Promise.all(lasting.splice(0).map((context) => context.close()));
+      });
+      const pages = Object.entries(PAGES).map(([name, page]) => ({ name, ...page }));
+
+      /** Nothing for axe, light, dark and narrow, never sideways, and no markup drawn. */
+      const wellMade = async (path: string, showsMarkup: boolean): Promise<readonly string[]> => {
+        const found: string[] = [];
+        const look = async (how: string, only?: 'color-contrast'): Promise<void> => {
+          for (const fault of await axe(looking, only)) found.push(`${how}: ${fault}`);
+          const sideways = await looking.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+          if (sideways > 0) found.push(`${how}: ${sideways} px too wide`);
+        };
+        await looking.emulateMedia({ colorScheme: 'light' });
+        await looking.setViewportSize({ width: 1280, height: 900 });
+        await looking.goto(running.platform.url + path);
+        await settled(looking);
+        if (showsMarkup) await looking.locator('#page').getByText(MARKUP).first().waitFor();
+        // Its script would fail on the console besides.
+        if ((await looking.locator('img').count()) > 0) found.push('markup was drawn');
+        await look('light');
+        await looking.emulateMedia({ colorScheme: 'dark' });
+        await looking.locator('html[data-mantine-color-scheme="dark"]').waitFor();
+        // The same page in other colours.
+        await look('dark', 'color-contrast');
+        await looking.setViewportSize({ width: 360, height: 740 });
+        await look('narrow');
+        return found;
+      };
+
+      /** No act that can be pressed, and at each which right is missing. */
+      const onlyRead = async (path: string): Promise<readonly string[]> => {
+        sent.length = 0;
+        await reading.goto(running.platform.url + path);
+        await settled(reading);
+        const acts = await actsOffered(reading);
+        return [...acts, ...sent.filter((request) => !request.endsWith('/preview'))];
+      };
+
+      it.each(pages)(
+        'is well made for axe, light, dark and narrow, draws no markup, and offers no act to who may only read: $name',
+        async ({ path, showsMarkup = false }) => {
+          const [faults, acts] = await Promise.all([
+            wellMade(path(things), showsMarkup),
+            onlyRead(path({ ...things, device: idOf('radiator-002') })),
+          ]);
+          expect({ faults, acts }).toEqual({ faults: [], acts: [] });
+        },
+      );
+    });
 
     it('lists its keys, and finds devices by their name', async () => {
       const page = await running.open('/');

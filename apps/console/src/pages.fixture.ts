@@ -112,13 +112,20 @@ export const settled = async (page: Page): Promise<void> => {
   await page.locator('[aria-busy="true"]').first().waitFor({ state: 'hidden' });
 };
 
-/** From now on the page believes that whoever is signed in may read everything and change nothing. */
+/**
+ * Whatever the page shows next believes that whoever is signed in may read everything and change nothing. Not by a route of
+ * Playwright, which would have the browser load all files anew for each page.
+ */
 export const mayOnlyRead = (page: Page): Promise<unknown> =>
-  page.route('**/api/v1/me', async (route) => {
-    const response = await route.fetch();
-    const me = (await response.json()) as { rights: object[] };
-    const rights = me.rights.map((right) => ({ ...right, permissions: ['read'] }));
-    await route.fulfill({ response, json: { ...me, rights } });
+  page.addInitScript(() => {
+    const ask = globalThis.fetch;
+    globalThis.fetch = async (input, init) => {
+      const answer = await ask(input, init);
+      if (!answer.ok || !answer.url.endsWith('/api/v1/me')) return answer;
+      const me = (await answer.json()) as { rights: object[] };
+      const rights = me.rights.map((right) => ({ ...right, permissions: ['read'] }));
+      return Response.json({ ...me, rights });
+    };
   });
 
 /** Buttons that only show something else. What is not among them changes something. */
