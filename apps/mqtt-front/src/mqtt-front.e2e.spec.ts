@@ -318,6 +318,56 @@ describe('sessions that are kept', () => {
   });
 });
 
+/** Only where the broker speaks it: RabbitMQ 4. */
+describe('a client of MQTT 5', () => {
+  const topicOf = (token: string): string => `kp1/radiator-v1/dcx/${token}/json`;
+
+  it('sends with QoS 2 and whatever properties, of which no broker has to make anything', async () => {
+    if (!run.isBrokerFive) return;
+    const { token } = run.newDevice();
+    const client = await run.client({ protocolVersion: 5 });
+    const userProperties = { ['k'.repeat(300)]: 'v', 'x-mqtt-dup': 'true' };
+    const properties = { userProperties, contentType: 'c'.repeat(400), correlationData: Buffer.alloc(400) };
+    await client.publishAsync(topicOf(token), '{"a":1}', { qos: 2, properties });
+    await client.publishAsync(topicOf(token), '{"a":2}', {
+      qos: 1,
+      properties: { messageExpiryInterval: 1 },
+    });
+    await eventually(() => arrived(token).length === 2);
+  });
+
+  it('has its will published after the delay that it has asked for', async () => {
+    if (!run.isBrokerFive) return;
+    const { token } = run.newDevice();
+    const will = {
+      topic: topicOf(token),
+      payload: Buffer.from('{"gone":1}'),
+      qos: 1,
+      retain: false,
+    } as const;
+    const client = await run.client({
+      ...{ protocolVersion: 5, properties: { sessionExpiryInterval: 60 } },
+      will: { ...will, properties: { willDelayInterval: 1 } },
+    });
+    const began = performance.now();
+    client.stream.destroy();
+    await eventually(() => arrived(token).length === 1);
+    expect(performance.now() - began).toBeGreaterThan(900);
+  });
+
+  it('is not sent what is larger than it takes', async () => {
+    if (!run.isBrokerFive) return;
+    const { token } = run.newDevice();
+    const client = await run.client({ protocolVersion: 5, properties: { maximumPacketSize: 64 } });
+    const told: string[] = [];
+    client.on('message', (topic) => told.push(topic));
+    await client.publishAsync(`kp1/radiator-v1/dcx/${'of-nobody'.repeat(5)}/json`, '{}', { qos: 1 });
+    await client.publishAsync(topicOf(token), '{}', { qos: 1 });
+    await eventually(() => arrived(token).length === 1);
+    expect(told).toEqual([]);
+  });
+});
+
 describe('QoS 2', () => {
   it('ends well with libmosquitto, and arrives once', async () => {
     const { token } = run.newDevice();

@@ -24,6 +24,17 @@ describe("RabbitMQ's definitions", () => {
         { user: 'muster-front', vhost: '/', configure: '^mqtt-(subscription|will)-' },
       ],
     });
+    const [, front] = (JSON.parse(merged) as { permissions: { write: string; read: string }[] }).permissions;
+    const may = (what: 'write' | 'read', ...names: readonly string[]): boolean[] =>
+      names.map((name) => new RegExp(front?.[what] ?? '').test(name));
+    // The default exchange: where a will waits that is to be published later.
+    expect(may('write', 'amq.topic', 'amq.default', 'muster.uplink', 'amq.direct')).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect(may('read', 'amq.topic', 'amq.default', 'muster.uplink')).toEqual([true, false, false]);
     expect(merged).not.toMatch(/"secret"|"other"/);
     expect(withUsers(declared, passwords)).toBe(merged);
   });

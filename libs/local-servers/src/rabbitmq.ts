@@ -230,10 +230,13 @@ export const withUsers = (
   );
 };
 
-/** Sessions of clients, and the exchange by which they publish and subscribe; 4.x keeps a delayed will in a queue, too. */
+/**
+ * Sessions of clients, and the exchange by which they publish and subscribe; 4.x keeps a delayed will in a queue, too, and puts it
+ * there by the default exchange.
+ */
 const FRONT_PERMISSIONS = {
   configure: '^mqtt-(subscription|will)-',
-  write: '^(mqtt-(subscription|will)-.*|amq\\.topic)$',
+  write: '^(mqtt-(subscription|will)-.*|amq\\.(topic|default))$',
   read: '^(mqtt-(subscription|will)-.*|amq\\.topic)$',
 };
 

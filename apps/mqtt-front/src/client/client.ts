@@ -111,7 +111,7 @@ export class Client implements Listed, Speaker {
   /** Never rejects. */
   private async connecting(packet: IConnectPacket): Promise<void> {
     const { parts, arrival } = this;
-    this.wire = new Wire(protocolOf(packet));
+    this.wire = new Wire(protocolOf(packet), packet.properties?.maximumPacketSize);
     const verdict = judgeConnect(packet, parts.broker.watch.speaksFive, () => `auto-${randomUUID()}`);
     if (!verdict.ok) {
       this.refuse(verdict.refusal, verdict.why);

@@ -1,7 +1,7 @@
 import type { Packet } from 'mqtt-packet';
 import type { Speaker } from './client-parts.js';
 import { ExactlyOnce, idOf } from './packet-ids.js';
-import { forBroker } from './passed-on.js';
+import { forBroker, forClient } from './passed-on.js';
 import { asSent, Publishing } from './publishing.js';
 import { Subscribing } from './subscribing.js';
 
@@ -65,6 +65,8 @@ export class Packets {
         this.exactlyOnce.release(id);
         flow.write(wire.bytes({ ...packet, cmd }));
       } else flow.write(wire[cmd](id));
-    } else flow.write(wire.bytes(packet.cmd === 'publish' ? asSent(packet) : packet));
+    } else if (packet.cmd === 'publish') {
+      flow.write(wire.bytes({ ...asSent(packet), properties: forClient(packet.properties) }));
+    } else flow.write(wire.bytes(packet));
   }
 }

@@ -12,9 +12,9 @@ const KEPT_FOR_BROKER = new Set([
   ...['sessionExpiryInterval', 'receiveMaximum', 'maximumPacketSize', 'requestProblemInformation'],
   ...['willDelayInterval', 'subscriptionIdentifier'],
 ]);
-/** Said by the front, or not true of it: it takes QoS 2. */
+/** Said by the front, or not true of it: it takes QoS 2. RabbitMQ makes a user property of a header of mqtt-adapter. */
 const KEPT_FROM_CLIENT = new Set([
-  ...['topicAliasMaximum', 'serverKeepAlive', 'assignedClientIdentifier', 'maximumQoS'],
+  ...['topicAliasMaximum', 'serverKeepAlive', 'assignedClientIdentifier', 'maximumQoS', 'userProperties'],
 ]);
 
 const those = <P extends object>(properties: P | undefined, isMeant: (name: string) => boolean): P =>
@@ -22,6 +22,9 @@ const those = <P extends object>(properties: P | undefined, isMeant: (name: stri
 
 export const forBroker = <P extends object>(properties: P | undefined): P =>
   those(properties, (name) => KEPT_FOR_BROKER.has(name));
+
+export const forClient = <P extends object>(properties: P | undefined): P =>
+  those(properties, (name) => !KEPT_FROM_CLIENT.has(name));
 
 /** Nothing is retained, and the broker has QoS 1 at most. */
 export const willFor = (will: Will): Will => ({
@@ -42,7 +45,7 @@ export const connackFor = (
   return {
     sessionPresent,
     properties: {
-      ...those(broker?.properties, (name) => !KEPT_FROM_CLIENT.has(name)),
+      ...forClient(broker?.properties),
       retainAvailable: false,
       sharedSubscriptionAvailable: false,
       maximumPacketSize: front.maxPacketBytes,

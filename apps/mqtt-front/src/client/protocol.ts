@@ -23,13 +23,22 @@ export class Wire {
   private readonly options: { readonly protocolVersion: number };
   readonly isFive: boolean;
 
-  constructor(readonly protocol: Protocol) {
+  constructor(
+    readonly protocol: Protocol,
+    /** Larger packets the client does not take. */
+    private readonly maxBytes = Infinity,
+  ) {
     this.isFive = protocol === '5';
     this.options = { protocolVersion: this.isFive ? 5 : protocol === '3.1' ? 3 : 4 };
   }
 
   bytes(packet: Packet): Buffer {
     return generate(packet, this.options);
+  }
+
+  /** MQTT 5, 3.1.2.11.4: what is larger is not sent, as if it had been. */
+  isTaken(bytes: Buffer): boolean {
+    return bytes.length <= this.maxBytes;
   }
 
   connack(packet: Omit<IConnackPacket, 'cmd' | 'returnCode' | 'reasonCode'>): Buffer {

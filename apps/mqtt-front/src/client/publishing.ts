@@ -184,7 +184,7 @@ export class Publishing {
       const bytes = wire.publish(topic, body);
       // What a device is told of its own is told as mqtt-adapter tells it; who opens nothing, or is not subscribed yet, is told it alone.
       const isAlone = to === 'to the client';
-      if (isAlone || !this.subscribing.hears(topic)) flow.write(bytes);
+      if (wire.isTaken(bytes) && (isAlone || !this.subscribing.hears(topic))) flow.write(bytes);
       if (!isAlone) client.sendToBroker(bytes);
     }
     const id = idOf(packet);
