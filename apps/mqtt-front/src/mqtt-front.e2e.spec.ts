@@ -387,8 +387,9 @@ describe('QoS 2', () => {
     client.send({ ...one, dup: true } as Packet, { cmd: 'pubrel', messageId: 5 });
     await eventually(() => client.received.some(({ cmd }) => cmd === 'pubcomp'));
     expect(arrived(token)).toHaveLength(1);
-    client.send(one);
+    client.send({ ...one, dup: true } as Packet);
     await eventually(() => arrived(token).length === 2);
+    expect(arrived(token)).toMatchObject([{ isDuplicate: false }, { isDuplicate: true }]);
   });
 });
 

@@ -11,6 +11,8 @@ export interface Arrived {
   readonly body: string;
   /** As the front has stamped it, in microseconds. */
   readonly arrivedAt: number | undefined;
+  /** And as the client has said. */
+  readonly isDuplicate: boolean;
   readonly qos: number;
 }
 
@@ -53,10 +55,9 @@ export const startFrontRun = async (env: Readonly<Record<string, string>> = {}):
       // What the platform says itself comes here too.
       if (headers['x-pushed'] === true) return;
       const { routingKey } = message.fields;
+      const { payload, arrivedAt, isDuplicate } = unstamped(message.content);
       arrived.push({
-        routingKey,
-        body: unstamped(message.content).payload.toString('utf8'),
-        arrivedAt: unstamped(message.content).arrivedAt,
+        ...{ routingKey, body: payload.toString('utf8'), arrivedAt, isDuplicate },
         qos: Number(headers['x-mqtt-publish-qos'] ?? message.properties.deliveryMode - 1),
       });
     },

@@ -1,23 +1,33 @@
 /** No JSON and no text that is taken begins so. */
 const MARK = 0;
 const BYTES = 9;
+/** Of the eight bytes of the time, which needs 53 bits. */
+const DUPLICATE = 1n << 63n;
 
 /**
- * The payload with the time at which a door took it, Unix microseconds. MQTT 3.1.1 has no other place that a broker hands on,
- * and what waits in a queue must not be as young as the moment in which it is read.
+ * The payload with the time at which a door took it, Unix microseconds, and whether the client has said that it sends it again.
+ * MQTT 3.1.1 has no other place that a broker hands on: what waits in a queue must not be as young as the moment in which it is
+ * read, and RabbitMQ 4 keeps the client's DUP flag to itself.
  */
-export const stamped = (payload: Uint8Array | string, arrivedAt: number): Buffer => {
+export const stamped = (payload: Uint8Array | string, arrivedAt: number, isDuplicate = false): Buffer => {
   const stamp = Buffer.alloc(BYTES, MARK);
-  stamp.writeBigUInt64BE(BigInt(arrivedAt), 1);
+  stamp.writeBigUInt64BE(BigInt(arrivedAt) | (isDuplicate ? DUPLICATE : 0n), 1);
   return Buffer.concat([stamp, Buffer.from(payload as Uint8Array)]); // or a text, which Buffer takes as well
 };
 
-/** `arrivedAt` undefined: no door of ours has seen it. */
-export const unstamped = (
-  content: Buffer,
-): { readonly payload: Buffer; readonly arrivedAt: number | undefined } => {
-  if (content.length < BYTES || content[0] !== MARK) return { payload: content, arrivedAt: undefined };
-  const arrivedAt = Number(content.readBigUInt64BE(1));
-  if (!Number.isSafeInteger(arrivedAt)) return { payload: content, arrivedAt: undefined };
-  return { payload: content.subarray(BYTES), arrivedAt };
+export interface Unstamped {
+  readonly payload: Buffer;
+  /** Undefined: no door of ours has seen it. */
+  readonly arrivedAt: number | undefined;
+  readonly isDuplicate: boolean;
+}
+
+export const unstamped = (content: Buffer): Unstamped => {
+  const other = { payload: content, arrivedAt: undefined, isDuplicate: false };
+  if (content.length < BYTES || content[0] !== MARK) return other;
+  const stamp = content.readBigUInt64BE(1);
+  const isDuplicate = (stamp & DUPLICATE) !== 0n;
+  const arrivedAt = Number(isDuplicate ? stamp ^ DUPLICATE : stamp);
+  if (!Number.isSafeInteger(arrivedAt)) return other;
+  return { payload: content.subarray(BYTES), arrivedAt, isDuplicate };
 };

@@ -42,6 +42,16 @@ describe('a delivery', () => {
     expect(inboundOf(later, 0, NOW + 1)).toMatchObject({ arrivedAt: NOW - 5_000_000, redelivered: false });
   });
 
+  it('is a duplicate where the door says so, also from another queue', () => {
+    const first = inboundOf({ ...delivery({}), content: stamped('{"t":1}', NOW, true) }, 0, NOW);
+    expect(first).toMatchObject({ duplicate: true, arrivedAt: NOW, payload: Buffer.from('{"t":1}') });
+    const later = { ...delivery({ headers: headersOf(first) }), content: first.payload };
+    expect(inboundOf(later, 0, NOW)).toMatchObject({ duplicate: true });
+    expect(inboundOf({ ...delivery({}), content: stamped('{}', NOW) }, 0, NOW)).toMatchObject({
+      duplicate: false,
+    });
+  });
+
   it('waited before that, and no longer because it was handed on; what is not known stays so', () => {
     const again = (waitedMs: number) =>
       inboundOf(delivery({ headers: headersOf(inboundOf(delivery({}), waitedMs, NOW)) }), 0, NOW + 5_000_000);

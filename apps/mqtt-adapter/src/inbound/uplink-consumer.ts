@@ -121,7 +121,7 @@ export const inboundOf = (
   const header = headers['x-mqtt-publish-qos'];
   const handedOn = headers[ARRIVED_AT];
   const waitedBefore = headers[WAITED_MS];
-  const { payload, arrivedAt } = unstamped(content);
+  const { payload, arrivedAt, isDuplicate } = unstamped(content);
   const isTimed = arrivedAt !== undefined || headers[TIMED] === true;
   return {
     routingKey: fields.routingKey,
@@ -130,8 +130,8 @@ export const inboundOf = (
     qos: (typeof header === 'number' ? header > 0 : properties.deliveryMode === 2) ? 1 : 0,
     // By its time its samples are known; looked for by content, one would be taken for an equal one of another moment.
     redelivered: !isTimed && (fields.redelivered || headers[REDELIVERED] === true),
-    // Only 3.10 hands the client's DUP flag on.
-    duplicate: headers['x-mqtt-dup'] === true,
+    // The door says it of telemetry; of anything else, and of what another queue has, a header, for which 4.x has nothing of its own.
+    duplicate: isDuplicate || headers['x-mqtt-dup'] === true,
     ...arrivalIn(),
     isTimed,
     deliveryTag: fields.deliveryTag,

@@ -6,9 +6,10 @@ describe('QoS 2', () => {
     const ids = new ExactlyOnce();
     expect(ids.publish(7)).toBe('send');
     expect(ids.publish(7)).toBe('wait');
+    expect(ids.release(7)).toBe(false);
     expect(ids.taken(7)).toBe(true);
     expect(ids.publish(7)).toBe('acknowledge');
-    ids.release(7);
+    expect(ids.release(7)).toBe(true);
     expect(ids.publish(7)).toBe('send');
   });
 

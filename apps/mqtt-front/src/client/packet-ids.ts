@@ -29,8 +29,11 @@ export class ExactlyOnce {
     return true;
   }
 
-  release(messageId: number): void {
+  /** False: its PUBREC is to come, so that nobody can have had it. */
+  release(messageId: number): boolean {
+    if (this.states?.[messageId] === SENT) return false;
     if (this.states !== undefined) this.states[messageId] = 0;
+    return true;
   }
 }
 

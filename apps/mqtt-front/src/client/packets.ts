@@ -29,7 +29,10 @@ export class Packets {
     if (packet.cmd === 'subscribe') return this.subscribing.subscribe(packet);
     if (packet.cmd === 'unsubscribe') this.subscribing.unsubscribe(packet);
     else if (packet.cmd === 'pubrel') {
-      this.exactlyOnce.release(idOf(packet));
+      if (!this.exactlyOnce.release(idOf(packet))) {
+        client.end('protocol-error', 'a PUBREL before its PUBREC');
+        return;
+      }
       client.charge(ACKNOWLEDGEMENT);
       client.flow.write(client.wire.pubcomp(idOf(packet)));
     } else if (packet.cmd === 'puback') {

@@ -101,7 +101,8 @@ export class Publishing {
     client.parts.metrics.publishes.inc({ outcome: 'forwarded' });
     // A sample without a time of its own has that of its arrival, which is now and not when it leaves the queue.
     const receivedAt = topic.extension === TELEMETRY ? client.parts.arrival() : undefined;
-    const payload = receivedAt === undefined ? packet.payload : stamped(packet.payload, receivedAt);
+    const payload =
+      receivedAt === undefined ? packet.payload : stamped(packet.payload, receivedAt, packet.dup);
     this.tell(topic, deviceId, receivedAt);
     client.sendToBroker(
       client.wire.bytes({
