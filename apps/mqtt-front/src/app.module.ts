@@ -171,7 +171,7 @@ const makeParts = (config: Config, bus: Bus, logger: Logger, metrics: Metrics) =
     clients,
     sessions,
     others,
-    room: new BufferRoom(config.bufferBytes),
+    room: new BufferRoom(config.bufferBytes, config.maxPacketBytes),
     broker: {
       nodes,
       watch,

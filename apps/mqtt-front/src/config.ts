@@ -138,7 +138,7 @@ export const configSchema = {
   }),
   bufferBytes: int({
     env: 'MUSTER_MQTT_BUFFER_BYTES',
-    doc: 'Memory for all packets that have begun and are not whole, above 16 KB each; beyond it they are read later',
+    doc: 'Memory for all packets that have begun and are not whole, above 16 KB each; beyond it they are read later. A device, and all strangers together, have a quarter of it at most',
     unit: 'bytes',
     min: 4_000_000,
     max: 8_000_000_000,

@@ -63,7 +63,7 @@ export class Client implements Listed, Speaker {
   ) {
     this.reader = new PacketReader(parts.options.maxConnectBytes);
     this.packets = new Packets(this);
-    this.flow = new Flow(arrival.stream, this.reader, parts.room, {
+    this.flow = new Flow(arrival.stream, this.reader, parts.room, arrival.socket, {
       packet: (packet) => this.receive(packet),
       fault: (why) => this.fault(why),
       ended: () => this.end('lost'),
@@ -221,6 +221,7 @@ export class Client implements Listed, Speaker {
     this.speaksFor.add(deviceId);
     // Before its turn at the broker: in a storm it would be the first to go while it waits, and would come again, for ever.
     parts.bounds.hasProved(this.arrival.socket);
+    parts.room.isOf(this.arrival.socket, deviceId);
     this.asking = parts.clients.bind(this, deviceId, brokerId);
     await this.asking;
     const keeps = keepsSession(connect);

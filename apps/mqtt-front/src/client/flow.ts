@@ -58,9 +58,10 @@ export class Flow {
     private readonly stream: Duplex,
     private readonly reader: PacketReader,
     room: BufferRoom,
+    connection: object,
     private readonly events: FlowEvents,
   ) {
-    this.share = new RoomShare(room, () => {
+    this.share = new RoomShare(room, connection, () => {
       if (this.reserve()) this.release('room');
     });
     stream.on('data', (bytes: Buffer) => this.receive(bytes));

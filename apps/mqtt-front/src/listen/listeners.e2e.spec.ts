@@ -54,7 +54,7 @@ const OPTIONS = {
   maxConnectBytes: 16_384,
   maxFrameBytes: 1_048_576,
   frameTimeoutMs: 1_000,
-  room: new BufferRoom(1_048_576),
+  room: new BufferRoom(1_048_576, 1_048_576),
   trustedProxies: new Set<string>(),
 };
 let directory: string;

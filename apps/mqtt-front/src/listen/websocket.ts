@@ -122,7 +122,7 @@ const carried = (
     if (webSocket.bufferedAmount > MAX_UNTAKEN_BYTES) webSocket.terminate();
     else webSocket.pong(data);
   });
-  boundFrames(webSocket, below.stream, room, frameTimeoutMs);
+  boundFrames(webSocket, below, room, frameTimeoutMs);
   // A frame is kept until it is whole: before CONNECT is answered, none that is larger than CONNECT may be.
   let bytes = 0;
   const count = (chunk: Buffer): void => {
@@ -158,7 +158,7 @@ type OpenWebSocket = WebSocket & { readonly _receiver: { readonly _totalPayloadL
  * A message is kept until it is whole, before anything of MQTT is read in it: it counts as packets do that are not whole, and takes
  * no longer.
  */
-const boundFrames = (webSocket: WebSocket, below: Duplex, room: BufferRoom, timeoutMs: number): void => {
+const boundFrames = (webSocket: WebSocket, below: Arrival, room: BufferRoom, timeoutMs: number): void => {
   const { _receiver: receiver } = webSocket as OpenWebSocket;
   let late: NodeJS.Timeout | undefined;
   let ticks = 0;
@@ -177,13 +177,13 @@ const boundFrames = (webSocket: WebSocket, below: Duplex, room: BufferRoom, time
       [late, ticks] = [undefined, 0];
     }
   };
-  const share = new RoomShare(room, () => {
+  const share = new RoomShare(room, below.socket, () => {
     settle();
     if (!isWaiting) webSocket.resume();
   });
   webSocket.on('message', () => (ticks = 0));
   // After the WebSocket's own listener, which has told by then of all that is whole.
-  below.on('data', settle);
+  below.stream.on('data', settle);
   webSocket.once('close', () => {
     clearInterval(late);
     share.end();
