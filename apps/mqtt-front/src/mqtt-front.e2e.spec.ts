@@ -71,6 +71,7 @@ describe('a client without credentials', () => {
         routingKey: `kp1.radiator-v1.dcx.${token}.json.${id}`,
         body: `{"n":${id}}`,
         arrivedAt: expect.any(Number),
+        isDuplicate: false,
         qos: 1,
       })),
     );
