@@ -14,7 +14,7 @@ export const viewOf = (id: string, state: Campaign, phase: StoredPhase | undefin
   const { definition, status, created, launch, startAt, pause, cancel, launchError, waitEnded } = state;
   if (definition === null || status === null || created === null)
     throw new AppError('campaign-not-found', 'No such campaign.');
-  const now = status === 'running' ? phase : undefined;
+  const now = status === 'running' || status === 'scheduled' ? phase : undefined;
   return {
     id,
     name: definition.name,
@@ -23,7 +23,7 @@ export const viewOf = (id: string, state: Campaign, phase: StoredPhase | undefin
     phase: now?.phase ?? null,
     ...(now === undefined ? {} : { phaseDetail: now.detail }),
     phaseSince: now?.since ?? null,
-    nextAt: status === 'scheduled' ? startAt : (now?.nextAt ?? null),
+    nextAt: status === 'scheduled' && now === undefined ? startAt : (now?.nextAt ?? null),
     outcome: state.outcome,
     revision: state.revision,
     jobId: state.jobId,

@@ -463,6 +463,17 @@ describe('FailLaunch', () => {
     expect(again).toMatchObject({ status: 'running', launchError: null, launch: { launchId: 'l2' } });
   });
 
+  it('forgets what was said of that launch: who was taken out, and its pace', () => {
+    const meanwhile: readonly CampaignCommand[] = [
+      { type: 'ExcludeTarget', deviceId: 'd1', by: anna, at: at(3) },
+      { type: 'ChangeRate', ratePerMinute: 7, maxInFlight: 2, at: at(3) },
+    ];
+    const state = stateAfter(create(), launch(), ...meanwhile, fail);
+    const { excluded, rate, definition } = stateAfter(create());
+    expect(state).toMatchObject({ excluded, rate, definition });
+    expect(state.launchError?.detail).toBe('x Excluded meanwhile, and in its target again: 1 device.');
+  });
+
   it('does so to a scheduled one whose time has come', () => {
     const due: CampaignCommand = {
       type: 'FailLaunch',

@@ -285,4 +285,4 @@ const refusal = (path: string, message: string): AppError =>
   new AppError('invalid-request', `${path} ${message}`, { errors: [{ path, message }] });
 
 /** The stream `campaign-<id>`. */
-export const campaign = { name: 'campaign', stateVersion: 3, initial, evolve, decide } as const;
+export const campaign = { name: 'campaign', stateVersion: 4, initial, evolve, decide } as const;

@@ -381,10 +381,31 @@ describe('scheduleCampaign', () => {
     const { id } = await create();
     around.isAway = true;
     await bus.request(scheduleCampaign, { ...of(id), schedule: { startAt: soon(100) } });
-    await eventually(() => around.asked.length > 0);
-    expect(await get(id)).toMatchObject({ status: 'scheduled' });
+    await eventually(async () => {
+      expect(await get(id)).toMatchObject({
+        status: 'scheduled',
+        phase: 'awaiting_service',
+        phaseDetail: 'It cannot go on at the moment: The registry is away.',
+        nextAt: null,
+      });
+      return true;
+    });
     around.isAway = false;
     await eventually(async () => (await get(id)).status === 'running');
+    expect(await get(id)).toMatchObject({ phase: FINDING });
+  });
+
+  it('says nothing of an earlier time that it waited at', async () => {
+    const { id } = await create();
+    around.isAway = true;
+    await bus.request(scheduleCampaign, { ...of(id), schedule: { startAt: soon(100) } });
+    await eventually(async () => (await get(id)).phase === 'awaiting_service');
+    const startAt = soon(3_600_000);
+    expect(await bus.request(scheduleCampaign, { ...of(id), schedule: { startAt } })).toMatchObject({
+      status: 'scheduled',
+      phase: null,
+      nextAt: startAt,
+    });
   });
 });
 

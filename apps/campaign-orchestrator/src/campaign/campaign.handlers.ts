@@ -341,14 +341,13 @@ export class CampaignHandlers {
         within: tx,
       });
       const step = { tenantId, key: campaignId };
+      // The phase before the step, as whoever writes both: or two would wait for each other.
+      const phase = phaseAfter(command, state);
+      if (phase !== undefined && events.length > 0)
+        await this.phases.record(tx, { tenantId, campaignId, at: command.at }, phase);
       if (state.startAt !== null) await this.steps.set(tx, { ...step, name: START_STEP, at: state.startAt });
-      if (state.launch !== null && events.length > 0) {
-        // The phase before the step, as whoever writes both: or two would wait for each other.
-        const phase = phaseAfter(command, state);
-        if (phase !== undefined)
-          await this.phases.record(tx, { tenantId, campaignId, at: command.at }, phase);
+      if (state.launch !== null && events.length > 0)
         await this.steps.set(tx, { ...step, name: CAMPAIGN_STEP, at: command.at });
-      }
       return this.details(tenantId, campaignId, state, tx);
     });
   }
@@ -416,15 +415,19 @@ export class CampaignHandlers {
   }
 }
 
-/** What the answer must say already, before the step says more: not that somebody is awaited who has just spoken. */
-const phaseAfter = (command: CampaignCommand, { launch }: Campaign): Phase | undefined => {
+/**
+ * What the answer must say already, before the step says more: not that somebody is awaited who has just spoken. Undefined: what
+ * is on record. Of one that is not launched null: another date, or none, waits for nothing that kept it from its launch.
+ */
+const phaseAfter = (command: CampaignCommand, { launch }: Campaign): Phase | null | undefined => {
   const nextAt = null;
+  if (launch === null) return null;
   if (command.type === 'CancelCampaign')
     return { phase: 'cancelling', nextAt, detail: 'It is being cancelled.' };
   if (command.type === 'ReleaseBatch')
     return { phase: 'dispatching', nextAt, detail: `Batch ${command.index} is released.` };
   if (command.type !== 'ResumeCampaign') return undefined;
-  return launch?.resolved === true
+  return launch.resolved
     ? { phase: 'dispatching', nextAt, detail: 'It was resumed, and looks at where it stands.' }
     : { phase: FINDING.name, nextAt, detail: FINDING.detail };
 };

@@ -1,4 +1,5 @@
 import type { Actor } from '@muster/contracts';
+import { devices } from '../batch/devices.js';
 import type {
   EngineCommand,
   FailLaunch,
@@ -64,10 +65,16 @@ export const found = (command: EngineCommand, state: Campaign): readonly Fact[] 
 };
 
 const failLaunch = (command: FailLaunch, state: Campaign): readonly Fact[] => {
-  const { launchId, scheduledFor, code, detail, at } = command;
+  const { launchId, scheduledFor, code, at } = command;
   const isOfLaunch = launchId !== undefined && state.launch?.launchId === launchId && !state.launch.resolved;
   const isOfTime = launchId === undefined && state.status === 'scheduled' && state.startAt === scheduledFor;
   if (!isOfLaunch && !isOfTime) return [];
+  const { excluded } = state;
+  // Who was taken out during this launch is in the target of the draft again: nobody may find that out by another launch.
+  const detail =
+    excluded.length === 0
+      ? command.detail
+      : `${command.detail} Excluded meanwhile, and in its target again: ${devices(excluded.length)}.`;
   const failed: Fact = {
     type: 'CampaignLaunchFailed',
     data: { at, launchId: launchId ?? null, code, detail },

@@ -59,7 +59,12 @@ export const evolve = (state: Campaign, event: Fact): Campaign => {
     case 'CampaignLaunchFailed': {
       const { code, detail, at } = event.data;
       const launchError = { code, detail, at };
-      return { ...state, status: 'draft', startAt: null, launch: null, pause: null, launchError };
+      // As it was before: who was taken out and what pace was set meanwhile was said of that launch, and a draft shows neither.
+      const draft = state.definition === null ? state : defined(state, state.definition);
+      return {
+        ...{ ...draft, status: 'draft', startAt: null, launch: null, pause: null, launchError },
+        excluded: [],
+      };
     }
     case 'CampaignPaused': {
       const { at, by, reason, detail } = event.data;

@@ -5,7 +5,7 @@ import type { LaunchCheck } from '../target/launch-check.js';
 import { campaign } from './campaign.decider.js';
 import { launchIn } from './launch.js';
 import { START_STEP } from './campaign-steps.js';
-import type { CampaignPhases } from './campaign-phases.js';
+import { phaseOfFault, type CampaignPhases } from './campaign-phases.js';
 import { ENGINE } from './engine.decider.js';
 
 interface Parts {
@@ -19,12 +19,12 @@ interface Parts {
 
 /**
  * Launches a scheduled campaign when its time has come, with the checks of every launch. What is refused makes it a draft
- * again, which says why; what passes is tried again. A campaign that was moved or taken back meanwhile is left alone.
+ * again, which says why; what passes is tried again, and its phase says what it is. A campaign that was moved or taken back meanwhile is left alone.
  */
 export const launchScheduled =
   (parts: Parts): StepHandler =>
   async ({ tenantId, key: campaignId }) => {
-    const { database, store, steps, check } = parts;
+    const { database, store, steps, phases, check } = parts;
     const { state } = await store.load(campaign, tenantId, campaignId);
     const { startAt: scheduledFor, definition } = state;
     if (state.status !== 'scheduled' || scheduledFor === null || definition === null) return;
@@ -45,7 +45,14 @@ export const launchScheduled =
       );
     } catch (error) {
       const fault = asAppError(error);
-      if (!(fault instanceof AppError) || isPassing(fault)) throw error;
+      if (!(fault instanceof AppError) || isPassing(fault)) {
+        const at = new Date().toISOString();
+        // Where the database is away, nobody can read the phase either.
+        await database
+          .transaction((tx) => phases.record(tx, { tenantId, campaignId, at }, phaseOfFault(error)))
+          .catch(() => undefined);
+        throw error;
+      }
       await store.execute(campaign, {
         tenantId,
         id: campaignId,

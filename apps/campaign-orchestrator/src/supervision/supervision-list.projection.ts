@@ -67,7 +67,7 @@ const projectOne = async (tx: pg.PoolClient, event: RecordedEvent<SupervisionEve
       return;
     }
     case 'SupervisionResolved':
-      await set('');
+      await set(', error = NULL');
       return;
     case 'SupervisionFailed': {
       const { code, detail } = event.data;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { AppError } from '@muster/contracts';
 import { createEventStore, openDatabase, type Database } from '@muster/event-store';
 import { Steps } from '@muster/jobs';
 import { testDatabase, type TestDatabase } from '@muster/testing';
@@ -6,7 +7,7 @@ import { migrate } from '../app.module.js';
 import { ENGINE } from '../campaign/engine.decider.js';
 import type { DeviceWatch } from '../target/device-watch.js';
 import type { CampaignDevices } from '../target/target-devices.js';
-import { supervisionList } from './supervision-list.projection.js';
+import { findSupervision, supervisionList } from './supervision-list.projection.js';
 import { SUPERVISION_STEP, supervisionStep } from './supervision-step.js';
 import { supervision, type SupervisionCommand } from './supervision.decider.js';
 import { SupervisedDevices } from './supervised-devices.js';
@@ -90,5 +91,42 @@ describe('the step of a supervision', () => {
   it('does not wait for a campaign that takes its time', async () => {
     expect(await runStep({ openedAt: Date.now() - 130_000, phase: 'dispatching' })).toBeUndefined();
     expect(looked).toEqual([`d${nth}`]);
+  });
+
+  it('says what keeps it from finding its devices, until they are found', async () => {
+    const id = 'waits';
+    const store = createEventStore(database, { projections: [supervisionList] });
+    const at = new Date().toISOString();
+    await store.execute(supervision, {
+      ...{ tenantId, id, metadata: { actor: ENGINE } },
+      command: {
+        ...{ type: 'OpenSupervision', name: 'n', campaignId: null, target: { filter: 'name==x' } },
+        ...{ configurations: { mode: 'eco' }, expectedStates: {}, expectedFrom: 'any', by: ENGINE, at },
+      },
+    });
+    let isAway = true;
+    const targets = {
+      catchUp: () =>
+        isAway ? Promise.reject(new AppError('unavailable', 'The registry is away.')) : Promise.resolve(),
+      page: () =>
+        Promise.resolve({ devices: [{ id: 'd', name: 'n', interface: 'mqtt' }], missing: [], next: null }),
+    } as unknown as CampaignDevices;
+    const watch = undefined as unknown as DeviceWatch; // of devices that are known
+    const devices = new SupervisedDevices(database, store);
+    const steps = new Steps(database);
+    const step = () =>
+      supervisionStep({ database, store, steps, targets, watch, devices })({
+        ...{ tenantId, name: SUPERVISION_STEP, key: id },
+      });
+    await expect(step()).rejects.toMatchObject({ code: 'unavailable' });
+    expect(await findSupervision(database, tenantId, id)).toMatchObject({
+      status: 'resolving',
+      error: { code: 'unavailable', detail: 'It cannot go on at the moment: The registry is away.' },
+    });
+    isAway = false;
+    await step();
+    const found = await findSupervision(database, tenantId, id);
+    expect(found).toMatchObject({ status: 'open', total: 1 });
+    expect(found).not.toHaveProperty('error');
   });
 });

@@ -1,6 +1,7 @@
 import { AppError, isPassing, type Actor } from '@muster/contracts';
-import type { Database, EventStore } from '@muster/event-store';
+import { asAppError, type Database, type EventStore } from '@muster/event-store';
 import type { StepHandler, StepKey, Steps } from '@muster/jobs';
+import { phaseOfFault } from '../campaign/campaign-phases.js';
 import type { DeviceWatch } from '../target/device-watch.js';
 import type { CampaignDevices } from '../target/target-devices.js';
 import { supervision, type SupervisionCommand } from './supervision.decider.js';
@@ -62,6 +63,7 @@ const resolve = async (
   try {
     // A campaign brings its devices itself, in the transaction that opens the supervision.
     if (target === null) throw new Error('a supervision of a campaign has its devices from the beginning');
+    await parts.targets.catchUp(tenantId, [target]);
     for (let after: string | null = null; ;) {
       const { devices, next } = await parts.targets.page(tenantId, target, after);
       total += devices.length;
@@ -71,13 +73,32 @@ const resolve = async (
     }
     if (total === 0) throw new AppError('invalid-request', 'The target means no device.');
   } catch (error) {
-    if (!(error instanceof AppError) || isPassing(error)) throw error;
+    if (!(error instanceof AppError) || isPassing(error)) {
+      // Where the database is away, nobody can read it either.
+      await showFault(parts, step, error).catch(() => undefined);
+      throw error;
+    }
     const { code, detail } = error;
     await record(parts, step, { type: 'FailSupervision', code, detail, by: SYSTEM, at: now() });
     return;
   }
   await record(parts, step, { type: 'ResolveSupervision', total, by: SYSTEM, at: now() });
   await again(parts, step);
+};
+
+/** Until it is tried again: no event, for nothing has been decided. Goes when its devices are found. */
+const showFault = async (
+  { database }: SupervisionStepParts,
+  { tenantId, key }: StepKey,
+  error: unknown,
+): Promise<void> => {
+  const fault = asAppError(error);
+  const code = fault instanceof AppError ? fault.code : 'internal';
+  const { detail } = phaseOfFault(error);
+  await database.query(
+    `UPDATE supervisions SET error = $3 WHERE tenant_id = $1 AND id = $2 AND status = 'resolving'`,
+    [tenantId, key, JSON.stringify({ code, detail })],
+  );
 };
 
 const judgeRest = async (parts: SupervisionStepParts, step: StepKey): Promise<void> => {

@@ -5,7 +5,7 @@ import type { Bus } from '@muster/messaging';
 import { numberOf, openTargets, statusCounts, sumOf, unsynced, type Counts } from '../batch/counts.js';
 import { nextStep, retriesAt, type Action, type NextStep, type Situation } from '../batch/next-step.js';
 import type { EngineCommand } from '../campaign/campaign-commands.js';
-import type { CampaignPhases } from '../campaign/campaign-phases.js';
+import { phaseOfFault, type CampaignPhases } from '../campaign/campaign-phases.js';
 import type { Campaign } from '../campaign/campaign-state.js';
 import { CAMPAIGN_STEP } from '../campaign/campaign-steps.js';
 import { campaign } from '../campaign/campaign.decider.js';
@@ -113,16 +113,11 @@ class CampaignStep {
   async waitsBecauseOf(error: unknown): Promise<void> {
     if (!this.isRunning) return;
     const { tenantId, campaignId } = this;
-    const fault = asAppError(error);
-    const detail =
-      fault instanceof AppError && isPassing(fault)
-        ? `It cannot go on at the moment: ${fault.detail}`
-        : 'A fault of campaign-orchestrator itself keeps it from going on. It is tried again; the log says more.';
     await this.parts.database.transaction((tx) =>
       this.parts.phases.record(
         tx,
         { tenantId, campaignId, at: new Date().toISOString() },
-        { phase: 'awaiting_service', detail, nextAt: null },
+        phaseOfFault(error),
       ),
     );
   }

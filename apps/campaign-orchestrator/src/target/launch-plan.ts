@@ -7,7 +7,6 @@ import {
   MAX_COMPARED,
 } from '@muster/contracts/configuration/campaign.requests';
 import { MAX_SELECTED_DEVICES, selectDevices } from '@muster/contracts/device-registry/selection.requests';
-import { awaitState } from '@muster/contracts/device-registry/state.requests';
 import {
   MAX_TARGET_PAGE,
   previewTarget,
@@ -102,10 +101,10 @@ export class LaunchPlan implements LaunchCheck {
   private async find(tenantId: string, definition: CampaignDefinition): Promise<Found> {
     const { bus, devices } = this.parts;
     const { target } = definition;
+    // What was acknowledged before is found.
+    await devices.catchUp(tenantId, [target, ...definition.batches.map(({ share }) => share)]);
     if ('filter' in target) {
       const { filter } = target;
-      // What was acknowledged before is found.
-      await bus.request(awaitState, { tenantId, filter }, { timeoutMs: FILTER_TIMEOUT_MS });
       const [{ sample, byDeviceType }, ids] = await Promise.all([
         bus.request(previewTarget, { tenantId, target: { filter } }, { timeoutMs: FILTER_TIMEOUT_MS }),
         this.select(tenantId, filter),

@@ -2,7 +2,6 @@ import { AppError, newId } from '@muster/contracts';
 import { statusCounts, sumOf } from '../batch/counts.js';
 import { compareConfigurations } from '@muster/contracts/configuration/campaign.requests';
 import { MAX_SELECTED_DEVICES, selectDevices } from '@muster/contracts/device-registry/selection.requests';
-import { awaitState } from '@muster/contracts/device-registry/state.requests';
 import type { Database, EventStore } from '@muster/event-store';
 import type { Jobs } from '@muster/jobs';
 import type { Bus } from '@muster/messaging';
@@ -76,16 +75,13 @@ export class Snapshot {
   }
 
   private async begin({ tenantId, campaignId, definition, launch }: Of): Promise<void> {
-    const { database, store, bus, launches } = this.parts;
+    const { database, store, devices, launches } = this.parts;
     const { configurations, expectedStates, expectedFrom, deadlineSeconds, retries, revertOf } = definition;
     const reverted =
       revertOf === null ? null : (await store.load(campaign, tenantId, revertOf)).state.definition;
     const keys = Object.keys(reverted?.configurations ?? configurations);
-    // What was acknowledged before the launch is found by its filters.
-    for (const { filter } of [definition.target, ...definition.batches.map(({ share }) => share)].flatMap(
-      (one) => ('filter' in one ? [one] : []),
-    ))
-      await bus.request(awaitState, { tenantId, filter }, { timeoutMs: FILTER_TIMEOUT_MS });
+    // What was acknowledged before the launch is found.
+    await devices.catchUp(tenantId, [definition.target, ...definition.batches.map(({ share }) => share)]);
     await database.transaction((tx) =>
       launches.begin(tx, tenantId, launch.launchId, {
         wants: {

@@ -6,6 +6,7 @@ import {
   readTargetDevices,
   type TargetDevice,
 } from '@muster/contracts/device-registry/targets.requests';
+import { awaitState } from '@muster/contracts/device-registry/state.requests';
 import { campaign } from '../campaign/campaign.decider.js';
 import type { StoredTarget } from '../campaign/campaign.events.js';
 import { assertTargetsKept } from '../retention/retention.js';
@@ -30,6 +31,18 @@ export class CampaignDevices {
       readonly bus: Pick<Bus, 'request'>;
     },
   ) {}
+
+  /** Until what was acknowledged before is found by the filters among these. Ask before the first page. */
+  async catchUp(tenantId: string, targets: readonly object[]): Promise<void> {
+    for (const target of targets) {
+      if (!('filter' in target) || typeof target.filter !== 'string') continue;
+      await this.parts.bus.request(
+        awaitState,
+        { tenantId, filter: target.filter },
+        { timeoutMs: FILTER_TIMEOUT_MS },
+      );
+    }
+  }
 
   async page(tenantId: string, target: StoredTarget, after: string | null): Promise<DevicePage> {
     if ('filter' in target) {

@@ -188,7 +188,7 @@ export class CampaignView {
   @IsIn(CAMPAIGN_STATUSES)
   status!: CampaignStatus;
 
-  /** Null unless it is running. */
+  /** Null unless it is running; of a scheduled one `awaiting_service` when its time has come and something keeps it from its launch. */
   @ValidateIf((view: CampaignView) => view.phase !== null)
   @IsIn(CAMPAIGN_PHASES)
   phase!: CampaignPhase | null;
@@ -202,7 +202,7 @@ export class CampaignView {
   @IsISO8601()
   phaseSince!: string | null;
 
-  /** When it goes on by itself; null: not at a known time. Of a scheduled one: its launch. */
+  /** When it goes on by itself; null: not at a known time. Of a scheduled one: its launch, unless that is being tried already. */
   @ValidateIf((view: CampaignView) => view.nextAt !== null)
   @IsISO8601()
   nextAt!: string | null;

@@ -352,8 +352,8 @@ export const pauseCampaign = defineRequest({
 });
 
 /**
- * Takes one device out: nothing more is written to it on the campaign's account. What has ended for it stays. `invalid-request`:
- * as many as may be are excluded.
+ * Takes one device out: nothing more is written to it on the campaign's account. What has ended for it stays. It is said of this
+ * launch: where that fails, the draft has the device again. `invalid-request`: as many as may be are excluded.
  */
 export const excludeTarget = defineRequest({
   subject: subject('exclude'),

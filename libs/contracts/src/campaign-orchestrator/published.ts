@@ -198,7 +198,7 @@ export class CampaignPhaseChanged {
   @IsISO8601()
   at!: string;
 
-  /** Null: it is not running. */
+  /** Null: it is not running, and if it is scheduled nothing keeps it from its launch. */
   @ValidateIf((event: CampaignPhaseChanged) => event.phase !== null)
   @IsIn(CAMPAIGN_PHASES)
   phase!: CampaignPhase | null;

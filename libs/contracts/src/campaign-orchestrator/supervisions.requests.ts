@@ -212,7 +212,7 @@ export class SupervisionView {
   @Type(() => Actor)
   closedBy?: Actor;
 
-  /** With `failed`. */
+  /** With `failed` why; with `resolving` what keeps it from finding its devices: it is tried again. */
   @IsOptional()
   @ValidateNested()
   @Type(() => SupervisionFault)
