@@ -380,6 +380,15 @@ it('a bus waits for a server that is not there yet', async () => {
   await later.stop();
 });
 
+it('a bus that is closed says so to whoever waits for an answer', async () => {
+  const bus = await connectBus({ url: server.url, name: 'closing', logger });
+  const asked = failure(bus.request(ask, { what: 'unanswered', held: true }, { timeoutMs: 60_000 }));
+  await eventually(() => wasSeen('unanswered'), { what: 'it is taken' });
+  await bus.close();
+  expect(await asked).toMatchObject({ code: 'unavailable', detail: 'This process is stopping.' });
+  release();
+});
+
 it('a bus that is closed waits for nothing any more: what it would try again fails at once', async () => {
   const gone = await startNats();
   const bus = await connectBus({ url: gone.url, name: 'closing', logger });

@@ -178,6 +178,9 @@ const refuseTooLarge = (link: Link, contract: RequestContract<object, object>, p
 /** Room for our headers within the server's `max_payload`. */
 const HEADER_ALLOWANCE = 1_024;
 
+/** What nats-core says to whoever waits for an answer while it closes; it has no class for that. */
+const CLOSED = 'connection closed';
+
 const stopping = (cause?: unknown): AppError =>
   new AppError('unavailable', 'This process is stopping.', { cause });
 
@@ -191,7 +194,12 @@ const faultOf = (contract: RequestContract<object, object>, error: unknown, wait
   if (error instanceof LinkLost || (error instanceof RequestError && error.isNoResponders())) {
     return new NotReached(error.message);
   }
-  if (error instanceof errors.ClosedConnectionError || error instanceof errors.DrainingConnectionError) {
+  const wasClosed = error instanceof RequestError && error.message === CLOSED;
+  if (
+    wasClosed ||
+    error instanceof errors.ClosedConnectionError ||
+    error instanceof errors.DrainingConnectionError
+  ) {
     return stopping(error);
   }
   if (error instanceof InvalidArgumentError && error.message.includes('max_payload')) {
