@@ -74,7 +74,7 @@ let campaigns: Campaigning;
 let devices: readonly Made[];
 
 beforeAll(async () => {
-  platform = await startPlatform({ MUSTER_GATEWAY_STREAMS: '2' });
+  platform = await startPlatform({ MUSTER_GATEWAY_STREAMS: '2', MUSTER_GATEWAY_STREAM_SOURCES: '12' });
   campaigns = new Campaigning(platform);
   await campaigns.type('radiator');
   devices = await campaigns.devices('radiator', 3);
@@ -221,6 +221,17 @@ describe('GET /stream', () => {
       'invalid-request',
       'Last-Event-ID',
     ]);
+    const four = await Reader.open(platform, `device.${devices[0]?.id ?? ''}`);
+    const wide = devices.map(({ id }) => `device.${id}`).join();
+    const { status, body } = await platform.api('GET', `/stream?topics=${wide}`);
+    expect([status, body]).toMatchObject([
+      503,
+      { detail: expect.stringMatching(/^These topics are 12 sources, .* read 4 of at most 12/) as unknown },
+    ]);
+    await four.close();
+    await eventually(async () => (await Reader.open(platform, wide)).close().then(() => true), {
+      what: 'there is room for them alone',
+    });
     const readers = [await Reader.open(platform, 'jobs'), await Reader.open(platform, 'fleet')];
     const full = await platform.api('GET', '/stream?topics=jobs');
     expect([full.status, full.headers.get('retry-after')]).toEqual([503, '5']);

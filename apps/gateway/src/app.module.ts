@@ -279,6 +279,7 @@ export const start = async (env?: Readonly<Record<string, string | undefined>>):
       extentOf: (stream) => streamExtent(bus, stream),
       tail: (options) => tailEvents(bus, { ...options, logger }),
       maxStreams: config.maxStreams,
+      maxSources: config.streamSources,
       keepAliveMs: config.streamKeepAliveMs,
     },
     files: { store, ...config },

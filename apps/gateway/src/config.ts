@@ -129,6 +129,13 @@ export const configSchema = {
     doc: 'Streams of updates (`GET /stream`) that each replica keeps open at once; more are answered 503.',
     unit: 'streams',
   }),
+  streamSources: int({
+    env: 'MUSTER_GATEWAY_STREAM_SOURCES',
+    default: 2_000,
+    min: 0,
+    doc: 'What all these streams may follow at once, each of which is a consumer of NATS: 4 for a device, 1 for a campaign, a supervision and the fleet, 5 for all jobs. More are answered 503.',
+    unit: 'consumers',
+  }),
   streamKeepAliveMs: int({
     env: 'MUSTER_GATEWAY_STREAM_KEEP_ALIVE_MS',
     default: 15_000,

@@ -25,6 +25,8 @@ export interface Tailing {
   tail(options: Omit<TailOptions, 'logger'>): AsyncGenerator<Tailed, void, void>;
   /** Streams of updates that may be open at once. */
   readonly maxStreams: number;
+  /** Sources that they may read together: each is a consumer, and thousands of them are too much for the bus. */
+  readonly maxSources: number;
   /** How often a stream says that it is alive. */
   readonly keepAliveMs: number;
 }

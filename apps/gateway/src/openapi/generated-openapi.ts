@@ -30,6 +30,7 @@ export const generatedOpenApi = async (): Promise<OpenAPIObject> => {
         throw new AppError('unavailable', 'There is no bus here.');
       },
       maxStreams: 0,
+      maxSources: 0,
       keepAliveMs: 0,
     },
     files: { store: NO_FILES, firmwareMaxBytes: 1, importMaxBytes: 1 },

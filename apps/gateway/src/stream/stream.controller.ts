@@ -35,6 +35,8 @@ export class StreamQuery {
 export class StreamController implements OnModuleDestroy {
   private readonly stopping = new AbortController();
   private open = 0;
+  /** Sources of all that are open. */
+  private reading = 0;
 
   constructor(
     @Inject(ASKING) private readonly bus: Asking,
@@ -74,12 +76,9 @@ export class StreamController implements OnModuleDestroy {
     const topics = topicsIn(names ?? []);
     const sources = topics.flatMap((topic) => sourcesOf(tenantId, topic));
     const asked = afterIn(sources, request.get('last-event-id'));
-    if (this.open >= this.tailing.maxStreams || this.stopping.signal.aborted) {
-      throw new AppError('unavailable', `There are ${this.open} streams open, as many as there may be.`, {
-        retryAfterSeconds: FULL_RETRY_SECONDS,
-      });
-    }
+    this.assertRoom(sources.length);
     this.open += 1;
+    this.reading += sources.length;
     const gone = new AbortController();
     const leave = (): void => gone.abort();
     response.once('close', leave);
@@ -108,7 +107,20 @@ export class StreamController implements OnModuleDestroy {
       clearInterval(watch);
       response.off('close', leave);
       this.open -= 1;
+      this.reading -= sources.length;
     }
+  }
+
+  private assertRoom(wanted: number): void {
+    const { maxStreams, maxSources } = this.tailing;
+    const full = (detail: string): AppError =>
+      new AppError('unavailable', detail, { retryAfterSeconds: FULL_RETRY_SECONDS });
+    if (this.open >= maxStreams || this.stopping.signal.aborted)
+      throw full(`There are ${this.open} streams open, as many as there may be.`);
+    if (this.reading + wanted > maxSources)
+      throw full(
+        `These topics are ${wanted} sources, and the ${this.open} streams that are open read ${this.reading} of at most ${maxSources}: there may be room for fewer topics.`,
+      );
   }
 
   /** What nobody may open any more does not stay open. To look does not count as use. */

@@ -178,6 +178,7 @@ describe('a reader that does not read', () => {
         extentOf: (stream) => streamExtent(bus, stream),
         tail: counted,
         maxStreams: 1,
+        maxSources: 10,
         keepAliveMs: KEEP_ALIVE_MS,
       },
       files: { store, firmwareMaxBytes: 1, importMaxBytes: 1 },
