@@ -229,10 +229,11 @@ describe('GET /stream', () => {
       { detail: expect.stringMatching(/^These topics are 12 sources, .* read 4 of at most 12/) as unknown },
     ]);
     await four.close();
-    await eventually(async () => (await Reader.open(platform, wide)).close().then(() => true), {
-      what: 'there is room for them alone',
-    });
-    const readers = [await Reader.open(platform, 'jobs'), await Reader.open(platform, 'fleet')];
+    const room = { what: 'there is room' };
+    const readers = [
+      await eventually(() => Reader.open(platform, 'jobs'), room),
+      await eventually(() => Reader.open(platform, 'fleet'), room),
+    ];
     const full = await platform.api('GET', '/stream?topics=jobs');
     expect([full.status, full.headers.get('retry-after')]).toEqual([503, '5']);
     await Promise.all(readers.map((reader) => reader.close()));

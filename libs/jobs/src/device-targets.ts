@@ -176,7 +176,7 @@ type Named =
 const moreThanExpected = (matched: number, expected: number): AppError =>
   new AppError(
     'more-devices-than-expected',
-    `${matched} devices match now, and expectedCount is ${expected}. Nothing was changed.`,
+    `${matched === 1 ? '1 device matches' : `${matched} devices match`} now, and expectedCount is ${expected}. Nothing was changed.`,
   );
 
 const underTarget = async <T>(path: string, asking: Promise<T>): Promise<T> => {

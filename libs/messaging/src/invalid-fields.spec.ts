@@ -149,6 +149,7 @@ describe('the rules of a contract', () => {
       'must be a number, is text',
     ],
     [{ name: 'd', deviceType: 't', tags: 'roof' }, 'device.tags', 'must be an array, is text'],
+    [{ name: 'd', deviceType: 't', appVersion: 7 }, 'device.appVersion', 'must be a string, is a number'],
     [
       { name: 'd', deviceType: 't', tags: ['a', '#'] },
       'device.tags',

@@ -204,6 +204,10 @@ const worded = (rule: string, text: string, property: string, value: unknown, pa
   // "All tags's elements must be unique", which is no rule of the field's in our words.
   if (rule === 'arrayUnique' && Array.isArray(value))
     return { path, message: 'must not hold the same value twice' };
+  if (rule === 'arrayNotEmpty' && Array.isArray(value)) return { path, message: 'must not be empty' };
+  // Any other value breaks the pattern that a text must have, and "must match" says nothing of that.
+  if (rule === 'matches' && typeof value !== 'string' && !Array.isArray(value))
+    return { path, message: `must be a string, is ${kindName(value)}` };
   const message = withoutName(text, property);
   if (!text.startsWith(EACH) || !Array.isArray(value))
     return { path, message: isOfItems(text) ? message : withKind(rule, message, value) };

@@ -57,7 +57,7 @@ export class LaunchPlan implements LaunchCheck {
     const { ids, matched } = found;
     assertMeant(definition, { matched, compatible: matched - incompatibleIn(definition, found) });
     if (expectedCount !== null && matched > expectedCount) {
-      const detail = `${matched} devices match now, and expectedCount is ${expectedCount}. Nothing was launched.`;
+      const detail = `${matched === 1 ? '1 device matches' : `${matched} devices match`} now, and expectedCount is ${expectedCount}. Nothing was launched.`;
       throw new AppError('more-devices-than-expected', detail);
     }
     assertOpens(definition, new Date().toISOString());

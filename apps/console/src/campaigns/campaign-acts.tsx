@@ -183,7 +183,7 @@ export const CampaignActs = ({
               run: () =>
                 answered(
                   api.POST('/api/v1/campaigns/{id}/batches/{index}/release', {
-                    params: { path: { id, index: String(asked.batch) } },
+                    params: { path: { id, index: asked.batch } },
                   }),
                 ),
               said: `Batch ${asked.batch} is released`,

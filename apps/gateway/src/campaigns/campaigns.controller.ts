@@ -1,10 +1,12 @@
 import { Controller, Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
+import { ApiParam } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsString, Length } from 'class-validator';
 import type { Done } from '@muster/contracts';
 import {
   CAMPAIGN_STATUSES,
   CampaignEdit,
   CampaignInput,
+  MAX_BATCHES,
   type CampaignStatus,
 } from '@muster/contracts/campaign-orchestrator/campaign';
 import type { CampaignDetails } from '@muster/contracts/campaign-orchestrator/campaign-view';
@@ -46,7 +48,7 @@ import { type Asking, ASKING } from '../providers.js';
 import { CheckedBody, OptionalBody } from '../http/body.js';
 import { Changing, Creating, Reading, Who, type Caller } from '../http/caller.js';
 import { PageQuery } from '../http/page-query.js';
-import { CheckedQuery } from '../http/query.js';
+import { CheckedQuery, PathNumber } from '../http/query.js';
 import { Operation } from '../openapi/operation.js';
 
 export class CampaignsQuery extends PageQuery {
@@ -276,12 +278,13 @@ export class CampaignsController {
     summary: 'Release a batch that waits, now: without its spacing, and where it is released by hand',
     asks: [releaseBatch],
   })
+  @ApiParam({ name: 'index', schema: { type: 'integer', minimum: 1, maximum: MAX_BATCHES } })
   releaseBatch(
     @Param('id') campaignId: string,
-    @Param('index') index: string,
+    @PathNumber('index') index: number,
     @Who() who: Caller,
   ): Promise<CampaignDetails> {
-    return this.bus.request(releaseBatch, { ...who, campaignId, index: Number(index) });
+    return this.bus.request(releaseBatch, { ...who, campaignId, index });
   }
 
   @Post(':id/retry')

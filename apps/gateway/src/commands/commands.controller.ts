@@ -5,6 +5,7 @@ import { AnyJson, AppError, type JsonValue } from '@muster/contracts';
 import {
   cancelCommand,
   COMMAND_STATUSES,
+  COMMAND_TYPE_MESSAGE,
   COMMAND_TYPE_RULE,
   createCommand,
   getCommand,
@@ -25,7 +26,7 @@ import { Operation } from '../openapi/operation.js';
 import { PageQuery } from '../http/page-query.js';
 
 export class CommandInput {
-  @Matches(COMMAND_TYPE_RULE)
+  @Matches(COMMAND_TYPE_RULE, COMMAND_TYPE_MESSAGE)
   type!: string;
 
   /** Any JSON value. */
@@ -53,7 +54,7 @@ export class CommandsQuery extends PageQuery {
   status?: CommandStatus;
 
   @IsOptional()
-  @Matches(COMMAND_TYPE_RULE)
+  @Matches(COMMAND_TYPE_RULE, COMMAND_TYPE_MESSAGE)
   type?: string;
 }
 

@@ -7,6 +7,8 @@ export interface AnswerRules {
   readonly secret?: boolean;
   /** False or absent: a query is refused, so that a mistyped filter does not look as if it had worked. */
   readonly takesQuery?: boolean;
+  /** False or absent: the same of a body. `{}` says nothing, and clients send it where they have nothing to say. */
+  readonly takesBody?: boolean;
   /** From the path that was asked and the `id`, or else the `jobId`, in the answer; none where there is none. */
   readonly location?: (path: string, id: string) => string;
 }

@@ -12,6 +12,7 @@ export class AnswerInterceptor implements NestInterceptor {
     const rules = answerRulesOf(context.getHandler());
     const http = context.switchToHttp();
     if (rules?.takesQuery !== true) refuseQuery(http.getRequest<Request>().query);
+    if (rules?.takesBody !== true) refuseBody(http.getRequest<Request>().body);
     // Before it: who sends a list or a file by itself has sent it when its handler ends.
     if (rules?.secret === true) http.getResponse<Response>().setHeader('cache-control', 'no-store');
     return next.handle().pipe(
@@ -36,6 +37,20 @@ const refuseQuery = (query: object): void =>
     Object.keys(query).map((path) => ({ path, message: 'is not a known query parameter' })),
     'The query',
   );
+
+const refuseBody = (body: unknown): void => {
+  if (body === undefined || (isObject(body) && Object.keys(body).length === 0)) return;
+  const message = 'must not be given: nothing of it would be looked at here';
+  const paths = isObject(body) ? Object.keys(body) : [];
+  if (paths.length === 0) refuse([{ path: '', message }], 'The body');
+  refuse(
+    paths.map((path) => ({ path, message: 'is not a known field' })),
+    'The body',
+  );
+};
+
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const fieldOf = (answer: unknown, name: string): unknown =>
   typeof answer === 'object' && answer !== null

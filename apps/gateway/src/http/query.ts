@@ -1,4 +1,4 @@
-import { Query, type PipeTransform } from '@nestjs/common';
+import { Param, Query, type PipeTransform } from '@nestjs/common';
 import type { FieldError, Shape } from '@muster/contracts';
 import { schemasOf, type JsonSchema } from '@muster/contracts/schema/json-schema';
 import { invalidFields } from '@muster/messaging';
@@ -14,6 +14,12 @@ export const CheckedQuery = (shape: Shape<object>): ParameterDecorator => {
     transform: (query: Record<string, unknown>) => parsed(shape, fields, query),
   } satisfies PipeTransform);
 };
+
+/** A number in the path. What is none stays text, and the rule of the contract says what is expected. */
+export const PathNumber = (name: string): ParameterDecorator =>
+  Param(name, {
+    transform: (value: unknown) => typed({ type: 'integer' }, value),
+  } satisfies PipeTransform);
 
 /** Parameter → its JSON Schema; for the OpenAPI document too. */
 export const queryFields = (shape: Shape<object>): Readonly<Record<string, JsonSchema>> =>

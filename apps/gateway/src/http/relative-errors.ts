@@ -45,7 +45,8 @@ export const relativeErrors = (bus: Pick<Bus, 'request'>, timeoutMs: number): Pi
       throw error instanceof AppError
         ? relative(
             error,
-            BODIES.filter((name) => name in body),
+            // A name in the address is text, and `group` or `deviceType` like a body.
+            BODIES.filter((name) => typeof (body as Readonly<Record<string, unknown>>)[name] === 'object'),
           )
         : error;
     }

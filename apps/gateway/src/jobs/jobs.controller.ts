@@ -4,6 +4,7 @@ import { JOB_STATUSES, type JobStatus } from '@muster/contracts/jobs/published';
 import {
   cancelJob,
   getJob,
+  JOB_KIND_MESSAGE,
   JOB_KIND_RULE,
   listJobErrors,
   listJobs,
@@ -26,7 +27,7 @@ export class JobsQuery extends PageQuery {
   status?: JobStatus;
 
   @IsOptional()
-  @Matches(JOB_KIND_RULE)
+  @Matches(JOB_KIND_RULE, JOB_KIND_MESSAGE)
   kind?: string;
 
   /** Parts of this job. */

@@ -49,7 +49,11 @@ const BODY_ERRORS: readonly ErrorCode[] = ['payload-too-large', 'unsupported-med
 export const Operation = (options: OperationOptions): MethodDecorator => {
   const { summary, asks, body, query, status = 200, secret, location } = options;
   const answer = options.answer ?? asks.at(-1)?.reply;
-  const rules: AnswerRules = { status, secret, location, takesQuery: query !== undefined };
+  const rules: AnswerRules = {
+    ...{ status, secret, location },
+    takesQuery: query !== undefined,
+    takesBody: body !== undefined,
+  };
   const creates = asks.some(({ request }) => request.prototype instanceof CreateRequest);
   const edits = asks.some(
     ({ request, errors }) =>

@@ -5,11 +5,11 @@ import { AnyJson } from '../described.js';
 import { BulkInput, TARGET_ERRORS, TargetPreview } from '../device-registry/targets.requests.js';
 import { CreateRequest, TenantRequest, type JsonValue } from '../fields.js';
 import { JobStarted } from '../jobs/requests.js';
-import { COMMAND_TYPE_RULE } from './requests.js';
+import { COMMAND_TYPE_MESSAGE, COMMAND_TYPE_RULE } from './requests.js';
 
 /** The same command for each of the devices. */
 export class CommandBulkInput extends BulkInput {
-  @Matches(COMMAND_TYPE_RULE)
+  @Matches(COMMAND_TYPE_RULE, COMMAND_TYPE_MESSAGE)
   type!: string;
 
   /** Any JSON value, by default at most 64 KB of it. */

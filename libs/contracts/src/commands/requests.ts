@@ -32,6 +32,10 @@ import {
  * A level of a topic (1/KP): digits alone would be read as a request id, `status` and `error` are the ends of replies.
  */
 export const COMMAND_TYPE_RULE = /^(?!\d+$|status$|error$)[A-Za-z0-9_-]{1,64}$/;
+export const COMMAND_TYPE_MESSAGE = {
+  message:
+    'must be 1 to 64 letters, digits, hyphens and underscores, and neither a number nor status nor error',
+};
 
 /**
  * `pending` and `sent` are outstanding, the others are final. `sent`: it was given to the device, because it asked or by a
@@ -122,7 +126,7 @@ export class CreateCommand extends CreateRequest {
   @Length(1, 64)
   deviceId!: string;
 
-  @Matches(COMMAND_TYPE_RULE)
+  @Matches(COMMAND_TYPE_RULE, COMMAND_TYPE_MESSAGE)
   type!: string;
 
   /** Any JSON value, by default at most 64 KB of it. */
@@ -164,7 +168,7 @@ export class ListCommands extends PageRequest {
   status?: CommandStatus;
 
   @IsOptional()
-  @Matches(COMMAND_TYPE_RULE)
+  @Matches(COMMAND_TYPE_RULE, COMMAND_TYPE_MESSAGE)
   type?: string;
 }
 
@@ -227,7 +231,7 @@ export class FetchCommands extends TenantRequest {
 
   /** Absent: all types. */
   @IsOptional()
-  @Matches(COMMAND_TYPE_RULE)
+  @Matches(COMMAND_TYPE_RULE, COMMAND_TYPE_MESSAGE)
   type?: string;
 
   /**
@@ -334,7 +338,7 @@ export class DueCommandList {
 
 /** A command is about to be put on the wire. */
 export class CommandClaim extends DueDevice {
-  @Matches(COMMAND_TYPE_RULE)
+  @Matches(COMMAND_TYPE_RULE, COMMAND_TYPE_MESSAGE)
   type!: string;
 
   /** `number` of the command. */
@@ -364,7 +368,7 @@ export class ClaimedCommands {
 
 /** A command was put on the wire. */
 export class CommandDispatch extends DeviceKey {
-  @Matches(COMMAND_TYPE_RULE)
+  @Matches(COMMAND_TYPE_RULE, COMMAND_TYPE_MESSAGE)
   type!: string;
 
   @IsInt()
@@ -394,7 +398,7 @@ export class RecordCommandsDispatched {
 
 /** A device says what became of a command. */
 export class CommandResult extends DeviceKey {
-  @Matches(COMMAND_TYPE_RULE)
+  @Matches(COMMAND_TYPE_RULE, COMMAND_TYPE_MESSAGE)
   type!: string;
 
   /** `number` of the command. */

@@ -42,7 +42,7 @@ export class DeleteMetadataKey extends ChangeRequest {
   @Length(1, 64)
   deviceId!: string;
 
-  @Matches(METADATA_KEY_RULE)
+  @Matches(METADATA_KEY_RULE, { message: 'must be 1 to 64 letters, digits and underscores' })
   key!: string;
 }
 

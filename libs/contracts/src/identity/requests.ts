@@ -20,6 +20,7 @@ import {
   ChangeRequest,
   CreateRequest,
   Done,
+  NAME_MESSAGE,
   NAME_RULE,
   Page,
   PageRequest,
@@ -41,7 +42,7 @@ const wrongStart = (value: unknown): string | undefined => {
 const IsStart = (): PropertyDecorator => rule('isStart', wrongStart, [START_PATTERN]);
 
 export class IntegrationInput {
-  @Matches(NAME_RULE)
+  @Matches(NAME_RULE, NAME_MESSAGE)
   name!: string;
 
   /** Whose events it can replay. Absent: of all services, those that come later too. */
@@ -62,7 +63,7 @@ export class IntegrationInput {
 /** Merge: what is absent stays. */
 export class IntegrationEdit {
   @IsOptional()
-  @Matches(NAME_RULE)
+  @Matches(NAME_RULE, NAME_MESSAGE)
   name?: string;
 
   /** Whose events it can replay; of one that was not among them, from then on. Null: of all services, those that come later too. */

@@ -23,6 +23,7 @@ import {
   ChangeRequest,
   CreateRequest,
   Done,
+  NAME_MESSAGE,
   NAME_RULE,
   Page,
   PageRequest,
@@ -60,7 +61,10 @@ export class HubEnrolment extends EnrolmentRule {
 class HubDetails {
   /** Whose events are read under that name at the built-in endpoint. Default: `$Default`. Nobody else may read in it. */
   @IsOptional()
-  @Matches(/^\$Default$|^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$/)
+  @Matches(/^\$Default$|^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$/, {
+    message:
+      'must be $Default, or 1 to 50 letters, digits, dots, hyphens and underscores, of which the first is a letter or a digit',
+  })
   consumerGroup?: string;
 
   /** Ids or names of the device types whose devices are in this hub. Empty, and the default: all that no other hub of the tenant names. */
@@ -93,7 +97,7 @@ class HubDetails {
 }
 
 export class HubInput extends HubDetails {
-  @Matches(NAME_RULE)
+  @Matches(NAME_RULE, NAME_MESSAGE)
   name!: string;
 
   /** Of a shared access policy with the rights RegistryRead, RegistryWrite and ServiceConnect, as the Azure portal shows it: `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…`. Never shown again. A host name with a port is spoken to there, over HTTPS and AMQP alike. */
@@ -105,7 +109,7 @@ export class HubInput extends HubDetails {
 /** Merge: what is absent stays. */
 export class HubEdit extends HubDetails {
   @IsOptional()
-  @Matches(NAME_RULE)
+  @Matches(NAME_RULE, NAME_MESSAGE)
   name?: string;
 
   /** As when it was made, with another key. */

@@ -6,6 +6,7 @@ import { JOB_STATUSES, JobFacts, JobItemError, JobProgress, type JobStatus } fro
 
 /** What a job's kind is called: `configuration-bulk`. */
 export const JOB_KIND_RULE = /^[a-z][a-z0-9-]{0,63}$/;
+export const JOB_KIND_MESSAGE = { message: 'must be a kind of jobs, such as configuration-bulk' };
 
 /** A job of which another is the parent. */
 export class ChildJob extends JobProgress {
@@ -43,7 +44,7 @@ export class ListJobs extends PageRequest {
   status?: JobStatus;
 
   @IsOptional()
-  @Matches(JOB_KIND_RULE)
+  @Matches(JOB_KIND_RULE, JOB_KIND_MESSAGE)
   kind?: string;
 
   /** The parts of this job. */
