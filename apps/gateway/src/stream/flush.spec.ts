@@ -57,6 +57,17 @@ describe('a flush', () => {
     ]);
   });
 
+  it('has the highest version where an older one comes behind it, and never goes back to one', () => {
+    const sent = new Map<string, number>();
+    const one = (seq: number, version: number) =>
+      arrived(['jobs', 0, seq], configurationJobChanged, 'a', { version });
+    const versions = (...events: readonly Arrived[]) =>
+      flushOf([0], events, sent).map(({ data, position }) => [data, position]);
+    expect(versions(one(1, 3), one(2, 5), one(3, 4))).toEqual([[{ version: 5 }, [3]]]);
+    expect(versions(one(4, 2))).toEqual([]);
+    expect(versions(one(5, 6))).toEqual([[{ version: 6 }, [5]]]);
+  });
+
   it.each([
     ['supervision', 'verdicts', supervisionVerdictsChanged],
     ['campaign', 'byStatus', campaignTargetsChanged],

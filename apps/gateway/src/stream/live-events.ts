@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Tailed } from '@muster/messaging';
 import type { Tailing } from '../providers.js';
-import { flushOf, type Arrived, type Update } from './flush.js';
+import { flushOf, type Arrived, type SentVersions, type Update } from './flush.js';
 import type { Source } from './topics.js';
 
 /** Four times a second at most. */
@@ -53,6 +53,7 @@ export async function* liveEvents(
 
   try {
     let reached = position;
+    const sent: SentVersions = new Map();
     while (!ended.aborted) {
       if (waiting.length === 0) {
         await new Promise<void>((resolve) => (wake = resolve));
@@ -61,7 +62,7 @@ export async function* liveEvents(
       const flushed = waiting;
       waiting = [];
       letIn();
-      const updates = flushOf(reached, flushed);
+      const updates = flushOf(reached, flushed, sent);
       reached = updates.at(-1)?.position ?? reached;
       yield updates;
       await pause(FLUSH_MS, undefined, { signal: ended }).catch(() => undefined);
