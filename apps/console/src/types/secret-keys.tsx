@@ -26,9 +26,12 @@ export const SecretKeys = ({
     .slice(0, MOST_TYPES);
   const tokens = useQueries({ queries: asked.map(({ id }) => firmwareTypesQuery(id)) });
   const schemas = useQueries({ queries: asked.map(({ id }) => typeConfigurationQuery(id)) });
-  // A service that is away must not hide every value of a device: then only the names tell.
-  const isUnknown = [types, ...tokens, ...schemas].some(
-    ({ isPending, failureCount }) => isPending && failureCount === 0,
+  // A service that is away must not hide every value of a device: then only the names tell. What it is just asked again for one
+  // type, it does not know of the others that wait for their turn either.
+  const isUnknown = [[types], tokens, schemas].some(
+    (some) =>
+      some.some(({ isPending }) => isPending) &&
+      !some.some(({ isPending, failureCount }) => isPending && failureCount > 0),
   );
   const keys = new Set([
     ...tokens.flatMap(({ data }) => (data?.items ?? []).map(({ tokenKey }) => tokenKey)),

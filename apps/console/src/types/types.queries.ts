@@ -1,5 +1,6 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { answered, api, withEtag, type Schema } from '../api/client.js';
+import { lanes } from '../api/lanes.js';
 
 export type DeviceType = Schema<'DeviceTypeView'>;
 export type TypeConfiguration = Schema<'TypeConfigurationView'>;
@@ -27,22 +28,30 @@ export const typeQuery = (id: string) =>
     queryFn: ({ signal }) => withEtag(api.GET('/api/v1/device-types/{id}', { params: path(id), signal })),
   });
 
+// Pages that show values ask both of every type, to know what is secret.
+const configurationLanes = lanes(2);
+const firmwareLane = lanes(1);
+
 export const typeConfigurationQuery = (id: string) =>
   queryOptions({
     queryKey: ['device-types', 'one', id, 'configuration'],
     queryFn: ({ signal }) =>
-      withEtag(api.GET('/api/v1/device-types/{id}/configuration', { params: path(id), signal })),
+      configurationLanes(() =>
+        withEtag(api.GET('/api/v1/device-types/{id}/configuration', { params: path(id), signal })),
+      ),
   });
 
 export const firmwareTypesQuery = (id: string) =>
   queryOptions({
     queryKey: ['firmware-types', id],
     queryFn: ({ signal }) =>
-      answered(
-        api.GET('/api/v1/device-types/{id}/firmware-types', {
-          params: { ...path(id), query: { limit: 200 } },
-          signal,
-        }),
+      firmwareLane(() =>
+        answered(
+          api.GET('/api/v1/device-types/{id}/firmware-types', {
+            params: { ...path(id), query: { limit: 200 } },
+            signal,
+          }),
+        ),
       ),
   });
 
