@@ -52,6 +52,12 @@ export const configSchema = {
     values: ['on', 'off'],
     default: 'on',
   }),
+  stampDuplicates: choice({
+    env: 'MUSTER_MQTT_STAMP_DUPLICATES',
+    doc: 'Whether mqtt-adapter is told that a client sends a sample again, where RabbitMQ 4 keeps that to itself: `on` once every mqtt-adapter is of this version or a later one; an older one refuses such a sample',
+    values: ['on', 'off'],
+    default: 'off',
+  }),
   natsUrl,
   natsCredentials,
   maxPayloadBytes,

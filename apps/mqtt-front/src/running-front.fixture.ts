@@ -72,6 +72,7 @@ export const startFrontRun = async (env: Readonly<Record<string, string>> = {}):
       MUSTER_BROKER_MQTT_URL: brokerMqttUrl(),
       MUSTER_MQTT_PORT: '0',
       MUSTER_LOG_LEVEL: 'silent',
+      MUSTER_MQTT_STAMP_DUPLICATES: 'on',
       ...env,
       ...more,
     });

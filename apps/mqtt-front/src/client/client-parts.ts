@@ -27,6 +27,7 @@ export interface ClientOptions {
   readonly maxPacketBytes: number;
   readonly maxPayloadBytes: number;
   readonly filtersPerClient: number;
+  readonly stampDuplicates: 'on' | 'off';
 }
 
 /** What all clients of a front share. */

@@ -101,8 +101,9 @@ export class Publishing {
     client.parts.metrics.publishes.inc({ outcome: 'forwarded' });
     // A sample without a time of its own has that of its arrival, which is now and not when it leaves the queue.
     const receivedAt = topic.extension === TELEMETRY ? client.parts.arrival() : undefined;
+    const isDuplicate = packet.dup && client.parts.options.stampDuplicates === 'on';
     const payload =
-      receivedAt === undefined ? packet.payload : stamped(packet.payload, receivedAt, packet.dup);
+      receivedAt === undefined ? packet.payload : stamped(packet.payload, receivedAt, isDuplicate);
     this.tell(topic, deviceId, receivedAt);
     client.sendToBroker(
       client.wire.bytes({
