@@ -52,7 +52,7 @@ export class KnownDevicesReactor {
     for (const { error } of outcomes) if (error !== undefined) throw error;
   }
 
-  @Consumes({ durable: 'firmware-endpoint-tokens', events: [deviceTokenChanged], batch: KNOWN_DEVICES_BATCH })
+  @Consumes({ durable: 'firmware-endpoint-tokens', events: [deviceTokenChanged] })
   async followTokens(events: readonly Delivered<DeviceTokenChanged>[]): Promise<void> {
     await this.uploadTokens.learnEndpointTokens(
       events.map(({ tenantId, data: { tokenId, status, version } }) => ({
