@@ -89,6 +89,8 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByRole('button', { name: 'Name, sorted' }).press('Enter');
       await page.locator('[role="columnheader"][aria-sort="descending"]').waitFor();
       expect(new URL(page.url()).searchParams.get('sort')).toBe('-name');
+      // In its new order: until it has come there is nothing to open.
+      await page.getByRole('grid').getByRole('link', { name: 'radiator-042' }).waitFor();
       await page.getByRole('grid').focus();
       await page.keyboard.press('Enter');
       await page.getByRole('heading', { name: 'radiator-042' }).waitFor();
