@@ -12,7 +12,7 @@ export const knownDevicesMigrations: readonly MigrationClass[] = [
   KnownDeviceInterfaces1764420100004,
 ];
 
-export { KNOWN_DEVICES_BATCH, KnownDevices } from './known-devices.js';
+export { KnownDevices } from './known-devices.js';
 export {
   changeIn,
   factsIn,

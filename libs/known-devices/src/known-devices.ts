@@ -26,12 +26,6 @@ import {
 const DEVICE_ID = /^[A-Za-z0-9_-]{1,64}$/;
 const QUESTIONS_AT_ONCE = 32;
 
-/**
- * Of the consumer that gives events to `follow`. A statement and a commit for each batch, however few events it has; and nobody
- * waits for them, because what is not known yet is asked for.
- */
-export const KNOWN_DEVICES_BATCH = { size: 500, waitMs: 20 };
-
 type Row = { readonly tenant_id: string; readonly device_id: string; readonly deleted: boolean } & {
   readonly [One in Fact]: Facts[One] | null;
 };

@@ -9,7 +9,7 @@ import {
   type DeviceProvisioned,
 } from '@muster/contracts/device-registry/published';
 import type { EventStore } from '@muster/event-store';
-import { KNOWN_DEVICES_BATCH, KnownDevices } from '@muster/known-devices';
+import { KnownDevices } from '@muster/known-devices';
 import { Consumes, isEvent, type Delivered } from '@muster/messaging';
 import { EVENT_STORE } from '@muster/service-host';
 import { commandQueue } from './command-queue.decider.js';
@@ -27,11 +27,7 @@ export class KnownDevicesReactor {
     @Inject(CommandTable) private readonly table: CommandTable,
   ) {}
 
-  @Consumes({
-    durable: 'commands-known-devices',
-    events: [deviceProvisioned, deviceChanged, deviceDeleted],
-    batch: KNOWN_DEVICES_BATCH,
-  })
+  @Consumes({ durable: 'commands-known-devices', events: [deviceProvisioned, deviceChanged, deviceDeleted] })
   async follow(events: readonly DeviceEvent[]): Promise<void> {
     const deleted = events.filter((event) => isEvent(event, deviceDeleted));
     await this.devices.follow(events);

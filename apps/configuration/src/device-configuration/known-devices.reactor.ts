@@ -9,7 +9,7 @@ import {
   type DeviceProvisioned,
 } from '@muster/contracts/device-registry/published';
 import type { Database, EventStore } from '@muster/event-store';
-import { changeIn, factsIn, KNOWN_DEVICES_BATCH, KnownDevices, type DeviceId } from '@muster/known-devices';
+import { changeIn, factsIn, KnownDevices, type DeviceId } from '@muster/known-devices';
 import { Consumes, isEvent, type Delivered } from '@muster/messaging';
 import type { Logger } from '@muster/observability';
 import { DATABASE, EVENT_STORE, LOGGER } from '@muster/service-host';
@@ -35,7 +35,6 @@ export class KnownDevicesReactor {
   @Consumes({
     durable: 'configuration-known-devices',
     events: [deviceProvisioned, deviceChanged, deviceDeleted],
-    batch: KNOWN_DEVICES_BATCH,
   })
   async follow(events: readonly DeviceEvent[]): Promise<void> {
     const provisioned = events.filter((event) => isEvent(event, deviceProvisioned));

@@ -10,7 +10,7 @@ import {
   type DeviceTokenChanged,
 } from '@muster/contracts/device-registry/published';
 import type { EventStore } from '@muster/event-store';
-import { KNOWN_DEVICES_BATCH, KnownDevices } from '@muster/known-devices';
+import { KnownDevices } from '@muster/known-devices';
 import { Consumes, isEvent, type Delivered } from '@muster/messaging';
 import { EVENT_STORE } from '@muster/service-host';
 import { UploadTokens } from '../upload/upload-tokens.js';
@@ -31,11 +31,7 @@ export class KnownDevicesReactor {
    * Not `firmware-devices`, by which replicas of a version before fill a table of their own: during an update each event
    * would go to one of the two. This one reads all that the stream holds.
    */
-  @Consumes({
-    durable: 'firmware-known-devices',
-    events: [deviceProvisioned, deviceChanged, deviceDeleted],
-    batch: KNOWN_DEVICES_BATCH,
-  })
+  @Consumes({ durable: 'firmware-known-devices', events: [deviceProvisioned, deviceChanged, deviceDeleted] })
   async follow(events: readonly DeviceEvent[]): Promise<void> {
     await this.devices.follow(events);
     const deleted = events.filter((event) => isEvent(event, deviceDeleted));
