@@ -1,6 +1,6 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import pLimit from 'p-limit';
 import { answered, api, withEtag, type Schema } from '../api/client.js';
-import { lanes } from '../api/lanes.js';
 
 export type DeviceType = Schema<'DeviceTypeView'>;
 export type TypeConfiguration = Schema<'TypeConfigurationView'>;
@@ -28,15 +28,16 @@ export const typeQuery = (id: string) =>
     queryFn: ({ signal }) => withEtag(api.GET('/api/v1/device-types/{id}', { params: path(id), signal })),
   });
 
-// Pages that show values ask both of every type, to know what is secret.
-const configurationLanes = lanes(2);
-const firmwareLane = lanes(1);
+// Pages that show values ask both of every type, to know what is secret. With HTTP/1.1 a browser has six connections to a host, one
+// of them the stream's: where a service was away, twenty answers that each took five seconds held up all that the page was about.
+const inConfigurationTurn = pLimit(2);
+const inFirmwareTurn = pLimit(1);
 
 export const typeConfigurationQuery = (id: string) =>
   queryOptions({
     queryKey: ['device-types', 'one', id, 'configuration'],
     queryFn: ({ signal }) =>
-      configurationLanes(() =>
+      inConfigurationTurn(() =>
         withEtag(api.GET('/api/v1/device-types/{id}/configuration', { params: path(id), signal })),
       ),
   });
@@ -45,7 +46,7 @@ export const firmwareTypesQuery = (id: string) =>
   queryOptions({
     queryKey: ['firmware-types', id],
     queryFn: ({ signal }) =>
-      firmwareLane(() =>
+      inFirmwareTurn(() =>
         answered(
           api.GET('/api/v1/device-types/{id}/firmware-types', {
             params: { ...path(id), query: { limit: 200 } },
