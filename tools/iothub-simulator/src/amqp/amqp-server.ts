@@ -247,7 +247,6 @@ const status = (code: number, description: string): Message => ({
   },
 });
 
-/** Some clients send whole URLs. */
 /**
  * Microsoft's client says of messages that it had in hand what became of them, also after it has ended their session. rhea would end
  * the connection for that, and with it the other partitions that are read by it.
@@ -259,6 +258,7 @@ const forgiveLateDispositions = (connection: ServerConnection): void => {
   };
 };
 
+/** Some clients send whole URLs. */
 const pathOf = (address: string): string => address.replace(/^\w+:\/\/[^/]+/, '').replace(/^\/+/, '');
 
 /** `$cbs`, and `$management` of the event hub; that of `messages/events` is redirected. */
