@@ -9,6 +9,7 @@ import { Moment } from '../shared/moment.js';
 import { MOST } from '../shared/most.js';
 import { Loaded, Nothing } from '../shared/page.js';
 import { ProblemView } from '../shared/problem-view.js';
+import { sameJson } from '../shared/same-json.js';
 import { StateMark } from '../shared/state-mark.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { Value } from '../shared/value.js';
@@ -221,11 +222,12 @@ const Line = ({
 
 const Entry = ({ item, onBack }: { readonly item: Item; readonly onBack?: () => void }) => {
   switch (item.kind) {
-    case 'desired':
+    case 'desired': {
+      const stays = sameJson(item.from, item.to);
       return (
         <span className="anywhere">
           <b>{item.key}</b>{' '}
-          {JSON.stringify(item.from) === JSON.stringify(item.to) ? (
+          {stays ? (
             'stays'
           ) : (
             <>
@@ -239,7 +241,7 @@ const Entry = ({ item, onBack }: { readonly item: Item; readonly onBack?: () => 
           <code>
             <Value name={item.key ?? ''} of={item.to} />
           </code>
-          {JSON.stringify(item.from) === JSON.stringify(item.to) && ', and is now set'} by{' '}
+          {stays && ', and is now set'} by{' '}
           <ActorName actor={item.source} />{' '}
           {onBack !== undefined && (
             <ActButton needs="configuration" variant="subtle" onClick={onBack}>
@@ -248,6 +250,7 @@ const Entry = ({ item, onBack }: { readonly item: Item; readonly onBack?: () => 
           )}
         </span>
       );
+    }
     case 'reported':
       return (
         <span className="anywhere">
