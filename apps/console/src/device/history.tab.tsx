@@ -241,8 +241,7 @@ const Entry = ({ item, onBack }: { readonly item: Item; readonly onBack?: () => 
           <code>
             <Value name={item.key ?? ''} of={item.to} />
           </code>
-          {stays && ', and is now set'} by{' '}
-          <ActorName actor={item.source} />{' '}
+          {stays && ', and is now set'} by <ActorName actor={item.source} />{' '}
           {onBack !== undefined && (
             <ActButton needs="configuration" variant="subtle" onClick={onBack}>
               Set it back …
