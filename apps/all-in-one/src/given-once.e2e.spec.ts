@@ -64,6 +64,15 @@ const setDesired = async (device: Device, desired: object): Promise<string> => {
   expect(changed.status).toBe(200);
   return (changed.body as { configId: string }).configId;
 };
+/** What was wanted of it has been pushed, to nobody: that push does not come when the device is there. */
+const wasPushed = ({ id }: Device) =>
+  eventually(
+    async () => {
+      const { body } = await platform.api('GET', `/devices/${id}/configuration/history`);
+      return (body as { items: { kind: string }[] }).items.some(({ kind }) => kind === 'dispatched');
+    },
+    { what: 'the push of the change is on record' },
+  );
 const hasLeft = (device: Device) =>
   eventually(
     async () => {
@@ -315,6 +324,7 @@ describe('a client that asks first and subscribes afterwards', () => {
     const device = await newDevice();
     const configId = await setDesired(device, { interval: 1 });
     await command(device);
+    await wasPushed(device);
     const asks: [string, string][] = [
       ['cmx/config/json/1', '{"observe":true}'],
       ['cex/command/reboot/2', '{"observe":true}'],
@@ -346,6 +356,7 @@ describe('a device whose type wants all to be delivered without SUBSCRIBE', () =
   const changes = async (device: Device) => {
     const before = await setDesired(device, { interval: 1 });
     await command(device);
+    await wasPushed(device);
     return before;
   };
 
