@@ -4,13 +4,13 @@ import { eventually } from './eventually.js';
 import { requireTestVariable } from './test-environment.js';
 
 /**
- * Ends this worker's RabbitMQ as a power cut would; the run starts it again by itself, which takes some seconds. Resolves when
- * it is gone. Only in e2e specs, of which no other has it meanwhile.
+ * Ends the run's RabbitMQ as a power cut would; the run starts it again by itself, which takes some seconds. Resolves when
+ * it is gone. Only in e2e specs, which run one after another.
  */
 export const killBroker = async (): Promise<void> => {
   const instance = requireTestVariable('MUSTER_INSTANCE');
   const broker = markedProcesses(instance).find(({ server }) => server === 'rabbitmq');
-  if (broker === undefined) throw new Error("this worker's RabbitMQ was not found");
+  if (broker === undefined) throw new Error('the RabbitMQ of this run was not found');
   const { pid } = broker.identity;
   process.kill(pid, 'SIGKILL');
   await eventually(() => markedProcesses(instance).every(({ identity }) => identity.pid !== pid), {
@@ -18,11 +18,11 @@ export const killBroker = async (): Promise<void> => {
   });
 };
 
-/** What this worker's RabbitMQ holds in memory. */
+/** What the run's RabbitMQ holds in memory. */
 export const brokerMemoryBytes = (): number => {
   const instance = requireTestVariable('MUSTER_INSTANCE');
   const own = markedProcesses(instance).filter(({ server }) => server === 'rabbitmq');
-  if (own.length === 0) throw new Error("this worker's RabbitMQ was not found");
+  if (own.length === 0) throw new Error('the RabbitMQ of this run was not found');
   return own.reduce((sum, { identity }) => {
     const status = readFileSync(`/proc/${identity.pid}/status`, 'utf8');
     return sum + Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1_024;

@@ -15,7 +15,6 @@ class SpecEnvironment extends TestEnvironment {
 
   override async setup(): Promise<void> {
     await super.setup();
-    Object.assign(this.global.process.env, laneOfWorker());
     // Jest's own short timers would be taken for something that stays; its reporters', of 100 ms, are in its first process.
     await sleep(process.send === undefined ? 150 : 1);
     // A worker's own pipes are opened when somebody asks for them first, which may be a package in the middle of a spec.
@@ -41,16 +40,6 @@ class SpecEnvironment extends TestEnvironment {
     );
   }
 }
-
-/** The servers that are this worker's alone, as `npm test` hands them out: variables by worker. */
-const laneOfWorker = (): Readonly<Record<string, string>> => {
-  const { MUSTER_TEST_LANES: text = '[]', JEST_WORKER_ID: worker = '1' } = process.env;
-  const lanes = JSON.parse(text) as readonly Readonly<Record<string, string>>[];
-  const own = lanes[Number(worker) - 1];
-  if (lanes.length > 0 && own === undefined)
-    throw new Error(`There are ${lanes.length} lanes, and none for worker ${worker}.`);
-  return own ?? {};
-};
 
 /** `TCPSocketWrap`, `Timeout`…: as often as there are more of it than before. */
 const openSince = (before: readonly string[]): string[] => {

@@ -16,10 +16,10 @@ export const requireTestVariable = (name: string): string => {
 /** `mqtt://127.0.0.1:<port>` where the door of a platform under test listens; one at a time. Only in e2e specs. */
 export const mqttUrl = (): string => requireTestVariable('MUSTER_TEST_MQTT_URL');
 
-/** `amqp://user:password@127.0.0.1:<port>` of this worker's RabbitMQ, a user with all rights. Only in e2e specs. */
+/** `amqp://user:password@127.0.0.1:<port>` of the run's RabbitMQ, a user with all rights. Only in e2e specs. */
 export const amqpUrl = (): string => requireTestVariable('MUSTER_TEST_AMQP_URL');
 
-/** `mqtt://user:password@127.0.0.1:<port>` of this worker's RabbitMQ, which only doors use. Only in e2e specs. */
+/** `mqtt://user:password@127.0.0.1:<port>` of the run's RabbitMQ, which only doors use. Only in e2e specs. */
 export const brokerMqttUrl = (): string => requireTestVariable('MUSTER_TEST_BROKER_MQTT_URL');
 
 /** By this the run finds and stops what a killed test process left behind; give it to every process that gets an environment of its own. */

@@ -54,48 +54,35 @@ const JEST = [
  */
 export const test = async (root: string, patterns: readonly string[]): Promise<number> => {
   const counts: Count[] = [];
-  const instances: Instance[] = [];
+  let instance: Instance | undefined;
   try {
     await removeEarlierRuns(root);
     removeStaleSpecs(root);
-    await runSteps(root, instances, patterns.map(distPattern), counts);
+    const base = await freePortBase(TEST_OFFSETS);
+    instance = await openInstance(testSettings(root, String(process.pid), base), () => undefined);
+    await runSteps(instance, patterns.map(distPattern), counts);
   } catch (error) {
     complain(explainMissing(error));
     counts.push({ passed: 0, failed: 1 });
   } finally {
-    await Promise.all(instances.map((instance) => instance.stop()));
-    instances.forEach(removeData);
+    await instance?.stop();
+    if (instance !== undefined) removeData(instance);
   }
   const { passed, failed } = addUp(counts);
   process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
   return failed === 0 && passed > 0 ? 0 : 1;
 };
 
-/** What it starts is added to `instances`, for whoever stops it. */
-const runSteps = async (
-  root: string,
-  instances: Instance[],
-  patterns: readonly string[],
-  counts: Count[],
-): Promise<void> => {
+const runSteps = async (instance: Instance, patterns: readonly string[], counts: Count[]): Promise<void> => {
   const children = new Set<ChildProcess>();
-  const interrupted = untilInterrupted(instances, children);
-  const open = async (): Promise<Instance> => {
-    const name = [process.pid, ...(instances.length === 0 ? [] : [instances.length + 1])].join('-');
-    const base = await freePortBase(TEST_OFFSETS);
-    const instance = await openInstance(testSettings(root, name, base), () => undefined);
-    instances.push(instance);
-    return instance;
-  };
+  const interrupted = untilInterrupted(instance, children);
   const steps = async (): Promise<void> => {
-    const instance = await open();
     const run = { instance, children, patterns };
     const e2e = await listedSpecs(run, ['e2e']);
     const withBroker = e2e.length > 0;
-    while (instances.length < Math.min(LANES, e2e.length)) await open();
     // Started now, awaited when needed: RabbitMQ boots while the first specs run.
     const database = started(bringUpPostgres(instance));
-    const brokers = started(Promise.all(withBroker ? instances.map((lane) => bringUpRabbitmq(lane)) : []));
+    const broker = started(withBroker ? bringUpRabbitmq(instance) : Promise.resolve());
     const style = started(patterns.length === 0 ? formatAndLint(run) : Promise.resolve([]));
     const containers = containersAskedFor(patterns);
     const withContainers = (await listedSpecs(run, [containers])).length > 0;
@@ -113,22 +100,14 @@ const runSteps = async (
     counts.push(await jest(run, 'unit and integration', ['unit', 'int'], servers));
     if (withBroker) {
       const browser = e2e.some((path) => BROWSER_SPECS.test(path)) ? await browserFor(instance) : {};
-      await brokers;
-      const lanes = JSON.stringify(instances.map(laneEnvironment));
-      counts.push(
-        await jest(run, 'end to end', ['e2e'], { ...servers, ...browser, MUSTER_TEST_LANES: lanes }),
-      );
+      await broker;
+      counts.push(await jest(run, 'end to end', ['e2e'], { ...servers, ...browser }));
     }
     counts.push(...(await style));
     if (withContainers) counts.push(await runPods(run, containers, await pods));
   };
   await Promise.race([steps(), interrupted]);
 };
-
-/**
- * Workers of Jest for end-to-end specs. Each has a RabbitMQ and a door of its own, because a platform takes all that comes by them.
- */
-const LANES = 2;
 
 /** What prettier has seen in the same words is not looked at again. */
 const CACHED = ['--cache', '--cache-strategy', 'content', '--cache-location', '.muster/prettier-cache'];
@@ -154,17 +133,14 @@ type Run = {
   readonly patterns: readonly string[];
 };
 
-const untilInterrupted = (
-  instances: readonly Instance[],
-  children: ReadonlySet<ChildProcess>,
-): Promise<never> =>
+const untilInterrupted = (instance: Instance, children: ReadonlySet<ChildProcess>): Promise<never> =>
   new Promise((_resolve, reject) => {
     onStopSignals(
       (by) => {
         for (const child of children) child.kill('SIGTERM');
         reject(new Failure(`Interrupted by ${by}.`));
       },
-      () => instances.forEach((instance) => instance.killAll()),
+      () => instance.killAll(),
     );
   });
 
@@ -191,6 +167,7 @@ const jest = async (
     run,
     [
       ...[...JEST, '--selectProjects', ...projects, '--passWithNoTests', '--json', '--outputFile', result],
+      ...(projects.includes('e2e') ? ['--runInBand'] : []),
       ...(run.patterns.length > 0 ? ['--testPathPatterns', ...run.patterns] : []),
     ],
     { environment, isShown: true, result },
@@ -278,28 +255,21 @@ const testEnvironment = async (
   withBroker: boolean,
 ): Promise<NodeJS.ProcessEnv> => {
   const where = { servers: settings.servers, path: process.env['PATH'] ?? '', signal };
+  const urls = urlsOf(settings, secrets);
   const nats = await resolveNats(where);
   const common = {
-    MUSTER_TEST_DATABASE_URL: urlsOf(settings, secrets).database,
+    MUSTER_TEST_DATABASE_URL: urls.database,
     MUSTER_TEST_NATS_BINARY: nats.path,
   };
   if (!withBroker) return common;
   const mosquitto = await resolveMosquitto(where);
   return {
     ...common,
+    MUSTER_TEST_AMQP_URL: urls.amqp,
+    MUSTER_TEST_MQTT_URL: urls.mqtt,
+    MUSTER_TEST_BROKER_MQTT_URL: urls.brokerMqtt,
     MUSTER_TEST_MOSQUITTO: mosquitto.directory,
     ...(mosquitto.libraries === undefined ? {} : { MUSTER_TEST_MOSQUITTO_LIBRARIES: mosquitto.libraries }),
-  };
-};
-
-/** What a worker of Jest has for itself. Of what its specs start the mark says whose it is. */
-const laneEnvironment = ({ settings, secrets }: Instance): Readonly<Record<string, string>> => {
-  const { amqp, mqtt, brokerMqtt } = urlsOf(settings, secrets);
-  return {
-    [MARK_INSTANCE]: settings.home,
-    MUSTER_TEST_AMQP_URL: amqp,
-    MUSTER_TEST_MQTT_URL: mqtt,
-    MUSTER_TEST_BROKER_MQTT_URL: brokerMqtt,
   };
 };
 
