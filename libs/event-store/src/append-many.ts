@@ -1,5 +1,5 @@
 import type { DomainEvent, RecordedEvent } from './aggregate.js';
-import { recorded, type Append, type Queryable } from './append.js';
+import { recorded, TXID, type Append, type Queryable } from './append.js';
 
 interface AppendedRow {
   tenant_id: string;
@@ -68,29 +68,32 @@ const key = (tenantId: string, stream: string, version: number): string =>
  * (it asks `locked` for its count), so that nobody holds a new row while waiting for an old one.
  *
  * The events are a list of their own: read out of each change, one call of a function for each stream, they took a sixth of the
- * statement. `IS TRUE` makes the question which streams have moved a hash table; as a join it may become a loop in a loop.
+ * statement. `IS TRUE` makes the question which streams have moved a hash table; as a join it may become a loop in a loop. So the `txid`
+ * of each is looked up only where one is not this transaction's, which is seldom.
  */
 const statement = (held: boolean): string => `
   WITH change AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS c (nth integer, tenant_id text, stream text, expected integer,
       next integer, state_version integer, state jsonb)
   ), ${held ? '' : LOCKED} updated AS (
-    UPDATE streams s SET version = c.next, state_version = c.state_version, state = c.state
+    UPDATE streams SET version = c.next, state_version = c.state_version, state = c.state, txid = ${TXID}
     FROM change c ${held ? '' : 'JOIN locked l USING (tenant_id, stream)'}
-    WHERE s.tenant_id = c.tenant_id AND s.stream = c.stream AND s.version = c.expected
-    RETURNING c.nth
+    WHERE streams.tenant_id = c.tenant_id AND streams.stream = c.stream AND streams.version = c.expected
+    RETURNING c.nth, streams.txid
   ), inserted AS (
-    INSERT INTO streams (tenant_id, stream, version, state_version, state)
-    SELECT c.tenant_id, c.stream, c.next, c.state_version, c.state FROM change c
+    INSERT INTO streams (tenant_id, stream, version, state_version, state, txid)
+    SELECT c.tenant_id, c.stream, c.next, c.state_version, c.state, pg_current_xact_id() FROM change c
     WHERE c.expected = 0 ${held ? '' : 'AND (SELECT count(*) FROM locked) >= 0'}
     ORDER BY c.tenant_id, c.stream
     ON CONFLICT DO NOTHING
-    RETURNING tenant_id, stream
+    RETURNING tenant_id, stream, txid
   ), moved AS (
-    SELECT nth FROM updated UNION ALL SELECT c.nth FROM change c JOIN inserted USING (tenant_id, stream)
+    SELECT nth, txid FROM updated UNION ALL SELECT c.nth, i.txid FROM change c JOIN inserted i USING (tenant_id, stream)
   )
-  INSERT INTO events (tenant_id, stream, version, aggregate, type, schema_version, data, metadata)
-  SELECT e.tenant_id, e.stream, e.version, e.aggregate, e.type, e.schema_version, e.data, e.metadata
+  INSERT INTO events (tenant_id, stream, version, aggregate, type, schema_version, data, metadata, txid)
+  SELECT e.tenant_id, e.stream, e.version, e.aggregate, e.type, e.schema_version, e.data, e.metadata,
+    CASE WHEN EXISTS (SELECT FROM moved WHERE txid > pg_current_xact_id())
+      THEN (SELECT m.txid FROM moved m WHERE m.nth = e.nth) ELSE pg_current_xact_id() END
   FROM jsonb_to_recordset($2::jsonb) AS e (nth integer, tenant_id text, stream text, version integer, aggregate text,
     type text, schema_version integer, data jsonb, metadata jsonb)
   WHERE (e.nth IN (SELECT nth FROM moved)) IS TRUE

@@ -81,9 +81,15 @@ export const recorded = <Event extends DomainEvent>(
     } as RecordedEvent<Event>; // as above
   });
 
+/**
+ * By which events are published (relay.ts). That of this transaction, or of a younger one that has written to the stream before: else
+ * what came later would be told first. Never below this transaction's, so nothing appears behind the relay's cursor.
+ */
+export const TXID = 'greatest(streams.txid, pg_current_xact_id())';
+
 const EVENTS = `
-  INSERT INTO events (tenant_id, stream, version, aggregate, type, schema_version, data, metadata)
-  SELECT $1, $2, $3 + e.nth, $7, e.type, e.schema_version, e.data::jsonb, e.metadata::jsonb
+  INSERT INTO events (tenant_id, stream, version, aggregate, type, schema_version, data, metadata, txid)
+  SELECT $1, $2, $3 + e.nth, $7, e.type, e.schema_version, e.data::jsonb, e.metadata::jsonb, moved.txid
   FROM moved, unnest($8::text[], $9::integer[], $10::text[], $11::text[])
     WITH ORDINALITY AS e (type, schema_version, data, metadata, nth)
   ORDER BY e.nth
@@ -93,10 +99,10 @@ const FIRST = {
   name: 'append-first',
   text: `
     WITH moved AS (
-      INSERT INTO streams (tenant_id, stream, version, state_version, state)
-      SELECT $1::text, $2::text, $4::integer, $5::integer, $6::jsonb WHERE $3::integer = 0
+      INSERT INTO streams (tenant_id, stream, version, state_version, state, txid)
+      SELECT $1::text, $2::text, $4::integer, $5::integer, $6::jsonb, pg_current_xact_id() WHERE $3::integer = 0
       ON CONFLICT DO NOTHING
-      RETURNING 1
+      RETURNING txid
     ) ${EVENTS}`,
 };
 
@@ -104,8 +110,8 @@ const NEXT = {
   name: 'append-next',
   text: `
     WITH moved AS (
-      UPDATE streams SET version = $4::integer, state_version = $5::integer, state = $6::jsonb
+      UPDATE streams SET version = $4::integer, state_version = $5::integer, state = $6::jsonb, txid = ${TXID}
       WHERE tenant_id = $1::text AND stream = $2::text AND version = $3::integer
-      RETURNING 1
+      RETURNING txid
     ) ${EVENTS}`,
 };

@@ -4,6 +4,7 @@ import { Announcements1763600000003 } from '../migrations/0003-announcements.js'
 import { RepliesWithoutSecrets1763600000004 } from '../migrations/0004-replies-without-secrets.js';
 import { Acts1763600000005 } from '../migrations/0005-acts.js';
 import { ActsAmongEvents1763600000006 } from '../migrations/0006-acts-among-events.js';
+import { OrderWithinAStream1763600000007 } from '../migrations/0007-order-within-a-stream.js';
 import type { MigrationClass } from './migrate-schema.js';
 
 /** Give these to `migrateSchema` in front of the service's own. */
@@ -14,6 +15,7 @@ export const eventStoreMigrations: readonly MigrationClass[] = [
   RepliesWithoutSecrets1763600000004,
   Acts1763600000005,
   ActsAmongEvents1763600000006,
+  OrderWithinAStream1763600000007,
 ];
 
 /** Of a service without events, whose acts are on record all the same. */

@@ -23,6 +23,7 @@ describe('migrateSchema', () => {
       'RepliesWithoutSecrets1763600000004',
       'Acts1763600000005',
       'ActsAmongEvents1763600000006',
+      'OrderWithinAStream1763600000007',
     ];
     expect(runs.slice(0, 3).flat()).toEqual(names);
     expect(runs[3]).toEqual(names);

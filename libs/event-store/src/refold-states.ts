@@ -162,8 +162,9 @@ const correct = async <State, Event extends DomainEvent>(
     return now === undefined ? [] : [{ ...key, ...now }];
   });
   const { rows: written } = await tx.query<Key>(
-    `INSERT INTO streams AS s (tenant_id, stream, version, state_version, state)
-     SELECT n.tenant_id, n.stream, n.version, $5::integer, n.state::jsonb
+    `INSERT INTO streams AS s (tenant_id, stream, version, state_version, state, txid)
+     SELECT n.tenant_id, n.stream, n.version, $5::integer, n.state::jsonb,
+       (SELECT e.txid FROM events e WHERE e.tenant_id = n.tenant_id AND e.stream = n.stream AND e.version = n.version)
      FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[]) AS n (tenant_id, stream, version, state)
      ORDER BY n.tenant_id, n.stream
      ON CONFLICT (tenant_id, stream) DO UPDATE

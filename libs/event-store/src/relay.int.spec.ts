@@ -118,6 +118,8 @@ const arrives = (ids: readonly string[], what: string): Promise<unknown> =>
     { what, deadlineMs: 20_000 },
   );
 
+const others = [newId(), newId()];
+
 describe('the relay', () => {
   it('publishes every event once, each stream in order, also what was there before it started', async () => {
     const [a, b] = [newId(), newId()];
@@ -168,6 +170,33 @@ describe('the relay', () => {
     commit();
     await arrives([late, newer], 'both events, the late one first');
   });
+
+  it.each([
+    ['alone', (id: string, tx: pg.PoolClient) => store.execute(counter, { ...add(id), within: tx })],
+    [
+      'with others, old and new',
+      (id: string, tx: pg.PoolClient) =>
+        store.executeMany(counter, [add(others[0] ?? ''), add(id), add(newId())], { within: tx }),
+    ],
+  ])(
+    'publishes a stream in order where a transaction that began earlier writes later, %s',
+    async (_how, write) => {
+      const id = newId();
+      for (const other of others) await store.execute(counter, add(other));
+      await database.transaction(async (tx) => {
+        await store.execute(counter, { ...add(others[1] ?? ''), within: tx }); // gives the transaction its number
+        await store.execute(counter, add(id));
+        await write(id, tx);
+      });
+      await store.execute(counter, add(id));
+      relay(publisher());
+      await eventually(async () => (await storedIds()).filter((stored) => stored === id).length === 3, {
+        what: 'all events of the stream',
+      });
+      const versions = (await stored()).filter(([stored]) => stored === id).map(([, { version }]) => version);
+      expect(versions).toEqual([1, 2, 3]);
+    },
+  );
 
   it('orders transactions by number, not by text', async () => {
     const insert = (id: string, txid: string) =>

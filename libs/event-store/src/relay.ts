@@ -106,6 +106,7 @@ class CursorMoved extends Error {}
  * reader has already seen. Therefore only rows of transactions below the oldest one still running (`xmin`) are read, in
  * the order (txid, position): nothing can appear behind the cursor any more. Without the horizon late commits are lost.
  * `ORDER BY e.txid` with the `e.`: the output column of that name would be text, in which 10 sorts before 9.
+ * A transaction that writes to a stream after a younger one gives its events the id of that one (append.ts).
  *
  * One relay per schema, by a session lock; the cursor moves on the connection that holds the lock, so a relay that lost
  * it cannot move it. Killed between publishing and moving the cursor it publishes again with the same message ids, which
