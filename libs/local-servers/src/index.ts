@@ -12,7 +12,14 @@ export { openInstance, stopLeftovers, type Instance, type WantedPort } from './i
 export { explainMissing } from './missing.js';
 export { NATS_MAX_PAYLOAD, natsKeys } from './nats.js';
 export { POSTGRES_SETTINGS, postgresPlace, serverUser } from './postgres.js';
-export { AMQP_USER, FRONT_USER, withUsers } from './rabbitmq.js';
+export {
+  AMQP_USER,
+  definitionFiles,
+  FRONT_USER,
+  QUEUES_FILE,
+  userDefinitions,
+  USERS_FILE,
+} from './rabbitmq.js';
 export { healthOf } from './probe.js';
 export { MARK_INSTANCE, MARK_SERVER, markedProcesses } from './process-identity.js';
 export { resolveHelm, resolveKubernetesModels, resolvePromtool } from './chart-tools.js';

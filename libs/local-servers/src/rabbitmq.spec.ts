@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { explainRabbitmq, saltedHash, withUsers } from './rabbitmq.js';
+import { definitionFiles, explainRabbitmq, saltedHash, userDefinitions } from './rabbitmq.js';
 
 const declared = readFileSync(
   join(import.meta.dirname, '../../../../deploy/rabbitmq/definitions.json'),
@@ -14,17 +14,26 @@ describe("RabbitMQ's definitions", () => {
     expect(saltedHash(salt, 'test12')).toBe('kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR');
   });
 
-  it('gain the users, of which the front is but an MQTT client, lose nothing, and are the same each time', () => {
+  it('let nobody in before the queues are there: the users are in a file that is loaded later', () => {
+    const files = definitionFiles(declared, { amqpPassword: 'secret', frontPassword: 'other' });
+    const sorted = files.toSorted((one, other) => (one.name < other.name ? -1 : 1));
+    expect(sorted.map(({ content }) => Object.keys(JSON.parse(content) as object))).toEqual([
+      expect.arrayContaining(['queues', 'bindings']),
+      ['users', 'permissions'],
+    ]);
+    expect(declared).not.toMatch(/"(users|permissions)"/);
+  });
+
+  it('let in the users, of whom the front is but an MQTT client, and are the same each time', () => {
     const passwords = { amqpPassword: 'secret', frontPassword: 'other' };
-    const merged = withUsers(declared, passwords);
-    expect(JSON.parse(merged)).toMatchObject(JSON.parse(declared) as object);
-    expect(JSON.parse(merged)).toMatchObject({
+    const users = userDefinitions(passwords);
+    expect(JSON.parse(users)).toMatchObject({
       permissions: [
         { user: 'muster-adapter', vhost: '/', configure: '.*', write: '.*', read: '.*' },
         { user: 'muster-front', vhost: '/', configure: '^mqtt-(subscription|will)-' },
       ],
     });
-    const [, front] = (JSON.parse(merged) as { permissions: { write: string; read: string }[] }).permissions;
+    const [, front] = (JSON.parse(users) as { permissions: { write: string; read: string }[] }).permissions;
     const may = (what: 'write' | 'read', ...names: readonly string[]): boolean[] =>
       names.map((name) => new RegExp(front?.[what] ?? '').test(name));
     // The default exchange: where a will waits that is to be published later.
@@ -35,8 +44,8 @@ describe("RabbitMQ's definitions", () => {
       false,
     ]);
     expect(may('read', 'amq.topic', 'amq.default', 'muster.uplink')).toEqual([true, false, false]);
-    expect(merged).not.toMatch(/"secret"|"other"/);
-    expect(withUsers(declared, passwords)).toBe(merged);
+    expect(users).not.toMatch(/"secret"|"other"/);
+    expect(userDefinitions(passwords)).toBe(users);
   });
 
   it('take only what devices send up: never a binding that would catch our own answers', () => {

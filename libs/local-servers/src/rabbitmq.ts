@@ -67,7 +67,7 @@ export const rabbitmqServer = (
   // Data of one version is opened by that version only.
   const data = join(settings.home, 'data', `${name}-${major}.${minor}`);
   const config = join(settings.home, name);
-  const definitions = join(config, 'definitions.json');
+  const definitions = join(config, 'definitions');
   const deploy = (file: string) => readFileSync(join(settings.root, 'deploy/rabbitmq', file), 'utf8');
   return {
     name,
@@ -110,11 +110,15 @@ export const rabbitmqServer = (
       },
       { path: join(config, 'advanced.config'), content: deploy('advanced.config') },
       { path: join(config, 'enabled_plugins'), content: deploy('enabled_plugins') },
-      { path: definitions, content: withUsers(deploy('definitions.json'), secrets) },
+      ...definitionFiles(deploy('definitions.json'), secrets).map(({ name, content }) => ({
+        path: join(definitions, name),
+        content,
+      })),
     ],
     prepare: () => {
       privateDirectory(data);
       privateDirectory(config);
+      privateDirectory(definitions);
       if (!isAlone) makeCookie(cookieHome(settings));
     },
     // AMQP opens last, after all plugins.
@@ -202,14 +206,25 @@ const localConfig = ({ amqp, brokerMqtt, names }: RabbitmqNode, definitions: str
   ].join('\n');
 
 /**
- * The users, beside what deploy/rabbitmq/definitions.json declares for every installation: mqtt-adapter's, and mqtt-front's,
- * which can do no more than MQTT clients do.
+ * Two files, of which RabbitMQ loads the second when it has done all of the first. It takes MQTT before it loads any, and
+ * acknowledges what no queue is bound for: so nobody may come in before the queues are there.
  */
-export const withUsers = (
-  definitions: string,
-  { amqpPassword, frontPassword }: Pick<Secrets, 'amqpPassword' | 'frontPassword'>,
-): string => {
-  const declared = JSON.parse(definitions) as Record<string, unknown>;
+export const definitionFiles = (
+  queues: string,
+  passwords: Passwords,
+): readonly { readonly name: string; readonly content: string }[] => [
+  { name: QUEUES_FILE, content: queues },
+  { name: USERS_FILE, content: userDefinitions(passwords) },
+];
+
+/** In the order of their names. */
+export const QUEUES_FILE = '10-queues.json';
+export const USERS_FILE = '20-users.json';
+
+type Passwords = Pick<Secrets, 'amqpPassword' | 'frontPassword'>;
+
+/** mqtt-adapter's, and mqtt-front's, which can do no more than MQTT clients do. */
+export const userDefinitions = ({ amqpPassword, frontPassword }: Passwords): string => {
   const user = (name: string, password: string) => ({
     name,
     password_hash: passwordHash(password),
@@ -218,7 +233,6 @@ export const withUsers = (
   });
   return JSON.stringify(
     {
-      ...declared,
       users: [user(AMQP_USER, amqpPassword), user(FRONT_USER, frontPassword)],
       permissions: [
         { user: AMQP_USER, vhost: '/', configure: '.*', write: '.*', read: '.*' },

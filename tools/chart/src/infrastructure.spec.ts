@@ -61,14 +61,38 @@ describe('the Secrets of an installation', () => {
   });
 });
 
-it('the broker in the cluster is set up by the files of the private one', () => {
-  const { spec } = parse(infrastructure()['rabbitmq.yaml'] ?? '') as {
-    spec: { rabbitmq: { additionalConfig: string; advancedConfig: string; additionalPlugins: string[] } };
-  };
+describe('the broker in the cluster', () => {
+  const [cluster, queues] = parseAllDocuments(infrastructure()['rabbitmq.yaml'] ?? '').map(
+    (document) => document.toJS() as unknown,
+  );
   const source = (name: string): string => readFileSync(join(ROOT, 'deploy/rabbitmq', name), 'utf8');
-  for (const name of ['10-muster.conf', '20-rabbitmq-4.conf'])
-    expect(spec.rabbitmq.additionalConfig).toContain(source(name));
-  expect(spec.rabbitmq.advancedConfig).toBe(source('advanced.config'));
-  for (const plugin of spec.rabbitmq.additionalPlugins.slice(0, -1))
-    expect(source('enabled_plugins')).toContain(plugin);
+
+  it('is set up by the files of the private one', () => {
+    const { spec } = cluster as {
+      spec: { rabbitmq: { additionalConfig: string; advancedConfig: string; additionalPlugins: string[] } };
+    };
+    for (const name of ['10-muster.conf', '20-rabbitmq-4.conf'])
+      expect(spec.rabbitmq.additionalConfig).toContain(source(name));
+    expect(spec.rabbitmq.advancedConfig).toBe(source('advanced.config'));
+    for (const plugin of spec.rabbitmq.additionalPlugins.slice(0, -1))
+      expect(source('enabled_plugins')).toContain(plugin);
+    expect(queues).toMatchObject({ data: { '10-queues.json': source('definitions.json') } });
+  });
+
+  it('loads its queues first and its users then, who would be acknowledged and dropped without queues', () => {
+    const { spec } = cluster as {
+      spec: {
+        rabbitmq: { additionalConfig: string };
+        override: {
+          statefulSet: {
+            spec: { template: { spec: { containers: [{ volumeMounts: { mountPath: string }[] }] } } };
+          };
+        };
+      };
+    };
+    const [{ volumeMounts }] = spec.override.statefulSet.spec.template.spec.containers;
+    const [, directory = ''] = /load_definitions = (.*)/.exec(spec.rabbitmq.additionalConfig) ?? [];
+    const [first, second, ...more] = volumeMounts.map(({ mountPath }) => mountPath).sort();
+    expect([first, second, more]).toEqual([`${directory}/10-queues.json`, `${directory}/20-users.json`, []]);
+  });
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { NATS_MAX_PAYLOAD, POSTGRES_SETTINGS } from '@muster/local-servers';
+import { NATS_MAX_PAYLOAD, POSTGRES_SETTINGS, QUEUES_FILE, USERS_FILE } from '@muster/local-servers';
 import { Document, parse, stringify, visit } from 'yaml';
 import { CHART, ROOT } from './places.js';
 
@@ -10,6 +10,7 @@ export const NAMES = {
   nats: 'nats',
   natsTrust: 'muster-nats-trust',
   rabbitmq: 'muster-rabbitmq',
+  queues: 'muster-broker-queues',
   definitions: 'muster-broker-definitions',
   sealing: 'muster-sealing-key',
   mqttTls: 'muster-mqtt-tls',
@@ -19,6 +20,8 @@ export const NAMES = {
 const { database } = parse(readFileSync(join(CHART, 'values.yaml'), 'utf8')) as {
   readonly database: { readonly maxConnections: number };
 };
+/** Every file in there is loaded, one after the other. */
+const DEFINITIONS = '/etc/rabbitmq/muster-definitions';
 /** The default of write-trust, below the volume of JetStream. */
 export const NATS_ACCOUNTS = '/data/accounts';
 
@@ -29,7 +32,7 @@ export const NATS_ACCOUNTS = '/data/accounts';
 export const infrastructure = (): Readonly<Record<string, string>> => ({
   'postgres.yaml': file('PostgreSQL by CloudNativePG', [postgres]),
   'nats-values.yaml': file('Values of the chart nats 2.x of nats-io', [natsValues]),
-  'rabbitmq.yaml': file('RabbitMQ by its cluster operator', [rabbitmq()]),
+  'rabbitmq.yaml': file('RabbitMQ by its cluster operator, and its queues', [rabbitmq(), queues()]),
   'certificate.yaml': file('The certificate of the MQTT door by cert-manager', [certificate]),
   'external-secrets.yaml': file('The Secrets by External Secrets, from a store of yours', externalSecrets()),
   'muster-values.yaml': file('Values of our chart for these; add image, publicUrl, devicesUrl, files', [
@@ -122,7 +125,7 @@ const rabbitmq = (): object => {
         additionalConfig: [
           source('10-muster.conf'),
           source('20-rabbitmq-4.conf'),
-          'load_definitions = /etc/rabbitmq/muster-definitions.json',
+          `load_definitions = ${DEFINITIONS}`,
           '',
         ].join('\n'),
         advancedConfig: source('advanced.config'),
@@ -137,15 +140,19 @@ const rabbitmq = (): object => {
                     name: 'rabbitmq',
                     // By subPath: RabbitMQ does not read definitions from a mounted directory, which is full of links.
                     volumeMounts: [
+                      { name: 'queues', mountPath: `${DEFINITIONS}/${QUEUES_FILE}`, subPath: QUEUES_FILE },
                       {
-                        name: 'definitions',
-                        mountPath: '/etc/rabbitmq/muster-definitions.json',
-                        subPath: 'definitions.json',
+                        name: 'users',
+                        mountPath: `${DEFINITIONS}/${USERS_FILE}`,
+                        subPath: SECRET_KEYS[NAMES.definitions],
                       },
                     ],
                   },
                 ],
-                volumes: [{ name: 'definitions', secret: { secretName: NAMES.definitions } }],
+                volumes: [
+                  { name: 'queues', configMap: { name: NAMES.queues } },
+                  { name: 'users', secret: { secretName: NAMES.definitions } },
+                ],
               },
             },
           },
@@ -154,6 +161,14 @@ const rabbitmq = (): object => {
     },
   };
 };
+
+/** Loaded before the users, see `definitionFiles` of @muster/local-servers. */
+const queues = (): object => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: NAMES.queues },
+  data: { [QUEUES_FILE]: readFileSync(join(ROOT, 'deploy/rabbitmq/definitions.json'), 'utf8') },
+});
 
 const certificate = {
   apiVersion: 'cert-manager.io/v1',

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AMQP_USER, FRONT_USER, withUsers } from '@muster/local-servers';
+import { AMQP_USER, definitionFiles, FRONT_USER } from '@muster/local-servers';
 import { openTrust, trustLines } from '@muster/nats-accounts';
 import { type Deployment, type Manifest, Manifests, parseManifests } from './manifests.js';
 import type { Places } from './places.js';
@@ -42,13 +42,20 @@ export const infrastructure = async ({ root, home }: Places): Promise<Infrastruc
           deploy('20-rabbitmq-4.conf'),
           'listeners.tcp.1 = 0.0.0.0:5672',
           'mqtt.listeners.tcp.1 = 0.0.0.0:1883',
-          'load_definitions = /config/definitions.json',
+          'load_definitions = /definitions',
           '',
         ].join('\n'),
         'advanced.config': deploy('advanced.config'),
         enabled_plugins: deploy('enabled_plugins'),
-        'definitions.json': withUsers(deploy('definitions.json'), { amqpPassword, frontPassword }),
       }),
+      secretOf(
+        'rabbitmq-definitions',
+        Object.fromEntries(
+          definitionFiles(deploy('definitions.json'), { amqpPassword, frontPassword }).map(
+            ({ name, content }) => [name, content],
+          ),
+        ),
+      ),
       secretOf('muster-database', { url: `postgres://muster:${databasePassword}@postgres:5432/muster` }),
       secretOf('muster-amqp', { url: `amqp://${AMQP_USER}:${amqpPassword}@rabbitmq:5672` }),
       secretOf('muster-broker-mqtt', { url: `mqtt://${FRONT_USER}:${frontPassword}@rabbitmq:1883` }),
