@@ -22,7 +22,7 @@ const events = [
 
 /**
  * Something has happened to devices: whoever follows them looks at them. What exactly it was is not asked here, but for what
- * campaigns have written themselves: whoever wrote it looks (`write-batch.ts`), and 500 looks for 500 devices are one.
+ * campaigns have written themselves: whoever wrote it sees to the look (`write-batch.ts`).
  */
 @Controller()
 export class DeviceStatesReactor {

@@ -8,8 +8,8 @@ import {
 import type { Database } from '@muster/event-store';
 import type { Bus } from '@muster/messaging';
 import type { Launches } from './launches.js';
-import { evaluate, type Wanted } from './target.js';
-import { FOLLOWED, readTargets, type TargetChanges, type TargetRow } from './target-rows.js';
+import { evaluate, isFinal, type Wanted } from './target.js';
+import { FOLLOWED, markTouched, readTargets, type TargetChanges, type TargetRow } from './target-rows.js';
 
 /** What somebody follows of some devices. */
 export interface Followed {
@@ -142,11 +142,22 @@ export class TargetFollower implements Follower {
       const next = evaluate(row, wantedOf(row, wanted, state), state, { now, chance: Math.random() });
       return next === null ? [] : [{ row, next }];
     });
-    if (found.length === 0) return [];
-    const applied = await database.transaction(
-      async (tx) => new Set((await changes.apply(tx, tenantId, found)).map(({ row }) => row)),
-    );
-    return found.flatMap(({ row }) => (applied.has(row) ? [] : [row.deviceId]));
+    const applied =
+      found.length === 0
+        ? new Set()
+        : await database.transaction(
+            async (tx) => new Set((await changes.apply(tx, tenantId, found)).map(({ row }) => row)),
+          );
+    // Of their own transaction: rows are locked in one order.
+    const unanswered = rows.filter(({ operation, status }) => operation !== null && !isFinal(status));
+    const answered =
+      unanswered.length === 0
+        ? []
+        : await database.transaction((tx) => markTouched(tx, tenantId, unanswered));
+    return [
+      ...found.flatMap(({ row }) => (applied.has(row) ? [] : [row.deviceId])),
+      ...answered.map(({ deviceId }) => deviceId),
+    ];
   }
 }
 

@@ -6,7 +6,7 @@ import { Steps } from '@muster/jobs';
 import type { Bus } from '@muster/messaging';
 import { testDatabase, type TestDatabase } from '@muster/testing';
 import { migrate } from '../app.module.js';
-import type { DeviceWatch } from './device-watch.js';
+import { TargetFollower, type DeviceWatch } from './device-watch.js';
 import { Launches, type LaunchRow } from './launches.js';
 import { TargetChanges } from './target-rows.js';
 import { BatchWriter } from './write-batch.js';
@@ -23,6 +23,8 @@ let launches: Launches;
 let written: string[][] = [];
 let looked: string[] = [];
 let looks: () => Promise<void> = () => Promise.resolve();
+/** Devices whose documents are due when they are written. */
+let due: ReadonlySet<string> = new Set();
 /** Before `configuration` answers. */
 let meanwhile: () => Promise<unknown> = () => Promise.resolve();
 
@@ -41,6 +43,7 @@ beforeEach(async () => {
   written = [];
   looked = [];
   looks = () => Promise.resolve();
+  due = new Set();
   meanwhile = () => Promise.resolve();
   await database.query(
     'TRUNCATE campaign_targets, campaign_launches, campaign_writes, campaign_counters, steps',
@@ -48,6 +51,7 @@ beforeEach(async () => {
   await database.transaction((tx) =>
     launches.begin(tx, REF.tenantId, REF.launchId, { wants: WANTS, keys: ['mode'] }),
   );
+  await database.query(`UPDATE campaign_launches SET cursor = '{"part": "done"}'`);
 });
 
 /** The other ends of a writer: `configuration`, which writes whatever it is asked to, and who looks at devices. */
@@ -62,6 +66,7 @@ const writer = (): BatchWriter => {
       return {
         outcomes: deviceIds.map((deviceId) => ({
           ...{ deviceId, changed: true, version: 1, configId: 'c', previous },
+          ...(due.has(deviceId) ? { due: true } : {}),
         })),
       };
     },
@@ -100,6 +105,28 @@ const stand = async (): Promise<{ readonly writes: number; readonly byStatus: Re
   return { writes: rowCount ?? 0, byStatus: Object.fromEntries(rows.map(({ status, n }) => [status, n])) };
 };
 
+/** What campaigns do when something is heard of a device; it says nothing new of it. Then who is to be looked at again. */
+const beginToLookAt = async (deviceId: string): Promise<() => Promise<readonly string[]>> => {
+  const follower = new TargetFollower({
+    database,
+    launches,
+    changes: new TargetChanges(new Steps(database)),
+  });
+  const followed = await follower.find(REF.tenantId, [deviceId]);
+  if (followed === undefined) throw new Error('the device is followed');
+  const state = {
+    deviceId,
+    ended: false,
+    version: 2,
+    configId: 'c',
+    desired: {},
+    withdrawn: {},
+    reported: {},
+  };
+  return () => followed.judge(new Map([[deviceId, state]]));
+};
+const lookAt = async (deviceId: string): Promise<readonly string[]> => (await beginToLookAt(deviceId))();
+
 const WRITE = { batch: 1, most: 10_000, ratePerMinute: 1_000_000 };
 
 describe('writing a batch', () => {
@@ -119,6 +146,40 @@ describe('writing a batch', () => {
     await writer().write(REF, await row(), { ...WRITE, most: 1_200 });
     expect(written.map((ids) => ids.length)).toEqual([500, 500, 200]);
     expect(await stand()).toEqual({ writes: 0, byStatus: { written: 1_200, planned: 800 } });
+  });
+
+  it('leaves devices to the look that comes when they have been sent their document, but not those that fetch it', async () => {
+    await addTargets(4);
+    await database.query(`UPDATE campaign_targets SET interface = 'http' WHERE device_id = 'd0001'`);
+    due = new Set(['d0000', 'd0001', 'd0002']);
+    await writer().write(REF, await row(), WRITE);
+    expect(new Set(looked)).toEqual(new Set(['d0001', 'd0003']));
+    expect(await stand()).toEqual({ writes: 0, byStatus: { written: 4 } });
+  });
+
+  it('looks at a device of which something was heard while its answer was awaited', async () => {
+    await addTargets(3);
+    due = new Set(['d0000', 'd0001', 'd0002']);
+    let left: readonly string[] = [];
+    meanwhile = async () => {
+      left = await lookAt('d0001');
+    };
+    await writer().write(REF, await row(), WRITE);
+    expect(looked).toEqual(['d0001']);
+    expect(left).toEqual([]);
+    expect(await stand()).toEqual({ writes: 0, byStatus: { written: 3 } });
+  });
+
+  it('is not missed by a look that began before the answer was recorded and ends after it', async () => {
+    await addTargets(1);
+    due = new Set(['d0000']);
+    let end: () => Promise<readonly string[]> = () => Promise.resolve([]);
+    meanwhile = async () => {
+      end = await beginToLookAt('d0000');
+    };
+    await writer().write(REF, await row(), WRITE);
+    expect(looked).toEqual([]);
+    expect(await end()).toEqual(['d0000']);
   });
 
   it('leaves nothing under way when one portion fails', async () => {
@@ -152,8 +213,9 @@ describe('writing a batch', () => {
     expect(await stand()).toEqual({ writes: 0, byStatus: { written: 3 } });
   });
 
-  it('goes on after a process that died before it wrote', async () => {
+  it('goes on after a process that died before it wrote, and looks at whatever was heard meanwhile', async () => {
     await addTargets(2);
+    due = new Set(['d0000', 'd0001']);
     await database.query(`UPDATE campaign_targets SET operation = 'campaign:l1:o1'`);
     await database.query(
       `INSERT INTO campaign_writes (tenant_id, launch_id, operation, kind, device_ids)

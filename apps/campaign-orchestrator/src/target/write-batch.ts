@@ -4,7 +4,7 @@ import {
   reofferMany,
   type DesiredOutcome,
 } from '@muster/contracts/configuration/campaign.requests';
-import { asAppError, type Database } from '@muster/event-store';
+import { asAppError, type Database, type Queryable } from '@muster/event-store';
 import type { Bus } from '@muster/messaging';
 import type pg from 'pg';
 import { takePortion, type Bucket } from '../batch/pace.js';
@@ -44,6 +44,14 @@ interface Operation {
 interface Handed extends Operation {
   /** Those of the devices that nobody has answered for. */
   readonly rows: readonly TargetRow[];
+  /** Handed over by a process that did not get to the end of it. */
+  readonly resumed: boolean;
+}
+
+interface Answered {
+  readonly changes: readonly TargetChange[];
+  /** Devices of which is told by itself what comes next. */
+  readonly due: ReadonlySet<string>;
 }
 
 /** As many as one request changes. */
@@ -137,7 +145,7 @@ export class BatchWriter {
         `launch_id = $2 AND operation = $3 AND device_id = ANY($4)`,
         [ref.launchId, operation, deviceIds],
       );
-      await this.do(ref, row, { operation, kind, deviceIds, rows: waiting });
+      await this.do(ref, row, { operation, kind, deviceIds, rows: waiting, resumed: true });
     }
   }
 
@@ -200,39 +208,41 @@ export class BatchWriter {
       `INSERT INTO campaign_writes (tenant_id, launch_id, operation, kind, device_ids) VALUES ($1, $2, $3, $4, $5)`,
       [tenantId, launchId, operation, kind, deviceIds],
     );
-    return { operation, kind, deviceIds, rows };
+    return { operation, kind, deviceIds, rows, resumed: false };
   }
 
   /**
    * Hands it over, records the answers, and looks at the devices; only then is it forgotten. The look is the only one that this
    * write causes, and what happened to a device while its answer was awaited is seen by it: killed before it, it is done
-   * again. A service that is away is noted, and asked again later.
+   * again. A device whose document is due now needs none, for it is looked at when its interface has sent it: but where it was
+   * looked at before its answer was recorded. A service that is away is noted, and asked again later.
    */
   private async do(ref: LaunchRef, row: LaunchRow, handed: Handed): Promise<void> {
     const { database, launches, watch } = this.parts;
     const { tenantId, launchId } = ref;
-    const { rows } = handed;
+    const { rows, operation } = handed;
+    /** All of them where nobody knows what happened before. */
+    let lookAt = handed.deviceIds;
     try {
       if (rows.length > 0) {
-        const changes =
+        const { changes, due } =
           handed.kind === 'write'
             ? await this.ask(ref, row, rows, handed)
-            : await this.offer(ref, rows, handed);
+            : { changes: await this.offer(ref, rows, handed), due: NOBODY };
         await database.transaction(async (tx) => {
-          await this.record(tx, ref, handed, changes);
+          const touched = await this.record(tx, ref, handed, changes);
+          if (!handed.resumed) lookAt = handed.deviceIds.filter((id) => !due.has(id) || touched.has(id));
           const isAway = handed.kind === 'write' && changes.some(({ next }) => next.status === 'planned');
           if (isAway || row.away !== null)
             await launches.note(tx, tenantId, launchId, {
               away: isAway ? awayFor('Some devices were busy.') : null,
             });
+          if (lookAt.length === 0) await forget(tx, ref, operation);
         });
       }
-      await watch.look(tenantId, handed.deviceIds);
-      await database.query({
-        name: 'forget-campaign-write',
-        text: 'DELETE FROM campaign_writes WHERE tenant_id = $1 AND launch_id = $2 AND operation = $3',
-        values: [tenantId, launchId, handed.operation],
-      });
+      if (lookAt.length === 0) return;
+      await watch.look(tenantId, lookAt);
+      await forget(database, ref, operation);
     } catch (error) {
       const fault = asAppError(error);
       if (!isPassing(fault) || !(fault instanceof AppError)) throw error;
@@ -240,18 +250,21 @@ export class BatchWriter {
     }
   }
 
-  /** What another campaign has taken meanwhile is another row: of that, too, it is recorded what was there before. */
+  /**
+   * What another campaign has taken meanwhile is another row: of that, too, it is recorded what was there before. Returns the
+   * devices whose rows had changed.
+   */
   private async record(
     tx: pg.PoolClient,
     { tenantId, launchId }: LaunchRef,
     { operation, deviceIds }: Operation,
     changes: readonly TargetChange[],
-  ): Promise<void> {
+  ): Promise<ReadonlyMap<string, TargetChange>> {
     const applied = new Set(await this.parts.changes.apply(tx, tenantId, changes));
     const missed = new Map(
       changes.flatMap((change) => (applied.has(change) ? [] : [[change.row.deviceId, change]])),
     );
-    if (missed.size === 0) return;
+    if (missed.size === 0) return missed;
     const rows = await readTargets(
       tx,
       tenantId,
@@ -268,6 +281,7 @@ export class BatchWriter {
           : [isFinal(row.status) ? kept(row, change.written) : { ...change, row }];
       }),
     );
+    return missed;
   }
 
   private async ask(
@@ -275,18 +289,21 @@ export class BatchWriter {
     row: LaunchRow,
     rows: readonly TargetRow[],
     { operation, deviceIds }: Operation,
-  ): Promise<readonly TargetChange[]> {
+  ): Promise<Answered> {
     const { tenantId, campaignId } = ref;
     const { wants } = row;
     const at = new Date().toISOString();
     const { revertOf } = wants;
     // Nothing is to be written where a campaign only expects: it watches from now on.
     if (revertOf === null && Object.keys(wants.values).length === 0)
-      return rows.map((target) =>
-        isFinal(target.status)
-          ? kept(target)
-          : { row: target, next: watched(target, wants.deadlineSeconds, at), written: written(at) },
-      );
+      return {
+        changes: rows.map((target) =>
+          isFinal(target.status)
+            ? kept(target)
+            : { row: target, next: watched(target, wants.deadlineSeconds, at), written: written(at) },
+        ),
+        due: NOBODY,
+      };
     const byDevice = new Map(rows.map((target) => [target.deviceId, target]));
     const actor: Actor = { kind: 'campaign', id: campaignId };
     const { outcomes } = await this.parts.bus.request(
@@ -318,10 +335,15 @@ export class BatchWriter {
         { timeoutMs: TIMEOUT_MS },
       );
     }
-    return outcomes.flatMap((outcome) => {
-      const target = byDevice.get(outcome.deviceId);
-      return target === undefined ? [] : [changeBy(target, outcome, at)];
-    });
+    const isTold = ({ deviceId, due, changed }: DesiredOutcome): boolean =>
+      due === true && changed === true && byDevice.get(deviceId)?.interface !== 'http';
+    return {
+      changes: outcomes.flatMap((outcome) => {
+        const target = byDevice.get(outcome.deviceId);
+        return target === undefined ? [] : [changeBy(target, outcome, at)];
+      }),
+      due: new Set(outcomes.filter(isTold).map(({ deviceId }) => deviceId)),
+    };
   }
 
   private async offer(
@@ -348,6 +370,15 @@ export class BatchWriter {
     });
   }
 }
+
+const NOBODY: ReadonlySet<string> = new Set();
+
+const forget = (from: Queryable, { tenantId, launchId }: LaunchRef, operation: string): Promise<unknown> =>
+  from.query({
+    name: 'forget-campaign-write',
+    text: 'DELETE FROM campaign_writes WHERE tenant_id = $1 AND launch_id = $2 AND operation = $3',
+    values: [tenantId, launchId, operation],
+  });
 
 const awayFor = (why: string): NonNullable<LaunchRow['away']> => ({
   detail: `Desired values cannot be written at the moment: ${why}`,

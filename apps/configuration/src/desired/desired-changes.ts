@@ -15,6 +15,7 @@ import {
   type ConfigurationCommand,
 } from '../device-configuration/device-configuration.decider.js';
 import type { ConfigurationEvent } from '../device-configuration/device-configuration.events.js';
+import { isDueAfterChange } from '../device-configuration/sync-state.js';
 import type { RulesInForce } from './rules-in-force.js';
 
 export interface DesiredChange extends DeviceId {
@@ -127,6 +128,7 @@ export class DesiredChanges {
             changed: outcome.events.length > 0,
             version: outcome.state.version,
             configId: outcome.state.configId,
+            ...(isDueAfterChange(outcome.state) ? { due: true } : {}),
             ...(tellPrevious === true ? { previous: ownValuesOf(outcome.before, wanted[index] ?? {}) } : {}),
           }
         : { deviceId, code: outcome.error.code, detail: outcome.error.detail };

@@ -137,6 +137,14 @@ export class DesiredOutcome extends ItemOutcome {
   @IsString()
   configId?: string;
 
+  /**
+   * True: its document is due now, so an interface that sends it tells when it has (`ConfigurationDispatched`). Absent: nothing
+   * follows by itself.
+   */
+  @IsOptional()
+  @IsBoolean()
+  due?: boolean;
+
   /** With `tellPrevious`: key → its own desired value before, null: it had none of its own. Of the keys that were named. */
   @IsOptional()
   @ValuesAre(JSON_VALUE)
