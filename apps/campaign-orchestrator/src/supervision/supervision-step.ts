@@ -112,7 +112,10 @@ const judgeRest = async (parts: SupervisionStepParts, step: StepKey): Promise<vo
   await again(parts, step);
 };
 
-/** By its campaign, since a short time: to look at each of its devices before and after the write would be twice the work. */
+/**
+ * By its campaign, since a short time, or their interfaces have not told yet that they were sent what was written: to look at each of
+ * its devices before and after that would be twice the work.
+ */
 const isBeingWritten = async (
   { database }: SupervisionStepParts,
   { tenantId, key }: StepKey,
@@ -122,7 +125,7 @@ const isBeingWritten = async (
     text: `SELECT EXISTS (
              SELECT FROM supervisions s
              JOIN campaign_phases p ON p.tenant_id = s.tenant_id AND p.campaign_id = s.campaign_id
-                                   AND p.phase IN ('snapshotting', 'dispatching')
+                                   AND p.phase IN ('snapshotting', 'dispatching', 'awaiting_service')
              WHERE s.tenant_id = $1 AND s.id = $2 AND s.opened_at > now() - $3 * interval '1 millisecond') AS busy`,
     values: [tenantId, key, WRITTEN_FIRST_MS],
   });
