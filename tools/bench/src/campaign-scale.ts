@@ -192,12 +192,19 @@ const phase = async (what: string, done: () => Promise<void>, flow: Flow): Promi
   const busy = busyOf();
   const first = flow.asked.length;
   const began = performance.now();
-  await done();
+  const end = async (): Promise<void> => {
+    ending.abort();
+    await Promise.all([sampling, ...acting]);
+    operator.close();
+  };
+  // What others do must not go on against a platform that is stopped, or its fault is told in place of this one.
+  await done().catch(async (error: unknown) => {
+    await end();
+    throw error;
+  });
   const seconds = (performance.now() - began) / 1_000;
   const cores = busyOf().map((used, nth) => (used - (busy[nth] ?? 0)) / seconds);
-  ending.abort();
-  await Promise.all([sampling, ...acting]);
-  operator.close();
+  await end();
   const asked = flow.asked.slice(first);
   return {
     ...{ what, seconds, list, patch, refused },
