@@ -94,4 +94,25 @@ describe('a packet that ends before what it must hold', () => {
     // A subscription identifier that goes on where all ends.
     expect(faultOf(5, 0x82, 5, 0, 1, 2, 0x0b, 0x80)).toMatch(/property/);
   });
+
+  it.each(['receiveMaximum', 'maximumPacketSize'])(
+    'is one with a %s of 0, which would let nothing through',
+    (name) => {
+      const faultWith = (value: number): string | undefined => {
+        const reader = new PacketReader(1_000);
+        reader.push(
+          generate(
+            {
+              ...{ cmd: 'connect', protocolVersion: 5, protocolId: 'MQTT', clientId: 'a', clean: true },
+              ...{ keepalive: 0, properties: { [name]: value } },
+            },
+            { protocolVersion: 5 },
+          ),
+        );
+        return reader.fault;
+      };
+      expect(faultWith(1)).toBeUndefined();
+      expect(faultWith(0)).toMatch(/a connect with a property that .* has no such value/);
+    },
+  );
 });

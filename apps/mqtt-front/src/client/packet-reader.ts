@@ -19,10 +19,11 @@ const faultOf = (packet: Packet, readTo: number): string | undefined => {
   if (cmd === 'connect') {
     // Of two bits, one value is none (MQTT 3.1.1, 3.1.2.6).
     if (Number(packet.will?.qos) > 2) return 'a will of QoS 3';
-    if (hasFault(packet.will?.properties)) return 'a will with a property that is not whole, or there twice';
+    if (hasFault(packet.will?.properties))
+      return 'a will with a property that is not whole, has no such value, or is there twice';
   }
   if ('properties' in packet && hasFault(packet.properties)) {
-    return `a ${cmd} with a property that is not whole, or there twice`;
+    return `a ${cmd} with a property that is not whole, has no such value, or is there twice`;
   }
   return undefined;
 };
@@ -33,6 +34,8 @@ const hasFault = (properties: object = {}): boolean =>
     if (name === 'userProperties') return false;
     // The broker names all that a message has come by.
     if (name === 'subscriptionIdentifier') return ![value].flat().every((one) => Number(one) > 0);
+    // Of which the client could be sent nothing (3.1.2.11.3, 3.1.2.11.4).
+    if (value === 0 && (name === 'receiveMaximum' || name === 'maximumPacketSize')) return true;
     return value === null || value === -1 || Array.isArray(value);
   });
 
