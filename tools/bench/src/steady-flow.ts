@@ -17,6 +17,8 @@ export interface Asked {
   readonly n: number;
   readonly device: BenchDevice;
   readonly sentAt: number;
+  /** By PUBACK. */
+  acknowledgedAt?: number;
   answeredAt?: number;
   /** Answered with `/error`. */
   refused?: true;
@@ -25,9 +27,17 @@ export interface Asked {
 export interface Flow {
   readonly kind: FlowKind;
   readonly asked: readonly Asked[];
+  /** When the connections of its devices ended, and began anew. */
+  readonly connections: readonly Connection[];
   /** Sends no more; `close` ends the connection. */
   stop(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface Connection {
+  readonly device: BenchDevice;
+  readonly at: number;
+  readonly what: 'connect' | 'close';
 }
 
 /** As many requests of a device may be under way as are told apart: few, as of a device that is short of memory. */
@@ -41,12 +51,17 @@ export const startFlow = async (
   ids = IDS,
 ): Promise<Flow> => {
   const asked: Asked[] = [];
+  const connections: Connection[] = [];
   const senders = await Promise.all(devices.map((device) => connectSender(run, kind, device, ids)));
+  for (const { device, client } of senders)
+    for (const what of ['connect', 'close'] as const)
+      client.on(what, () => connections.push({ device, at: performance.now(), what }));
   const stopping = new AbortController();
   const sending = send(kind, senders, asked, stopping.signal);
   return {
     kind,
     asked,
+    connections,
     stop: async () => {
       stopping.abort();
       await sending;
@@ -106,7 +121,9 @@ const send = async (
       const one: Asked = { n, device, sentAt: performance.now() };
       asked.push(one);
       waiting[id]?.push(one);
-      client.publish(`${topic}/${id}`, JSON.stringify(kind.body(n, device)), { qos: 1 });
+      client.publish(`${topic}/${id}`, JSON.stringify(kind.body(n, device)), { qos: 1 }, (error) => {
+        if (error == null) one.acknowledgedAt = performance.now();
+      });
     }
     await delay(5);
   }

@@ -47,7 +47,7 @@ export const everythingAnswered = (
     ),
   );
 
-/** Telemetry: samples that are not there. The others: devices whose last message is not what the platform shows. */
+/** Telemetry: samples that were acknowledged and are not there. The others: devices whose last message is not what the platform shows. */
 export const lostOf = async (
   flows: readonly Flow[],
   devices: readonly BenchDevice[],
@@ -56,7 +56,9 @@ export const lostOf = async (
   for (const { kind, asked } of flows) {
     lost[kind.name] = 0;
     for (const device of devices) {
-      const sent = asked.filter((one) => one.device === device).map(({ n }) => n);
+      const sent = asked
+        .filter((one) => one.device === device && one.acknowledgedAt !== undefined)
+        .map(({ n }) => n);
       lost[kind.name] = (lost[kind.name] ?? 0) + (await missing(kind.name, device, sent));
     }
   }

@@ -203,6 +203,14 @@ export class Load {
       ...(await this.countJobs(database)),
       ...this.flows.map(({ kind }): Counted => [`${kind.name}: lost`, 0, lost[kind.name] ?? 0]),
       [
+        'messages that were never acknowledged',
+        0,
+        this.flows.reduce(
+          (sum, { asked }) => sum + asked.filter((one) => one.acknowledgedAt === undefined).length,
+          0,
+        ),
+      ],
+      [
         'messages answered with an error',
         0,
         this.flows.reduce((sum, { asked }) => sum + asked.filter(({ refused }) => refused).length, 0),

@@ -45,6 +45,13 @@ export const verdictOf = (
     samples,
     course: watched.course,
     wrong: [...watched.wrong],
+    unanswered: outcome.flows.map(({ kind, asked, connections }) => ({
+      kind: kind.name,
+      asked: asked
+        .filter(({ answeredAt }) => answeredAt === undefined)
+        .map(({ n, device, sentAt, acknowledgedAt }) => ({ n, device: device.id, sentAt, acknowledgedAt })),
+      connections: connections.map(({ device, at, what }) => ({ device: device.id, at, what })),
+    })),
   });
   const whole = [
     ...tables,
