@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { MqttClient } from 'mqtt';
 import { callAll } from './call-all.js';
 import { connectDevice, type BenchDevice } from './platform.js';
+import { publishUntilTaken } from './publish.js';
 import { storedSequences } from './stored-sequences.js';
 
 const DRAIN_SECONDS = 180;
@@ -70,13 +71,11 @@ const send = (sender: Sender): void => {
   const seq = sender.sent;
   sender.sent += 1;
   const payload = { seq, ...(ownTime ? { ts: new Date().toISOString() } : {}) };
-  client.publish(
+  publishUntilTaken(
+    client,
     `kp1/${device.appVersion}/dcx/${device.token}/json`,
     JSON.stringify(payload),
-    { qos: 1 },
-    (error) => {
-      if (!error) acknowledged.add(seq);
-    },
+    () => acknowledged.add(seq),
   );
 };
 

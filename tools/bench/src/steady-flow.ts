@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MqttClient } from 'mqtt';
 import { connectDevice, subscribeDevice, type BenchDevice } from './platform.js';
+import { publishUntilTaken } from './publish.js';
 import { milliseconds, percentile } from './statistics.js';
 
 /** One thing that devices send again and again, each time waiting for the answer. */
@@ -121,8 +122,8 @@ const send = async (
       const one: Asked = { n, device, sentAt: performance.now() };
       asked.push(one);
       waiting[id]?.push(one);
-      client.publish(`${topic}/${id}`, JSON.stringify(kind.body(n, device)), { qos: 1 }, (error) => {
-        if (error == null) one.acknowledgedAt = performance.now();
+      publishUntilTaken(client, `${topic}/${id}`, JSON.stringify(kind.body(n, device)), () => {
+        one.acknowledgedAt = performance.now();
       });
     }
     await delay(5);
