@@ -569,6 +569,30 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByRole('button', { name: 'Retry the 1 failed …' }).click();
       await page.getByText('1 device matches now').waitFor();
     });
+
+    it('that somebody else deletes while it is prepared is not lost: it can be saved as a new draft', async () => {
+      const { platform, open } = running;
+      const { body: made } = await platform.api('POST', '/campaigns', {
+        ...{ name: 'deleted by another', target: { filter: `deviceType==${TYPE}` } },
+        ...{ configurations: { mode: 'night' }, batches: [{ count: 5 }, { percent: 100 }] },
+      });
+      const { id } = made as { id: string };
+      const page = await open(`/campaigns/${id}/edit/batches`);
+      await page.getByLabel('Devices a minute').fill('77');
+      await platform.api('DELETE', `/campaigns/${id}`);
+      await page.getByText('It is not there any more').first().waitFor();
+      await page.getByRole('button', { name: 'Save and review' }).click();
+      await page.getByText('Somebody has deleted the draft').waitFor();
+      await page.getByRole('button', { name: 'Save as a new draft' }).click();
+      await page.getByText('77 a minute').waitFor();
+      const anew = new URL(page.url()).pathname.split('/')[2] ?? '';
+      expect(anew).not.toBe(id);
+      const { body: draft } = await platform.api('GET', `/campaigns/${anew}`);
+      expect(draft).toMatchObject({
+        ...{ name: 'deleted by another', status: 'draft', ratePerMinute: 77 },
+        ...{ configurations: { mode: 'night' }, batches: [{ count: 5 }, { percent: 100 }] },
+      });
+    });
   });
 
   describe('access', () => {
@@ -1110,6 +1134,20 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await page.getByRole('button', { name: 'Sign in' }).click();
       await page.getByRole('button', { name: 'Set', exact: true }).click();
       await page.getByRole('row', { name: /^typed "half a novel"/ }).waitFor();
+    });
+
+    it('asks for the sign-in where an act is the first to learn that the session has ended', async () => {
+      const { open, platform } = running;
+      const page = await open('/campaigns/new');
+      await page.getByRole('textbox', { name: 'Name' }).fill('typed before');
+      await page.getByLabel(/^Every device there is/).check();
+      await page.context().clearCookies();
+      await page.getByRole('button', { name: 'Save as a draft and go on' }).click();
+      await page.getByLabel('API key').fill(platform.apiKey);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByText('Nothing was done. Sign in, and do it again.').waitFor();
+      await page.getByRole('button', { name: 'Save as a draft and go on' }).click();
+      await page.getByRole('heading', { name: 'typed before' }).waitFor();
     });
 
     it('comes back to where it was when the session has ended', async () => {

@@ -4,7 +4,7 @@ import '@mantine/notifications/styles.css';
 import './app.css';
 import { MantineProvider } from '@mantine/core';
 import { Notifications } from '@mantine/notifications';
-import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -12,12 +12,21 @@ import { Refused, problemOf } from './api/problem.js';
 import { router } from './routes.js';
 import { cssVariables, theme } from './theme.js';
 
+/** Where the session has ended the frame shows the sign-in, and comes back to the same page. */
+const askWhetherSignedIn = (error: unknown): void => {
+  if (problemOf(error).status === 401) void queries.invalidateQueries({ queryKey: ['me'] });
+};
+
 const queries: QueryClient = new QueryClient({
   queryCache: new QueryCache({
-    // The session has ended: the frame shows the sign-in, and comes back to the same page.
     onError: (error, query) => {
-      if (problemOf(error).status === 401 && query.queryKey[0] !== 'me')
-        void queries.invalidateQueries({ queryKey: ['me'] });
+      if (query.queryKey[0] !== 'me') askWhetherSignedIn(error);
+    },
+  }),
+  mutationCache: new MutationCache({
+    onError: (error) => {
+      // Whoever is not signed in is at the sign-in already, and reads there that it was refused.
+      if (queries.getQueryData(['me']) !== undefined) askWhetherSignedIn(error);
     },
   }),
   defaultOptions: {

@@ -25,6 +25,12 @@ export const UNREACHED: Problem = {
   code: 'unreached',
 };
 
+/** What a refusal for want of a session says here, where nobody sends a key with a call. */
+export const SESSION_ENDED = {
+  title: 'The session had ended',
+  detail: 'Nothing was done. Sign in, and do it again.',
+} as const;
+
 /** Nobody has answered, or something between us: a change that was asked for may have been made. */
 export const isOpen = ({ status, code }: Problem): boolean =>
   code === UNREACHED.code || (status >= 500 && status < 600);

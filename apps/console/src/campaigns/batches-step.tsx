@@ -3,15 +3,14 @@ import { PlusIcon } from '@primer/octicons-react';
 import { useState } from 'react';
 import { ActButton } from '../shared/act-button.js';
 import { AskBeforeLeaving } from '../shared/ask-before-leaving.js';
-import { ProblemView } from '../shared/problem-view.js';
 import { sameJson } from '../shared/same-json.js';
 import { BatchFields } from './batch-fields.js';
 import { addedBefore, takesTheRest, type BatchDraft } from './batch-plan.js';
 import { PaceFields, TimeFields } from './plan-fields.js';
 import { planBody, planOf, type PlanDraft } from './plan.js';
 import { PreviewNumbers } from './preview-numbers.js';
+import { DraftStanding, saveText } from './draft-standing.js';
 import { useSaveDraft } from './save-draft.js';
-import { SomebodyWasFaster } from './somebody-was-faster.js';
 import type { StepProps } from './steps.js';
 
 /** In which parts, what each must show before the next goes, how fast and when. */
@@ -22,7 +21,7 @@ export const BatchesStep = ({ draft, onUnsaved }: StepProps) => {
   const set = (next: Partial<PlanDraft>) => setPlan({ ...plan, ...next });
   const setBatches = (next: readonly BatchDraft[]) => set({ batches: next });
   const [first] = useState(plan);
-  const { save, busy, theirs, error, problem } = useSaveDraft({
+  const { save, busy, theirs, isGone, error, problem } = useSaveDraft({
     opened: draft,
     before: planBody(first),
     next: 'review',
@@ -68,11 +67,11 @@ export const BatchesStep = ({ draft, onUnsaved }: StepProps) => {
         </Group>
         <PaceFields plan={plan} problem={problem} onChange={set} />
         <TimeFields plan={plan} problem={problem} onChange={set} />
-        {theirs === undefined ? <ProblemView error={error} /> : <SomebodyWasFaster />}
+        <DraftStanding isChanged={theirs !== undefined} isGone={isGone} error={error} />
         <AskBeforeLeaving unsaved={!sameJson(plan, first)} onUnsaved={onUnsaved} />
         <Group justify="flex-end">
           <ActButton needs="campaign" type="submit" loading={busy}>
-            {theirs === undefined ? 'Save and review' : 'Save mine over it'}
+            {saveText({ isGone, isChanged: theirs !== undefined }, 'Save and review')}
           </ActButton>
         </Group>
       </Stack>

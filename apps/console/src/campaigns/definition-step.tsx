@@ -19,11 +19,10 @@ import { MOST } from '../shared/most.js';
 import { AskBeforeLeaving } from '../shared/ask-before-leaving.js';
 import { JsonInput } from '../shared/json-input.js';
 import { mapIn, mapText } from '../shared/json-map.js';
-import { ProblemView } from '../shared/problem-view.js';
 import { sameJson } from '../shared/same-json.js';
 import { CAREFUL } from './batch-plan.js';
+import { DraftStanding, saveText } from './draft-standing.js';
 import { useSaveDraft } from './save-draft.js';
-import { SomebodyWasFaster } from './somebody-was-faster.js';
 import type { StepProps } from './steps.js';
 import { targetDraftOf, targetIn } from './target-draft.js';
 import { TargetFields } from './target-fields.js';
@@ -85,7 +84,7 @@ export const DefinitionStep = ({ draft, onUnsaved }: Partial<StepProps>) => {
     });
     return id;
   };
-  const { save, busy, theirs, error, problem } = useSaveDraft({
+  const { save, busy, theirs, isGone, error, problem } = useSaveDraft({
     opened: draft,
     before,
     next: 'batches',
@@ -197,18 +196,17 @@ export const DefinitionStep = ({ draft, onUnsaved }: Partial<StepProps>) => {
           checked={stated}
           onChange={(event) => setStated(event.currentTarget.checked)}
         />
-        {theirs === undefined ? <ProblemView error={error} /> : <SomebodyWasFaster />}
+        <DraftStanding isChanged={theirs !== undefined} isGone={isGone} error={error} />
         <AskBeforeLeaving
           unsaved={!sameJson(typed, first)}
           {...(onUnsaved === undefined ? {} : { onUnsaved })}
         />
         <Group justify="flex-end">
           <ActButton needs="campaign" type="submit" disabled={!ready} loading={busy}>
-            {theirs !== undefined
-              ? 'Save mine over it'
-              : draft === undefined
-                ? 'Save as a draft and go on'
-                : 'Save and go on'}
+            {saveText(
+              { isGone, isChanged: theirs !== undefined },
+              draft === undefined ? 'Save as a draft and go on' : 'Save and go on',
+            )}
           </ActButton>
         </Group>
       </Stack>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { addedBefore, asksNothing, batchOf, draftOf, idsIn, takesTheRest, withField } from './batch-plan.js';
 import type { Campaign } from './campaigns.queries.js';
-import { planBody, planOf } from './plan.js';
+import { definitionOf, planBody, planOf } from './plan.js';
 
 describe('a plan of batches', () => {
   const gate = { maxFailurePercent: 2, soakSeconds: 30, minSettledPercent: 10, offline: 'wait' as const };
@@ -76,6 +76,21 @@ describe('the plan of a campaign', () => {
     expect(planBody(emptied)).toMatchObject({
       ...{ spacingSeconds: null, ratePerMinute: null, maxInFlight: null, deadlineSeconds: null },
       ...{ retries: null, window: null, failureThreshold: null, endAt: null },
+    });
+  });
+
+  it('goes into a new draft with all the others have said, and what was changed', () => {
+    const draft = {
+      ...campaign,
+      ...{ name: 'eco', target: { filter: 'tags==a' }, configurations: { eco: true }, expectedStates: {} },
+      ...{ expectedFrom: 'any', deviceType: 'radiator', startAt: '2026-05-01T10:30:00.000Z', id: 'c1' },
+    } as unknown as Campaign;
+    const { batches: _, ...plan } = campaign;
+    expect(definitionOf(draft, { ratePerMinute: 7, deviceType: null, window: null })).toEqual({
+      ...{ ...plan, ratePerMinute: 7, window: undefined },
+      ...{ name: 'eco', target: { filter: 'tags==a' }, configurations: { eco: true }, expectedStates: {} },
+      expectedFrom: 'any',
+      batches: [{ percent: 100, release: 'auto' }],
     });
   });
 

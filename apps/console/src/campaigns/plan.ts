@@ -74,3 +74,20 @@ export const planBody = (plan: PlanDraft): Schema<'CampaignEdit'> => ({
   failureThreshold: plan.threshold === undefined ? null : (plan.threshold as Schema<'FailureThreshold'>),
   endAt: plan.endAt ?? null,
 });
+
+/** All that a draft says, with what was changed of it: what a new one is made of, that nothing launches by itself. */
+export const definitionOf = (
+  campaign: Campaign,
+  changed: Schema<'CampaignEdit'>,
+): Schema<'CampaignInput'> => {
+  const { name, target, configurations, expectedStates, expectedFrom, description, deviceType } = campaign;
+  const whole: Schema<'CampaignEdit'> = {
+    ...{ configurations, expectedStates, expectedFrom },
+    ...(description === undefined ? {} : { description }),
+    ...(deviceType === undefined ? {} : { deviceType }),
+    ...planBody(planOf(campaign)),
+    ...changed,
+  };
+  const said = Object.entries(whole).filter(([, value]) => value !== null);
+  return { name, target, ...Object.fromEntries(said) };
+};

@@ -6,6 +6,7 @@ import { answered, api } from '../api/client.js';
 import { useIdempotencyKey } from '../api/idempotency.js';
 import { faultAt, problemOf } from '../api/problem.js';
 import { ActButton } from '../shared/act-button.js';
+import { AskBeforeLeaving } from '../shared/ask-before-leaving.js';
 import { Confirm, TYPE_ABOVE, TypeSplit } from '../shared/confirm-count.js';
 import { count, exact } from '../shared/format.js';
 import { TimeInput } from '../shared/time-input.js';
@@ -25,11 +26,12 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
   const preview = useQuery(previewQuery(id, revision)).data;
   const [asking, setAsking] = useState<'launch' | 'schedule'>();
   const [startAt, setStartAt] = useState(campaign.startAt);
+  const [first] = useState(startAt);
   const once = useIdempotencyKey();
   const done = () => {
     void queries.invalidateQueries({ queryKey: ['campaign', id] });
     void queries.invalidateQueries({ queryKey: ['campaigns'] });
-    void navigate({ to: '/campaigns/$id', params: { id } });
+    void navigate({ to: '/campaigns/$id', params: { id }, ignoreBlocker: true });
   };
   const launch = useMutation({
     mutationFn: (expectedCount: number) =>
@@ -103,6 +105,7 @@ export const ReviewStep = ({ draft: { data: campaign } }: { readonly draft: Draf
           Launch …
         </ActButton>
       </Group>
+      <AskBeforeLeaving unsaved={startAt !== first} />
       {asking === 'launch' && preview !== undefined && (
         <Confirm
           title={`Launch ${campaign.name}`}

@@ -2,6 +2,7 @@ import { Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
+import { useLive } from '../api/live.js';
 import { AnchorLink } from '../shared/anchor-link.js';
 import { Loaded, Nothing, PageHeader } from '../shared/page.js';
 import { SecretKeys } from '../types/secret-keys.js';
@@ -37,6 +38,7 @@ export const NewCampaignPage = () => (
 export const EditCampaignPage = () => {
   const { id, step } = useParams({ from: '/campaigns/$id/edit/$step' });
   const campaign = useQuery(campaignQuery(id));
+  useLive(`campaign.${id}`, [['campaign', id]]);
   return (
     <div className="page">
       <Loaded query={campaign}>

@@ -1,6 +1,6 @@
 import { Alert, Button, CopyButton, Group, Text } from '@mantine/core';
 import { AlertIcon } from '@primer/octicons-react';
-import { isOpen, problemOf, type Problem } from '../api/problem.js';
+import { isOpen, problemOf, SESSION_ENDED, type Problem } from '../api/problem.js';
 
 /** What was refused or went wrong, in the platform's own words, with what finds it in the logs. */
 export const ProblemView = ({
@@ -8,15 +8,19 @@ export const ProblemView = ({
   retry,
   title,
   ofAct = false,
+  atSignIn = false,
 }: {
   readonly error: unknown;
   readonly retry?: () => void;
   readonly title?: string;
   /** It was an act, of which it may not be known whether it was done. */
   readonly ofAct?: boolean;
+  /** It was the key that was refused. */
+  readonly atSignIn?: boolean;
 }) => {
   if (error === undefined || error === null) return null;
-  const problem = problemOf(error);
+  const answer = problemOf(error);
+  const problem = answer.status === 401 && !atSignIn ? { ...answer, ...SESSION_ENDED } : answer;
   return (
     <Alert
       role="alert"

@@ -43,7 +43,7 @@ export const SignIn = ({ after }: { readonly after?: Schema<'Me'> }) => {
             value={key}
             onChange={(event) => setKey(event.currentTarget.value)}
           />
-          <ProblemView error={enter.error} />
+          <ProblemView error={enter.error} atSignIn />
           <Button type="submit" loading={enter.isPending}>
             Sign in
           </Button>
