@@ -35,7 +35,10 @@ export const markedDevice = async (platform: Platform): Promise<string> => {
   ];
   const refused = done.filter(({ status }) => status >= 300);
   if (refused.length > 0) throw new Error(JSON.stringify(refused));
-  await say(platform, TYPE, TOKEN, ['dcx', 'json'], { [MARKUP]: MARKUP });
+  await say(platform, TYPE, TOKEN, ['dcx', 'json'], {
+    [MARKUP]: MARKUP,
+    temperatureOfTheSecondCircuitInDegreesCelsius: 21.5,
+  });
   await apply(platform, TYPE, TOKEN, [400, MARKUP]);
   const { token } = await say(platform, TYPE, TOKEN, ['bcx', 'token'], {});
   const file = `binary-data?name=${encodeURIComponent(MARKUP)}`;

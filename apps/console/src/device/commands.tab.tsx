@@ -95,7 +95,7 @@ export const CommandsTab = ({ id }: { readonly id: string }) => {
                       </td>
                       <td className="value">
                         {command.statusCode !== undefined && `${command.statusCode} `}
-                        {command.reasonPhrase}{' '}
+                        {command.reasonPhrase !== undefined && `${command.reasonPhrase} `}
                         {command.result !== undefined && <Value name="" of={command.result} />}
                       </td>
                       <td className="value wide">

@@ -52,6 +52,7 @@ export const TelemetryCourse = ({
   const course = useCourse(id, keys, search, width);
   const { from, to, fixed, range, bucket } = course;
   const asTable = search.view === 'table';
+  const values = course.samples === 1 ? '1 value' : `${count(course.samples)} values`;
   const choose = (begin: number, end: number): void =>
     onSearch({
       ...search,
@@ -100,8 +101,8 @@ export const TelemetryCourse = ({
           <div className={course.isOld ? 'old' : undefined}>
             <Text c="dimmed">
               {course.areSamples
-                ? `${count(course.samples)} values, each as it was sent.`
-                : `${count(course.samples)} values in buckets of ${sizeInWords(bucket.size)}: the average, and from the least to the greatest. Drag across the chart to come down to single values.`}
+                ? `${values}, each as it was sent.`
+                : `${values} in buckets of ${sizeInWords(bucket.size)}: the average, and from the least to the greatest. Drag across the chart to come down to single values.`}
               {course.complete || ' There are more than could be read.'}
             </Text>
             {course.samples === 0 ? (

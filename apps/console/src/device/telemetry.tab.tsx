@@ -54,6 +54,7 @@ export const TelemetryTab = ({
             <TelemetryCourse id={id} keys={keys} search={search} onSearch={onSearch} />
             <Section title="Latest values">
               <Table
+                isCards
                 head={
                   <>
                     <th>Key</th>

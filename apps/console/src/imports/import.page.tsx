@@ -207,7 +207,9 @@ const RowTable = ({
     >
       {rows.map(({ line, outcome, deviceId, name, token, code, detail }) => (
         <tr key={line}>
-          <td className="right">{count(line)}</td>
+          <td className="right" data-label="Line">
+            {count(line)}
+          </td>
           <td className="anywhere">
             {deviceId === undefined ? (
               (name ?? <span className="dim">–</span>)

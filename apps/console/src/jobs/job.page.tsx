@@ -269,7 +269,7 @@ export const JobPage = () => {
                   isCards
                   head={
                     <>
-                      <th>Device or row</th>
+                      <th>Device or line</th>
                       <th>Reason</th>
                       <th className="wide">Code</th>
                     </>
@@ -277,7 +277,7 @@ export const JobPage = () => {
                 >
                   {items.map(({ item, code, detail }) => (
                     <tr key={item + code}>
-                      <td className="value">
+                      <td className="value" {...(/^\d+$/.test(item) ? { 'data-label': 'Line' } : {})}>
                         {DEVICE_ID.test(item) ? (
                           <AnchorLink
                             to="/devices/$id/$tab"

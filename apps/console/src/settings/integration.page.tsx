@@ -50,6 +50,7 @@ export const IntegrationPage = () => {
             </dl>
             <Section title="What it reads">
               <Table
+                isCards
                 head={
                   <>
                     <th>Service</th>

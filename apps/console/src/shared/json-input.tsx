@@ -54,7 +54,7 @@ export const JsonInput = ({
   if (covered !== undefined)
     return (
       <Input.Wrapper label={label}>
-        <Group gap="xs" wrap="nowrap">
+        <Group gap="xs">
           <code className="anywhere">{covered}</code>
           <Button variant="default" onClick={() => setOpen(true)}>
             Show and edit

@@ -19,6 +19,10 @@ export const PageHeader = ({
 }) => {
   useEffect(() => {
     document.title = `${title} · Muster`;
+    // What comes next may be refused, and has no heading then: the tab does not go on being called as what was left.
+    return () => {
+      document.title = 'Muster';
+    };
   }, [title]);
   return (
     <div className="page-header">

@@ -149,6 +149,7 @@ const KeyTable = ({
   readonly onOpen: (what: 'schema' | 'default', key: string) => void;
 }) => (
   <Table
+    isCards
     head={
       <>
         <th>Key</th>
