@@ -1141,6 +1141,7 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       const page = await open('/campaigns/new');
       await page.getByRole('textbox', { name: 'Name' }).fill('typed before');
       await page.getByLabel(/^Every device there is/).check();
+      await page.getByLabel(/^Values to write/).fill('{"mode": "night"}');
       await page.context().clearCookies();
       await page.getByRole('button', { name: 'Save as a draft and go on' }).click();
       await page.getByLabel('API key').fill(platform.apiKey);

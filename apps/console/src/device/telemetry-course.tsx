@@ -98,7 +98,7 @@ export const TelemetryCourse = ({
         {keys.length === 0 && <Nothing why="Choose keys below to see how they went." />}
         {keys.length > 0 && course.series === undefined && course.error === null && <Shape rows={8} />}
         {keys.length > 0 && course.series !== undefined && (
-          <div className={course.isOld ? 'old' : undefined}>
+          <div className={course.isOld ? 'old' : undefined} aria-busy={course.isOld}>
             <Text c="dimmed">
               {course.areSamples
                 ? `${values}, each as it was sent.`
