@@ -68,7 +68,7 @@ const COLUMNS: readonly Column[] = [
     key: 'sync',
     title: 'Configuration',
     width: '124px',
-    narrowWidth: '128px',
+    narrowWidth: '121px',
     cell: (device) => <StateMark state={syncState(device.syncState)} />,
     narrow: (device) => equal('syncState', device.syncState ?? 'none'),
   },
