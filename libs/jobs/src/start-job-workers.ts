@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { run, type Runner, type WorkerEvents } from 'graphile-worker';
+import { runMigrations, runTaskList, type WorkerEvents, type WorkerPool } from 'graphile-worker';
 import type { JobTasksOptions } from './job-tasks.js';
 import { JobTasks } from './job-tasks.js';
 import { startJobUpkeep } from './job-upkeep.js';
@@ -75,18 +75,21 @@ export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
       stopping.signal.addEventListener('abort', () => resolve(), { once: true });
     });
     ended.catch(() => undefined); // it may come before anybody waits
-    let runner: Runner | undefined;
+    const shared = {
+      schema: workerSchema(database.schema),
+      pollInterval: POLL_MS,
+      noHandleSignals: true,
+      events,
+      logger: taskLogger(logger),
+    };
+    let workers: WorkerPool | undefined;
     try {
-      runner = await run({
-        pgPool: database.pool,
-        schema: workerSchema(database.schema),
-        concurrency,
-        pollInterval: POLL_MS,
-        noHandleSignals: true,
-        events,
-        logger: taskLogger(logger),
-        parsedCronItems: [],
-        taskList: {
+      await runMigrations({ ...shared, pgPool: database.pool });
+      // Not by `run`, which starts its cron, too: that asks the database as well, nobody can catch its fault when it cannot, and the
+      // process would end of it.
+      workers = runTaskList(
+        { ...shared, concurrency },
+        {
           // What we have put in as a payload comes out again.
           [PLAN_TASK]: (payload, { job }) => outside(() => tasks.plan(payload as Task, job)),
           [TIMER_TASK]: (payload, { job }) => outside(() => timerTasks.fire(payload as TimerTask, job)),
@@ -94,10 +97,12 @@ export const startJobWorkers = (options: JobWorkersOptions): JobWorkers => {
           [CHUNK_TASK]: (payload, { job }) =>
             outside(() => tasks.chunk({ chunk: 0, ...(payload as Task) }, job)),
         },
-      });
+        database.pool,
+      );
+      workers.promise.catch(() => undefined); // why a worker ended is in the log already
       if (!isStopping()) await ended;
     } finally {
-      if (runner !== undefined) await stopRunner(runner);
+      if (workers !== undefined) await stopWorkers(workers);
       for (const id of workerIds) leases.release(id);
     }
   };
@@ -141,11 +146,10 @@ const asError = (fault: unknown): Error => (fault instanceof Error ? fault : new
  * Waits for the chunks in hand, but not for ever: without the database graphile-worker would try for minutes to say that
  * a task is done. Whoever is left behind is as good as killed.
  */
-const stopRunner = async (runner: Runner): Promise<void> => {
-  runner.promise.catch(() => undefined); // why a worker ended is in the log already
+const stopWorkers = async (workers: WorkerPool): Promise<void> => {
   const waiting = new AbortController();
   const enough = pause(STOP_WITHIN_MS, undefined, { signal: waiting.signal }).catch(() => undefined);
   // It may have stopped by itself, which it calls an error.
-  await Promise.race([runner.stop().catch(() => undefined), enough]);
+  await Promise.race([workers.gracefulShutdown().catch(() => undefined), enough]);
   waiting.abort();
 };
