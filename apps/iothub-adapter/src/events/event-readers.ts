@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EventHubConsumerClient, earliestEventPosition, type Subscription } from '@azure/event-hubs';
 import type { Database } from '@muster/event-store';
 import { startUpkeep, type Logger, type Metrics, type Upkeep } from '@muster/observability';
@@ -29,6 +30,8 @@ interface Reader {
 const PREFETCH_BATCHES = 2;
 /** How long the first event of a batch waits for others. */
 const MAX_WAIT_SECONDS = 1;
+/** A client that is just being refused by the hub goes on for minutes before it sees that it is to end. */
+const END_WITHIN_MS = 5_000;
 
 /**
  * Reads the events of all hubs. Every replica has a reader for each hub; the client of Event Hubs shares the partitions among
@@ -93,7 +96,20 @@ export const startEventReaders = (parts: EventReaderParts): Upkeep => {
   async function end(id: string): Promise<void> {
     const reader = readers.get(id);
     readers.delete(id);
-    await reader?.stop();
+    if (reader === undefined) return;
+    const ended = reader.stop().then(
+      () => true,
+      (error: unknown) => {
+        logger.warn({ err: error, hubId: id }, 'the reader of an IoT Hub did not end well');
+        return true;
+      },
+    );
+    const waiting = new AbortController();
+    const late = sleep(END_WITHIN_MS, false, { signal: waiting.signal }).catch(() => false);
+    // It claims nothing any more, and hands nothing over: the next one need not wait for it.
+    if (!(await Promise.race([ended, late])))
+      logger.info({ hubId: id }, 'the reader of an IoT Hub ends later');
+    waiting.abort();
   }
 
   async function begin(open: OpenHub): Promise<Reader> {
@@ -113,11 +129,12 @@ export const startEventReaders = (parts: EventReaderParts): Upkeep => {
     );
     /** Partitions that are ours, and still are. */
     const ours = new Map<string, { isWanted: boolean }>();
+    let isEnded = false;
     const told = new Set<string>();
     const subscription: Subscription = client.subscribe(
       {
         processInitialize: ({ partitionId }) => {
-          ours.set(partitionId, { isWanted: true });
+          ours.set(partitionId, { isWanted: !isEnded });
           return Promise.resolve();
         },
         processClose: (_reason, { partitionId }) => {
@@ -159,6 +176,7 @@ export const startEventReaders = (parts: EventReaderParts): Upkeep => {
     return {
       version: hub.version,
       stop: async () => {
+        isEnded = true;
         for (const part of ours.values()) part.isWanted = false;
         await subscription.close();
         await client.close();
