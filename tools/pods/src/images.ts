@@ -15,7 +15,11 @@ export const SERVERS_IMAGE = 'localhost/muster-servers:debian-13';
 export const COMPOSE_IMAGE = 'localhost/muster-compose:debian-13';
 
 const SUITE = 'trixie';
-const SERVERS = ['rabbitmq-server', 'nats-server', 'postgresql-17', 'mosquitto-clients', 'ca-certificates'];
+/** And the clients that specs call. */
+const SERVERS = [
+  ...['rabbitmq-server', 'nats-server', 'postgresql-17'],
+  ...['mosquitto-clients', 'curl', 'ca-certificates'],
+];
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
