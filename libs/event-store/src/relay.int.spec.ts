@@ -424,7 +424,9 @@ describe('the relay', () => {
       },
     });
     await arrives([good], 'the good one');
-    expect((await database.query('SELECT FROM relay_parked')).rowCount).toBe(1);
+    await eventually(async () => (await database.query('SELECT FROM relay_parked')).rowCount === 1, {
+      what: 'the other one is parked',
+    });
     isAway = false;
     await eventually(() => handedOver.length > 0, { what: 'it is handed over', deadlineMs: 20_000 });
     expect(handedOver).toEqual([
