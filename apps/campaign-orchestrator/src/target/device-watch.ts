@@ -9,7 +9,13 @@ import type { Database } from '@muster/event-store';
 import type { Bus } from '@muster/messaging';
 import type { Launches } from './launches.js';
 import { evaluate, isFinal, type Wanted } from './target.js';
-import { FOLLOWED, markTouched, readTargets, type TargetChanges, type TargetRow } from './target-rows.js';
+import {
+  FOLLOWED,
+  readTargets,
+  type TargetChange,
+  type TargetChanges,
+  type TargetRow,
+} from './target-rows.js';
 
 /** What somebody follows of some devices. */
 export interface Followed {
@@ -135,29 +141,21 @@ export class TargetFollower implements Follower {
   ): Promise<readonly string[]> {
     const { database, changes } = this.parts;
     const now = new Date().toISOString();
-    const found = rows.flatMap((row) => {
+    const found = rows.flatMap((row): TargetChange[] => {
       const wanted = wants.get(row.launchId);
       const state = states.get(row.deviceId);
       if (wanted === undefined || state === undefined) return [];
       const next = evaluate(row, wantedOf(row, wanted, state), state, { now, chance: Math.random() });
-      return next === null ? [] : [{ row, next }];
+      if (next !== null) return [{ row, next }];
+      // Heard of before the answer to what was handed over is recorded: whoever records it finds a changed row, and looks.
+      const { operation, status } = row;
+      return operation === null || isFinal(status) ? [] : [{ row, next: row, operation }];
     });
-    const applied =
-      found.length === 0
-        ? new Set()
-        : await database.transaction(
-            async (tx) => new Set((await changes.apply(tx, tenantId, found)).map(({ row }) => row)),
-          );
-    // Of their own transaction: rows are locked in one order.
-    const unanswered = rows.filter(({ operation, status }) => operation !== null && !isFinal(status));
-    const answered =
-      unanswered.length === 0
-        ? []
-        : await database.transaction((tx) => markTouched(tx, tenantId, unanswered));
-    return [
-      ...found.flatMap(({ row }) => (applied.has(row) ? [] : [row.deviceId])),
-      ...answered.map(({ deviceId }) => deviceId),
-    ];
+    if (found.length === 0) return [];
+    const applied = await database.transaction(
+      async (tx) => new Set((await changes.apply(tx, tenantId, found)).map(({ row }) => row)),
+    );
+    return found.flatMap(({ row }) => (applied.has(row) ? [] : [row.deviceId]));
   }
 }
 

@@ -118,42 +118,6 @@ export const handOver = async (
   return rows.map(rowOf);
 };
 
-/**
- * Something has happened to devices while what was handed over for them is not answered yet: whoever records the answer finds that
- * their rows have changed, and looks at them. Returns those whose answer had been recorded before.
- */
-export const markTouched = async (
-  tx: pg.PoolClient,
-  tenantId: string,
-  rows: readonly TargetRow[],
-): Promise<readonly TargetRow[]> => {
-  const { rows: marked } = await tx.query<{ launch_id: string; device_id: string }>({
-    text: `WITH locked AS MATERIALIZED (
-             SELECT u.tuple FROM (
-               SELECT * FROM jsonb_to_recordset($2::jsonb) AS u (tuple tid, launch_id text, device_id text, revision integer)
-               ORDER BY launch_id COLLATE "C", device_id COLLATE "C") u
-             CROSS JOIN LATERAL (
-               SELECT FROM campaign_targets t
-               WHERE t.ctid = u.tuple AND t.tenant_id = $1 AND t.launch_id = u.launch_id AND t.device_id = u.device_id
-                 AND t.revision = u.revision
-               FOR UPDATE) t
-           )
-           UPDATE campaign_targets t SET revision = revision + 1 FROM locked l WHERE t.ctid = l.tuple
-           RETURNING t.launch_id, t.device_id`,
-    values: [
-      tenantId,
-      JSON.stringify(
-        rows.map(({ tuple, launchId, deviceId, revision }) => ({
-          ...{ tuple, revision },
-          ...{ launch_id: launchId, device_id: deviceId },
-        })),
-      ),
-    ],
-  });
-  const done = new Set(marked.map((row) => keyOf(row.launch_id, row.device_id)));
-  return rows.filter(({ launchId, deviceId }) => !done.has(keyOf(launchId, deviceId)));
-};
-
 const rowOf = (row: Row): TargetRow => ({
   campaignId: row.campaign_id,
   launchId: row.launch_id,
