@@ -21,27 +21,28 @@ interface EntryRow {
   secret_hashes: string[];
 }
 
+/**
+ * Everything here is looked up by its key, row by row: OFFSET 0 keeps the planner from choosing another way. It does where it knows
+ * nothing of tables yet that grow by thousands a second, as in an import, and each answer to a door took as long as all devices,
+ * or all credentials of a tenant, are many.
+ */
+const CREDENTIALS = '(SELECT * FROM device_credentials WHERE device_id = d.id OFFSET 0) c';
 const OPENS = `c.status = 'active' AND coalesce(c.valid_from <= now(), true) AND coalesce(c.valid_until > now(), true)`;
 
 const SELECT = `
   SELECT t.tenant_id, e.token, t.id AS token_id, t.status, t.valid_from, t.valid_until, t.device_id, d.device_type_id, d.app_version, d.interface,
     d.status AS device_status, d.token_only, d.parent_id,
-    ARRAY(SELECT DISTINCT c.kind FROM device_credentials c
-          WHERE c.tenant_id = d.tenant_id AND c.device_id = d.id AND ${OPENS} ORDER BY 1) AS kinds,
+    ARRAY(SELECT DISTINCT c.kind FROM ${CREDENTIALS} WHERE c.tenant_id = d.tenant_id AND ${OPENS} ORDER BY 1) AS kinds,
     CASE d.interface WHEN 'http' THEN ARRAY(
-      SELECT encode(s.sha256, 'hex') FROM device_secrets s
-      JOIN device_credentials c ON c.tenant_id = s.tenant_id AND c.id = s.id AND ${OPENS}
-      WHERE s.tenant_id = d.tenant_id AND s.device_id = d.id ORDER BY s.id)
+      SELECT encode(s.sha256, 'hex') FROM (SELECT * FROM device_secrets WHERE device_id = d.id OFFSET 0) s
+      JOIN ${CREDENTIALS} ON c.tenant_id = s.tenant_id AND c.id = s.id AND ${OPENS}
+      WHERE s.tenant_id = d.tenant_id ORDER BY s.id)
     WHEN 'iothub' THEN ARRAY(
-      SELECT c.sha256 FROM device_credentials c
-      WHERE c.tenant_id = d.tenant_id AND c.device_id = d.id AND c.kind = 'self-signed' AND ${OPENS} ORDER BY c.id)
+      SELECT c.sha256 FROM ${CREDENTIALS}
+      WHERE c.tenant_id = d.tenant_id AND c.kind = 'self-signed' AND ${OPENS} ORDER BY c.id)
     ELSE '{}' END AS secret_hashes
 `;
 
-/**
- * Row by row by their keys: OFFSET 0 keeps the planner from joining whole tables. It does so where it knows nothing of tables yet
- * that grow by thousands a second, as in an import, and each answer to a door took as long as all devices are many.
- */
 const OF_TOKEN = `
   CROSS JOIN LATERAL (SELECT * FROM endpoint_tokens WHERE tenant_id = t.tenant_id AND id = t.id OFFSET 0) e
   CROSS JOIN LATERAL (SELECT * FROM devices WHERE tenant_id = t.tenant_id AND id = t.device_id OFFSET 0) d`;
@@ -68,14 +69,13 @@ export const accessEntries = async (
   if (deviceIds.length === 0 && tokens.length === 0) return [];
   // A token that both find comes once.
   const { rows } = await from.query<EntryRow>({
-    text: `WITH ids AS (
-             SELECT t.tenant_id, t.id FROM unnest($1::text[]) AS w (device_id)
+    text: `${SELECT} FROM (
+             SELECT t.* FROM unnest($1::text[]) AS w (device_id)
              CROSS JOIN LATERAL (SELECT * FROM device_tokens WHERE device_id = w.device_id OFFSET 0) t
              UNION
-             SELECT e.tenant_id, e.id FROM unnest($2::text[]) AS w (token)
-             CROSS JOIN LATERAL (SELECT * FROM endpoint_tokens WHERE token = w.token OFFSET 0) e)
-           ${SELECT} FROM ids
-           CROSS JOIN LATERAL (SELECT * FROM device_tokens WHERE tenant_id = ids.tenant_id AND id = ids.id OFFSET 0) t
+             SELECT t.* FROM unnest($2::text[]) AS w (token)
+             CROSS JOIN LATERAL (SELECT * FROM endpoint_tokens WHERE token = w.token OFFSET 0) e
+             CROSS JOIN LATERAL (SELECT * FROM device_tokens WHERE tenant_id = e.tenant_id AND id = e.id OFFSET 0) t) t
            ${OF_TOKEN}`,
     values: [deviceIds, tokens],
   });
