@@ -123,8 +123,8 @@ beforeAll(async () => {
     logger: createLogger({ service: 'spec', level: 'silent' }),
   });
   for (const service of ['configuration', 'commands', 'firmware', 'telemetry']) {
-    const { name, subject } = eventStream(service);
-    await bus.ensureStream({ name, subjects: [subject], maxAgeMs: 3_600_000, maxBytes: 10_000_000 });
+    const { name, subjects } = eventStream(service);
+    await bus.ensureStream({ name, subjects, maxAgeMs: 3_600_000, maxBytes: 10_000_000 });
   }
   registry = await startRegistry({
     MUSTER_DATABASE_URL: database.url,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { deviceProvisioned } from '@muster/contracts/device-registry/published';
 import { connectBus } from '@muster/messaging';
 import { createLogger } from '@muster/observability';
 import { eventually, startPlatform, type Platform } from '@muster/testing';
@@ -34,12 +35,12 @@ describe('what could not be processed', () => {
   it('is listed with its content, fails again with its reason, and is gone when it is dropped', async () => {
     const logger = createLogger({ service: 'spec', level: 'silent' });
     const bus = await connectBus({ url: platform.nats.url, name: 'spec', logger });
-    await bus.publishBatch('muster.v1.event.device-registry.default.device.provisioned.d1', {
+    await bus.publish(deviceProvisioned, {
+      tenantId: 'default',
+      entityId: 'd1',
       id: 'unreadable',
-      type: 'io.muster.device.provisioned.v1',
-      source: '/device-registry',
       time: new Date().toISOString(),
-      data: { name: 7 },
+      data: { name: 7 } as never,
     });
     await bus.close();
     // Every service that follows devices has its own.

@@ -104,7 +104,7 @@ export const runningConfiguration = async (name: string) => {
   const registry = eventStream('device-registry');
   await bus.ensureStream({
     name: registry.name,
-    subjects: [registry.subject],
+    subjects: registry.subjects,
     maxAgeMs: 3_600_000,
     maxBytes: 10_000_000,
   });

@@ -157,8 +157,8 @@ describe('beside a new replica one of the version before', () => {
     nats = await startNats();
     directory = await mkdtemp(join(tmpdir(), 'muster-rolling-'));
     bus = await connectBus({ url: nats.url, name: 'spec', logger });
-    const { name, subject } = eventStream('device-registry');
-    await bus.ensureStream({ name, subjects: [subject], maxAgeMs: 3_600_000, maxBytes: 10_000_000 });
+    const { name, subjects } = eventStream('device-registry');
+    await bus.ensureStream({ name, subjects, maxAgeMs: 3_600_000, maxBytes: 10_000_000 });
   });
 
   afterAll(async () => {

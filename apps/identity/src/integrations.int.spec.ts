@@ -62,8 +62,8 @@ beforeAll(async () => {
     startNats({ accounts: true }),
   ]);
   bus = await connectBus({ url: nats.url, credentials: servicesCredentials(), name: 'spec', logger });
-  for (const { name, subject } of [eventStream('configuration'), TELEMETRY_STREAM]) {
-    await bus.ensureStream({ name, subjects: [subject], maxAgeMs: 3_600_000, maxBytes: 1_048_576 });
+  for (const { name, subjects } of [eventStream('configuration'), TELEMETRY_STREAM]) {
+    await bus.ensureStream({ name, subjects, maxAgeMs: 3_600_000, maxBytes: 1_048_576 });
   }
   platform = await connect({
     servers: nats.url,
@@ -334,6 +334,8 @@ describe('an integration', () => {
   it.each([
     'muster.v1.event.*.other.>',
     'muster.v1.event.>',
+    'muster.v1.bundle.>',
+    'muster.v1.bundle.*.default.>',
     'muster.v1.service.>',
     '>',
     '_INBOX.>',
@@ -348,7 +350,7 @@ describe('an integration', () => {
     'muster.v1.service.configuration.desired.change',
     'MUSTER.API.CONSUMER.DURABLE.CREATE.EVENTS_CONFIGURATION.own',
     'MUSTER.API.STREAM.DELETE.EVENTS_CONFIGURATION',
-    'MUSTER.API.CONSUMER.MSG.NEXT.EVENTS_CONFIGURATION.configuration-pushes',
+    'MUSTER.API.CONSUMER.MSG.NEXT.EVENTS_CONFIGURATION.mqtt-adapter-push-configuration-bundles',
     '$JS.API.STREAM.DELETE.EVENTS_CONFIGURATION',
   ])('may not publish to %s', async (subject) => {
     const refusal = await refusalOf(connection, () => connection.publish(subject, '{}'));
@@ -380,7 +382,8 @@ describe('an integration', () => {
     });
     await platform.flush();
     expect(await stored()).toBe(before);
-    expect(seen.filter((payload) => payload.includes('deputy'))).toHaveLength(1);
+    // As it was published: alone, and in its bundle.
+    expect(seen.filter((payload) => payload.includes('deputy'))).toHaveLength(2);
     subscription.unsubscribe();
   });
 });

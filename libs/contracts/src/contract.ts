@@ -84,11 +84,26 @@ export const eventSchemaPath = (type: string): string => `/api/v1/events/schemas
 
 export type DataOf<C> = C extends PublishedContract<infer Data> ? Data : never;
 
-/** The JetStream stream that holds a service's published events, and the subjects it takes. */
-export const eventStream = (service: string): { readonly name: string; readonly subject: string } => ({
+/** The JetStream stream that holds what a service publishes: each event as a message of its own, and in bundles. */
+export const eventStream = (
+  service: string,
+): { readonly name: string; readonly subjects: readonly string[] } => ({
   name: `EVENTS_${service.toUpperCase().replaceAll('-', '_')}`,
-  subject: `muster.v1.event.${service}.>`,
+  subjects: [`muster.v1.event.${service}.>`, `${BUNDLES}${service}.>`],
 });
+
+/**
+ * Where our own services read the events of one kind of entity: the same events, up to 100 in a message, as CloudEvents in
+ * batched JSON. A message of its own for each is for integrators, whose filters name an event or an entity.
+ */
+export const bundleSubject = (
+  { service, entity }: Pick<PublishedContract<object>, 'service' | 'entity'>,
+  tenantId: string,
+): string => `${BUNDLES}${service}.${tenantId === '*' ? '*' : subjectToken(tenantId)}.${entity}`;
+
+export const isBundle = (subject: string): boolean => subject.startsWith(BUNDLES);
+
+const BUNDLES = 'muster.v1.bundle.';
 
 /** Only ids of ours go into subjects: a text with `.`, `*`, `>` or a space would break filters and permissions. */
 export const subjectToken = (text: string): string => {

@@ -16,11 +16,13 @@ export {
   type Problem,
 } from './errors.js';
 export {
+  bundleSubject,
   definePublished,
   defineRequest,
   defineSignal,
   eventSchemaPath,
   eventStream,
+  isBundle,
   subjectToken,
   type DataOf,
   type PublishedContract,

@@ -112,8 +112,8 @@ beforeAll(async () => {
   services = await startStandIns(nats.url, world);
   bus = await connectBus({ url: nats.url, name: 'spec', logger });
   for (const service of ['firmware', 'commands']) {
-    const { name, subject } = eventStream(service);
-    await bus.ensureStream({ name, subjects: [subject], maxAgeMs: 3_600_000, maxBytes: 10_000_000 });
+    const { name, subjects } = eventStream(service);
+    await bus.ensureStream({ name, subjects, maxAgeMs: 3_600_000, maxBytes: 10_000_000 });
   }
   const directory = new DeviceDirectory('iothub');
   follower = new DirectoryFollower(directory, bus, logger);

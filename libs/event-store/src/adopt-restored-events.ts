@@ -34,7 +34,8 @@ export const adoptRestoredEvents = async (client: pg.Client, relay: string): Pro
     }
     await client.query(`UPDATE streams SET txid = '0' WHERE txid <> '0'`);
     await client.query(
-      `UPDATE relay_cursor SET txid = '0', position = 9223372036854775807, moved_at = now() WHERE relay = $1`,
+      `UPDATE relay_cursor SET txid = '0', position = 9223372036854775807, bundled_txid = '0',
+         bundled_position = 9223372036854775807, moved_at = now() WHERE relay = $1`,
       [relay],
     );
     await client.query('COMMIT');

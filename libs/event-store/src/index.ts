@@ -5,6 +5,7 @@ import { RepliesWithoutSecrets1763600000004 } from '../migrations/0004-replies-w
 import { Acts1763600000005 } from '../migrations/0005-acts.js';
 import { ActsAmongEvents1763600000006 } from '../migrations/0006-acts-among-events.js';
 import { OrderWithinAStream1763600000007 } from '../migrations/0007-order-within-a-stream.js';
+import { Bundles1763600000008 } from '../migrations/0008-bundles.js';
 import type { MigrationClass } from './migrate-schema.js';
 
 /** Give these to `migrateSchema` in front of the service's own. */
@@ -16,6 +17,7 @@ export const eventStoreMigrations: readonly MigrationClass[] = [
   Acts1763600000005,
   ActsAmongEvents1763600000006,
   OrderWithinAStream1763600000007,
+  Bundles1763600000008,
 ];
 
 /** Of a service without events, whose acts are on record all the same. */

@@ -24,6 +24,7 @@ describe('migrateSchema', () => {
       'Acts1763600000005',
       'ActsAmongEvents1763600000006',
       'OrderWithinAStream1763600000007',
+      'Bundles1763600000008',
     ];
     expect(runs.slice(0, 3).flat()).toEqual(names);
     expect(runs[3]).toEqual(names);

@@ -47,10 +47,11 @@ const start = (): Relay =>
     database,
     service: SERVICE,
     bus: {
-      publish: async (_contract, { entityId }) => {
-        published.push(entityId);
-        await hold;
-      },
+      publishAll: (events) =>
+        events.map(async ({ event }) => {
+          published.push(event.entityId);
+          await hold;
+        }),
     },
     translate: (event) => [{ contract: raised, entityId: event.streamId, data: {} }],
     logger: createLogger({ service: SERVICE, level: 'silent' }),

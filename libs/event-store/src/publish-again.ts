@@ -33,7 +33,8 @@ export const publishAgain = (database: Database, service: string, since: Date): 
     if (first === undefined) return 0;
     // Of one transaction the later positions only, so one less is before it: nothing lies between.
     await tx.query(
-      `UPDATE relay_cursor SET txid = $2::text::xid8, position = $3::bigint - 1, moved_at = now() WHERE relay = $1`,
+      `UPDATE relay_cursor SET txid = $2::text::xid8, position = $3::bigint - 1, bundled_txid = $2::text::xid8,
+         bundled_position = $3::bigint - 1, moved_at = now() WHERE relay = $1`,
       [service, first.txid, first.position],
     );
     await tx.query('SELECT pg_notify($1, $2)', [doorbellChannel(database.schema), CURSOR_MOVED]);

@@ -67,17 +67,25 @@ afterEach(async () => {
 const publisher = (
   before: (id: string) => void | Promise<void> = () => undefined,
   after: (id: string, duplicate: boolean) => void | Promise<void> = () => undefined,
-): EventPublisher & { readonly ids: string[] } => {
+): EventPublisher & { readonly ids: string[]; readonly bundled: string[] } => {
   const ids: string[] = [];
+  const bundled: string[] = [];
   return {
     ids,
-    publish: async (contract, event) => {
-      ids.push(event.id);
-      await before(event.id);
-      const subject = contract.subject(event.tenantId, event.entityId);
-      const ack = await js.publish(subject, JSON.stringify(event.data), { msgID: event.id, timeout: 1_000 });
-      await after(event.id, ack.duplicate);
-    },
+    bundled,
+    publishAll: (events, only) =>
+      events.map(async ({ contract, event }) => {
+        bundled.push(event.id);
+        if (only !== undefined) return;
+        ids.push(event.id);
+        await before(event.id);
+        const subject = contract.subject(event.tenantId, event.entityId);
+        const ack = await js.publish(subject, JSON.stringify(event.data), {
+          msgID: event.id,
+          timeout: 1_000,
+        });
+        await after(event.id, ack.duplicate);
+      }),
   };
 };
 
@@ -236,6 +244,45 @@ describe('the relay', () => {
     await store.execute(counter, add(fresh));
     await eventually(async () => (await storedIds()).includes(fresh), { what: 'a new event' });
     expect(await storedIds()).toEqual([late, untold, announced, fresh]);
+  });
+
+  describe('during an update from a version that knows no bundles', () => {
+    const countedAt = (id: string): string => `counters:default:counter-${id}:1`;
+    const publishedByBefore = async (id: string): Promise<void> => {
+      await store.execute(counter, add(id));
+      await database.query(
+        `INSERT INTO relay_cursor AS c (relay, txid, position)
+         SELECT 'counters', txid, position FROM events WHERE stream = 'counter-' || $1
+         ON CONFLICT (relay) DO UPDATE SET txid = excluded.txid, position = excluded.position`,
+        [id],
+      );
+    };
+
+    it('leaves what that has published to its own consumers, and begins behind it', async () => {
+      const [old, fresh] = [newId(), newId()];
+      await publishedByBefore(old);
+      await store.execute(counter, add(fresh));
+      const bus = publisher();
+      relay(bus);
+      await eventually(() => bus.ids.length > 0, { what: 'the new event' });
+      expect([bus.ids, bus.bundled]).toEqual([[countedAt(fresh)], [countedAt(fresh)]]);
+    });
+
+    it('bundles what that publishes while it has the lock again, and publishes none of it once more', async () => {
+      const [first, ofBefore, alsoOfBefore, last] = [newId(), newId(), newId(), newId()];
+      const bus = publisher();
+      const running = relay(bus);
+      await store.execute(counter, add(first));
+      await eventually(() => bus.ids.length === 1, { what: 'the first event' });
+      await running.stop();
+      await publishedByBefore(ofBefore);
+      await publishedByBefore(alsoOfBefore);
+      await store.execute(counter, add(last));
+      relay(bus, { batchSize: 1 });
+      await eventually(() => bus.ids.length === 2, { what: 'the last event' });
+      expect(bus.ids).toEqual([first, last].map(countedAt));
+      expect(bus.bundled).toEqual([first, ofBefore, alsoOfBefore, last].map(countedAt));
+    });
   });
 
   it('publishes announcements too, in the order of the commits, and forgets them when their stream has', async () => {

@@ -10,6 +10,15 @@ import { decoderFor, EVENT_COLUMNS, type EventRow } from './decode-event.js';
 import { doorbellChannel } from './doorbell.js';
 import { startHandOver, type UntoldEvent } from './hand-over-parked.js';
 import { CURSOR_MOVED } from './publish-again.js';
+import {
+  beginBundles,
+  CursorMoved,
+  isBehind,
+  loadCursors,
+  moveBundles,
+  moveCursor,
+  type Cursor,
+} from './relay-cursor.js';
 
 /** What is told outside about one stored event. */
 export interface Published<Data extends object = object> {
@@ -18,19 +27,21 @@ export interface Published<Data extends object = object> {
   readonly data: Data;
 }
 
-/** The part of the bus a relay needs: resolves when the stream's server has acknowledged, orders by call. */
+interface Message {
+  readonly contract: PublishedContract<object>;
+  readonly event: {
+    readonly tenantId: string;
+    readonly entityId: string;
+    readonly id: string;
+    readonly time: string;
+    readonly data: object;
+    readonly traceparent?: string;
+  };
+}
+
+/** The part of the bus a relay needs: for each event, in their order, a promise that the stream's server has acknowledged it. */
 export interface EventPublisher {
-  publish(
-    contract: PublishedContract<object>,
-    event: {
-      tenantId: string;
-      entityId: string;
-      id: string;
-      time: string;
-      data: object;
-      traceparent?: string;
-    },
-  ): Promise<void>;
+  publishAll(events: readonly Message[], options?: { readonly in: 'bundles' }): readonly Promise<void>[];
 }
 
 export interface RelayOptions {
@@ -77,11 +88,6 @@ interface PendingRow extends EventRow {
   settled: boolean;
 }
 
-interface Cursor {
-  readonly txid: string;
-  readonly position: string;
-}
-
 /** `translate` or an upcast threw, or what they made cannot be addressed. */
 class Untellable extends Error {
   constructor(cause: unknown) {
@@ -89,15 +95,20 @@ class Untellable extends Error {
   }
 }
 
+const untellable = <T>(work: () => T): T => {
+  try {
+    return work();
+  } catch (error) {
+    throw new Untellable(error);
+  }
+};
+
 /** During an update a newer replica writes what this one does not know. Parked, it would never be published. */
 class OfNewerVersion extends Error {
   constructor({ type }: RecordedEvent) {
     super(`this version knows no event "${type}"`);
   }
 }
-
-/** Not a fault: `publishAgain` has set the cursor back since it was read. */
-class CursorMoved extends Error {}
 
 /**
  * Publishes the events of a service's table, and its announcements, to JetStream: every committed event, at least once, each stream's in order.
@@ -149,31 +160,45 @@ export const startRelay = (options: RelayOptions): Relay => {
     rung = false;
   };
 
-  /** The event's messages under way; rejected as `Untellable`, there are none. */
-  const publishEvent = (row: EventRow): readonly Promise<void>[] => {
+  /** What is told of the event. Throws `Untellable`, and `OfNewerVersion`. */
+  const messagesOf = (row: EventRow): readonly Message[] => {
     const { tenant_id: tenantId } = row;
     const id = `${service}:${tenantId}:${row.stream}:${row.version}`;
-    try {
-      const event = decode(row);
-      const messages = translate(event);
-      if (messages === undefined) return [Promise.reject(new OfNewerVersion(event))];
+    const event = untellable(() => decode(row));
+    const messages = untellable(() => translate(event));
+    if (messages === undefined) throw new OfNewerVersion(event);
+    const { recordedAt: time, metadata } = event;
+    const traced = metadata.traceparent === undefined ? {} : { traceparent: metadata.traceparent };
+    return messages.map(({ contract, entityId, data }, index) => {
       // Throws here, where it parks the event, and not in `publish`, where it would be tried for ever.
-      for (const { contract, entityId } of messages) contract.subject(tenantId, entityId);
-      const { recordedAt: time, metadata } = event;
-      const traced = metadata.traceparent === undefined ? {} : { traceparent: metadata.traceparent };
-      return messages.map(({ contract, entityId, data }, index) =>
-        bus.publish(contract, {
-          tenantId,
-          entityId,
-          id: index === 0 ? id : `${id}:${index}`,
-          time,
-          data,
-          ...traced,
-        }),
-      );
-    } catch (error) {
-      return [Promise.reject(new Untellable(error))];
-    }
+      untellable(() => contract.subject(tenantId, entityId));
+      return {
+        contract,
+        event: { tenantId, entityId, id: index === 0 ? id : `${id}:${index}`, time, data, ...traced },
+      };
+    });
+  };
+
+  /** For each event its messages under way; of one that cannot be told, why. */
+  const publishEvents = (
+    rows: readonly EventRow[],
+    options?: { readonly in: 'bundles' },
+  ): readonly (readonly Promise<void>[])[] => {
+    const told = rows.map((row): readonly Message[] | Promise<never> => {
+      try {
+        return messagesOf(row);
+      } catch (error) {
+        return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+    const underWay = bus.publishAll(
+      told.flatMap((messages) => (messages instanceof Promise ? [] : messages)),
+      options,
+    );
+    let next = 0;
+    return told.map((messages) =>
+      messages instanceof Promise ? [messages] : underWay.slice(next, (next += messages.length)),
+    );
   };
 
   const parkEvent = async (client: pg.Client, row: PendingRow, fault: unknown): Promise<void> => {
@@ -189,7 +214,7 @@ export const startRelay = (options: RelayOptions): Relay => {
     before: Cursor,
     rows: readonly PendingRow[],
   ): Promise<void> => {
-    const underWay = rows.map(publishEvent);
+    const underWay = publishEvents(rows);
     const outcomes = await Promise.allSettled(underWay.flat());
     let first = 0;
     let acknowledged = 0;
@@ -207,6 +232,27 @@ export const startRelay = (options: RelayOptions): Relay => {
     if (failed !== undefined) throw failed.reason;
   };
 
+  /**
+   * Bundles what a version that knows none has published: each event of it is a message alone, which our own services do not read
+   * any more. During an update that may be in turn with us.
+   */
+  const bundleTheRest = async (client: pg.Client): Promise<void> => {
+    await beginBundles(client, service);
+    while (!stopped.signal.aborted) {
+      const { alone, bundled } = await loadCursors(client, service);
+      if (!isBehind(bundled, alone)) return;
+      const pending = await readPending(client, bundled, batchSize);
+      const rows = pending.filter((row) => !isBehind(alone, cursorAt(row)));
+      const outcomes = await Promise.allSettled(publishEvents(rows, { in: 'bundles' }).flat());
+      const failed = outcomes.find(
+        (one): one is PromiseRejectedResult => one.status === 'rejected' && !isHopeless(one.reason),
+      );
+      if (failed !== undefined) throw failed.reason;
+      const last = rows.at(-1);
+      await moveBundles(client, service, last === undefined ? alone : cursorAt(last));
+    }
+  };
+
   const throwIfMoved = (): void => {
     if (!cursorMoved) return;
     cursorMoved = false;
@@ -215,7 +261,8 @@ export const startRelay = (options: RelayOptions): Relay => {
 
   /** Publishes as long as the connection with the lock lives; throws CursorMoved when it has to begin elsewhere. */
   const publishAll = async (client: pg.Client): Promise<void> => {
-    let cursor = await loadCursor(client, service);
+    await bundleTheRest(client);
+    let { alone: cursor } = await loadCursors(client, service);
     let ahead = readPending(client, cursor, batchSize);
     let recheckMs = 2;
     while (!stopped.signal.aborted) {
@@ -299,7 +346,7 @@ export const startRelay = (options: RelayOptions): Relay => {
     const row = await readOne(database, ref);
     if (row === undefined) throw new AppError('not-found', 'The event was erased.');
     try {
-      await Promise.all(publishEvent(row));
+      await Promise.all(publishEvents([row]).flat());
     } catch (error) {
       if (error instanceof OfNewerVersion) throw new AppError('unavailable', error.message, { cause: error });
       throw error instanceof Untellable ? error.cause : error;
@@ -344,31 +391,6 @@ const endsByMove = async (publishing: Promise<void>): Promise<boolean> => {
     if (error instanceof CursorMoved) return true;
     throw error;
   }
-};
-
-const loadCursor = async (client: pg.Client, service: string): Promise<Cursor> => {
-  const { rows } = await client.query<Cursor>(
-    'SELECT c.txid::text AS txid, c.position FROM relay_cursor c WHERE c.relay = $1',
-    [service],
-  );
-  return rows[0] ?? { txid: '0', position: '0' };
-};
-
-/** Only from where it was read: `publishAgain` may have set it back since, and must not be undone. */
-const moveCursor = async (
-  client: pg.Client,
-  service: string,
-  before: Cursor,
-  { txid, position }: Cursor,
-): Promise<void> => {
-  const { rowCount } = await client.query({
-    name: 'move-cursor',
-    text: `INSERT INTO relay_cursor AS c (relay, txid, position) VALUES ($1, $2::text::xid8, $3)
-           ON CONFLICT (relay) DO UPDATE SET txid = excluded.txid, position = excluded.position, moved_at = now()
-           WHERE (c.txid, c.position) = ($4::text::xid8, $5::bigint)`,
-    values: [service, txid, position, before.txid, before.position],
-  });
-  if (rowCount === 0) throw new CursorMoved();
 };
 
 /** Each table by its own index, `limit` rows of it at most, before the two are merged. */

@@ -49,10 +49,11 @@ const publish = (): void => {
     database,
     service: 'counters',
     bus: {
-      publish: async (_contract, { entityId }) => {
-        await ready;
-        published.push(entityId);
-      },
+      publishAll: (events) =>
+        events.map(async ({ event }) => {
+          await ready;
+          published.push(event.entityId);
+        }),
     },
     translate: ({ streamId }) => [{ contract: raised, entityId: streamId, data: {} }],
     logger: createLogger({ service: 'counters', level: 'silent' }),

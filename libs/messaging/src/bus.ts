@@ -1,10 +1,11 @@
-import type { MsgHdrs } from '@nats-io/transport-node';
 import { eventSchemaPath, type PublishedContract, type RequestContract } from '@muster/contracts';
 import { continueTrace, createMetrics, currentTrace, type Logger, type Metrics } from '@muster/observability';
 import type { Outgoing } from './acknowledgements.js';
+import { bundleId, bundlesOf, payloadOf, type Bundle, type OutgoingEvent } from './bundle.js';
 import { HEADER, headersOf } from './headers.js';
 import { Link } from './link.js';
 import { publisher } from './publish.js';
+import { attributesOf, headersOfEvent, type PublishedBatch, type PublishedEvent } from './published-event.js';
 import { requester, type RequestOptions } from './request.js';
 import { Streams, type StreamDeclaration } from './streams.js';
 
@@ -23,25 +24,10 @@ export interface BusOptions {
   readonly streamReplicas?: number | undefined;
 }
 
-export interface PublishedEvent<Data extends object> {
-  readonly tenantId: string;
-  readonly entityId: string;
-  /** Stable: the same event published again carries the same. */
-  readonly id: string;
-  /** ISO 8601. When it happened, not when it is published. */
-  readonly time: string;
-  readonly data: Data;
-  readonly traceparent?: string;
-}
-
-export interface PublishedBatch {
-  readonly id: string;
-  /** CloudEvents `type`. */
-  readonly type: string;
-  /** CloudEvents `source`: `/telemetry`. */
-  readonly source: string;
-  readonly time: string;
-  readonly data: object;
+/** An event, and what kind it is. */
+export interface Publishing {
+  readonly contract: PublishedContract<object>;
+  readonly event: PublishedEvent<object>;
 }
 
 export interface Bus {
@@ -60,6 +46,11 @@ export interface Bus {
     contract: PublishedContract<Data>,
     event: PublishedEvent<NoInfer<Data>>,
   ): Promise<void>;
+  /**
+   * The same for many, in their order: a promise for each, which resolves when the event is stored as a message of its own and in
+   * its bundle. `in: 'bundles'` leaves out the messages of their own, for events that have theirs already.
+   */
+  publishAll(events: readonly Publishing[], options?: { readonly in: 'bundles' }): readonly Promise<void>[];
   /** The same promise, for a subject that is not an event of one entity. */
   publishBatch(subject: string, message: PublishedBatch): Promise<void>;
   /** Creates the stream or brings it to this declaration; made again should the server lose it. */
@@ -118,22 +109,57 @@ export const connectBus = async ({
     return schema;
   };
 
+  const putAlone = ({ contract, event, json, traceparent }: OutgoingEvent): Promise<void> =>
+    put({
+      subject: contract.subject(event.tenantId, event.entityId),
+      payload: json,
+      headers: headersOf({
+        ...headersOfEvent(contract, { ...event, traceparent }),
+        [HEADER.eventSchema]: schemaOf(contract.type),
+        [HEADER.bundled]: 'yes',
+      }),
+    });
+  const putBundle = (bundle: Bundle): Promise<void> =>
+    put({
+      subject: bundle.subject,
+      payload: payloadOf(bundle),
+      headers: headersOf({
+        [HEADER.messageId]: bundleId(bundle),
+        [HEADER.contentType]: 'application/cloudevents-batch+json',
+        [HEADER.tenant]: bundle.events[0]?.event.tenantId,
+        [HEADER.events]: String(bundle.events.length),
+      }),
+    });
+  const publishAll: Bus['publishAll'] = (events, only) => {
+    const outgoing = events.map(({ contract, event }): OutgoingEvent => ({
+      contract,
+      event,
+      json: JSON.stringify(event.data),
+      traceparent: event.traceparent ?? continueTrace(currentTrace()?.traceparent).traceparent,
+    }));
+    // A bundle comes after the messages of its events: what ends a stream is a bundle, and who has handled that has handled all.
+    const alone = only === undefined ? outgoing.map(putAlone) : [];
+    const bundled = new Map<OutgoingEvent, Promise<void>>();
+    for (const bundle of bundlesOf(outgoing)) {
+      const stored = putBundle(bundle);
+      for (const one of bundle.events) bundled.set(one, stored);
+    }
+    return outgoing.map(async (one, index) => void (await Promise.all([alone[index], bundled.get(one)])));
+  };
+
   const bus: Bus = {
     request: requester({ link, logger, metrics }),
-    publish: ({ subject, type, service }, { tenantId, entityId, id, time, data, traceparent }) =>
-      put({
-        subject: subject(tenantId, entityId),
-        payload: JSON.stringify(data),
-        headers: eventHeaders(
-          { id, type, source: `/${service}`, time },
-          { schema: schemaOf(type), tenantId, entityId, traceparent },
-        ),
-      }),
+    publish: async (contract, event) => void (await Promise.all(publishAll([{ contract, event }]))),
+    publishAll,
     publishBatch: (subject, { id, type, source, time, data }) =>
       put({
         subject,
         payload: JSON.stringify(data),
-        headers: eventHeaders({ id, type, source, time }, { schema: schemaOf(type) }),
+        headers: headersOf({
+          ...attributesOf({ id, type, source, time }),
+          [HEADER.eventSchema]: schemaOf(type),
+          [HEADER.traceparent]: continueTrace(currentTrace()?.traceparent).traceparent,
+        }),
       }),
     ensureStream: (declaration) => streams.ensure(declaration),
     isConnected: () => link.isConnected(),
@@ -142,27 +168,3 @@ export const connectBus = async ({
   partsOfBuses.set(bus, { name, link, metrics, request: bus.request, streams, put });
   return bus;
 };
-
-/** CloudEvents 1.0, NATS binding, binary mode: attributes are headers, the payload is the data alone. */
-const eventHeaders = (
-  { id, type, source, time }: Omit<PublishedBatch, 'data'>,
-  of: {
-    readonly schema: string | undefined;
-    readonly tenantId?: string;
-    readonly entityId?: string;
-    readonly traceparent?: string | undefined;
-  },
-): MsgHdrs =>
-  headersOf({
-    [HEADER.messageId]: id,
-    [HEADER.eventSpec]: '1.0',
-    [HEADER.eventId]: id,
-    [HEADER.eventType]: type,
-    [HEADER.eventSource]: source,
-    [HEADER.eventTime]: time,
-    [HEADER.eventDataType]: 'application/json',
-    [HEADER.eventSchema]: of.schema,
-    [HEADER.eventSubject]: of.entityId,
-    [HEADER.tenant]: of.tenantId,
-    [HEADER.traceparent]: of.traceparent ?? continueTrace(currentTrace()?.traceparent).traceparent,
-  });

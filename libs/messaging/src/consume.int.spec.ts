@@ -1,7 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Module, type INestMicroservice, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import {
+  AckPolicy,
+  DeliverPolicy,
+  jetstream,
+  jetstreamManager,
+  type JetStreamManager,
+} from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { AppError, definePublished, eventStream } from '@muster/contracts';
 import { createLogger, createMetrics, currentTrace, newTrace } from '@muster/observability';
@@ -14,6 +20,7 @@ import {
   type Bus,
   type Delivered,
   type ItemResult,
+  type Publishing,
   type Results,
   unpack,
 } from './index.js';
@@ -135,12 +142,15 @@ const publish = async (name: string, contract = changed, traceparent?: string): 
 };
 
 const names = (): string[] => calls.flat().map(({ data }) => data.name);
-const pending = async (): Promise<number> => {
-  const { num_pending, num_ack_pending } = await manager.consumers.info(stream.name, 'reader');
+const pending = async (durable = 'reader'): Promise<number> => {
+  const { num_pending, num_ack_pending } = await manager.consumers.info(stream.name, `${durable}-bundles`);
   return num_pending + num_ack_pending;
 };
-const settled = (): Promise<true> =>
-  eventually(async () => (await pending()) === 0, { what: 'everything is settled', deadlineMs: 15_000 });
+const settled = (durable?: string): Promise<true> =>
+  eventually(async () => (await pending(durable)) === 0, {
+    what: 'everything is settled',
+    deadlineMs: 15_000,
+  });
 
 const lastParked = (): RecordParked | undefined => ParkedTable.recorded.at(-1);
 const parkedCount = (): number => ParkedTable.recorded.length;
@@ -168,7 +178,7 @@ beforeAll(async () => {
   manager = await jetstreamManager(raw);
   await bus.ensureStream({
     name: stream.name,
-    subjects: [stream.subject],
+    subjects: stream.subjects,
     maxAgeMs: 3_600_000,
     maxBytes: 1_000_000,
   });
@@ -210,7 +220,7 @@ describe('a published event', () => {
     });
   });
 
-  it('is stored once however often it is published with the same id', async () => {
+  it('is stored once alone and once in a bundle, however often it is published with the same id', async () => {
     const before = (await manager.streams.info(stream.name)).state.messages;
     const event = {
       tenantId: 't1',
@@ -221,7 +231,7 @@ describe('a published event', () => {
     };
     await bus.publish(changed, event);
     await bus.publish(changed, event);
-    expect((await manager.streams.info(stream.name)).state.messages).toBe(before + 1);
+    expect((await manager.streams.info(stream.name)).state.messages).toBe(before + 2);
   });
 
   it('that is larger than the bus takes is refused', async () => {
@@ -460,7 +470,7 @@ describe('a consumer', () => {
     const inHand = metrics.gauge('muster_consumer_in_hand_seconds', 'read', ['consumer']);
     const aside = metrics.gauge('muster_consumer_aside', 'read', ['consumer']);
     await startApp(Hasty);
-    await eventually(() => manager.consumers.info(stream.name, 'hasty'), { deadlineMs: 20_000 });
+    await eventually(() => manager.consumers.info(stream.name, 'hasty-bundles'), { deadlineMs: 20_000 });
     for (const name of stuck) await publish(name, ignored);
     await publish('behind them', ignored);
     const valueOf = async (gauge: typeof aside) => (await gauge.get()).values[0]?.value ?? 0;
@@ -487,22 +497,172 @@ describe('a consumer', () => {
   }, 90_000);
 
   it.each([
-    ['not JSON', '{"name":', 'it is not JSON'],
+    ['not JSON', '{"name":', 'it is no list of events'],
+    ['no list', '{"name":"x"}', 'it is no list of events'],
+    ['a list of something else', '[null, {"id":"x"}]', 'it is no list of events'],
     [
       'of another shape',
-      '{"name":7}',
+      JSON.stringify([
+        {
+          id: 'misshapen',
+          time: new Date().toISOString(),
+          source: '/origin',
+          type: changed.type,
+          subject: 'e1',
+          data: { name: 7 },
+        },
+      ]),
       /breaks the rules of io\.muster\.thing\.changed\.v1: .*name must be a string, is a number/,
     ],
   ])('parks what is %s without asking the handler', async (_what, body, reason) => {
     await startApp();
     const before = parkedCount();
-    raw.publish(changed.subject('t1', 'e1'), body);
+    raw.publish('muster.v1.bundle.origin.t1.thing', body);
     await publish('behind it');
     await eventually(() => parkedCount() === before + 1);
     await settled();
     expect(names()).toEqual(['behind it']);
     expect(lastParked()?.reason).toMatch(reason);
   });
+});
+
+describe('a bundle', () => {
+  const eventNamed = (name: string, entityId = 'e1') => ({
+    contract: changed,
+    event: {
+      tenantId: 't1',
+      entityId,
+      id: `event-${(ids += 1)}`,
+      time: new Date().toISOString(),
+      data: { name, version: 1 },
+    },
+  });
+  const publishTogether = (...events: readonly Publishing[]): Promise<unknown> =>
+    Promise.all(bus.publishAll(events));
+
+  it('holds what is published together, as CloudEvents in batched JSON, behind their own messages', async () => {
+    const events = ['one', 'two'].map((name) => eventNamed(name));
+    await publishTogether(...events);
+    const message = await manager.streams.getMessage(stream.name, {
+      last_by_subj: 'muster.v1.bundle.origin.t1.thing',
+    });
+    expect(message?.json()).toEqual(
+      events.map(({ event: { id, time, data } }) => ({
+        ...{ specversion: '1.0', id, time, data, source: '/origin', subject: 'e1' },
+        ...{ type: 'io.muster.thing.changed.v1', traceparent: expect.stringMatching(/^00-/) },
+      })),
+    );
+    expect(message?.seq).toBe((await manager.streams.info(stream.name)).state.last_seq);
+  });
+
+  it('is handled whole, and what fails of it is tried again and parked alone', async () => {
+    behave = (events) => {
+      if (events.some(({ data }) => data.name === 'bad one')) throw new TypeError('cannot read this');
+    };
+    const before = parkedCount();
+    const events = ['good', 'bad one', 'good too'].map((name) => eventNamed(name));
+    await startApp();
+    await publishTogether(...events);
+    await eventually(() => parkedCount() === before + 1, { what: 'it is parked' });
+    await settled();
+    // Together, alone, and the bad one in two more deliveries.
+    expect(names().filter((name) => name === 'bad one')).toHaveLength(4);
+    expect(names().filter((name) => name.startsWith('good'))).toHaveLength(4);
+    expect(lastParked()).toMatchObject({
+      subject: 'muster.v1.event.origin.t1.thing.changed.e1',
+      headers: { 'ce-id': events[1]?.event.id, 'ce-type': changed.type, 'x-tenant': 't1' },
+      tries: 3,
+    });
+    behave = () => undefined;
+    const parked = lastParked();
+    if (parked === undefined) throw new Error('nothing is parked');
+    calls = [];
+    const { payload: _left, ...withoutBody } = parked;
+    expect(await replay(parked)).toEqual({ outcome: 'done' });
+    expect(await replay(withoutBody)).toEqual({ outcome: 'done' });
+    expect(names()).toEqual(['bad one', 'bad one']);
+  });
+
+  it('brings again what failed of it while another event waits aside', async () => {
+    let stuck = true;
+    const tries: string[] = [];
+    behave = (events) => {
+      for (const { data } of events) tries.push(data.name);
+      if (stuck && events.some(({ data }) => data.name === 'stuck aside'))
+        throw new AppError('deadline-exceeded', 'No answer.');
+      if (events.some(({ data, deliveries }) => data.name === 'shaky beside' && deliveries === 1))
+        throw new Error('not yet');
+    };
+    await startApp(Hasty);
+    await eventually(() => manager.consumers.info(stream.name, 'hasty-bundles'), { deadlineMs: 20_000 });
+    await publishTogether(
+      ...['stuck aside', 'shaky beside'].map((name) => ({ ...eventNamed(name), contract: ignored })),
+    );
+    await eventually(() => tries.filter((name) => name === 'shaky beside').length >= 2, {
+      what: 'it is tried again while the other waits',
+      deadlineMs: 20_000,
+    });
+    expect(stuck).toBe(true);
+    stuck = false;
+    await settled('hasty');
+  }, 40_000);
+
+  it('is never more than a handler takes at once', async () => {
+    const many = Array.from({ length: 250 }, (_, nth) => eventNamed(`nth ${nth}`, `e${nth}`));
+    await publishTogether(...many);
+    await startApp();
+    await eventually(() => names().length >= 250, { what: 'all are handled' });
+    await settled();
+    expect(calls.map((call) => call.length)).toEqual([100, 100, 50]);
+  });
+});
+
+describe('after an update from a version before bundles', () => {
+  @Controller()
+  class Updated {
+    @Consumes({ durable: 'updated', events: [changed], singlesForMs: 0 })
+    async consume(events: Delivered<Changed>[]): Promise<Results> {
+      calls.push(events);
+      return behave(events);
+    }
+  }
+
+  @Module({ controllers: [Updated] })
+  class AfterUpdate {}
+
+  const publishBefore = (name: string) =>
+    jetstream(raw).publish(changed.subject('t1', 'e1'), JSON.stringify({ name, version: 1 }), {
+      msgID: `before ${name}`,
+    });
+
+  it('what that version had not read is read, then the rest from bundles, and its consumer is removed', async () => {
+    await publishBefore('read');
+    const { seq } = await publishBefore('left');
+    await manager.consumers.add(stream.name, {
+      ...{ durable_name: 'updated', ack_policy: AckPolicy.Explicit, filter_subject: changed.filter },
+      ...{ deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: seq },
+    });
+    await startApp(AfterUpdate);
+    await eventually(() => names().includes('left'), { what: 'what was left' });
+    await publishBefore('of a replica that is left');
+    await eventually(() => names().includes('of a replica that is left'));
+    await publish('in a bundle');
+    await eventually(() => names().includes('in a bundle'));
+    await eventually(
+      async () => {
+        const found = (await manager.consumers.list(stream.name).next()).map(({ name }) => name);
+        return !found.includes('updated') && found.includes('updated-bundles');
+      },
+      { what: 'the old consumer is removed', deadlineMs: 20_000 },
+    );
+    // While the version before may come back, its consumer is read, too.
+    expect(new Set(names())).toEqual(new Set(['left', 'of a replica that is left', 'in a bundle']));
+    calls = [];
+    await publish('once');
+    await eventually(() => names().includes('once'));
+    await settled('updated');
+    expect(names()).toEqual(['once']);
+  }, 40_000);
 });
 
 describe('a consumer that stops', () => {
@@ -512,7 +672,13 @@ describe('a consumer that stops', () => {
   /** Would wait a minute for what is not given back: whatever comes sooner was. */
   @Controller()
   class Stopping {
-    @Consumes({ durable: 'stopping', events: [changed], from: 'now', ackWaitMs: 60_000 })
+    @Consumes({
+      durable: 'stopping',
+      events: [changed],
+      from: 'now',
+      ackWaitMs: 60_000,
+      batch: { size: 500, waitMs: 0 },
+    })
     async consume(events: Delivered<Changed>[]): Promise<void> {
       seen.push(...events);
       await hold;
@@ -529,18 +695,19 @@ describe('a consumer that stops', () => {
     return stopping;
   };
   const deliveredTo = async (): Promise<number> =>
-    (await manager.consumers.info(stream.name, 'stopping')).num_ack_pending;
+    (await manager.consumers.info(stream.name, 'stopping-bundles')).num_ack_pending;
 
   it('gives back what it could not begin', async () => {
     let release = (): void => undefined;
     hold = new Promise((resolve) => (release = resolve));
     const creator = await startStopping();
-    await eventually(() => manager.consumers.info(stream.name, 'stopping'), { deadlineMs: 20_000 });
+    await eventually(() => manager.consumers.info(stream.name, 'stopping-bundles'), { deadlineMs: 20_000 });
     await creator.close();
-    for (let index = 0; index < 150; index += 1) await publish(`stop ${index}`);
     const first = await startStopping();
-    await eventually(() => seen.length > 0, { what: 'some are begun', deadlineMs: 20_000 });
-    await eventually(async () => (await deliveredTo()) > seen.length + 20, {
+    await publish('stop 0');
+    await eventually(() => seen.length > 0, { what: 'one is begun', deadlineMs: 20_000 });
+    for (let index = 1; index < 150; index += 1) await publish(`stop ${index}`);
+    await eventually(async () => (await deliveredTo()) > 100, {
       what: 'more are delivered than begun',
       deadlineMs: 20_000,
     });
@@ -551,7 +718,7 @@ describe('a consumer that stops', () => {
     const begun = new Set(seen.map(({ data }) => data.name));
     const second = await startStopping();
     // A few may have been on their way when it closed, and can only time out.
-    await eventually(() => new Set(seen.map(({ data }) => data.name)).size >= 140, {
+    await eventually(() => new Set(seen.map(({ data }) => data.name)).size >= 145, {
       what: 'what was given back',
       deadlineMs: 30_000,
     });
@@ -586,7 +753,7 @@ describe('where a consumer begins', () => {
     const other = eventStream('elsewhere');
     await bus.ensureStream({
       name: other.name,
-      subjects: [other.subject],
+      subjects: other.subjects,
       maxAgeMs: 3_600_000,
       maxBytes: 1_000_000,
     });
@@ -597,7 +764,7 @@ describe('where a consumer begins', () => {
     await late.listen();
     try {
       for (const name of [stream.name, other.name]) {
-        await eventually(() => manager.consumers.info(name, 'late'), {
+        await eventually(() => manager.consumers.info(name, 'late-bundles'), {
           what: `the consumer of ${name}`,
           deadlineMs: 20_000,
         });
@@ -628,7 +795,7 @@ describe('when the server goes away', () => {
 
   it('a stream and its consumer that are lost are made again', async () => {
     await startApp();
-    await eventually(() => manager.consumers.info(stream.name, 'reader'));
+    await eventually(() => manager.consumers.info(stream.name, 'reader-bundles'));
     await manager.streams.delete(stream.name);
     await publish('new stream');
     await eventually(() => names().includes('new stream'), { deadlineMs: 20_000 });
@@ -636,9 +803,9 @@ describe('when the server goes away', () => {
 
   it('a consumer somebody deleted is made again', async () => {
     await startApp();
-    await eventually(() => manager.consumers.info(stream.name, 'reader'));
+    await eventually(() => manager.consumers.info(stream.name, 'reader-bundles'));
     // nats-server 2.9 sometimes writes the consumer's state while it deletes its directory, and refuses.
-    await eventually(() => manager.consumers.delete(stream.name, 'reader'));
+    await eventually(() => manager.consumers.delete(stream.name, 'reader-bundles'));
     await publish('after deletion');
     await eventually(() => names().includes('after deletion'), { deadlineMs: 20_000 });
   });
@@ -662,13 +829,13 @@ describe('what is set up', () => {
   it('a consumer that drifted is brought back', async () => {
     await startApp();
     await eventually(
-      async () => (await manager.consumers.info(stream.name, 'reader')).config.ack_wait === 3e9,
+      async () => (await manager.consumers.info(stream.name, 'reader-bundles')).config.ack_wait === 3e9,
     );
     await app?.close();
-    await manager.consumers.update(stream.name, 'reader', { ack_wait: 9e9 });
+    await manager.consumers.update(stream.name, 'reader-bundles', { ack_wait: 9e9 });
     await startApp();
     await eventually(
-      async () => (await manager.consumers.info(stream.name, 'reader')).config.ack_wait === 3e9,
+      async () => (await manager.consumers.info(stream.name, 'reader-bundles')).config.ack_wait === 3e9,
     );
   });
 

@@ -45,6 +45,8 @@ export interface ConsumesOptions<Events extends readonly PublishedContract<objec
   readonly patienceMs?: number;
   /** Where a consumer that does not exist yet begins. Default `beginning`: everything the stream still has. */
   readonly from?: 'beginning' | 'now';
+  /** After an update from a version before bundles: for how long that may still be there, or come back. Default an hour. */
+  readonly singlesForMs?: number;
 }
 
 /** One result per event, in their order; nothing: all are done. */

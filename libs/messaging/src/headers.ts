@@ -25,6 +25,10 @@ export const HEADER = {
   eventDataType: 'ce-datacontenttype',
   /** Where the JSON Schema of the data is. */
   eventSchema: 'ce-dataschema',
+  /** On an event's own message: it is in a bundle too, which is what our own services read. Versions before bundles had none. */
+  bundled: 'x-bundled',
+  /** On a bundle: how many events it holds. */
+  events: 'x-events',
   /** Of the stream PARKED, which older versions wrote. */
   parkedReason: 'x-parked-reason',
   parkedSubject: 'x-parked-subject',

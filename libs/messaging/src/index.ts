@@ -1,5 +1,6 @@
 export { currentDeadline } from './deadline.js';
-export { connectBus, type Bus, type BusOptions, type PublishedBatch, type PublishedEvent } from './bus.js';
+export { connectBus, type Bus, type BusOptions, type Publishing } from './bus.js';
+export type { PublishedBatch, PublishedEvent } from './published-event.js';
 export type { RequestOptions } from './request.js';
 export type { StreamDeclaration } from './streams.js';
 export {

@@ -21,8 +21,8 @@ let bus: Bus;
 beforeAll(async () => {
   nats = await startNats();
   bus = await connectBus({ url: nats.url, name: 'spec', logger });
-  const { name, subject } = eventStream('origin');
-  await bus.ensureStream({ name, subjects: [subject], maxAgeMs: 60_000, maxBytes: 1_000_000 });
+  const { name, subjects } = eventStream('origin');
+  await bus.ensureStream({ name, subjects, maxAgeMs: 60_000, maxBytes: 1_000_000 });
 });
 
 afterAll(async () => {

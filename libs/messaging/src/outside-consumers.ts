@@ -9,6 +9,7 @@ import {
 import { nanos } from '@nats-io/transport-node';
 import { AppError } from '@muster/contracts';
 import { partsOf, type Bus } from './bus.js';
+import { nextSequenceOf } from './next-sequence.js';
 
 /** Where a consumer that does not exist yet begins. A `sequence` is of the stream that was created at `ofStream`. */
 export type StartAt =
@@ -151,12 +152,6 @@ const stateOf = (info: ConsumerInfo, { created }: StreamInfo): OutsideConsumerSt
   nextSequence: nextSequenceOf(info),
   ...readingOf(info),
 });
-
-/** Before the first acknowledgement the floor is 0; before the first delivery, what counts as delivered is all before the start. */
-const nextSequenceOf = ({ ack_floor: floor, delivered }: ConsumerInfo): number => {
-  if (floor.consumer_seq > 0) return floor.stream_seq + 1;
-  return delivered.consumer_seq > 0 ? 1 : delivered.stream_seq + 1;
-};
 
 const readingOf = (info: ConsumerInfo): ConsumerReading => {
   // The library's types say nanoseconds; the server sends RFC 3339, or nothing.

@@ -1,8 +1,9 @@
-import { AppError, isPassing, type PublishedContract } from '@muster/contracts';
+import { AppError, isBundle, isPassing, type PublishedContract } from '@muster/contracts';
 import type { ReplayMessage, ReplayOutcome } from '@muster/contracts/parked/requests';
 import { continueTrace, withTrace } from '@muster/observability';
+import { readBundle } from './bundle.js';
 import { decodeEvent } from './decode-event.js';
-import { headersOf } from './headers.js';
+import { HEADER, headersOf } from './headers.js';
 import { unpack } from './packed-payload.js';
 import { reasonOf } from './park.js';
 import { DEFAULT_ACK_WAIT_MS, HANDLER_PATIENCE, untilHung, type ConsumerParts } from './settle.js';
@@ -31,6 +32,9 @@ export const replayer =
       parked.payload === undefined ? await payloadInStream(parts, parked) : unpack(parked.payload);
     if (payload === undefined) {
       return { outcome: 'failed', code: 'not-found', detail: 'Its stream does not have it any more.' };
+    }
+    if (isBundle(parked.subject)) {
+      return { outcome: 'failed', code: 'invalid-payload', detail: 'It is no list of events.' };
     }
     const decoded = decodeEvent(
       {
@@ -62,12 +66,17 @@ export const replayer =
 
 const payloadInStream = async (
   { link, streams }: ConsumerParts['parts'],
-  { stream, sequence, subject }: ReplayMessage,
+  { stream, sequence, subject, headers }: ReplayMessage,
 ): Promise<Buffer | undefined> => {
   if (sequence === undefined) return undefined;
   const { streams: api } = await streams.api();
   const found = await link.during(api.getMessage(stream, { seq: sequence })).catch((error: unknown) => {
     throw new AppError('unavailable', 'The stream cannot be read right now.', { cause: error });
   });
-  return found?.subject === subject ? Buffer.from(found.data) : undefined;
+  if (found === null) return undefined;
+  if (found.subject === subject) return Buffer.from(found.data);
+  // It came in a bundle.
+  const events = isBundle(found.subject) ? readBundle(found) : undefined;
+  const one = events?.find(({ id }) => id === headers[HEADER.eventId]);
+  return one && Buffer.from(JSON.stringify(one.data));
 };

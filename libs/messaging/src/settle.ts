@@ -3,9 +3,10 @@ import { AppError, isPassing, type PublishedContract } from '@muster/contracts';
 import { continueTrace, withTrace, type Logger, type Metrics } from '@muster/observability';
 import { backoffMs, pause } from './backoff.js';
 import type { BusParts } from './bus.js';
-import { decodeEvent } from './decode-event.js';
+import { itemsOf, type Item } from './decode-event.js';
 import type { ConsumesOptions, Delivered, ItemResult, Results } from './handles.js';
-import { HEADER, headerOf, ownHeaders } from './headers.js';
+import { HEADER } from './headers.js';
+import { Parcel } from './parcel.js';
 import { parkOver, reasonOf, type Parked } from './park.js';
 
 export interface ConsumerParts {
@@ -16,12 +17,17 @@ export interface ConsumerParts {
   readonly handler: (events: readonly Delivered[]) => Promise<Results>;
 }
 
-interface Held {
-  readonly message: JsMsg;
+interface Untold {
+  readonly parcel: Parcel;
+  readonly item: Item;
+}
+
+interface Held extends Untold {
   readonly event: Delivered;
 }
 
 const DEFAULT_MAX_DELIVER = 6;
+export const DEFAULT_BATCH: NonNullable<ConsumerParts['options']['batch']> = { size: 100, waitMs: 0 };
 export const DEFAULT_RETRY_DELAYS_MS = [500, 2_000, 10_000, 30_000];
 /**
  * Also how long events wait that were in hand when the server died: it knows that they were delivered, and not that
@@ -34,6 +40,9 @@ export const HANDLER_PATIENCE = 30;
 const DEFAULT_PATIENCE_MS = 30_000;
 /** So many may wait beside the others; more of them mean that nothing can be handled, and then all wait in their order. */
 const ASIDE_MOST = 8;
+const REMEMBERED_MOST = 1_000;
+/** Events that are being parked at once. */
+const PARKING_MOST = 1_000;
 /**
  * So many times `maxDeliver` deliveries, none of which ended, mean that the process dies of the event. Not `maxDeliver`
  * itself: what was in hand beside such an event is delivered again as often, and each restart while a dependency is away
@@ -64,6 +73,7 @@ export const settler = ({
     maxDeliver = DEFAULT_MAX_DELIVER,
     ackWaitMs = DEFAULT_ACK_WAIT_MS,
     patienceMs = DEFAULT_PATIENCE_MS,
+    batch: { size } = DEFAULT_BATCH,
   } = options;
   const delays = options.retryDelaysMs ?? DEFAULT_RETRY_DELAYS_MS;
   const outcomes = metrics.counter('muster_consumed_total', 'Events delivered, by what became of them', [
@@ -84,21 +94,30 @@ export const settler = ({
     outcomes.inc({ consumer: durable, outcome });
   const aside = new Set<Promise<void>>();
   const parking = new Set<Promise<void>>();
-  /** Sequence → why it must be parked, while the table cannot be reached. */
-  const unparked = new Map<number, string>();
+  /** Of messages that come again, by sequence: what is done with, or only to be parked. What another process did, is done again. */
+  const remembered = new Map<number, Pick<Parcel, 'settled' | 'unparked'>>();
 
-  const done = ({ message }: Held): void => {
-    message.ack();
+  const onEnd = ({ message: { seq }, settled, unparked }: Parcel, comesAgain: boolean): void => {
+    const before = remembered.get(seq)?.settled ?? [];
+    remembered.delete(seq);
+    if (!comesAgain) return;
+    remembered.set(seq, { settled: [...before, ...settled], unparked });
+    // One that another process takes does not come again here. The first of a Map is the oldest.
+    for (const [oldest] of remembered) if (remembered.size > REMEMBERED_MOST) remembered.delete(oldest);
+  };
+
+  const done = ({ parcel, item }: Held): void => {
+    parcel.done(item.id);
     count('done');
   };
 
   const retry = (held: Held, reason: string): void => {
     const { deliveries } = held.event;
     if (deliveries >= maxDeliver) {
-      park(held.message, reason);
+      park(held, reason);
       return;
     }
-    held.message.nak(delays[Math.min(deliveries, delays.length) - 1] ?? 0);
+    held.parcel.again(delays[Math.min(deliveries, delays.length) - 1] ?? 0);
     count('retried');
     logger.warn(
       { consumer: durable, id: held.event.id, deliveries, reason },
@@ -107,29 +126,30 @@ export const settler = ({
   };
 
   /** Nobody waits for it: what is behind goes on while the table is away. */
-  const park = (message: JsMsg, reason: string): void => {
-    const one: Promise<void> = parkNow(message, reason).then(() => void parking.delete(one));
+  const park = (untold: Untold, reason: string): void => {
+    const one: Promise<void> = parkNow(untold, reason).then(() => void parking.delete(one));
     parking.add(one);
   };
 
   /** Only when it is safely in the table is it taken out of the stream; until then it comes back. Never rejects. */
-  const parkNow = async (message: JsMsg, reason: string): Promise<void> => {
-    const parked = parkedOf(message, { stream, consumer: durable, reason });
+  const parkNow = async (untold: Untold, reason: string): Promise<void> => {
+    const { parcel, item } = untold;
+    const { seq: sequence } = parcel.message;
     try {
+      const parked = parkedOf(untold, { stream, consumer: durable, reason });
       await parkOver(parts, parked).catch((error: unknown) => {
         if (!(error instanceof AppError) || error.code !== 'payload-too-large') throw error;
         // Stream and sequence still say where the body is.
         return parkOver(parts, { ...parked, payload: undefined });
       });
-      unparked.delete(message.seq);
-      message.term();
+      parcel.done(item.id);
       count('parked');
-      logger.error({ consumer: durable, stream, sequence: message.seq, reason }, 'an event was parked');
+      logger.error({ consumer: durable, stream, sequence, id: item.id, reason }, 'an event was parked');
     } catch (error) {
-      unparked.set(message.seq, reason);
-      message.nak(delays.at(-1));
+      parcel.unparked.set(item.id, reason);
+      parcel.again(delays.at(-1) ?? 0);
       logger.error(
-        { err: error, consumer: durable, sequence: message.seq },
+        { err: error, consumer: durable, sequence, id: item.id },
         'an event could not be parked yet',
       );
     }
@@ -137,7 +157,7 @@ export const settler = ({
 
   const apply = (held: Held, result: ItemResult): void => {
     if (result.outcome === 'done') done(held);
-    else if (result.outcome === 'park') park(held.message, result.reason);
+    else if (result.outcome === 'park') park(held, result.reason);
     else retry(held, result.reason);
   };
 
@@ -174,10 +194,9 @@ export const settler = ({
         await handle(some);
         return true;
       } catch (error) {
-        if (stopping.aborted) {
-          for (const { message } of some) message.nak();
-          return true;
-        }
+        if (stopping.aborted) for (const { parcel } of some) parcel.giveBack();
+        // It comes again, with all that was in it.
+        if (some.every(({ parcel }) => parcel.isOver)) return true;
         const left = patience - (Date.now() - began);
         if (left <= 0) return false;
         const wait = Math.min(backoffMs(tries, 250, 15_000), left);
@@ -206,7 +225,8 @@ export const settler = ({
   };
 
   const setAside = (some: readonly Held[]): void => {
-    const alive = keepAlive(some.map(({ message }) => message));
+    for (const { parcel } of some) parcel.setAside();
+    const alive = keepAlive(some.map(({ parcel }) => parcel.message));
     const waiting: Promise<void> = tryFor(some, Number.POSITIVE_INFINITY).then(() => {
       clearInterval(alive);
       aside.delete(waiting);
@@ -241,33 +261,48 @@ export const settler = ({
     };
   };
 
+  /** What is to be handled of a message; what is not, is settled here. */
+  const unpack = (message: JsMsg): readonly Held[] => {
+    const before = remembered.get(message.seq);
+    const items = itemsOf(message, contracts).filter(({ id }) => before?.settled.includes(id) !== true);
+    // One more, for the message itself, which may hold nothing that is asked for.
+    const parcel = new Parcel(message, items.length + 1, onEnd);
+    const held: Held[] = [];
+    for (const item of items) {
+      const { decoded } = item;
+      const reason = before?.unparked.get(item.id);
+      if (decoded.kind === 'other') {
+        parcel.release();
+        count('other');
+      } else if (reason !== undefined) {
+        park({ parcel, item }, reason);
+      } else if (decoded.kind === 'bad') {
+        park({ parcel, item }, decoded.reason);
+      } else if (decoded.event.deliveries > maxDeliver * DEATHS) {
+        // It was never given back: the process died of it each time.
+        park({ parcel, item }, 'it was delivered and neither handled nor given back each time');
+      } else held.push({ parcel, item, event: decoded.event });
+    }
+    parcel.release();
+    return held;
+  };
+
   const settle = async (messages: readonly JsMsg[]): Promise<void> => {
     const alive = keepAlive(messages);
     const handled = watchHand(messages.length);
     try {
-      const held: Held[] = [];
-      for (const message of messages) {
-        const decoded = decodeEvent(message, contracts);
-        const reason = unparked.get(message.seq);
-        if (decoded.kind === 'other') {
-          message.ack();
-          count('other');
-        } else if (reason !== undefined) {
-          park(message, reason);
-        } else if (decoded.kind === 'bad') {
-          park(message, decoded.reason);
-        } else if (decoded.event.deliveries > maxDeliver * DEATHS) {
-          // It was never given back: the process died of it each time.
-          park(message, 'it was delivered and neither handled nor given back each time');
-        } else held.push({ message, event: decoded.event });
-      }
+      const held = messages.flatMap(unpack);
       const [known, suspect] = [
         held.filter(({ event }) => event.deliveries <= maxDeliver),
         held.filter(({ event }) => event.deliveries > maxDeliver),
       ];
-      if (known.length > 0) await handlePatiently(known);
-      // Should the process die of one of these, it takes no other along.
+      for (let from = 0; from < known.length; from += size)
+        await handlePatiently(known.slice(from, from + size));
+      // Should the process die of one of these, it takes no other along: what lies before it in its bundle is handled in one delivery,
+      // and what lies behind it in the next. Of an entity, consumers skip what is older than what they have.
+      if (suspect.some(({ event }) => event.deliveries % 2 === 1)) suspect.reverse();
       for (const one of suspect) await handlePatiently([one]);
+      while (parking.size > PARKING_MOST) await Promise.race(parking);
     } finally {
       clearInterval(alive);
       handled();
@@ -306,23 +341,21 @@ export const untilHung = async <T>(work: () => Promise<T>, ms: number): Promise<
 
 /** The event is known by its own id, which it keeps when its stream is published again, and not by its sequence. */
 const parkedOf = (
-  message: JsMsg,
+  { parcel: { message }, item }: Untold,
   { stream, consumer, reason }: Pick<Parked, 'stream' | 'consumer' | 'reason'>,
 ): Parked => {
-  const [, , , , tenantId] = message.subject.split('.');
-  const traceparent = headerOf(message.headers, HEADER.traceparent);
+  const { subject, headers, payload } = item.single();
+  const [, , , , tenantId] = subject.split('.');
+  const traceparent = headers[HEADER.traceparent];
   return {
     stream,
     consumer,
-    id:
-      headerOf(message.headers, HEADER.eventId) ??
-      headerOf(message.headers, HEADER.messageId) ??
-      `${message.seq}:${message.timestamp}`,
-    subject: message.subject,
-    payload: message.data,
+    id: item.id,
+    subject,
+    payload,
     sequence: message.seq,
-    headers: ownHeaders(message.headers),
-    tenantId: headerOf(message.headers, HEADER.tenant) ?? tenantId,
+    headers,
+    tenantId: headers[HEADER.tenant] ?? tenantId,
     reason,
     tries: message.info.deliveryCount,
     traceId: traceparent === undefined ? undefined : continueTrace(traceparent).traceId,

@@ -18,7 +18,7 @@ const counted = definePublished({
   data: Counted,
 });
 const logger = createLogger({ service: 'spec', level: 'silent' });
-const { name: stream, subject } = eventStream('origin');
+const { name: stream, subjects } = eventStream('origin');
 
 let nats: NatsServer;
 let bus: Bus;
@@ -67,7 +67,7 @@ describe('tailEvents', () => {
     expect(await streamExtent(bus, stream)).toBeNull();
     const id = newId();
     const reading = read(id, 0, 1);
-    await bus.ensureStream({ name: stream, subjects: [subject], maxAgeMs: 60_000, maxBytes: 1_000_000 });
+    await bus.ensureStream({ name: stream, subjects, maxAgeMs: 60_000, maxBytes: 1_000_000 });
     await publish(1, id);
     expect((await reading).map(({ n }) => n)).toEqual([1]);
   });

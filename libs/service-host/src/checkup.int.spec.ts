@@ -16,7 +16,10 @@ import { serverFindings } from './server-findings.js';
 import { startService } from './start-service.js';
 
 const SCHEMA = 'patient';
-const STREAM = { name: 'EVENTS_PATIENT', subject: 'muster.v1.event.patient.>' };
+const STREAM = {
+  name: 'EVENTS_PATIENT',
+  subjects: ['muster.v1.event.patient.>', 'muster.v1.bundle.patient.>'],
+};
 const HOURS = 24;
 
 @Module({})

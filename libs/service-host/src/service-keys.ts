@@ -62,6 +62,6 @@ export const serviceKeys = ({
     doc: 'Size of the stream of what is published; the oldest give way',
     unit: 'bytes',
     min: 1_048_576,
-    default: 536_870_912,
+    default: 1_073_741_824,
   }),
 });

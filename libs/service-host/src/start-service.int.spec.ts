@@ -71,7 +71,7 @@ const service = (
 ): Omit<ServiceOptions, 'migrations' | 'serve'> => ({
   name: 'late',
   schema: SCHEMA,
-  stream: { name: 'EVENTS_LATE', subject: 'muster.v1.event.late.>' },
+  stream: { name: 'EVENTS_LATE', subjects: ['muster.v1.event.late.>', 'muster.v1.bundle.late.>'] },
   config: {
     databaseUrl,
     natsUrl,
@@ -183,7 +183,7 @@ it('forgets old replies while events come without a pause', async () => {
     name: 'busy',
     schema: 'busy',
     migrations: eventStoreMigrations,
-    stream: { name: 'EVENTS_BUSY', subject: 'muster.v1.event.busy.>' },
+    stream: { name: 'EVENTS_BUSY', subjects: ['muster.v1.event.busy.>', 'muster.v1.bundle.busy.>'] },
     config: {
       databaseUrl: server.url,
       natsUrl: nats.url,

@@ -64,7 +64,7 @@ export interface ServiceOptions {
   /** All of the schema; the service waits until they have run. */
   readonly migrations: readonly MigrationClass[];
   /** The stream of what it publishes. */
-  readonly stream: { readonly name: string; readonly subject: string };
+  readonly stream: { readonly name: string; readonly subjects: readonly string[] };
   readonly config: {
     readonly databaseUrl: string;
     readonly natsUrl: string;
@@ -108,7 +108,7 @@ export const startService = async (options: ServiceOptions): Promise<RunningApp>
   });
   await bus.ensureStream({
     name: options.stream.name,
-    subjects: [options.stream.subject],
+    subjects: options.stream.subjects,
     maxAgeMs: config.streamMaxAgeHours * 3_600_000,
     maxBytes: config.streamMaxBytes,
   });

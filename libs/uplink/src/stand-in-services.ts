@@ -343,8 +343,8 @@ export const startStandIns = async (
   const logger = createLogger({ service: 'stand-ins', level: 'silent' });
   const bus = await connectBus({ url: natsUrl, name: 'stand-ins', logger });
   for (const service of ['device-registry', 'configuration']) {
-    const { name, subject } = eventStream(service);
-    await bus.ensureStream({ name, subjects: [subject], maxAgeMs: 3_600_000, maxBytes: 10_000_000 });
+    const { name, subjects } = eventStream(service);
+    await bus.ensureStream({ name, subjects, maxAgeMs: 3_600_000, maxBytes: 10_000_000 });
   }
   StandInServices.world = world;
   const app = await NestFactory.createMicroservice(writes ? EveryStandInModule : StandInModule, {

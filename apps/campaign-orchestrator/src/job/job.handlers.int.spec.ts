@@ -87,7 +87,7 @@ beforeAll(async () => {
   const stream = eventStream('configuration');
   await bus.ensureStream({
     name: stream.name,
-    subjects: [stream.subject],
+    subjects: stream.subjects,
     maxAgeMs: 3_600_000,
     maxBytes: 10_000_000,
   });

@@ -103,7 +103,7 @@ beforeAll(async () => {
   bus = await connectBus({ url: nats.url, name: 'origin', logger });
   await bus.ensureStream({
     name: stream.name,
-    subjects: [stream.subject],
+    subjects: stream.subjects,
     maxAgeMs: 3_600_000,
     maxBytes: 10_000_000,
   });

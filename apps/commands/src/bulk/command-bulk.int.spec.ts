@@ -117,8 +117,8 @@ let surroundings: { close(): Promise<unknown> };
 beforeAll(async () => {
   [nats, database] = await Promise.all([startNats(), testDatabase({ name: 'commands', migrate })]);
   bus = await connectBus({ url: nats.url, name: 'spec', logger });
-  const { name, subject } = eventStream('device-registry');
-  await bus.ensureStream({ name, subjects: [subject], maxAgeMs: 3_600_000, maxBytes: 10_000_000 });
+  const { name, subjects } = eventStream('device-registry');
+  await bus.ensureStream({ name, subjects, maxAgeMs: 3_600_000, maxBytes: 10_000_000 });
   service = await start({
     MUSTER_DATABASE_URL: database.url,
     MUSTER_NATS_URL: nats.url,

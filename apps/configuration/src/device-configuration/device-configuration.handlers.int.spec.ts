@@ -146,7 +146,7 @@ beforeAll(async () => {
   const registry = eventStream('device-registry');
   await bus.ensureStream({
     name: registry.name,
-    subjects: [registry.subject],
+    subjects: registry.subjects,
     maxAgeMs: 3_600_000,
     maxBytes: 10_000_000,
   });

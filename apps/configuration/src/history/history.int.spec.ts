@@ -70,8 +70,8 @@ beforeAll(async () => {
   [nats, test] = await Promise.all([startNats(), testDatabase({ name: 'configuration', migrate })]);
   database = openDatabase({ url: test.url, schema: 'configuration', poolSize: 2, name: 'spec' });
   bus = await connectBus({ url: nats.url, name: 'spec', logger });
-  const { name, subject } = eventStream('device-registry');
-  await bus.ensureStream({ name, subjects: [subject], maxAgeMs: 3_600_000, maxBytes: 10_000_000 });
+  const { name, subjects } = eventStream('device-registry');
+  await bus.ensureStream({ name, subjects, maxAgeMs: 3_600_000, maxBytes: 10_000_000 });
   const app = await NestFactory.createMicroservice(SpecModule, {
     strategy: new NatsStrategy({ bus, service: 'device-registry', logger }),
     logger: new NestLogger(logger),

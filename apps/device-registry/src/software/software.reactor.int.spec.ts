@@ -29,10 +29,10 @@ const told = (software: string, softwareVersion: string, version: number) => ({
 
 describe('what devices say they run', () => {
   it('is followed from the events of the firmware service, and found by a filter', async () => {
-    const { name, subject } = eventStream('firmware');
+    const { name, subjects } = eventStream('firmware');
     await registry.bus.ensureStream({
       name,
-      subjects: [subject],
+      subjects,
       maxAgeMs: 3_600_000,
       maxBytes: 10_000_000,
     });

@@ -115,10 +115,10 @@ let others: INestMicroservice[];
 beforeAll(async () => {
   registry = await startRegistry();
   for (const service of ['configuration', 'firmware']) {
-    const { name, subject } = eventStream(service);
+    const { name, subjects } = eventStream(service);
     await registry.bus.ensureStream({
       name,
-      subjects: [subject],
+      subjects,
       maxAgeMs: 3_600_000,
       maxBytes: 10_000_000,
     });

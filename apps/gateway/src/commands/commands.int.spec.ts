@@ -97,8 +97,8 @@ beforeAll(async () => {
   await writeFile(join(folder, 'key'), `${KEY}\n`);
   const logger = createLogger({ service: 'test', level: 'silent' });
   bus = await connectBus({ url: nats.url, name: 'commands', logger });
-  const { name, subject } = eventStream('commands');
-  await bus.ensureStream({ name, subjects: [subject], maxAgeMs: 60_000, maxBytes: 1_000_000 });
+  const { name, subjects } = eventStream('commands');
+  await bus.ensureStream({ name, subjects, maxAgeMs: 60_000, maxBytes: 1_000_000 });
   service = await NestFactory.createMicroservice(CommandsModule, {
     strategy: new NatsStrategy({ bus, service: 'commands', logger }),
     logger: false,

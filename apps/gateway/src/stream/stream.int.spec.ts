@@ -48,8 +48,8 @@ beforeAll(async () => {
     MUSTER_LOG_LEVEL: 'silent',
     MUSTER_GATEWAY_STREAM_KEEP_ALIVE_MS: String(KEEP_ALIVE_MS),
   };
-  const { name, subject } = eventStream('configuration');
-  await bus.ensureStream({ name, subjects: [subject], maxAgeMs: 600_000, maxBytes: 200_000_000 });
+  const { name, subjects } = eventStream('configuration');
+  await bus.ensureStream({ name, subjects, maxAgeMs: 600_000, maxBytes: 200_000_000 });
   gateway = await start(environment);
 });
 

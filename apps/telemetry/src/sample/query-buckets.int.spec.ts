@@ -27,8 +27,8 @@ beforeAll(async () => {
     name: 'spec',
     logger: createLogger({ service: 'spec', level: 'silent' }),
   });
-  const { name, subject } = eventStream('device-registry');
-  await bus.ensureStream({ name, subjects: [subject], maxAgeMs: 3_600_000, maxBytes: 10_000_000 });
+  const { name, subjects } = eventStream('device-registry');
+  await bus.ensureStream({ name, subjects, maxAgeMs: 3_600_000, maxBytes: 10_000_000 });
   service = await start({
     MUSTER_DATABASE_URL: database.url,
     MUSTER_NATS_URL: nats.url,

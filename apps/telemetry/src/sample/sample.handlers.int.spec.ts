@@ -80,7 +80,7 @@ beforeAll(async () => {
   const registry = eventStream('device-registry');
   await bus.ensureStream({
     name: registry.name,
-    subjects: [registry.subject],
+    subjects: registry.subjects,
     maxAgeMs: 3_600_000,
     maxBytes: 10_000_000,
   });
@@ -981,7 +981,7 @@ describe('publishing', () => {
     await manager.streams.delete('TELEMETRY');
     await manager.streams.add({
       name: 'FULL',
-      subjects: [TELEMETRY_STREAM.subject],
+      subjects: [...TELEMETRY_STREAM.subjects],
       max_msgs: 1,
       discard: DiscardPolicy.New,
     });

@@ -4,7 +4,7 @@ import { subjectToken } from '../contract.js';
 import type { JsonValue } from '../fields.js';
 
 /** The JetStream stream of stored telemetry: 24 hours, oldest discarded first. PostgreSQL is the record. */
-export const TELEMETRY_STREAM = { name: 'TELEMETRY', subject: 'muster.v1.telemetry.>' } as const;
+export const TELEMETRY_STREAM = { name: 'TELEMETRY', subjects: ['muster.v1.telemetry.>'] } as const;
 
 /** `muster.v1.telemetry.<tenant>.<appVersion>`: what was just stored, at least once, for other services and integrators. */
 export const telemetrySubject = (tenantId: string, appVersion: string): string =>
