@@ -27,7 +27,11 @@ export class KnownDevicesReactor {
     @Inject(CommandTable) private readonly table: CommandTable,
   ) {}
 
-  @Consumes({ durable: 'commands-known-devices', events: [deviceProvisioned, deviceChanged, deviceDeleted] })
+  @Consumes({
+    durable: 'commands-known-devices',
+    events: [deviceProvisioned, deviceChanged, deviceDeleted],
+    batch: { size: 500, waitMs: 0 },
+  })
   async follow(events: readonly DeviceEvent[]): Promise<void> {
     const deleted = events.filter((event) => isEvent(event, deviceDeleted));
     await this.devices.follow(events);

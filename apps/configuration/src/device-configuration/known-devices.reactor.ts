@@ -35,6 +35,7 @@ export class KnownDevicesReactor {
   @Consumes({
     durable: 'configuration-known-devices',
     events: [deviceProvisioned, deviceChanged, deviceDeleted],
+    batch: { size: 500, waitMs: 0 },
   })
   async follow(events: readonly DeviceEvent[]): Promise<void> {
     const provisioned = events.filter((event) => isEvent(event, deviceProvisioned));

@@ -31,7 +31,11 @@ export class KnownDevicesReactor {
    * Not `firmware-devices`, by which replicas of a version before fill a table of their own: during an update each event
    * would go to one of the two. This one reads all that the stream holds.
    */
-  @Consumes({ durable: 'firmware-known-devices', events: [deviceProvisioned, deviceChanged, deviceDeleted] })
+  @Consumes({
+    durable: 'firmware-known-devices',
+    events: [deviceProvisioned, deviceChanged, deviceDeleted],
+    batch: { size: 500, waitMs: 0 },
+  })
   async follow(events: readonly DeviceEvent[]): Promise<void> {
     await this.devices.follow(events);
     const deleted = events.filter((event) => isEvent(event, deviceDeleted));
@@ -48,7 +52,11 @@ export class KnownDevicesReactor {
     for (const { error } of outcomes) if (error !== undefined) throw error;
   }
 
-  @Consumes({ durable: 'firmware-endpoint-tokens', events: [deviceTokenChanged] })
+  @Consumes({
+    durable: 'firmware-endpoint-tokens',
+    events: [deviceTokenChanged],
+    batch: { size: 500, waitMs: 0 },
+  })
   async followTokens(events: readonly Delivered<DeviceTokenChanged>[]): Promise<void> {
     await this.uploadTokens.learnEndpointTokens(
       events.map(({ tenantId, data: { tokenId, status, version } }) => ({
