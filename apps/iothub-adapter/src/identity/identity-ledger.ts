@@ -34,11 +34,7 @@ export class IdentityLedger {
    */
   async note(deviceIds: readonly string[]): Promise<void> {
     // Without a hub there are no identities; who adds one has every device noted afterwards.
-    const { rowCount: any } = await this.database.query({
-      name: 'any-hub',
-      text: '(SELECT FROM hubs LIMIT 1) UNION ALL (SELECT FROM hub_identities LIMIT 1)',
-    });
-    if (any === 0) return;
+    if (!(await this.hasHubs())) return;
     const ids = [...new Set(deviceIds)].sort();
     await this.database.transaction(async (tx) => {
       // In one order, so that two replicas wait for each other instead of deadlocking.
@@ -56,6 +52,14 @@ export class IdentityLedger {
         [ids, kept.map(({ hubId }) => hubId), kept.map(({ token }) => token)],
       );
     });
+  }
+
+  private async hasHubs(): Promise<boolean> {
+    const { rowCount } = await this.database.query({
+      name: 'any-hub',
+      text: '(SELECT FROM hubs LIMIT 1) UNION ALL (SELECT FROM hub_identities LIMIT 1)',
+    });
+    return rowCount !== 0;
   }
 
   private async want(
