@@ -288,10 +288,10 @@ export const settler = ({
   };
 
   const settle = async (messages: readonly JsMsg[]): Promise<void> => {
+    const held = messages.flatMap(unpack);
     const alive = keepAlive(messages);
-    const handled = watchHand(messages.length);
+    const handled = watchHand(held.length);
     try {
-      const held = messages.flatMap(unpack);
       const [known, suspect] = [
         held.filter(({ event }) => event.deliveries <= maxDeliver),
         held.filter(({ event }) => event.deliveries > maxDeliver),

@@ -82,7 +82,7 @@ export class StateProgress {
       if (Date.now() + LOOK_EVERY_MS > deadline) {
         throw new AppError(
           'unavailable',
-          `device-registry is ${behind} events behind ${source}: filters do not find all yet.`,
+          `device-registry is behind ${source} (messages: ${behind}): filters do not find all yet.`,
           { retryAfterSeconds: 1 },
         );
       }

@@ -340,7 +340,7 @@ describe('how far behind it is', () => {
       await desired(id, 1, 'c1', { slow: { to: true } });
       const refused = await problem(registry.bus.request(awaitState, { tenantId }, { timeoutMs: 1_000 }));
       expect(refused).toMatchObject({ code: 'unavailable' });
-      expect(refused.detail).toContain('1 events behind configuration');
+      expect(refused.detail).toContain('is behind configuration (messages: 1)');
     });
     await awaited();
     expect(await found('desired.slow==true')).toEqual([id]);
