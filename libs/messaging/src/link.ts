@@ -22,6 +22,7 @@ export class Link {
   private readonly returned = new Set<() => void>();
   private readonly lost = new Set<() => void>();
   private readonly ending = new AbortController();
+  private turn: Promise<void> | undefined;
 
   private constructor(
     readonly connection: NatsConnection,
@@ -65,6 +66,20 @@ export class Link {
 
   isConnected(): boolean {
     return this.connected && !this.connection.isClosed();
+  }
+
+  /**
+   * Resolves at the end of this turn of the event loop, for all who wait for it one after another. What they send then goes out in
+   * one write. Each for itself would wake the server, which takes the sender as long as all else that a request costs it.
+   */
+  endOfTurn(): Promise<void> {
+    this.turn ??= new Promise((resolve) => {
+      setImmediate(() => {
+        this.turn = undefined;
+        resolve();
+      });
+    });
+    return this.turn;
   }
 
   /** Rejects with `LinkLost` when the server is away, or goes away before `work` settles. */

@@ -56,6 +56,7 @@ export const requester = ({ link, logger, metrics }: RequestParts) => {
     contract: RequestContract<object, Reply>,
     { payload, deadline, id }: { payload: string; deadline: number; id: string },
   ): Promise<Reply> => {
+    await link.endOfTurn();
     const left = deadline - Date.now();
     if (left < 1) throw new AppError('deadline-exceeded', `No time was left to ask ${shortOf(contract)}.`);
     if (link.stopping.aborted) throw stopping();
