@@ -32,6 +32,7 @@ export {
   type RecordedEvent,
   type StoredEvent,
 } from './aggregate.js';
+export { FEW } from './few.js';
 export {
   MOST_ACTS_READ,
   readActs,

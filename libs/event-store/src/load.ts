@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { streamName, type Aggregate, type DomainEvent } from './aggregate.js';
 import type { Queryable } from './append.js';
+import { FEW } from './few.js';
 import { decodeEvent, EVENT_COLUMNS, type EventRow } from './decode-event.js';
 
 export interface StreamKey {
@@ -33,7 +34,11 @@ export const loadStates = async <State, Event extends DomainEvent>(
   const { rows } = await queryable.query<StateRow<State>>(
     keys.length === 1
       ? { ...(lock ? LOAD_LOCKED : LOAD), values: [keys[0]?.tenantId, names[0]] }
-      : { ...(lock ? LOAD_MANY_LOCKED : LOAD_MANY), values: [keys.map((key) => key.tenantId), names] },
+      : {
+          ...(keys.length <= FEW ? { name: lock ? 'load-few-locked' : 'load-few' } : {}),
+          ...(lock ? LOAD_MANY_LOCKED : LOAD_MANY),
+          values: [keys.map((key) => key.tenantId), names],
+        },
   );
   const stale = rows.filter((row) => row.state_version !== (aggregate.stateVersion ?? 1));
   const refolded = stale.length === 0 ? new Map<string, State>() : await fold(queryable, aggregate, stale);
@@ -81,7 +86,6 @@ const MANY = `SELECT s.tenant_id, s.stream, s.version, s.state_version, s.state 
 
 const LOAD: pg.QueryConfig = { name: 'load', text: ONE };
 const LOAD_LOCKED: pg.QueryConfig = { name: 'load-locked', text: `${ONE} FOR UPDATE` };
-// No name: see append-many.ts.
 const LOAD_MANY: pg.QueryConfig = { text: MANY };
 // The order is that of append-many.ts: without it two transactions with streams in common would deadlock.
 const LOAD_MANY_LOCKED: pg.QueryConfig = {

@@ -8,7 +8,7 @@ import {
   type DeviceDeleted,
   type DeviceProvisioned,
 } from '@muster/contracts/device-registry/published';
-import type { Database, Queryable } from '@muster/event-store';
+import { FEW, type Database, type Queryable } from '@muster/event-store';
 import { isEvent, type Bus, type Delivered } from '@muster/messaging';
 import type pg from 'pg';
 import {
@@ -199,6 +199,7 @@ export class KnownDevices {
     const possible = devices.filter(isPossible);
     if (possible.length === 0) return new Map();
     const { rows } = await queryable.query<Row>({
+      ...(possible.length <= FEW ? { name: 'load-few-devices' } : {}),
       text: `SELECT tenant_id, device_id, deleted, device_type_id AS "deviceTypeId", interface,
                     app_version AS "appVersion", name, tags, folder
              FROM known_devices
