@@ -58,6 +58,8 @@ class PostgresDatabase implements Database {
       application_name: name,
       connectionTimeoutMillis: 3_000,
       keepAlive: true,
+      // What is asked at once on one connection is sent at once, and answered in its order: a round trip less for each.
+      pipeline: true,
       // A statement or a transaction that hangs must not hold its locks, nor the horizon of the relay, for ever.
       options: `${sessionOptions(schema)} -c statement_timeout=15s -c idle_in_transaction_session_timeout=15s`,
     };
@@ -88,8 +90,11 @@ class PostgresDatabase implements Database {
     }
     let result: T;
     try {
-      await tx.query('BEGIN');
+      // Not waited for: `fn` sends its first statement behind it. Where it fails, the connection is gone, and all else with it.
+      const begun = tx.query('BEGIN');
+      begun.catch(ignore);
       result = await fn(tx);
+      await begun;
       const { command } = await tx.query('COMMIT');
       // PostgreSQL answers ROLLBACK to the COMMIT of a transaction in which a statement had failed.
       if (command !== 'COMMIT') throw new Error('An error inside the transaction was swallowed.');

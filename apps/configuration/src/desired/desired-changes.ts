@@ -243,11 +243,10 @@ export class DesiredChanges {
     onConflict: 'try-again' | 'give-up' = 'try-again',
   ): Promise<Outcome[]> {
     const { store, devices, rules } = this.parts;
-    await holdDefaults(tx, tenantId);
+    const [, kinds] = await Promise.all([holdDefaults(tx, tenantId), devices.kindsOf(wishes, tx)]);
     // That may have taken long. Whoever was told so may have changed something else since: this would undo it.
     const began = Date.now();
     const isLate = ({ deadline }: Wish): boolean => deadline !== undefined && deadline <= began;
-    const kinds = await devices.kindsOf(wishes, tx);
     const known = wishes.flatMap((wish, index) => {
       const kind = kinds[index];
       return kind === undefined || isLate(wish) ? [] : [{ wish, kind, index }];

@@ -45,8 +45,7 @@ export class DeviceStates {
   async learn(events: readonly StateEvent[]): Promise<DeviceKey[]> {
     const devices = byDevice(events);
     return this.database.transaction(async (tx) => {
-      await holdDeletions(tx);
-      const known = await loadLocked(tx, [...devices.values()]);
+      const [, known] = await Promise.all([holdDeletions(tx), loadLocked(tx, [...devices.values()])]);
       const steps: (Step & { readonly tuple: string })[] = [];
       const begun: (DeviceKey & Step)[] = [];
       const asked: DeviceKey[] = [];
