@@ -387,6 +387,32 @@ describe('the relay', () => {
     await arrives([id], 'an event by the second');
   });
 
+  it('is told of what its own process commits by a call, and of what another one does by the database', async () => {
+    const bus = publisher();
+    const here = relay(bus);
+    await eventually(() => here.active);
+    const rings: (string | undefined)[] = [];
+    admin.on('notification', ({ payload }) => rings.push(payload));
+    await admin.query('LISTEN muster_events_counters');
+
+    const own = newId();
+    await store.execute(counter, add(own));
+    await eventually(() => bus.ids.length === 1);
+    await database.query(`NOTIFY muster_events_counters, 'after its own'`);
+    await eventually(() => rings.includes('after its own'));
+    expect(rings).toEqual(['after its own']);
+
+    const other = openCounters(test.url);
+    await other.store.execute(counter, add(newId()));
+    await eventually(() => bus.ids.length === 2);
+    await eventually(() => rings.length === 2);
+    await other.database.close();
+
+    await here.stop();
+    await store.execute(counter, add(own));
+    await eventually(() => rings.length === 3, { what: 'who is no longer here is told by the database' });
+  });
+
   it('waits for NATS and loses nothing', async () => {
     const first = newId();
     relay(publisher());

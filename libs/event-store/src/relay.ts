@@ -7,7 +7,7 @@ import type { RecordedEvent, Upcasting } from './aggregate.js';
 import type { Database } from './database.js';
 import { asAppError } from './database-fault.js';
 import { decoderFor, EVENT_COLUMNS, type EventRow } from './decode-event.js';
-import { doorbellChannel } from './doorbell.js';
+import { answerDoorbell, doorbellChannel } from './doorbell.js';
 import { startHandOver, type UntoldEvent } from './hand-over-parked.js';
 import { CURSOR_MOVED } from './publish-again.js';
 import {
@@ -208,12 +208,14 @@ export const startRelay = (options: RelayOptions): Relay => {
     parked.inc();
   };
 
-  /** Publishes all at once and moves the cursor over those that were acknowledged without a gap before them. */
+  /**
+   * Publishes all at once. Returns the last of those that were acknowledged without a gap before them, over which the cursor may
+   * move, and what was in the way of the next.
+   */
   const publishBatch = async (
     client: pg.Client,
-    before: Cursor,
     rows: readonly PendingRow[],
-  ): Promise<void> => {
+  ): Promise<{ readonly last: PendingRow | undefined; readonly fault: unknown }> => {
     const underWay = publishEvents(rows);
     const outcomes = await Promise.allSettled(underWay.flat());
     let first = 0;
@@ -227,9 +229,7 @@ export const startRelay = (options: RelayOptions): Relay => {
       else failed ??= { index, reason: rejected.reason };
     }
     published.inc(acknowledged);
-    const last = failed === undefined ? rows.at(-1) : rows[failed.index - 1];
-    if (last !== undefined) await moveCursor(client, service, before, cursorAt(last));
-    if (failed !== undefined) throw failed.reason;
+    return { last: failed === undefined ? rows.at(-1) : rows[failed.index - 1], fault: failed?.reason };
   };
 
   /**
@@ -278,10 +278,14 @@ export const startRelay = (options: RelayOptions): Relay => {
         // The next batch is read while this one is published; a short one means that there is none yet.
         const full = settled.length === batchSize;
         if (full) ahead = readPending(client, cursor, batchSize);
-        await publishBatch(client, before, settled);
+        const { last: acknowledged, fault } = await publishBatch(client, settled);
+        const moved = acknowledged && moveCursor(client, service, before, cursorAt(acknowledged));
+        // Sent right behind it.
+        if (!full && fault === undefined) ahead = readPending(client, cursor, batchSize);
+        await moved;
+        if (fault !== undefined) throw fault;
         recheckMs = 2;
         failingSince = undefined;
-        if (!full) ahead = readPending(client, cursor, batchSize);
         continue;
       }
       failingSince = undefined;
@@ -294,6 +298,7 @@ export const startRelay = (options: RelayOptions): Relay => {
 
   const session = async (): Promise<void> => {
     const client = await database.dedicated();
+    let hangUp = (): void => undefined;
     client.on('notification', ({ payload }) => {
       if (payload === CURSOR_MOVED) cursorMoved = true;
       ring();
@@ -314,10 +319,12 @@ export const startRelay = (options: RelayOptions): Relay => {
       logger.info('the relay is active');
       active = true;
       activeGauge.set(1);
+      hangUp = answerDoorbell(database, ring);
       while (await endsByMove(publishAll(client))) logger.info('the cursor was set back: publishing again');
     } finally {
       active = false;
       activeGauge.set(0);
+      hangUp();
       await client.end().catch(() => undefined);
     }
   };
