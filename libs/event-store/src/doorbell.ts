@@ -23,7 +23,10 @@ export const createDoorbell = (database: Database): { ring(): void } => {
   let again = false;
   const ring = (): void => {
     const answer = answers.get(database);
-    if (answer !== undefined) return answer();
+    if (answer !== undefined) {
+      answer();
+      return;
+    }
     if (ringing) {
       again = true;
       return;

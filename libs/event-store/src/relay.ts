@@ -215,21 +215,26 @@ export const startRelay = (options: RelayOptions): Relay => {
   const publishBatch = async (
     client: pg.Client,
     rows: readonly PendingRow[],
-  ): Promise<{ readonly last: PendingRow | undefined; readonly fault: unknown }> => {
+  ): Promise<{
+    readonly last: PendingRow | undefined;
+    readonly failed: PromiseRejectedResult | undefined;
+  }> => {
     const underWay = publishEvents(rows);
     const outcomes = await Promise.allSettled(underWay.flat());
     let first = 0;
     let acknowledged = 0;
-    let failed: { readonly index: number; readonly reason: unknown } | undefined;
+    let last: PendingRow | undefined;
+    let failed: PromiseRejectedResult | undefined;
     for (const [index, row] of rows.entries()) {
       const own = outcomes.slice(first, (first += underWay[index]?.length ?? 0));
       const rejected = own.find((outcome) => outcome.status === 'rejected');
       if (rejected === undefined) acknowledged += own.length;
       else if (isHopeless(rejected.reason)) await parkEvent(client, row, rejected.reason);
-      else failed ??= { index, reason: rejected.reason };
+      else failed ??= rejected;
+      if (failed === undefined) last = row;
     }
     published.inc(acknowledged);
-    return { last: failed === undefined ? rows.at(-1) : rows[failed.index - 1], fault: failed?.reason };
+    return { last, failed };
   };
 
   /**
@@ -278,12 +283,12 @@ export const startRelay = (options: RelayOptions): Relay => {
         // The next batch is read while this one is published; a short one means that there is none yet.
         const full = settled.length === batchSize;
         if (full) ahead = readPending(client, cursor, batchSize);
-        const { last: acknowledged, fault } = await publishBatch(client, settled);
+        const { last: acknowledged, failed } = await publishBatch(client, settled);
         const moved = acknowledged && moveCursor(client, service, before, cursorAt(acknowledged));
         // Sent right behind it.
-        if (!full && fault === undefined) ahead = readPending(client, cursor, batchSize);
+        if (!full && failed === undefined) ahead = readPending(client, cursor, batchSize);
         await moved;
-        if (fault !== undefined) throw fault;
+        if (failed !== undefined) throw failed.reason;
         recheckMs = 2;
         failingSince = undefined;
         continue;
