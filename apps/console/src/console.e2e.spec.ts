@@ -760,9 +760,12 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
 
       // One that is not as it should be is given what it lacks by a campaign of its own.
       const target = { deviceIds: [idOf('radiator-011')] };
-      await running.platform.api('PATCH', `/devices/${idOf('radiator-011')}/configuration/desired`, {
-        door: 'open',
-      });
+      const changed = await running.platform.api(
+        'PATCH',
+        `/devices/${idOf('radiator-011')}/configuration/desired`,
+        { door: 'open' },
+      );
+      expect([changed.status, changed.body]).toEqual([200, changed.body]);
       const { body } = await running.platform.api('POST', '/supervisions', {
         ...{ name: 'Doors', target, configurations: { door: 'shut' } },
       });
@@ -770,7 +773,7 @@ const NAMES = Array.from({ length: 110 }, (_, index) => `radiator-${String(index
       await eventually(
         async () => {
           const { body: found } = await running.platform.api('GET', `/supervisions/${id}`);
-          expect(found).toMatchObject({ verdicts: { invalid: 1 } });
+          expect(found).toMatchObject({ status: 'open', total: 1, verdicts: { invalid: 1 } });
           return true;
         },
         { what: 'the device is judged', deadlineMs: 40_000 },

@@ -76,8 +76,9 @@ const says = (place: number, version?: JsonValue, more: Partial<DeviceState> = {
   reported: version === undefined ? {} : { version: { value: version, at, statedAt: at } },
   ...more,
 });
-const take = (...states: readonly DeviceState[]) =>
-  database.transaction((tx) => devices.take(tx, tenantId, states));
+const take = (...states: readonly DeviceState[]) => takeBy(['version'], ...states);
+const takeBy = (keys: readonly string[], ...states: readonly DeviceState[]) =>
+  database.transaction((tx) => devices.take(tx, tenantId, { states, keys }));
 const valuesOf = async () => (await handlers.values({ tenantId, supervisionId: id })).keys;
 const withReason = async (reason: 'drift' | 'state_mismatch' | 'removed') => {
   const page = await handlers.devices({ tenantId, supervisionId: id, reason, count: true });
@@ -188,9 +189,9 @@ describe('the verdicts of a supervision', () => {
       desires(2, 4, 'device-type'),
       says(3),
     ];
-    await take(...states);
+    await takeBy(['fan'], ...states);
     // Twice is once.
-    await take(...states);
+    await takeBy(['fan'], ...states);
     const { items } = await handlers.devices({ tenantId, supervisionId: id });
     expect(items.map(({ deviceId, verdict, desired }) => ({ deviceId, verdict, desired }))).toEqual([
       { deviceId: same, verdict: 'valid', desired: true },
@@ -198,6 +199,33 @@ describe('the verdicts of a supervision', () => {
       { deviceId: other, verdict: 'invalid', desired: false },
       { deviceId: none, verdict: 'unknown', desired: false },
     ]);
+  });
+
+  it('wait for their own keys, where a device was asked for those of another one', async () => {
+    const device = `${id}-0`;
+    const later = `${id}-later`;
+    const run = (command: SupervisionCommand) =>
+      store.execute(supervision, { tenantId, id: later, command, metadata: { actor: anna } });
+    await run({
+      ...{ type: 'OpenSupervision', name: 'n', campaignId: null, target: { filter: '' } },
+      ...{ configurations: { door: 'shut' }, expectedStates: {}, expectedFrom: 'any', by: anna, at },
+    });
+    await database.transaction((tx) =>
+      devices.add(tx, { tenantId, supervisionId: later }, [{ id: device, name: device, interface: 'mqtt' }]),
+    );
+    await run({ type: 'ResolveSupervision', total: 1, by: anna, at });
+    const verdictOf = async (supervisionId: string) =>
+      (await handlers.devices({ tenantId, supervisionId })).items.map(({ verdict }) => verdict);
+
+    // The device was asked for its version when only the first was open.
+    const state = says(0, 2);
+    expect(await take(state)).toEqual([device]);
+    expect([(await verdictOf(id))[0], ...(await verdictOf(later))]).toEqual(['valid', 'unknown']);
+    expect(await devices.unjudged(tenantId, later, 10)).toEqual([device]);
+
+    const door = { value: 'open', origin: 'device', at, by: { kind: 'user', id: 'x' } } as const;
+    expect(await takeBy(['version', 'door'], { ...state, desired: { door } })).toEqual([]);
+    expect(await verdictOf(later)).toEqual(['invalid']);
   });
 });
 

@@ -135,9 +135,19 @@ export class SupervisedDevices {
     };
   }
 
-  /** Judges these devices in every open supervision. A state older than the one they were judged by changes nothing. */
-  async take(tx: pg.PoolClient, tenantId: string, states: readonly DeviceState[]): Promise<void> {
-    if (states.length === 0) return;
+  /**
+   * Judges these devices in every open supervision. A state older than the one they were judged by changes nothing. `keys`: what was
+   * asked of the devices. Returns those that a supervision looks at by other keys, opened since then: of these nothing is known
+   * of the device, and they are to be asked for again.
+   */
+  async take(
+    tx: pg.PoolClient,
+    tenantId: string,
+    { states, keys }: { readonly states: readonly DeviceState[]; readonly keys: readonly string[] },
+  ): Promise<readonly string[]> {
+    if (states.length === 0) return [];
+    const asked = new Set(keys);
+    const again = new Set<string>();
     const byDevice = new Map(states.map((state) => [state.deviceId, state]));
     const { rows } = await tx.query<JudgedRow>({
       // Locked in one order by everybody, so that nobody waits in a circle. First the devices, as in `watched`.
@@ -160,12 +170,14 @@ export class SupervisedDevices {
       // Of a deleted device nothing comes after that.
       const stateVersion = state.ended ? ENDED_VERSION : state.version;
       if (stateVersion < row.state_version) return [];
+      const own = keysOf({ configurations: row.configurations, expectedStates: row.expected_states });
+      if (!own.every((key) => asked.has(key))) {
+        again.add(row.device_id);
+        return [];
+      }
       const judgement = judgementOf(row, state);
       // A newer state with the same judgement is noted all the same: an older one that is late must find it.
-      const reported = reportsOf(
-        keysOf({ configurations: row.configurations, expectedStates: row.expected_states }),
-        state,
-      );
+      const reported = reportsOf(own, state);
       const isKnown =
         row.judged &&
         stateVersion === row.state_version &&
@@ -173,7 +185,7 @@ export class SupervisedDevices {
         sameReports(row.reports, reported.reports);
       return isKnown ? [] : [{ row, stateVersion, judgement, reported }];
     });
-    if (changes.length === 0) return;
+    if (changes.length === 0) return [...again];
     await this.write(tx, changes);
     const supervisions = [...new Set(changes.map(({ row }) => row.supervision_id))].sort();
     for (const supervisionId of supervisions) {
@@ -186,6 +198,7 @@ export class SupervisedDevices {
       await countReports(tx, { tenantId, supervisionId }, differ);
       await this.countAndTell(tx, tenantId, supervisionId, own);
     }
+    return [...again];
   }
 
   /** By which they come from now on. They are to be looked at again. */

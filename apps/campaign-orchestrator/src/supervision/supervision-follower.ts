@@ -16,18 +16,16 @@ export class SupervisionFollower implements Follower {
     return {
       deviceIds: watched,
       keys,
-      judge: (states) => this.judge(tenantId, watched, states),
+      judge: (states) => this.judge(tenantId, { deviceIds: watched, keys }, states),
     };
   }
 
   private async judge(
     tenantId: string,
-    watched: readonly string[],
+    { deviceIds, keys }: { readonly deviceIds: readonly string[]; readonly keys: readonly string[] },
     states: ReadonlyMap<string, DeviceState>,
   ): Promise<readonly string[]> {
-    const own = watched.flatMap((deviceId) => states.get(deviceId) ?? []);
-    await this.database.transaction((tx) => this.devices.take(tx, tenantId, own));
-    // The rows are locked while they are judged: nothing has changed meanwhile.
-    return [];
+    const own = deviceIds.flatMap((deviceId) => states.get(deviceId) ?? []);
+    return this.database.transaction((tx) => this.devices.take(tx, tenantId, { states: own, keys }));
   }
 }
