@@ -29,7 +29,12 @@ import { start, type RunningHttpAdapter } from './app.module.js';
 const FILE = Buffer.from('0123456789'.repeat(100));
 const registered: RegisterUpload[] = [];
 
-/** What the adapter asks of firmware; one upload token, one firmware. */
+const DEVICE_OF_UPLOAD_TOKEN: Readonly<Record<string, string>> = {
+  'upload-token': 'd-files',
+  'token-of-many': 'd-many-files',
+};
+
+/** What the adapter asks of firmware; one firmware. */
 @Controller()
 class StandInFirmware {
   static fileKey = '';
@@ -40,8 +45,9 @@ class StandInFirmware {
 
   @Handles(resolveUpload)
   async grant({ token }: ResolveUpload): Promise<UploadGrant> {
-    if (token !== 'upload-token') throw new AppError('not-allowed', 'The upload token is not valid.');
-    return { tenantId: 'default', deviceId: 'd-files', maxBytes: 100_000 };
+    const deviceId = DEVICE_OF_UPLOAD_TOKEN[token];
+    if (deviceId === undefined) throw new AppError('not-allowed', 'The upload token is not valid.');
+    return { tenantId: 'default', deviceId, maxBytes: 100_000 };
   }
 
   @Handles(registerUpload)
@@ -165,6 +171,7 @@ beforeAll(async () => {
     MUSTER_HTTP_ADAPTER_BODY_TIMEOUT_MS: '400',
     MUSTER_HTTP_ADAPTER_ANSWER_TIMEOUT_MS: '1500',
     MUSTER_HTTP_ADAPTER_DOWNLOAD_STALL_MS: '300',
+    MUSTER_HTTP_ADAPTER_UPLOAD_BYTES_PER_HOUR: '1000000',
     MUSTER_HTTP_ADAPTER_DOWNLOAD_CHECK_MS: '100',
     MUSTER_HTTP_ADAPTER_REQUESTS_IN_FLIGHT: '400',
     // Slow enough to be overrun by a machine with other things to do.
@@ -611,6 +618,14 @@ describe('an upload', () => {
     ]);
     expect(registered[0]).toMatchObject({ name: 'a.log', size: FILE.length, tenantId: 'default' });
     StandInFirmware.fileKey = registered[0]?.fileKey ?? '';
+  });
+
+  it('is refused for a while when the device has sent more than it may in an hour', async () => {
+    const statuses: number[] = [];
+    for (let sent = 0; sent < 14 && !statuses.includes(429); sent += 1)
+      statuses.push((await upload('binary-data?name=many', new Uint8Array(90_000), 'token-of-many')).status);
+    // Twelve are 1,080,000 bytes.
+    expect(statuses).toEqual([...Array.from({ length: 12 }, () => 201), 429]);
   });
 
   it('has the last part of its name, and none where nothing is left', async () => {

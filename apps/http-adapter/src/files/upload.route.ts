@@ -72,7 +72,8 @@ export const uploadRoute = (parts: UploadParts): DeviceRoute => {
     deviceId: string,
     maxBytes: number,
   ): Promise<StoredFile> => {
-    const before = request.socket.bytesRead;
+    // What came with its head, or while it was looked who it is from, lies there already.
+    const before = request.socket.bytesRead - request.readableLength;
     const deadline = setTimeout(() => request.destroy(), parts.uploadTimeoutMs);
     request.setTimeout(parts.idleTimeoutMs, () => request.destroy());
     try {
