@@ -30,7 +30,7 @@ import {
 } from '@muster/local-servers';
 import { compileCache } from './applications.js';
 import { complain, onStopSignals } from './terminal.js';
-import { addUp, type Count, countOfJest, distPattern } from './test-count.js';
+import { addUp, type Count, countOfJest, distPattern, failure, PASSED } from './test-count.js';
 import {
   arePodsAskedFor,
   type Containers,
@@ -63,12 +63,14 @@ export const test = async (root: string, patterns: readonly string[]): Promise<n
     await runSteps(instance, patterns.map(distPattern), counts);
   } catch (error) {
     complain(explainMissing(error));
-    counts.push({ passed: 0, failed: 1 });
+    counts.push(failure('the run itself'));
   } finally {
     await instance?.stop();
     if (instance !== undefined) removeData(instance);
   }
-  const { passed, failed } = addUp(counts);
+  const { passed, failed, failures } = addUp(counts);
+  // Once more at the end: of a long run often only the end is looked at.
+  for (const what of failures) process.stdout.write(`failed: ${what}\n`);
   process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
   return failed === 0 && passed > 0 ? 0 : 1;
 };
@@ -150,9 +152,9 @@ const check = async (run: Run, name: string, args: readonly string[]): Promise<C
   const { code, output } = await node(run, args, { priority: LOWEST });
   const passed = code === 0;
   process.stdout.write(`${passed ? 'ok  ' : 'FAIL'}  ${name} (${seconds(began)})\n`);
-  if (passed) return { passed: 1, failed: 0 };
+  if (passed) return PASSED;
   process.stdout.write(`${output}\n`);
-  return { passed: 0, failed: 1 };
+  return failure(name);
 };
 
 const jest = async (
@@ -172,7 +174,8 @@ const jest = async (
     ],
     { environment, isShown: true, result },
   );
-  const count = countOfJest(existsSync(result) ? readFileSync(result, 'utf8') : '', code);
+  const json = existsSync(result) ? readFileSync(result, 'utf8') : '';
+  const count = countOfJest(name, json, code, run.instance.settings.root);
   const ok = count.failed === 0;
   process.stdout.write(
     `${ok ? 'ok  ' : 'FAIL'}  ${name}: ${count.passed} passed, ${count.failed} failed (${seconds(began)})\n`,
@@ -185,10 +188,10 @@ const runPods = (run: Run, containers: Containers, pods: Pods): Promise<Count> |
   if ('environment' in pods) return jest(run, containers, [containers], pods.environment);
   if ('skipped' in pods) {
     process.stdout.write(`skip  ${containers}: ${pods.skipped}\n`);
-    return { passed: 0, failed: 0 };
+    return { passed: 0, failed: 0, failures: [] };
   }
   process.stdout.write(`FAIL  ${containers}: they could not be made ready\n${pods.failed}\n`);
-  return { passed: 0, failed: 1 };
+  return failure(`${containers}: they could not be made ready`);
 };
 
 const listedSpecs = async (run: Run, projects: readonly string[]): Promise<readonly string[]> => {
