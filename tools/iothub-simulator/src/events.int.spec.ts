@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '@muster/testing';
-import { latestEventPosition, type ReceivedEventData } from '@azure/event-hubs';
+import { latestEventPosition, type EventHubConsumerClient, type ReceivedEventData } from '@azure/event-hubs';
 import iotDevice from 'azure-iot-device';
 import { deviceOf, Sdk, sourceOf } from './sdk.fixture.js';
 
@@ -17,6 +17,10 @@ const sending = async (deviceId = 'd1'): Promise<(text: string) => Promise<void>
     await device.sendEvent(new iotDevice.Message(JSON.stringify(text)));
   };
 };
+
+/** The client does not tell by which of its connections it reads. */
+const connectionOf = (client: EventHubConsumerClient): string =>
+  (client as unknown as { readonly _context: { readonly connectionId: string } })._context.connectionId;
 
 describe('the built-in endpoint, read by the Event Hubs SDK', () => {
   it('says what it is, and how far its partitions are', async () => {
@@ -114,6 +118,30 @@ describe('the built-in endpoint, read by the Event Hubs SDK', () => {
     await send('two');
     await eventually(() => second.events.length === 2);
     expect(lower.events).toEqual([]);
+  });
+
+  it('takes a partition from a reader in the middle of events, whose connection stays as it is', async () => {
+    sdk = await Sdk.start({ eventHub: { partitions: 1 } });
+    const send = await sending();
+    const stopped = new AbortController();
+    const flow = Promise.all(
+      Array.from({ length: 20 }, async () => {
+        while (!stopped.signal.aborted) await send('more');
+      }),
+    );
+    for (let round = 0; round < 10; round += 1) {
+      const client = sdk.consumer();
+      const reading = sdk.read(client, { ownerLevel: 1 }, '0');
+      await eventually(() => reading.events.length > 0);
+      const connection = connectionOf(client);
+      const taking = sdk.read(sdk.consumer(), { ownerLevel: 1 }, '0');
+      await eventually(() => taking.events.length > 0 && reading.errors.length > 0);
+      expect(reading.errors[0]?.code).toBe('ReceiverDisconnectedError');
+      expect(connectionOf(client)).toBe(connection);
+      await client.close();
+    }
+    stopped.abort();
+    await flow;
   });
 
   it('forgets what is older than its retention', async () => {

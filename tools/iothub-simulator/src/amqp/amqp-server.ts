@@ -175,6 +175,7 @@ export class AmqpServer {
     const address = addressOf(receiver.target);
     if (isQuestionable(address)) {
       delivery.accept();
+      if (this.isSilent(address)) return;
       const answer = address === '$cbs' ? this.putToken(peer, message) : this.manage(message);
       peer.answer(message, address, answer);
       return;
@@ -216,6 +217,11 @@ export class AmqpServer {
     if (fault === undefined) return;
     const { condition, description = 'A fault was injected' } = fault;
     throw new AmqpRefusal({ condition, description });
+  }
+
+  private isSilent(address: string): boolean {
+    const fault = this.context.hub.faults.strike('amqp-silence', (one) => address.includes(one.address));
+    return fault !== undefined;
   }
 
   private redirect(): AmqpError {

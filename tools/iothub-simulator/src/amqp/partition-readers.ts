@@ -17,6 +17,8 @@ interface Reader {
   /** The owner level. Undefined: it shares the partition with others like it. */
   readonly epoch: number | undefined;
   readonly sender: Sender;
+  /** Nothing is sent any more. */
+  stop(): void;
 }
 
 /**
@@ -44,22 +46,20 @@ export class PartitionReaders {
       );
     }
     const start = log.locate(parsePosition(selectorOf(sender)));
-    const reader: Reader = {
-      place: `${group.toLowerCase()}/${partitionId}`,
-      epoch: epochOf(sender),
-      sender,
-    };
-    this.makeRoom(reader);
+    const place = `${group.toLowerCase()}/${partitionId}`;
+    const epoch = epochOf(sender);
+    this.makeRoom(place, epoch);
     agreeToSettle(sender);
-    this.readers.add(reader);
     const pump = new Pump(this.hub, log, partitionId, sender, start);
+    const reader: Reader = { place, epoch, sender, stop: () => pump.stop() };
+    this.readers.add(reader);
     return () => {
       this.readers.delete(reader);
-      pump.stop();
+      reader.stop();
     };
   }
 
-  private makeRoom({ place, epoch }: Reader): void {
+  private makeRoom(place: string, epoch: number | undefined): void {
     const others = [...this.readers].filter((reader) => reader.place === place);
     const highest = Math.max(...others.map((other) => other.epoch ?? -1));
     if (highest > (epoch ?? -1)) {
@@ -78,6 +78,8 @@ export class PartitionReaders {
     }
     for (const other of others) {
       this.readers.delete(other);
+      // An event behind its end would end the client's whole connection.
+      other.stop();
       other.sender.close({
         condition: STOLEN,
         description: `A new receiver with epoch ${epoch} has taken the partition`,

@@ -15,6 +15,7 @@ const FIELDS: Readonly<Record<FaultKind, Readonly<Record<string, Field | `${Fiel
   'rest-delay': { method: 'text', path: 'text', ms: 'whole!' },
   'rest-drop': { method: 'text', path: 'text', afterwards: 'flag' },
   'attach-error': { address: 'text!', condition: 'text!', description: 'text' },
+  'amqp-silence': { address: 'text!' },
   'event-delay': { ms: 'whole!', deviceId: 'text' },
   'event-duplicate': { deviceId: 'text' },
   'partition-hold': { partitionId: 'text!' },

@@ -25,6 +25,8 @@ export type Fault = { readonly times?: number } & (
       readonly condition: string;
       readonly description?: string;
     }
+  /** A question over AMQP is not answered; `address` is `$cbs`, or a part of the `$management` that is asked. */
+  | { readonly kind: 'amqp-silence'; readonly address: string }
   /** Events come into their partition so much later. */
   | { readonly kind: 'event-delay'; readonly ms: number; readonly deviceId?: string }
   /** Events come twice, the second time with a number of its own. */
@@ -43,6 +45,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   'rest-delay',
   'rest-drop',
   'attach-error',
+  'amqp-silence',
   'event-delay',
   'event-duplicate',
   'partition-hold',
