@@ -221,6 +221,34 @@ describe('events', () => {
   });
 });
 
+describe('a question that a hub never answers', () => {
+  it('where it has its partitions: claims are renewed all the same', async () => {
+    simulator.faults.add({ kind: 'amqp-silence', address: '$management', times: 1 });
+    await until('it has come', async () => expect(simulator.faults.list()).toEqual([]));
+    const since = new Date();
+    await until('all claims are renewed', async () => {
+      const sql = 'SELECT bool_and(owned_at > $1) AS renewed FROM iothub_adapter.hub_partitions';
+      expect(await platform.sql(sql, [since])).toEqual([{ renewed: true }]);
+    });
+  });
+
+  it('whether we may read, after a connection that went away: its partitions are read all the same', async () => {
+    const fleet = await Promise.all([1, 2, 3, 4, 5, 6].map(() => world.newDevice()));
+    const clients = await Promise.all(fleet.map((device) => world.connect(device)));
+    const sayAndSee = async (times: number): Promise<void> => {
+      await Promise.all(clients.map((client) => client.sendEvent(new Message('{"a": 1}'))));
+      await until('all is stored', async () =>
+        expect(await Promise.all(fleet.map(samplesOf))).toEqual(fleet.map(() => times)),
+      );
+    };
+    await sayAndSee(1);
+    simulator.faults.add({ kind: 'amqp-silence', address: '$cbs', times: 1 });
+    simulator.dropAmqp();
+    await until('it has come', async () => expect(simulator.faults.list()).toEqual([]));
+    await sayAndSee(2);
+  }, 90_000);
+});
+
 describe('a hub that is narrow', () => {
   it('says 429, and everything is done all the same', async () => {
     const fleet = await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map(() => world.newDevice()));

@@ -168,6 +168,16 @@ describe('a command that a hub has as a message', () => {
 });
 
 describe('a hub that is narrow', () => {
+  it('and lets nobody send just now is sent the message when it does', async () => {
+    const device = await messageTaker();
+    simulator.dropAmqp();
+    const refusal = { address: 'devicebound', condition: 'com.microsoft:server-busy', times: 1 };
+    simulator.faults.add({ kind: 'attach-error', ...refusal });
+    await command(device);
+    await until('it was refused', async () => expect(simulator.faults.list()).toEqual([]));
+    await untilInHub(device);
+  });
+
   it('is sent the messages of all commands, though it says that it has too much', async () => {
     const fleet = await Promise.all([1, 2, 3, 4, 5].map(messageTaker));
     // We are told S3 and may send 83 a second; the hub takes two, and then two in each minute of its clock.

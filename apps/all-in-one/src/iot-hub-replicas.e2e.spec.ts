@@ -21,7 +21,12 @@ beforeAll(async () => {
   expect(await platform.api('POST', '/iot-hubs', hub)).toMatchObject({ status: 201 });
 }, 180_000);
 
-afterAll(() => world.stop());
+const sending = new AbortController();
+
+afterAll(async () => {
+  sending.abort(); // also where a test ended early
+  await world.stop();
+});
 
 /** Who reads how many partitions. */
 const readers = async (): Promise<Map<string, number>> => {
@@ -63,7 +68,6 @@ it('the partitions of a replica that is killed are read by the other within the 
     expect([...(await readers()).values()]).toEqual([PARTITIONS / 2, PARTITIONS / 2]);
   });
 
-  const sending = new AbortController();
   const flow = Promise.all(clients.map((client) => sendNumbers(client, sending.signal)));
   await until('samples of all are stored', async () => {
     for (const device of fleet) expect((await storedOf(device)).rows).toBeGreaterThan(10);

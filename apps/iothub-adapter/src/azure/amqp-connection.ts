@@ -6,6 +6,8 @@ import { sasToken, SIGNED_SECONDS } from './sas.js';
 
 const AMQPS = 5671;
 export const TIMEOUT_SECONDS = 20;
+/** The client would wait for a minute. */
+const WITHIN = { timeoutInMs: TIMEOUT_SECONDS * 1_000 };
 
 /**
  * A connection to a hub over AMQP, let in for an hour by the right ServiceConnect; it is not renewed. Whoever opens it closes it.
@@ -29,9 +31,9 @@ export const openConnection = async ({ hostName, policy, key }: PolicyAccess): P
     const until = Math.floor(Date.now() / 1_000) + SIGNED_SECONDS;
     // By claims-based security, as IoT Hub wants it: an exchange at the node `$cbs`.
     const claims = new CbsClient(connection, 'cbs of the hub');
-    await claims.init();
+    await claims.init(WITHIN);
     const token = sasToken({ resource: host, policy, key, until });
-    await claims.negotiateClaim(host, token, TokenType.CbsTokenTypeSas);
+    await claims.negotiateClaim(host, token, TokenType.CbsTokenTypeSas, WITHIN);
     await claims.close();
     return connection;
   } catch (error) {

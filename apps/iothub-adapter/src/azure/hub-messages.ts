@@ -78,8 +78,12 @@ export class MessageSender {
     const open = await this.open;
     if (open !== undefined && open.connection.isOpen() && Date.now() - open.since < USED_MS) return open;
     if (open !== undefined) this.close();
-    this.open ??= this.connect();
-    return this.open;
+    const opening = (this.open ??= this.connect());
+    // Of what the hub refused now nothing is kept: it may let us in by the next message.
+    opening.catch(() => {
+      if (this.open === opening) this.open = undefined;
+    });
+    return opening;
   }
 
   private async connect(): Promise<Open> {

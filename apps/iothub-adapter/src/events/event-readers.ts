@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EventHubConsumerClient, earliestEventPosition, type Subscription } from '@azure/event-hubs';
+import {
+  EventHubConsumerClient,
+  RetryMode,
+  earliestEventPosition,
+  type RetryOptions,
+  type Subscription,
+} from '@azure/event-hubs';
 import type { Database } from '@muster/event-store';
 import { startUpkeep, type Logger, type Metrics, type Upkeep } from '@muster/observability';
+import { TIMEOUT_SECONDS } from '../azure/amqp-connection.js';
 import { endpointConnectionString, findEndpoint } from '../azure/built-in-endpoint.js';
 import { forgetHub } from '../hub/hub-tables.js';
 import type { OpenHub, OpenHubs } from '../hub/open-hubs.js';
@@ -23,6 +30,8 @@ export interface EventReaderParts {
 
 interface Reader {
   readonly version: number;
+  /** It has not looked after its claims for so long that they are void. */
+  isStuck(): boolean;
   stop(): Promise<void>;
 }
 
@@ -30,6 +39,12 @@ interface Reader {
 const PREFETCH_BATCHES = 2;
 /** How long the first event of a batch waits for others. */
 const MAX_WAIT_SECONDS = 1;
+/** The client's own delay is half a minute. */
+const RETRIES: RetryOptions = {
+  retryDelayInMs: 1_000,
+  maxRetryDelayInMs: 10_000,
+  mode: RetryMode.Exponential,
+};
 /** A client that is just being refused by the hub goes on for minutes before it sees that it is to end. */
 const END_WITHIN_MS = 5_000;
 
@@ -80,7 +95,12 @@ export const startEventReaders = (parts: EventReaderParts): Upkeep => {
 
   async function follow(open: OpenHub): Promise<void> {
     const { id, name, version } = open.hub;
-    if (readers.get(id)?.version === version) return;
+    const reader = readers.get(id);
+    if (reader?.version === version) {
+      if (!reader.isStuck()) return;
+      // Its client waits for minutes for an answer that went with a connection.
+      logger.info({ hub: name }, 'the reader of the events of an IoT Hub hears nothing, and is replaced');
+    }
     await end(id);
     try {
       readers.set(id, await begin(open));
@@ -115,15 +135,26 @@ export const startEventReaders = (parts: EventReaderParts): Upkeep => {
   async function begin(open: OpenHub): Promise<Reader> {
     const { hub, access } = open;
     const endpoint = await findEndpoint(access);
+    const claimMs = parts.claimSeconds * 1_000;
+    const store = checkpointStore(parts.database, hub.id);
+    let lookedAt = performance.now();
     const client = new EventHubConsumerClient(
       hub.consumerGroup,
       endpointConnectionString(access, endpoint),
-      checkpointStore(parts.database, hub.id),
       {
+        ...store,
+        listOwnership: (...of) => {
+          lookedAt = performance.now();
+          return store.listOwnership(...of);
+        },
+      },
+      {
+        // Who opens a partition while the connection goes away hears of that by this time alone; else it would be a minute.
+        retryOptions: { ...RETRIES, timeoutInMs: Math.min(claimMs, TIMEOUT_SECONDS * 1_000) },
         loadBalancingOptions: {
           strategy: 'greedy',
-          updateIntervalInMs: Math.max(500, (parts.claimSeconds * 1_000) / 6),
-          partitionOwnershipExpirationIntervalInMs: parts.claimSeconds * 1_000,
+          updateIntervalInMs: Math.max(500, claimMs / 6),
+          partitionOwnershipExpirationIntervalInMs: claimMs,
         },
       },
     );
@@ -175,6 +206,7 @@ export const startEventReaders = (parts: EventReaderParts): Upkeep => {
     );
     return {
       version: hub.version,
+      isStuck: () => performance.now() - lookedAt > claimMs,
       stop: async () => {
         isEnded = true;
         for (const part of ours.values()) part.isWanted = false;
