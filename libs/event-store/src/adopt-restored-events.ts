@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { allowStatements, usualStatements } from './statement-time.js';
 
 const TABLES = ['events', 'announcements'];
 const lastOf = (table: string): string =>
@@ -20,7 +21,7 @@ export const adoptRestoredEvents = async (client: pg.Client, relay: string): Pro
   if (rows[0]?.from_elsewhere !== true) return 0;
   await client.query('BEGIN');
   try {
-    await client.query('SET LOCAL statement_timeout = 0');
+    await allowStatements(client, 0);
     await client.query(`LOCK TABLE ${TABLES.join(', ')} IN SHARE ROW EXCLUSIVE MODE`);
     let adopted = 0;
     for (const table of TABLES) {
@@ -43,5 +44,7 @@ export const adoptRestoredEvents = async (client: pg.Client, relay: string): Pro
   } catch (error) {
     await client.query('ROLLBACK');
     throw error;
+  } finally {
+    usualStatements(client);
   }
 };

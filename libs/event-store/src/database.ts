@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { asAppError } from './database-fault.js';
+import { answerTime, STATEMENT_MS, usualStatements } from './statement-time.js';
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -8,6 +9,8 @@ export interface DatabaseOptions {
   readonly poolSize: number;
   /** Shown in pg_stat_activity. */
   readonly name: string;
+  /** How long a statement may take; `allowStatements` gives a transaction more. Default 15 s. */
+  readonly statementMs?: number;
 }
 
 /**
@@ -51,17 +54,19 @@ class PostgresDatabase implements Database {
   private readonly hooks = new WeakMap<pg.PoolClient, (() => void)[]>();
   private readonly clientConfig: pg.ClientConfig;
 
-  constructor({ url, schema, poolSize, name }: DatabaseOptions) {
+  constructor({ url, schema, poolSize, name, statementMs = STATEMENT_MS }: DatabaseOptions) {
     this.schema = schema;
     this.clientConfig = {
       connectionString: url,
       application_name: name,
       connectionTimeoutMillis: 3_000,
       keepAlive: true,
+      // A server that hangs, or is gone without a word, is noticed by this; TCP would take a quarter of an hour.
+      query_timeout: answerTime(statementMs),
       // What is asked at once on one connection is sent at once, and answered in its order: a round trip less for each.
       pipeline: true,
       // A statement or a transaction that hangs must not hold its locks, nor the horizon of the relay, for ever.
-      options: `${sessionOptions(schema)} -c statement_timeout=15s -c idle_in_transaction_session_timeout=15s`,
+      options: `${sessionOptions(schema)} -c statement_timeout=${statementMs} -c idle_in_transaction_session_timeout=15s`,
     };
     this.pool = new pg.Pool({ ...this.clientConfig, max: poolSize, idleTimeoutMillis: 30_000 });
     // Without these two listeners a connection that breaks while nobody queries it ends the process. The pool drops the
@@ -98,9 +103,11 @@ class PostgresDatabase implements Database {
       const { command } = await tx.query('COMMIT');
       // PostgreSQL answers ROLLBACK to the COMMIT of a transaction in which a statement had failed.
       if (command !== 'COMMIT') throw new Error('An error inside the transaction was swallowed.');
+      usualStatements(tx);
       tx.release();
     } catch (error) {
       this.hooks.delete(tx);
+      usualStatements(tx);
       await rollBack(tx);
       throw asAppError(error);
     }

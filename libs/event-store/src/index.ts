@@ -33,6 +33,7 @@ export {
   type StoredEvent,
 } from './aggregate.js';
 export { FEW } from './few.js';
+export { allowStatements } from './statement-time.js';
 export {
   MOST_ACTS_READ,
   readActs,

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { RecordedEvent, Upcasting } from './aggregate.js';
 import type { Database } from './database.js';
 import { decoderFor, EVENT_COLUMNS, type EventRow } from './decode-event.js';
+import { allowStatements } from './statement-time.js';
 
 /**
  * A read model that is written in the transaction of its events, so that whoever has the answer of a change also reads
@@ -28,7 +29,7 @@ export const rebuildProjections = async (
 ): Promise<number> => {
   const decode = decoderFor(aggregates);
   return database.transaction(async (tx) => {
-    await tx.query('SET LOCAL statement_timeout = 0');
+    await allowStatements(tx, 0);
     // Waits for open appends and keeps new ones out; without it an event appended meanwhile would be projected twice.
     await tx.query('LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE');
     await tx.query('SET CONSTRAINTS ALL DEFERRED');

@@ -1,5 +1,6 @@
 import type { Database } from './database.js';
 import { doorbellChannel } from './doorbell.js';
+import { allowStatements } from './statement-time.js';
 
 /** In the doorbell's message: not only are there new events, the cursor is elsewhere. */
 export const CURSOR_MOVED = 'cursor-moved';
@@ -13,7 +14,7 @@ export const CURSOR_MOVED = 'cursor-moved';
 export const publishAgain = (database: Database, service: string, since: Date): Promise<number> =>
   database.transaction(async (tx) => {
     // No index is by time: the whole table is read.
-    await tx.query('SET LOCAL statement_timeout = 0');
+    await allowStatements(tx, 0);
     // FOR UPDATE: the relay must not move the cursor between the two statements.
     const { rows: cursors } = await tx.query<{ txid: string; position: string }>(
       'SELECT c.txid::text AS txid, c.position FROM relay_cursor c WHERE c.relay = $1 FOR UPDATE',

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { openDatabase, type Database, type MigrationClass } from '@muster/event-store';
+import { allowStatements, openDatabase, type Database, type MigrationClass } from '@muster/event-store';
 import { connectBus, examineStream, type Bus } from '@muster/messaging';
 import { createLogger, urlsIn } from '@muster/observability';
 
@@ -107,7 +107,7 @@ const migrationsOf = async (database: Database, { schema, migrations }: CheckedS
 const statesOf = async (database: Database, { name }: CheckedService): Promise<Checkup> => {
   const { rows } = await database.transaction(async (tx) => {
     // All events are read, by their primary key.
-    await tx.query('SET LOCAL statement_timeout = 0');
+    await allowStatements(tx, 0);
     return tx.query<{ streams: string; events: string; wrong: string; example: string | null }>(
       `SELECT count(*) AS streams, coalesce(sum(e.events), 0) AS events,
          count(*) FILTER (WHERE s.version IS DISTINCT FROM e.version) AS wrong,

@@ -2,7 +2,7 @@ import { AppError, newId } from '@muster/contracts';
 import { statusCounts, sumOf } from '../batch/counts.js';
 import { compareConfigurations } from '@muster/contracts/configuration/campaign.requests';
 import { MAX_SELECTED_DEVICES, selectDevices } from '@muster/contracts/device-registry/selection.requests';
-import type { Database, EventStore } from '@muster/event-store';
+import { allowStatements, type Database, type EventStore } from '@muster/event-store';
 import type { Jobs } from '@muster/jobs';
 import type { Bus } from '@muster/messaging';
 import type pg from 'pg';
@@ -49,7 +49,7 @@ interface Of {
 
 const COMPARE_TIMEOUT_MS = 10_000;
 /** 100,000 devices took 4 s in the longest statement, on a machine three times overloaded. */
-const RESOLVE_SECONDS = 300;
+const RESOLVE_MS = 300_000;
 
 /**
  * Finds out which devices a launch means, page by page, and then in one transaction how they are split into batches. What is
@@ -218,7 +218,7 @@ export class Snapshot {
     const at = new Date().toISOString();
     await database.transaction(async (tx) => {
       // All devices in one statement, as many as the filter finds. Broken off at the usual limit it would begin anew for ever.
-      await tx.query(`SET LOCAL statement_timeout = '${RESOLVE_SECONDS}s'`);
+      await allowStatements(tx, RESOLVE_MS);
       // Of two launches that want the same the second sees the first.
       await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('campaign launch ' || $1, 0))`, [
         tenantId,

@@ -1,7 +1,7 @@
 import type { DeviceKey } from '@muster/contracts/configuration/documents.requests';
 import { listConfigurationStates } from '@muster/contracts/configuration/states.requests';
 import { listRunningSoftware } from '@muster/contracts/firmware/running-software.requests';
-import type { Database } from '@muster/event-store';
+import { allowStatements, type Database } from '@muster/event-store';
 import type { Bus } from '@muster/messaging';
 import { startUpkeep, type Logger, type Upkeep } from '@muster/observability';
 import { learnSoftware } from '../software/device-software.js';
@@ -95,7 +95,7 @@ export const startStateFills = ({
  */
 export const fillStateAgain = async (database: Database): Promise<number> =>
   database.transaction(async (tx) => {
-    await tx.query('SET LOCAL statement_timeout = 0');
+    await allowStatements(tx, 0);
     const { rowCount } = await tx.query('UPDATE device_state SET version = 0');
     await tx.query(`UPDATE device_software SET seen = '{}'`);
     await tx.query('UPDATE state_fills SET after = NULL, filled_at = NULL');
