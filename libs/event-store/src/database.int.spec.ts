@@ -1,7 +1,6 @@
-import { createConnection, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
-import { testDatabase, type TestDatabase } from '@muster/testing';
+import { silentNetwork, testDatabase, type SilentNetwork, type TestDatabase } from '@muster/testing';
 import { migrateCounters } from './counter.fixture.js';
 import { allowStatements, openDatabase, type Database } from './index.js';
 
@@ -11,10 +10,7 @@ const STATEMENT_MS = 500;
 const NOTICED_MS = 5_500;
 
 let postgres: TestDatabase;
-/** Between the database and its server: goes silent without a word, as a host does that lost its power. */
-let network: Server;
-let silenced: Socket[];
-let passing: Set<Socket>;
+let network: SilentNetwork;
 let database: Database;
 
 beforeAll(async () => {
@@ -24,49 +20,18 @@ beforeAll(async () => {
 afterAll(() => postgres.drop());
 
 beforeEach(async () => {
-  silenced = [];
-  passing = new Set();
-  const { hostname, port } = new URL(postgres.url);
-  network = createServer((client) => {
-    const server = createConnection({ host: hostname, port: Number(port) });
-    for (const [from, to] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      passing.add(from);
-      from.pipe(to);
-      from.on('error', () => to.destroy());
-      from.on('close', () => to.destroy());
-    }
-  });
-  await new Promise<void>((resolve) => network.listen(0, '127.0.0.1', resolve));
   const url = new URL(postgres.url);
+  network = await silentNetwork(Number(url.port));
   url.hostname = '127.0.0.1';
-  url.port = String((network.address() as AddressInfo).port);
-  database = openDatabase({
-    url: url.href,
-    schema: 'counters',
-    poolSize: 2,
-    name: 'counters',
-    statementMs: STATEMENT_MS,
-  });
+  url.port = String(network.port);
+  const pool = { schema: 'counters', poolSize: 2, name: 'counters' };
+  database = openDatabase({ ...pool, url: url.href, statementMs: STATEMENT_MS });
 });
 
 afterEach(async () => {
-  for (const socket of [...passing, ...silenced]) socket.destroy();
   await database.close();
-  await new Promise((resolve) => network.close(resolve));
+  await network.stop();
 });
-
-/** Of all connections there are; later ones pass. */
-const silence = (): void => {
-  for (const socket of passing) {
-    socket.unpipe();
-    socket.pause();
-    silenced.push(socket);
-  }
-  passing.clear();
-};
 
 const one = async (): Promise<unknown> => {
   const { rows } = await database.query<{ one: number }>('SELECT 1 AS one');
@@ -76,7 +41,7 @@ const one = async (): Promise<unknown> => {
 describe('a server that is gone without a word', () => {
   it('is noticed by the answer that does not come, and the next statement goes over a new connection', async () => {
     expect(await one()).toEqual([{ one: 1 }]);
-    silence();
+    network.silence();
     const began = performance.now();
     await expect(one()).rejects.toMatchObject({ code: 'unavailable' });
     expect(performance.now() - began).toBeGreaterThan(NOTICED_MS - 50);
@@ -86,7 +51,7 @@ describe('a server that is gone without a word', () => {
   it('ends a transaction, which takes no connection with it', async () => {
     const work = database.transaction(async (tx) => {
       await tx.query('SELECT 1');
-      silence();
+      network.silence();
       await Promise.all([tx.query('SELECT 2'), tx.query('SELECT 3')]);
     });
     await expect(work).rejects.toMatchObject({ code: 'unavailable' });
@@ -109,7 +74,7 @@ describe('a statement that takes long', () => {
 
   it('is waited for where its transaction allows it, and only there', async () => {
     await sleep((STATEMENT_MS + 200) / 1_000, (tx) => allowStatements(tx, 0));
-    silence();
+    network.silence();
     await expect(sleep(0)).rejects.toMatchObject({ code: 'unavailable' });
   });
 });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Module, type INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -11,7 +12,7 @@ import {
   withTrace,
   type Trace,
 } from '@muster/observability';
-import { eventually, startNats, type NatsServer } from '@muster/testing';
+import { eventually, silentNetwork, startNats, type NatsServer } from '@muster/testing';
 import { IsBoolean, IsOptional, IsString } from 'class-validator';
 import { partsOf } from './bus.js';
 import { connectBus, Handles, NatsStrategy, type Bus } from './index.js';
@@ -405,4 +406,33 @@ it('a bus that is closed waits for nothing any more: what it would try again fai
     { reason: { code: 'unavailable' } },
     { reason: stopping },
   ]);
+});
+
+describe('a replica whose machine is gone without a word', () => {
+  /** NATS 2.9 takes what it sends for a sign of life: between two tries it must have the time to ask. */
+  const APART_MS = 16_000;
+
+  it('is asked nothing any more before long', async () => {
+    const installed = await startNats({ accounts: true });
+    const network = await silentNetwork(installed.port);
+    const credentials = readFileSync(installed.trust?.servicesFile ?? '', 'utf8');
+    const open = (url: string, name: string): Promise<Bus> => connectBus({ url, name, logger, credentials });
+    const gone = await open(`nats://127.0.0.1:${network.port}`, 'gone');
+    const there = await open(installed.url, 'there');
+    const asking = await open(installed.url, 'asking');
+    const apps = [await serve(gone), await serve(there)];
+    const ask20 = () => Promise.all(Array.from({ length: 20 }, () => asking.request(ask, { what: 'hello' })));
+    network.silence();
+    await expect(ask20()).rejects.toMatchObject({ code: 'deadline-exceeded' });
+    const told = await eventually(ask20, {
+      what: 'all are answered',
+      everyMs: APART_MS,
+      deadlineMs: 3 * APART_MS,
+    });
+    expect(told).toHaveLength(20);
+    await Promise.all(apps.map((one) => one.close()));
+    await Promise.all([gone, there, asking].map((bus) => bus.close()));
+    await network.stop();
+    await installed.stop();
+  }, 60_000);
 });

@@ -23,6 +23,7 @@ export {
   type PlatformOptions,
   type PlatformReplica,
 } from './platform.js';
+export { silentNetwork, type SilentNetwork } from './silent-network.js';
 export { unrulyNats, type UnrulyNats, type UnrulyOptions } from './unruly-nats.js';
 export { withoutFixture, type NewestVersions } from './stored-events.js';
 export { startService, type ServiceProcess } from './service-process.js';
