@@ -22,15 +22,25 @@ const MAX_PACKET_BYTES = 5 * 1024 * 1024;
 /** A broker that is there answers within milliseconds; in a storm of connections within seconds. */
 const CONNECT_MS = 10_000;
 /** The front says something so often, and RabbitMQ ends what has been silent for one and a half times this. */
-export const BROKER_KEEPALIVE_SECONDS = 120;
+const BROKER_KEEPALIVE_SECONDS = 120;
+/** Who hears nothing, or says nothing, for so long asks whether the broker is there. */
+const QUIET_MS = BROKER_KEEPALIVE_SECONDS * 500;
+/**
+ * So long without an answer it is not. Not sooner: a broker that has no room, of memory or disk, does not read who publishes, and answers
+ * when it has some again.
+ */
+const SILENT_MS = 60_000;
 
 /**
  * One client's connection to the broker. It has a keepalive of the front's own, so that a client which is not read for a
  * while is not taken for dead.
  */
 export class BrokerSession {
-  /** `performance.now()` */
-  lastSentAt = performance.now();
+  /** `performance.now()`, as all times here. */
+  private lastSentAt = performance.now();
+  private heardAt = performance.now();
+  /** Since when a question whether it is there has no answer. */
+  private askedAt: number | undefined;
   private readonly early: Packet[] = [];
   private events: BrokerEvents | undefined;
   private isOver = false;
@@ -146,6 +156,23 @@ export class BrokerSession {
     this.send(PINGREQ);
   }
 
+  /**
+   * To be called now and then: keeps the connection, and asks whether the broker is still there. False: it is gone without a word, as
+   * with a machine that lost its power; TCP would notice after a quarter of an hour.
+   */
+  isAlive(now: number): boolean {
+    // Its answers are not read while the client takes nothing.
+    const isHeard = !this.socket.isPaused();
+    if (!isHeard) this.askedAt = undefined;
+    if (this.askedAt !== undefined) return now - this.askedAt < SILENT_MS;
+    const quietSince = isHeard ? Math.min(this.lastSentAt, this.heardAt) : this.lastSentAt;
+    if (now - quietSince > QUIET_MS) {
+      this.askedAt = now;
+      this.ping();
+    }
+    return true;
+  }
+
   /** Says goodbye, so that the broker publishes no will; what was sent before is taken. */
   leave(last: Buffer = DISCONNECT): void {
     this.detach();
@@ -172,6 +199,8 @@ export class BrokerSession {
   private follow(): void {
     const { socket, reader } = this;
     socket.on('data', (bytes) => {
+      this.heardAt = performance.now();
+      this.askedAt = undefined;
       this.events?.packets(reader.push(bytes));
       if (reader.fault !== undefined) socket.destroy();
     });

@@ -3,7 +3,7 @@ import { AppError, isPassing } from '@muster/contracts';
 import type { AccessEntry } from '@muster/contracts/device-registry/access.requests';
 import type { IConnectPacket, Packet } from 'mqtt-packet';
 import type { Arrival } from '../arrival.js';
-import { BROKER_KEEPALIVE_SECONDS, BrokerSession } from '../broker/broker-session.js';
+import { BrokerSession } from '../broker/broker-session.js';
 import type { Identity } from '../login/identity.js';
 import type { DisconnectReason } from '../presence/presence.js';
 import type { Listed } from './clients.js';
@@ -322,8 +322,10 @@ export class Client implements Listed, Speaker {
         return;
       }
     }
-    const { session } = this;
-    if (session !== undefined && now - session.lastSentAt > BROKER_KEEPALIVE_SECONDS * 500) session.ping();
+    if (this.session?.isAlive(now) === false) {
+      this.end('broker', 'the broker does not answer any more');
+      return;
+    }
     this.review();
   }
 
