@@ -129,19 +129,22 @@ describe('the built-in endpoint, read by the Event Hubs SDK', () => {
         while (!stopped.signal.aborted) await send('more');
       }),
     );
-    for (let round = 0; round < 10; round += 1) {
-      const client = sdk.consumer();
-      const reading = sdk.read(client, { ownerLevel: 1 }, '0');
-      await eventually(() => reading.events.length > 0);
-      const connection = connectionOf(client);
-      const taking = sdk.read(sdk.consumer(), { ownerLevel: 1 }, '0');
-      await eventually(() => taking.events.length > 0 && reading.errors.length > 0);
-      expect(reading.errors[0]?.code).toBe('ReceiverDisconnectedError');
-      expect(connectionOf(client)).toBe(connection);
-      await client.close();
+    try {
+      for (let round = 0; round < 10; round += 1) {
+        const client = sdk.consumer();
+        const reading = sdk.read(client, { ownerLevel: 1 }, '0');
+        await eventually(() => reading.events.length > 0);
+        const connection = connectionOf(client);
+        const taking = sdk.read(sdk.consumer(), { ownerLevel: 1 }, '0');
+        await eventually(() => taking.events.length > 0 && reading.errors.length > 0);
+        expect(reading.errors[0]?.code).toBe('ReceiverDisconnectedError');
+        expect(connectionOf(client)).toBe(connection);
+        await client.close();
+      }
+    } finally {
+      stopped.abort();
+      await flow;
     }
-    stopped.abort();
-    await flow;
   });
 
   it('forgets what is older than its retention', async () => {
